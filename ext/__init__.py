@@ -1,0 +1,1 @@
+"""Native kernels: one stem an algorithm."""

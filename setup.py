@@ -1,0 +1,83 @@
+"""Native extensions only; everything else is in pyproject.toml.
+
+Switches (environment):
+M3LEO_SIMT=1   also build the CPU emulation of the CUDA kernels (tests need it, wheels do not carry it).
+M3LEO_ONLY=a,b build only these stems of ext/ (quick turn-around while working on one kernel).
+M3LEO_DEBUG=1  bounds checks in Cython, no optimisation.
+"""
+
+import os
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+DEBUG = bool(os.environ.get("M3LEO_DEBUG"))
+ONLY = {stem for stem in os.environ.get("M3LEO_ONLY", "").split(",") if stem}
+HEADERS = sorted(str(path) for path in Path("ext").glob("*.h"))
+
+# -ffp-contract=off: a tile with its halo must equal the crop of the whole bit for bit, so the vector body and
+# the scalar tail of one loop may not round differently. -ffast-math is never used: it breaks NaN tests, and at
+# link time it turns on flush-to-zero for the whole Python process.
+COMPILE = ["-std=c++17", "-fopenmp", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+COMPILE += ["-O0", "-g"] if DEBUG else ["-O3"]
+MACROS = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
+
+
+def kernel_extensions():
+    """One extension a stem: ext/x.pyx becomes m3leo_sar._ext.x."""
+    stems = sorted(path.stem for path in Path("ext").glob("*.pyx"))
+    return [
+        Extension(
+            f"m3leo_sar._ext.{stem}",
+            [f"ext/{stem}.pyx"],
+            language="c++",
+            include_dirs=["ext", numpy.get_include()],
+            depends=HEADERS,
+            define_macros=MACROS,
+            extra_compile_args=COMPILE,
+            extra_link_args=["-fopenmp"],
+        )
+        for stem in stems
+        if not ONLY or stem in ONLY
+    ]
+
+
+def simt_extension():
+    """The CUDA texts compiled for the CPU: a plain shared object that ctypes opens."""
+    return Extension(
+        "m3leo_sar._ext._simt",
+        ["ext/simt/runtime.cpp", "ext/simt/kernels.cpp"],
+        language="c++",
+        include_dirs=["ext"],
+        depends=HEADERS + sorted(str(path) for pattern in ("*.cu", "simt/*.h") for path in Path("ext").glob(pattern)),
+        # Not -O3: the switch between fibers, not arithmetic, is what emulation costs.
+        extra_compile_args=["-std=c++17", "-O2", "-ffp-contract=off"],
+        extra_link_args=["-lpthread"],
+    )
+
+
+class BuildExt(build_ext):
+    """The emulation is no Python module, so it exports no init symbol."""
+
+    def get_export_symbols(self, ext):
+        return [] if ext.name.endswith("._simt") else super().get_export_symbols(ext)
+
+
+extensions = cythonize(
+    kernel_extensions(),
+    build_dir="build/cython",
+    compiler_directives={
+        "language_level": 3,
+        "boundscheck": DEBUG,
+        "wraparound": False,
+        "cdivision": True,
+        "initializedcheck": DEBUG,
+        "freethreading_compatible": True,
+    },
+)
+if os.environ.get("M3LEO_SIMT") and (not ONLY or "simt" in ONLY):
+    extensions.append(simt_extension())
+setup(ext_modules=extensions, cmdclass={"build_ext": BuildExt})

@@ -1,0 +1,1 @@
+"""Turns arrays into kernel calls."""

@@ -1,0 +1,64 @@
+"""The shared refusals: each names the parameter, what came and what was expected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: Real dtype that holds a statistic of each complex dtype.
+REAL_OF = {"complex64": "float32", "complex128": "float64"}
+
+
+def complex_array(array: Any, name: str, *, ndim: int) -> None:
+    """Refuse what is not a complex64 or complex128 array of ``ndim`` axes without an empty one.
+
+    Raises
+    ------
+    TypeError
+        If the value is no array or its dtype is another.
+    ValueError
+        If the number of axes differs or one is empty.
+    """
+    dtype, shape = getattr(array, "dtype", None), getattr(array, "shape", None)
+    if dtype is None or shape is None:
+        raise TypeError(f"{name} must be a complex array, got {type(array).__name__}")
+    if str(dtype) not in REAL_OF:
+        raise TypeError(f"{name} must be complex64 or complex128, got {dtype}")
+    if len(shape) != ndim:
+        axes = {2: "(rows, cols)", 3: "(dates, rows, cols)"}[ndim]
+        raise ValueError(f"{name} must be {axes}, got {len(shape)} axes of shape {tuple(shape)}")
+    if 0 in shape:
+        raise ValueError(f"{name} must not be empty, got shape {tuple(shape)}")
+
+
+def same(first: Any, second: Any, *, names: tuple[str, str]) -> None:
+    """Refuse two arrays that differ in shape or dtype.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    TypeError
+        If the dtypes differ.
+    """
+    if tuple(first.shape) != tuple(second.shape):
+        raise ValueError(
+            f"{names[1]} must have the shape of {names[0]}, {tuple(first.shape)}, got {tuple(second.shape)}"
+        )
+    if first.dtype != second.dtype:
+        raise TypeError(f"{names[1]} must have the dtype of {names[0]}, {first.dtype}, got {second.dtype}")
+
+
+def extent_within(extent: Any, name: str, shape: tuple[int, int], *, times: int) -> None:
+    """Refuse a window or look count over ``times`` the image: surely a slip, and a waste of memory.
+
+    Raises
+    ------
+    ValueError
+        If either side is larger.
+    """
+    for axis, size in (("rows", shape[0]), ("cols", shape[1])):
+        if getattr(extent, axis) > times * size:
+            limit = f"{times} x " if times > 1 else ""
+            raise ValueError(
+                f"{name} {axis} must be at most {limit}the image's {size} {axis}, got {getattr(extent, axis)}"
+            )

@@ -1,0 +1,1 @@
+"""Cutting and normalising what a model sees."""

@@ -1,0 +1,1 @@
+"""The words of interferometry, as functions of arrays."""

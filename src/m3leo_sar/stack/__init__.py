@@ -1,0 +1,1 @@
+"""Which acquisitions exist and which two make a pair."""

@@ -1,0 +1,1 @@
+"""Date pairs and the rules that choose them."""

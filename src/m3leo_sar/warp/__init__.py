@@ -1,0 +1,1 @@
+"""Arrays from one pixel grid to another."""
