@@ -1,0 +1,10 @@
+"""Coherence and interferograms of any date pair, on the M3LEO tile grid, from a stack of co-registered SLCs."""
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.window import Looks, Window
+
+__all__ = [
+    "GeoBox",
+    "Looks",
+    "Window",
+]
