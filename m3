@@ -28,6 +28,7 @@ find_python() {
             return
         fi
     done
+    [ -z "${M3_PYTHON:-}" ] || stop "M3_PYTHON is '$M3_PYTHON', which is no Python 3.11 or newer."
     stop "Python 3.11 or newer is needed; found $(python3 --version 2>&1 || echo none). Set M3_PYTHON to one."
 }
 
