@@ -2,9 +2,13 @@
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Looks, Window
+from m3leo_sar.stack.pairs import Pair
+from m3leo_sar.stack.slc import SlcStack
 
 __all__ = [
     "GeoBox",
     "Looks",
+    "Pair",
+    "SlcStack",
     "Window",
 ]

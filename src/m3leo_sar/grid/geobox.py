@@ -23,7 +23,7 @@ class GeoBox:
         Rows and columns, each at least 1.
     affine : affine.Affine or six numbers
         Takes (column, row) of a pixel *corner* to (x, y); the centre of pixel (row, col) is at
-        ``affine * (col + 0.5, row + 0.5)``.
+        ``affine @ (col + 0.5, row + 0.5)``.
     crs : str
         What pyproj understands: ``"EPSG:32631"``, a WKT text, ... Axis order is always x, y (longitude, latitude).
 
@@ -60,13 +60,13 @@ class GeoBox:
         object.__setattr__(self, "crs", str(self.crs))
 
     @classmethod
-    def from_bounds(
-        cls, bounds: Sequence[float], *, shape: tuple[int, int], crs: str
-    ) -> GeoBox:
+    def from_bounds(cls, bounds: Sequence[float], *, shape: tuple[int, int], crs: str) -> GeoBox:
         """North-up grid that fills ``bounds`` = (left, bottom, right, top) exactly."""
         left, bottom, right, top = (float(edge) for edge in bounds)
         if not (left < right and bottom < top):
-            raise ValueError(f"bounds must be (left, bottom, right, top) with left < right and bottom < top, got {tuple(bounds)}")
+            raise ValueError(
+                f"bounds must be (left, bottom, right, top) with left < right and bottom < top, got {tuple(bounds)}"
+            )
         rows, cols = shape
         return cls(shape, Affine((right - left) / cols, 0.0, left, 0.0, -(top - bottom) / rows, top), crs)
 
@@ -84,7 +84,7 @@ class GeoBox:
     def bounds(self) -> tuple[float, float, float, float]:
         """(left, bottom, right, top) of all four corners, in CRS units."""
         rows, cols = self.shape
-        corners = [self.affine * corner for corner in ((0, 0), (cols, 0), (0, rows), (cols, rows))]
+        corners = [self.affine @ corner for corner in ((0, 0), (cols, 0), (0, rows), (cols, rows))]
         xs, ys = zip(*corners, strict=True)
         return float(min(xs)), float(min(ys)), float(max(xs)), float(max(ys))
 
@@ -92,18 +92,18 @@ class GeoBox:
         """Grid of the pixels ``[rows, cols]``; slices have step 1 and stay inside."""
         first_row, last_row, _ = rows.indices(self.shape[0])
         first_col, last_col, _ = cols.indices(self.shape[1])
-        origin = self.affine * Affine.translation(first_col, first_row)
+        origin = self.affine @ Affine.translation(first_col, first_row)
         return GeoBox((last_row - first_row, last_col - first_col), origin, self.crs)
 
     def pad(self, rows: int, cols: int) -> GeoBox:
         """Grid with ``rows`` and ``cols`` more pixels on each side."""
-        origin = self.affine * Affine.translation(-cols, -rows)
+        origin = self.affine @ Affine.translation(-cols, -rows)
         return GeoBox((self.shape[0] + 2 * rows, self.shape[1] + 2 * cols), origin, self.crs)
 
     def reduced(self, rows: int, cols: int) -> GeoBox:
         """Grid of multilooked pixels, ``rows`` by ``cols`` of this one each; a remainder is left out."""
         shape = (self.shape[0] // rows, self.shape[1] // cols)
-        return GeoBox(shape, self.affine * Affine.scale(cols, rows), self.crs)
+        return GeoBox(shape, self.affine @ Affine.scale(cols, rows), self.crs)
 
     def centres(self) -> tuple[np.ndarray, np.ndarray]:
         """Coordinates of all pixel centres: x and y, each (rows, cols) float64 in CRS units."""

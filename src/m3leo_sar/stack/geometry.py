@@ -1,0 +1,69 @@
+"""Where the pixels of a stack in radar geometry lie on the ground."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RadarGeometry:
+    """Latitude and longitude of each pixel of an image in range and azimuth.
+
+    Parameters
+    ----------
+    latitude, longitude : (rows, cols) float
+        Degrees, WGS84. NaN where the position is unknown.
+    height : (rows, cols) float, optional
+        Metres above the ellipsoid.
+    incidence : (rows, cols) float, optional
+        Local or ellipsoidal incidence angle in degrees.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are not two-dimensional or differ in shape, or a latitude lies outside [-90, 90].
+    """
+
+    latitude: NDArray[np.float64]
+    longitude: NDArray[np.float64]
+    height: NDArray[np.float64] | None = None
+    incidence: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        shape = np.shape(self.latitude)
+        if len(shape) != 2:
+            raise ValueError(f"latitude must be (rows, cols), got shape {shape}")
+        for name in ("latitude", "longitude", "height", "incidence"):
+            layer = getattr(self, name)
+            if layer is None:
+                continue
+            layer = np.asarray(layer, np.float64)
+            if layer.shape != shape:
+                raise ValueError(f"{name} must have the shape of latitude, {shape}, got {layer.shape}")
+            object.__setattr__(self, name, layer)
+        extreme = np.nanmax(np.abs(self.latitude)) if np.isfinite(self.latitude).any() else 0.0
+        if extreme > 90:
+            raise ValueError(f"latitude must lie in [-90, 90] degrees, got {extreme} (are the two swapped?)")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.latitude.shape
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """(west, south, east, north) of the known pixel centres in degrees."""
+        return (
+            float(np.nanmin(self.longitude)),
+            float(np.nanmin(self.latitude)),
+            float(np.nanmax(self.longitude)),
+            float(np.nanmax(self.latitude)),
+        )
+
+    def crop(self, rows: slice, cols: slice) -> RadarGeometry:
+        """Geometry of the pixels ``[rows, cols]``."""
+        layers = (self.latitude, self.longitude, self.height, self.incidence)
+        return RadarGeometry(*(None if layer is None else layer[rows, cols] for layer in layers))

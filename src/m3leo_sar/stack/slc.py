@@ -1,0 +1,181 @@
+"""A stack of co-registered SLCs: which dates it holds, where it lies, and how to read a window of it."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.stack.geometry import RadarGeometry
+from m3leo_sar.stack.pairs import Pair, as_date, require_date
+
+#: Reads the pixels [rows, cols] of the date with an index; slices have step 1 and lie inside.
+Read = Callable[[int, slice, slice], NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SlcStack:
+    """Co-registered single-look complex images of one track and polarisation; pixels are read when asked for.
+
+    Parameters
+    ----------
+    dates : sequence of datetime.date
+        Strictly increasing.
+    read : callable
+        ``read(date_index, rows, cols)`` returns the (rows, cols) complex pixels of two slices.
+    geometry : GeoBox or RadarGeometry
+        Where the pixels lie; its shape is the shape of each image.
+    polarisation : str
+        ``"VV"``, ``"VH"``, ``"HH"`` or ``"HV"``.
+    dtype : str
+        ``"complex64"`` or ``"complex128"``: what ``read`` returns.
+    orbit : str, optional
+        ``"ascending"`` or ``"descending"``.
+    track : int, optional
+        Relative orbit number.
+    wavelength : float, optional
+        Radar wavelength in metres.
+    name : str
+        What to call the stack in messages, such as its path.
+
+    Raises
+    ------
+    TypeError
+        If a date is no date.
+    ValueError
+        If there are no dates, they do not increase, or another value is not among those named above.
+
+    Examples
+    --------
+    >>> import datetime, numpy as np
+    >>> from m3leo_sar import GeoBox, SlcStack
+    >>> box = GeoBox.from_bounds((500000, 0, 500700, 500), shape=(5, 7), crs="EPSG:32631")
+    >>> dates = [datetime.date(2023, 1, 1), datetime.date(2023, 1, 13)]
+    >>> stack = SlcStack.from_arrays(np.ones((2, 5, 7), "complex64"), dates, geometry=box, polarisation="VV")
+    >>> stack.window(slice(1, 3), slice(0, 7)).shape
+    (2, 2, 7)
+    """
+
+    dates: tuple[datetime.date, ...]
+    read: Read
+    geometry: GeoBox | RadarGeometry
+    polarisation: str
+    dtype: str = "complex64"
+    orbit: str | None = None
+    track: int | None = None
+    wavelength: float | None = None
+    name: str = "stack"
+
+    def __post_init__(self) -> None:
+        dates = tuple(as_date(date, "dates") for date in self.dates)
+        object.__setattr__(self, "dates", dates)
+        if not dates:
+            raise ValueError("dates must hold at least one date, got none")
+        for earlier, later in zip(dates, dates[1:], strict=False):
+            if not earlier < later:
+                raise ValueError(f"dates must strictly increase, got {later} after {earlier}")
+        _one_of("polarisation", self.polarisation, ("VV", "VH", "HH", "HV"))
+        _one_of("dtype", self.dtype, ("complex64", "complex128"))
+        _one_of("orbit", self.orbit, (None, "ascending", "descending"))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        array: NDArray[Any],
+        dates: Sequence[datetime.date],
+        *,
+        geometry: GeoBox | RadarGeometry,
+        polarisation: str,
+        **rest: Any,
+    ) -> SlcStack:
+        """Stack over an array (dates, rows, cols) in memory, which it does not copy.
+
+        Raises
+        ------
+        ValueError
+            If the array's shape does not fit the dates and the geometry.
+        """
+        if array.shape != (len(dates), *geometry.shape):
+            raise ValueError(f"array must have shape {(len(dates), *geometry.shape)}, got {array.shape}")
+        return cls(
+            dates=tuple(dates),
+            read=lambda index, rows, cols: array[index, rows, cols],
+            geometry=geometry,
+            polarisation=polarisation,
+            dtype=str(array.dtype),
+            **rest,
+        )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(dates, rows, cols)."""
+        return len(self.dates), *self.geometry.shape
+
+    def date_index(self, date: datetime.date) -> int:
+        """Position of a date; ValueError names the nearest dates when it is not there."""
+        require_date(date, self.dates)
+        return self.dates.index(date)
+
+    def pair_indices(self, pairs: Iterable[Pair]) -> list[tuple[int, int]]:
+        """Positions (reference, secondary) of each pair's dates; ValueError names a missing date."""
+        return [(self.date_index(pair.reference), self.date_index(pair.secondary)) for pair in pairs]
+
+    def window(
+        self,
+        rows: slice = slice(None),
+        cols: slice = slice(None),
+        *,
+        dates: Sequence[datetime.date] | None = None,
+    ) -> NDArray[Any]:
+        """Read the pixels ``[rows, cols]`` of the dates named, or of all, as (dates, rows, cols).
+
+        Raises
+        ------
+        ValueError
+            If a date is missing, a slice is empty or has a step, or the reader returned another shape or dtype.
+        """
+        rows, cols = _plain(rows, self.shape[1], "rows"), _plain(cols, self.shape[2], "cols")
+        indices = range(len(self.dates)) if dates is None else [self.date_index(date) for date in dates]
+        size = (rows.stop - rows.start, cols.stop - cols.start)
+        out = np.empty((len(indices), *size), self.dtype)
+        for position, index in enumerate(indices):
+            pixels = self.read(index, rows, cols)
+            if pixels.shape != size or str(pixels.dtype) != self.dtype:
+                raise ValueError(
+                    f"{self.name}: reading {self.dates[index]} must give {self.dtype} of shape {size}, "
+                    f"got {pixels.dtype} of shape {pixels.shape}"
+                )
+            out[position] = pixels
+        return out
+
+    def crop(self, rows: slice, cols: slice) -> SlcStack:
+        """Stack of the pixels ``[rows, cols]``, still unread."""
+        rows, cols = _plain(rows, self.shape[1], "rows"), _plain(cols, self.shape[2], "cols")
+
+        def read(index: int, inner_rows: slice, inner_cols: slice) -> NDArray[Any]:
+            return self.read(index, _shifted(inner_rows, rows.start), _shifted(inner_cols, cols.start))
+
+        return replace(self, read=read, geometry=self.geometry.crop(rows, cols))
+
+
+def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
+    if value not in choices:
+        raise ValueError(
+            f"{name} must be one of {', '.join(str(choice) for choice in choices)}, got {value!r}"
+        )
+
+
+def _plain(part: slice, size: int, name: str) -> slice:
+    start, stop, step = part.indices(size)
+    if step != 1 or start >= stop:
+        raise ValueError(f"{name} must be a slice with step 1 that holds a pixel of 0 to {size}, got {part}")
+    return slice(start, stop)
+
+
+def _shifted(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by)
