@@ -24,9 +24,7 @@ def test_expected_coherence_equals_the_table(looks):
 def test_monte_carlo_agrees_within_four_standard_errors(looks, true):
     rng = np.random.default_rng(looks)
     draws = 40_000
-    a, noise = (
-        rng.standard_normal((2, draws, looks)) + 1j * rng.standard_normal((2, draws, looks))
-    ) / np.sqrt(2)
+    a, noise = (rng.standard_normal((2, draws, looks)) + 1j * rng.standard_normal((2, draws, looks))) / np.sqrt(2)
     b = true * a + np.sqrt(1 - true**2) * noise
     powers = np.sqrt((np.abs(a) ** 2).sum(1) * (np.abs(b) ** 2).sum(1))
     sample = np.abs((a * b.conj()).sum(1)) / powers
@@ -40,9 +38,7 @@ def test_density_integrates_to_one_and_to_the_mean(looks, true):
     x = np.linspace(0, 1, 20_001)
     density = coherence_density(x, true, looks=looks)
     assert np.trapezoid(density, x) == pytest.approx(1, abs=1e-8)
-    assert np.trapezoid(density * x, x) == pytest.approx(
-        float(expected_coherence(true, looks=looks)), abs=1e-8
-    )
+    assert np.trapezoid(density * x, x) == pytest.approx(float(expected_coherence(true, looks=looks)), abs=1e-8)
 
 
 @given(true=st.floats(0, 1), looks=st.floats(1.5, 400))

@@ -93,9 +93,7 @@ def coherence_density(sample: ArrayLike, true: float, *, looks: float) -> NDArra
     _check_looks(looks)
     weight, k = _mixture(rho, looks)
     # d squared given k is Beta(k + 1, looks - 1); its normalising constant comes from a recurrence in k.
-    log_constant = np.concatenate(
-        [[0.0], np.cumsum(np.log((np.arange(k[-1]) + looks) / (np.arange(k[-1]) + 1.0)))]
-    )
+    log_constant = np.concatenate([[0.0], np.cumsum(np.log((np.arange(k[-1]) + looks) / (np.arange(k[-1]) + 1.0)))])
     constant = (looks - 1) * np.exp(log_constant[k])
     squared = np.clip(where, 0.0, 1.0)[..., None] ** 2
     with np.errstate(divide="ignore"):

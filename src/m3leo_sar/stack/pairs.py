@@ -105,9 +105,7 @@ def season_of(date: datetime.date) -> str:
     return _SEASONS[date.month % 12 // 3]
 
 
-def all_pairs(
-    dates: Iterable[datetime.date], *, max_days: int | None = None, min_days: int = 1
-) -> list[Pair]:
+def all_pairs(dates: Iterable[datetime.date], *, max_days: int | None = None, min_days: int = 1) -> list[Pair]:
     """Every pair of two dates at least ``min_days`` and at most ``max_days`` apart, sorted.
 
     Examples

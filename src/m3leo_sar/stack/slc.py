@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -76,7 +77,7 @@ class SlcStack:
         object.__setattr__(self, "dates", dates)
         if not dates:
             raise ValueError("dates must hold at least one date, got none")
-        for earlier, later in zip(dates, dates[1:], strict=False):
+        for earlier, later in itertools.pairwise(dates):
             if not earlier < later:
                 raise ValueError(f"dates must strictly increase, got {later} after {earlier}")
         _one_of("polarisation", self.polarisation, ("VV", "VH", "HH", "HV"))
@@ -165,9 +166,7 @@ class SlcStack:
 
 def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
     if value not in choices:
-        raise ValueError(
-            f"{name} must be one of {', '.join(str(choice) for choice in choices)}, got {value!r}"
-        )
+        raise ValueError(f"{name} must be one of {', '.join(str(choice) for choice in choices)}, got {value!r}")
 
 
 def _plain(part: slice, size: int, name: str) -> slice:
