@@ -2,6 +2,9 @@
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Looks, Window
+from m3leo_sar.insar.coherence import coherence
+from m3leo_sar.insar.interferogram import interferogram
+from m3leo_sar.insar.multilook import multilook
 from m3leo_sar.stack.pairs import Pair
 from m3leo_sar.stack.slc import SlcStack
 
@@ -11,4 +14,7 @@ __all__ = [
     "Pair",
     "SlcStack",
     "Window",
+    "coherence",
+    "interferogram",
+    "multilook",
 ]

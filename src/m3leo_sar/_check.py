@@ -62,3 +62,21 @@ def extent_within(extent: Any, name: str, shape: tuple[int, int], *, times: int)
             raise ValueError(
                 f"{name} {axis} must be at most {limit}the image's {size} {axis}, got {getattr(extent, axis)}"
             )
+
+
+def image_array(array: Any, name: str) -> None:
+    """Refuse what is not a float or complex array (..., rows, cols) that holds a pixel.
+
+    Raises
+    ------
+    TypeError
+        If the value is no array or its dtype is another.
+    ValueError
+        If it has fewer than two axes or one is empty.
+    """
+    dtype, shape = getattr(array, "dtype", None), getattr(array, "shape", None)
+    known = (*REAL_OF, *REAL_OF.values())
+    if dtype is None or shape is None or str(dtype) not in known:
+        raise TypeError(f"{name} must be an array of {', '.join(sorted(known))}, got {dtype or type(array).__name__}")
+    if len(shape) < 2 or 0 in shape:
+        raise ValueError(f"{name} must be (..., rows, cols) and not empty, got shape {tuple(shape)}")

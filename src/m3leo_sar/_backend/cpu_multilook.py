@@ -1,0 +1,17 @@
+"""Multilooking of NumPy images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from m3leo_sar._backend.words import as_parts
+from m3leo_sar._ext import multilook as kernel
+
+
+def multilook(images: np.ndarray, rows: int, cols: int) -> np.ndarray:
+    """Mean of the valid samples over ``rows`` by ``cols`` looks of (images, rows, cols)."""
+    images = np.ascontiguousarray(images)
+    out = np.empty((len(images), images.shape[1] // rows, images.shape[2] // cols), images.dtype)
+    for image, plane in zip(images, out, strict=True):
+        kernel.multilook(as_parts(image), rows, cols, as_parts(plane))
+    return out

@@ -1,0 +1,47 @@
+"""Averaging looks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from m3leo_sar import _check
+from m3leo_sar._backend.choose import backend_of
+from m3leo_sar.grid.window import Looks
+
+
+def multilook(array: Any, *, looks: Looks) -> Any:
+    """Average the valid samples of each look.
+
+    Parameters
+    ----------
+    array : (..., rows, cols) float32, float64, complex64 or complex128
+        Image or images. A sample with a part that is NaN or infinite is no data. Average power, not amplitude, and a
+        complex interferogram, never its phase.
+    looks : Looks
+        Samples averaged into one pixel. A remainder at the end of the image is left out.
+
+    Returns
+    -------
+    (..., rows, cols) of the dtype and library of the input
+        Mean in the input's unit, NaN where no sample is valid.
+
+    Raises
+    ------
+    TypeError
+        If the dtype is another or ``looks`` is no Looks.
+    ValueError
+        If the array has fewer than two axes, is empty, or the looks are larger than the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from m3leo_sar import Looks, multilook
+    >>> multilook(np.array([[1.0, 3.0, np.nan, 8.0]]), looks=Looks(rows=1, cols=2))
+    array([[2., 8.]])
+    """
+    _check.image_array(array, "array")
+    if not isinstance(looks, Looks):
+        raise TypeError(f"looks must be a Looks(rows=, cols=), got {looks!r}")
+    _check.extent_within(looks, "looks", array.shape[-2:], times=1)
+    out = backend_of(array).multilook(array.reshape(-1, *array.shape[-2:]), looks.rows, looks.cols)
+    return out.reshape(*array.shape[:-2], *out.shape[1:])

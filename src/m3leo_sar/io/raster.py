@@ -1,0 +1,164 @@
+"""Rasters on a map grid: GeoTIFF, COG, VRT, ENVI and whatever else GDAL reads, through rasterio."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window as RasterWindow
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.atomic import atomic_path
+
+
+class Raster(NamedTuple):
+    """A raster as it was read."""
+
+    #: (rows, cols), or (bands, rows, cols) if the file has several; no data is NaN where the dtype has one.
+    array: NDArray[Any]
+    #: Where the pixels lie, or None if the file does not say.
+    geobox: GeoBox | None
+    #: The file's own metadata.
+    tags: dict[str, str]
+    #: The value that meant no data in the file, if it named one.
+    nodata: float | None
+
+
+def read_raster(path: str | os.PathLike[str]) -> Raster:
+    """Read all bands of a raster.
+
+    Float and complex pixels that equal the file's no-data value become NaN; integers stay as they are, beside
+    ``nodata``. complex_int16 becomes complex64 of the same values.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is no raster, is cut short, or is damaged.
+    """
+    with open_raster(path) as source:
+        array = source.read()
+        geobox, tags, nodata = geobox_of(source), source.tags(), source.nodata
+    array = array[0] if len(array) == 1 else array
+    return Raster(as_valid(array, nodata), geobox, tags, nodata)
+
+
+def write_geotiff(
+    path: str | os.PathLike[str],
+    array: NDArray[Any],
+    geobox: GeoBox,
+    *,
+    tags: Mapping[str, str] | None = None,
+    nodata: float | None = None,
+    names: tuple[str, ...] = (),
+    cog: bool = False,
+) -> None:
+    """Write (rows, cols) or (bands, rows, cols) as a compressed GeoTIFF, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        File to write; its folder is made.
+    array
+        Real, complex or integer pixels.
+    geobox
+        Where they lie; its shape is the array's.
+    tags
+        Metadata to store.
+    nodata
+        Value that means no data. Floats without one use NaN.
+    names
+        A description for each band.
+    cog
+        Whether to write a cloud-optimised GeoTIFF: tiled, with overviews.
+
+    Raises
+    ------
+    ValueError
+        If the array's shape is not the geobox's.
+    OSError
+        If the file cannot be written; nothing is left of it then.
+    """
+    bands = array if array.ndim == 3 else array[None]
+    if bands.shape[1:] != geobox.shape:
+        raise ValueError(f"array must have the geobox's shape {geobox.shape}, got {array.shape}")
+    if nodata is None and bands.dtype.kind == "f":
+        nodata = float("nan")
+    profile = {
+        "driver": "COG" if cog else "GTiff",
+        "count": len(bands),
+        "height": geobox.shape[0],
+        "width": geobox.shape[1],
+        "dtype": bands.dtype,
+        "crs": geobox.crs,
+        "transform": geobox.affine,
+        "nodata": nodata,
+        "compress": "DEFLATE",
+    }
+    # The floating point predictor turns smooth coherence into what DEFLATE can compress; complex has none.
+    if bands.dtype.kind in "fiu":
+        profile["predictor"] = {"f": 3}.get(bands.dtype.kind, 2) if not cog else "YES"
+    with atomic_path(path) as partial, _plain_errors(partial, OSError):
+        with rasterio.open(partial, "w", **profile) as target:
+            target.write(bands)
+            target.update_tags(**(tags or {}))
+            for band, name in enumerate(names, start=1):
+                target.set_band_description(band, name)
+        # GDAL reports a full disk on closing as a log line only: what cannot be read back was not written.
+        with rasterio.open(partial) as written:
+            written.checksum(len(bands))
+
+
+@contextmanager
+def open_raster(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Open a raster for reading; failures inside the block name the file in plain words."""
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"there is no file {os.fspath(path)}")
+    with _plain_errors(path, ValueError), warnings.catch_warnings():
+        # That a file has no map grid is for the caller to judge; geobox_of says so with None.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path) as source:
+            yield source
+
+
+def geobox_of(source: Any) -> GeoBox | None:
+    """Where an open raster's pixels lie, or None if it has no transform or no CRS."""
+    if source.crs is None or source.transform.is_identity:
+        return None
+    crs = source.crs
+    code = crs.to_epsg(confidence_threshold=100)
+    return GeoBox(source.shape, source.transform, f"EPSG:{code}" if code else crs.to_wkt())
+
+
+def read_window(path: str | os.PathLike[str], band: int, rows: slice, cols: slice) -> NDArray[Any]:
+    """Read the pixels ``[rows, cols]`` of one band as stored, with no data as NaN."""
+    part = RasterWindow(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
+    with open_raster(path) as source:
+        return as_valid(source.read(band, window=part), source.nodata)
+
+
+def as_valid(array: NDArray[Any], nodata: float | None) -> NDArray[Any]:
+    """Turn a no-data value into NaN; integers have none and stay."""
+    if nodata is None or array.dtype.kind not in "fc" or np.isnan(nodata):
+        return array
+    return np.where(array == nodata, np.array(np.nan, array.dtype), array)
+
+
+@contextmanager
+def _plain_errors(path: str | os.PathLike[str], kind: type[Exception]) -> Iterator[None]:
+    name = Path(path).name
+    try:
+        yield
+    except RasterioError as error:
+        detail = str(error.__cause__ or error).strip()
+        done = "written" if kind is OSError else "read as a raster"
+        raise kind(f"{name} cannot be {done}: {detail}") from error

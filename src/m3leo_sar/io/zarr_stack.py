@@ -1,0 +1,212 @@
+"""Our own container of an SLC stack: a Zarr v3 group with one group a date (docs/formats.md)."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from affine import Affine
+from numpy.typing import NDArray
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.atomic import PARTIAL, atomic_path, remove_stale
+from m3leo_sar.stack.geometry import RadarGeometry
+from m3leo_sar.stack.pairs import parse_date
+from m3leo_sar.stack.slc import SlcStack
+
+FORMAT = "m3leo_sar slc stack"
+VERSION = 1
+#: Pixels of a chunk along each axis: a 448 pixel tile with its halo touches four.
+CHUNK = 512
+_LAYERS = ("latitude", "longitude", "height", "incidence")
+
+
+def write_stack(
+    stack: SlcStack,
+    path: str | os.PathLike[str],
+    *,
+    labels: Mapping[str, tuple[NDArray[Any], GeoBox]] | None = None,
+    progress: Callable[[datetime.date], None] | None = None,
+) -> list[datetime.date]:
+    """Write a stack, or add its dates to the one that is there; returns the dates written.
+
+    A date appears whole or not at all, so a killed run leaves a stack of the dates that were finished and the next
+    run writes the rest.
+
+    Raises
+    ------
+    ValueError
+        If ``path`` holds another kind of file, or a stack on another grid or of another polarisation.
+    OSError
+        If the folder cannot be written to.
+    """
+    folder = Path(path)
+    facts = _facts(stack)
+    if folder.exists():
+        _require_same(_open(folder), facts, folder)
+        remove_stale(folder)
+    else:
+        _create(folder, stack, facts)
+    for name, (array, geobox) in (labels or {}).items():
+        if not (folder / f"label-{name}").exists():
+            _write_group(folder / f"label-{name}", {"label": array}, _grid_facts(geobox))
+    written = []
+    for index, date in enumerate(stack.dates):
+        if not (folder / f"{date:%Y%m%d}").exists():
+            _write_date(folder, stack, index)
+            written.append(date)
+        if progress:
+            progress(date)
+    return written
+
+
+def read_stack(path: str | os.PathLike[str]) -> SlcStack:
+    """Open a stack; pixels are read when a window is asked for.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at ``path``.
+    ValueError
+        If it is no stack of ours, one of a later version, holds no date, or a date is damaged.
+    """
+    folder = Path(path)
+    facts = dict(_open(folder).attrs)
+    dates = _dates(folder)
+    if not dates:
+        raise ValueError(f"{folder} holds no finished date")
+    geometry = _geometry(folder, facts)
+    return SlcStack(
+        dates=tuple(dates),
+        read=lambda index, rows, cols: _read_slc(folder, dates[index], geometry.shape, rows, cols),
+        geometry=geometry,
+        polarisation=facts["polarisation"],
+        dtype=facts["dtype"],
+        orbit=facts.get("orbit"),
+        track=facts.get("track"),
+        wavelength=facts.get("wavelength"),
+        name=str(folder),
+    )
+
+
+def read_labels(path: str | os.PathLike[str]) -> dict[str, tuple[NDArray[Any], GeoBox]]:
+    """Label rasters of a stack by name, each with its grid; none if the stack has none."""
+    folder, labels = Path(path), {}
+    for entry in sorted(path for path in folder.glob("label-*") if PARTIAL not in path.name):
+        group = _open_group(entry)
+        labels[entry.name.removeprefix("label-")] = (group["label"][...], _geobox(dict(group.attrs)))
+    return labels
+
+
+def is_stack(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder looks like one of our stacks."""
+    folder = Path(path)
+    return (folder / "zarr.json").is_file() and "format" in _open_group(folder).attrs
+
+
+def _create(folder: Path, stack: SlcStack, facts: dict[str, Any]) -> None:
+    with atomic_path(folder) as partial:
+        zarr.create_group(partial, attributes=facts)
+        if isinstance(stack.geometry, RadarGeometry):
+            layers = {name: getattr(stack.geometry, name) for name in _LAYERS}
+            _fill_group(partial / "geometry", {name: layer for name, layer in layers.items() if layer is not None}, {})
+
+
+def _write_date(folder: Path, stack: SlcStack, index: int) -> None:
+    date = stack.dates[index]
+    with atomic_path(folder / f"{date:%Y%m%d}") as partial:
+        group = zarr.create_group(partial, attributes={"date": date.isoformat()})
+        array = group.create_array(
+            "slc",
+            shape=stack.shape[1:],
+            chunks=_chunks(stack.shape[1:]),
+            dtype=stack.dtype,
+            fill_value=complex("nan+nanj"),
+        )
+        # Band by band of chunks, so that memory holds one band of one date.
+        for first in range(0, stack.shape[1], CHUNK):
+            rows = slice(first, min(first + CHUNK, stack.shape[1]))
+            array[rows] = stack.window(rows, slice(None), dates=[date])[0]
+
+
+def _write_group(path: Path, arrays: Mapping[str, NDArray[Any]], attributes: dict[str, Any]) -> None:
+    with atomic_path(path) as partial:
+        _fill_group(partial, arrays, attributes)
+
+
+def _fill_group(path: Path, arrays: Mapping[str, NDArray[Any]], attributes: dict[str, Any]) -> None:
+    group = zarr.create_group(path, attributes=attributes)
+    for name, array in arrays.items():
+        group.create_array(name, data=array, chunks=_chunks(array.shape))
+
+
+def _chunks(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(min(CHUNK, size) for size in shape)
+
+
+def _facts(stack: SlcStack) -> dict[str, Any]:
+    facts = {"format": FORMAT, "version": VERSION, "polarisation": stack.polarisation, "dtype": stack.dtype}
+    facts |= {"orbit": stack.orbit, "track": stack.track, "wavelength": stack.wavelength}
+    facts |= {"shape": list(stack.shape[1:])}
+    return facts | (_grid_facts(stack.geometry) if isinstance(stack.geometry, GeoBox) else {})
+
+
+def _grid_facts(geobox: GeoBox) -> dict[str, Any]:
+    return {"crs": geobox.crs, "affine": list(tuple(geobox.affine)[:6]), "shape": list(geobox.shape)}
+
+
+def _geobox(facts: Mapping[str, Any]) -> GeoBox:
+    return GeoBox(tuple(facts["shape"]), Affine(*facts["affine"]), facts["crs"])
+
+
+def _geometry(folder: Path, facts: Mapping[str, Any]) -> GeoBox | RadarGeometry:
+    if "affine" in facts:
+        return _geobox(facts)
+    group = _open_group(folder / "geometry")
+    return RadarGeometry(*(group[name][...] if name in group else None for name in _LAYERS))
+
+
+def _dates(folder: Path) -> list[datetime.date]:
+    return sorted(parse_date(entry.name) for entry in folder.iterdir() if entry.name.isdigit() and len(entry.name) == 8)
+
+
+def _open(folder: Path) -> zarr.Group:
+    if not folder.exists():
+        raise FileNotFoundError(f"there is no folder {folder}")
+    group = _open_group(folder)
+    if group.attrs.get("format") != FORMAT:
+        raise ValueError(f"{folder} is no SLC stack of this library (its attribute 'format' is not {FORMAT!r})")
+    if group.attrs["version"] > VERSION:
+        raise ValueError(f"{folder} has version {group.attrs['version']}; this library reads up to {VERSION}")
+    return group
+
+
+def _open_group(folder: Path) -> zarr.Group:
+    try:
+        return zarr.open_group(folder, mode="r")
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        raise ValueError(f"{folder} is no Zarr group: {error}") from error
+
+
+def _require_same(group: zarr.Group, facts: dict[str, Any], folder: Path) -> None:
+    for name in ("polarisation", "dtype", "shape", "crs", "affine"):
+        if group.attrs.get(name) != facts.get(name):
+            raise ValueError(f"{folder} has {name} {group.attrs.get(name)}, the stack to add has {facts.get(name)}")
+
+
+def _read_slc(
+    folder: Path, date: datetime.date, shape: tuple[int, int], rows: slice, cols: slice
+) -> NDArray[np.complexfloating]:
+    place = folder / f"{date:%Y%m%d}"
+    try:
+        array = zarr.open_array(place / "slc", mode="r")
+        if array.shape != shape:
+            raise ValueError(f"it has shape {array.shape}, expected {shape}")
+        return array[rows, cols]
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ValueError(f"{place} cannot be read: {error}") from error
