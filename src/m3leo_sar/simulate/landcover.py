@@ -1,0 +1,70 @@
+"""Land-cover classes with a radar signature, and a map of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.simulate.field import RandomField
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandCover:
+    """One class of ground: its ESA WorldCover code, brightness and decay of coherence.
+
+    Parameters
+    ----------
+    name : str
+    code : int
+        ESA WorldCover code, 1 to 255.
+    backscatter : float
+        Mean intensity in dB.
+    rho_inf : float
+        Coherence that stays however long, in [0, 1].
+    tau : float
+        Days after which the rest has fallen to 1/e.
+
+    Raises
+    ------
+    ValueError
+        If a value lies outside its range.
+    """
+
+    name: str
+    code: int
+    backscatter: float
+    rho_inf: float
+    tau: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.code < 256:
+            raise ValueError(f"code must be 1 to 255, got {self.code}")
+        if not 0 <= self.rho_inf <= 1:
+            raise ValueError(f"rho_inf must lie in [0, 1], got {self.rho_inf}")
+        if not self.tau > 0:
+            raise ValueError(f"tau must be above 0 days, got {self.tau}")
+
+
+#: Forest and town are equally bright, as are crops, grass and bare ground: only coherence tells them apart.
+CLASSES = (
+    LandCover(name="tree cover", code=10, backscatter=-8.0, rho_inf=0.05, tau=6.0),
+    LandCover(name="grassland", code=30, backscatter=-12.0, rho_inf=0.25, tau=25.0),
+    LandCover(name="cropland", code=40, backscatter=-12.0, rho_inf=0.10, tau=12.0),
+    LandCover(name="built-up", code=50, backscatter=-8.0, rho_inf=0.75, tau=200.0),
+    LandCover(name="bare", code=60, backscatter=-12.0, rho_inf=0.60, tau=80.0),
+    LandCover(name="water", code=80, backscatter=-20.0, rho_inf=0.0, tau=1.0),
+)
+
+
+def class_indices(
+    classes: Sequence[LandCover], rows: slice, cols: slice, *, patch: float, seed: int
+) -> NDArray[np.intp]:
+    """Index of the class at each pixel of a window, in patches of about ``patch`` pixels.
+
+    Each class has a random field and the largest wins, so all classes cover about the same share.
+    """
+    fields = [RandomField((seed, 1, index), patch).window(rows, cols) for index in range(len(classes))]
+    return np.argmax(fields, axis=0)

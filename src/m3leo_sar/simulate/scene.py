@@ -1,0 +1,207 @@
+"""A stack of SLCs whose coherence, phase and land cover are known."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.simulate.decorrelation import coherence_matrix, mixing_matrix
+from m3leo_sar.simulate.field import RandomField
+from m3leo_sar.simulate.landcover import CLASSES, LandCover, class_indices
+from m3leo_sar.simulate.speckle import speckle
+from m3leo_sar.stack.pairs import Pair
+from m3leo_sar.stack.slc import SlcStack
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happens between two acquisitions, such as a flood or an earthquake.
+
+    Parameters
+    ----------
+    date : datetime.date
+        Acquisitions from this day on are after it.
+    kept : float
+        Share of the coherence left between a date before and one after, in [0, 1].
+    change : float
+        Change of backscatter in dB.
+    share : float
+        Share of the scene that is hit, in (0, 1).
+    """
+
+    date: datetime.date
+    kept: float = 0.15
+    change: float = 1.0
+    share: float = 0.15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A simulated scene: the stack a reader would give, and the truth behind it.
+
+    An echo is sqrt(backscatter) x speckle x exp(-j phase). Speckle is circular Gaussian, independent between pixels;
+    between dates it has the coherence of the pixel's class, rho_inf + (1 - rho_inf) exp(-days / tau), less across an
+    event. The phase is topographic, 4 pi / wavelength x baseline x height / (range sin(incidence)), plus that of a
+    bowl that sinks at a constant rate. Any window of any date is computed alone, and always with the same bits.
+
+    Parameters
+    ----------
+    geobox : GeoBox
+        Pixel grid, usually of a UTM zone.
+    dates : sequence of datetime.date
+        Acquisition days, increasing.
+    classes : sequence of LandCover
+    event : Event, optional
+    patch : float
+        Typical size of a land-cover patch in pixels.
+    relief : float
+        Standard deviation of the terrain in metres.
+    baseline : float
+        Standard deviation of the perpendicular baselines in metres.
+    sinking : float
+        Rate at the centre of the bowl along the line of sight, metres a year, away from the radar.
+    seed : int
+    """
+
+    geobox: GeoBox
+    dates: tuple[datetime.date, ...]
+    classes: tuple[LandCover, ...] = CLASSES
+    event: Event | None = None
+    patch: float = 24.0
+    relief: float = 30.0
+    baseline: float = 60.0
+    sinking: float = 0.05
+    seed: int = 0
+
+    #: Sentinel-1: wavelength and mid-swath range in metres, incidence in radians.
+    wavelength = 0.05546576
+    slant_range = 850_000.0
+    incidence = np.deg2rad(39.0)
+
+    @property
+    def stack(self) -> SlcStack:
+        """The images, complex64."""
+        return SlcStack(
+            dates=self.dates,
+            read=self._read,
+            geometry=self.geobox,
+            polarisation="VV",
+            orbit="ascending",
+            track=1,
+            wavelength=self.wavelength,
+            name="simulated stack",
+        )
+
+    def labels(self) -> dict[str, tuple[NDArray[np.generic], GeoBox]]:
+        """Rasters on the scene's grid: ``landcover`` (uint8), ``height`` (float32, m), ``event`` (uint8, 0 or 1)."""
+        everything = slice(0, self.geobox.shape[0]), slice(0, self.geobox.shape[1])
+        codes = np.array([cover.code for cover in self.classes], np.uint8)
+        rasters: dict[str, NDArray[np.generic]] = {
+            "landcover": codes[self._classes(*everything)],
+            "height": self._height(*everything).astype(np.float32),
+        }
+        if self.event is not None:
+            rasters["event"] = self._hit(*everything).astype(np.uint8)
+        return {name: (raster, self.geobox) for name, raster in rasters.items()}
+
+    def true_coherence(self, pair: Pair, rows: slice, cols: slice) -> NDArray[np.float64]:
+        """Coherence of a pair at each pixel of a window."""
+        first, second = self.dates.index(pair.reference), self.dates.index(pair.secondary)
+        values = np.array([[matrix[first, second] for matrix in side] for side in self._matrices])
+        return values[self._hit(rows, cols).astype(int), self._classes(rows, cols)]
+
+    def true_phase(self, pair: Pair, rows: slice, cols: slice) -> NDArray[np.float64]:
+        """Unwrapped phase of reference x conj(secondary) in radians at each pixel of a window."""
+        first, second = self.dates.index(pair.reference), self.dates.index(pair.secondary)
+        return self._phase(second, rows, cols) - self._phase(first, rows, cols)
+
+    @cached_property
+    def _matrices(self) -> list[list[NDArray[np.float64]]]:
+        """Coherence matrix of each class, outside and inside the event's area."""
+        event = self.event
+        return [
+            [
+                coherence_matrix(self.dates, rho_inf=cover.rho_inf, tau=cover.tau, event=day, kept=kept)
+                for cover in self.classes
+            ]
+            for day, kept in ((None, 1.0), (event.date, event.kept) if event else (None, 1.0))
+        ]
+
+    @cached_property
+    def _baselines(self) -> NDArray[np.float64]:
+        return np.random.default_rng((self.seed, 3)).standard_normal(len(self.dates)) * self.baseline
+
+    def _classes(self, rows: slice, cols: slice) -> NDArray[np.intp]:
+        return class_indices(self.classes, rows, cols, patch=self.patch, seed=self.seed)
+
+    def _height(self, rows: slice, cols: slice) -> NDArray[np.float64]:
+        return self.relief * RandomField((self.seed, 4), 12 * self.patch).window(rows, cols)
+
+    def _hit(self, rows: slice, cols: slice) -> NDArray[np.bool_]:
+        size = (rows.stop - rows.start, cols.stop - cols.start)
+        if self.event is None:
+            return np.zeros(size, bool)
+        # The field is standard normal, so a normal quantile sets the share.
+        field = RandomField((self.seed, 5), 4 * self.patch).window(rows, cols)
+        return field > NormalDist().inv_cdf(1 - self.event.share)
+
+    def _phase(self, index: int, rows: slice, cols: slice) -> NDArray[np.float64]:
+        per_metre = 4 * np.pi / self.wavelength
+        topography = self._baselines[index] * self._height(rows, cols) / (self.slant_range * np.sin(self.incidence))
+        years = (self.dates[index] - self.dates[0]).days / 365.25
+        down, across = np.arange(rows.start, rows.stop), np.arange(cols.start, cols.stop)
+        centre_row, centre_col = self.geobox.shape[0] / 2, self.geobox.shape[1] / 2
+        radius = max(self.geobox.shape) / 6
+        bowl = np.exp(-0.5 * ((down[:, None] - centre_row) ** 2 + (across - centre_col) ** 2) / radius**2)
+        return per_metre * (topography + self.sinking * years * bowl)
+
+    def _read(self, index: int, rows: slice, cols: slice) -> NDArray[np.complex64]:
+        layers = [speckle(self.seed, layer, rows, cols) for layer in range(index + 1)]
+        cover, hit = self._classes(rows, cols), self._hit(rows, cols)
+        mixing = np.array([[mixing_matrix(matrix)[index, : index + 1] for matrix in side] for side in self._matrices])
+        weights = mixing.astype(np.float32)[hit.astype(int), cover]
+        echo = np.einsum("rck,krc->rc", weights, np.stack(layers))
+        decibel = np.array([item.backscatter for item in self.classes])[cover]
+        if self.event is not None and self.dates[index] >= self.event.date:
+            decibel = decibel + self.event.change * hit
+        amplitude = np.sqrt(10 ** (decibel / 10))
+        phasor = np.exp(-1j * self._phase(index, rows, cols))
+        return (echo * (amplitude * phasor)).astype(np.complex64)
+
+
+def simulate_scene(
+    geobox: GeoBox,
+    *,
+    dates: Sequence[datetime.date],
+    event: Event | None = None,
+    seed: int = 0,
+    **options: object,
+) -> Scene:
+    """Simulate a stack with known truth; ``options`` are those of :class:`Scene`.
+
+    Raises
+    ------
+    ValueError
+        If there are no dates, they do not increase, or the event leaves no date on one side.
+
+    Examples
+    --------
+    >>> import datetime
+    >>> from m3leo_sar import GeoBox
+    >>> box = GeoBox.from_bounds((500000, 0, 500600, 400), shape=(40, 60), crs="EPSG:32631")
+    >>> scene = simulate_scene(box, dates=[datetime.date(2023, 1, 1), datetime.date(2023, 1, 13)])
+    >>> scene.stack.window().shape
+    (2, 40, 60)
+    """
+    scene = Scene(geobox=geobox, dates=tuple(dates), event=event, seed=seed, **options)  # type: ignore[arg-type]
+    days = scene.stack.dates
+    if event is not None and not days[0] < event.date <= days[-1]:
+        raise ValueError(f"event must fall between two dates of {days[0]} to {days[-1]}, got {event.date}")
+    return scene
