@@ -1,6 +1,7 @@
 """Coherence and interferograms of any date pair, on the M3LEO tile grid, from a stack of co-registered SLCs."""
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.grid.window import Looks, Window
 from m3leo_sar.insar.coherence import coherence
 from m3leo_sar.insar.interferogram import interferogram
@@ -13,6 +14,7 @@ __all__ = [
     "Looks",
     "Pair",
     "SlcStack",
+    "TileGrid",
     "Window",
     "coherence",
     "interferogram",
