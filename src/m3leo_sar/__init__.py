@@ -8,6 +8,8 @@ from m3leo_sar.insar.interferogram import interferogram
 from m3leo_sar.insar.multilook import multilook
 from m3leo_sar.stack.pairs import Pair
 from m3leo_sar.stack.slc import SlcStack
+from m3leo_sar.warp.geolocate import geolocate
+from m3leo_sar.warp.reproject import reproject
 
 __all__ = [
     "GeoBox",
@@ -17,6 +19,8 @@ __all__ = [
     "TileGrid",
     "Window",
     "coherence",
+    "geolocate",
     "interferogram",
     "multilook",
+    "reproject",
 ]

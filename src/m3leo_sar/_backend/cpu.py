@@ -1,7 +1,30 @@
 """Kernels for NumPy arrays; ``gpu`` and ``simt`` define the same names and arguments."""
 
+import numpy as np
+
 from m3leo_sar._backend.cpu_coherence import coherence_pairs
+from m3leo_sar._backend.cpu_geolocate import geolocate_inverse
 from m3leo_sar._backend.cpu_interferogram import interferogram_pairs
 from m3leo_sar._backend.cpu_multilook import multilook
+from m3leo_sar._backend.cpu_warp import warp_bilinear, warp_nearest
 
-__all__ = ["coherence_pairs", "interferogram_pairs", "multilook"]
+__all__ = [
+    "coherence_pairs",
+    "geolocate_inverse",
+    "interferogram_pairs",
+    "multilook",
+    "to_device",
+    "to_host",
+    "warp_bilinear",
+    "warp_nearest",
+]
+
+
+def to_device(array: np.ndarray) -> np.ndarray:
+    """Array of this backend's library from a NumPy array."""
+    return array
+
+
+def to_host(array: np.ndarray) -> np.ndarray:
+    """NumPy array from one of this backend's library."""
+    return array

@@ -1,0 +1,153 @@
+"""Rasters from radar geometry, known by the latitude and longitude of each pixel, to a map grid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from m3leo_sar._backend.choose import backend_of
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.warp.pixel_map import PixelMap, is_geographic, nearest_longitude, transformed
+from m3leo_sar.warp.sample import sample
+
+#: Radar pixels further from a tile in a geographic CRS, in degrees of longitude, are on the other side of the globe.
+_FAR = 120.0
+
+
+def geolocate(
+    radar: Any,
+    latitude: Any,
+    longitude: Any,
+    tile_geobox: GeoBox,
+    *,
+    resampling: str = "bilinear",
+    nodata: int | None = None,
+) -> Any:
+    """Bring a raster in radar geometry onto the grid of a tile.
+
+    Parameters
+    ----------
+    radar : (rows, cols) or (bands, rows, cols) float32, float64, complex64, complex128, bool or integer
+        NumPy or CuPy; NaN marks no data. bool and integers go with ``resampling="nearest"`` only.
+    latitude, longitude : (rows, cols) float32 or float64
+        WGS 84 degrees of each radar pixel's centre; NaN where unknown. The scene may be mirrored, rotated or sheared.
+    tile_geobox : GeoBox
+        Grid of the result, in any CRS.
+    resampling : {"bilinear", "nearest"}
+        In radar pixels. bilinear leaves pixels without data out and renormalises the other weights; less than half
+        of the weight gives NaN. nearest rounds halves up and copies bit for bit.
+    nodata : int, optional
+        Fills pixels off the scene for bool and integers, where it must be given.
+
+    Returns
+    -------
+    (tile rows, tile cols) or (bands, tile rows, tile cols), dtype and library of ``radar``
+        NaN (or ``nodata``) outside the outermost pixel centres of the scene; a tile that lies wholly outside gives
+        nothing else.
+
+    Raises
+    ------
+    TypeError
+        If the dtype of ``radar`` is none of the above, or is bool or integer with bilinear, or the coordinates are
+        not float32 or float64.
+    ValueError
+        If the shapes differ, a coordinate is off the globe, the resampling is unknown, the CRS is not understood, or
+        ``nodata`` is missing, given without need or does not fit the dtype.
+
+    See Also
+    --------
+    m3leo_sar.warp.geolocate.geolocation_map : the positions alone, for several rasters of one scene.
+
+    Notes
+    -----
+    Complex values are interpolated as complex. Never pass wrapped phase as real numbers: the mean of +3.1 and -3.1
+    is not near pi. Pass ``numpy.exp(1j * phase)``, or the interferogram, and take the angle after.
+
+    Examples
+    --------
+    A scene seen from the east, so that longitude falls with range:
+
+    >>> import numpy as np
+    >>> from m3leo_sar import GeoBox, geolocate
+    >>> latitude = np.repeat([[52.0], [51.0], [50.0]], 4, axis=1)
+    >>> longitude = np.repeat([[8.0, 7.0, 6.0, 5.0]], 3, axis=0)
+    >>> tile = GeoBox.from_bounds((4.5, 50.5, 7.5, 52.5), shape=(2, 3), crs="EPSG:4326")
+    >>> geolocate(longitude, latitude, longitude, tile)
+    array([[5., 6., 7.],
+           [5., 6., 7.]])
+    """
+    return sample(
+        radar, geolocation_map(latitude, longitude, tile_geobox), resampling=resampling, nodata=nodata
+    )
+
+
+def geolocation_map(latitude: Any, longitude: Any, tile_geobox: GeoBox) -> PixelMap:
+    """Find where each pixel centre of a tile lies in a radar image.
+
+    The coordinates are taken to the tile's grid, where four neighbouring radar pixels make a cell; each tile pixel
+    is looked for in the cells and its position found by inverting the bilinear map of its cell in closed form, in
+    double. Nothing is gridded, triangulated or iterated.
+
+    Parameters
+    ----------
+    latitude, longitude : (rows, cols) float32 or float64
+        WGS 84 degrees of each radar pixel's centre, at least 2 by 2; NaN where unknown, and cells that touch such a
+        pixel are left out. NumPy or CuPy: the search runs where they are; the coordinates, never the pixels,
+        pass through host memory, where PROJ is.
+    tile_geobox : GeoBox
+        Grid of the wanted tile, in any CRS.
+
+    Returns
+    -------
+    PixelMap
+        Positions in radar pixels; NaN outside the outermost pixel *centres* (nothing is extrapolated by half a
+        pixel). Within 1e-7 of a radar pixel's centre row or column they lie on it exactly. Where the scene folds
+        over itself (layover), the cell of lowest row, then lowest column, wins, on any device.
+
+    Raises
+    ------
+    TypeError
+        If the coordinates are not float32 or float64, or one is NumPy and the other CuPy.
+    ValueError
+        If the shapes differ, are not 2-D or are below 2 by 2, a latitude is outside -90 to 90 or a longitude outside
+        -360 to 360 degrees, or the CRS is not understood.
+    """
+    _check_coordinates(latitude, longitude)
+    backend = backend_of(latitude, longitude)
+    tile_row, tile_col = _on_tile(backend.to_host(latitude), backend.to_host(longitude), tile_geobox)
+    rows, cols = backend.geolocate_inverse(
+        backend.to_device(tile_row), backend.to_device(tile_col), tile_geobox.shape
+    )
+    return PixelMap(rows, cols, tuple(latitude.shape))
+
+
+def _check_coordinates(latitude: Any, longitude: Any) -> None:
+    for name, degrees, limit in (("latitude", latitude, 90), ("longitude", longitude, 360)):
+        dtype = str(getattr(degrees, "dtype", type(degrees).__name__))
+        if dtype not in ("float32", "float64"):
+            raise TypeError(f"{name} must be an array of float32 or float64, got {dtype}")
+        if degrees.ndim != 2 or min(degrees.shape) < 2:
+            raise ValueError(f"{name} must be (rows, cols), at least 2 by 2, got shape {tuple(degrees.shape)}")
+        if degrees.shape != latitude.shape:
+            raise ValueError(
+                f"longitude must have the shape of latitude, {tuple(latitude.shape)}, got {tuple(degrees.shape)}"
+            )
+        # Infinities too: only NaN means unknown.
+        beyond = abs(degrees) > limit
+        if bool(beyond.any()):
+            came = float(degrees[beyond][0])
+            raise ValueError(f"{name} must be degrees from -{limit} to {limit}, or NaN, got {came}")
+
+
+def _on_tile(latitude: np.ndarray, longitude: np.ndarray, tile_geobox: GeoBox) -> tuple[np.ndarray, np.ndarray]:
+    """Fractional tile (row, col) of each radar pixel, NaN where it has none."""
+    x, y = longitude.astype(np.float64), latitude.astype(np.float64)
+    if tile_geobox.crs != "EPSG:4326":
+        x, y = transformed(x, y, "EPSG:4326", tile_geobox.crs)
+    if is_geographic(tile_geobox.crs):
+        left, _, right, _ = tile_geobox.bounds
+        x = nearest_longitude(x, (left + right) / 2)
+        # Where the longitudes start anew, opposite to the tile, neighbours would span a cell around the globe.
+        x[np.abs(x - (left + right) / 2) > _FAR] = np.nan
+    return tile_geobox.to_pixels(x, y)

@@ -1,0 +1,201 @@
+"""Where in a source raster each pixel of a tile lies: computed once, used for every band, date and pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from m3leo_sar.grid.geobox import GeoBox
+
+#: Positions this close to a pixel's centre or edge, in pixels, are taken to lie on it: so much do affines rounded
+#: on writing disagree, and so grids that coincide give the very bits of the source.
+SNAP = 1e-7
+
+#: Names of plain longitude and latitude in degrees that need no projection library to recognise.
+_LONGITUDE_LATITUDE = ("EPSG:4326", "OGC:CRS84")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PixelMap:
+    """Fractional source position of every pixel centre of a tile.
+
+    Parameters
+    ----------
+    rows, cols : (tile rows, tile cols) float64
+        Position in source pixels; 0.0 is the *centre* of the first pixel. NaN where the tile pixel has no place
+        in the source.
+    source_shape : (int, int), optional
+        Rows and columns of the source; where given, `sample` refuses a raster of another shape.
+
+    Raises
+    ------
+    ValueError
+        If rows and cols are not two 2-D arrays of one shape.
+    TypeError
+        If they are not float64.
+
+    Examples
+    --------
+    >>> from m3leo_sar import GeoBox
+    >>> source = GeoBox.from_bounds((0, 0, 100, 80), shape=(8, 10), crs="EPSG:32631")
+    >>> tile = GeoBox.from_bounds((20, 20, 60, 50), shape=(3, 4), crs="EPSG:32631")
+    >>> positions = pixel_map(source, tile)
+    >>> positions.window()
+    (slice(3, 6, None), slice(2, 6, None))
+    """
+
+    rows: Any
+    cols: Any
+    source_shape: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "cols"):
+            if str(getattr(self, name).dtype) != "float64":
+                raise TypeError(f"{name} must be float64, got {getattr(self, name).dtype}")
+        if self.rows.ndim != 2 or self.rows.shape != self.cols.shape:
+            raise ValueError(
+                f"rows and cols must be 2-D and of one shape, got {self.rows.shape} and {self.cols.shape}"
+            )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the tile."""
+        rows, cols = self.rows.shape
+        return int(rows), int(cols)
+
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns of the source that hold every pixel the tile needs, whatever the resampling.
+
+        Raises
+        ------
+        ValueError
+            If no pixel of the tile lies in the source, or the size of the source is not known.
+        """
+        if self.source_shape is None:
+            raise ValueError("source_shape must be known to give the window of the source, got None")
+        rows, cols = self.source_shape
+        within = _within(self.rows, rows) & _within(self.cols, cols)
+        if not within.any():
+            raise ValueError(f"the tile lies outside the source: none of its {within.size} pixels falls on it")
+        return _span(self.rows[within], rows), _span(self.cols[within], cols)
+
+    def relative_to(self, rows: slice, cols: slice) -> PixelMap:
+        """Map into the crop ``[rows, cols]`` of the source; over `window` it gives the same values bit for bit.
+
+        Raises
+        ------
+        ValueError
+            If the size of the source is not known.
+        """
+        if self.source_shape is None:
+            raise ValueError("source_shape must be known to cut the source, got None")
+        first_row, last_row, _ = rows.indices(self.source_shape[0])
+        first_col, last_col, _ = cols.indices(self.source_shape[1])
+        shape = (last_row - first_row, last_col - first_col)
+        return PixelMap(self.rows - first_row, self.cols - first_col, shape)
+
+
+def pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox) -> PixelMap:
+    """Find where each pixel centre of a tile lies in a source raster on the map.
+
+    Every centre is transformed by itself, in double, so the only error is PROJ's own. The result is kept for the
+    grids used last and its arrays are read-only: all bands, dates and pairs of one tile share them.
+
+    Parameters
+    ----------
+    source_geobox : GeoBox
+        Grid of the raster that is to be sampled.
+    tile_geobox : GeoBox
+        Grid of the wanted tile, in any CRS.
+
+    Returns
+    -------
+    PixelMap
+        Positions in source pixels, (tile rows, tile cols) float64. Within 1e-7 pixel of a pixel's centre or edge
+        they lie on it exactly. NaN where PROJ knows no transform; positions off the source are left as they are,
+        `sample` finds no data there. Longitudes are taken modulo 360 degrees: the one nearest to the centre of a
+        geographic source counts.
+
+    Raises
+    ------
+    ValueError
+        If a CRS is not understood by PROJ.
+    """
+    return _pixel_map(source_geobox, tile_geobox)
+
+
+@lru_cache(maxsize=16)
+def _pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox) -> PixelMap:
+    x, y = tile_geobox.centres()
+    if source_geobox.crs != tile_geobox.crs:
+        x, y = transformed(x, y, tile_geobox.crs, source_geobox.crs)
+    if is_geographic(source_geobox.crs):
+        left, _, right, _ = source_geobox.bounds
+        x = nearest_longitude(x, (left + right) / 2)
+    rows, cols = (_snapped(axis) for axis in source_geobox.to_pixels(x, y))
+    for axis in (rows, cols):
+        axis.flags.writeable = False
+    return PixelMap(rows, cols, source_geobox.shape)
+
+
+def transformed(x: np.ndarray, y: np.ndarray, crs: str, target: str) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates in ``target``, x before y; NaN where PROJ knows no transform.
+
+    Raises
+    ------
+    ValueError
+        If a CRS is not understood.
+    """
+    # Imported here because loading PROJ costs more than the rest of the package.
+    from pyproj import Transformer
+    from pyproj.exceptions import ProjError
+
+    try:
+        transformer = Transformer.from_crs(crs, target, always_xy=True)
+    except ProjError as error:
+        raise ValueError(f"crs must be one that PROJ understands, got {crs!r} to {target!r}: {error}") from error
+    x, y = (np.asarray(axis) for axis in transformer.transform(x, y))
+    known = np.isfinite(x) & np.isfinite(y)
+    return np.where(known, x, np.nan), np.where(known, y, np.nan)
+
+
+def is_geographic(crs: str) -> bool:
+    """Whether the coordinates are longitude and latitude in degrees.
+
+    Raises
+    ------
+    ValueError
+        If the CRS is not understood.
+    """
+    if crs.upper() in _LONGITUDE_LATITUDE:
+        return True
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    try:
+        return bool(CRS.from_user_input(crs).is_geographic)
+    except CRSError as error:
+        raise ValueError(f"crs must be one that PROJ understands, got {crs!r}: {error}") from error
+
+
+def nearest_longitude(longitude: np.ndarray, centre: float) -> np.ndarray:
+    """Longitudes moved by whole turns to within 180 degrees of ``centre``; those that are there keep their bits."""
+    return longitude - 360.0 * np.round((longitude - centre) / 360.0)
+
+
+def _snapped(positions: np.ndarray) -> np.ndarray:
+    """Positions on the half-pixel lattice wherever they are within `SNAP` of it."""
+    lattice = np.round(positions * 2.0) / 2.0
+    return np.where(np.abs(positions - lattice) <= SNAP, lattice, positions)
+
+
+def _within(positions: Any, size: int) -> Any:
+    return (positions >= -0.5) & (positions <= size - 0.5)
+
+
+def _span(positions: Any, size: int) -> slice:
+    first = max(int(np.floor(positions.min())), 0)
+    return slice(first, min(int(np.floor(positions.max())) + 2, size))

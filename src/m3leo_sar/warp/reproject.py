@@ -1,0 +1,68 @@
+"""Rasters from one map grid to another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.warp.pixel_map import pixel_map
+from m3leo_sar.warp.sample import sample
+
+
+def reproject(
+    source: Any,
+    source_geobox: GeoBox,
+    tile_geobox: GeoBox,
+    *,
+    resampling: str = "bilinear",
+    nodata: int | None = None,
+) -> Any:
+    """Bring a raster onto the grid of a tile.
+
+    Parameters
+    ----------
+    source : (rows, cols) or (bands, rows, cols) float32, float64, complex64, complex128, bool or integer
+        NumPy or CuPy; NaN marks no data. bool and integers go with ``resampling="nearest"`` only.
+    source_geobox : GeoBox
+        Grid of the source.
+    tile_geobox : GeoBox
+        Grid of the result, in any CRS.
+    resampling : {"bilinear", "nearest"}
+        bilinear leaves pixels without data out and renormalises the other weights; less than half of the weight
+        gives NaN. nearest rounds halves up and copies bit for bit.
+    nodata : int, optional
+        Fills pixels off the source for bool and integers, where it must be given.
+
+    Returns
+    -------
+    (tile rows, tile cols) or (bands, tile rows, tile cols), dtype and library of ``source``
+        NaN (or ``nodata``) more than half a pixel outside the outermost pixel centres; a tile that lies wholly
+        outside gives nothing else. Onto its own grid, or a crop of it, the source comes back bit for bit.
+
+    Raises
+    ------
+    TypeError
+        If the dtype is none of the above, or is bool or integer with bilinear.
+    ValueError
+        If the shape is not that of ``source_geobox``, the resampling is unknown, a CRS is not understood, or
+        ``nodata`` is missing, given without need or does not fit the dtype.
+
+    Notes
+    -----
+    Positions are transformed exactly, once for each pair of grids, and kept for the next call. Nothing is averaged
+    when the tile's pixels are larger than the source's.
+
+    Complex values are interpolated as complex. Never pass wrapped phase as real numbers: the mean of +3.1 and -3.1
+    is not near pi. Pass ``numpy.exp(1j * phase)``, or the interferogram, and take the angle after.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from m3leo_sar import GeoBox, reproject
+    >>> source = GeoBox.from_bounds((0, 0, 40, 20), shape=(2, 4), crs="EPSG:32631")
+    >>> tile = GeoBox.from_bounds((10, 0, 60, 20), shape=(2, 5), crs="EPSG:32631")
+    >>> reproject(np.arange(8, dtype="float32").reshape(2, 4), source, tile)
+    array([[ 1.,  2.,  3., nan, nan],
+           [ 5.,  6.,  7., nan, nan]], dtype=float32)
+    """
+    return sample(source, pixel_map(source_geobox, tile_geobox), resampling=resampling, nodata=nodata)

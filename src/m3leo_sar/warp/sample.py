@@ -1,0 +1,110 @@
+"""Take values of a raster at the positions of a pixel map."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from m3leo_sar._backend.choose import backend_of
+from m3leo_sar.warp.pixel_map import PixelMap
+
+#: Ways of taking a value between pixels.
+RESAMPLINGS = ("nearest", "bilinear")
+
+#: Dtypes in which NaN marks no data; they come out as they went in.
+NAN_DTYPES = ("float32", "float64", "complex64", "complex128")
+
+#: Dtypes of labels and counts: nearest only, and no data is the value of ``nodata``.
+LABEL_DTYPES = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
+
+
+def sample(source: Any, pixel_map: PixelMap, *, resampling: str = "bilinear", nodata: int | None = None) -> Any:
+    """Take the values of a raster at the positions of a pixel map.
+
+    Parameters
+    ----------
+    source : (rows, cols) or (bands, rows, cols) float32, float64, complex64, complex128, bool or integer
+        NaN marks no data in float and complex rasters. bool and integers go with ``resampling="nearest"`` only.
+    pixel_map : PixelMap
+        From `m3leo_sar.warp.pixel_map.pixel_map` or `m3leo_sar.warp.geolocate.geolocation_map`; all bands share it.
+    resampling : {"bilinear", "nearest"}
+        bilinear: mean of the four pixels around, weighted by nearness. Pixels without data are left out and the
+        other weights renormalised; less than half of the weight gives NaN, so that no-data areas neither grow nor
+        shrink by more than half a pixel. nearest: the nearest pixel, halves rounded up, bit for bit.
+    nodata : int, optional
+        Needed with bool and integers, where it fills the pixels off the source; refused otherwise.
+
+    Returns
+    -------
+    (tile rows, tile cols) or (bands, tile rows, tile cols), dtype and library of ``source``
+        Beyond half a pixel outside the outermost centres there is no data; within it, the value at the edge.
+
+    Raises
+    ------
+    TypeError
+        If the dtype is none of the above, or is bool or integer with bilinear.
+    ValueError
+        If the shape does not fit the map, the resampling is unknown, ``nodata`` is missing, given without need or
+        does not fit the dtype.
+
+    Notes
+    -----
+    Complex values are interpolated as complex. Never pass wrapped phase as real numbers: the mean of +3.1 and -3.1
+    is not near pi. Pass ``numpy.exp(1j * phase)``, or the interferogram, and take the angle after.
+
+    A source on the GPU is sampled there; a map that lies in host memory is copied to it on the way.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from m3leo_sar.warp.pixel_map import PixelMap
+    >>> positions = PixelMap(np.array([[0.0, 0.5]]), np.array([[1.0, 0.25]]))
+    >>> sample(np.array([[1.0, 2.0], [3.0, 4.0]]), positions)
+    array([[2.  , 2.25]])
+    """
+    bands = _checked(source, pixel_map, resampling, nodata)
+    # A map in host memory serves sources on any device; one on a device only its own.
+    positions = () if isinstance(pixel_map.rows, np.ndarray) else (pixel_map.rows, pixel_map.cols)
+    backend = backend_of(source, *positions)
+    if resampling == "nearest":
+        fill: Any = math.nan if nodata is None else nodata
+        taken = backend.warp_nearest(bands, pixel_map.rows, pixel_map.cols, fill)
+    else:
+        taken = backend.warp_bilinear(bands, pixel_map.rows, pixel_map.cols)
+    return taken if source.ndim == 3 else taken[0]
+
+
+def _checked(source: Any, pixel_map: PixelMap, resampling: str, nodata: int | None) -> Any:
+    """Source as (bands, rows, cols), or a refusal."""
+    if resampling not in RESAMPLINGS:
+        raise ValueError(f"resampling must be one of {', '.join(RESAMPLINGS)}, got {resampling!r}")
+    dtype = str(getattr(source, "dtype", type(source).__name__))
+    if dtype not in NAN_DTYPES + LABEL_DTYPES:
+        raise TypeError(f"source must be an array of {', '.join(NAN_DTYPES)}, bool or integers, got {dtype}")
+    if source.ndim not in (2, 3):
+        raise ValueError(f"source must be (rows, cols) or (bands, rows, cols), got shape {tuple(source.shape)}")
+    if 0 in source.shape:
+        raise ValueError(f"source must not be empty, got shape {tuple(source.shape)}")
+    if pixel_map.source_shape is not None and tuple(source.shape[-2:]) != pixel_map.source_shape:
+        raise ValueError(
+            f"source must have the {pixel_map.source_shape} rows and columns of its geometry, "
+            f"got {tuple(source.shape[-2:])}"
+        )
+    _check_nodata(dtype, resampling, nodata)
+    return source if source.ndim == 3 else source[None]
+
+
+def _check_nodata(dtype: str, resampling: str, nodata: int | None) -> None:
+    if dtype in NAN_DTYPES:
+        if nodata is not None:
+            raise ValueError(f"nodata must be left out for {dtype}, where NaN marks no data, got {nodata!r}")
+        return
+    if resampling != "nearest":
+        raise TypeError(f"source of {dtype} goes with resampling 'nearest' only, got {resampling!r}")
+    if nodata is None:
+        raise ValueError(f"nodata must be given for {dtype}, which has no NaN to mark pixels off the source")
+    low, high = (0, 1) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    if int(nodata) != nodata or not low <= nodata <= high:
+        raise ValueError(f"nodata must be a whole number from {low} to {high} for {dtype}, got {nodata!r}")
