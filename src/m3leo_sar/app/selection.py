@@ -1,0 +1,118 @@
+"""What a user names on the command line: pairs, tiles, an area."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.tiles import TileGrid
+from m3leo_sar.io.tile_file import read_tiles
+from m3leo_sar.stack.pairs import Pair, all_pairs, explicit_pairs, pairs_by_days, sequential_pairs
+from m3leo_sar.stack.slc import SlcStack
+
+RULES = ("all", "sequential", "days")
+
+
+def choose_pairs(
+    stack: SlcStack,
+    *,
+    rule: str = "all",
+    max_days: int | None = None,
+    days: Sequence[int] = (),
+    season: str | None = None,
+    named: Sequence[str] = (),
+) -> list[Pair]:
+    """Pairs of a stack by rule or by name.
+
+    Raises
+    ------
+    ValueError
+        If the rule is unknown, a named date is missing, or no pair is left; the message tells what the stack has.
+    """
+    if named:
+        return explicit_pairs(stack.dates, named)
+    if rule not in RULES:
+        raise ValueError(f"pairs must be one of {', '.join(RULES)}, got {rule!r}")
+    if rule == "days" or days or season:
+        pairs = pairs_by_days(stack.dates, days=tuple(days) or (12, 24, 36, 48), season=season)
+    elif rule == "sequential":
+        pairs = sequential_pairs(stack.dates)
+    else:
+        pairs = all_pairs(stack.dates)
+    pairs = [pair for pair in pairs if max_days is None or pair.days <= max_days]
+    if not pairs:
+        gaps = sorted({pair.days for pair in all_pairs(stack.dates)})
+        raise ValueError(
+            f"no pair of the {len(stack.dates)} dates fits the rule; they are {', '.join(map(str, gaps[:12])) or 'no'}"
+            " days apart"
+        )
+    return pairs
+
+
+def choose_tiles(stack: SlcStack, *, aoi: Path | None = None, tiles: Path | None = None, pixels: int = 448) -> TileGrid:
+    """Tiles of a file, of the legacy grid over an area, or of that over the stack's own footprint.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If a file is missing or holds no area or tiles, or no tile touches the stack.
+    """
+    if tiles is not None:
+        grid = read_tiles(tiles, pixels=pixels)
+    else:
+        area = footprint(stack) if aoi is None else read_area(aoi)
+        grid = TileGrid.legacy(area, pixels=pixels)
+    touching = grid.select(footprint(stack).bounds)
+    if len(touching) == 0:
+        raise ValueError(f"none of the {len(grid)} tiles touches {stack.name}, whose bounds are {_bounds(stack)}")
+    return touching
+
+
+def footprint(stack: SlcStack) -> Any:
+    """Outline of a stack in longitude and latitude, a shapely polygon."""
+    import shapely
+
+    if not isinstance(stack.geometry, GeoBox):
+        return shapely.box(*stack.geometry.bounds)
+    rows, cols = stack.geometry.shape
+    edge = np.linspace(0, 1, 21)
+    # Along all four sides, as a straight side bends in another projection.
+    col = cols * np.concatenate([edge, np.ones(21), edge[::-1], np.zeros(21)])
+    row = rows * np.concatenate([np.zeros(21), edge, np.ones(21), edge[::-1]])
+    x, y = stack.geometry.affine @ (col, row)
+    return shapely.Polygon(np.stack(stack.geometry.transformer_to("EPSG:4326").transform(x, y), axis=1))
+
+
+def read_area(path: Path) -> Any:
+    """Polygon of a WKT or GeoJSON file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it holds neither.
+    """
+    import shapely
+
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    text = path.read_text(encoding="utf-8").strip()
+    try:
+        if text.startswith("{"):
+            document = json.loads(text)
+            features = document.get("features") or [document]
+            shapes = [shapely.from_geojson(json.dumps(item.get("geometry", item))) for item in features]
+            return shapely.union_all(shapes)
+        return shapely.from_wkt(text)
+    except (json.JSONDecodeError, shapely.errors.ShapelyError, AttributeError) as error:
+        raise ValueError(f"{path} must hold a polygon as WKT or GeoJSON: {error}") from error
+
+
+def _bounds(stack: SlcStack) -> str:
+    return ", ".join(f"{edge:.4f}" for edge in footprint(stack).bounds)
