@@ -1,5 +1,6 @@
 """Coherence and interferograms of any date pair, on the M3LEO tile grid, from a stack of co-registered SLCs."""
 
+from m3leo_sar.chips.normalise import normalise
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.grid.window import Looks, Window
@@ -22,5 +23,6 @@ __all__ = [
     "geolocate",
     "interferogram",
     "multilook",
+    "normalise",
     "reproject",
 ]

@@ -29,6 +29,4 @@ def backend_of(*arrays: Any) -> ModuleType:
             f"arrays must all be NumPy or all be CuPy, got a mix of {' and '.join(sorted(owners))}; "
             "nothing is moved between devices unasked"
         )
-    raise TypeError(
-        f"expected NumPy or CuPy arrays, got {', '.join(sorted(type(a).__name__ for a in arrays))}"
-    )
+    raise TypeError(f"expected NumPy or CuPy arrays, got {', '.join(sorted(type(a).__name__ for a in arrays))}")

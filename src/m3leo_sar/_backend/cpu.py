@@ -6,6 +6,7 @@ from m3leo_sar._backend.cpu_coherence import coherence_pairs
 from m3leo_sar._backend.cpu_geolocate import geolocate_inverse
 from m3leo_sar._backend.cpu_interferogram import interferogram_pairs
 from m3leo_sar._backend.cpu_multilook import multilook
+from m3leo_sar._backend.cpu_normalise import normalise
 from m3leo_sar._backend.cpu_warp import warp_bilinear, warp_nearest
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "geolocate_inverse",
     "interferogram_pairs",
     "multilook",
+    "normalise",
     "to_device",
     "to_host",
     "warp_bilinear",

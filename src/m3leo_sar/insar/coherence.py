@@ -11,9 +11,7 @@ from m3leo_sar.grid.window import Window
 from m3leo_sar.insar.selection import selected_pairs
 
 
-def coherence(
-    reference: Any, secondary: Any = None, *, window: Window, pairs: Sequence[Any] | None = None
-) -> Any:
+def coherence(reference: Any, secondary: Any = None, *, window: Window, pairs: Sequence[Any] | None = None) -> Any:
     """Estimate the magnitude of the coherence in a sliding window.
 
     Two images give one map; a stack and a list of pairs give one map a pair, the power of each date being computed

@@ -9,7 +9,9 @@ from typing import Any
 from m3leo_sar import _check
 
 
-def selected_pairs(reference: Any, secondary: Any, pairs: Sequence[Any] | None) -> tuple[list[Any], list[tuple[int, int]]]:
+def selected_pairs(
+    reference: Any, secondary: Any, pairs: Sequence[Any] | None
+) -> tuple[list[Any], list[tuple[int, int]]]:
     """Images to read and, for each result, the indices of its two images among them.
 
     Raises

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import os
 import re
 from collections.abc import Iterable
@@ -64,7 +65,7 @@ def read_cslc_stack(
     products = _only(products, "burst", burst.upper().replace("_", "-") if burst else None)
     products = _only(products, "polarisation", polarisation.upper() if polarisation else None)
     products.sort(key=lambda product: product.date)
-    for earlier, later in zip(products, products[1:], strict=False):
+    for earlier, later in itertools.pairwise(products):
         if earlier.date == later.date:
             raise ValueError(f"{earlier.path.name} and {later.path.name} are of the same date; keep one")
     geobox, facts = _common_grid(products)
@@ -132,12 +133,9 @@ def _header(product: _Product) -> tuple[GeoBox, dict[str, Any]]:
         code = int(_data(file, product.path, "data/projection"))
         shape = _dataset(file, product.path, f"data/{product.polarisation}").shape
         if shape != (len(y), len(x)):
-            raise ValueError(
-                f"{product.path.name}: data/{product.polarisation} has shape {shape}, its coordinates {(len(y), len(x))}"
-            )
-        orbit = _optional(file, "identification/orbit_pass_direction") or _optional(
-            file, "metadata/orbit/orbit_direction"
-        )
+            name = f"{product.path.name}: data/{product.polarisation}"
+            raise ValueError(f"{name} has shape {shape}, its coordinates {(len(y), len(x))}")
+        orbit = _optional(file, "metadata/orbit/orbit_direction")
         facts = {
             "orbit": orbit.decode().lower() if orbit is not None else None,
             "track": int(product.burst[1:4]),

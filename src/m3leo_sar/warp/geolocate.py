@@ -77,9 +77,7 @@ def geolocate(
     array([[5., 6., 7.],
            [5., 6., 7.]])
     """
-    return sample(
-        radar, geolocation_map(latitude, longitude, tile_geobox), resampling=resampling, nodata=nodata
-    )
+    return sample(radar, geolocation_map(latitude, longitude, tile_geobox), resampling=resampling, nodata=nodata)
 
 
 def geolocation_map(latitude: Any, longitude: Any, tile_geobox: GeoBox) -> PixelMap:
@@ -116,9 +114,7 @@ def geolocation_map(latitude: Any, longitude: Any, tile_geobox: GeoBox) -> Pixel
     _check_coordinates(latitude, longitude)
     backend = backend_of(latitude, longitude)
     tile_row, tile_col = _on_tile(backend.to_host(latitude), backend.to_host(longitude), tile_geobox)
-    rows, cols = backend.geolocate_inverse(
-        backend.to_device(tile_row), backend.to_device(tile_col), tile_geobox.shape
-    )
+    rows, cols = backend.geolocate_inverse(backend.to_device(tile_row), backend.to_device(tile_col), tile_geobox.shape)
     return PixelMap(rows, cols, tuple(latitude.shape))
 
 

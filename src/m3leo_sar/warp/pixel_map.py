@@ -56,9 +56,7 @@ class PixelMap:
             if str(getattr(self, name).dtype) != "float64":
                 raise TypeError(f"{name} must be float64, got {getattr(self, name).dtype}")
         if self.rows.ndim != 2 or self.rows.shape != self.cols.shape:
-            raise ValueError(
-                f"rows and cols must be 2-D and of one shape, got {self.rows.shape} and {self.cols.shape}"
-            )
+            raise ValueError(f"rows and cols must be 2-D and of one shape, got {self.rows.shape} and {self.cols.shape}")
 
     @property
     def shape(self) -> tuple[int, int]:
