@@ -44,7 +44,7 @@ class PixelMap:
     >>> tile = GeoBox.from_bounds((20, 20, 60, 50), shape=(3, 4), crs="EPSG:32631")
     >>> positions = pixel_map(source, tile)
     >>> positions.window()
-    (slice(3, 6, None), slice(2, 6, None))
+    (slice(3, 7, None), slice(2, 7, None))
     """
 
     rows: Any

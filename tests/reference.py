@@ -1,0 +1,47 @@
+"""Oracles: slow float64 NumPy, written from the formula or the stated rule."""
+
+import numpy as np
+
+# --- warp: oracles in float64 NumPy, written from the stated rules -------------------------------------------------
+def bilinear_reference(source, rows, cols):
+    """(rows, cols) source at fractional positions, one Python loop a pixel."""
+    out = np.full(rows.shape, np.nan, np.result_type(source.dtype, np.float64))
+    high, wide = source.shape
+    for at in np.ndindex(rows.shape):
+        r, c = rows[at], cols[at]
+        if not (-0.5 <= r <= high - 0.5 and -0.5 <= c <= wide - 0.5):
+            continue
+        r, c = min(max(r, 0), high - 1), min(max(c, 0), wide - 1)
+        total, weight = 0, 0.0
+        for i in range(high):
+            for j in range(wide):
+                w = max(0, 1 - abs(r - i)) * max(0, 1 - abs(c - j))
+                if w > 0 and not np.isnan(source[i, j]):
+                    total, weight = total + w * source[i, j], weight + w
+        if weight >= 0.5:
+            out[at] = total / weight
+    return out
+
+
+def inverse_cell_reference(tile_row, tile_col, tile_shape):
+    """Radar position of each tile pixel: Newton in every cell in turn, the first that holds the pixel wins."""
+    found = np.full((2, *tile_shape), np.nan)
+    for pixel in np.ndindex(tile_shape):
+        for i, j in np.ndindex(tile_row.shape[0] - 1, tile_row.shape[1] - 1):
+            corners = np.stack([tile_row[i : i + 2, j : j + 2], tile_col[i : i + 2, j : j + 2]])
+            t, s = _newton(corners, pixel)
+            if -1e-9 <= t <= 1 + 1e-9 and -1e-9 <= s <= 1 + 1e-9:
+                found[:, *pixel] = i + t, j + s
+                break
+    return found
+
+
+def _newton(corners, pixel):
+    at = np.array([0.5, 0.5])
+    for _ in range(30):
+        t, s = at
+        value = np.einsum("kij,i,j->k", corners, [1 - t, t], [1 - s, s]) - pixel
+        down = np.einsum("kij,i,j->k", corners, [-1, 1], [1 - s, s])
+        along = np.einsum("kij,i,j->k", corners, [1 - t, t], [-1, 1])
+        at = at - np.linalg.solve(np.stack([down, along], axis=1), value)
+    return at

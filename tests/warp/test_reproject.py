@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+from reference import bilinear_reference
+
+from m3leo_sar import GeoBox, reproject
+from m3leo_sar.warp.pixel_map import PixelMap, pixel_map
+from m3leo_sar.warp.sample import sample
+
+SOURCE = GeoBox.from_bounds((500000, 5800000, 500700, 5800500), shape=(25, 35), crs="EPSG:32631")
+DTYPES = ["float32", "float64", "complex64", "complex128"]
+
+
+def noise(shape, dtype):
+    random = np.random.default_rng(5)
+    values = random.normal(size=shape) + (1j * random.normal(size=shape) if "complex" in dtype else 0)
+    return values.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
+def test_identity_and_crop_keep_the_bits(dtype, resampling):
+    source = noise((3, *SOURCE.shape), dtype)
+    source[0, 2, 3], source[1, 4, 5], source[2, 6, 7] = np.nan, -0.0, np.inf
+    same = reproject(source, SOURCE, SOURCE, resampling=resampling)
+    assert same.dtype == source.dtype
+    np.testing.assert_array_equal(same, source)
+    assert np.signbit(same[1, 4, 5].real)
+    rows, cols = slice(3, 20), slice(5, 11)
+    crop = reproject(source, SOURCE, SOURCE.crop(rows, cols), resampling=resampling)
+    np.testing.assert_array_equal(crop, source[:, rows, cols])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bilinear_follows_the_rule_with_holes_and_edges(dtype):
+    source = noise((9, 11), dtype)
+    source[noise((9, 11), "float64") > 0.8] = np.nan
+    random = np.random.default_rng(7)
+    positions = PixelMap(random.uniform(-1, 9.5, (13, 17)), random.uniform(-1, 11.5, (13, 17)))
+    expected = bilinear_reference(source, positions.rows, positions.cols)
+    assert 0 < np.isnan(expected).sum() < expected.size
+    tolerance = 1e-6 if dtype in ("float32", "complex64") else 1e-13
+    np.testing.assert_allclose(sample(source, positions), expected, rtol=tolerance, atol=tolerance)
+
+
+def test_half_of_the_weight_is_enough_and_less_is_not():
+    source = np.array([[1.0, np.nan, np.nan]])
+    positions = PixelMap(np.zeros((1, 3)), np.array([[0.25, 0.5, 0.75]]))
+    np.testing.assert_array_equal(sample(source, positions), [[1.0, 1.0, np.nan]])
+
+
+def test_nearest_rounds_halves_up_and_stops_half_a_pixel_out():
+    source = np.array([[10, 20, 30]], np.uint8)
+    positions = PixelMap(np.zeros((1, 6)), np.array([[-0.6, -0.5, 0.5, 0.49999999999999994, 2.5, 2.6]]))
+    taken = sample(source, positions, resampling="nearest", nodata=255)
+    np.testing.assert_array_equal(taken, [[255, 10, 20, 10, 30, 255]])
+    assert taken.dtype == np.uint8
+
+
+@pytest.mark.parametrize("dtype, bound", [("complex128", 1e-9), ("complex64", 1e-6)])
+def test_coordinates_carried_as_phase_come_back(dtype, bound):
+    source_box = GeoBox.from_bounds((2.99, 52.33, 3.02, 52.36), shape=(150, 170), crs="EPSG:4326")
+    tile = GeoBox.from_bounds((500000, 5798000, 501000, 5799100), shape=(55, 50), crs="EPSG:32631")
+    longitude, latitude = np.deg2rad(source_box.centres())
+    source = np.exp(1j * np.stack([longitude, latitude])).astype(dtype)
+    x, y = tile.transformer_to("EPSG:4326").transform(*tile.centres())
+    found = np.angle(reproject(source, source_box, tile))
+    assert np.abs(found - np.deg2rad([x, y])).max() < bound
+
+
+def test_the_window_of_a_map_gives_the_same_bits():
+    source = noise(SOURCE.shape, "complex64")
+    tile = GeoBox.from_bounds((500133, 5800105, 500391, 5800333), shape=(21, 19), crs="EPSG:32631")
+    positions = pixel_map(SOURCE, tile)
+    rows, cols = positions.window()
+    part = sample(source[rows, cols], positions.relative_to(rows, cols))
+    assert part.size < source.size
+    np.testing.assert_array_equal(part, sample(source, positions))
+
+
+def test_longitude_is_taken_modulo_a_turn():
+    source_box = GeoBox.from_bounds((170, 0, 190, 10), shape=(10, 20), crs="EPSG:4326")
+    tile = GeoBox.from_bounds((-180, 0, -175, 5), shape=(5, 5), crs="EPSG:4326")
+    source = np.tile(np.arange(20.0), (10, 1))
+    np.testing.assert_array_equal(reproject(source, source_box, tile), np.tile(np.arange(10.0, 15.0), (5, 1)))
+
+
+def test_outside_is_no_data_and_its_window_is_refused():
+    tile = GeoBox.from_bounds((600000, 5800000, 600100, 5800100), shape=(4, 5), crs="EPSG:32631")
+    assert np.isnan(reproject(noise(SOURCE.shape, "float32"), SOURCE, tile)).all()
+    with pytest.raises(ValueError, match="the tile lies outside the source"):
+        pixel_map(SOURCE, tile).window()
+
+
+def test_refusals_name_what_came():
+    source = noise(SOURCE.shape, "float32")
+    with pytest.raises(ValueError, match="nearest, bilinear, got 'cubic'"):
+        reproject(source, SOURCE, SOURCE, resampling="cubic")
+    with pytest.raises(ValueError, match=r"\(25, 35\).*got \(24, 35\)"):
+        reproject(source[1:], SOURCE, SOURCE)
+    with pytest.raises(TypeError, match="got float16"):
+        reproject(source.astype("float16"), SOURCE, SOURCE)
+    labels = source.astype("int16")
+    with pytest.raises(TypeError, match="int16 goes with resampling 'nearest' only"):
+        reproject(labels, SOURCE, SOURCE)
+    with pytest.raises(ValueError, match="nodata must be given for int16"):
+        reproject(labels, SOURCE, SOURCE, resampling="nearest")
+    with pytest.raises(ValueError, match="from -32768 to 32767 for int16, got 40000"):
+        reproject(labels, SOURCE, SOURCE, resampling="nearest", nodata=40000)
+    with pytest.raises(ValueError, match="crs must be one that PROJ understands"):
+        reproject(source, SOURCE, GeoBox(SOURCE.shape, SOURCE.affine, "EPSG:1"))
+
+
+def test_bilinear_agrees_with_gdal():
+    warp = pytest.importorskip("rasterio.warp")
+    source = np.add.outer(np.sin(np.arange(25) / 4), np.cos(np.arange(35) / 5))
+    tile = GeoBox.from_bounds((500133, 5800105, 500391, 5800333), shape=(21, 19), crs="EPSG:32631")
+    expected = np.full(tile.shape, np.nan)
+    warp.reproject(source, expected, src_transform=SOURCE.affine, src_crs=SOURCE.crs, dst_transform=tile.affine,
+                   dst_crs=tile.crs, resampling=warp.Resampling.bilinear, tolerance=0)  # fmt: skip
+    np.testing.assert_allclose(reproject(source, SOURCE, tile), expected, atol=1e-6)
