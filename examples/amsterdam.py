@@ -27,7 +27,9 @@ def tile_around(latitude: np.ndarray, longitude: np.ndarray, pixel_size: float) 
     high = pixel_size / METRES_A_DEGREE
     wide = high / math.cos(math.radians((south + north) / 2))
     shape = math.ceil((north - south) / high), math.ceil((east - west) / wide)
-    return GeoBox.from_bounds((west, north - shape[0] * high, west + shape[1] * wide, north), shape=shape, crs="EPSG:4326")
+    return GeoBox.from_bounds(
+        (west, north - shape[0] * high, west + shape[1] * wide, north), shape=shape, crs="EPSG:4326"
+    )
 
 
 def write_figure(path: Path, radar: np.ndarray, tile: np.ndarray, geobox: GeoBox) -> None:

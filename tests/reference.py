@@ -2,6 +2,7 @@
 
 import numpy as np
 
+
 # --- warp: oracles in float64 NumPy, written from the stated rules -------------------------------------------------
 def bilinear_reference(source, rows, cols):
     """(rows, cols) source at fractional positions, one Python loop a pixel."""

@@ -34,7 +34,9 @@ def test_all_eight_flips_give_the_same_raster():
             np.testing.assert_allclose(geolocate(*turned, TILE), expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("crs, bounds", [("EPSG:4326", TILE.bounds), ("EPSG:32631", (570000, 5763000, 585000, 5780000))])
+@pytest.mark.parametrize(
+    ("crs", "bounds"), [("EPSG:4326", TILE.bounds), ("EPSG:32631", (570000, 5763000, 585000, 5780000))]
+)
 def test_coordinates_carried_through_come_back(crs, bounds):
     tile = GeoBox.from_bounds(bounds, shape=(31, 23), crs=crs)
     latitude, longitude = scene(60, 80)

@@ -56,7 +56,7 @@ def test_nearest_rounds_halves_up_and_stops_half_a_pixel_out():
     assert taken.dtype == np.uint8
 
 
-@pytest.mark.parametrize("dtype, bound", [("complex128", 1e-9), ("complex64", 1e-6)])
+@pytest.mark.parametrize(("dtype", "bound"), [("complex128", 1e-9), ("complex64", 1e-6)])
 def test_coordinates_carried_as_phase_come_back(dtype, bound):
     source_box = GeoBox.from_bounds((2.99, 52.33, 3.02, 52.36), shape=(150, 170), crs="EPSG:4326")
     tile = GeoBox.from_bounds((500000, 5798000, 501000, 5799100), shape=(55, 50), crs="EPSG:32631")
