@@ -79,3 +79,41 @@ def _bands(position: NDArray[np.float64], bands: int) -> NDArray[np.intp]:
         if len(np.unique(band)) == bands:
             return band - band.min()
     raise ValueError(f"bands must be a number these {len(position)} tiles can fill, got {bands}")
+
+
+def ordered_split(bounds: ArrayLike, *, fractions: tuple[float, float, float] = (0.6, 0.2, 0.2)) -> NDArray[np.str_]:
+    """Split tiles from west to east into one band each of train, val and test, for areas too small for bands.
+
+    Parameters
+    ----------
+    bounds : (tiles, 4) float
+        (minlon, minlat, maxlon, maxlat) in degrees.
+    fractions : (float, float, float)
+        Shares of train, val and test; each split gets at least one tile.
+
+    Returns
+    -------
+    (tiles,) str
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than three tiles, or the shares cannot be used.
+
+    Examples
+    --------
+    >>> ordered_split([(i, 0.0, i + 1.0, 1.0) for i in (2, 0, 1, 4, 3)]).tolist()
+    ['train', 'train', 'train', 'test', 'val']
+    """
+    boxes = np.asarray(bounds, np.float64).reshape(-1, 4)
+    count = len(boxes)
+    if count < 3:
+        raise ValueError(f"a split needs at least three tiles, got {count}")
+    if min(fractions) <= 0:
+        raise ValueError(f"fractions must be above zero, got {fractions}")
+    last = max(1, round(count * fractions[2] / sum(fractions)))
+    middle = max(1, round(count * fractions[1] / sum(fractions)))
+    names = np.array(["train"] * (count - middle - last) + ["val"] * middle + ["test"] * last)
+    out = np.empty(count, names.dtype)
+    out[np.lexsort((boxes[:, 1], boxes[:, 0]))] = names
+    return out

@@ -1,0 +1,289 @@
+"""The m3leo-sar command."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from m3leo_sar.app.prepare import COHERENCE, Recipe, Summary
+from m3leo_sar.app.prepare import prepare as prepare_chips
+from m3leo_sar.app.progress import ERR, OUT, progress_bar
+from m3leo_sar.app.selection import choose_pairs, choose_tiles
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.window import Window
+from m3leo_sar.io.archive import ChipArchive
+from m3leo_sar.io.open_stack import open_stack
+from m3leo_sar.io.tile_file import read_splits
+from m3leo_sar.io.zarr_stack import is_stack, read_labels, write_stack
+from m3leo_sar.simulate.scene import Event, simulate_scene
+from m3leo_sar.stack.pairs import parse_date, season_of
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Coherence and interferograms of any date pair on M3LEO's tiles, from a stack of co-registered SLCs.\n\n"
+    "Start with [bold]m3leo-sar demo[/bold], then [bold]m3leo-sar pairs STACK[/bold].",
+)
+
+StackPath = Annotated[
+    Path, typer.Argument(help="Stack: our Zarr container, a folder of OPERA CSLC-S1 files, or of complex rasters.")
+]
+ArchivePath = Annotated[Path, typer.Argument(help="Chip archive; made if it is not there.")]
+Burst = Annotated[str | None, typer.Option(help="Which burst of a CSLC folder with several, such as T087-185683-IW2.")]
+Polarisation = Annotated[str | None, typer.Option(help="VV, VH, HH or HV, of a folder with several.")]
+RuleOption = Annotated[str, typer.Option("--pairs", help="all, sequential (each date and the next) or days.")]
+MaxDays = Annotated[int | None, typer.Option(help="Leave out pairs further apart.")]
+Days = Annotated[str | None, typer.Option(help="Only pairs this many days apart, such as 12,24,36,48.")]
+Season = Annotated[str | None, typer.Option(help="Only winter, spring, summer or fall (of the pair's middle day).")]
+Named = Annotated[list[str] | None, typer.Option("--pair", help="A pair YYYYMMDD_YYYYMMDD; may be given again.")]
+
+
+@app.command()
+def simulate(
+    path: Annotated[Path, typer.Argument(help="Folder to write the stack to.")],
+    rows: Annotated[int, typer.Option(min=1, help="Rows of 10 m pixels.")] = 1000,
+    cols: Annotated[int, typer.Option(min=1, help="Columns of 10 m pixels.")] = 1200,
+    dates: Annotated[int, typer.Option(min=1, help="Acquisitions.")] = 6,
+    every: Annotated[int, typer.Option(min=1, help="Days between them.")] = 12,
+    start: Annotated[str, typer.Option(help="First date, YYYYMMDD.")] = "20230301",
+    event: Annotated[
+        str | None, typer.Option(help="Date of an event, YYYYMMDD: coherence drops in part of it.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal stacks.")] = 0,
+) -> None:
+    """Write a simulated stack with known coherence, phase and land cover.
+
+    Run again with more [bold]--dates[/bold], only the new dates are written.
+
+    Example: m3leo-sar simulate stack --dates 6
+    """
+    first = parse_date(start)
+    days = [first + datetime.timedelta(days=every * index) for index in range(dates)]
+    bounds = (680_000.0, 5_500_000.0, 680_000.0 + 10 * cols, 5_500_000.0 + 10 * rows)
+    geobox = GeoBox.from_bounds(bounds, shape=(rows, cols), crs="EPSG:32631")
+    happening = Event(date=parse_date(event)) if event else None
+    scene = simulate_scene(geobox, dates=days, event=happening, seed=seed)
+    with progress_bar("simulating dates", dates) as advance:
+        written = write_stack(scene.stack, path, labels=scene.labels(), progress=advance)
+    OUT.print(f"{path}: {len(written)} dates written, {dates - len(written)} already there")
+
+
+@app.command()
+def pairs(
+    stack: StackPath,
+    archive: Annotated[
+        Path | None, typer.Option(help="Chip archive: shows for how many tiles each pair exists.")
+    ] = None,
+    rule: RuleOption = "all",
+    max_days: MaxDays = None,
+    days: Days = None,
+    season: Season = None,
+    pair: Named = None,
+    burst: Burst = None,
+    polarisation: Polarisation = None,
+) -> None:
+    """List the pairs a stack allows, with their days, and which an archive holds.
+
+    Examples: m3leo-sar pairs stack --max-days 24; m3leo-sar pairs stack --archive chips
+    """
+    opened = open_stack(stack, burst=burst, polarisation=polarisation)
+    chosen = choose_pairs(opened, rule=rule, max_days=max_days, days=_numbers(days), season=season, named=pair or ())
+    table = Table("pair", "days", "season", *(["tiles that have it"] if archive else []))
+    chips = ChipArchive(archive) if archive else None
+    tiles = chips.identifiers if chips else []
+    for item in chosen:
+        there = [str(sum(chips.has(tile, COHERENCE, str(item)) for tile in tiles))] if chips else []
+        middle = item.reference + (item.secondary - item.reference) / 2
+        table.add_row(str(item), str(item.days), season_of(middle), *there)
+    OUT.print(table)
+    OUT.print(f"{len(chosen)} pairs of {len(opened.dates)} dates, {opened.dates[0]} to {opened.dates[-1]}")
+
+
+@app.command()
+def prepare(
+    stack: StackPath,
+    archive: ArchivePath,
+    aoi: Annotated[
+        Path | None, typer.Option(help="Area as WKT or GeoJSON; the stack's own footprint if not given.")
+    ] = None,
+    tiles: Annotated[Path | None, typer.Option(help="M3LEO tile GeoJSON instead of an area.")] = None,
+    rule: RuleOption = "all",
+    max_days: MaxDays = None,
+    days: Days = None,
+    season: Season = None,
+    pair: Named = None,
+    window: Annotated[str, typer.Option(help="Coherence window, ROWSxCOLS in the stack's pixels.")] = "5x20",
+    interferograms: Annotated[bool, typer.Option(help="Write single-look interferograms too.")] = False,
+    intensities: Annotated[bool, typer.Option(help="Write each date's intensity.")] = True,
+    minimum_coverage: Annotated[float, typer.Option(min=0, max=1, help="Share of a tile that must lie on it.")] = 0.5,
+    burst: Burst = None,
+    polarisation: Polarisation = None,
+) -> None:
+    """Compute the chips of a stack's pairs on M3LEO's tiles; what is there already is not computed again.
+
+    Each chip is a GeoTIFF, ARCHIVE/TILE/coherence/PAIR.tif, 448 x 448 pixels on the tile's grid. With new dates in the
+    stack, only the new pairs are computed. It may be stopped at any time and run again.
+
+    Examples: m3leo-sar prepare stack chips --max-days 48; m3leo-sar prepare cslc chips --aoi area.wkt --window 5x20
+    """
+    opened = open_stack(stack, burst=burst, polarisation=polarisation)
+    recipe = Recipe(
+        pairs=choose_pairs(opened, rule=rule, max_days=max_days, days=_numbers(days), season=season, named=pair or ()),
+        window=_window(window),
+        interferograms=interferograms,
+        intensities=intensities,
+        minimum_coverage=minimum_coverage,
+    )
+    grid = choose_tiles(opened, aoi=aoi, tiles=tiles)
+    labels = read_labels(stack) if is_stack(stack) else {}
+    chips = ChipArchive.create(archive, grid="legacy", stack=str(stack))
+    with progress_bar("computing pairs, cutting tiles", len(grid)) as advance:
+        summary = prepare_chips(opened, chips, list(grid), recipe, labels=labels, report=advance)
+    OUT.print(_told(summary, archive))
+
+
+@app.command()
+def train(
+    archive: Annotated[Path, typer.Argument(help="Chip archive with land-cover labels.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="key=value, such as epochs=20 widths=[8,16,32,64].")
+    ] = None,
+    inputs: Annotated[
+        str, typer.Option(help="amplitude, amplitudes, coherence, or channels; several by commas.")
+    ] = "coherence",
+    output: Annotated[Path, typer.Option(help="Folder for the checkpoint and the metrics.")] = Path("run"),
+    config: Annotated[Path | None, typer.Option(help="YAML of a run, such as the config.yaml a run writes.")] = None,
+    splits: Annotated[
+        Path | None, typer.Option(help="Splits csv (identifier, split); west to east if not given.")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the last epoch of the output folder.")] = False,
+) -> None:
+    """Train a UNet on land cover and test it.
+
+    Writes model.pt, metrics.json and config.yaml. The default network is the paper's; on a CPU take a smaller one.
+
+    Example: m3leo-sar train chips widths=[8,16,32,64] crop=128 epochs=12 learning_rate=3e-3
+    """
+    from m3leo_sar.app.train import run_fit
+    from m3leo_sar.learn.config import load_config
+
+    loaded = load_config(config, [f"archive={archive}", f"output={output}", *(overrides or [])])
+    loaded.inputs = loaded.inputs or [item for item in inputs.split(",") if item]
+    loaded.splits = read_splits(splits) if splits else loaded.splits
+    result = run_fit(loaded, what="training", resume=resume)
+    table = Table("class", "IoU")
+    for name, score in result.metrics["iou"].items():
+        table.add_row(name, f"{score:.3f}")
+    OUT.print(table)
+    OUT.print(f"{result.output}: mIoU {result.metrics['miou']:.3f} on the test tiles")
+
+
+@app.command()
+def plot(
+    archive: Annotated[Path, typer.Argument(help="Chip archive.")],
+    output: Annotated[Path, typer.Argument(help="Picture to write, .png or .pdf.")],
+    tile: Annotated[str | None, typer.Option(help="Identifier; the first tile if not given.")] = None,
+    model: Annotated[Path | None, typer.Option(help="model.pt whose prediction is drawn too.")] = None,
+) -> None:
+    """Draw a tile: intensity, coherence of a short and a long pair, phase, label, prediction.
+
+    Example: m3leo-sar plot chips tile.png --model run/model.pt
+    """
+    from m3leo_sar.app.plot import plot_tile
+
+    chips = ChipArchive(archive)
+    if not chips.identifiers:
+        raise ValueError(f"{archive} holds no tile")
+    identifier = tile or chips.identifiers[0]
+    predictions = {}
+    if model:
+        from m3leo_sar.learn.predict import predict
+
+        predictions["Prediction"] = predict(model, chips, identifier)
+    titles = plot_tile(chips, identifier, output, predictions=predictions)
+    OUT.print(f"{output}: {', '.join(titles)}")
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="Folder to work in.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal results.")] = 1,
+) -> None:
+    """Show the whole way: simulate a stack, compute every pair, cut tiles, train two models, draw a figure."""
+    from m3leo_sar.app.demo import demo as run
+
+    result = run(output, seed=seed)
+    times = Table("step", "seconds")
+    for step, seconds in result.seconds.items():
+        times.add_row(step, f"{seconds:.1f}")
+    times.add_row("all", f"{sum(result.seconds.values()):.1f}")
+    OUT.print(times)
+    classes = sorted({name for scores in result.scores.values() for name in scores["iou"]})
+    table = Table("input", "mIoU", *classes)
+    for name, scores in result.scores.items():
+        table.add_row(name, f"{scores['miou']:.3f}", *(f"{scores['iou'].get(item, 0):.2f}" for item in classes))
+    OUT.print(table)
+    OUT.print(_told(result.summary, output / "chips"))
+    OUT.print(f"Figure: {result.figure}")
+
+
+def main() -> None:
+    """Run the command: 0 when done, 1 with one sentence for a fault, 2 for wrong usage, 130 for Ctrl-C.
+
+    The environment variable M3LEO_DEBUG=1 shows where a fault came from.
+    """
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as ending:
+        sys.exit(ending.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        ERR.print("m3leo-sar: stopped; what was finished is kept, run again to go on", style="red")
+        sys.exit(130)
+    except Exception as error:
+        sys.exit(_explain(error))
+
+
+def _explain(error: Exception) -> int:
+    """Tell a fault in one sentence and give the exit code; what is no user's mistake keeps its traceback."""
+    # click's errors of usage format themselves.
+    if hasattr(error, "show") and hasattr(error, "exit_code"):
+        error.show()
+        return int(error.exit_code)
+    if os.environ.get("M3LEO_DEBUG") or not isinstance(
+        error, OSError | ValueError | TypeError | KeyError | ImportError
+    ):
+        raise error
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    ERR.print(f"m3leo-sar: {text}", style="red", markup=False, soft_wrap=True)
+    return 1
+
+
+def _numbers(text: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        raise ValueError(f"--days must be whole numbers joined by commas, got {text!r}") from None
+
+
+def _window(text: str) -> Window:
+    rows, by, cols = text.lower().partition("x")
+    if not (by and rows.isdigit() and cols.isdigit()):
+        raise ValueError(f"--window must read ROWSxCOLS, such as 5x20, got {text!r}")
+    return Window(rows=int(rows), cols=int(cols))
+
+
+def _told(summary: Summary, archive: Path) -> str:
+    done = ", ".join(f"{count} {name}" for name, count in sorted(summary.computed.items())) or "nothing"
+    lines = [f"{archive}: computed {done}; {summary.present} chips were already there"]
+    if summary.skipped:
+        reason = next(iter(summary.skipped.values()))
+        lines.append(f"{len(summary.skipped)} tiles left out (the first: {reason})")
+    return "\n".join(lines)

@@ -1,0 +1,22 @@
+"""Bars and lines for a person; nothing but lines where no one watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+#: Results go to standard output, everything else to standard error.
+OUT, ERR = Console(highlight=False), Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def progress_bar(what: str, total: int) -> Iterator[Callable[..., None]]:
+    """Give a function to call after each of ``total`` steps; draws a bar with the time left on a terminal."""
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn())
+    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, *times, console=ERR, disable=not ERR.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda *_: bar.advance(task)
