@@ -77,7 +77,7 @@ def _simulate(path: Path, size: DemoSize, seed: int) -> None:
     )
     first = datetime.date(2023, 3, 1)
     dates = [first + datetime.timedelta(days=12 * index) for index in range(size.dates)]
-    scene = simulate_scene(geobox, dates=dates, seed=seed)
+    scene = simulate_scene(geobox, dates=dates, seed=seed, relief=150.0, sinking=0.6)
     with progress_bar("simulating dates", size.dates) as advance:
         write_stack(scene.stack, path, labels=scene.labels(), progress=advance)
 

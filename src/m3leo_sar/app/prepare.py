@@ -125,7 +125,7 @@ def _prepare_tile(
     if not (pairs or formed or dates or named):
         return
     positions = _positions(stack, tile)
-    covered = float(np.mean(np.isfinite(positions.rows) & np.isfinite(positions.cols)))
+    covered = _coverage(positions, stack)
     if covered == 0 or covered < recipe.minimum_coverage:
         summary.skipped[tile.identifier] = f"{covered:.0%} of it lies on the stack"
         return
@@ -215,6 +215,15 @@ def _positions(stack: SlcStack, tile: Tile) -> PixelMap:
     if isinstance(stack.geometry, GeoBox):
         return pixel_map(stack.geometry, tile.geobox)
     return geolocation_map(stack.geometry.latitude, stack.geometry.longitude, tile.geobox)
+
+
+def _coverage(positions: PixelMap, stack: SlcStack) -> float:
+    """Share of the tile's pixels that lie on the stack."""
+    _, rows, cols = stack.shape
+    # NaN, where a position is not known, compares false.
+    inside = np.abs(positions.rows - (rows - 1) / 2) <= rows / 2
+    inside &= np.abs(positions.cols - (cols - 1) / 2) <= cols / 2
+    return float(inside.mean())
 
 
 def _with_halo(positions: PixelMap, stack: SlcStack, window: Window) -> tuple[slice, slice]:

@@ -21,7 +21,7 @@ SETS = ("amplitude", "amplitudes", "coherence")
 
 
 def input_names(archive: ChipArchive, wanted: list[str], *, target: str) -> list[str]:
-    """Channels for input sets and channels named: ``amplitude`` is the first date, ``amplitudes`` all, ``coherence`` all.
+    """Channels for input sets and names: ``amplitude`` is the first date, ``amplitudes`` all, ``coherence`` all pairs.
 
     Only dates and pairs that every labelled tile has are taken.
 

@@ -54,7 +54,7 @@ CLASSES = (
     LandCover(name="grassland", code=30, backscatter=-12.0, rho_inf=0.25, tau=25.0),
     LandCover(name="cropland", code=40, backscatter=-12.0, rho_inf=0.10, tau=12.0),
     LandCover(name="built-up", code=50, backscatter=-8.0, rho_inf=0.75, tau=200.0),
-    LandCover(name="bare", code=60, backscatter=-12.0, rho_inf=0.60, tau=80.0),
+    LandCover(name="bare", code=60, backscatter=-12.0, rho_inf=0.35, tau=40.0),
     LandCover(name="water", code=80, backscatter=-20.0, rho_inf=0.0, tau=1.0),
 )
 
