@@ -1,0 +1,9 @@
+/* Every CUDA text of ext/, read by g++ with the CPU's meaning. */
+#include "simt.h"
+
+#include "../coherence.cu"
+#include "../geolocate.cu"
+#include "../interferogram.cu"
+#include "../multilook.cu"
+#include "../normalise.cu"
+#include "../warp.cu"

@@ -1,0 +1,56 @@
+"""What the launch code of a kernel may ask of a device, so that it is written once for the GPU and its emulation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+#: Threads of a one-dimensional block.
+THREADS = 256
+
+
+class Device(Protocol):
+    """Memory and kernels of one array library."""
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """New array of this device's library."""
+
+    def zeros(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """New array of zeros."""
+
+    def from_host(self, array: np.ndarray) -> Any:
+        """Copy of a NumPy array on the device."""
+
+    def contiguous(self, array: Any) -> Any:
+        """The array in C order, copied only if it is not."""
+
+    def address(self, array: Any) -> int:
+        """Where its first element lies."""
+
+    def launch(
+        self,
+        stem: str,
+        kernel: str,
+        grid: tuple[int, ...],
+        block: tuple[int, ...],
+        arguments: Sequence[Any],
+        shared_bytes: int = 0,
+    ) -> None:
+        """Run a kernel of ``ext/<stem>.cu``; scalars must be NumPy scalars of the width the kernel names."""
+
+
+def over_pixels(count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Grid and block for one thread an element."""
+    return ((count + THREADS - 1) // THREADS,), (THREADS,)
+
+
+def suffix(dtype: np.dtype) -> str:
+    """``f32`` or ``f64``, the real type behind a real or complex dtype."""
+    return "f32" if np.empty(0, dtype).real.dtype == np.float32 else "f64"
+
+
+def kind(dtype: np.dtype) -> str:
+    """``real_f32``, ``complex_f64``, ... for kernels of both kinds."""
+    return f"{'complex' if dtype.kind == 'c' else 'real'}_{suffix(dtype)}"

@@ -1,0 +1,99 @@
+"""The GPU's kernels run by the CPU, for tests: the same text, launched on :class:`SimtArray`."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from m3leo_sar._backend.device_kernels import bound
+
+
+class SimtArray(np.ndarray):
+    """A NumPy array that the library takes for one on a device; its type alone chooses this backend."""
+
+
+def as_simt(array: np.ndarray) -> SimtArray:
+    """View of an array that runs on the emulation."""
+    return np.asarray(array).view(SimtArray)
+
+
+class SimtDevice:
+    """The emulation of ext/simt."""
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> SimtArray:
+        """New array of NaN or all ones, so that what a kernel leaves out shows."""
+        array = np.empty(shape, dtype)
+        array.view(np.uint8).fill(255) if array.ndim else None
+        return as_simt(array)
+
+    def zeros(self, shape: tuple[int, ...], dtype: Any) -> SimtArray:
+        """New array of zeros."""
+        return as_simt(np.zeros(shape, dtype))
+
+    def from_host(self, array: np.ndarray) -> SimtArray:
+        """Copy of a NumPy array."""
+        return as_simt(array.copy())
+
+    def contiguous(self, array: np.ndarray) -> SimtArray:
+        """The array in C order."""
+        return as_simt(np.ascontiguousarray(array))
+
+    def address(self, array: np.ndarray) -> int:
+        """Where its first element lies."""
+        return int(array.ctypes.data)
+
+    def launch(
+        self,
+        stem: str,
+        kernel: str,
+        grid: tuple[int, ...],
+        block: tuple[int, ...],
+        arguments: Sequence[Any],
+        shared_bytes: int = 0,
+    ) -> None:
+        """Run a kernel to its end; RuntimeError tells what a GPU would not have forgiven."""
+        held = [_argument(argument) for argument in arguments]
+        pointers = (ctypes.c_void_p * len(held))(*(ctypes.addressof(item) for item in held))
+        shapes = [(ctypes.c_uint * 3)(*(*shape, 1, 1, 1)[:3]) for shape in (grid, block)]
+        library = _library()
+        if getattr(library, f"simt_launch_{kernel}")(pointers, *shapes, ctypes.c_size_t(shared_bytes)):
+            raise RuntimeError(f"{kernel}: {library.simt_fault().decode()}")
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    found = [path for path in files("m3leo_sar._ext").iterdir() if path.name.startswith("_simt.")]
+    if not found:
+        raise ImportError("the emulation of the GPU kernels is not built; install with M3LEO_SIMT=1 in the environment")
+    library = ctypes.CDLL(str(found[0]))
+    library.simt_fault.restype = ctypes.c_char_p
+    return library
+
+
+def _argument(value: Any) -> Any:
+    """What a launch passes: an array's address, or a scalar of its own width."""
+    if isinstance(value, np.ndarray):
+        if not value.flags.c_contiguous:
+            raise ValueError("a kernel takes arrays in C order only")
+        return ctypes.c_void_p(value.ctypes.data)
+    if not isinstance(value, np.generic):
+        raise TypeError(f"a kernel takes NumPy scalars, whose width is known, got {type(value).__name__}")
+    return (ctypes.c_char * value.itemsize).from_buffer_copy(value.tobytes())
+
+
+globals().update(bound(SimtDevice()))
+
+
+def to_device(array: np.ndarray) -> SimtArray:
+    """Array of this backend's library from a NumPy array."""
+    return as_simt(array)
+
+
+def to_host(array: np.ndarray) -> np.ndarray:
+    """NumPy array from one of this backend's library."""
+    return np.asarray(array)
