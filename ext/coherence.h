@@ -45,7 +45,9 @@ M3_HD inline T inverse_amplitude(T power) {
 
 template <typename T>
 M3_HD inline T coherence_of(T re, T im, T inverse_a, T inverse_b, bool clip) {
-  const T x = re * inverse_a * inverse_b, y = im * inverse_a * inverse_b;
+  // One product of the two, so that exchanging the images changes no bit. Where it leaves the range, so do the powers.
+  const T inverse = inverse_a * inverse_b;
+  const T x = re * inverse, y = im * inverse;
   const T value = sqrt(x * x + y * y);
   const T bounded = clip && value > T(1) ? T(1) : value;
   return inverse_a > T(0) && inverse_b > T(0) ? bounded : T(NAN);

@@ -46,3 +46,30 @@ def _newton(corners, pixel):
         along = np.einsum("kij,i,j->k", corners, [1 - t, t], [-1, 1])
         at = at - np.linalg.solve(np.stack([down, along], axis=1), value)
     return at
+
+
+# --- insar ---------------------------------------------------------------------------------------------------------
+def coherence_reference(a, b, window):
+    """|sum a b*| / sqrt(sum |a|^2 sum |b|^2) over jointly finite samples of a window cut at the edge."""
+    rows, cols = a.shape
+    (top, left), (bottom, right) = window.before, window.after
+    valid = np.isfinite(a) & np.isfinite(b)
+    a, b = np.where(valid, a, 0).astype(np.complex128), np.where(valid, b, 0).astype(np.complex128)
+    out = np.full((rows, cols), np.nan)
+    for r, c in np.ndindex(rows, cols):
+        part = np.s_[max(0, r - top) : r + bottom + 1, max(0, c - left) : c + right + 1]
+        power_a, power_b = (np.abs(a[part]) ** 2).sum(), (np.abs(b[part]) ** 2).sum()
+        if power_a > 0 and power_b > 0:
+            out[r, c] = abs((a[part] * b[part].conj()).sum()) / (np.sqrt(power_a) * np.sqrt(power_b))
+    return out
+
+
+def looks_reference(values, valid, looks):
+    """Mean of the valid values of each look, a remainder left out."""
+    rows, cols = values.shape[0] // looks.rows, values.shape[1] // looks.cols
+    out = np.full((rows, cols), np.nan, np.result_type(values, np.float64))
+    for r, c in np.ndindex(rows, cols):
+        part = np.s_[r * looks.rows : (r + 1) * looks.rows, c * looks.cols : (c + 1) * looks.cols]
+        if valid[part].any():
+            out[r, c] = values[part][valid[part]].mean()
+    return out

@@ -1,0 +1,75 @@
+"""Fixtures of the whole suite."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+
+hypothesis.settings.register_profile(
+    "suite", deadline=None, derandomize=True, max_examples=40, suppress_health_check=list(hypothesis.HealthCheck)
+)
+hypothesis.settings.load_profile("suite")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Backend:
+    """Where a test's arrays live: NumPy, the emulation of the GPU's kernels, or a GPU."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def array(self, array: np.ndarray) -> Any:
+        if self.name == "cpu":
+            return array
+        if self.name == "simt":
+            from m3leo_sar._backend.simt import as_simt
+
+            return as_simt(array)
+        import cupy
+
+        return cupy.asarray(array)
+
+    def numpy(self, array: Any) -> np.ndarray:
+        return array.get() if self.name == "gpu" else np.asarray(array)
+
+
+def _why_not(name: str) -> str:
+    if name == "simt" and not list((ROOT / "ext").glob("_simt.*.so")):
+        return "the emulation is not built (M3LEO_SIMT=1)"
+    if name == "gpu":
+        if importlib.util.find_spec("cupy") is None:
+            return "CuPy is not installed"
+        import cupy
+
+        if not cupy.is_available():
+            return "there is no CUDA device"
+    return ""
+
+
+@pytest.fixture(params=["cpu", "simt", "gpu"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Each kernel test runs on the CPU kernel, the emulated GPU kernel and the GPU."""
+    reason = _why_not(request.param)
+    if reason:
+        pytest.skip(reason)
+    return Backend(request.param)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20230319)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Small real data beside the repository."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the real data are not beside the repository (../shared/data)")
+    return folder

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reference import looks_reference
+
+from m3leo_sar import Looks, interferogram, multilook
+
+
+def speckle(rng, *shape, dtype="complex64"):
+    return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(dtype)
+
+
+@pytest.mark.parametrize(("shape", "size"), [((7, 31), (1, 1)), ((20, 33), (3, 5)), ((13, 8), (13, 2))])
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_equals_the_mean_of_valid_products(backend, rng, shape, size, dtype):
+    a, b = speckle(rng, *shape, dtype=dtype), speckle(rng, *shape, dtype=dtype)
+    a[rng.random(shape) < 0.2], b[rng.random(shape) < 0.2] = np.nan, np.nan
+    looks = Looks(rows=size[0], cols=size[1])
+    got = backend.numpy(interferogram(backend.array(a), backend.array(b), looks=looks))
+    valid = np.isfinite(a) & np.isfinite(b)
+    expected = looks_reference(a.astype("c16") * b.conj().astype("c16"), valid, looks)
+    assert got.dtype == dtype
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
+    np.testing.assert_allclose(got, expected, rtol=2e-6 if dtype == "complex64" else 1e-13, atol=1e-7)
+
+
+def test_with_itself_has_no_phase(backend, rng):
+    image = backend.array(speckle(rng, 40, 52))
+    for looks in (Looks(rows=1, cols=1), Looks(rows=13, cols=3)):
+        assert np.abs(np.angle(backend.numpy(interferogram(image, image, looks=looks)))).max() < 1e-6
+
+
+def test_swapped_dates_give_the_conjugate(backend, rng):
+    a, b = backend.array(speckle(rng, 21, 34)), backend.array(speckle(rng, 21, 34))
+    looks = Looks(rows=2, cols=3)
+    there, back = interferogram(a, b, looks=looks), interferogram(b, a, looks=looks)
+    np.testing.assert_array_equal(backend.numpy(there), backend.numpy(back).conj())
+
+
+def test_known_phases_come_back(backend):
+    columns = np.arange(50)
+    a = np.tile(np.exp(1j * np.sin(10 * np.pi * columns / 50)), (100, 1))
+    b = np.tile(np.exp(1j * np.sin(8 * np.pi * columns / 50)), (100, 1))
+    got = np.angle(backend.numpy(interferogram(backend.array(a), backend.array(b))))
+    expected = np.angle(np.exp(1j * (np.sin(10 * np.pi * columns / 50) - np.sin(8 * np.pi * columns / 50))))
+    np.testing.assert_allclose(got, np.tile(expected, (100, 1)), atol=1e-6)
+
+
+def test_pairs_of_a_stack(backend, rng):
+    stack = speckle(rng, 3, 12, 17)
+    maps = backend.numpy(interferogram(backend.array(stack), pairs=[(2, 1), (0, 2)], looks=Looks(rows=2, cols=4)))
+    assert maps.shape == (2, 6, 4)
+    single = interferogram(stack[2], stack[1], looks=Looks(rows=2, cols=4))
+    np.testing.assert_allclose(maps[0], single, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+def test_multilook_is_the_mean_of_valid_samples(backend, rng, dtype):
+    images = speckle(rng, 2, 17, 40, dtype="complex128")
+    images = (images if dtype.startswith("c") else images.real).astype(dtype)
+    images[rng.random(images.shape) < 0.3] = np.nan
+    looks = Looks(rows=4, cols=7)
+    got = backend.numpy(multilook(backend.array(images), looks=looks))
+    assert got.dtype == dtype
+    for image, result in zip(images, got, strict=True):
+        expected = looks_reference(image.astype(np.result_type(dtype, np.float64)), np.isfinite(image), looks)
+        np.testing.assert_allclose(result, expected, rtol=2e-6, atol=1e-7)
+
+
+@given(rows=st.integers(1, 9), cols=st.integers(1, 11), high=st.integers(1, 20), wide=st.integers(1, 23))
+def test_multilook_of_a_constant_is_the_constant(rows, cols, high, wide):
+    looks = Looks(rows=min(rows, high), cols=min(cols, wide))
+    got = multilook(np.full((high, wide), 2.5, np.float32), looks=looks)
+    assert got.shape == looks.reduced((high, wide))
+    assert (got == 2.5).all()
+
+
+def test_bad_looks_and_arrays_are_named():
+    ones = np.ones((6, 9), np.complex64)
+    with pytest.raises(ValueError, match="looks cols must be at most the image's 9 cols, got 10"):
+        interferogram(ones, ones, looks=Looks(rows=1, cols=10))
+    with pytest.raises(TypeError, match=r"looks must be a Looks\(rows=, cols=\), got 3"):
+        interferogram(ones, ones, looks=3)
+    with pytest.raises(ValueError, match="looks rows must be at most the image's 6 rows, got 7"):
+        multilook(ones, looks=Looks(rows=7, cols=1))
+    with pytest.raises(TypeError, match=r"array must be an array of .* got int64"):
+        multilook(np.ones((4, 4), int), looks=Looks(rows=2, cols=2))
+    with pytest.raises(ValueError, match=r"array must be \(..., rows, cols\) and not empty"):
+        multilook(np.ones(4), looks=Looks(rows=1, cols=1))
