@@ -64,8 +64,8 @@ M3_HD inline void warp_bilinear(const Real* source, Real* out, long long bands, 
     const Real* const corner = source + (band * source_pixels + first) * PARTS;
     Real* const value = out + (band * tile_pixels + pixel) * PARTS;
     double sum[PARTS] = {}, valid = 0.0;
-    for (int k = 0; inside && k < 4; ++k) {
-      if (!(weight[k] > 0.0)) continue;
+    for (int k = 0; k < 4; ++k) {
+      if (!(inside && weight[k] > 0.0)) continue;
       const Real* const sample = corner + offset[k] * PARTS;
       bool usable = true;
       for (int part = 0; part < PARTS; ++part) usable = usable && sample[part] == sample[part];

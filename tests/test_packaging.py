@@ -16,9 +16,7 @@ NATIVE = {path.name for pattern in ("*.h", "*.cu", "*.pyx") for path in (ROOT / 
 
 
 def run(*command: object, cwd: Path) -> str:
-    done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout
 
@@ -48,9 +46,7 @@ def test_wheel_carries_kernels_but_not_the_emulation(archives: tuple[Path, Path]
     assert "m3leo_sar/py.typed" in names
     assert not [name for name in names if "simt" in name and "_backend" not in name]
     for stem in (name.removesuffix(".pyx") for name in NATIVE if name.endswith(".pyx")):
-        assert [
-            name for name in names if name.startswith(f"m3leo_sar/_ext/{stem}.") and name.endswith(".so")
-        ], stem
+        assert [name for name in names if name.startswith(f"m3leo_sar/_ext/{stem}.") and name.endswith(".so")], stem
 
 
 @pytest.mark.slow

@@ -259,7 +259,7 @@ ONE = np.ones((6, 9), np.complex64)
         ((ONE[0], ONE[0]), {}, ValueError, r"reference must be \(rows, cols\), got 1 axes"),
         ((ONE[:0], ONE[:0]), {}, ValueError, "reference must not be empty"),
         ((ONE, ONE), {"window": (3, 3)}, TypeError, r"window must be a Window\(rows=, cols=\), got \(3, 3\)"),
-        ((ONE, ONE), {"window": Window(rows=13, cols=3)}, ValueError, "window rows must be at most 2 x the image's 6 rows, got 13"),
+        ((ONE, ONE), {"window": Window(rows=13, cols=3)}, ValueError, "window rows .* at most 2 x .* 6 rows, got 13"),
         ((ONE,), {}, TypeError, "give a second image .* got neither"),
         ((ONE, ONE), {"pairs": [(0, 1)]}, TypeError, "got both"),
         ((ONE[None],), {"pairs": []}, ValueError, "pairs must hold at least one pair, got none"),
