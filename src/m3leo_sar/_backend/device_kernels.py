@@ -18,7 +18,9 @@ _GRID_LIMIT = 65_535
 Pairs = Sequence[tuple[int, int]]
 
 
-def coherence_pairs(device: Device, slcs: Sequence[Any], pairs: Pairs, rows: int, cols: int, *, clip: bool = True) -> Any:
+def coherence_pairs(
+    device: Device, slcs: Sequence[Any], pairs: Pairs, rows: int, cols: int, *, clip: bool = True
+) -> Any:
     """Coherence (pairs, rows, cols) of images of one shape and complex dtype in a window of ``rows`` by ``cols``."""
     images = [device.contiguous(slc) for slc in slcs]
     shape, name = images[0].shape, suffix(images[0].dtype)
@@ -97,7 +99,8 @@ def warp_bilinear(device: Device, source: Any, rows: Any, cols: Any) -> Any:
     source, rows, cols = device.contiguous(source), device.contiguous(rows), device.contiguous(cols)
     out = device.empty((len(source), *rows.shape), source.dtype)
     shape = (np.int64(len(source)), np.int64(source.shape[1]), np.int64(source.shape[2]), np.int64(rows.size))
-    device.launch("warp", f"warp_bilinear_{kind(out.dtype)}", *over_pixels(rows.size), (source, rows, cols, out, *shape))
+    arguments = (source, rows, cols, out, *shape)
+    device.launch("warp", f"warp_bilinear_{kind(out.dtype)}", *over_pixels(rows.size), arguments)
     return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def plot_tile(
     identifier: str,
     path: str | os.PathLike[str],
     *,
-    predictions: dict[str, NDArray[np.integer]] | None = None,
+    predictions: Mapping[str, NDArray[Any]] | None = None,
 ) -> list[str]:
     """Draw what an archive holds of a tile, and predictions if there are any; returns the panels' titles.
 
@@ -110,7 +111,7 @@ def _measured(archive: ChipArchive, identifier: str) -> list[tuple[str, NDArray[
 
 
 def _mapped(
-    archive: ChipArchive, identifier: str, predictions: dict[str, NDArray[np.integer]]
+    archive: ChipArchive, identifier: str, predictions: Mapping[str, NDArray[Any]]
 ) -> list[tuple[str, NDArray[Any], dict[str, Any]]]:
     panels: list[tuple[str, NDArray[Any], dict[str, Any]]] = []
     if archive.has(identifier, LABEL, "landcover"):

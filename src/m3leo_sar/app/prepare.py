@@ -190,9 +190,9 @@ class _Work:
 
     def write_label(self, name: str, label: Label) -> None:
         array, geobox = label
-        positions, rule = pixel_map(geobox, self.tile.geobox), {"resampling": "nearest"}
         is_integer = array.dtype.kind in "iu"
-        chip = sample(array, positions, nodata=0, **rule) if is_integer else sample(array, positions, **rule)
+        positions = pixel_map(geobox, self.tile.geobox)
+        chip = sample(array, positions, resampling="nearest", nodata=0 if is_integer else None)
         self.write(LABEL, name, chip, unit="class" if is_integer else "", nodata=0 if is_integer else None)
 
     def write(self, dataset: str, key: str, chip: NDArray[Any], *, nodata: float | None = None, **facts: Any) -> None:

@@ -84,7 +84,8 @@ def footprint(stack: SlcStack) -> Any:
     # Along all four sides, as a straight side bends in another projection.
     col = cols * np.concatenate([edge, np.ones(21), edge[::-1], np.zeros(21)])
     row = rows * np.concatenate([np.zeros(21), edge, np.ones(21), edge[::-1]])
-    x, y = stack.geometry.affine @ (col, row)
+    a, b, c, d, e, f = tuple(stack.geometry.affine)[:6]
+    x, y = a * col + b * row + c, d * col + e * row + f
     return shapely.Polygon(np.stack(stack.geometry.transformer_to("EPSG:4326").transform(x, y), axis=1))
 
 

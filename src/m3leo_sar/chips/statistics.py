@@ -106,9 +106,7 @@ class Statistics:
             raise ValueError(f"statistics cannot be read: {type(error).__name__} {error}") from error
         statistics = cls(bands)
         if stored != statistics.digest:
-            raise ValueError(
-                f"statistics were changed: digest {stored} is named, the values give {statistics.digest}"
-            )
+            raise ValueError(f"statistics were changed: digest {stored} is named, the values give {statistics.digest}")
         return statistics
 
 

@@ -76,7 +76,7 @@ def read_stack(path: str | os.PathLike[str]) -> SlcStack:
         If it is no stack of ours, one of a later version, holds no date, or a date is damaged.
     """
     folder = Path(path)
-    facts = dict(_open(folder).attrs)
+    facts = _attributes(_open(folder))
     dates = _dates(folder)
     if not dates:
         raise ValueError(f"{folder} holds no finished date")
@@ -99,7 +99,7 @@ def read_labels(path: str | os.PathLike[str]) -> dict[str, tuple[NDArray[Any], G
     folder, labels = Path(path), {}
     for entry in sorted(path for path in folder.glob("label-*") if PARTIAL not in path.name):
         group = _open_group(entry)
-        labels[entry.name.removeprefix("label-")] = (group["label"][...], _geobox(dict(group.attrs)))
+        labels[entry.name.removeprefix("label-")] = (_whole(group, "label"), _geobox(_attributes(group)))
     return labels
 
 
@@ -168,7 +168,8 @@ def _geometry(folder: Path, facts: Mapping[str, Any]) -> GeoBox | RadarGeometry:
     if "affine" in facts:
         return _geobox(facts)
     group = _open_group(folder / "geometry")
-    return RadarGeometry(*(group[name][...] if name in group else None for name in _LAYERS))
+    layers = {name: _whole(group, name) for name in _LAYERS if name in group}
+    return RadarGeometry(**layers)
 
 
 def _dates(folder: Path) -> list[datetime.date]:
@@ -181,8 +182,9 @@ def _open(folder: Path) -> zarr.Group:
     group = _open_group(folder)
     if group.attrs.get("format") != FORMAT:
         raise ValueError(f"{folder} is no SLC stack of this library (its attribute 'format' is not {FORMAT!r})")
-    if group.attrs["version"] > VERSION:
-        raise ValueError(f"{folder} has version {group.attrs['version']}; this library reads up to {VERSION}")
+    stored = _attributes(group)["version"]
+    if stored > VERSION:
+        raise ValueError(f"{folder} has version {stored}; this library reads up to {VERSION}")
     return group
 
 
@@ -191,6 +193,14 @@ def _open_group(folder: Path) -> zarr.Group:
         return zarr.open_group(folder, mode="r")
     except (FileNotFoundError, ValueError, KeyError) as error:
         raise ValueError(f"{folder} is no Zarr group: {error}") from error
+
+
+def _attributes(group: zarr.Group) -> dict[str, Any]:
+    return dict(group.attrs)
+
+
+def _whole(group: zarr.Group, name: str) -> NDArray[Any]:
+    return np.asarray(group[name][...])  # type: ignore[index]
 
 
 def _require_same(group: zarr.Group, facts: dict[str, Any], folder: Path) -> None:
@@ -207,6 +217,6 @@ def _read_slc(
         array = zarr.open_array(place / "slc", mode="r")
         if array.shape != shape:
             raise ValueError(f"it has shape {array.shape}, expected {shape}")
-        return array[rows, cols]
+        return np.asarray(array[rows, cols])
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ValueError(f"{place} cannot be read: {error}") from error

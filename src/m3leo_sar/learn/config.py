@@ -86,7 +86,7 @@ def load_config(path: str | os.PathLike[str] | None = None, overrides: Sequence[
         if "=" not in text:
             raise ValueError(f"an override must read key=value, got {text!r}")
     try:
-        parts = [config] + ([OmegaConf.load(path)] if path is not None else [])
+        parts = [config] + ([OmegaConf.load(Path(path))] if path is not None else [])
         merged = OmegaConf.merge(*parts, OmegaConf.from_dotlist(list(overrides)))
         return OmegaConf.to_object(merged)  # type: ignore[return-value]
     except (OmegaConfBaseException, ValueError) as error:

@@ -65,5 +65,6 @@ class RadarGeometry:
 
     def crop(self, rows: slice, cols: slice) -> RadarGeometry:
         """Geometry of the pixels ``[rows, cols]``."""
-        layers = (self.latitude, self.longitude, self.height, self.incidence)
-        return RadarGeometry(*(None if layer is None else layer[rows, cols] for layer in layers))
+        height = None if self.height is None else self.height[rows, cols]
+        incidence = None if self.incidence is None else self.incidence[rows, cols]
+        return RadarGeometry(self.latitude[rows, cols], self.longitude[rows, cols], height, incidence)
