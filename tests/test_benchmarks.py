@@ -1,0 +1,38 @@
+"""Each benchmark runs once on tiny input, so that none rots."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+
+import coherence as bench
+from bandwidth import triad_bandwidth
+from interleaved import interleaved
+
+from m3leo_sar import Window
+
+
+def test_peers_compute_the_same_coherence_inside():
+    window = Window(rows=5, cols=7)
+    maps = {name: job() for name, job in bench.jobs(40, window).items()}
+    for name, got in maps.items():
+        np.testing.assert_allclose(got[3:-3, 4:-4], maps["m3leo_sar"][3:-3, 4:-4], atol=1e-5, err_msg=name)
+
+
+def test_interleaved_times_every_job():
+    seconds = interleaved(bench.stack_jobs(30, 3, Window(rows=3, cols=5)), rounds=1)
+    assert seconds.keys() == {"one", "all"}
+    assert all(taken > 0 for taken in seconds.values())
+
+
+def test_triad_gives_a_plausible_bandwidth():
+    assert 1e8 < triad_bandwidth(12, repeats=2) < 1e13
+
+
+@pytest.mark.benchmark(group="coherence")
+def test_coherence_kernel(benchmark):
+    a, b = bench.pair(128)
+    benchmark(bench.coherence, a, b, window=Window(rows=5, cols=20))
