@@ -61,7 +61,7 @@ install() {
         [ -n "${PIP_FIND_LINKS:-}" ] && set -- --find-links "$PIP_FIND_LINKS" "$@"
         uv pip install --quiet "$@"
     else
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$@"
+        .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt "$@"
     fi
 }
 
@@ -79,7 +79,7 @@ install_torch() {
     else
         install "$pin"
     fi
-    .venv/bin/python -c 'import sys, torch; sys.exit(torch.version.cuda is not None)' ||
+    .venv/bin/python -c 'import sys, torch; sys.exit(torch.version.cuda is not None)' 2>/dev/null ||
         say "note: this torch is a CUDA build"
 }
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +11,7 @@ from rich.table import Table
 
 from m3leo_sar.app.prepare import COHERENCE, Recipe, Summary
 from m3leo_sar.app.prepare import prepare as prepare_chips
-from m3leo_sar.app.progress import ERR, OUT, progress_bar
+from m3leo_sar.app.progress import OUT, progress_bar
 from m3leo_sar.app.selection import choose_pairs, choose_tiles
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
@@ -233,37 +231,6 @@ def demo(
     OUT.print(table)
     OUT.print(_told(result.summary, output / "chips"))
     OUT.print(f"Figure: {result.figure}")
-
-
-def main() -> None:
-    """Run the command: 0 when done, 1 with one sentence for a fault, 2 for wrong usage, 130 for Ctrl-C.
-
-    The environment variable M3LEO_DEBUG=1 shows where a fault came from.
-    """
-    try:
-        app(standalone_mode=False)
-    except typer.Exit as ending:
-        sys.exit(ending.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        ERR.print("m3leo-sar: stopped; what was finished is kept, run again to go on", style="red")
-        sys.exit(130)
-    except Exception as error:
-        sys.exit(_explain(error))
-
-
-def _explain(error: Exception) -> int:
-    """Tell a fault in one sentence and give the exit code; what is no user's mistake keeps its traceback."""
-    # click's errors of usage format themselves.
-    if hasattr(error, "show") and hasattr(error, "exit_code"):
-        error.show()
-        return int(error.exit_code)
-    if os.environ.get("M3LEO_DEBUG") or not isinstance(
-        error, OSError | ValueError | TypeError | KeyError | ImportError
-    ):
-        raise error
-    text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    ERR.print(f"m3leo-sar: {text}", style="red", markup=False, soft_wrap=True)
-    return 1
 
 
 def _numbers(text: str | None) -> tuple[int, ...]:

@@ -1,0 +1,53 @@
+"""Where the m3leo-sar command begins and every fault of it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+#: Exit code of a shell for a program that Ctrl-C stopped.
+_STOPPED = 130
+
+
+def main() -> None:
+    """Run the command: 0 when done, 1 with one sentence for a fault, 2 for wrong usage, 130 for Ctrl-C.
+
+    The environment variable M3LEO_DEBUG=1 shows where a fault came from.
+    """
+    try:
+        # Imported here, so that Ctrl-C while the libraries load ends like any other.
+        from m3leo_sar.app.cli import app
+
+        # Not standalone: typer then gives an exit code back, Ctrl-C's too, and lets faults through.
+        code = app(standalone_mode=False) or 0
+    except KeyboardInterrupt:
+        code = _STOPPED
+    except Exception as error:
+        code = _explain(error)
+    if code == _STOPPED:
+        _say("stopped; what was finished is kept, run again to go on")
+    sys.exit(code)
+
+
+def _explain(error: Exception) -> int:
+    """Tell a fault in one sentence and give the exit code; what is no user's mistake keeps its traceback."""
+    # Errors of usage format themselves.
+    if hasattr(error, "show") and hasattr(error, "exit_code"):
+        error.show()
+        return int(error.exit_code)
+    expected = isinstance(error, OSError | ValueError | TypeError | KeyError | ImportError)
+    if os.environ.get("M3LEO_DEBUG") or not expected:
+        raise error
+    _say(_sentence(error))
+    return 1
+
+
+def _say(text: str) -> None:
+    print(f"m3leo-sar: {text}", file=sys.stderr)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'} cannot be used: {error.strerror}"
+    # The text of a KeyError is its key in quotes.
+    return str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
