@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from m3leo_sar.app.prepare import COHERENCE, Recipe, Summary
 from m3leo_sar.app.prepare import prepare as prepare_chips
@@ -170,6 +170,8 @@ def train(
 
     Example: m3leo-sar train chips widths=[8,16,32,64] crop=128 epochs=12 learning_rate=3e-3
     """
+    # Before torch is loaded: a wrong folder should be told at once.
+    ChipArchive(archive)
     from m3leo_sar.app.train import run_fit
     from m3leo_sar.learn.config import load_config
 
@@ -225,7 +227,7 @@ def demo(
     times.add_row("all", f"{sum(result.seconds.values()):.1f}")
     OUT.print(times)
     classes = sorted({name for scores in result.scores.values() for name in scores["iou"]})
-    table = Table("input", "mIoU", *classes)
+    table = Table(Column("input", no_wrap=True), "mIoU", *classes)
     for name, scores in result.scores.items():
         table.add_row(name, f"{scores['miou']:.3f}", *(f"{scores['iou'].get(item, 0):.2f}" for item in classes))
     OUT.print(table)

@@ -1,0 +1,120 @@
+"""What a user may get wrong: one sentence, the right exit code, nothing half written."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from m3leo_sar.io.archive import ChipArchive
+
+COMMAND = [sys.executable, "-c", "from m3leo_sar.app.command import main; main()"]
+
+
+def call(*arguments: object, cwd: Path, code: int) -> str:
+    done = subprocess.run([*COMMAND, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stack")
+    call("simulate", "stack", "--rows", 520, "--cols", 560, "--dates", 3, cwd=folder, code=0)
+    return folder / "stack"
+
+
+@pytest.mark.parametrize("command", ["", "simulate", "pairs", "prepare", "train", "plot", "demo"])
+def test_help_teaches(tmp_path: Path, command: str) -> None:
+    text = call(*([command] if command else []), "--help", cwd=tmp_path, code=0)
+    assert "Usage" in text
+    assert not command or command == "demo" or "Example" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pairs", "nothing"], "there is no file or folder nothing"),
+        (["pairs", "."], "is no stack: expected our Zarr container"),
+        (["pairs", "STACK", "--max-days", 3], "no pair of the 3 dates fits the rule; they are 12, 24 days apart"),
+        (["pairs", "STACK", "--pair", "20230301_20230302"], "date 2023-03-02 is not in the stack of 3 dates"),
+        (["pairs", "STACK", "--pair", "yesterday"], "a pair must read YYYYMMDD_YYYYMMDD, got 'yesterday'"),
+        (["pairs", "STACK", "--days", "twelve"], "--days must be whole numbers joined by commas"),
+        (["pairs", "STACK", "--season", "autumn"], "season must be one of winter, spring, summer, fall"),
+        (["prepare", "STACK", "out", "--window", "0x3"], "Window rows must be at least 1, got 0"),
+        (["prepare", "STACK", "out", "--window", "5"], "--window must read ROWSxCOLS"),
+        (["prepare", "STACK", "out", "--pairs", "best"], "pairs must be one of all, sequential, days"),
+        (["prepare", "STACK", "out", "--aoi", "area.wkt"], "there is no file area.wkt"),
+        (["prepare", "STACK", "out", "--tiles", "far.geojson"], "none of the 1 tiles touches"),
+        (["prepare", "STACK", "out", "--tiles", "wrong.geojson"], "is named 0000000000000, but its corners give"),
+        (["prepare", "STACK", "file/out"], "file/out cannot be used: Not a directory"),
+        (["prepare", "STACK", "."], "holds files but is no chip archive"),
+        (["train", "out"], "there is no folder out"),
+        (["train", "chips", "epohcs=3"], "Key 'epohcs' not in 'FitConfig' (known keys: archive"),
+        (["train", "chips", "epochs=many"], "could not be converted to Integer"),
+        (["train", "chips", "epochs"], "an override must read key=value"),
+        (["plot", "out", "x.png"], "there is no folder out"),
+        (["simulate", "STACK", "--rows", 40], "has shape [520, 560], the stack to add has [40, 1200]"),
+    ],
+)
+def test_a_mistake_gets_one_sentence(tmp_path: Path, stack: Path, arguments: list[object], message: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    ChipArchive.create(tmp_path / "chips")
+    ring = [[10.0, 50.0], [10.0, 50.1], [10.1, 50.1], [10.1, 50.0], [10.0, 50.0]]
+    for name, properties in (("far", "{}"), ("wrong", '{"identifier": "0000000000000"}')):
+        feature = f'{{"properties": {properties}, "geometry": {{"type": "Polygon", "coordinates": [{ring}]}}}}'
+        (tmp_path / f"{name}.geojson").write_text(f'{{"features": [{feature}]}}')
+    before = sorted(tmp_path.iterdir())
+    text = call(*(stack if item == "STACK" else item for item in arguments), cwd=tmp_path, code=1)
+    assert message in text.replace("\n", " ")
+    assert len(text.strip().splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [["prepare"], ["dance"], ["simulate", "x", "--dates", 0], ["pairs", "x", "--wrong"]]
+)
+def test_wrong_usage_ends_with_two(tmp_path: Path, arguments: list[object]) -> None:
+    assert "Usage" in call(*arguments, cwd=tmp_path, code=2)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_in_the_middle_nothing_is_half_written_and_a_second_run_completes(
+    tmp_path: Path, stack: Path, stop: signal.Signals
+) -> None:
+    arguments = [stack, "chips", "--interferograms", "--minimum-coverage", "0"]
+    running = subprocess.Popen(
+        [*COMMAND, "prepare", *map(str, arguments)], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    while running.poll() is None and len(list(tmp_path.rglob("*.tif"))) < 2:
+        time.sleep(0.005)
+    running.send_signal(stop)
+    _, told = running.communicate()
+    assert running.returncode == (130 if stop == signal.SIGINT else -signal.SIGKILL)
+    if stop == signal.SIGINT:
+        assert told == "m3leo-sar: stopped; what was finished is kept, run again to go on\n"
+        assert not list(tmp_path.rglob("*.partial-*"))
+    call("prepare", *arguments, cwd=tmp_path, code=0)
+    call("prepare", stack, "whole", *arguments[2:], cwd=tmp_path, code=0)
+    assert not list(tmp_path.rglob("*.partial-*"))
+    _same_chips(tmp_path / "chips", tmp_path / "whole")
+
+
+def _same_chips(first: Path, second: Path) -> None:
+    one, other = ChipArchive(first), ChipArchive(second)
+    assert not list(one.verify())
+    assert one.identifiers == other.identifiers
+    for tile in one.identifiers:
+        assert one.datasets(tile) == other.datasets(tile)
+        for dataset in one.datasets(tile):
+            assert one.keys(tile, dataset) == other.keys(tile, dataset)
+            for key in one.keys(tile, dataset):
+                chip, twin = one.read(tile, dataset, key), other.read(tile, dataset, key)
+                np.testing.assert_array_equal(chip.array, twin.array)
+                assert chip.metadata == twin.metadata
