@@ -33,7 +33,7 @@ class Event:
     change : float
         Change of backscatter in dB.
     share : float
-        Share of the scene that is hit, in (0, 1).
+        Share of a large scene that is hit, in (0, 1); a scene of few patches may have more or less.
     """
 
     date: datetime.date
