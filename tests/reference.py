@@ -73,3 +73,32 @@ def looks_reference(values, valid, looks):
         if valid[part].any():
             out[r, c] = values[part][valid[part]].mean()
     return out
+
+
+# --- chips ---------------------------------------------------------------------------------------------------------
+def normalise_reference(chip, bands):
+    """Values and mask of a chip, band by band from the stated encodings."""
+    values, masks = [], []
+    for data, band in zip(chip, bands, strict=True):
+        valid = np.isfinite(data.real) & np.isfinite(data.imag)
+        if band.encoding == "phasor":
+            valid &= data != 0
+            unit = np.where(valid, data, 1) / np.abs(np.where(valid, data, 1))
+            planes = [unit.real, unit.imag]
+        elif band.encoding == "phase":
+            angle = np.where(valid, data, 0)
+            planes = [np.cos(angle), np.sin(angle)]
+        else:
+            if "decibel" in band.encoding:
+                valid &= data > 0
+            x = np.where(valid, data, 0.5).astype(np.float64)
+            x = {
+                "linear": lambda x: x,
+                "decibel": lambda x: 10 * np.log10(x),
+                "amplitude_decibel": lambda x: 20 * np.log10(x),
+                "fisher": lambda x: np.arctanh(np.clip(x, -0.9999, 0.9999)),
+            }[band.encoding](x)
+            planes = [(np.clip(x, band.low, band.high) - band.centre) / band.scale]
+        values += [np.where(valid, plane, 0) for plane in planes]
+        masks += [valid] * len(planes)
+    return np.stack(values), np.stack(masks)

@@ -45,6 +45,9 @@ class BandStatistics:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
+        # The digest is that of the printed values, and -10 does not print as -10.0.
+        for name in ("low", "high", "centre", "scale"):
+            object.__setattr__(self, name, float(getattr(self, name)))
         if self.encoding not in ENCODINGS:
             raise ValueError(f"encoding must be one of {', '.join(ENCODINGS)}, got {self.encoding!r}")
         if not self.low < self.high:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,11 @@ from m3leo_sar.learn.channel import Channel
 from m3leo_sar.learn.labels import worldcover_classes
 
 MISSING = ("raise", "mask", "drop")
+#: Normalised tiles that are kept in memory.
+_TILES_HELD = 64
+
+#: Values, mask, classes, and the label's chip.
+_Tile = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.int64], Chip]
 
 
 class ChipDataset(Dataset[dict[str, Any]]):
@@ -76,8 +80,7 @@ class ChipDataset(Dataset[dict[str, Any]]):
         if not self.identifiers:
             raise ValueError(f"no tile of {archive.root} has every input")
         self.missing = missing
-        # Random crops come back to the same few tiles; decoding them each time would cost more than training.
-        self._tile = lru_cache(maxsize=64)(self._load)
+        self._held: dict[str, _Tile] = {}
 
     def __len__(self) -> int:
         return len(self.identifiers) * self.crops
@@ -97,7 +100,15 @@ class ChipDataset(Dataset[dict[str, Any]]):
             "identifier": identifier,
         }
 
-    def _load(self, identifier: str) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.int64], Chip]:
+    def _tile(self, identifier: str) -> _Tile:
+        # Random crops come back to the same few tiles; decoding them each time would cost more than training.
+        if identifier not in self._held:
+            if len(self._held) >= _TILES_HELD:
+                self._held.pop(next(iter(self._held)))
+            self._held[identifier] = self._load(identifier)
+        return self._held[identifier]
+
+    def _load(self, identifier: str) -> _Tile:
         label = self.archive.read(identifier, "label", self.target)
         values, masks = [], []
         # Channel by channel: real and complex chips cannot be stacked into one array.

@@ -1,0 +1,246 @@
+"""From chips to a trained model: masks, determinism, resuming, and a model that learned."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from m3leo_sar import GeoBox
+from m3leo_sar.chips.statistics import BandStatistics, Statistics
+from m3leo_sar.io.archive import ChipArchive
+from m3leo_sar.learn.channel import Channel
+from m3leo_sar.learn.config import FitConfig, load_config, to_yaml
+from m3leo_sar.learn.datamodule import ChipDataModule, fit_statistics
+from m3leo_sar.learn.dataset import ChipDataset
+from m3leo_sar.learn.fit import fit
+from m3leo_sar.learn.labels import IGNORE, worldcover_classes
+from m3leo_sar.learn.metrics import Confusion
+from m3leo_sar.learn.models.unet import UNet
+from m3leo_sar.learn.predict import predict
+from m3leo_sar.learn.tasks.segmentation import SegmentationTask, masked_cross_entropy, masked_target
+
+SIDE = 32
+TILES = [f"{index:013x}" for index in range(1, 9)]
+SPLITS = dict(zip(TILES, ["train"] * 5 + ["val"] + ["test"] * 2, strict=True))
+COHERENCE, INTENSITY = "coherence:20230301_20230313", "intensity:20230301"
+CHANNELS = [Channel.parse(COHERENCE), Channel.parse(INTENSITY)]
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    """Tiles of two classes that differ in coherence and not in intensity."""
+    archive = ChipArchive.create(tmp_path_factory.mktemp("archive") / "chips")
+    for index, tile in enumerate(TILES):
+        rng = np.random.default_rng(index)
+        box = GeoBox.from_bounds((5 + index, 49, 5.1 + index, 49.1), shape=(SIDE, SIDE), crs="EPSG:4326")
+        built = np.kron(rng.random((4, 4)) < 0.5, np.ones((8, 8))).astype(bool)
+        coherence = np.clip(np.where(built, 0.75, 0.3) + 0.07 * rng.standard_normal(built.shape), 0, 1)
+        codes = np.where(built, 50, 10).astype(np.uint8)
+        codes[0, :5] = 0
+        for dataset, key, chip in (
+            ("coherence", "20230301_20230313", coherence.astype(np.float32)),
+            ("intensity", "20230301", rng.exponential(1, built.shape).astype(np.float32)),
+            ("label", "landcover", codes),
+        ):
+            archive.write(tile, dataset, key, chip, box, metadata={"product": dataset})
+    return archive
+
+
+def config_of(archive, output, **options):
+    options = {"inputs": [COHERENCE], "splits": SPLITS, "widths": [8, 16], "batch": 4, "epochs": 8, **options}
+    return FitConfig(
+        archive=str(archive.root), output=str(output), learning_rate=1e-2, accelerator="cpu", crop=16, **options
+    )
+
+
+def dataset_of(archive, **options):
+    statistics = fit_statistics(archive, TILES[:5], CHANNELS)
+    return ChipDataset(
+        archive, TILES, **{"channels": CHANNELS, "target": "landcover", "statistics": statistics, **options}
+    )
+
+
+def test_the_papers_network_has_the_papers_parameters():
+    assert sum(weight.numel() for weight in UNet(8, 11).parameters()) == 7_854_315
+
+
+def test_unet_keeps_rows_and_cols_apart():
+    net = UNet(3, 5, widths=(4, 6, 8)).eval()
+    with torch.inference_mode():
+        assert net(torch.zeros(2, 3, 24, 36)).shape == (2, 5, 24, 36)
+    with pytest.raises(ValueError, match=r"rows and cols must be multiples of 4, got \(24, 35\)"):
+        net(torch.zeros(1, 3, 24, 35))
+    with pytest.raises(ValueError, match="channels, classes and widths must be at least 1"):
+        UNet(0, 5)
+
+
+def test_unknown_codes_are_no_class():
+    codes = np.array([[10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 100], [0, 1, 11, 99, 101, 200, 255, 96, 5, 15, 33]])
+    classes = worldcover_classes(codes)
+    assert classes[0].tolist() == list(range(11))
+    assert (classes[1] == IGNORE).all()
+
+
+def test_masked_pixels_change_neither_loss_nor_scores():
+    torch.manual_seed(0)
+    logits, target = torch.randn(2, 4, 6, 7), torch.randint(0, 4, (2, 6, 7))
+    mask = torch.rand(2, 3, 6, 7) < 0.3
+    batch = {"mask": mask, "target": target}
+    scrambled = {"mask": mask, "target": torch.where(mask.any(1), target, (target + 1) % 4)}
+    assert (masked_target(batch) == masked_target(scrambled)).all()
+    loss = masked_cross_entropy(logits, masked_target(batch))
+    changed = torch.where(mask.any(1)[:, None], logits, logits + torch.randn_like(logits))
+    assert loss == masked_cross_entropy(changed, masked_target(batch))
+    kept = mask.any(1)
+    expected = torch.nn.functional.cross_entropy(logits.permute(0, 2, 3, 1)[kept], target[kept])
+    assert loss == pytest.approx(float(expected), rel=1e-6)
+    nothing = masked_cross_entropy(logits.requires_grad_(), torch.full_like(target, IGNORE))
+    nothing.backward()
+    assert float(nothing.detach()) == 0
+    assert not logits.grad.any()
+
+
+def test_confusion_is_the_brute_force_count():
+    rng = np.random.default_rng(0)
+    predicted, target = rng.integers(0, 4, (3, 50)), rng.integers(0, 3, (3, 50))
+    target[rng.random((3, 50)) < 0.2] = IGNORE
+    seen = Confusion(5)
+    for guess, truth in zip(predicted, target, strict=True):
+        seen.update(torch.from_numpy(guess), torch.from_numpy(truth))
+    kept = target != IGNORE
+    scores = []
+    for k in range(3):
+        a, b = predicted[kept] == k, target[kept] == k
+        scores.append((a & b).sum() / (a | b).sum())
+    assert seen.iou()[:3] == pytest.approx(scores)
+    assert np.isnan(seen.iou()[4])
+    assert seen.mean_iou() == pytest.approx(np.mean(scores))
+    assert seen.accuracy() == pytest.approx((predicted == target)[kept].mean())
+
+
+def test_a_sample_is_the_tile_normalised(archive):
+    data = dataset_of(archive)
+    sample = data[3]
+    chip = archive.read(TILES[3], "coherence", "20230301_20230313").array
+    band = data.statistics.bands[0]
+    expected = (np.clip(chip, band.low, band.high) - band.centre) / band.scale
+    np.testing.assert_allclose(sample["image"][0].numpy(), expected, atol=1e-5)
+    assert sample["identifier"] == TILES[3]
+    assert (sample["target"][0, :5] == IGNORE).all()
+    assert sample["bounds"] == pytest.approx((8, 49, 8.1, 49.1))
+
+
+def test_crops_depend_on_seed_epoch_and_index_alone(archive):
+    one, two = dataset_of(archive, crop=16, crops=3, seed=5), dataset_of(archive, crop=16, crops=3, seed=5)
+    assert len(one) == 24
+    for index in (7, 3, 3, 22):
+        assert torch.equal(one[index]["image"], two[index]["image"])
+    first = one[7]["bounds"]
+    one.epoch = 1
+    assert any(one[i]["bounds"] != two[i]["bounds"] for i in range(6))
+    one.epoch = 0
+    assert one[7]["bounds"] == first
+
+
+def test_batches_do_not_depend_on_the_worker_count(archive):
+    def batches(workers):
+        module = ChipDataModule(
+            archive, CHANNELS, SPLITS, batch=4, workers=workers, crop=16, crops=2, target="landcover", seed=2
+        )
+        return [batch["image"] for batch in module.train_dataloader()]
+
+    for here, there in zip(batches(0), batches(2), strict=True):
+        assert torch.equal(here, there)
+
+
+def test_a_missing_chip_is_never_replaced(archive, tmp_path):
+    import shutil
+
+    shutil.copytree(archive.root, tmp_path / "chips")
+    holed = ChipArchive(tmp_path / "chips")
+    holed.path(TILES[2], "coherence", "20230301_20230313").unlink()
+    with pytest.raises(FileNotFoundError, match=TILES[2]):
+        dataset_of(holed)[2]
+    sample = dataset_of(holed, missing="mask")[2]
+    assert not sample["mask"][0].any()
+    assert sample["mask"][1].all()
+    assert dataset_of(holed, missing="drop").identifiers == [tile for tile in TILES if tile != TILES[2]]
+    with pytest.raises(ValueError, match="missing must be one of raise, mask, drop, got 'guess'"):
+        dataset_of(holed, missing="guess")
+
+
+def test_statistics_that_do_not_fit_are_refused(archive):
+    with pytest.raises(ValueError, match="statistics must hold the encodings of the 2 channels, in order"):
+        dataset_of(archive, statistics=Statistics((BandStatistics("x"),)))
+
+
+def test_configuration_refuses_what_it_does_not_know(tmp_path):
+    config = FitConfig(inputs=[COHERENCE], epochs=3, splits={"a": "train"})
+    (tmp_path / "config.yaml").write_text(to_yaml(config))
+    assert load_config(tmp_path / "config.yaml") == config
+    assert load_config(tmp_path / "config.yaml", ["epochs=9", "widths=[8,16]"]).widths == [8, 16]
+    for override, message in (
+        ("epohcs=3", "Key 'epohcs' not in 'FitConfig'"),
+        ("epochs=many", "could not be converted to Integer"),
+        ("epochs", "an override must read key=value, got 'epochs'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            load_config(None, [override])
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        load_config(tmp_path / "nothing.yaml")
+
+
+@pytest.mark.parametrize("text", ["coherence", "height:x", "a:b:c:d", ":x"])
+def test_bad_channels_are_named(text):
+    with pytest.raises(ValueError, match="an input must read dataset:key"):
+        Channel.parse(text)
+
+
+def test_a_model_learns_from_coherence_what_intensity_does_not_hold(archive, tmp_path):
+    result = fit(config_of(archive, tmp_path / "c", epochs=12))
+    assert result.metrics["miou"] > 0.8
+    blind = fit(config_of(archive, tmp_path / "i", inputs=[INTENSITY]))
+    assert blind.metrics["miou"] < 0.6
+    written = sorted(path.name for path in (tmp_path / "c").iterdir())
+    assert written == ["config.yaml", "last.ckpt", "metrics.json", "model.pt"]
+    metrics = json.loads((tmp_path / "c" / "metrics.json").read_text())
+    assert metrics["iou"].keys() == {"tree cover", "built-up"}
+    assert load_config(tmp_path / "c" / "config.yaml") == config_of(archive, tmp_path / "c", epochs=12)
+    codes = predict(tmp_path / "c" / "model.pt", archive, TILES[-1])
+    truth = archive.read(TILES[-1], "label", "landcover").array
+    assert np.mean(codes[truth > 0] == truth[truth > 0]) > 0.8
+
+
+def test_resuming_gives_the_weights_of_an_uninterrupted_run(archive, tmp_path):
+    fit(config_of(archive, tmp_path / "whole", epochs=4))
+    fit(config_of(archive, tmp_path / "parts", epochs=2))
+    fit(config_of(archive, tmp_path / "parts", epochs=4), resume=True)
+    one, other = (
+        torch.load(tmp_path / name / "last.ckpt", weights_only=False)["state_dict"] for name in ("whole", "parts")
+    )
+    assert one.keys() == other.keys()
+    for name, weight in one.items():
+        assert torch.equal(weight, other[name]), name
+
+
+def test_a_run_that_cannot_start_leaves_nothing(archive, tmp_path):
+    for options, message in (
+        ({"inputs": []}, "inputs must name at least one channel"),
+        ({"splits": {TILES[0]: "train"}}, "splits must name at least one tile for val"),
+        ({"inputs": ["coherence:20990101_20990113"]}, "has no valid pixel"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fit(config_of(archive, tmp_path / "run", **options))
+    assert not list((tmp_path / "run").iterdir()) if (tmp_path / "run").exists() else True
+
+
+def test_the_task_is_thin():
+    import inspect
+
+    from m3leo_sar.learn.tasks import segmentation
+
+    assert len(inspect.getsource(segmentation).splitlines()) < 150
+    assert isinstance(SegmentationTask(UNet(1, 2, widths=(2,)), classes=2), torch.nn.Module)
