@@ -13,7 +13,9 @@ import pytest
 
 from m3leo_sar.io.archive import ChipArchive
 
-COMMAND = [sys.executable, "-c", "from m3leo_sar.app.command import main; main()"]
+# A shell's background job, as a test run may be, ignores Ctrl-C and hands that down.
+HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+COMMAND = [sys.executable, "-c", HEARING + "from m3leo_sar.app.command import main; main()"]
 
 
 def call(*arguments: object, cwd: Path, code: int) -> str:
