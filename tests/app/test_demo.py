@@ -1,0 +1,29 @@
+"""The demonstration: small in the default suite, whole among the slow ones."""
+
+from __future__ import annotations
+
+import matplotlib.image
+import pytest
+
+from m3leo_sar.app.demo import DemoSize, demo
+from m3leo_sar.io.archive import ChipArchive
+
+
+def test_a_small_demonstration_goes_all_the_way_and_can_be_repeated(tmp_path):
+    size = DemoSize(pixels=1450, dates=2, chip=112, crop=64, crops=2, epochs=1, widths=(4, 8))
+    first = demo(tmp_path, size=size)
+    assert first.summary.computed == {"coherence": 4, "interferogram": 4, "intensity": 8, "label": 8}
+    assert set(first.scores) == {"amplitude", "coherence"}
+    assert matplotlib.image.imread(first.figure).shape[1] > 800
+    again = demo(tmp_path, size=size)
+    assert (again.summary.computed, again.summary.present) == ({}, 24)
+    assert again.scores["coherence"]["miou"] == first.scores["coherence"]["miou"]
+    assert not list(ChipArchive(tmp_path / "chips").verify())
+
+
+@pytest.mark.slow
+def test_the_demonstration_shows_what_coherence_adds(tmp_path):
+    result = demo(tmp_path)
+    assert result.summary.computed["coherence"] == 15 * 9
+    assert result.scores["coherence"]["miou"] > 0.75
+    assert result.scores["amplitude"]["miou"] < 0.45
