@@ -214,16 +214,56 @@ def test_a_model_learns_from_coherence_what_intensity_does_not_hold(archive, tmp
     assert np.mean(codes[truth > 0] == truth[truth > 0]) > 0.8
 
 
-def test_resuming_gives_the_weights_of_an_uninterrupted_run(archive, tmp_path):
+SCORES = ("miou", "accuracy", "iou", "loss", "best_epoch")
+
+
+def results_of(output):
+    metrics = json.loads((output / "metrics.json").read_text())
+    weights = torch.load(output / "model.pt", weights_only=True)["weights"]
+    return {name: metrics[name] for name in SCORES}, weights
+
+
+def assert_same_results(one, other):
+    assert one[0] == other[0]
+    assert one[1].keys() == other[1].keys()
+    for name, weight in one[1].items():
+        assert torch.equal(weight, other[1][name]), name
+
+
+@pytest.mark.parametrize("before", [1, 2, 3])
+def test_a_resumed_run_ends_as_an_uninterrupted_one(archive, tmp_path, before):
     fit(config_of(archive, tmp_path / "whole", epochs=4))
-    fit(config_of(archive, tmp_path / "parts", epochs=2))
+    fit(config_of(archive, tmp_path / "parts", epochs=before))
     fit(config_of(archive, tmp_path / "parts", epochs=4), resume=True)
+    assert_same_results(results_of(tmp_path / "whole"), results_of(tmp_path / "parts"))
     one, other = (
-        torch.load(tmp_path / name / "last.ckpt", weights_only=False)["state_dict"] for name in ("whole", "parts")
+        torch.load(tmp_path / name / "last.ckpt", weights_only=True)["state_dict"] for name in ("whole", "parts")
     )
-    assert one.keys() == other.keys()
     for name, weight in one.items():
         assert torch.equal(weight, other[name]), name
+
+
+def test_the_best_epoch_survives_an_interruption(archive, tmp_path, monkeypatch):
+    """The decisive case: the best epoch lies before the interruption, and what follows is worse."""
+    from m3leo_sar.learn.metrics import Confusion
+
+    fit(config_of(archive, tmp_path / "run", epochs=2))
+    best = results_of(tmp_path / "run")
+    real = Confusion.mean_iou
+    monkeypatch.setattr(Confusion, "mean_iou", lambda self: 0.001 * real(self))
+    fit(config_of(archive, tmp_path / "run", epochs=4), resume=True)
+    resumed = results_of(tmp_path / "run")
+    assert resumed[0]["best_epoch"] == best[0]["best_epoch"] <= 2
+    for name, weight in best[1].items():
+        assert torch.equal(weight, resumed[1][name]), name
+
+
+def test_resuming_a_finished_run_trains_nothing_and_gives_the_same(archive, tmp_path):
+    fit(config_of(archive, tmp_path / "run", epochs=2))
+    before, epochs = results_of(tmp_path / "run"), []
+    fit(config_of(archive, tmp_path / "run", epochs=2), resume=True, report=lambda epoch, scores: epochs.append(epoch))
+    assert epochs == []
+    assert_same_results(before, results_of(tmp_path / "run"))
 
 
 def test_a_run_that_cannot_start_leaves_nothing(archive, tmp_path):

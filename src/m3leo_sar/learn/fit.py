@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 
 from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.io.archive import ChipArchive
@@ -44,7 +43,8 @@ def fit(config: FitConfig, *, report: Report | None = None, resume: bool = False
     """Train, keep the best epoch on the val tiles, test it, and write the files.
 
     ``model.pt`` holds weights, statistics and configuration; ``metrics.json`` the scores; ``config.yaml`` the
-    configuration; ``last.ckpt`` what ``resume`` goes on from. Each appears whole or not at all.
+    configuration; ``last.ckpt`` what ``resume`` goes on from, the best epoch so far among it. Each appears whole or
+    not at all.
 
     Parameters
     ----------
@@ -68,20 +68,22 @@ def fit(config: FitConfig, *, report: Report | None = None, resume: bool = False
         torch.set_num_threads(config.threads)
     output = Path(config.output)
     output.mkdir(parents=True, exist_ok=True)
-    with _quiet(), TemporaryDirectory(dir=output, prefix=".partial-") as scratch:
+    with _quiet():
         L.seed_everything(config.seed, workers=True, verbose=False)
         data = _data(config, channels)
         task = _task(config, data.statistics)
-        best = ModelCheckpoint(scratch, monitor="val_miou", mode="max", filename="best")
-        trainer = _trainer(config, [best, _Progress(output, report)])
+        epochs = _Epochs(output, report)
+        trainer = _trainer(config, [epochs])
         last = output / RESUME
         started = time.perf_counter()
-        trainer.fit(task, data, ckpt_path=str(last) if resume and last.is_file() else None, weights_only=False)
+        # Weights only: a checkpoint is data, and unpickling one must not run what it holds.
+        trainer.fit(task, data, ckpt_path=str(last) if resume and last.is_file() else None, weights_only=True)
         seconds = time.perf_counter() - started
-        task.load_state_dict(torch.load(best.best_model_path, weights_only=True, map_location="cpu")["state_dict"])
+        task.load_state_dict(epochs.weights)
         losses = trainer.test(task, data, verbose=False)[0]
         metrics = _metrics(config, task, data.statistics) | {"loss": losses["test_loss"], "seconds": seconds}
-        metrics["samples_per_second"] = len(data.sets["train"]) * config.epochs / seconds
+        metrics["best_epoch"] = epochs.best
+        metrics["samples_per_second"] = len(data.sets["train"]) * epochs.done / seconds
     _write(output, config, task, data.statistics, metrics)
     return FitResult(output, metrics)
 
@@ -124,19 +126,42 @@ def _trainer(config: FitConfig, callbacks: list[Callback]) -> L.Trainer:
     )
 
 
-class _Progress(Callback):
-    """Keeps what resuming needs and reports, after each epoch."""
+class _Epochs(Callback):
+    """After each epoch: remembers the best one, keeps what resuming needs, and reports.
+
+    The best weights are part of the state, so ``last.ckpt`` alone holds all: a run that is resumed tests the same
+    epoch as one that was never interrupted.
+    """
 
     def __init__(self, output: Path, report: Report | None) -> None:
         self.output, self.report = output, report
+        self.best, self.score, self.done = 0, float("-inf"), 0
+        self.weights: dict[str, torch.Tensor] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps of this."""
+        return {"best": self.best, "score": self.score, "weights": self.weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take it back."""
+        self.best, self.score, self.weights = state_dict["best"], state_dict["score"], state_dict["weights"]
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write the state, then report."""
+        """Remember, write, report."""
+        scores = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.done += 1
+        # A score that is NaN (val tiles without a label) is better than none and worse than any.
+        if not self.weights or scores["val_miou"] > self.score:
+            self.best, self.score = trainer.current_epoch + 1, _or_worst(scores["val_miou"])
+            self.weights = {name: value.detach().cpu().clone() for name, value in pl_module.state_dict().items()}
         with atomic_path(self.output / RESUME) as partial:
             trainer.save_checkpoint(partial)
         if self.report:
-            scores = {name: float(value) for name, value in trainer.callback_metrics.items()}
             self.report(trainer.current_epoch + 1, scores)
+
+
+def _or_worst(score: float) -> float:
+    return float("-inf") if score != score else score
 
 
 def _metrics(config: FitConfig, task: SegmentationTask, statistics: Statistics) -> dict[str, Any]:
