@@ -21,7 +21,7 @@ HEADERS = sorted(str(path) for path in Path("ext").glob("*.h"))
 # -ffp-contract=off: a tile with its halo must equal the crop of the whole bit for bit, so the vector body and
 # the scalar tail of one loop may not round differently. -ffast-math is never used: it breaks NaN tests, and at
 # link time it turns on flush-to-zero for the whole Python process.
-COMPILE = ["-std=c++17", "-fopenmp", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+COMPILE = ["-std=c++17", "-fopenmp", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"]
 COMPILE += ["-O0", "-g"] if DEBUG else ["-O3"]
 MACROS = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
 

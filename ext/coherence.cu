@@ -1,103 +1,258 @@
 /* Coherence of many pairs of one stack (GPU; formula in coherence.h).
 
-   dates      addresses of (rows, cols) interleaved complex images
-   pairs      2 indices a pair; grid z is the pair
-   out        (pairs, rows, cols)
-   A block makes 8 rows x 32 columns: the terms of its samples and halo go to shared memory, are summed along rows,
-   then along columns. A window whose halo does not fit takes the kernel without shared memory, which adds in the same
-   order, so the choice does not show in the bits. */
+   settings   see enum Setting; pairs: 2 indices a pair; dates, phases, maps: addresses, 0 for a map that is not wanted
+   A block takes one pair and a strip of columns, and marches down a strip of rows. Each thread owns a column: it reads its
+   sample of each row once, keeps the terms of the window's rows in shared memory, and sums them down; the sums of a row
+   then go through shared memory to be summed along columns, first in blocks of `fan`, then blocks. The pair runs fastest
+   over the grid, so that the blocks that read one strip of all dates run together and find it in the cache.
+   A ring that does not fit is replaced by reading the samples again; a window wider than a block takes the kernel that
+   sums directly. "plain" kernels give the magnitude alone, "full" ones everything. */
 #include "hostdev.h"
 #include "coherence.h"
+#include "phasor.h"
 
 namespace m3 {
 
-template <typename T>
-__device__ inline CoherenceTerms<T> zero_terms() {
-  return {T(0), T(0), T(0), T(0)};
-}
+enum Setting {
+  ROWS, COLS, OUT_ROWS, OUT_COLS, WINDOW_ROWS, WINDOW_COLS, STEP_ROWS, STEP_COLS, FAN, RING, STRIP_ROWS, WEIGHTED, CLIP,
+  PAIRS
+};
 
+/* Sums of the magnitude alone, and with the weight of valid samples. */
 template <typename T>
-__device__ inline void add_terms(CoherenceTerms<T>& sum, const CoherenceTerms<T>& term) {
-  sum.re += term.re;
-  sum.im += term.im;
-  sum.power_a += term.power_a;
-  sum.power_b += term.power_b;
-}
-
-/* Terms of the sample (row, col), zero off the image. */
-template <typename T>
-__device__ inline CoherenceTerms<T> terms_at(const T* a, const T* b, long long rows, long long cols, long long row,
-                                             long long col) {
-  if (row < 0 || row >= rows || col < 0 || col >= cols) return zero_terms<T>();
-  const long long k = 2 * (row * cols + col);
-  return coherence_terms(a[k], a[k + 1], b[k], b[k + 1]);
-}
-
-template <typename T>
-__device__ inline T coherence_of_terms(const CoherenceTerms<T>& sum, bool clip) {
-  return coherence_of(sum.re, sum.im, inverse_amplitude(sum.power_a), inverse_amplitude(sum.power_b), clip);
-}
-
-template <typename T>
-__device__ inline void coherence_tiled(const unsigned long long* dates, const long long* pairs, T* out,
-                                       long long rows, long long cols, int window_rows, int window_cols, int clip) {
-  M3_DYNAMIC_SHARED(CoherenceTerms<T>, shared);
-  const int width = (int)blockDim.x + window_cols - 1, height = (int)blockDim.y + window_rows - 1;
-  CoherenceTerms<T>* const along = shared + width * height;
-  const T* const a = reinterpret_cast<const T*>(dates[pairs[2 * blockIdx.z]]);
-  const T* const b = reinterpret_cast<const T*>(dates[pairs[2 * blockIdx.z + 1]]);
-  const long long first_row = (long long)blockIdx.y * blockDim.y, first_col = (long long)blockIdx.x * blockDim.x;
-  const int tx = (int)threadIdx.x, ty = (int)threadIdx.y, threads = (int)(blockDim.x * blockDim.y);
-  for (int i = ty * (int)blockDim.x + tx; i < width * height; i += threads) {
-    shared[i] = terms_at(a, b, rows, cols, first_row - window_rows / 2 + i / width,
-                         first_col - window_cols / 2 + i % width);
+struct PlainSums {
+  static constexpr bool full = false;
+  CoherenceTerms<T> terms;
+  __device__ void add(const PlainSums& other, T weight) {
+    terms.re += weight * other.terms.re;
+    terms.im += weight * other.terms.im;
+    terms.power_a += weight * other.terms.power_a;
+    terms.power_b += weight * other.terms.power_b;
   }
-  __syncthreads();
-  for (int r = ty; r < height; r += (int)blockDim.y) {
-    CoherenceTerms<T> sum = zero_terms<T>();
-    for (int c = 0; c < window_cols; ++c) add_terms(sum, shared[r * width + tx + c]);
-    along[r * (int)blockDim.x + tx] = sum;
+  __device__ void count(bool) {}
+  __device__ T valid() const { return T(0); }
+};
+
+template <typename T>
+struct FullSums {
+  static constexpr bool full = true;
+  CoherenceTerms<T> terms;
+  T weight;
+  __device__ void add(const FullSums& other, T by) {
+    terms.re += by * other.terms.re;
+    terms.im += by * other.terms.im;
+    terms.power_a += by * other.terms.power_a;
+    terms.power_b += by * other.terms.power_b;
+    weight += by * other.weight;
   }
-  __syncthreads();
-  const long long row = first_row + ty, col = first_col + tx;
-  if (row >= rows || col >= cols) return;
-  CoherenceTerms<T> sum = zero_terms<T>();
-  for (int r = 0; r < window_rows; ++r) add_terms(sum, along[(ty + r) * (int)blockDim.x + tx]);
-  out[((long long)blockIdx.z * rows + row) * cols + col] = coherence_of_terms(sum, clip != 0);
+  __device__ void count(bool valid) { weight = valid ? T(1) : T(0); }
+  __device__ T valid() const { return weight; }
+};
+
+/* Everything a kernel is given. */
+struct CoherenceInputs {
+  const long long* settings;
+  const unsigned long long* dates;
+  const long long* pairs;
+  const unsigned long long* phases;
+  const unsigned long long* maps;
+  const double *row_weights, *col_weights;
+  double min_valid;
+  __device__ long long operator[](Setting setting) const { return settings[setting]; }
+};
+
+/* A part of a sample in the type of the sums. */
+template <typename T>
+__device__ inline T part_of(T value) {
+  return value;
+}
+template <typename T>
+__device__ inline T part_of(short value) {
+  return value == -32768 ? T(NAN) : T(value);
+}
+
+/* One pair's images and where to find them. */
+template <typename T, typename In, typename Sums>
+struct PairReader {
+  const In *a, *b;
+  const double* phase;
+  long long rows, cols;
+
+  /* Terms of the sample (row, col), zero off the image. */
+  __device__ Sums at(long long row, long long col) const {
+    Sums sums = {};
+    if (row < 0 || row >= rows || col < 0 || col >= cols) return sums;
+    const long long k = row * cols + col;
+    T ar = part_of<T>(a[2 * k]), ai = part_of<T>(a[2 * k + 1]);
+    const T br = part_of<T>(b[2 * k]), bi = part_of<T>(b[2 * k + 1]);
+    bool valid = sample_valid(ar, ai) && sample_valid(br, bi);
+    if (Sums::full && phase) {
+      // No number makes the sample invalid; the cross product is turned, which leaves the powers as they are.
+      if (!(phase[k] * 0.0 == 0.0)) valid = false, ar = T(NAN);
+    }
+    sums.terms = coherence_terms(ar, ai, br, bi);
+    if (Sums::full && phase && valid) {
+      const Phasor turn = phasor(phase[k]);
+      const T re = sums.terms.re, im = sums.terms.im, c = T(turn.re), s = T(-turn.im);
+      sums.terms.re = re * c - im * s;
+      sums.terms.im = re * s + im * c;
+    }
+    sums.count(valid);
+    return sums;
+  }
+};
+
+template <typename T, typename In, typename Sums>
+__device__ inline PairReader<T, In, Sums> reader_of(const CoherenceInputs& in, long long pair) {
+  return {reinterpret_cast<const In*>(in.dates[in.pairs[2 * pair]]),
+          reinterpret_cast<const In*>(in.dates[in.pairs[2 * pair + 1]]),
+          Sums::full && in.phases ? reinterpret_cast<const double*>(in.phases[pair]) : nullptr, in[ROWS], in[COLS]};
+}
+
+/* Weight of the part of a window that lies on the image, along one axis. */
+__device__ inline double weight_on_image(long long first, long long window, long long size, const double* weights) {
+  const long long from = first < 0 ? -first : 0, to = first + window > size ? size - first : window;
+  if (!weights) return (double)(to - from);
+  double sum = 0;
+  for (long long k = from; k < to; ++k) sum += weights[k];
+  return sum;
 }
 
 template <typename T>
-__device__ inline void coherence_direct(const unsigned long long* dates, const long long* pairs, T* out,
-                                        long long rows, long long cols, int window_rows, int window_cols, int clip) {
-  const T* const a = reinterpret_cast<const T*>(dates[pairs[2 * blockIdx.z]]);
-  const T* const b = reinterpret_cast<const T*>(dates[pairs[2 * blockIdx.z + 1]]);
-  const long long row = (long long)blockIdx.y * blockDim.y + threadIdx.y;
-  const long long col = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-  if (row >= rows || col >= cols) return;
-  CoherenceTerms<T> sum = zero_terms<T>();
+__device__ inline T* map_at(const CoherenceInputs& in, int map, long long k) {
+  return in.maps[map] ? reinterpret_cast<T*>(in.maps[map]) + k : nullptr;
+}
+
+/* Store the result of the window whose first sample is (top, left), the out-th pixel of all maps. */
+template <typename T, typename Sums>
+__device__ inline void store(const CoherenceInputs& in, const Sums& sums, long long out, long long top, long long left) {
+  const CoherenceTerms<T>& s = sums.terms;
+  const T ceiling = in[CLIP] ? T(1) : T(INFINITY);
+  if (!Sums::full) {
+    *map_at<T>(in, 0, out) =
+        coherence_of(s.re, s.im, inverse_amplitude(s.power_a), inverse_amplitude(s.power_b), ceiling);
+    return;
+  }
+  CoherenceDetail<T> d = coherence_detail(s.re, s.im, s.power_a, s.power_b, sums.valid(), ceiling);
+  if (in.min_valid > 0) {
+    const double all = weight_on_image(top, in[WINDOW_ROWS], in[ROWS], in[WEIGHTED] ? in.row_weights : nullptr) *
+                       weight_on_image(left, in[WINDOW_COLS], in[COLS], in[WEIGHTED] ? in.col_weights : nullptr);
+    // A hair less than asked: the sum of weights is rounded.
+    if (!((double)sums.valid() >= in.min_valid * all * (1 - 1e-5))) d.re = d.im = d.magnitude = T(NAN);
+  }
+  if (T* to = map_at<T>(in, 0, out)) *to = d.magnitude;
+  if (T* to = map_at<T>(in, 1, 2 * out)) to[0] = d.re, to[1] = d.im;
+  if (T* to = map_at<T>(in, 2, out)) *to = sums.valid();
+  if (T* to = map_at<T>(in, 3, out)) *to = d.power_a;
+  if (T* to = map_at<T>(in, 4, out)) *to = d.power_b;
+}
+
+/* Sum of a window along one row of sums that lie side by side, in blocks of `fan` if there are any. */
+template <typename T, typename Sums>
+__device__ inline Sums sum_along(const Sums* row, const Sums* blocks, int count, int fan, const double* weights) {
+  Sums sum = {};
+  int c = 0;
+  if (weights) {
+    for (; c < count; ++c) sum.add(row[c], T(weights[c]));
+    return sum;
+  }
+  if (fan > 1)
+    for (; c + fan <= count; c += fan) sum.add(blocks[c], T(1));
+  for (; c < count; ++c) sum.add(row[c], T(1));
+  return sum;
+}
+
+template <typename T, typename In, typename Sums>
+__device__ inline void coherence_march(const CoherenceInputs& in) {
+  M3_DYNAMIC_SHARED(Sums, shared);
+  const int width = (int)blockDim.x, t = (int)threadIdx.x;
+  const int window_rows = (int)in[WINDOW_ROWS], window_cols = (int)in[WINDOW_COLS], fan = (int)in[FAN];
+  const bool ring = in[RING] != 0;
+  const double* const row_weights = in[WEIGHTED] ? in.row_weights : nullptr;
+  const double* const col_weights = in[WEIGHTED] ? in.col_weights : nullptr;
+  // Two rows of sums and of blocks take turns, so that one barrier a step is enough for each.
+  Sums *const down = shared, *const blocks = shared + 2 * width, *const kept = shared + 4 * width;
+  const long long pair = blockIdx.x;
+  const PairReader<T, In, Sums> reader = reader_of<T, In, Sums>(in, pair);
+  const long long step_rows = in[STEP_ROWS], step_cols = in[STEP_COLS];
+  const long long left = (long long)blockIdx.y * (width - window_cols + 1) - window_cols / 2, col = left + t;
+  const long long first_out = (long long)blockIdx.z * in[STRIP_ROWS];
+  const long long last_out = first_out + in[STRIP_ROWS] < in[OUT_ROWS] ? first_out + in[STRIP_ROWS] : in[OUT_ROWS];
+  const long long top = first_out * step_rows + step_rows / 2 - window_rows / 2;
+  // The window that begins in this thread's column has its centre here, and is wanted if a step ends there.
+  const long long centre = col + window_cols / 2 - step_cols / 2;
+  const bool mine = t + window_cols <= width && centre >= 0 && centre % step_cols == 0 && centre / step_cols < in[OUT_COLS];
+  int turn = 0;
+  long long out_row = first_out;
+  for (long long pushed = 0; out_row < last_out; ++pushed) {
+    const long long row = top + pushed;
+    if (ring) kept[(int)(pushed % window_rows) * width + t] = reader.at(row, col);
+    if (pushed < (out_row - first_out) * step_rows + window_rows - 1) continue;
+    Sums sum = {};
+    for (int age = 0; age < window_rows; ++age) {
+      const Sums term = ring ? kept[(int)((pushed - age) % window_rows) * width + t] : reader.at(row - age, col);
+      sum.add(term, row_weights ? T(row_weights[window_rows - 1 - age]) : T(1));
+    }
+    Sums *const line = down + turn * width, *const block = blocks + turn * width;
+    line[t] = sum;
+    __syncthreads();
+    if (fan > 1 && !col_weights) {
+      if (t + fan <= width) block[t] = sum_along<T>(line + t, line, fan, 1, nullptr);
+      __syncthreads();
+    }
+    if (mine) {
+      const Sums whole = sum_along<T>(line + t, block + t, window_cols, fan, col_weights);
+      const long long out = (pair * in[OUT_ROWS] + out_row) * in[OUT_COLS] + centre / step_cols;
+      store<T>(in, whole, out, row - window_rows + 1, col);
+    }
+    turn = 1 - turn;
+    ++out_row;
+  }
+}
+
+/* One thread a result, which reads its whole window. */
+template <typename T, typename In>
+__device__ inline void coherence_direct(const CoherenceInputs& in) {
+  const long long pair = blockIdx.x % in[PAIRS];
+  const long long pixel = blockIdx.x / in[PAIRS] * blockDim.x + threadIdx.x;
+  if (pixel >= in[OUT_ROWS] * in[OUT_COLS]) return;
+  const PairReader<T, In, FullSums<T>> reader = reader_of<T, In, FullSums<T>>(in, pair);
+  const long long row = pixel / in[OUT_COLS], col = pixel % in[OUT_COLS];
+  const int window_rows = (int)in[WINDOW_ROWS], window_cols = (int)in[WINDOW_COLS];
+  const long long top = row * in[STEP_ROWS] + in[STEP_ROWS] / 2 - window_rows / 2;
+  const long long left = col * in[STEP_COLS] + in[STEP_COLS] / 2 - window_cols / 2;
+  FullSums<T> sum = {};
   for (int r = 0; r < window_rows; ++r) {
-    CoherenceTerms<T> along = zero_terms<T>();
+    FullSums<T> along = {};
     for (int c = 0; c < window_cols; ++c)
-      add_terms(along, terms_at(a, b, rows, cols, row - window_rows / 2 + r, col - window_cols / 2 + c));
-    add_terms(sum, along);
+      along.add(reader.at(top + r, left + c), in[WEIGHTED] ? T(in.col_weights[c]) : T(1));
+    sum.add(along, in[WEIGHTED] ? T(in.row_weights[r]) : T(1));
   }
-  out[((long long)blockIdx.z * rows + row) * cols + col] = coherence_of_terms(sum, clip != 0);
+  store<T>(in, sum, pair * in[OUT_ROWS] * in[OUT_COLS] + pixel, top, left);
 }
 
 }  // namespace m3
 
-#define M3_COHERENCE_KERNEL(name, T)                                                                               \
-  extern "C" __global__ void __launch_bounds__(256)                                                                \
-      coherence_tiled_##name(const unsigned long long* dates, const long long* pairs, T* out, long long rows,       \
-                             long long cols, int window_rows, int window_cols, int clip) {                          \
-    m3::coherence_tiled<T>(dates, pairs, out, rows, cols, window_rows, window_cols, clip);                          \
-  }                                                                                                                \
-  M3_ENTRY(coherence_tiled_##name)                                                                                 \
-  extern "C" __global__ void __launch_bounds__(256)                                                                \
-      coherence_direct_##name(const unsigned long long* dates, const long long* pairs, T* out, long long rows,      \
-                              long long cols, int window_rows, int window_cols, int clip) {                         \
-    m3::coherence_direct<T>(dates, pairs, out, rows, cols, window_rows, window_cols, clip);                         \
-  }                                                                                                                \
+#define M3_COHERENCE_ARGUMENTS                                                                                      \
+  const long long *settings, const unsigned long long *dates, const long long *pairs,                               \
+      const unsigned long long *phases, const unsigned long long *maps, const double *row_weights,                  \
+      const double *col_weights, double min_valid, int has_phases
+#define M3_COHERENCE_INPUTS \
+  { settings, dates, pairs, has_phases ? phases : nullptr, maps, row_weights, col_weights, min_valid }
+
+#define M3_COHERENCE_KERNELS(name, T, In)                                                                           \
+  extern "C" __global__ void __launch_bounds__(512)  coherence_plain_##name(M3_COHERENCE_ARGUMENTS) {               \
+    m3::coherence_march<T, In, m3::PlainSums<T>>(M3_COHERENCE_INPUTS);                                              \
+  }                                                                                                                 \
+  M3_ENTRY(coherence_plain_##name)                                                                                  \
+  extern "C" __global__ void __launch_bounds__(512)  coherence_full_##name(M3_COHERENCE_ARGUMENTS) {                \
+    m3::coherence_march<T, In, m3::FullSums<T>>(M3_COHERENCE_INPUTS);                                               \
+  }                                                                                                                 \
+  M3_ENTRY(coherence_full_##name)                                                                                   \
+  extern "C" __global__ void __launch_bounds__(256) coherence_direct_##name(M3_COHERENCE_ARGUMENTS) {               \
+    m3::coherence_direct<T, In>(M3_COHERENCE_INPUTS);                                                               \
+  }                                                                                                                 \
   M3_ENTRY(coherence_direct_##name)
-M3_COHERENCE_KERNEL(f32, float)
-M3_COHERENCE_KERNEL(f64, double)
+M3_COHERENCE_KERNELS(f32, float, float)
+M3_COHERENCE_KERNELS(f64, double, double)
+M3_COHERENCE_KERNELS(i16, float, short)

@@ -1,9 +1,10 @@
-/* Coherence = |sum a b*| / (sqrt(sum |a|^2) sqrt(sum |b|^2)), sums over the window and over samples that both
-   images have.
+/* Coherence = sum w a b* exp(-j phase) / (sqrt(sum w |a|^2) sqrt(sum w |b|^2)), sums over the window and over samples
+   that both images have.
 
-   a, b       (rows, cols) interleaved complex, C order, on one grid; a sample with a part that is not finite is
-              no data
-   result     in [0, 1], unitless; NaN where either power is zero, which is also where no sample is valid
+   a, b       (rows, cols) complex, C order, on one grid; a sample with a part that is not finite is no data, and so is
+              one whose reference phase is not. Complex int16 is read as such, -32768 in a part being no data
+   w          separable weights of the window, one for a boxcar
+   result     magnitude in [0, 1], unitless; NaN where either power is zero, which is also where no sample is valid
    edge       the window is cut at the image's edge
    sums       in the type of the data. Sums are trees whose shape depends on the offset inside the window alone, never
               running differences: float32 running sums lose up to 60 % beside a 60 dB target. The same tree at every
@@ -15,8 +16,9 @@
 
 namespace m3 {
 
+/* Aligned, so that a GPU moves the four parts of a sample at once. */
 template <typename T>
-struct CoherenceTerms {
+struct alignas(4 * sizeof(T)) CoherenceTerms {
   T re, im, power_a, power_b;
 };
 
@@ -37,20 +39,42 @@ M3_HD inline CoherenceTerms<T> coherence_terms(T ar, T ai, T br, T bi) {
 }
 
 /* 1 / sqrt(power): each image is scaled by its own root, as the product of two powers would overflow. Zero power
-   gives zero here and NaN in coherence_of. */
+   gives zero here and NaN in coherence_of. Root and quotient are taken whatever the power, so that loops vectorise. */
 template <typename T>
 M3_HD inline T inverse_amplitude(T power) {
-  return power > T(0) ? T(1) / sqrt(power) : T(0);
+  const bool positive = power > T(0);
+  const T inverse = T(1) / sqrt(positive ? power : T(1));
+  return positive ? inverse : T(0);
 }
 
+/* Magnitude of the coherence; `ceiling` is 1, or infinity to see the excess that rounding leaves. */
 template <typename T>
-M3_HD inline T coherence_of(T re, T im, T inverse_a, T inverse_b, bool clip) {
+M3_HD inline T coherence_of(T re, T im, T inverse_a, T inverse_b, T ceiling) {
   // One product of the two, so that exchanging the images changes no bit. Where it leaves the range, so do the powers.
   const T inverse = inverse_a * inverse_b;
   const T x = re * inverse, y = im * inverse;
   const T value = sqrt(x * x + y * y);
-  const T bounded = clip && value > T(1) ? T(1) : value;
-  return inverse_a > T(0) && inverse_b > T(0) ? bounded : T(NAN);
+  const T bounded = value > ceiling ? ceiling : value;
+  return (inverse_a > T(0)) & (inverse_b > T(0)) ? bounded : T(NAN);
+}
+
+/* What a pixel may also tell. */
+template <typename T>
+struct CoherenceDetail {
+  T re, im, magnitude, power_a, power_b;
+};
+
+/* From the sums of one window and the weight of its valid samples; powers are means over these. */
+template <typename T>
+M3_HD inline CoherenceDetail<T> coherence_detail(T re, T im, T sum_a, T sum_b, T valid, T ceiling) {
+  const T inverse_a = inverse_amplitude(sum_a), inverse_b = inverse_amplitude(sum_b);
+  const T inverse = inverse_a * inverse_b;
+  const T magnitude = coherence_of(re, im, inverse_a, inverse_b, ceiling);
+  const T x = re * inverse, y = im * inverse, length = sqrt(x * x + y * y);
+  // The same ceiling for the complex value; where the magnitude is NaN, so is it.
+  const T fit = length > ceiling ? ceiling / length : magnitude - magnitude + T(1);
+  const T mean = valid > T(0) ? T(1) / valid : T(NAN);
+  return {x * fit, y * fit, magnitude, sum_a * mean, sum_b * mean};
 }
 
 }  // namespace m3

@@ -1,26 +1,64 @@
 # distutils: language = c++
 """Coherence of many pairs of one stack (formula in coherence.h, traversal in coherence_cpu.h)."""
 
+from libc.stdint cimport uintptr_t
+from libcpp.vector cimport vector
+
 cdef extern from "coherence_cpu.h" namespace "m3" nogil:
     cdef struct CoherenceShape:
         long long rows
         long long cols
         int window_rows
         int window_cols
+        int step_rows
+        int step_cols
+        const double* row_weights
+        const double* col_weights
+        double min_valid
         bint clip
+    cdef struct Image:
+        const void* data
+        bint int16
+    cdef cppclass CoherenceMaps[T]:
+        T* magnitude
+        T* complex_value
+        T* looks
+        T* power_a
+        T* power_b
     void coherence_pairs_cpu "m3::coherence_pairs"[T](
-        const T* const* dates, long long date_count, const long long* pairs, long long pair_count,
-        const CoherenceShape& shape, T* out)
+        const Image* images, long long image_count, const long long* pairs, long long pair_count,
+        const double* const* phases, const CoherenceShape& shape, const CoherenceMaps[T]& maps)
 
 ctypedef fused Real:
     float
     double
 
 
-def coherence_pairs(const size_t[::1] dates, const long long[:, ::1] pairs, int window_rows, int window_cols, bint clip,
-                    Real[:, :, ::1] out):
-    """Fill out (pairs, rows, cols); `dates` holds the addresses of (rows, cols) images of the complex type of out."""
-    cdef CoherenceShape shape = CoherenceShape(out.shape[1], out.shape[2], window_rows, window_cols, clip)
-    cdef const Real* const* images = <const Real* const*>&dates[0]
+def coherence_pairs(const uintptr_t[::1] images, bint int16, const long long[:, ::1] pairs, const uintptr_t[::1] phases,
+                    tuple size, tuple window, tuple step, const double[::1] row_weights, const double[::1] col_weights,
+                    double min_valid, bint clip, const uintptr_t[::1] maps, const Real[::1] kind):
+    """Fill the maps (magnitude, complex value, looks, both powers; address 0 where not wanted) of each pair.
+
+    `images` and `phases` hold addresses of (rows, cols) arrays, of complex or int16 pairs and of double; `kind` only
+    carries the type of the sums.
+    """
+    cdef CoherenceShape shape
+    shape.rows, shape.cols = size
+    shape.window_rows, shape.window_cols = window
+    shape.step_rows, shape.step_cols = step
+    shape.row_weights = &row_weights[0] if row_weights.shape[0] else NULL
+    shape.col_weights = &col_weights[0] if col_weights.shape[0] else NULL
+    shape.min_valid, shape.clip = min_valid, clip
+    cdef CoherenceMaps[Real] out
+    out.magnitude, out.complex_value, out.looks = <Real*>maps[0], <Real*>maps[1], <Real*>maps[2]
+    out.power_a, out.power_b = <Real*>maps[3], <Real*>maps[4]
+    cdef vector[Image] sources
+    cdef Image source
+    source.int16 = int16
+    cdef Py_ssize_t k
+    for k in range(images.shape[0]):
+        source.data = <const void*>images[k]
+        sources.push_back(source)
+    cdef const double* const* turns = <const double* const*>&phases[0] if phases.shape[0] else NULL
     with nogil:
-        coherence_pairs_cpu(images, dates.shape[0], &pairs[0, 0], pairs.shape[0], shape, &out[0, 0, 0])
+        coherence_pairs_cpu(sources.data(), images.shape[0], &pairs[0, 0], pairs.shape[0], turns, shape, out)

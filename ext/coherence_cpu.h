@@ -1,181 +1,353 @@
-/* Coherence of many pairs of one stack (CPU): tiles of rows x columns over OpenMP threads. In a tile the windowed power
-   of each date is computed once, then each pair streams its cross product; a pair with no data in the tile takes all
-   four sums itself, with the same additions, so the path that was taken does not show in the bits. */
+/* Coherence of many pairs of one stack (CPU): tiles of rows x columns over OpenMP threads. Where dates recur, the
+   windowed power of each is computed once a tile and each pair streams its cross product; a pair with a hole in the
+   tile, with a reference phase, or alone takes all its sums itself, with the same additions, so the path that was taken
+   does not show in the bits. */
 #ifndef M3_COHERENCE_CPU_H
 #define M3_COHERENCE_CPU_H
+
+#include <stdint.h>
 
 #include <algorithm>
 #include <memory>
 #include <vector>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "coherence.h"
+#include "phasor.h"
 #include "window_sums.h"
 
 namespace m3 {
 
-#define M3_COHERENCE_LOOPS(T)                                                                                      \
-  /* |z|^2 of n samples; returns whether all of them are valid. */                                                 \
-  M3_CLONES static bool power_row(const T* __restrict z, T* __restrict out, ptrdiff_t n) {                          \
-    int invalid = 0;                                                                                               \
-    for (ptrdiff_t i = 0; i < n; ++i) {                                                                            \
-      const T re = z[2 * i], im = z[2 * i + 1];                                                                    \
-      const bool valid = sample_valid(re, im);                                                                     \
-      invalid |= !valid;                                                                                           \
-      out[i] = valid ? re * re + im * im : T(0);                                                                   \
-    }                                                                                                              \
-    return !invalid;                                                                                               \
-  }                                                                                                                \
-  M3_CLONES static void cross_row(const T* __restrict a, const T* __restrict b, T* __restrict re, T* __restrict im, \
-                                  ptrdiff_t n) {                                                                   \
-    for (ptrdiff_t i = 0; i < n; ++i) {                                                                            \
-      const T ar = a[2 * i], ai = a[2 * i + 1], br = b[2 * i], bi = b[2 * i + 1];                                  \
-      re[i] = ar * br + ai * bi;                                                                                   \
-      im[i] = ai * br - ar * bi;                                                                                   \
-    }                                                                                                              \
-  }                                                                                                                \
-  M3_CLONES static void joint_row(const T* __restrict a, const T* __restrict b, T* __restrict re, T* __restrict im, \
-                                  T* __restrict power_a, T* __restrict power_b, ptrdiff_t n) {                      \
-    for (ptrdiff_t i = 0; i < n; ++i) {                                                                            \
-      const CoherenceTerms<T> t = coherence_terms(a[2 * i], a[2 * i + 1], b[2 * i], b[2 * i + 1]);                 \
-      re[i] = t.re;                                                                                                \
-      im[i] = t.im;                                                                                                \
-      power_a[i] = t.power_a;                                                                                      \
-      power_b[i] = t.power_b;                                                                                      \
-    }                                                                                                              \
-  }                                                                                                                \
-  M3_CLONES static void inverse_row(const T* __restrict power, T* __restrict out, ptrdiff_t n) {                    \
-    for (ptrdiff_t i = 0; i < n; ++i) out[i] = inverse_amplitude(power[i]);                                        \
-  }                                                                                                                \
-  M3_CLONES static void ratio_row(const T* __restrict re, const T* __restrict im, const T* __restrict inverse_a,    \
-                                  const T* __restrict inverse_b, T* __restrict out, ptrdiff_t n, bool clip) {       \
-    for (ptrdiff_t i = 0; i < n; ++i) out[i] = coherence_of(re[i], im[i], inverse_a[i], inverse_b[i], clip);       \
-  }
-M3_COHERENCE_LOOPS(float)
-M3_COHERENCE_LOOPS(double)
-#undef M3_COHERENCE_LOOPS
+#define T float
+#include "coherence_loops.h"
+#undef T
+#define T double
+#include "coherence_loops.h"
+#undef T
+
+/* Columns of a tile: its rows of sums stay in the first-level cache. Bytes a thread may keep of dates' powers: with
+   two of them on each of 8 threads still below 64 MiB. */
+constexpr long long TILE_COLS = 512, KEPT_BYTES = 4 << 20;
+
+/* Results larger than this are written past the caches: they would be gone before anybody reads them, and a plain store
+   first reads the line that it writes. */
+constexpr long long STREAMED_BYTES = 32 << 20;
+
+/* Copy a row past the caches, 16 bytes at a time, which every x86-64 has. */
+template <typename T>
+inline void stream_row(const T* row, T* to, long long n) {
+  long long k = 0;
+#if defined(__SSE2__)
+  constexpr long long lanes = 16 / sizeof(T);
+  for (; k < n && (reinterpret_cast<uintptr_t>(to + k) & 15); ++k) to[k] = row[k];
+  for (; k + lanes <= n; k += lanes)
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to + k), _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + k)));
+#endif
+  for (; k < n; ++k) to[k] = row[k];
+}
 
 struct CoherenceShape {
   long long rows, cols;
   int window_rows, window_cols;
+  int step_rows, step_cols;
+  const double *row_weights, *col_weights;  // null for a boxcar
+  double min_valid;                         // share of the window's weight on the image that must be valid
   bool clip;
+
+  long long out_rows() const { return rows / step_rows; }
+  long long out_cols() const { return cols / step_cols; }
+  bool weighted() const { return row_weights || col_weights; }
+};
+
+/* One SLC: interleaved parts of the type of the sums, or of int16. */
+struct Image {
+  const void* data;
+  bool int16;
+};
+
+/* Results, each (pairs, out rows, out cols) or null. A complex result has two parts a pixel. */
+template <typename T>
+struct CoherenceMaps {
+  T *magnitude, *complex_value, *looks, *power_a, *power_b;
+  CoherenceMaps of_pair(long long pair, long long plane) const {
+    const long long k = pair * plane;
+    return {magnitude ? magnitude + k : nullptr, complex_value ? complex_value + 2 * k : nullptr,
+            looks ? looks + k : nullptr, power_a ? power_a + k : nullptr, power_b ? power_b + k : nullptr};
+  }
+  bool magnitude_only() const { return !complex_value && !looks && !power_a && !power_b; }
 };
 
 template <typename T>
 class CoherenceTile {
  public:
-  CoherenceTile(const CoherenceShape& shape, long long tile_rows, long long tile_cols, long long dates)
+  CoherenceTile(const CoherenceShape& shape, long long tile_rows, long long tile_cols, long long kept_dates,
+                bool past_caches)
       : shape_(shape),
+        past_caches_(past_caches),
+        ceiling_(shape.clip ? T(1) : T(INFINITY)),
         tile_rows_(tile_rows),
         tile_cols_(tile_cols),
-        width_(tile_cols + shape.window_cols - 1),
-        power_(1, width_, shape.window_rows, shape.window_cols),
-        cross_(2, width_, shape.window_rows, shape.window_cols),
-        inverse_(size_t(dates) * tile_rows * tile_cols),
-        row_a_(tile_cols),
-        row_b_(tile_cols),
-        valid_(dates) {}
+        width_((tile_cols - 1) * shape.step_cols + shape.window_cols),
+        padded_(padded((tile_cols - 1) * shape.step_cols + 1)),
+        inverse_(size_t(kept_dates) * tile_rows * padded_),
+        result_(padded_),
+        wide_(4 * width_),
+        turn_(2 * width_),
+        valid_(kept_dates) {}
 
+  /* Results from (first_row, first_col) on. */
   void place(long long first_row, long long first_col) {
     row0_ = first_row;
     col0_ = first_col;
-    rows_ = std::min(tile_rows_, shape_.rows - row0_);
-    cols_ = std::min(tile_cols_, shape_.cols - col0_);
+    rows_ = std::min(tile_rows_, shape_.out_rows() - row0_);
+    cols_ = std::min(tile_cols_, shape_.out_cols() - col0_);
     // Columns of the halo that exist, and where they go in a padded row.
-    const long long left = col0_ - shape_.window_cols / 2;
+    const long long left = col0_ * shape_.step_cols + shape_.step_cols / 2 - shape_.window_cols / 2;
     from_ = std::max(0LL, left);
     pad_ = from_ - left;
-    count_ = std::min(shape_.cols, left + cols_ + shape_.window_cols - 1) - from_;
+    count_ = std::min(shape_.cols, left + (cols_ - 1) * shape_.step_cols + shape_.window_cols) - from_;
   }
 
-  void power_of(long long date, const T* z) {
+  /* The inverse amplitude of one date, kept for its pairs; `kept` is its place among those kept. */
+  void power_of(long long kept, const Image& image) {
     bool valid = true;
-    stream(power_, [&](long long offset, T* row) { valid &= power_row(z + 2 * offset, row + pad_, count_); },
-           [&](long long r, const T* sums) { inverse_row(sums, inverse_row_of(date, r), cols_); });
-    valid_[date] = valid;
+    stream(sums(power_, 1), {image, image},
+           [&](const T* z, const T*, T* row) { valid &= power_row(z, row + pad_, count_); },
+           [&](long long r, const Terms<T>& terms) {
+             inverse_of_terms(terms.from.data(), terms.count(), inverse_row(kept, r), padded_);
+           });
+    valid_[kept] = valid;
   }
 
-  void pair(long long i, long long j, const T* a, const T* b, T* out) {
-    if (valid_[i] && valid_[j]) {
-      stream(cross_,
-             [&](long long offset, T* row) {
-               cross_row(a + 2 * offset, b + 2 * offset, row + pad_, row + width_ + pad_, count_);
-             },
-             [&](long long r, const T* sums) {
-               ratio_row(sums, sums + width_, inverse_row_of(i, r), inverse_row_of(j, r), at(out, r), cols_,
-                         shape_.clip);
-             });
-    } else {
-      joint(a, b, out);
-    }
-  }
+  bool whole(long long i, long long j) const { return valid_[i] && valid_[j]; }
 
- private:
-  T* inverse_row_of(long long date, long long r) {
-    return inverse_.data() + (size_t(date) * tile_rows_ + r) * tile_cols_;
-  }
-  T* at(T* out, long long r) const { return out + (row0_ + r) * shape_.cols + col0_; }
-
-  void joint(const T* a, const T* b, T* out) {
-    if (!joint_) joint_.reset(new WindowSums<T>(4, width_, shape_.window_rows, shape_.window_cols));
-    stream(*joint_,
-           [&](long long offset, T* row) {
-             T* plane = row + pad_;
-             joint_row(a + 2 * offset, b + 2 * offset, plane, plane + width_, plane + 2 * width_, plane + 3 * width_,
-                       count_);
+  /* Magnitude of a pair of kept dates without a hole in the tile. */
+  void cross(long long i, long long j, const Image& a, const Image& b, T* out) {
+    WindowSums<T>& planes = sums(cross_, 2);
+    stream(planes, {a, b},
+           [&](const T* za, const T* zb, T* row) {
+             cross_row(za, zb, row + pad_, row + planes.stride() + pad_, count_);
            },
-           [&](long long r, const T* sums) {
-             inverse_row(sums + 2 * width_, row_a_.data(), cols_);
-             inverse_row(sums + 3 * width_, row_b_.data(), cols_);
-             ratio_row(sums, sums + width_, row_a_.data(), row_b_.data(), at(out, r), cols_, shape_.clip);
+           [&](long long r, const Terms<T>& terms) {
+             ratio_of_cross(terms.from.data(), terms.count(), planes.stride(), inverse_row(i, r), inverse_row(j, r),
+                            result_.data(), padded_, ceiling_);
+             put(result_.data(), out, r);
            });
   }
 
-  /* Feed the tile's rows with their halo: load(offset of the row's first sample, row to fill), then take(tile row,
-     sums). Rows and columns off the image are zero. */
+  /* Magnitude of any pair, from all four sums. */
+  void joint(const Image& a, const Image& b, T* out) {
+    WindowSums<T>& planes = sums(joint_, 4);
+    stream(planes, {a, b},
+           [&](const T* za, const T* zb, T* row) { joint_row(za, zb, row + pad_, planes.stride(), count_); },
+           [&](long long r, const Terms<T>& terms) {
+             ratio_of_joint(terms.from.data(), terms.count(), planes.stride(), result_.data(), padded_, ceiling_);
+             put(result_.data(), out, r);
+           });
+  }
+
+  /* Anything else: the weight of valid samples is a fifth sum. `phase` is (rows, cols) or null. */
+  void full(const Image& a, const Image& b, const double* phase, const CoherenceMaps<T>& out) {
+    WindowSums<T>& planes = sums(full_, 5);
+    const ptrdiff_t stride = planes.stride();
+    total_.resize(planes.length());
+    stream(planes, {a, b},
+           [&](const T* za, const T* zb, T* row) {
+             joint_row(za, zb, row + pad_, stride, count_);
+             valid_row(za, zb, row + 4 * stride + pad_, count_);
+             if (phase) {
+               phasor_row(phase + source_row_ * shape_.cols + from_, turn_.data(), turn_.data() + width_, count_);
+               turn_row(turn_.data(), turn_.data() + width_, row + pad_, stride, 5, count_);
+             }
+           },
+           [&](long long r, const Terms<T>& terms) {
+             sum_of_terms(terms, total_.data(), planes.length());
+             details(r, total_.data(), stride, out);
+           });
+  }
+
+ private:
+  using Planes = std::unique_ptr<WindowSums<T>>;
+
+  WindowSums<T>& sums(Planes& planes, int count) {
+    if (!planes)
+      planes.reset(new WindowSums<T>(count, width_, {shape_.window_rows, shape_.row_weights},
+                                     {shape_.window_cols, shape_.col_weights}));
+    return *planes;
+  }
+
+  T* inverse_row(long long kept, long long r) { return inverse_.data() + (size_t(kept) * tile_rows_ + r) * padded_; }
+  T* at(T* out, long long r) const { return out + (row0_ + r) * shape_.out_cols() + col0_; }
+
+  /* Every step_cols-th value of a row to where it belongs. */
+  void put(const T* row, T* out, long long r) const {
+    T* to = at(out, r);
+    if (shape_.step_cols > 1)
+      for (long long c = 0; c < cols_; ++c) to[c] = row[c * shape_.step_cols];
+    else if (past_caches_) stream_row(row, to, cols_);
+    else std::copy(row, row + cols_, to);
+  }
+
+  void details(long long r, const T* sums, ptrdiff_t stride, const CoherenceMaps<T>& out) {
+    const double down = weight_on_image(row0_ + r, shape_.step_rows, shape_.window_rows, shape_.rows, shape_.row_weights);
+    for (long long c = 0; c < cols_; ++c) {
+      const T* s = sums + c * shape_.step_cols;
+      const T valid = s[4 * stride];
+      CoherenceDetail<T> d = coherence_detail(s[0], s[stride], s[2 * stride], s[3 * stride], valid, ceiling_);
+      if (shape_.min_valid > 0) {
+        const double all = down * weight_on_image(col0_ + c, shape_.step_cols, shape_.window_cols, shape_.cols,
+                                                  shape_.col_weights);
+        // A hair less than asked: the sum of weights is rounded.
+        if (!(double(valid) >= shape_.min_valid * all * (1 - 1e-5))) d.re = d.im = d.magnitude = T(NAN);
+      }
+      if (out.magnitude) at(out.magnitude, r)[c] = d.magnitude;
+      if (out.complex_value) {
+        T* z = out.complex_value + 2 * ((row0_ + r) * shape_.out_cols() + col0_ + c);
+        z[0] = d.re;
+        z[1] = d.im;
+      }
+      if (out.looks) at(out.looks, r)[c] = valid;
+      if (out.power_a) at(out.power_a, r)[c] = d.power_a;
+      if (out.power_b) at(out.power_b, r)[c] = d.power_b;
+    }
+  }
+
+  /* Weight of the part of a window that lies on the image, along one axis. */
+  static double weight_on_image(long long result, int step, int window, long long size, const double* weights) {
+    const long long first = result * step + step / 2 - window / 2;
+    const long long from = std::max(0LL, -first), to = std::min<long long>(window, size - first);
+    if (!weights) return double(to - from);
+    double sum = 0;
+    for (long long k = from; k < to; ++k) sum += weights[k];
+    return sum;
+  }
+
+  /* A row of an image in the type of the sums. */
+  const T* row_of(const Image& image, long long r, T* wide) const {
+    const size_t offset = 2 * (size_t(r) * shape_.cols + from_);
+    if (!image.int16) return static_cast<const T*>(image.data) + offset;
+    widen_row(static_cast<const int16_t*>(image.data) + offset, wide, count_);
+    return wide;
+  }
+
+  Ahead rows_ahead(const Image& a, const Image& b, long long r) const {
+    Ahead ahead;
+    if (r < 0 || r >= shape_.rows) return ahead;
+    const size_t size = a.int16 ? 4 : 2 * sizeof(T), offset = (size_t(r) * shape_.cols + from_) * size;
+    ahead.next[0] = static_cast<const char*>(a.data) + offset;
+    ahead.next[1] = static_cast<const char*>(b.data) + offset;
+    ahead.end = ahead.next[0] + count_ * size;
+    return ahead;
+  }
+
+  struct Two {
+    const Image &a, &b;
+  };
+
+  /* Feed the tile's rows with their halo: load(row of a, row of b, row to fill), then take(tile row, terms). Rows and
+     columns off the image are zero. While rows are summed the next ones are fetched. */
   template <typename Load, typename Take>
-  void stream(WindowSums<T>& sums, Load load, Take take) {
+  void stream(WindowSums<T>& sums, Two images, Load load, Take take) {
     sums.start();
-    const long long before = shape_.window_rows / 2, first = row0_ - before;
-    for (long long step = 0; step < rows_ + shape_.window_rows - 1; ++step) {
-      const long long r = first + step;
+    const long long step = shape_.step_rows, centre = row0_ * step + step / 2;
+    const long long first = centre - shape_.window_rows / 2;
+    long long ready = 0;  // results taken
+    for (long long pushed = 0; ready < rows_; ++pushed) {
+      source_row_ = first + pushed;
       T* row = sums.next_row();
-      std::fill(row, row + sums.length(), T(0));
-      if (r >= 0 && r < shape_.rows) load(r * shape_.cols + from_, row);
-      const T* result = sums.push();
-      if (step >= shape_.window_rows - 1) take(step - shape_.window_rows + 1, result);
+      if (source_row_ >= 0 && source_row_ < shape_.rows) {
+        clear_margins(row, sums);
+        load(row_of(images.a, source_row_, wide_.data()), row_of(images.b, source_row_, wide_.data() + 2 * width_), row);
+      } else {
+        std::fill(row, row + sums.length(), T(0));
+      }
+      sums.push();
+      // The window of result k ends with row k step + window - 1; two windows in turn are summed together.
+      if (pushed < ready * step + shape_.window_rows - 1) continue;
+      const bool last = ready + 1 == rows_, two = step == 1 && pushed == ready + shape_.window_rows;
+      if (step == 1 && !two && !last) continue;
+      Ahead next = rows_ahead(images.a, images.b, source_row_ + 1), after = rows_ahead(images.a, images.b, source_row_ + 2);
+      sums.sum_down(two, next);
+      for (int back = two; back >= 0; --back, ++ready) take(ready, single(sums, sums.terms(back, after)));
+    }
+  }
+
+  /* Weighted terms are summed here, so that the loops that finish need not know of weights. */
+  const Terms<T>& single(const WindowSums<T>& sums, const Terms<T>& terms) {
+    if (terms.weight.empty()) return terms;
+    weighted_.resize(sums.length() + CHUNK);
+    sum_of_terms(terms, weighted_.data(), sums.length());
+    one_.from.assign(1, weighted_.data());
+    return one_;
+  }
+
+  static void sum_of_terms(const Terms<T>& terms, T* out, ptrdiff_t n) {
+    Ahead nothing;
+    if (terms.weight.empty()) sum_terms(terms.from.data(), terms.count(), out, n, nothing);
+    else sum_weighted(terms.from.data(), terms.weight.data(), terms.count(), out, n);
+  }
+
+  void clear_margins(T* row, const WindowSums<T>& sums) const {
+    if (pad_ == 0 && count_ == width_) return;
+    for (T* plane = row; plane + width_ <= row + sums.length(); plane += sums.stride()) {
+      std::fill(plane, plane + pad_, T(0));
+      std::fill(plane + pad_ + count_, plane + width_, T(0));
     }
   }
 
   CoherenceShape shape_;
-  long long tile_rows_, tile_cols_, width_, row0_ = 0, col0_ = 0, rows_ = 0, cols_ = 0, from_ = 0, pad_ = 0, count_ = 0;
-  WindowSums<T> power_, cross_;
-  std::unique_ptr<WindowSums<T>> joint_;
-  std::vector<T> inverse_, row_a_, row_b_;
+  bool past_caches_;
+  T ceiling_;
+  long long tile_rows_, tile_cols_, width_, padded_;
+  long long row0_ = 0, col0_ = 0, rows_ = 0, cols_ = 0, from_ = 0, pad_ = 0, count_ = 0, source_row_ = 0;
+  Planes power_, cross_, joint_, full_;
+  std::vector<T> inverse_, result_, wide_, turn_, total_, weighted_;
+  Terms<T> one_;
   std::vector<char> valid_;
 };
 
-/* dates: pointers to (rows, cols) images; pairs: 2 x count indices; out: (pairs, rows, cols). */
+/* images: one a date, (rows, cols); pairs: 2 x count indices; phases: (rows, cols) a pair, or null for none. */
 template <typename T>
-void coherence_pairs(const T* const* dates, long long date_count, const long long* pairs, long long pair_count,
-                     const CoherenceShape& shape, T* out) {
-  // Halo rows are computed again in the next tile, so a tall window wants a tall tile.
-  const long long tile_rows = std::min<long long>(shape.rows, std::max(64, 4 * shape.window_rows));
-  const long long tile_cols = std::min<long long>(shape.cols, 512);
-  const long long down = (shape.rows + tile_rows - 1) / tile_rows, across = (shape.cols + tile_cols - 1) / tile_cols;
-  std::vector<char> used(date_count, 0);
-  for (long long p = 0; p < 2 * pair_count; ++p) used[pairs[p]] = 1;
+void coherence_pairs(const Image* images, long long image_count, const long long* pairs, long long pair_count,
+                     const double* const* phases, const CoherenceShape& shape, const CoherenceMaps<T>& maps) {
+  // Dates whose power is kept: those of a list in which dates recur. A lone pair is quicker in one sweep.
+  std::vector<long long> kept(image_count, -1);
+  long long kept_count = 0;
+  const bool plain = maps.magnitude_only() && !phases;
+  for (long long p = 0; p < 2 * pair_count && plain; ++p)
+    if (kept[pairs[p]] < 0) kept[pairs[p]] = kept_count++;
+  const bool keep = plain && kept_count < 2 * pair_count;
+  if (!keep) kept_count = 0;
+  // Halo rows are computed again in the next tile, so a tall window wants a tall tile; kept powers want a small one.
+  const long long step_rows = shape.step_rows, step_cols = shape.step_cols;
+  const long long tile_cols = std::max(
+      1LL, std::min<long long>(std::max<long long>(TILE_COLS, 8 * shape.window_cols) / shape.step_cols, shape.out_cols()));
+  long long tile_rows = std::max<long long>(keep ? 32 : 64, 8 * shape.window_rows) / shape.step_rows;
+  if (keep) tile_rows = std::min<long long>(tile_rows, KEPT_BYTES / (kept_count * padded(tile_cols) * sizeof(T)));
+  tile_rows = std::max(1LL, std::min(std::max(8LL / shape.step_rows, tile_rows), shape.out_rows()));
+  const long long down = (shape.out_rows() + tile_rows - 1) / tile_rows;
+  const long long across = (shape.out_cols() + tile_cols - 1) / tile_cols;
+  const long long plane = shape.out_rows() * shape.out_cols();
+  const bool past_caches = plane * pair_count * (long long)sizeof(T) > STREAMED_BYTES;
 #pragma omp parallel
   {
-    CoherenceTile<T> tile(shape, tile_rows, tile_cols, date_count);
+    CoherenceTile<T> tile(shape, tile_rows, tile_cols, kept_count, past_caches);
 #pragma omp for schedule(dynamic, 1) collapse(2)
     for (long long ty = 0; ty < down; ++ty) {
       for (long long tx = 0; tx < across; ++tx) {
         tile.place(ty * tile_rows, tx * tile_cols);
-        for (long long d = 0; d < date_count; ++d)
-          if (used[d]) tile.power_of(d, dates[d]);
-        for (long long p = 0; p < pair_count; ++p)
-          tile.pair(pairs[2 * p], pairs[2 * p + 1], dates[pairs[2 * p]], dates[pairs[2 * p + 1]],
-                    out + p * shape.rows * shape.cols);
+        for (long long d = 0; keep && d < image_count; ++d)
+          if (kept[d] >= 0) tile.power_of(kept[d], images[d]);
+        for (long long p = 0; p < pair_count; ++p) {
+          const long long i = pairs[2 * p], j = pairs[2 * p + 1];
+          const CoherenceMaps<T> out = maps.of_pair(p, plane);
+          if (keep && tile.whole(kept[i], kept[j])) tile.cross(kept[i], kept[j], images[i], images[j], out.magnitude);
+          else if (plain && shape.min_valid == 0) tile.joint(images[i], images[j], out.magnitude);
+          else tile.full(images[i], images[j], phases ? phases[p] : nullptr, out);
+        }
       }
     }
   }

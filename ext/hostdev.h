@@ -19,6 +19,9 @@
 #ifndef NAN
 #define NAN __int_as_float(0x7fffffff)
 #endif
+#ifndef INFINITY
+#define INFINITY __int_as_float(0x7f800000)
+#endif
 
 #else
 

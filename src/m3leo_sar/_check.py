@@ -30,6 +30,25 @@ def complex_array(array: Any, name: str, *, ndim: int) -> None:
         raise ValueError(f"{name} must not be empty, got shape {tuple(shape)}")
 
 
+def slc_array(array: Any, name: str, *, ndim: int) -> None:
+    """Refuse what is no SLC of ``ndim`` axes: complex64, complex128, or int16 with the parts on a last axis of 2.
+
+    Raises
+    ------
+    TypeError
+        If the value is no array or its dtype is another.
+    ValueError
+        If the number of axes differs or one is empty.
+    """
+    if str(getattr(array, "dtype", None)) != "int16":
+        complex_array(array, name, ndim=ndim)
+        return
+    shape = tuple(array.shape)
+    if len(shape) != ndim + 1 or shape[-1] != 2 or 0 in shape:
+        axes = {2: "(rows, cols, 2)", 3: "(dates, rows, cols, 2)"}[ndim]
+        raise ValueError(f"{name} of int16 must be {axes}, the parts last, and not empty, got shape {shape}")
+
+
 def same(first: Any, second: Any, *, names: tuple[str, str]) -> None:
     """Refuse two arrays that differ in shape or dtype.
 

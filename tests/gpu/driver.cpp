@@ -24,44 +24,67 @@ int main() {
   for (auto& x : a) x = normal(random);
   for (auto& x : b) x = normal(random);
   std::vector<double> a64(a.begin(), a.end()), b64(b.begin(), b.end()), out64(2 * pixels, -1);
-  const dim3 across{unsigned((pixels + 255) / 256), 1, 1}, line{256, 1, 1};
+  const dim3 across{unsigned((pixels + 255) / 256), 1, 1}, line256{256, 1, 1};
 
-  unsigned long long dates[] = {(unsigned long long)a.data(), (unsigned long long)b.data()};
-  unsigned long long dates64[] = {(unsigned long long)a64.data(), (unsigned long long)b64.data()};
+  using Address = unsigned long long;
+  std::vector<short> a16(2 * pixels, 7), b16(2 * pixels, -3);
+  a16[11] = -32768;
+  std::vector<double> turn(pixels, 0.3), taps(64, 1.0);
+  std::vector<float> maps(12 * pixels, -1);
+  std::vector<double> maps64(12 * pixels, -1);
   long long pairs[] = {0, 1, 1, 0};
-  std::vector<float> maps(2 * pixels, -1);
-  std::vector<double> maps64(2 * pixels, -1);
-  const dim3 tiles{unsigned((cols + 31) / 32), unsigned((rows + 7) / 8), 2}, tile{32, 8, 1};
-  const size_t shared = size_t(8 + 4) * (32 + 19 + 32) * 16;
-  run("coherence_tiled_f32", simt_launch_coherence_tiled_f32, tiles, tile, shared, dates, pairs, maps.data(), rows,
-      cols, 5, 20, 1);
-  run("coherence_tiled_f64", simt_launch_coherence_tiled_f64, tiles, tile, 2 * shared, dates64, pairs, maps64.data(),
-      rows, cols, 5, 20, 1);
-  run("coherence_direct_f32", simt_launch_coherence_direct_f32, tiles, tile, 0, dates, pairs, maps.data(), rows, cols,
-      5, 20, 1);
-  run("interferogram_f32", simt_launch_interferogram_f32, across, line, 0, a.data(), b.data(), out.data(), cols, 1, 1,
+  const Address dates[] = {Address(a.data()), Address(b.data())}, dates64[] = {Address(a64.data()), Address(b64.data())};
+  const Address dates16[] = {Address(a16.data()), Address(b16.data())}, turns[] = {Address(turn.data()), Address(turn.data())};
+  const auto planes = [&](auto& all, bool full) {
+    std::vector<Address> found(5, 0);
+    for (int k = 0; k < (full ? 5 : 1); ++k) found[k] = Address(all.data() + 2 * pixels * (k < 2 ? k : k + 1));
+    return found;
+  };
+  // rows, cols, out, window, step, fan, ring, strip, weighted, clip, pairs
+  const auto settings = [&](long long step, long long ring, long long weighted) {
+    return std::vector<long long>{rows, cols, rows / step, cols / step, 5, 20, step, step, 4, ring, 64, weighted, 1, 2};
+  };
+  const auto coherence = [&](const char* name, auto launch, dim3 grid, unsigned threads, size_t shared,
+                             const std::vector<long long>& how, const Address* from, const std::vector<Address>& to,
+                             bool turned) {
+    run(name, launch, grid, dim3{threads, 1, 1}, shared, how.data(), from, pairs, turned ? turns : dates, to.data(),
+        taps.data(), taps.data(), 0.5, int(turned));
+  };
+  const dim3 strips{2, 1, 1}, each{2 * unsigned((pixels + 255) / 256), 1, 1};
+  const size_t line = 128 * 16;
+  coherence("coherence_plain_f32", simt_launch_coherence_plain_f32, strips, 128, 9 * line, settings(1, 1, 0), dates,
+            planes(maps, false), false);
+  coherence("coherence_plain_f32 without a ring", simt_launch_coherence_plain_f32, strips, 128, 4 * line,
+            settings(1, 0, 0), dates, planes(maps, false), false);
+  coherence("coherence_full_f64", simt_launch_coherence_full_f64, strips, 128, 16 * line, settings(1, 0, 1), dates64,
+            planes(maps64, true), true);
+  coherence("coherence_full_i16", simt_launch_coherence_full_i16, strips, 128, 18 * line, settings(2, 1, 0), dates16,
+            planes(maps, true), true);
+  coherence("coherence_direct_f32", simt_launch_coherence_direct_f32, each, 256, 0, settings(1, 0, 0), dates,
+            planes(maps, true), true);
+  run("interferogram_f32", simt_launch_interferogram_f32, across, line256, 0, a.data(), b.data(), out.data(), cols, 1, 1,
       rows, cols);
-  run("multilook_complex_f64", simt_launch_multilook_complex_f64, across, line, 0, a64.data(), out64.data(), rows, cols,
+  run("multilook_complex_f64", simt_launch_multilook_complex_f64, across, line256, 0, a64.data(), out64.data(), rows, cols,
       2, 3, rows / 2, cols / 3);
 
   std::vector<double> at_row(pixels), at_col(pixels);
   for (long long i = 0; i < pixels; ++i) at_row[i] = i % cols - 1.3, at_col[i] = i / cols * 1.7 - 0.9;
-  run("warp_bilinear_complex_f32", simt_launch_warp_bilinear_complex_f32, across, line, 0, a.data(), at_row.data(),
+  run("warp_bilinear_complex_f32", simt_launch_warp_bilinear_complex_f32, across, line256, 0, a.data(), at_row.data(),
       at_col.data(), out.data(), 1LL, rows, cols, pixels);
-  run("warp_nearest_u64", simt_launch_warp_nearest_u64, across, line, 0, (unsigned long long*)a.data(), at_row.data(),
+  run("warp_nearest_u64", simt_launch_warp_nearest_u64, across, line256, 0, (unsigned long long*)a.data(), at_row.data(),
       at_col.data(), 0ULL, (unsigned long long*)out.data(), 1LL, rows, cols, 1, pixels);
 
   std::vector<double> tile_row(pixels), tile_col(pixels), found(2 * 23 * 29);
   std::vector<long long> owner(23 * 29, 0);
   for (long long i = 0; i < pixels; ++i) tile_row[i] = 30 - 0.8 * (i / cols), tile_col[i] = 33 - 0.6 * (i % cols);
-  run("geolocate_claim_cells", simt_launch_geolocate_claim_cells, across, line, 0, tile_row.data(), tile_col.data(),
+  run("geolocate_claim_cells", simt_launch_geolocate_claim_cells, across, line256, 0, tile_row.data(), tile_col.data(),
       owner.data(), rows, cols, 23LL, 29LL);
-  run("geolocate_resolve_pixels", simt_launch_geolocate_resolve_pixels, dim3{3, 1, 1}, line, 0, tile_row.data(),
+  run("geolocate_resolve_pixels", simt_launch_geolocate_resolve_pixels, dim3{3, 1, 1}, line256, 0, tile_row.data(),
       tile_col.data(), owner.data(), found.data(), found.data() + 23 * 29, rows, cols, 29LL, 23LL * 29);
 
   std::vector<int> encodings{5}, channels{0};
   std::vector<double> scalings{-1, 1, 0, 1};
   std::vector<unsigned char> mask(2 * pixels);
-  run("normalise_complex_f32", simt_launch_normalise_complex_f32, across, line, 0, a.data(), encodings.data(),
+  run("normalise_complex_f32", simt_launch_normalise_complex_f32, across, line256, 0, a.data(), encodings.data(),
       channels.data(), scalings.data(), out.data(), mask.data(), 1, pixels);
 }

@@ -11,6 +11,7 @@ from reference import coherence_reference
 
 from m3leo_sar import GeoBox, Pair, SlcStack, Window, coherence
 from m3leo_sar._backend.choose import backend_of
+from m3leo_sar._backend.coherence_request import CoherenceRequest
 from m3leo_sar.insar.bias import coherence_variance, expected_coherence
 
 
@@ -80,7 +81,8 @@ def test_of_itself_is_one_and_the_excess_is_rounding(backend, rng):
     image = speckle(rng, 40, 50)
     np.testing.assert_allclose(on(backend, image, image, Window(rows=5, cols=20)), 1, atol=5e-7)
     array = backend.array(image)
-    raw = backend_of(array).coherence_pairs([array, array], [(0, 1)], 5, 20, clip=False)
+    request = CoherenceRequest(window=(5, 20), clip=False)
+    raw = backend_of(array).coherence_pairs([array, array], [(0, 1)], request)["magnitude"]
     assert backend.numpy(raw).max() < 1 + 4 * np.finfo(np.float32).eps
 
 

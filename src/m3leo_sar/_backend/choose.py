@@ -30,3 +30,9 @@ def backend_of(*arrays: Any) -> ModuleType:
             "nothing is moved between devices unasked"
         )
     raise TypeError(f"expected NumPy or CuPy arrays, got {', '.join(sorted(type(a).__name__ for a in arrays))}")
+
+
+def module_of(array: Any) -> ModuleType:
+    """NumPy or CuPy, whichever the array belongs to; the emulation's arrays are NumPy's."""
+    owner = type(array).__module__.partition(".")[0]
+    return importlib.import_module("cupy" if owner == "cupy" else "numpy")

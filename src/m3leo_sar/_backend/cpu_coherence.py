@@ -6,17 +6,32 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from m3leo_sar._backend.coherence_request import MAPS, CoherenceRequest
 from m3leo_sar._ext import coherence as kernel
 
 
 def coherence_pairs(
-    slcs: Sequence[np.ndarray], pairs: Sequence[tuple[int, int]], rows: int, cols: int, *, clip: bool = True
-) -> np.ndarray:
-    """Coherence (pairs, rows, cols) of images of one shape and complex dtype in a window of ``rows`` by ``cols``."""
-    # The list keeps every image alive, copied or not, while the kernel holds its address.
+    slcs: Sequence[np.ndarray], pairs: Sequence[tuple[int, int]], request: CoherenceRequest
+) -> dict[str, np.ndarray]:
+    """Maps (pairs, rows, cols) of images of one shape and type; complex int16 is (rows, cols, 2)."""
+    # The lists keep every array alive, copied or not, while the kernel holds its address.
     images = [np.ascontiguousarray(slc) for slc in slcs]
-    real = np.empty(0, images[0].dtype).real.dtype
-    out = np.empty((len(pairs), *images[0].shape), real)
-    addresses = np.array([image.ctypes.data for image in images], np.uintp)
-    kernel.coherence_pairs(addresses, np.array(pairs, np.longlong).reshape(-1, 2), rows, cols, clip, out)
-    return out
+    phases = [np.ascontiguousarray(phase, np.float64) for phase in request.phases]
+    size, int16 = images[0].shape[:2], images[0].dtype == np.int16
+    real = np.dtype(np.float32) if int16 else np.empty(0, images[0].dtype).real.dtype
+    maps = {name: np.empty((len(pairs), *request.out_shape(size)), dtype) for name, dtype in request.dtypes(real)}
+    kernel.coherence_pairs(
+        np.array([image.ctypes.data for image in images], np.uintp),
+        int16,
+        np.array(pairs, np.longlong).reshape(-1, 2),
+        np.array([phase.ctypes.data for phase in phases], np.uintp),
+        size,
+        request.window,
+        request.step,
+        *request.weights,
+        request.min_valid,
+        request.clip,
+        np.array([maps[name].ctypes.data if name in maps else 0 for name in MAPS], np.uintp),
+        np.empty(0, real),
+    )
+    return maps

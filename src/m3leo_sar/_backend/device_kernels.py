@@ -8,37 +8,75 @@ from typing import Any
 
 import numpy as np
 
-from m3leo_sar._backend.device import Device, kind, over_pixels, suffix
+from m3leo_sar._backend.coherence_request import MAPS, CoherenceRequest
+from m3leo_sar._backend.device import THREADS, Device, kind, over_pixels, suffix
 from m3leo_sar._backend.words import fill_words
 
-#: Threads of a coherence block along rows and columns, and what a block may share on every GPU.
-_TILE_ROWS, _TILE_COLS, _SHARED_LIMIT = 8, 32, 48 * 1024
-_GRID_LIMIT = 65_535
+#: What a block may share on every GPU, and how many blocks a grid may have along y and z.
+_SHARED_LIMIT, _GRID_LIMIT = 48 * 1024, 65_535
+#: Coherence: threads of a block from narrow to wide windows, rows that a block marches down, bytes of a sum.
+_WIDTHS, _STRIP_ROWS = (128, 256, 512), 64
+_SUM_BYTES = {("plain", 4): 16, ("plain", 8): 32, ("full", 4): 32, ("full", 8): 64}
 
 Pairs = Sequence[tuple[int, int]]
 
 
-def coherence_pairs(
-    device: Device, slcs: Sequence[Any], pairs: Pairs, rows: int, cols: int, *, clip: bool = True
-) -> Any:
-    """Coherence (pairs, rows, cols) of images of one shape and complex dtype in a window of ``rows`` by ``cols``."""
+def coherence_pairs(device: Device, slcs: Sequence[Any], pairs: Pairs, request: CoherenceRequest) -> dict[str, Any]:
+    """Maps (pairs, rows, cols) of images of one shape and type; complex int16 is (rows, cols, 2)."""
     images = [device.contiguous(slc) for slc in slcs]
-    shape, name = images[0].shape, suffix(images[0].dtype)
-    real = np.dtype(f"f{images[0].dtype.itemsize // 2}")
-    out = device.empty((len(pairs), *shape), real)
-    addresses = device.from_host(np.array([device.address(image) for image in images], np.uint64))
-    height, width = _TILE_ROWS + rows - 1, _TILE_COLS + cols - 1
-    shared = height * (width + _TILE_COLS) * 4 * real.itemsize
-    kernel, shared = ("tiled", shared) if shared <= _SHARED_LIMIT else ("direct", 0)
-    sizes = (np.int64(shape[0]), np.int64(shape[1]), np.int32(rows), np.int32(cols), np.int32(clip))
-    # Grid z holds a limited number of pairs a launch.
-    for first in range(0, len(pairs), _GRID_LIMIT):
-        part = list(pairs[first : first + _GRID_LIMIT])
-        indices = device.from_host(np.array(part, np.int64))
-        grid = (-(-shape[1] // _TILE_COLS), -(-shape[0] // _TILE_ROWS), len(part))
-        arguments = (addresses, indices, out[first : first + len(part)], *sizes)
-        device.launch("coherence", f"coherence_{kernel}_{name}", grid, (_TILE_COLS, _TILE_ROWS), arguments, shared)
-    return out
+    phases = [device.contiguous(phase.astype(np.float64, copy=False)) for phase in request.phases]
+    size, int16 = images[0].shape[:2], images[0].dtype == np.int16
+    suffix_, real = ("i16", np.dtype(np.float32)) if int16 else (suffix(images[0].dtype), _real(images[0].dtype))
+    shape = request.out_shape(size)
+    maps = {name: device.empty((len(pairs), *shape), dtype) for name, dtype in request.dtypes(real)}
+    plain = request.wanted == ("magnitude",) and not phases and request.min_valid == 0
+    kernel, width, ring, shared = _coherence_plan("plain" if plain else "full", request, real.itemsize)
+    strips = -(-shape[0] // _STRIP_ROWS)
+    settings = [*size, *shape, *request.window, *request.step, _fan(request.window[1]), ring, _STRIP_ROWS]
+    settings += [any(len(taps) for taps in request.weights), request.clip]
+    taps = [taps if len(taps) else np.ones(size) for taps, size in zip(request.weights, request.window, strict=True)]
+    fixed = [
+        _addresses(device, images),
+        device.from_host(np.array(pairs, np.int64).reshape(-1, 2)),
+        _addresses(device, phases or images),
+        device.from_host(np.array([device.address(maps[key]) if key in maps else 0 for key in MAPS], np.uint64)),
+        *(device.from_host(np.ascontiguousarray(axis, np.float64)) for axis in taps),
+        np.float64(request.min_valid),
+        np.int32(bool(phases)),
+    ]
+    if kernel == "direct":
+        grid, block = (len(pairs) * -(-shape[0] * shape[1] // THREADS), 1, 1), (THREADS,)
+    else:
+        grid = (len(pairs), -(-size[1] // (width - request.window[1] + 1)), strips)
+        block = (width,)
+    table = device.from_host(np.array([*settings, len(pairs)], np.int64))
+    device.launch("coherence", f"coherence_{kernel}_{suffix_}", grid, block, (table, *fixed), shared)
+    return maps
+
+
+def _coherence_plan(kind: str, request: CoherenceRequest, real_bytes: int) -> tuple[str, int, bool, int]:
+    """Kernel, threads of a block, whether it keeps the window's rows, and its shared bytes."""
+    rows, cols = request.window
+    item = _SUM_BYTES[kind, real_bytes]
+    for width in _WIDTHS:
+        # A block of threads that mostly computes halo is a waste; the widest is taken as it comes.
+        if width >= cols + (width // 2 if width < _WIDTHS[-1] else 32) and 4 * width * item <= _SHARED_LIMIT:
+            ring = (4 + rows) * width * item <= _SHARED_LIMIT
+            return kind, width, ring, (4 + rows * ring) * width * item
+    return "direct", 0, False, 0
+
+
+def _fan(cols: int) -> int:
+    """Columns of a block of sums: the fewest reads, fan for the block and cols / fan + cols % fan for the window."""
+    return min(range(1, cols + 1), key=lambda fan: (fan if fan > 1 else 0) + cols // fan + cols % fan)
+
+
+def _addresses(device: Device, arrays: Sequence[Any]) -> Any:
+    return device.from_host(np.array([device.address(array) for array in arrays], np.uint64))
+
+
+def _real(dtype: np.dtype) -> np.dtype:
+    return np.dtype(f"f{dtype.itemsize // 2}")
 
 
 def interferogram_pairs(device: Device, slcs: Sequence[Any], pairs: Pairs, rows: int, cols: int) -> Any:

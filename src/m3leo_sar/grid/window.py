@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -26,7 +28,7 @@ class _Extent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window(_Extent):
-    """Full size of a sliding window in pixels.
+    """Full size of a sliding window in pixels, and its weights if they are not all one.
 
     The sample at index ``size // 2`` of each axis is the centre, so an even window reaches one sample further
     back than forward: ``Window(rows=5, cols=20)`` covers columns c - 10 to c + 9.
@@ -35,13 +37,16 @@ class Window(_Extent):
     ----------
     rows, cols : int
         Size along rows (azimuth or northing) and columns (range or easting), at least 1.
+    row_weights, col_weights : sequence of float, optional
+        Separable weights, one for each row and column of the window, finite, at least 0 and not all 0. Leave both
+        out for a boxcar.
 
     Raises
     ------
     TypeError
         If a size is not a whole number.
     ValueError
-        If a size is below 1.
+        If a size is below 1, or weights have another length or a value that is not allowed.
 
     Examples
     --------
@@ -50,7 +55,57 @@ class Window(_Extent):
     (2, 10)
     >>> Window(rows=5, cols=20).after
     (2, 9)
+    >>> Window.gaussian(rows=5, cols=9).row_weights == (0.1353352832366127, 0.6065306597126334, 1.0,
+    ...                                                  0.6065306597126334, 0.1353352832366127)
+    True
     """
+
+    row_weights: tuple[float, ...] | None = None
+    col_weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        # Without arguments, super() finds the class before slots made a new one of it.
+        _Extent.__post_init__(self)
+        for axis, size in (("row", self.rows), ("col", self.cols)):
+            weights = getattr(self, f"{axis}_weights")
+            if weights is not None:
+                object.__setattr__(self, f"{axis}_weights", _weights(weights, f"Window {axis}_weights", size))
+
+    @classmethod
+    def gaussian(cls, *, rows: int, cols: int, sigma: tuple[float, float] | None = None) -> Window:
+        """Window with Gaussian weights about its centre sample.
+
+        Parameters
+        ----------
+        rows, cols : int
+            Where the weights are cut off.
+        sigma : (float, float), optional
+            Standard deviation along rows and columns in pixels, above 0. A quarter of (size - 1) by default, so that
+            the window ends at two of them.
+
+        Raises
+        ------
+        ValueError
+            If a size is below 1 or a sigma is not above 0.
+        """
+        plain = cls(rows=rows, cols=cols)
+        spreads = sigma or (max(plain.rows - 1, 1) / 4, max(plain.cols - 1, 1) / 4)
+        if len(spreads) != 2 or not all(math.isfinite(spread) and spread > 0 for spread in spreads):
+            raise ValueError(f"sigma must be two finite numbers above 0, (rows, cols), got {sigma}")
+        weights = [
+            tuple(math.exp(-0.5 * ((index - size // 2) / spread) ** 2) for index in range(size))
+            for size, spread in zip((plain.rows, plain.cols), spreads, strict=True)
+        ]
+        return cls(rows=plain.rows, cols=plain.cols, row_weights=weights[0], col_weights=weights[1])
+
+    @property
+    def samples(self) -> float:
+        """Number of equally weighted samples with the variance of this window's mean: rows x cols for a boxcar."""
+        count = 1.0
+        for weights, size in ((self.row_weights, self.rows), (self.col_weights, self.cols)):
+            taps = weights or (1.0,) * size
+            count *= sum(taps) ** 2 / sum(tap * tap for tap in taps)
+        return count
 
     @property
     def before(self) -> tuple[int, int]:
@@ -89,3 +144,12 @@ class Looks(_Extent):
     def reduced(self, shape: tuple[int, int]) -> tuple[int, int]:
         """Shape after averaging; a remainder that does not fill a whole look is left out."""
         return shape[0] // self.rows, shape[1] // self.cols
+
+
+def _weights(weights: Sequence[float], name: str, size: int) -> tuple[float, ...]:
+    taps = tuple(float(weight) for weight in weights)
+    if len(taps) != size:
+        raise ValueError(f"{name} must hold {size} weights, one a sample, got {len(taps)}")
+    if not all(math.isfinite(tap) and tap >= 0 for tap in taps) or not any(taps):
+        raise ValueError(f"{name} must be finite, at least 0 and not all 0, got {taps}")
+    return taps

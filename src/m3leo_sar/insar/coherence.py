@@ -3,49 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from m3leo_sar import _check
-from m3leo_sar._backend.choose import backend_of
-from m3leo_sar.grid.window import Window
+from m3leo_sar._backend.choose import backend_of, module_of
+from m3leo_sar._backend.coherence_request import MAPS, CoherenceRequest
+from m3leo_sar.grid.window import Looks, Window
+from m3leo_sar.insar.labelled import is_labelled, labelled_coherence
 from m3leo_sar.insar.selection import selected_pairs
 
+#: What ``output`` may be, and the maps it takes.
+OUTPUTS = {"magnitude": ("magnitude",), "complex": ("complex",), "all": MAPS}
 
-def coherence(reference: Any, secondary: Any = None, *, window: Window, pairs: Sequence[Any] | None = None) -> Any:
-    """Estimate the magnitude of the coherence in a sliding window.
+
+class CoherenceMaps(NamedTuple):
+    """All that a window tells; each is (rows, cols), or (pairs, rows, cols) for a list of pairs."""
+
+    #: Magnitude of the coherence in [0, 1], float.
+    coherence: Any
+    #: Interferometric phase of the window in radians, in (-pi, pi], float.
+    phase: Any
+    #: Samples in the window that both dates have, float; with weights, the number of equally weighted samples that would
+    #: vary as much (:attr:`m3leo_sar.Window.samples` for a whole window).
+    looks: Any
+    #: Mean of |reference|^2 over those samples, in the square of its unit, float.
+    power_reference: Any
+    #: Mean of |secondary|^2 over those samples, float.
+    power_secondary: Any
+
+
+def coherence(
+    reference: Any,
+    secondary: Any = None,
+    *,
+    window: Window,
+    pairs: Sequence[Any] | None = None,
+    step: Looks | None = None,
+    output: str = "magnitude",
+    reference_phase: Any = None,
+    min_valid: float = 0.0,
+) -> Any:
+    """Estimate the coherence in a sliding window.
 
     Two images give one map; a stack and a list of pairs give one map a pair, the power of each date being computed
     once.
 
     Parameters
     ----------
-    reference : (rows, cols) or (dates, rows, cols) complex64 or complex128, or SlcStack
-        Co-registered SLC, or a whole stack when ``pairs`` is given. NumPy or CuPy. A sample with a part that is NaN
-        or infinite is no data.
-    secondary : (rows, cols) complex, optional
+    reference : (rows, cols) or (dates, rows, cols) complex64, complex128 or int16, or SlcStack
+        Co-registered SLC, or a whole stack when ``pairs`` is given. NumPy, CuPy, dask, or xarray over one of these. A
+        sample with a part that is NaN or infinite is no data. Complex int16 has the parts on a last axis of length 2, and
+        -32768 in a part is no data.
+    secondary : (rows, cols) complex or int16, optional
         The other SLC, of the same shape, dtype and library. Leave it out with a stack.
     window : Window
-        Full size in samples; cut at the image's edge. At most twice the image.
+        Full size in samples and weights; cut at the image's edge. At most twice the image.
     pairs : sequence of Pair or of (int, int), optional
         With a stack: which dates to compare, in any order, repeats allowed. ``Pair`` for an SlcStack, indices
         (reference, secondary) along the first axis for an array.
+    step : Looks, optional
+        Keep one result every so many rows and columns, that of the sample ``step // 2`` of each block; what does not
+        fill a block is left out. With ``step`` as large as the window these are plain looks. Each value is the one
+        that full resolution has there, bit for bit.
+    output : {"magnitude", "complex", "all"}
+        ``"complex"`` keeps the interferometric phase, ``"all"`` gives :class:`CoherenceMaps`.
+    reference_phase : (rows, cols) or (pairs, rows, cols) float, optional
+        Radians to take off the interferogram before it is averaged, such as flat earth and topography, so that slopes do
+        not look decorrelated. Give float64 where it grows beyond some thousand radians. NaN makes a sample no data.
+    min_valid : float
+        Share, in [0, 1], of the window's samples on the image that must be valid; less gives NaN.
 
     Returns
     -------
     (rows, cols) or (pairs, rows, cols) float32 or float64, same library as the input
-        Coherence in [0, 1], unitless. NaN where the window holds no sample that both dates have, or where the power
-        of either is exactly zero.
+        Coherence in [0, 1], unitless; complex64 or complex128 for ``"complex"``. NaN where the window holds no sample
+        that both dates have, or where the power of either is exactly zero. An xarray input gives an xarray.DataArray
+        with its coordinates and attributes, or such a :class:`CoherenceMaps`.
 
     Raises
     ------
     TypeError
-        If an array is not complex64 or complex128, the dtypes differ, or NumPy and CuPy are mixed.
+        If an array has another dtype, the dtypes differ, or libraries are mixed.
     ValueError
-        If shapes differ, the window is over twice the image, no pair is given, or a date or index is missing.
+        If shapes differ, the window is over twice the image, the step is larger than the image, no pair is given, a
+        date or index is missing, or an option has a value it cannot have.
 
     Notes
     -----
-    Validity is joint: a sample counts in all three sums only where both dates have it. The estimate is biased upwards
+    Validity is joint: a sample counts in all sums only where both dates have it. The estimate is biased upwards
     for few looks [1]_; :func:`m3leo_sar.insar.bias.true_coherence` inverts the bias of a mean. Sums are
     trees of additions in the input's precision, never running differences, so a bright target does not harm pixels
     whose window it is not in, and a tile computed with its halo (:attr:`Window.before`, :attr:`Window.after`) is the
@@ -58,16 +105,79 @@ def coherence(reference: Any, secondary: Any = None, *, window: Window, pairs: S
     Examples
     --------
     >>> import numpy as np
-    >>> from m3leo_sar import Window, coherence
+    >>> from m3leo_sar import Looks, Window, coherence
     >>> slc = np.exp(1j * np.arange(35.0)).astype("complex64").reshape(5, 7)
     >>> coherence(slc, 2j * slc, window=Window(rows=3, cols=5)).shape
     (5, 7)
     >>> coherence(np.stack([slc, slc, slc]), pairs=[(0, 1), (2, 0)], window=Window(rows=3, cols=5)).shape
     (2, 5, 7)
+    >>> looks = Looks(rows=2, cols=3)
+    >>> maps = coherence(slc, 2j * slc, window=Window(rows=2, cols=3), step=looks, output="all")
+    >>> maps.phase.round(4), maps.power_secondary[0, 0]
+    (array([[-1.5708, -1.5708],
+           [-1.5708, -1.5708]], dtype=float32), np.float32(4.0))
     """
-    slcs, indices = selected_pairs(reference, secondary, pairs)
+    options = {"step": step, "output": output, "min_valid": min_valid}
+    if is_labelled(reference, secondary, reference_phase):
+        return labelled_coherence(
+            coherence, reference, secondary, window=window, pairs=pairs, reference_phase=reference_phase, **options
+        )
+    slcs, indices = selected_pairs(reference, secondary, pairs, int16=True)
+    request = _request(window, slcs[0].shape[:2], **options)
+    phases = _phases(reference_phase, slcs[0], len(indices))
+    request = CoherenceRequest(**(vars(request) | {"phases": phases}))
+    maps = backend_of(*slcs, *phases).coherence_pairs(slcs, indices, request)
+    result = maps[output] if output != "all" else _all_maps(maps, window)
+    if pairs is not None:
+        return result
+    return CoherenceMaps(*(plane[0] for plane in result)) if output == "all" else result[0]
+
+
+def _request(
+    window: Window, size: tuple[int, int], *, step: Looks | None, output: str, min_valid: float
+) -> CoherenceRequest:
     if not isinstance(window, Window):
         raise TypeError(f"window must be a Window(rows=, cols=), got {window!r}")
-    _check.extent_within(window, "window", slcs[0].shape, times=2)
-    maps = backend_of(*slcs).coherence_pairs(slcs, indices, window.rows, window.cols)
-    return maps if pairs is not None else maps[0]
+    _check.extent_within(window, "window", size, times=2)
+    if step is not None:
+        if not isinstance(step, Looks):
+            raise TypeError(f"step must be Looks(rows=, cols=), got {step!r}")
+        _check.extent_within(step, "step", size, times=1)
+    if output not in OUTPUTS:
+        raise ValueError(f"output must be one of {', '.join(OUTPUTS)}, got {output!r}")
+    if not 0 <= min_valid <= 1:
+        raise ValueError(f"min_valid must lie in [0, 1], got {min_valid}")
+    return CoherenceRequest(
+        window=(window.rows, window.cols),
+        step=(step.rows, step.cols) if step else (1, 1),
+        weights=(np.array(window.row_weights or (), float), np.array(window.col_weights or (), float)),
+        min_valid=float(min_valid),
+        wanted=OUTPUTS[output],
+    )
+
+
+def _phases(reference_phase: Any, slc: Any, count: int) -> list[Any]:
+    """One plane a pair; a single plane serves all."""
+    if reference_phase is None:
+        return []
+    dtype, shape = getattr(reference_phase, "dtype", None), getattr(reference_phase, "shape", None)
+    if dtype is None or str(dtype) not in ("float32", "float64"):
+        raise TypeError(f"reference_phase must be float32 or float64, got {dtype or type(reference_phase).__name__}")
+    size = tuple(slc.shape[:2])
+    if tuple(shape) == size:
+        return [reference_phase] * count
+    if tuple(shape) == (count, *size):
+        return list(reference_phase)
+    raise ValueError(f"reference_phase must have shape {size} or {(count, *size)}, got {tuple(shape)}")
+
+
+def _all_maps(maps: dict[str, Any], window: Window) -> CoherenceMaps:
+    xp = module_of(maps["complex"])
+    # The kernel counts weight; scaled so, a whole window counts as many looks as it is worth.
+    total = sum(window.row_weights or (window.rows,)) * sum(window.col_weights or (window.cols,))
+    looks = maps["looks"]
+    if window.row_weights or window.col_weights:
+        looks *= looks.dtype.type(window.samples / total)
+    return CoherenceMaps(
+        maps["magnitude"], xp.angle(maps["complex"]), looks, maps["power_reference"], maps["power_secondary"]
+    )

@@ -10,9 +10,11 @@ from m3leo_sar import _check
 
 
 def selected_pairs(
-    reference: Any, secondary: Any, pairs: Sequence[Any] | None
+    reference: Any, secondary: Any, pairs: Sequence[Any] | None, *, int16: bool = False
 ) -> tuple[list[Any], list[tuple[int, int]]]:
     """Images to read and, for each result, the indices of its two images among them.
+
+    ``int16`` allows complex int16 storage as well.
 
     Raises
     ------
@@ -24,16 +26,17 @@ def selected_pairs(
     if (secondary is None) == (pairs is None):
         came = "neither" if pairs is None else "both"
         raise TypeError(f"give a second image (secondary) or a stack with pairs=, got {came}")
+    check = _check.slc_array if int16 else _check.complex_array
     if pairs is None:
-        _check.complex_array(reference, "reference", ndim=2)
-        _check.complex_array(secondary, "secondary", ndim=2)
+        check(reference, "reference", ndim=2)
+        check(secondary, "secondary", ndim=2)
         _check.same(reference, secondary, names=("reference", "secondary"))
         return [reference, secondary], [(0, 1)]
     if len(pairs) == 0:
         raise ValueError("pairs must hold at least one pair, got none")
     if hasattr(reference, "pair_indices"):
         return _read_dates(reference, reference.pair_indices(pairs))
-    _check.complex_array(reference, "reference", ndim=3)
+    check(reference, "reference", ndim=3)
     return list(reference), [_index_pair(pair, len(reference)) for pair in pairs]
 
 

@@ -1,0 +1,43 @@
+"""What a coherence kernel is asked for, the same for every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+#: Maps a kernel can fill, in the order in which it takes them.
+MAPS = ("magnitude", "complex", "looks", "power_reference", "power_secondary")
+_NONE = np.empty(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoherenceRequest:
+    """Window, sampling and results of one call."""
+
+    #: Full size in samples, (rows, cols).
+    window: tuple[int, int]
+    #: One result every so many rows and columns.
+    step: tuple[int, int] = (1, 1)
+    #: float64 weights along rows and columns; empty for a boxcar.
+    weights: tuple[np.ndarray, np.ndarray] = (_NONE, _NONE)
+    #: (rows, cols) radians to take off, one a pair; empty for none.
+    phases: Sequence[Any] = ()
+    #: Share of the window's weight on the image that must be valid.
+    min_valid: float = 0.0
+    #: Whether rounding above one is cut off.
+    clip: bool = True
+    #: Which of ``MAPS`` to fill.
+    wanted: tuple[str, ...] = field(default=("magnitude",))
+
+    def out_shape(self, size: tuple[int, ...]) -> tuple[int, int]:
+        """Rows and columns of a result."""
+        return size[0] // self.step[0], size[1] // self.step[1]
+
+    def dtypes(self, real: np.dtype) -> Iterator[tuple[str, np.dtype]]:
+        """Name and dtype of each map that is wanted, for sums of the dtype ``real``."""
+        for name in MAPS:
+            if name in self.wanted:
+                yield name, np.result_type(real, np.complex64) if name == "complex" else real
