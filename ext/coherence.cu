@@ -153,11 +153,15 @@ __device__ inline Sums sum_along(const Sums* row, const Sums* blocks, int count,
   Sums sum = {};
   int c = 0;
   if (weights) {
+    M3_UNROLL(2)
     for (; c < count; ++c) sum.add(row[c], T(weights[c]));
     return sum;
   }
-  if (fan > 1)
+  if (fan > 1) {
+    M3_UNROLL(2)
     for (; c + fan <= count; c += fan) sum.add(blocks[c], T(1));
+  }
+  M3_UNROLL(2)
   for (; c < count; ++c) sum.add(row[c], T(1));
   return sum;
 }
@@ -189,6 +193,8 @@ __device__ inline void coherence_march(const CoherenceInputs& in) {
     if (ring) kept[(int)(pushed % window_rows) * width + t] = reader.at(row, col);
     if (pushed < (out_row - first_out) * step_rows + window_rows - 1) continue;
     Sums sum = {};
+    // Unrolled further, the loop would take the registers of half the blocks.
+    M3_UNROLL(2)
     for (int age = 0; age < window_rows; ++age) {
       const Sums term = ring ? kept[(int)((pushed - age) % window_rows) * width + t] : reader.at(row - age, col);
       sum.add(term, row_weights ? T(row_weights[window_rows - 1 - age]) : T(1));
@@ -240,19 +246,21 @@ __device__ inline void coherence_direct(const CoherenceInputs& in) {
 #define M3_COHERENCE_INPUTS \
   { settings, dates, pairs, has_phases ? phases : nullptr, maps, row_weights, col_weights, min_valid }
 
-#define M3_COHERENCE_KERNELS(name, T, In)                                                                           \
-  extern "C" __global__ void __launch_bounds__(512)  coherence_plain_##name(M3_COHERENCE_ARGUMENTS) {               \
-    m3::coherence_march<T, In, m3::PlainSums<T>>(M3_COHERENCE_INPUTS);                                              \
-  }                                                                                                                 \
-  M3_ENTRY(coherence_plain_##name)                                                                                  \
-  extern "C" __global__ void __launch_bounds__(512)  coherence_full_##name(M3_COHERENCE_ARGUMENTS) {                \
-    m3::coherence_march<T, In, m3::FullSums<T>>(M3_COHERENCE_INPUTS);                                               \
-  }                                                                                                                 \
-  M3_ENTRY(coherence_full_##name)                                                                                   \
-  extern "C" __global__ void __launch_bounds__(256) coherence_direct_##name(M3_COHERENCE_ARGUMENTS) {               \
-    m3::coherence_direct<T, In>(M3_COHERENCE_INPUTS);                                                               \
-  }                                                                                                                 \
+/* `width`: the widest block of a plain kernel, which shares the least memory. Two blocks a multiprocessor at least keep
+   the assembler from spilling for the sake of more. */
+#define M3_COHERENCE_KERNELS(name, T, In, width)                                                                      \
+  extern "C" __global__ void __launch_bounds__(width, 512 / width) coherence_plain_##name(M3_COHERENCE_ARGUMENTS) {   \
+    m3::coherence_march<T, In, m3::PlainSums<T>>(M3_COHERENCE_INPUTS);                                                \
+  }                                                                                                                   \
+  M3_ENTRY(coherence_plain_##name)                                                                                    \
+  extern "C" __global__ void __launch_bounds__(256, 2) coherence_full_##name(M3_COHERENCE_ARGUMENTS) {                \
+    m3::coherence_march<T, In, m3::FullSums<T>>(M3_COHERENCE_INPUTS);                                                 \
+  }                                                                                                                   \
+  M3_ENTRY(coherence_full_##name)                                                                                     \
+  extern "C" __global__ void __launch_bounds__(256, 2) coherence_direct_##name(M3_COHERENCE_ARGUMENTS) {              \
+    m3::coherence_direct<T, In>(M3_COHERENCE_INPUTS);                                                                 \
+  }                                                                                                                   \
   M3_ENTRY(coherence_direct_##name)
-M3_COHERENCE_KERNELS(f32, float, float)
-M3_COHERENCE_KERNELS(f64, double, double)
-M3_COHERENCE_KERNELS(i16, float, short)
+M3_COHERENCE_KERNELS(f32, float, float, 512)
+M3_COHERENCE_KERNELS(f64, double, double, 256)
+M3_COHERENCE_KERNELS(i16, float, short, 512)

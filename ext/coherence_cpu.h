@@ -322,7 +322,6 @@ void coherence_pairs(const Image* images, long long image_count, const long long
   const bool keep = plain && kept_count < 2 * pair_count;
   if (!keep) kept_count = 0;
   // Halo rows are computed again in the next tile, so a tall window wants a tall tile; kept powers want a small one.
-  const long long step_rows = shape.step_rows, step_cols = shape.step_cols;
   const long long tile_cols = std::max(
       1LL, std::min<long long>(std::max<long long>(TILE_COLS, 8 * shape.window_cols) / shape.step_cols, shape.out_cols()));
   long long tile_rows = std::max<long long>(keep ? 32 : 64, 8 * shape.window_rows) / shape.step_rows;

@@ -4,7 +4,8 @@
    A .cu file holds plain CUDA C++. Beside it, for the emulation's sake:
      M3_ENTRY(kernel)                    after each extern "C" kernel, so that it can be launched by name
      M3_SHARED(T, name, count)           a static shared array
-     M3_DYNAMIC_SHARED(T, name)          the shared memory whose size is given at the launch */
+     M3_DYNAMIC_SHARED(T, name)          the shared memory whose size is given at the launch
+     M3_UNROLL(times)                    before a loop, how far the device's compiler may unroll it */
 #ifndef M3_HOSTDEV_H
 #define M3_HOSTDEV_H
 
@@ -12,6 +13,8 @@
 
 #define M3_HD __host__ __device__
 #define M3_ENTRY(kernel)
+#define M3_PRAGMA(text) _Pragma(#text)
+#define M3_UNROLL(times) M3_PRAGMA(unroll times)
 #define M3_SHARED(T, name, count) __shared__ T name[count]
 #define M3_DYNAMIC_SHARED(T, name)                    \
   extern __shared__ double m3_dynamic_shared_memory[]; \

@@ -112,6 +112,7 @@ T atomic(T* address, Combine combine) {
 #define gridDim (simt::grid_size)
 #define warpSize 32
 
+#define M3_UNROLL(times)
 #define M3_SHARED(T, name, count) \
   T* const name = static_cast<T*>(simt::shared_array(__COUNTER__, sizeof(T) * (count), alignof(T)))
 #define M3_DYNAMIC_SHARED(T, name) T* const name = static_cast<T*>(simt::dynamic_shared())

@@ -25,8 +25,8 @@ class CoherenceMaps(NamedTuple):
     coherence: Any
     #: Interferometric phase of the window in radians, in (-pi, pi], float.
     phase: Any
-    #: Samples in the window that both dates have, float; with weights, the number of equally weighted samples that would
-    #: vary as much (:attr:`m3leo_sar.Window.samples` for a whole window).
+    #: Samples in the window that both dates have, float; with weights, the number of equally weighted samples that
+    #: would vary as much (:attr:`m3leo_sar.Window.samples` for a whole window).
     looks: Any
     #: Mean of |reference|^2 over those samples, in the square of its unit, float.
     power_reference: Any
@@ -54,8 +54,8 @@ def coherence(
     ----------
     reference : (rows, cols) or (dates, rows, cols) complex64, complex128 or int16, or SlcStack
         Co-registered SLC, or a whole stack when ``pairs`` is given. NumPy, CuPy, dask, or xarray over one of these. A
-        sample with a part that is NaN or infinite is no data. Complex int16 has the parts on a last axis of length 2, and
-        -32768 in a part is no data.
+        sample with a part that is NaN or infinite is no data. Complex int16 has the parts on a last axis of length
+        2, and -32768 in a part is no data.
     secondary : (rows, cols) complex or int16, optional
         The other SLC, of the same shape, dtype and library. Leave it out with a stack.
     window : Window
@@ -70,8 +70,8 @@ def coherence(
     output : {"magnitude", "complex", "all"}
         ``"complex"`` keeps the interferometric phase, ``"all"`` gives :class:`CoherenceMaps`.
     reference_phase : (rows, cols) or (pairs, rows, cols) float, optional
-        Radians to take off the interferogram before it is averaged, such as flat earth and topography, so that slopes do
-        not look decorrelated. Give float64 where it grows beyond some thousand radians. NaN makes a sample no data.
+        Radians to take off the interferogram before it is averaged, such as flat earth and topography, so that slopes
+        do not look decorrelated. Give float64 where it grows beyond some thousand radians. NaN makes a sample no data.
     min_valid : float
         Share, in [0, 1], of the window's samples on the image that must be valid; less gives NaN.
 
@@ -117,7 +117,7 @@ def coherence(
     (array([[-1.5708, -1.5708],
            [-1.5708, -1.5708]], dtype=float32), np.float32(4.0))
     """
-    options = {"step": step, "output": output, "min_valid": min_valid}
+    options: dict[str, Any] = {"step": step, "output": output, "min_valid": min_valid}
     if is_labelled(reference, secondary, reference_phase):
         return labelled_coherence(
             coherence, reference, secondary, window=window, pairs=pairs, reference_phase=reference_phase, **options
@@ -160,10 +160,10 @@ def _phases(reference_phase: Any, slc: Any, count: int) -> list[Any]:
     """One plane a pair; a single plane serves all."""
     if reference_phase is None:
         return []
-    dtype, shape = getattr(reference_phase, "dtype", None), getattr(reference_phase, "shape", None)
-    if dtype is None or str(dtype) not in ("float32", "float64"):
+    dtype = getattr(reference_phase, "dtype", None)
+    if str(dtype) not in ("float32", "float64"):
         raise TypeError(f"reference_phase must be float32 or float64, got {dtype or type(reference_phase).__name__}")
-    size = tuple(slc.shape[:2])
+    size, shape = tuple(slc.shape[:2]), reference_phase.shape
     if tuple(shape) == size:
         return [reference_phase] * count
     if tuple(shape) == (count, *size):

@@ -36,9 +36,8 @@ def labelled_coherence(
     data = {name: None if array is None else array.data for name, array in arrays.items()}
     result = function(data["reference"], data["secondary"], reference_phase=data["reference_phase"], **options)
     if isinstance(result, tuple):
-        return type(result)(
-            *(_label(plane, name, reference, options) for name, plane in zip(result._fields, result, strict=True))
-        )
+        fields: dict[str, Any] = result._asdict()  # type: ignore[attr-defined]
+        return type(result)(*(_label(plane, name, reference, options) for name, plane in fields.items()))
     return _label(result, "coherence", reference, options)
 
 
