@@ -17,9 +17,9 @@
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(M3_NO_CLONES)
 /* Leaf loops only: the loader picks the best clone, so one wheel serves every processor. */
-#define M3_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define M3_CLONES __attribute__((unused, target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
-#define M3_CLONES
+#define M3_CLONES __attribute__((unused))
 #endif
 
 namespace m3 {

@@ -2,7 +2,10 @@
 #include "simt.h"
 
 #include "../coherence.cu"
+#include "../decay.cu"
+#include "../fringe.cu"
 #include "../geolocate.cu"
+#include "../homogeneous.cu"
 #include "../interferogram.cu"
 #include "../multilook.cu"
 #include "../normalise.cu"

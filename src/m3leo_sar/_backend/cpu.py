@@ -3,7 +3,10 @@
 import numpy as np
 
 from m3leo_sar._backend.cpu_coherence import coherence_pairs
+from m3leo_sar._backend.cpu_decay import fit_decay
+from m3leo_sar._backend.cpu_fringe import fringe_coherence
 from m3leo_sar._backend.cpu_geolocate import geolocate_inverse
+from m3leo_sar._backend.cpu_homogeneous import homogeneous_coherence, homogeneous_glrt, homogeneous_ks
 from m3leo_sar._backend.cpu_interferogram import interferogram_pairs
 from m3leo_sar._backend.cpu_multilook import multilook
 from m3leo_sar._backend.cpu_normalise import normalise
@@ -11,7 +14,12 @@ from m3leo_sar._backend.cpu_warp import warp_bilinear, warp_nearest
 
 __all__ = [
     "coherence_pairs",
+    "fit_decay",
+    "fringe_coherence",
     "geolocate_inverse",
+    "homogeneous_coherence",
+    "homogeneous_glrt",
+    "homogeneous_ks",
     "interferogram_pairs",
     "multilook",
     "normalise",

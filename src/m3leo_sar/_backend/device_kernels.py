@@ -16,6 +16,8 @@ from m3leo_sar._backend.words import fill_words
 _SHARED_LIMIT, _GRID_LIMIT = 48 * 1024, 65_535
 #: Coherence: threads of a block from narrow to wide windows, rows that a block marches down, bytes of a sum.
 _WIDTHS, _STRIP_ROWS = (128, 256, 512), 64
+#: Bytes of lag sums that a launch of decay fits may hold.
+_DECAY_SCRATCH = 64 << 20
 _SUM_BYTES = {("plain", 4): 16, ("plain", 8): 32, ("full", 4): 32, ("full", 8): 64}
 
 Pairs = Sequence[tuple[int, int]]
@@ -77,6 +79,81 @@ def _addresses(device: Device, arrays: Sequence[Any]) -> Any:
 
 def _real(dtype: np.dtype) -> np.dtype:
     return np.dtype(f"f{dtype.itemsize // 2}")
+
+
+def fringe_coherence(
+    device: Device, reference: Any, secondary: Any, rows: int, cols: int, frequencies: tuple[Any, Any] | None
+) -> tuple[Any, Any, Any]:
+    """Coherence and the frequencies along rows and columns, each (rows, cols), given or estimated."""
+    images = [device.contiguous(image) for image in (reference, secondary)]
+    shape, real = images[0].shape, _real(images[0].dtype)
+    found = [device.contiguous(axis) for axis in frequencies] if frequencies else []
+    found = found or [device.empty(shape, real) for _ in range(2)]
+    out = device.empty(shape, real)
+    sizes = (np.int64(shape[0]), np.int64(shape[1]), np.int32(rows), np.int32(cols), np.int32(frequencies is not None))
+    device.launch("fringe", f"fringe_{suffix(real)}", *over_pixels(out.size), (*images, *sizes, *found, out))
+    return out, found[0], found[1]
+
+
+def fit_decay(
+    device: Device,
+    coherence: Any,
+    lag_of_pair: np.ndarray,
+    lag_days: np.ndarray,
+    table: np.ndarray,
+    taus: tuple[float, float],
+    scale: float,
+) -> Any:
+    """rho_inf, tau and rmse, (3, pixels), of coherence (pairs, pixels); ``taus`` is the first tau and the ratio."""
+    coherence = device.contiguous(coherence)
+    pairs, pixels = coherence.shape
+    out = device.empty((3, pixels), coherence.dtype)
+    tables = [device.from_host(array) for array in (lag_of_pair, lag_days, table)]
+    sizes = (np.int64(pairs), np.int64(pixels), np.int32(table.shape[1]), np.int32(table.shape[0]))
+    numbers = (*sizes, *(np.float64(value) for value in (*taus, scale)))
+    part = max(1, min(pixels, _DECAY_SCRATCH // (24 * table.shape[1])))
+    scratch = device.empty((part * 3 * table.shape[1],), np.float64)
+    for first in range(0, pixels, part):
+        count = min(part, pixels - first)
+        arguments = (coherence, *tables, *numbers, np.int64(first), np.int64(count), scratch, out)
+        device.launch("decay", f"decay_{suffix(coherence.dtype)}", *over_pixels(count), arguments)
+    return out
+
+
+def homogeneous_ks(device: Device, amplitude: Any, limit: int, rows: int, cols: int) -> Any:
+    """Mask (rows, cols, words) from amplitudes (rows, cols, dates) sorted along dates."""
+    amplitude = device.contiguous(amplitude)
+    high, wide, dates = amplitude.shape
+    mask, sizes = _homogeneous_mask(device, (high, wide), rows, cols)
+    arguments = (amplitude, np.int32(dates), np.int32(limit), *sizes, mask)
+    device.launch("homogeneous", f"homogeneous_ks_{suffix(amplitude.dtype)}", *over_pixels(high * wide), arguments)
+    return mask
+
+
+def homogeneous_glrt(device: Device, intensity: Any, limit: float, rows: int, cols: int) -> Any:
+    """Mask (rows, cols, words) from mean intensities (rows, cols)."""
+    intensity = device.contiguous(intensity)
+    mask, sizes = _homogeneous_mask(device, intensity.shape, rows, cols)
+    arguments = (intensity, np.float64(limit), *sizes, mask)
+    device.launch("homogeneous", f"homogeneous_glrt_{suffix(intensity.dtype)}", *over_pixels(intensity.size), arguments)
+    return mask
+
+
+def homogeneous_coherence(device: Device, reference: Any, secondary: Any, mask: Any, rows: int, cols: int) -> Any:
+    """Coherence (rows, cols) over the samples that the mask names."""
+    images = [device.contiguous(image) for image in (reference, secondary)]
+    mask = device.contiguous(mask)
+    out = device.empty(images[0].shape, _real(images[0].dtype))
+    sizes = (*(np.int64(size) for size in out.shape), np.int32(rows), np.int32(cols), np.int32(mask.shape[2]))
+    kernel = f"homogeneous_coherence_{suffix(out.dtype)}"
+    device.launch("homogeneous", kernel, *over_pixels(out.size), (*images, mask, *sizes, out))
+    return out
+
+
+def _homogeneous_mask(device: Device, shape: tuple[int, ...], rows: int, cols: int) -> tuple[Any, tuple[Any, ...]]:
+    words = -(-rows * cols // 64)
+    sizes = (np.int64(shape[0]), np.int64(shape[1]), np.int32(rows), np.int32(cols), np.int32(words))
+    return device.empty((*shape, words), np.uint64), sizes
 
 
 def interferogram_pairs(device: Device, slcs: Sequence[Any], pairs: Pairs, rows: int, cols: int) -> Any:
@@ -162,7 +239,12 @@ KERNELS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         coherence_pairs,
+        fit_decay,
+        fringe_coherence,
         geolocate_inverse,
+        homogeneous_coherence,
+        homogeneous_glrt,
+        homogeneous_ks,
         interferogram_pairs,
         multilook,
         normalise,

@@ -15,7 +15,7 @@ def as_words(array: Any) -> Any:
 
 
 def as_parts(array: Any) -> Any:
-    """View (bands, rows, cols) as real numbers, (bands, rows, cols, parts); complex takes two."""
+    """View (..., rows, cols) as real numbers, (..., rows, cols, parts); complex takes two."""
     if array.dtype.kind != "c":
         return array[..., None]
     return array.view(np.dtype(f"f{array.dtype.itemsize // 2}")).reshape(*array.shape, 2)

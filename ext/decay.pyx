@@ -1,0 +1,41 @@
+# distutils: language = c++
+"""Decay fits: pixels over OpenMP threads (formula in decay.h)."""
+
+from cython.parallel cimport parallel, prange
+from libc.stdlib cimport free, malloc
+
+cdef extern from "decay.h" namespace "m3" nogil:
+    cdef struct DecayProblem:
+        long long pairs
+        long long pixels
+        int lags
+        int taus
+        double first_tau
+        double ratio
+        double scale
+    cdef struct LagSums:
+        double* data
+        long long stride
+    void decay_at[T](const T* coherence, const int* lag_of_pair, const double* lag_days, const double* table,
+                     const DecayProblem& problem, const LagSums& sums, long long pixel, T* out)
+
+ctypedef fused Real:
+    float
+    double
+
+
+def fit_decay(const Real[:, ::1] coherence, const int[::1] lag_of_pair, const double[::1] lag_days,
+              const double[:, ::1] table, double first_tau, double ratio, double scale, Real[:, ::1] out):
+    """Fill out (3, pixels) from coherence (pairs, pixels): rho_inf, tau, rmse."""
+    cdef DecayProblem problem
+    problem.pairs, problem.pixels = coherence.shape[0], coherence.shape[1]
+    problem.taus, problem.lags = <int>table.shape[0], <int>table.shape[1]
+    problem.first_tau, problem.ratio, problem.scale = first_tau, ratio, scale
+    cdef LagSums sums
+    cdef long long pixel
+    with nogil, parallel():
+        sums.data = <double*>malloc(3 * problem.lags * sizeof(double))
+        sums.stride = 1
+        for pixel in prange(problem.pixels, schedule="dynamic", chunksize=256):
+            decay_at(&coherence[0, 0], &lag_of_pair[0], &lag_days[0], &table[0, 0], problem, sums, pixel, &out[0, 0])
+        free(sums.data)

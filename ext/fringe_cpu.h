@@ -1,0 +1,130 @@
+/* Coherence along the local fringe (CPU; formula in fringe.h): one row of results at a time over OpenMP threads, in blocks
+   of columns, so that every loop runs along memory. */
+#ifndef M3_FRINGE_CPU_H
+#define M3_FRINGE_CPU_H
+
+#include <algorithm>
+#include <vector>
+
+#include "coherence.h"
+#include "fringe.h"
+#include "window_sums.h"
+
+namespace m3 {
+
+#define T float
+#include "coherence_loops.h"
+#include "fringe_loops.h"
+#undef T
+#define T double
+#include "coherence_loops.h"
+#include "fringe_loops.h"
+#undef T
+
+template <typename T>
+class FringeRow {
+ public:
+  explicit FringeRow(const FringeShape& shape)
+      : shape_(shape), width_(padded(BLOCK + shape.window_cols)), buffer_(size_t(PLANES) * shape.window_rows * width_),
+        work_(size_t(WORK) * padded(BLOCK)) {}
+
+  void block(const T* a, const T* b, long long row, long long col, T* frequency_rows, T* frequency_cols, T* out) {
+    const long long n = std::min<long long>(BLOCK, shape_.cols - col), at = row * shape_.cols + col;
+    load(a, b, row, col, n);
+    T *power_a = work(0), *power_b = work(1), *ur = work(2), *ui = work(3), *vr = work(4), *vi = work(5);
+    sum(2, shape_.window_rows, shape_.window_cols, power_a);
+    sum(3, shape_.window_rows, shape_.window_cols, power_b);
+    if (shape_.given) {
+      for (long long i = 0; i < n; ++i) {
+        const Turn<T> u = undoing_frequency(frequency_rows[at + i]), v = undoing_frequency(frequency_cols[at + i]);
+        ur[i] = u.re, ui[i] = u.im, vr[i] = v.re, vi[i] = v.im;
+      }
+    } else {
+      estimate(n, ur, ui, vr, vi);
+      for (long long i = 0; i < n; ++i) {
+        const bool valid = (power_a[i] > T(0)) & (power_b[i] > T(0));
+        frequency_rows[at + i] = valid ? atan2(-ui[i], ur[i]) : T(NAN);
+        frequency_cols[at + i] = valid ? atan2(-vi[i], vr[i]) : T(NAN);
+      }
+    }
+    T *qr = work(6), *qi = work(7), *pr = work(8), *pi = work(9), *re = work(10), *im = work(11);
+    std::fill(qr, qr + n, T(1));
+    for (T* zero : {qi, re, im}) std::fill(zero, zero + n, T(0));
+    for (int r = 0; r < shape_.window_rows; ++r) {
+      std::copy(qr, qr + n, pr);
+      std::copy(qi, qi + n, pi);
+      for (int c = 0; c < shape_.window_cols; ++c)
+        turn_and_add(plane(0, r) + c, plane(1, r) + c, pr, pi, vr, vi, re, im, n);
+      turn_on(qr, qi, ur, ui, n);
+    }
+    for (long long i = 0; i < n; ++i)
+      out[at + i] = coherence_of(re[i], im[i], inverse_amplitude(power_a[i]), inverse_amplitude(power_b[i]), T(1));
+  }
+
+  static constexpr long long BLOCK = 512;
+
+ private:
+  // re, im, |a|^2, |b|^2 of each row of the window; change along, change down.
+  static constexpr int PLANES = 8, WORK = 14;
+
+  T* plane(int which, int r) { return buffer_.data() + (size_t(which) * shape_.window_rows + r) * width_; }
+  T* work(int which) { return work_.data() + which * padded(BLOCK); }
+
+  void load(const T* a, const T* b, long long row, long long col, long long n) {
+    const long long left = col - shape_.window_cols / 2, from = std::max(0LL, left);
+    const long long count = std::min(shape_.cols, left + n + shape_.window_cols - 1) - from;
+    for (int r = 0; r < shape_.window_rows; ++r) {
+      const long long source = row - shape_.window_rows / 2 + r;
+      for (int p = 0; p < 4; ++p) std::fill(plane(p, r), plane(p, r) + width_, T(0));
+      if (source < 0 || source >= shape_.rows) continue;
+      const ptrdiff_t stride = plane(1, 0) - plane(0, 0);
+      const long long k = 2 * (source * shape_.cols + from);
+      joint_row(a + k, b + k, plane(0, r) + (from - left), stride, count);
+    }
+  }
+
+  void estimate(long long n, T* ur, T* ui, T* vr, T* vi) {
+    T *re = work(12), *im = work(13);
+    const long long reach = n + shape_.window_cols - 1;
+    for (int r = 0; r < shape_.window_rows; ++r)
+      change_row(plane(0, r), plane(1, r), plane(0, r) + 1, plane(1, r) + 1, plane(4, r), plane(5, r), reach);
+    sum(4, shape_.window_rows, shape_.window_cols - 1, re);
+    sum(5, shape_.window_rows, shape_.window_cols - 1, im);
+    undo_row(re, im, vr, vi, n);
+    for (int r = 0; r + 1 < shape_.window_rows; ++r)
+      change_row(plane(0, r), plane(1, r), plane(0, r + 1), plane(1, r + 1), plane(6, r), plane(7, r), reach);
+    sum(6, shape_.window_rows - 1, shape_.window_cols, re);
+    sum(7, shape_.window_rows - 1, shape_.window_cols, im);
+    undo_row(re, im, ur, ui, n);
+  }
+
+  void sum(int which, int rows, int cols, T* out) {
+    from_.clear();
+    for (int r = 0; r < rows; ++r)
+      for (int c = 0; c < cols; ++c) from_.push_back(plane(which, r) + c);
+    Ahead nothing;
+    if (from_.empty()) std::fill(out, out + BLOCK, T(0));
+    else sum_terms(from_.data(), int(from_.size()), out, BLOCK, nothing);
+  }
+
+  FringeShape shape_;
+  ptrdiff_t width_;
+  std::vector<T> buffer_, work_;
+  std::vector<const T*> from_;
+};
+
+/* a, b, frequencies and out are (rows, cols). */
+template <typename T>
+void fringe_coherence(const T* a, const T* b, const FringeShape& shape, T* frequency_rows, T* frequency_cols, T* out) {
+#pragma omp parallel
+  {
+    FringeRow<T> line(shape);
+#pragma omp for schedule(dynamic, 4)
+    for (long long row = 0; row < shape.rows; ++row)
+      for (long long col = 0; col < shape.cols; col += FringeRow<T>::BLOCK)
+        line.block(a, b, row, col, frequency_rows, frequency_cols, out);
+  }
+}
+
+}  // namespace m3
+#endif

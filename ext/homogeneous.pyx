@@ -1,0 +1,68 @@
+# distutils: language = c++
+"""Homogeneous pixels and the coherence over them: rows over OpenMP threads (formulas in homogeneous.h)."""
+
+from cython.parallel cimport prange
+
+cdef extern from "homogeneous.h" namespace "m3" nogil:
+    cdef struct HomogeneousShape:
+        long long rows
+        long long cols
+        int window_rows
+        int window_cols
+        int words
+    cdef cppclass SortedAmplitudes[T]:
+        const T* amplitude
+        int dates
+        int limit
+    cdef cppclass MeanIntensities[T]:
+        const T* intensity
+        double limit
+    void homogeneous_at[Test](const Test& test, const HomogeneousShape& shape, long long row, long long col,
+                              unsigned long long* mask)
+    void homogeneous_coherence_at[T](const T* a, const T* b, const unsigned long long* mask,
+                                     const HomogeneousShape& shape, long long row, long long col, T* out)
+
+ctypedef fused Real:
+    float
+    double
+
+
+cdef HomogeneousShape shape_of(unsigned long long[:, :, ::1] mask, int window_rows, int window_cols):
+    cdef HomogeneousShape shape
+    shape.rows, shape.cols, shape.words = mask.shape[0], mask.shape[1], <int>mask.shape[2]
+    shape.window_rows, shape.window_cols = window_rows, window_cols
+    return shape
+
+
+def homogeneous_ks(const Real[:, :, ::1] amplitude, int limit, int window_rows, int window_cols,
+                   unsigned long long[:, :, ::1] mask):
+    """Fill the mask from sorted amplitudes (rows, cols, dates)."""
+    cdef HomogeneousShape shape = shape_of(mask, window_rows, window_cols)
+    cdef SortedAmplitudes[Real] test
+    test.amplitude, test.dates, test.limit = &amplitude[0, 0, 0], <int>amplitude.shape[2], limit
+    cdef long long r, c
+    for r in prange(shape.rows, nogil=True, schedule="dynamic"):
+        for c in range(shape.cols):
+            homogeneous_at(test, shape, r, c, &mask[0, 0, 0])
+
+
+def homogeneous_glrt(const Real[:, ::1] intensity, double limit, int window_rows, int window_cols,
+                     unsigned long long[:, :, ::1] mask):
+    """Fill the mask from mean intensities (rows, cols)."""
+    cdef HomogeneousShape shape = shape_of(mask, window_rows, window_cols)
+    cdef MeanIntensities[Real] test
+    test.intensity, test.limit = &intensity[0, 0], limit
+    cdef long long r, c
+    for r in prange(shape.rows, nogil=True, schedule="dynamic"):
+        for c in range(shape.cols):
+            homogeneous_at(test, shape, r, c, &mask[0, 0, 0])
+
+
+def homogeneous_coherence(const Real[:, :, ::1] reference, const Real[:, :, ::1] secondary,
+                          unsigned long long[:, :, ::1] mask, int window_rows, int window_cols, Real[:, ::1] out):
+    """Fill out (rows, cols) from images (rows, cols, 2)."""
+    cdef HomogeneousShape shape = shape_of(mask, window_rows, window_cols)
+    cdef long long r, c
+    for r in prange(shape.rows, nogil=True, schedule="dynamic"):
+        for c in range(shape.cols):
+            homogeneous_coherence_at(&reference[0, 0, 0], &secondary[0, 0, 0], &mask[0, 0, 0], shape, r, c, &out[0, 0])

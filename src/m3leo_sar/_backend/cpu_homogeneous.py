@@ -1,0 +1,34 @@
+"""Homogeneous pixels of NumPy stacks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from m3leo_sar._backend.words import as_parts
+from m3leo_sar._ext import homogeneous as kernel
+
+
+def homogeneous_ks(amplitude: np.ndarray, limit: int, rows: int, cols: int) -> np.ndarray:
+    """Mask (rows, cols, words) from amplitudes (rows, cols, dates) sorted along dates."""
+    amplitude = np.ascontiguousarray(amplitude)
+    mask = np.empty((*amplitude.shape[:2], -(-rows * cols // 64)), np.uint64)
+    kernel.homogeneous_ks(amplitude, limit, rows, cols, mask)
+    return mask
+
+
+def homogeneous_glrt(intensity: np.ndarray, limit: float, rows: int, cols: int) -> np.ndarray:
+    """Mask (rows, cols, words) from mean intensities (rows, cols)."""
+    intensity = np.ascontiguousarray(intensity)
+    mask = np.empty((*intensity.shape, -(-rows * cols // 64)), np.uint64)
+    kernel.homogeneous_glrt(intensity, limit, rows, cols, mask)
+    return mask
+
+
+def homogeneous_coherence(
+    reference: np.ndarray, secondary: np.ndarray, mask: np.ndarray, rows: int, cols: int
+) -> np.ndarray:
+    """Coherence (rows, cols) over the samples that the mask names."""
+    images = [as_parts(np.ascontiguousarray(image)) for image in (reference, secondary)]
+    out = np.empty(images[0].shape[:2], images[0].dtype)
+    kernel.homogeneous_coherence(*images, np.ascontiguousarray(mask), rows, cols, out)
+    return out

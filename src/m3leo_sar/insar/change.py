@@ -1,0 +1,108 @@
+"""What an event did to the coherence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from m3leo_sar._backend.choose import backend_of, module_of
+
+KINDS = ("difference", "ratio", "normalised")
+
+
+def coherence_change(before: Any, across: Any, *, kind: str = "difference") -> Any:
+    """Compare the coherence across an event with that of a pair of the same lag before it.
+
+    Parameters
+    ----------
+    before, across : (..., rows, cols) float
+        Coherence in [0, 1] of the two pairs, such as those of :func:`m3leo_sar.stack.events.event_triplets`; NumPy or
+        CuPy, of one shape.
+    kind : {"difference", "ratio", "normalised"}
+        before - across in [-1, 1]; 1 - across / before, the share that was lost, at most 1; or (before - across) /
+        (before + across) in [-1, 1].
+
+    Returns
+    -------
+    array of the shape and library of the input
+        Positive where coherence was lost; NaN where either is, or where a quotient has no denominator.
+
+    Raises
+    ------
+    TypeError
+        If libraries are mixed.
+    ValueError
+        If the shapes differ or ``kind`` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> coherence_change(np.array([[0.8, 0.5]]), np.array([[0.2, 0.5]]), kind="ratio")
+    array([[0.75, 0.  ]])
+    """
+    backend_of(before, across)
+    if before.shape != across.shape:
+        raise ValueError(f"across must have the shape of before, {before.shape}, got {across.shape}")
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    lost = before - across
+    if kind == "difference":
+        return lost
+    whole = before if kind == "ratio" else before + across
+    xp = module_of(before)
+    return xp.where(whole > 0, lost / xp.where(whole > 0, whole, 1), xp.nan).astype(lost.dtype)
+
+
+def change_threshold(quiet: Any, *, false_alarm: float = 0.01, per_pixel: bool = False) -> Any:
+    """Calibrate how large a change must be from changes between pairs that both lie before the event.
+
+    Parameters
+    ----------
+    quiet : (changes, rows, cols) or (rows, cols) float
+        :func:`coherence_change` of pairs without an event between them; NaN is left out.
+    false_alarm : float
+        Share, in (0, 1), of the quiet changes that may pass the threshold.
+    per_pixel : bool
+        One threshold a pixel, from the changes along the first axis, instead of one for all.
+
+    Returns
+    -------
+    float or (rows, cols) float
+        The quantile 1 - ``false_alarm``, interpolated linearly; NaN where nothing is valid.
+
+    Raises
+    ------
+    ValueError
+        If ``false_alarm`` lies outside its range, nothing is valid at all, or a pixel has too few changes to tell.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> change_threshold(np.linspace(-0.5, 0.5, 101).reshape(1, 101), false_alarm=0.1)
+    0.4
+    """
+    if not 0 < false_alarm < 1:
+        raise ValueError(f"false_alarm must lie in (0, 1), got {false_alarm}")
+    backend_of(quiet)
+    xp = module_of(quiet)
+    valid = ~xp.isnan(quiet)
+    if not bool(valid.any()):
+        raise ValueError("quiet must hold at least one valid change, got none")
+    if not per_pixel:
+        return float(xp.quantile(quiet[valid], 1 - false_alarm))
+    if quiet.ndim != 3 or len(quiet) * false_alarm < 1:
+        raise ValueError(
+            f"quiet must be (changes, rows, cols) with at least {1 / false_alarm:.0f} changes for one threshold a "
+            f"pixel at a false alarm of {false_alarm}, got shape {quiet.shape}"
+        )
+    return _quantile(quiet, 1 - false_alarm)
+
+
+def _quantile(planes: Any, share: float) -> Any:
+    """Quantile over the first axis of what is not NaN; NaN sorts last."""
+    xp = module_of(planes)
+    ordered, count = xp.sort(planes, axis=0), xp.sum(~xp.isnan(planes), axis=0)
+    place = share * xp.maximum(count - 1, 0)
+    low = xp.floor(place).astype(xp.int64)
+    high = xp.minimum(low + 1, xp.maximum(count - 1, 0))
+    at_low, at_high = (xp.take_along_axis(ordered, index[None], axis=0)[0] for index in (low, high))
+    return at_low + (place - low) * (at_high - at_low)

@@ -1,0 +1,159 @@
+"""Adaptive windows: neighbours that look like the pixel over the dates, and the coherence over them."""
+
+from __future__ import annotations
+
+from functools import cache
+from math import comb, exp, lgamma, log
+from typing import Any
+
+import numpy as np
+
+from m3leo_sar import _check
+from m3leo_sar._backend.choose import backend_of, module_of
+from m3leo_sar.grid.window import Window
+from m3leo_sar.insar.selection import selected_pairs
+
+TESTS = ("ks", "glrt")
+
+
+def homogeneous_pixels(amplitude: Any, *, window: Window, test: str = "glrt", alpha: float = 0.01) -> Any:
+    """Find, for each pixel, the neighbours whose amplitudes over the dates may come from its distribution.
+
+    Parameters
+    ----------
+    amplitude : (dates, rows, cols) float32 or float64
+        Amplitudes of a co-registered stack, at least 2 dates, at least 0; a pixel with a NaN on any date has no
+        neighbours and is nobody's. NumPy or CuPy.
+    window : Window
+        Where to look for neighbours; without weights.
+    test : {"glrt", "ks"}
+        ``"glrt"``, the likelihood ratio of two Rayleigh distributions, is the stronger one for speckle that does not
+        change over the dates; ``"ks"``, Kolmogorov-Smirnov, assumes no distribution.
+    alpha : float
+        Probability, in (0, 0.5], to refuse a neighbour that is alike, for independent dates. The test of Kolmogorov
+        and Smirnov is discrete and refuses at most this share.
+
+    Returns
+    -------
+    (rows, cols, words) uint64, same library
+        Bit k % 64 of word k // 64 is the k-th sample of the window, row by row; the centre is always set.
+
+    Raises
+    ------
+    TypeError
+        If the dtype is another.
+    ValueError
+        If the shape, the window or an option cannot be used.
+
+    References
+    ----------
+    Parizzi and Brcic, 2011, IEEE GRSL 8(3), 441-445 (the tests); Gnedenko and Korolyuk, 1951, Doklady 80, 525-528
+    (the exact distribution of the distance of two samples of one size).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from m3leo_sar import Window
+    >>> rng = np.random.default_rng(0)
+    >>> amplitude = rng.rayleigh(np.where(np.arange(20) < 10, 1.0, 5.0), (40, 15, 20))
+    >>> window = Window(rows=5, cols=7)
+    >>> count = neighbour_count(homogeneous_pixels(amplitude, window=window))
+    >>> int(count[7, 4]) > 30, int(count[7, 9]) < 24
+    (True, True)
+    """
+    shape: tuple[int, ...]
+    dtype, shape = getattr(amplitude, "dtype", None), tuple(getattr(amplitude, "shape", ()))
+    if str(dtype) not in _check.REAL_OF.values():
+        raise TypeError(f"amplitude must be float32 or float64, got {dtype or type(amplitude).__name__}")
+    if len(shape) != 3 or shape[0] < 2 or 0 in shape:
+        raise ValueError(f"amplitude must be (dates, rows, cols) with at least 2 dates, got shape {tuple(shape)}")
+    _plain_window(window, shape[1:])
+    if test not in TESTS:
+        raise ValueError(f"test must be one of {', '.join(TESTS)}, got {test!r}")
+    if not 0 < alpha <= 0.5:
+        raise ValueError(f"alpha must lie in (0, 0.5], got {alpha}")
+    xp, backend = module_of(amplitude), backend_of(amplitude)
+    if test == "ks":
+        ordered = xp.sort(xp.moveaxis(amplitude, 0, -1), axis=-1)
+        return backend.homogeneous_ks(ordered, _ks_limit(shape[0], alpha), window.rows, window.cols)
+    intensity = xp.mean(amplitude * amplitude, axis=0)
+    return backend.homogeneous_glrt(intensity, _share_limit(shape[0], alpha), window.rows, window.cols)
+
+
+def neighbour_count(mask: Any) -> Any:
+    """Number of neighbours of each pixel, itself among them, (rows, cols) int64."""
+    xp = module_of(mask)
+    octets = xp.ascontiguousarray(mask).view(np.uint8)
+    return xp.unpackbits(octets.ravel()).reshape(*mask.shape[:2], -1).sum(axis=-1).astype(np.int64)
+
+
+def homogeneous_coherence(reference: Any, secondary: Any, *, window: Window, mask: Any) -> Any:
+    """Estimate the coherence over the neighbours of each pixel instead of over a whole window.
+
+    Parameters
+    ----------
+    reference, secondary : (rows, cols) complex64 or complex128
+        Co-registered SLCs of one shape, dtype and library, NumPy or CuPy; a sample that is not finite is no data.
+    window : Window
+        The window that the mask was made with.
+    mask : (rows, cols, words) uint64
+        From :func:`homogeneous_pixels`; the same for all pairs of a stack.
+
+    Returns
+    -------
+    (rows, cols) float32 or float64
+        Coherence in [0, 1], NaN where a pixel has no valid neighbour.
+
+    Raises
+    ------
+    TypeError
+        If a dtype is another or libraries are mixed.
+    ValueError
+        If shapes do not fit each other or the window.
+    """
+    slcs, _ = selected_pairs(reference, secondary, None)
+    _plain_window(window, slcs[0].shape)
+    words = -(-window.rows * window.cols // 64)
+    wanted = (*slcs[0].shape, words)
+    if str(getattr(mask, "dtype", None)) != "uint64" or tuple(mask.shape) != wanted:
+        raise ValueError(f"mask must be uint64 of shape {wanted} for this window, got {mask!r:.80}")
+    return backend_of(*slcs, mask).homogeneous_coherence(*slcs, mask, window.rows, window.cols)
+
+
+def _plain_window(window: Window, size: tuple[int, ...]) -> None:
+    if not isinstance(window, Window):
+        raise TypeError(f"window must be a Window(rows=, cols=), got {window!r}")
+    if window.row_weights or window.col_weights:
+        raise ValueError("window must have no weights here, got a weighted one")
+    _check.extent_within(window, "window", (size[0], size[1]), times=2)
+
+
+@cache
+def _ks_limit(dates: int, alpha: float) -> int:
+    """Largest distance, times the number of dates, that two samples of one distribution exceed at most alpha often."""
+    for distance in range(1, dates + 1):
+        exceeded = 2 * sum(
+            (-1) ** (turn + 1) * comb(2 * dates, dates - turn * distance) for turn in range(1, dates // distance + 1)
+        )
+        if exceeded <= alpha * comb(2 * dates, dates):
+            return distance - 1
+    return dates
+
+
+@cache
+def _share_limit(dates: int, alpha: float) -> float:
+    """Share of the sum of two equal mean intensities below which the smaller one falls alpha often.
+
+    The share of one of two gamma variables of shape ``dates`` is Beta(dates, dates); its distribution function at x is
+    that of a binomial sum, and is inverted by bisection.
+    """
+    low, high, trials = 0.0, 0.5, 2 * dates - 1
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        tail = sum(
+            exp(lgamma(trials + 1) - lgamma(hits + 1) - lgamma(trials - hits + 1)
+                + hits * log(middle) + (trials - hits) * log(1 - middle))
+            for hits in range(dates, trials + 1)
+        )  # fmt: skip
+        low, high = (middle, high) if tail < alpha / 2 else (low, middle)
+    return low
