@@ -224,14 +224,19 @@ __device__ inline void coherence_direct(const CoherenceInputs& in) {
   if (pixel >= in[OUT_ROWS] * in[OUT_COLS]) return;
   const PairReader<T, In, FullSums<T>> reader = reader_of<T, In, FullSums<T>>(in, pair);
   const long long row = pixel / in[OUT_COLS], col = pixel % in[OUT_COLS];
-  const int window_rows = (int)in[WINDOW_ROWS], window_cols = (int)in[WINDOW_COLS];
+  const int window_rows = (int)in[WINDOW_ROWS], window_cols = (int)in[WINDOW_COLS], fan = (int)in[FAN];
   const long long top = row * in[STEP_ROWS] + in[STEP_ROWS] / 2 - window_rows / 2;
   const long long left = col * in[STEP_COLS] + in[STEP_COLS] / 2 - window_cols / 2;
   FullSums<T> sum = {};
   for (int r = 0; r < window_rows; ++r) {
+    // In blocks, so that a long sum rounds no more than a short one.
     FullSums<T> along = {};
-    for (int c = 0; c < window_cols; ++c)
-      along.add(reader.at(top + r, left + c), in[WEIGHTED] ? T(in.col_weights[c]) : T(1));
+    for (int first = 0; first < window_cols; first += fan) {
+      FullSums<T> block = {};
+      for (int c = first; c < first + fan && c < window_cols; ++c)
+        block.add(reader.at(top + r, left + c), in[WEIGHTED] ? T(in.col_weights[c]) : T(1));
+      along.add(block, T(1));
+    }
     sum.add(along, in[WEIGHTED] ? T(in.row_weights[r]) : T(1));
   }
   store<T>(in, sum, pair * in[OUT_ROWS] * in[OUT_COLS] + pixel, top, left);

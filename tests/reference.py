@@ -51,17 +51,69 @@ def _newton(corners, pixel):
 # --- insar ---------------------------------------------------------------------------------------------------------
 def coherence_reference(a, b, window):
     """|sum a b*| / sqrt(sum |a|^2 sum |b|^2) over jointly finite samples of a window cut at the edge."""
+    return coherence_maps_reference(a, b, window)["coherence"]
+
+
+def coherence_maps_reference(a, b, window, *, phase=None, min_valid=0.0):
+    """All that a window tells, by a direct weighted sum at every pixel."""
+    rows, cols = a.shape
+    (top, left), (bottom, right) = window.before, window.after
+    phase = np.zeros(a.shape) if phase is None else phase
+    valid = np.isfinite(a) & np.isfinite(b) & np.isfinite(phase)
+    turn = np.exp(-1j * np.where(valid, phase, 0))
+    a, b = np.where(valid, a, 0).astype(np.complex128), np.where(valid, b, 0).astype(np.complex128)
+    taps = np.outer(window.row_weights or np.ones(window.rows), window.col_weights or np.ones(window.cols))
+    names = ("coherence", "phase", "looks", "power_reference", "power_secondary")
+    out = {name: np.full((rows, cols), np.nan) for name in names}
+    for r, c in np.ndindex(rows, cols):
+        first = max(0, r - top), max(0, c - left)
+        part = np.s_[first[0] : r + bottom + 1, first[1] : c + right + 1]
+        inner = first[0] - r + top, first[1] - c + left
+        size = a[part].shape
+        weight = taps[inner[0] : inner[0] + size[0], inner[1] : inner[1] + size[1]]
+        power_a, power_b = (weight * np.abs(a[part]) ** 2).sum(), (weight * np.abs(b[part]) ** 2).sum()
+        count = weight[valid[part]].sum()
+        out["looks"][r, c] = count * taps.sum() / (taps**2).sum()
+        if count > 0:
+            out["power_reference"][r, c], out["power_secondary"][r, c] = power_a / count, power_b / count
+        if power_a > 0 and power_b > 0 and count >= min_valid * weight.sum() * (1 - 1e-5):
+            value = (weight * turn[part] * a[part] * b[part].conj()).sum() / (np.sqrt(power_a) * np.sqrt(power_b))
+            out["coherence"][r, c], out["phase"][r, c] = abs(value), np.angle(value)
+    return out
+
+
+def fringe_coherence_reference(a, b, window):
+    """Coherence and frequencies (rows, cols) after undoing the fringe that the window's own neighbours tell."""
     rows, cols = a.shape
     (top, left), (bottom, right) = window.before, window.after
     valid = np.isfinite(a) & np.isfinite(b)
     a, b = np.where(valid, a, 0).astype(np.complex128), np.where(valid, b, 0).astype(np.complex128)
-    out = np.full((rows, cols), np.nan)
+    out = np.full((3, rows, cols), np.nan)
     for r, c in np.ndindex(rows, cols):
         part = np.s_[max(0, r - top) : r + bottom + 1, max(0, c - left) : c + right + 1]
-        power_a, power_b = (np.abs(a[part]) ** 2).sum(), (np.abs(b[part]) ** 2).sum()
-        if power_a > 0 and power_b > 0:
-            out[r, c] = abs((a[part] * b[part].conj()).sum()) / (np.sqrt(power_a) * np.sqrt(power_b))
+        x, powers = a[part] * b[part].conj(), ((np.abs(a[part]) ** 2).sum(), (np.abs(b[part]) ** 2).sum())
+        if min(powers) == 0:
+            continue
+        down, along = (x[1:] * x[:-1].conj()).sum(), (x[:, 1:] * x[:, :-1].conj()).sum()
+        frequency = np.angle(down), np.angle(along)
+        i, j = np.indices(x.shape)
+        turned = (x * np.exp(-1j * (frequency[0] * i + frequency[1] * j))).sum()
+        out[:, r, c] = abs(turned) / np.sqrt(powers[0] * powers[1]), *frequency
     return out
+
+
+def homogeneous_reference(amplitude, window, alike):
+    """Boolean (rows, cols, window rows, window cols): which neighbours a test of two date series takes for alike."""
+    _, rows, cols = amplitude.shape
+    mask = np.zeros((rows, cols, window.rows, window.cols), bool)
+    for r, c, i, j in np.ndindex(mask.shape):
+        y, x = r - window.before[0] + i, c - window.before[1] + j
+        if 0 <= y < rows and 0 <= x < cols and np.isfinite(amplitude[:, r, c]).all():
+            same = (y, x) == (r, c)
+            mask[r, c, i, j] = same or (
+                np.isfinite(amplitude[:, y, x]).all() and alike(amplitude[:, r, c], amplitude[:, y, x])
+            )
+    return mask
 
 
 def looks_reference(values, valid, looks):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import coherence_reference
+from reference import coherence_maps_reference, coherence_reference
 
-from m3leo_sar import GeoBox, Pair, SlcStack, Window, coherence
+from m3leo_sar import GeoBox, Looks, Pair, SlcStack, Window, coherence
 from m3leo_sar._backend.choose import backend_of
 from m3leo_sar._backend.coherence_request import CoherenceRequest
 from m3leo_sar.insar.bias import coherence_variance, expected_coherence
@@ -218,15 +218,27 @@ def test_a_stack_reads_only_the_dates_of_its_pairs(rng):
         coherence(stack, pairs=[Pair(days[0], datetime.date(2023, 2, 1))], window=window)
 
 
-@pytest.mark.parametrize(("looks", "size"), [(9, (3, 3)), (25, (5, 5)), (36, (4, 9))])
-@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
-def test_mean_follows_the_law_of_the_sample_coherence(rng, looks, size, rho):
-    a, b = correlated(rng, rho, 60 * size[0], 60 * size[1])
-    whole = coherence(a, b, window=Window(rows=size[0], cols=size[1]))
-    # Centres one window apart share no sample.
-    apart = whole[size[0] // 2 :: size[0], size[1] // 2 :: size[1]].astype(float)
+#: Mean of the sample coherence (Touzi et al., 1999) by looks, at a true coherence of 0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9.
+TOUZI = {
+    4: (0.45714, 0.46323, 0.48139, 0.51134, 0.60454, 0.73751, 0.90447),
+    9: (0.29954, 0.31080, 0.34357, 0.39504, 0.53851, 0.71251, 0.90139),
+    25: (0.17813, 0.19852, 0.25376, 0.33101, 0.51202, 0.70396, 0.90043),
+    100: (0.08873, 0.12786, 0.21210, 0.30707, 0.50286, 0.70094, 0.90010),
+}
+
+
+@pytest.mark.parametrize(("looks", "size"), [(4, (1, 4)), (9, (3, 3)), (25, (5, 5)), (100, (5, 20))])
+@pytest.mark.parametrize("index", range(7))
+def test_mean_follows_the_law_of_the_sample_coherence(looks, size, index):
+    rho = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)[index]
+    rng = np.random.default_rng(1000 * looks + index)
+    a, b = correlated(rng, rho, 80 * size[0], 70 * size[1])
+    # As many results as whole windows: none shares a sample with another.
+    apart = coherence(a, b, window=Window(rows=size[0], cols=size[1]), step=Looks(rows=size[0], cols=size[1]))
+    assert apart.shape == (80, 70)
     error = np.sqrt(coherence_variance(rho, looks=looks) / apart.size)
-    assert abs(apart.mean() - expected_coherence(rho, looks=looks)) < 4 * error
+    assert expected_coherence(rho, looks=looks) == pytest.approx(TOUZI[looks][index], abs=6e-6)
+    assert abs(apart.mean(dtype=float) - TOUZI[looks][index]) < 4 * error
 
 
 def test_real_pair_over_amsterdam(shared_data):
@@ -246,6 +258,221 @@ def test_inputs_are_not_written_to_and_need_not_be_contiguous(rng):
     got = coherence(stack[..., 0], stack[..., 1], window=Window(rows=3, cols=5))
     expected = coherence(stack[..., 0].copy(), stack[..., 1].copy(), window=Window(rows=3, cols=5))
     np.testing.assert_array_equal(got, expected)
+
+
+WEIGHTED = Window(rows=4, cols=7, row_weights=(0.5, 1, 2, 0.25), col_weights=(1, 0, 3, 1, 0.5, 0.5, 2))
+TELLING = ("coherence", "phase", "looks", "power_reference", "power_secondary")
+
+
+@pytest.mark.parametrize(
+    "window", [Window(rows=5, cols=20), Window(rows=21, cols=3), Window.gaussian(rows=7, cols=9), WEIGHTED]
+)
+@pytest.mark.parametrize("holes", [0.0, 0.2])
+def test_all_maps_equal_the_direct_sum(backend, rng, window, holes):
+    a, b = (with_holes(rng, image, holes) for image in correlated(rng, 0.7, 31, 43))
+    a[12:, 30:] = np.nan
+    maps = coherence(backend.array(a), backend.array(b), window=window, output="all")
+    expected = coherence_maps_reference(a, b, window)
+    for name, got in zip(maps._fields, maps, strict=True):
+        got = backend.numpy(got)
+        assert got.dtype == np.float32
+        np.testing.assert_array_equal(np.isnan(got), np.isnan(expected[name]), err_msg=name)
+        error = np.angle(np.exp(1j * (got - expected[name]))) if name == "phase" else got - expected[name]
+        # A phase is as good as the coherence is large.
+        weight = expected["coherence"] if name == "phase" else 1 / np.fmax(expected[name], 1)
+        assert np.nanmax(abs(error) * weight) < 2e-6, name
+    np.testing.assert_array_equal(backend.numpy(maps.coherence), on(backend, a, b, window))
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_the_complex_value_has_the_magnitude_and_phase_of_the_maps(backend, rng, dtype):
+    a, b = (image.astype(dtype) for image in correlated(rng, 0.8, 23, 37))
+    arrays, window = (backend.array(a), backend.array(b)), Window(rows=5, cols=4)
+    value = backend.numpy(coherence(*arrays, window=window, output="complex"))
+    maps = coherence(*arrays, window=window, output="all")
+    assert value.dtype == dtype
+    np.testing.assert_allclose(abs(value), backend.numpy(maps.coherence), atol=3e-7)
+    np.testing.assert_array_equal(np.angle(value), backend.numpy(maps.phase))
+    swapped = backend.numpy(coherence(*arrays[::-1], window=window, output="complex"))
+    np.testing.assert_array_equal(swapped, value.conj())
+
+
+@pytest.mark.parametrize("step", [Looks(rows=5, cols=20), Looks(rows=2, cols=3), Looks(rows=1, cols=7)])
+@pytest.mark.parametrize("window", [Window(rows=5, cols=20), Window.gaussian(rows=4, cols=9)])
+@pytest.mark.parametrize("output", ["magnitude", "complex"])
+def test_a_step_picks_from_full_resolution(backend, rng, step, window, output):
+    stack = speckle(rng, 3, 38, 71)
+    stack[1, 20:23, 30:50] = np.nan
+    options = {"pairs": [(0, 1), (2, 0), (0, 1)], "window": window, "output": output}
+    whole = backend.numpy(coherence(backend.array(stack), **options))
+    got = backend.numpy(coherence(backend.array(stack), **options, step=step))
+    rows, cols = step.reduced((38, 71))
+    assert got.shape == (3, rows, cols)
+    picked = whole[:, step.rows // 2 :: step.rows, step.cols // 2 :: step.cols][:, :rows, :cols]
+    np.testing.assert_array_equal(got, picked)
+
+
+def test_decimating_looks_equal_brute_force_on_a_stack(backend):
+    rng = np.random.default_rng(13)
+    stack = (rng.random((10, 60, 85)) + 1j * rng.random((10, 60, 85))).astype(np.complex64)
+    stack[3] = 0
+    pairs = [(0, 1), (4, 9), (3, 5), (7, 2)]
+    options = {"window": Window(rows=5, cols=5), "step": Looks(rows=5, cols=5), "output": "complex"}
+    maps = backend.numpy(coherence(backend.array(stack), pairs=pairs, **options))
+    blocks = stack.reshape(10, 12, 5, 17, 5).astype(np.complex128)
+    for (i, j), got in zip(pairs, maps, strict=True):
+        if 3 in (i, j):
+            assert np.isnan(got).all()
+            continue
+        power = [(abs(blocks[k]) ** 2).sum((1, 3)) for k in (i, j)]
+        np.testing.assert_allclose(
+            got, (blocks[i] * blocks[j].conj()).sum((1, 3)) / np.sqrt(power[0] * power[1]), atol=1e-6
+        )
+
+
+def test_a_reference_phase_is_taken_off(backend, rng):
+    a, b = correlated(rng, 0.6, 29, 41)
+    row, col = np.indices(a.shape)
+    # Tens of thousands of radians, as topography has them; a tenth of a radian a sample.
+    phase = 4e4 + 0.8 * row - 1.1 * col + 0.001 * col**2
+    phase[5, 7] = np.nan
+    window = Window(rows=5, cols=9)
+    turned = (a * np.exp(1j * np.where(np.isnan(phase), 0, phase))).astype(np.complex64)
+    arrays = backend.array(turned), backend.array(b)
+    maps = coherence(*arrays, window=window, reference_phase=backend.array(phase), output="all")
+    expected = coherence_maps_reference(turned, b, window, phase=phase)
+    np.testing.assert_allclose(backend.numpy(maps.coherence), expected["coherence"], atol=1e-6)
+    np.testing.assert_array_equal(backend.numpy(maps.looks), expected["looks"])
+    plain = backend.numpy(coherence(*arrays, window=window))
+    assert plain.mean() < 0.4 < 0.55 < np.nanmean(backend.numpy(maps.coherence))
+    # One plane a pair, and one for all, as float32 where the angles are small.
+    small = (phase - 4e4).astype(np.float32)
+    stack = backend.array(np.stack([turned, b]))
+    options = {"pairs": [(0, 1), (1, 0)], "window": window}
+    both = coherence(stack, reference_phase=backend.array(np.stack([small, -small])), **options)
+    one = coherence(stack, reference_phase=backend.array(small), **options)
+    np.testing.assert_array_equal(backend.numpy(both)[0], backend.numpy(one)[0])
+    np.testing.assert_allclose(backend.numpy(both)[0], backend.numpy(both)[1], atol=1e-6)
+
+
+def test_flattening_a_known_geometry_leaves_no_phase(backend):
+    """A range ramp of a 0.23 m radar whose swaths start 20 m apart, and a delay along columns."""
+    wavelength, spacing = 0.23, 7.0
+    delay = 0.1 * np.sin(np.pi * np.arange(52) / 50)
+    ranges = 800_000.0 + spacing * np.arange(52)
+    one = np.exp(-4j * np.pi * ranges / wavelength) * np.ones((37, 1))
+    other = np.exp(-4j * np.pi * (ranges + 20.0 + delay) / wavelength) * np.ones((37, 1))
+    phase = 4 * np.pi * (20.0 + delay) / wavelength * np.ones((37, 1))
+    arrays = [backend.array(array) for array in (one, other, phase)]
+    value = coherence(*arrays[:2], window=Window(rows=3, cols=5), reference_phase=arrays[2], output="complex")
+    assert abs(np.angle(backend.numpy(value))).max() < 1e-6
+    assert abs(abs(backend.numpy(value)) - 1).max() < 1e-9
+
+
+def test_a_phase_reduces_to_double_precision():
+    a = np.ones((40, 60), complex)
+    phase = np.random.default_rng(3).uniform(-1e6, 1e6, a.shape)
+    value = coherence(a, a, window=Window(rows=1, cols=1), reference_phase=phase, output="complex")
+    assert abs(value - np.exp(-1j * phase)).max() < 1e-9
+
+
+@pytest.mark.parametrize("share", [0.3, 0.75, 1.0])
+def test_fewer_valid_samples_than_asked_give_nan(backend, rng, share):
+    a, b = (with_holes(rng, image, 0.15) for image in correlated(rng, 0.7, 27, 39))
+    for window in (Window(rows=5, cols=6), Window.gaussian(rows=5, cols=7)):
+        got = backend.numpy(coherence(backend.array(a), backend.array(b), window=window, min_valid=share))
+        expected = coherence_maps_reference(a, b, window, min_valid=share)["coherence"]
+        np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
+        np.testing.assert_allclose(got, expected, atol=1e-6)
+    # An image without holes is cut at its edge and loses nothing.
+    whole = [backend.array(np.nan_to_num(image)) for image in (a, b)]
+    assert np.isfinite(backend.numpy(coherence(*whole, window=Window(rows=5, cols=6), min_valid=1.0))).all()
+
+
+def test_complex_int16_is_taken_as_it_is(backend, rng):
+    from m3leo_sar.stack.complex_int16 import to_complex_int16
+
+    stack = speckle(rng, 3, 26, 33)
+    stack[1, 3:6, 4] = np.nan
+    stored = to_complex_int16(stack, scale=1e-3)
+    options = {"pairs": [(0, 1), (2, 0), (1, 2)], "window": Window(rows=3, cols=8)}
+    got = backend.numpy(coherence(backend.array(stored), **options))
+    assert got.dtype == np.float32
+    widened = np.where((stored == -32768).any(-1), np.nan, stored[..., 0] + 1j * stored[..., 1]).astype(np.complex64)
+    np.testing.assert_array_equal(got, backend.numpy(coherence(backend.array(widened), **options)))
+    np.testing.assert_allclose(got, backend.numpy(coherence(backend.array(stack), **options)), atol=2e-3)
+    pair = coherence(backend.array(stored[0]), backend.array(stored[2]), window=options["window"], output="all")
+    np.testing.assert_array_equal(backend.numpy(pair.looks).max(), 24)
+
+
+def test_devices_agree_with_the_cpu_as_products_should(backend, rng):
+    """Two products agree when under a thousandth of the pixels differ by 1e-5, and the same pixels are empty."""
+    stack = speckle(rng, 3, 90, 140)
+    stack[0, 40:60, 10:90] = np.nan
+    options = {"pairs": [(0, 1), (1, 2)], "window": Window(rows=5, cols=20)}
+    here, there = coherence(stack, **options), backend.numpy(coherence(backend.array(stack), **options))
+    np.testing.assert_array_equal(np.isnan(here), np.isnan(there))
+    valid = np.isfinite(here)
+    assert (abs(here - there)[valid] > 1e-5).mean() < 1e-3
+    # Stated: 4 units in the last place of one.
+    assert abs(here - there)[valid].max() <= 4 * np.finfo(np.float32).eps
+
+
+@given(seed=st.integers(0, 2**20), dates=st.integers(2, 6), data=st.data())
+def test_a_pair_does_not_depend_on_the_list_it_is_in(seed, dates, data):
+    rng = np.random.default_rng(seed)
+    stack = speckle(rng, dates, 23, 70)
+    for image in stack[:: 1 + seed % 3]:
+        image[rng.random(image.shape) < 0.02] = np.nan
+    one = st.tuples(st.integers(0, dates - 1), st.integers(0, dates - 1))
+    pairs = data.draw(st.lists(one, min_size=1, max_size=12))
+    window = Window(rows=data.draw(st.integers(1, 9)), cols=data.draw(st.integers(1, 40)))
+    maps = coherence(stack, pairs=pairs, window=window)
+    for pair, got in zip(pairs, maps, strict=True):
+        np.testing.assert_array_equal(got, coherence(stack[pair[0]], stack[pair[1]], window=window))
+
+
+def test_a_window_wider_than_a_block_of_threads_takes_the_direct_kernel(backend, rng):
+    a, b = correlated(rng, 0.6, 9, 700)
+    window = Window(rows=3, cols=600)
+    np.testing.assert_allclose(on(backend, a, b, window), coherence_reference(a, b, window), atol=5e-7)
+
+
+def test_a_tall_window_reads_its_rows_again(backend, rng):
+    a, b = correlated(rng, 0.6, 90, 19)
+    window = Window(rows=80, cols=3)
+    np.testing.assert_allclose(on(backend, a, b, window), coherence_reference(a, b, window), atol=5e-7)
+
+
+def test_of_a_real_image_with_itself_has_no_phase(shared_data):
+    data = np.load(shared_data / "s1-snap-amsterdam" / "dev_half.npz")
+    image = next(data[name] for name in data.files if data[name].dtype.kind == "c")
+    for looks in (Looks(rows=1, cols=1), Looks(rows=13, cols=3)):
+        window = Window(rows=looks.rows, cols=looks.cols)
+        value = coherence(image, image, window=window, step=looks, output="complex")
+        assert np.nanmax(abs(np.angle(value))) < 1e-6
+        assert np.nanmax(abs(abs(value) - 1)) < 1e-6
+
+
+def test_memory_stays_within_inputs_outputs_and_a_bound():
+    code = (
+        "import resource, numpy as np; from m3leo_sar import Window, coherence\n"
+        "z = np.ones((12, 1500, 1700), 'c8')\n"
+        "pairs = [(i, j) for i in range(12) for j in range(i)]\n"
+        "window = Window(rows=5, cols=20)\n"
+        "coherence(z[:2, :40, :40], pairs=[(0, 1)], window=window)\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "maps = coherence(z, pairs=pairs, window=window)\n"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 - maps.nbytes / 2**20)"
+    )
+    for threads in ("2", "8"):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "OMP_NUM_THREADS": threads},
+            capture_output=True,
+            check=True,
+        )
+        assert float(done.stdout) < 64
 
 
 ONE = np.ones((6, 9), np.complex64)
@@ -268,6 +495,14 @@ ONE = np.ones((6, 9), np.complex64)
         ((ONE[None],), {"pairs": [(0, 1)]}, ValueError, "pairs must index the 1 dates, 0 to 0, got 1"),
         ((ONE[None],), {"pairs": ["0_1"]}, TypeError, "pairs of an array must be"),
         ((ONE,), {"pairs": [(0, 0)]}, ValueError, r"reference must be \(dates, rows, cols\)"),
+        ((ONE, ONE), {"step": (2, 2)}, TypeError, r"step must be Looks\(rows=, cols=\), got \(2, 2\)"),
+        ((ONE, ONE), {"step": Looks(rows=7, cols=1)}, ValueError, "step rows .* at most the image's 6 rows, got 7"),
+        ((ONE, ONE), {"output": "phase"}, ValueError, "output must be one of magnitude, complex, all, got 'phase'"),
+        ((ONE, ONE), {"min_valid": 1.5}, ValueError, r"min_valid must lie in \[0, 1\], got 1.5"),
+        ((ONE, ONE), {"min_valid": float("nan")}, ValueError, "min_valid must lie"),
+        ((ONE, ONE), {"reference_phase": ONE}, TypeError, "reference_phase must be float32 or float64, got complex64"),
+        ((ONE, ONE), {"reference_phase": ONE.real[:5]}, ValueError, r"must have shape \(6, 9\) or \(1, 6, 9\)"),
+        ((ONE.real.astype("i2"),) * 2, {}, ValueError, r"int16 must be \(rows, cols, 2\), the parts last"),
     ],
 )  # fmt: skip
 def test_bad_input_is_named(arguments, options, error, message):
