@@ -11,8 +11,8 @@
     const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;                                           \
     if (i >= count) return;                                                                                         \
     const m3::DecayProblem problem = {pairs, pixels, lags, taus, first_tau, ratio, scale};                          \
-    const m3::LagSums sums = {scratch + i, count};                                                                  \
-    m3::decay_at<T>(coherence, lag_of_pair, lag_days, table, problem, sums, first_pixel + i, out);                  \
+    m3::decay_at<T>(coherence, lag_of_pair, lag_days, table, problem, scratch + i, count, first_pixel + i,    \
+                    out);                                                                                           \
   }                                                                                                                 \
   M3_ENTRY(decay_##name)
 M3_DECAY_KERNEL(f32, float)

@@ -25,7 +25,7 @@ struct DecayProblem {
 
 constexpr int DECAY_ROUNDS = 3, DECAY_COARSE = 8;
 
-/* Sums of weights, coherence and its square of each lag; kept by the caller, `stride` apart. */
+/* Sums of weights, coherence and its square of each lag, `stride` apart. */
 struct LagSums {
   double* data;
   long long stride;
@@ -73,12 +73,13 @@ M3_HD inline double decay_search(const LagSums& sums, const double* table, const
 
 template <typename T>
 M3_HD inline void decay_at(const T* coherence, const int* lag_of_pair, const double* lag_days, const double* table,
-                           const DecayProblem& problem, const LagSums& sums, long long pixel, T* out) {
+                           const DecayProblem& problem, double* scratch, long long stride, long long pixel, T* out) {
+  const LagSums sums = {scratch, stride};
   double rho_inf = 0, tau = 0, squares = 0;
   long long count = 0;
   int lags = 0;
   for (int round = 0; round <= (problem.scale > 0 ? DECAY_ROUNDS : 0); ++round) {
-    for (int k = 0; k < 3 * problem.lags; ++k) sums.data[k * sums.stride] = 0;
+    for (int k = 0; k < 3 * problem.lags; ++k) scratch[k * stride] = 0;
     count = 0;
     for (long long p = 0; p < problem.pairs; ++p) {
       const double rho = (double)coherence[p * problem.pixels + pixel];

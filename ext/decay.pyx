@@ -13,11 +13,8 @@ cdef extern from "decay.h" namespace "m3" nogil:
         double first_tau
         double ratio
         double scale
-    cdef struct LagSums:
-        double* data
-        long long stride
     void decay_at[T](const T* coherence, const int* lag_of_pair, const double* lag_days, const double* table,
-                     const DecayProblem& problem, const LagSums& sums, long long pixel, T* out)
+                     const DecayProblem& problem, double* scratch, long long stride, long long pixel, T* out)
 
 ctypedef fused Real:
     float
@@ -31,11 +28,12 @@ def fit_decay(const Real[:, ::1] coherence, const int[::1] lag_of_pair, const do
     problem.pairs, problem.pixels = coherence.shape[0], coherence.shape[1]
     problem.taus, problem.lags = <int>table.shape[0], <int>table.shape[1]
     problem.first_tau, problem.ratio, problem.scale = first_tau, ratio, scale
-    cdef LagSums sums
+    cdef double* scratch
     cdef long long pixel
     with nogil, parallel():
-        sums.data = <double*>malloc(3 * problem.lags * sizeof(double))
-        sums.stride = 1
+        # Assigned inside, so that each thread has its own.
+        scratch = <double*>malloc(3 * problem.lags * sizeof(double))
         for pixel in prange(problem.pixels, schedule="dynamic", chunksize=256):
-            decay_at(&coherence[0, 0], &lag_of_pair[0], &lag_days[0], &table[0, 0], problem, sums, pixel, &out[0, 0])
-        free(sums.data)
+            decay_at(&coherence[0, 0], &lag_of_pair[0], &lag_days[0], &table[0, 0], problem, scratch, 1, pixel,
+                     &out[0, 0])
+        free(scratch)

@@ -48,6 +48,16 @@ def _newton(corners, pixel):
     return at
 
 
+#: Mean of the sample coherence (Touzi et al., 1999) by looks, at a true coherence of 0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9;
+#: computed independently as a log-scaled hypergeometric series and checked by 200 000 draws.
+TOUZI = {
+    4: (0.45714, 0.46323, 0.48139, 0.51134, 0.60454, 0.73751, 0.90447),
+    9: (0.29954, 0.31080, 0.34357, 0.39504, 0.53851, 0.71251, 0.90139),
+    25: (0.17813, 0.19852, 0.25376, 0.33101, 0.51202, 0.70396, 0.90043),
+    100: (0.08873, 0.12786, 0.21210, 0.30707, 0.50286, 0.70094, 0.90010),
+}
+
+
 # --- insar ---------------------------------------------------------------------------------------------------------
 def coherence_reference(a, b, window):
     """|sum a b*| / sqrt(sum |a|^2 sum |b|^2) over jointly finite samples of a window cut at the edge."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import coherence_maps_reference, coherence_reference
+from reference import TOUZI, coherence_maps_reference, coherence_reference
 
 from m3leo_sar import GeoBox, Looks, Pair, SlcStack, Window, coherence
 from m3leo_sar._backend.choose import backend_of
@@ -216,15 +216,6 @@ def test_a_stack_reads_only_the_dates_of_its_pairs(rng):
     assert sorted(read) == [0, 2]
     with pytest.raises(ValueError, match="date 2023-02-01 is not in the stack of 3 dates; nearest: 2023-01-01"):
         coherence(stack, pairs=[Pair(days[0], datetime.date(2023, 2, 1))], window=window)
-
-
-#: Mean of the sample coherence (Touzi et al., 1999) by looks, at a true coherence of 0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9.
-TOUZI = {
-    4: (0.45714, 0.46323, 0.48139, 0.51134, 0.60454, 0.73751, 0.90447),
-    9: (0.29954, 0.31080, 0.34357, 0.39504, 0.53851, 0.71251, 0.90139),
-    25: (0.17813, 0.19852, 0.25376, 0.33101, 0.51202, 0.70396, 0.90043),
-    100: (0.08873, 0.12786, 0.21210, 0.30707, 0.50286, 0.70094, 0.90010),
-}
 
 
 @pytest.mark.parametrize(("looks", "size"), [(4, (1, 4)), (9, (3, 3)), (25, (5, 5)), (100, (5, 20))])

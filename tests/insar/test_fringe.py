@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+from reference import fringe_coherence_reference
+
+from m3leo_sar import Window, coherence
+from m3leo_sar.insar.fringe import FringeFrequency, fringe_coherence
+
+
+def pair_on_a_slope(rng, shape, rho, down, along, dtype="complex64"):
+    first, noise = ((rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) for _ in range(2))
+    row, col = np.indices(shape)
+    second = rho * first + np.sqrt(1 - rho**2) * noise
+    return (first * np.exp(1j * (down * row + along * col))).astype(dtype), second.astype(dtype)
+
+
+def call(backend, a, b, window, frequency=None):
+    given = None if frequency is None else FringeFrequency(*(backend.array(axis) for axis in frequency))
+    value, found = fringe_coherence(backend.array(a), backend.array(b), window=window, frequency=given)
+    return [backend.numpy(array) for array in (value, *found)]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("complex64", 3e-5), ("complex128", 1e-11)])
+@pytest.mark.parametrize("size", [(5, 9), (1, 6), (4, 1), (3, 12)])
+def test_equals_the_direct_sum(backend, rng, dtype, tolerance, size):
+    a, b = pair_on_a_slope(rng, (19, 37), 0.8, 0.7, -0.4, dtype)
+    a[3:9, 5:21] = np.nan
+    window = Window(rows=size[0], cols=size[1])
+    got, expected = call(backend, a, b, window), fringe_coherence_reference(a, b, window)
+    assert got[0].dtype == a.real.dtype
+    np.testing.assert_array_equal(np.isnan(got[0]), np.isnan(expected[0]))
+    np.testing.assert_allclose(got[0], expected[0], atol=tolerance)
+    for ours, theirs in zip(got[1:], expected[1:], strict=True):
+        # Where the neighbours cancel, the angle is noise.
+        error = abs(np.angle(np.exp(1j * (ours.astype(float) - theirs))))
+        assert np.nanquantile(error, 0.99) < 100 * tolerance
+
+
+def test_wider_than_a_block_of_columns(backend, rng):
+    a, b = pair_on_a_slope(rng, (6, 1100 if backend.name == "cpu" else 130), 0.8, 0.2, 0.3)
+    window = Window(rows=3, cols=8)
+    np.testing.assert_allclose(call(backend, a, b, window)[0], fringe_coherence_reference(a, b, window)[0], atol=3e-5)
+
+
+def test_a_slope_does_not_look_decorrelated(backend, rng):
+    a, b = pair_on_a_slope(rng, (60, 90), 0.8, 0.9, -0.6)
+    window = Window(rows=7, cols=11)
+    plain = backend.numpy(coherence(backend.array(a), backend.array(b), window=window))
+    along, down, across = call(backend, a, b, window)
+    assert np.median(plain) < 0.3
+    # Less than the truth, as the slope is known no better than 77 noisy samples tell it.
+    assert np.median(along) == pytest.approx(0.8, abs=0.05)
+    assert np.median(down) == pytest.approx(0.9, abs=0.02)
+    assert np.median(across) == pytest.approx(-0.6, abs=0.02)
+
+
+def test_a_given_frequency_is_used_and_zero_is_plain_coherence(backend, rng):
+    a, b = pair_on_a_slope(rng, (23, 31), 0.7, 0.5, 1.2)
+    window = Window(rows=5, cols=6)
+    zero = np.zeros(a.shape, np.float32)
+    plain = backend.numpy(coherence(backend.array(a), backend.array(b), window=window))
+    np.testing.assert_allclose(call(backend, a, b, window, (zero, zero))[0], plain, atol=2e-6)
+    row, col = np.indices(a.shape)
+    given = np.full(a.shape, 0.5, np.float32), np.full(a.shape, 1.2, np.float32)
+    got, *back = call(backend, a, b, window, given)
+    flat = (a * np.exp(-1j * (0.5 * row + 1.2 * col))).astype(np.complex64)
+    expected = backend.numpy(coherence(backend.array(flat), backend.array(b), window=window))
+    np.testing.assert_allclose(got, expected, atol=2e-5)
+    for ours, theirs in zip(back, given, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_no_data_reaches_no_further_than_its_window(backend, rng):
+    a, b = pair_on_a_slope(rng, (20, 44), 0.8, 0.3, 0.4)
+    a[:, 22:] = np.nan
+    window = Window(rows=3, cols=7)
+    got = call(backend, a, b, window)[0]
+    inside = call(backend, np.ascontiguousarray(a[:, :22]), np.ascontiguousarray(b[:, :22]), window)[0]
+    np.testing.assert_array_equal(got[:, :22], inside)
+    assert np.isnan(got[:, 25:]).all()
+
+
+ONE = np.ones((6, 9), np.complex64)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"window": (3, 3)}, TypeError, "window must be a Window"),
+        ({"window": Window.gaussian(rows=3, cols=3)}, ValueError, "window must have no weights here"),
+        ({"window": Window(rows=13, cols=1)}, ValueError, "window rows .* got 13"),
+        (
+            {"frequency": FringeFrequency(ONE.real, ONE.real[:5])},
+            ValueError,
+            r"frequency cols must be float32 of shape",
+        ),
+        (
+            {"frequency": FringeFrequency(ONE.real.astype(float), ONE.real)},
+            ValueError,
+            "frequency rows must be float32",
+        ),
+    ],
+)
+def test_bad_input_is_named(options, error, message):
+    with pytest.raises(error, match=message):
+        fringe_coherence(ONE, ONE, **{"window": Window(rows=3, cols=3), **options})

@@ -1,0 +1,165 @@
+import functools
+import itertools
+import math
+
+import numpy as np
+import pytest
+from reference import coherence_reference, homogeneous_reference
+from scipy.stats import beta
+
+from m3leo_sar import Window, coherence
+from m3leo_sar.insar.homogeneous import (
+    _ks_limit,
+    _share_limit,
+    homogeneous_coherence,
+    homogeneous_pixels,
+    neighbour_count,
+)
+
+WINDOW = Window(rows=5, cols=7)
+
+
+def unpacked(mask, window):
+    bits = np.unpackbits(np.ascontiguousarray(mask).view(np.uint8), bitorder="little", axis=-1)
+    return bits[..., : window.rows * window.cols].reshape(*mask.shape[:2], window.rows, window.cols).astype(bool)
+
+
+def alike_ks(alpha):
+    def alike(x, y):
+        values = np.concatenate([x, y])
+        counts = [np.searchsorted(np.sort(series), values, side="right") for series in (x, y)]
+        return as_far_by_chance(len(x), abs(counts[0] - counts[1]).max()) > alpha
+
+    return alike
+
+
+@functools.cache
+def as_far_by_chance(dates, distance):
+    """Share of the orders of two series whose counts are ever `distance` apart, by walking all of them."""
+    if distance == 0:
+        return 1.0
+    ways = {(0, 0): 1}
+    for i, j in itertools.product(range(dates + 1), repeat=2):
+        if (i, j) != (0, 0):
+            near = abs(i - j) < distance
+            ways[i, j] = near * (ways.get((i - 1, j), 0) + ways.get((i, j - 1), 0))
+    return 1 - ways[dates, dates] / math.comb(2 * dates, dates)
+
+
+def alike_glrt(alpha):
+    def alike(x, y):
+        limit = beta.ppf(alpha / 2, len(x), len(x))
+        first, second = (x**2).mean(), (y**2).mean()
+        return min(first, second) / (first + second) >= limit
+
+    return alike
+
+
+@pytest.mark.parametrize(("test", "oracle"), [("ks", alike_ks), ("glrt", alike_glrt)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_neighbours_are_those_of_the_test(backend, rng, test, oracle, dtype):
+    amplitude = rng.rayleigh(np.where(np.arange(13) < 6, 1.0, 1.7), (14, 9, 13)).astype(dtype)
+    amplitude[4, 3, 8] = np.nan
+    mask = backend.numpy(homogeneous_pixels(backend.array(amplitude), window=WINDOW, test=test, alpha=0.05))
+    np.testing.assert_array_equal(unpacked(mask, WINDOW), homogeneous_reference(amplitude, WINDOW, oracle(0.05)))
+
+
+def test_equal_amplitudes_are_alike(backend):
+    amplitude = np.round(np.random.default_rng(2).random((20, 6, 8)) * 3)
+    mask = backend.numpy(homogeneous_pixels(backend.array(amplitude), window=WINDOW, test="ks", alpha=0.05))
+    expected = homogeneous_reference(amplitude, WINDOW, alike_ks(0.05))
+    np.testing.assert_array_equal(unpacked(mask, WINDOW), expected)
+
+
+@pytest.mark.parametrize("alpha", [0.001, 0.005, 0.05])
+@pytest.mark.parametrize("test", ["ks", "glrt"])
+def test_the_share_kept_is_the_one_asked_for(test, alpha):
+    rng = np.random.default_rng(15)
+    window = Window(rows=11, cols=11)
+    kept = []
+    for _ in range(12):
+        amplitude = rng.rayleigh(1.0, (30, 31, 33))
+        count = neighbour_count(homogeneous_pixels(amplitude, window=window, test=test, alpha=alpha))
+        kept.append((count[5:-5, 5:-5] - 1).mean() / 120)
+    # The discrete test refuses less than asked, never more.
+    assert np.mean(kept) == pytest.approx(1 - alpha, abs=0.03)
+    assert np.mean(kept) > 1 - alpha - 0.004
+
+
+@pytest.mark.parametrize("dates", [5, 30, 47])
+def test_limits_are_exact(dates):
+    for alpha in (0.001, 0.01, 0.2):
+        assert _share_limit(dates, alpha) == pytest.approx(beta.ppf(alpha / 2, dates, dates), rel=1e-9)
+        limit = _ks_limit(dates, alpha)
+        assert as_far_by_chance(dates, limit) > alpha or limit == 0
+        assert limit == dates or as_far_by_chance(dates, limit + 1) <= alpha
+
+
+def test_two_kinds_of_ground_are_kept_apart(rng):
+    """Adaptive windows keep the coherence of a small stable target out of its noisy surroundings."""
+    stable = np.zeros((40, 50), bool)
+    stable[15:25, 20:26] = True
+    first, noise = ((rng.standard_normal((30, 40, 50)) + 1j * rng.standard_normal((30, 40, 50))) for _ in range(2))
+    base = rng.standard_normal((40, 50)) + 1j * rng.standard_normal((40, 50))
+    stack = np.where(stable, 6 * (0.95 * base + 0.3 * first), noise).astype(np.complex64)
+    window = Window(rows=9, cols=9)
+    mask = homogeneous_pixels(abs(stack), window=window)
+    adaptive = homogeneous_coherence(stack[0], stack[1], window=window, mask=mask)
+    plain = coherence(stack[0], stack[1], window=window)
+    beside = np.zeros_like(stable)
+    beside[17:23, 27:29] = True
+    assert np.median(plain[beside]) > 0.6
+    assert np.median(adaptive[beside]) < 0.35
+    assert np.median(adaptive[stable]) > 0.8
+
+
+def test_a_full_mask_is_a_plain_window(backend, rng):
+    a, b = ((rng.standard_normal((17, 23)) + 1j * rng.standard_normal((17, 23))).astype(np.complex64) for _ in range(2))
+    a[4:6, 7] = np.nan
+    full = np.full((17, 23, 1), np.uint64(2**35 - 1))
+    got = homogeneous_coherence(backend.array(a), backend.array(b), window=WINDOW, mask=backend.array(full))
+    np.testing.assert_allclose(backend.numpy(got), coherence_reference(a, b, WINDOW), atol=5e-7)
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_coherence_over_a_mask(backend, rng, dtype):
+    window = Window(rows=9, cols=11)
+    a, b = ((rng.standard_normal((13, 19)) + 1j * rng.standard_normal((13, 19))).astype(dtype) for _ in range(2))
+    bits = rng.random((13, 19, 9, 11)) < 0.4
+    packed = np.zeros((13, 19, 16), np.uint8)
+    packed[..., :13] = np.packbits(bits.reshape(13, 19, -1), axis=-1, bitorder="little")
+    mask = packed.view(np.uint64)
+    got = homogeneous_coherence(backend.array(a), backend.array(b), window=window, mask=backend.array(mask))
+    for r, c in [(0, 0), (6, 9), (12, 18), (3, 15)]:
+        picked = [
+            (r - 4 + i, c - 5 + j)
+            for i, j in zip(*np.nonzero(bits[r, c]), strict=True)
+            if 0 <= r - 4 + i < 13 and 0 <= c - 5 + j < 19
+        ]
+        x, y = (np.array([image[at] for at in picked]) for image in (a, b))
+        expected = abs((x * y.conj()).sum()) / np.sqrt((abs(x) ** 2).sum() * (abs(y) ** 2).sum())
+        assert backend.numpy(got)[r, c] == pytest.approx(expected, abs=1e-6)
+
+
+AMPLITUDE = np.ones((4, 6, 9))
+ONE = np.ones((6, 9), np.complex64)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: homogeneous_pixels(AMPLITUDE > 0, window=WINDOW), TypeError, "amplitude must be float32 or float64"),
+        (lambda: homogeneous_pixels(AMPLITUDE[:1], window=WINDOW), ValueError, "at least 2 dates"),
+        (lambda: homogeneous_pixels(AMPLITUDE, window=WINDOW, test="t"), ValueError, "test must be one of ks, glrt"),
+        (lambda: homogeneous_pixels(AMPLITUDE, window=WINDOW, alpha=0), ValueError, r"alpha must lie in \(0, 0.5\]"),
+        (lambda: homogeneous_pixels(AMPLITUDE, window=5), TypeError, "window must be a Window"),
+        (
+            lambda: homogeneous_coherence(ONE, ONE, window=WINDOW, mask=np.zeros((6, 9, 2), np.uint64)),
+            ValueError,
+            r"mask must be uint64 of shape \(6, 9, 1\)",
+        ),
+    ],
+)
+def test_bad_input_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
