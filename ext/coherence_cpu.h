@@ -5,8 +5,6 @@
 #ifndef M3_COHERENCE_CPU_H
 #define M3_COHERENCE_CPU_H
 
-#include <stdint.h>
-
 #include <algorithm>
 #include <memory>
 #include <vector>
@@ -16,7 +14,8 @@
 #endif
 
 #include "coherence.h"
-#include "phasor.h"
+#include "parallel.h"
+#include "product_rows.h"
 #include "window_sums.h"
 
 namespace m3 {
@@ -331,13 +330,11 @@ void coherence_pairs(const Image* images, long long image_count, const long long
   const long long across = (shape.out_cols() + tile_cols - 1) / tile_cols;
   const long long plane = shape.out_rows() * shape.out_cols();
   const bool past_caches = plane * pair_count * (long long)sizeof(T) > STREAMED_BYTES;
-#pragma omp parallel
-  {
-    CoherenceTile<T> tile(shape, tile_rows, tile_cols, kept_count, past_caches);
-#pragma omp for schedule(dynamic, 1) collapse(2)
-    for (long long ty = 0; ty < down; ++ty) {
-      for (long long tx = 0; tx < across; ++tx) {
-        tile.place(ty * tile_rows, tx * tile_cols);
+  parallel_for(
+      down * across,
+      [&] { return CoherenceTile<T>(shape, tile_rows, tile_cols, kept_count, past_caches); },
+      [&](CoherenceTile<T>& tile, long long k) {
+        tile.place(k / across * tile_rows, k % across * tile_cols);
         for (long long d = 0; keep && d < image_count; ++d)
           if (kept[d] >= 0) tile.power_of(kept[d], images[d]);
         for (long long p = 0; p < pair_count; ++p) {
@@ -347,9 +344,7 @@ void coherence_pairs(const Image* images, long long image_count, const long long
           else if (plain && shape.min_valid == 0) tile.joint(images[i], images[j], out.magnitude);
           else tile.full(images[i], images[j], phases ? phases[p] : nullptr, out);
         }
-      }
-    }
-  }
+      });
 }
 
 }  // namespace m3

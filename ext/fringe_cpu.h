@@ -6,18 +6,17 @@
 #include <algorithm>
 #include <vector>
 
-#include "coherence.h"
 #include "fringe.h"
+#include "parallel.h"
+#include "product_rows.h"
 #include "window_sums.h"
 
 namespace m3 {
 
 #define T float
-#include "coherence_loops.h"
 #include "fringe_loops.h"
 #undef T
 #define T double
-#include "coherence_loops.h"
 #include "fringe_loops.h"
 #undef T
 
@@ -116,14 +115,12 @@ class FringeRow {
 /* a, b, frequencies and out are (rows, cols). */
 template <typename T>
 void fringe_coherence(const T* a, const T* b, const FringeShape& shape, T* frequency_rows, T* frequency_cols, T* out) {
-#pragma omp parallel
-  {
-    FringeRow<T> line(shape);
-#pragma omp for schedule(dynamic, 4)
-    for (long long row = 0; row < shape.rows; ++row)
-      for (long long col = 0; col < shape.cols; col += FringeRow<T>::BLOCK)
-        line.block(a, b, row, col, frequency_rows, frequency_cols, out);
-  }
+  parallel_for(
+      shape.rows, [&] { return FringeRow<T>(shape); },
+      [&](FringeRow<T>& line, long long row) {
+        for (long long col = 0; col < shape.cols; col += FringeRow<T>::BLOCK)
+          line.block(a, b, row, col, frequency_rows, frequency_cols, out);
+      });
 }
 
 }  // namespace m3

@@ -9,7 +9,7 @@
   const m3::HomogeneousShape shape = {rows, cols, window_rows, window_cols, words};
 
 #define M3_HOMOGENEOUS_KERNELS(name, T)                                                                             \
-  extern "C" __global__ void __launch_bounds__(256)                                                                 \
+  extern "C" __global__ void __launch_bounds__(256, 2)                                                              \
       homogeneous_ks_##name(const T* amplitude, int dates, int limit, long long rows, long long cols,               \
                             int window_rows, int window_cols, int words, unsigned long long* mask) {                \
     M3_HOMOGENEOUS_PIXEL                                                                                            \
@@ -17,7 +17,7 @@
     m3::homogeneous_at(test, shape, i / cols, i % cols, mask);                                                      \
   }                                                                                                                 \
   M3_ENTRY(homogeneous_ks_##name)                                                                                   \
-  extern "C" __global__ void __launch_bounds__(256)                                                                 \
+  extern "C" __global__ void __launch_bounds__(256, 2)                                                              \
       homogeneous_glrt_##name(const T* intensity, double limit, long long rows, long long cols, int window_rows,    \
                               int window_cols, int words, unsigned long long* mask) {                               \
     M3_HOMOGENEOUS_PIXEL                                                                                            \
@@ -25,7 +25,7 @@
     m3::homogeneous_at(test, shape, i / cols, i % cols, mask);                                                      \
   }                                                                                                                 \
   M3_ENTRY(homogeneous_glrt_##name)                                                                                 \
-  extern "C" __global__ void __launch_bounds__(256)                                                                 \
+  extern "C" __global__ void __launch_bounds__(256, 2)                                                              \
       homogeneous_coherence_##name(const T* a, const T* b, const unsigned long long* mask, long long rows,          \
                                    long long cols, int window_rows, int window_cols, int words, T* out) {           \
     M3_HOMOGENEOUS_PIXEL                                                                                            \

@@ -62,6 +62,21 @@ int main() {
             planes(maps, true), true);
   coherence("coherence_direct_f32", simt_launch_coherence_direct_f32, each, 256, 0, settings(1, 0, 0), dates,
             planes(maps, true), true);
+  std::vector<float> down(pixels), along(pixels), plain(3 * pixels);
+  run("fringe_f32", simt_launch_fringe_f32, across, line256, 0, a.data(), b.data(), rows, cols, 5, 8, 0, down.data(),
+      along.data(), plain.data());
+  const int lag_of_pair[] = {0, 1, 2, 0};
+  const double days[] = {12, 24, 36};
+  std::vector<double> table(33 * 3, 0.5), scratch(9 * 300);
+  run("decay_f32", simt_launch_decay_f32, dim3{2, 1, 1}, line256, 0, a.data(), lag_of_pair, days, table.data(), 4LL, 500LL,
+      3, 33, 2.0, 1.2, 0.1, 100LL, 300LL, scratch.data(), plain.data());
+  std::vector<unsigned long long> neighbours(2 * pixels);
+  run("homogeneous_ks_f32", simt_launch_homogeneous_ks_f32, across, line256, 0, a.data(), 2, 1, rows, cols, 9, 11, 2,
+      neighbours.data());
+  run("homogeneous_glrt_f64", simt_launch_homogeneous_glrt_f64, across, line256, 0, a64.data(), 0.3, rows, cols, 9, 11,
+      2, neighbours.data());
+  run("homogeneous_coherence_f32", simt_launch_homogeneous_coherence_f32, across, line256, 0, a.data(), b.data(),
+      neighbours.data(), rows, cols, 9, 11, 2, plain.data());
   run("interferogram_f32", simt_launch_interferogram_f32, across, line256, 0, a.data(), b.data(), out.data(), cols, 1, 1,
       rows, cols);
   run("multilook_complex_f64", simt_launch_multilook_complex_f64, across, line256, 0, a64.data(), out64.data(), rows, cols,

@@ -13,7 +13,17 @@ ROOT = Path(__file__).resolve().parents[2]
 STEMS = sorted(path.stem for path in (ROOT / "ext").glob("*.cu"))
 ARCHITECTURES = (75, 80, 90, 100, 120)
 #: Registers a thread; 64 leaves four blocks of 256 threads on a multiprocessor, double precision takes more.
-REGISTERS = {"geolocate": 96, "interferogram": 64, "multilook": 64, "normalise": 64, "warp": 96, "coherence": 128}
+REGISTERS = {
+    "coherence": 128,
+    "decay": 96,
+    "fringe": 80,
+    "geolocate": 96,
+    "homogeneous": 64,
+    "interferogram": 64,
+    "multilook": 64,
+    "normalise": 64,
+    "warp": 96,
+}
 
 
 def compiled(stem: str, architecture: int) -> dict[str, dict[str, int]]:

@@ -1,0 +1,126 @@
+// Runs the CPU kernels on small arrays in many shapes, as a program of its own for the sanitizers. Prints a digest of all
+// results, which may not depend on the number of threads.
+#include <cstdio>
+#include <random>
+#include <vector>
+
+#include "../../ext/coherence_cpu.h"
+#include "../../ext/decay.h"
+#include "../../ext/fringe_cpu.h"
+#include "../../ext/geolocate.h"
+#include "../../ext/homogeneous.h"
+#include "../../ext/interferogram.h"
+#include "../../ext/multilook.h"
+
+static unsigned long long digest = 1469598103934665603ULL;
+
+template <typename T>
+void fold(const std::vector<T>& values) {
+  const unsigned char* bytes = reinterpret_cast<const unsigned char*>(values.data());
+  for (size_t k = 0; k < values.size() * sizeof(T); ++k) digest = (digest ^ bytes[k]) * 1099511628211ULL;
+}
+
+template <typename T>
+std::vector<T> image(long long pixels, unsigned seed, double holes) {
+  std::mt19937 random(seed);
+  std::normal_distribution<double> normal;
+  std::uniform_real_distribution<double> uniform;
+  std::vector<T> z(2 * pixels);
+  for (auto& part : z) part = T(normal(random));
+  for (long long k = 0; k < pixels; ++k)
+    if (uniform(random) < holes) z[2 * k] = T(NAN);
+  return z;
+}
+
+template <typename T>
+void coherence(long long rows, long long cols, int window_rows, int window_cols, int step, double holes) {
+  const long long pixels = rows * cols;
+  std::vector<std::vector<T>> dates;
+  std::vector<m3::Image> images;
+  for (unsigned d = 0; d < 4; ++d) dates.push_back(image<T>(pixels, d, d == 2 ? holes : 0));
+  for (auto& date : dates) images.push_back({date.data(), false});
+  const long long pairs[] = {0, 1, 1, 2, 3, 0, 0, 3, 2, 3};
+  m3::CoherenceShape shape{rows, cols, window_rows, window_cols, step, step, nullptr, nullptr, 0.0, true};
+  const long long plane = shape.out_rows() * shape.out_cols();
+  std::vector<T> magnitude(5 * plane), value(10 * plane), looks(5 * plane), power_a(5 * plane), power_b(5 * plane);
+  m3::CoherenceMaps<T> only{magnitude.data(), nullptr, nullptr, nullptr, nullptr};
+  for (long long count : {1, 5}) m3::coherence_pairs<T>(images.data(), 4, pairs, count, nullptr, shape, only);
+  fold(magnitude);
+  std::vector<double> phase(pixels, 123.4), row_weights(window_rows, 0.5), col_weights(window_cols, 2.0);
+  phase[3] = NAN;
+  const std::vector<const double*> phases(5, phase.data());
+  shape.min_valid = 0.6;
+  m3::CoherenceMaps<T> all{magnitude.data(), value.data(), looks.data(), power_a.data(), power_b.data()};
+  m3::coherence_pairs<T>(images.data(), 4, pairs, 5, phases.data(), shape, all);
+  shape.row_weights = row_weights.data();
+  shape.col_weights = col_weights.data();
+  m3::coherence_pairs<T>(images.data(), 4, pairs, 5, nullptr, shape, all);
+  for (auto* map : {&magnitude, &value, &looks, &power_a, &power_b}) fold(*map);
+}
+
+void coherence_of_int16() {
+  std::vector<int16_t> a(2 * 31 * 47, 100), b(2 * 31 * 47, -7);
+  a[50] = INT16_MIN;
+  const m3::Image images[] = {{a.data(), true}, {b.data(), true}};
+  const long long pairs[] = {0, 1, 1, 0, 0, 0};
+  const m3::CoherenceShape shape{31, 47, 3, 8, 1, 1, nullptr, nullptr, 0.0, true};
+  std::vector<float> magnitude(3 * 31 * 47);
+  m3::coherence_pairs<float>(images, 2, pairs, 3, nullptr, shape, {magnitude.data(), nullptr, nullptr, nullptr, nullptr});
+  fold(magnitude);
+}
+
+template <typename T>
+void fringe(long long rows, long long cols, int window_rows, int window_cols) {
+  const auto a = image<T>(rows * cols, 1, 0.1), b = image<T>(rows * cols, 2, 0.0);
+  std::vector<T> down(rows * cols), along(rows * cols), out(rows * cols);
+  for (bool given : {false, true}) {
+    m3::fringe_coherence<T>(a.data(), b.data(), {rows, cols, window_rows, window_cols, given}, down.data(), along.data(),
+                            out.data());
+    fold(out);
+  }
+}
+
+void pixels() {
+  const long long rows = 13, cols = 17, count = rows * cols;
+  const int lag_of_pair[] = {0, 1, 2, 0, 1, 3};
+  const double days[] = {12, 24, 36, 48};
+  std::vector<double> table(33 * 4), scratch(12), fits(3 * count);
+  for (int g = 0; g < 33; ++g)
+    for (int k = 0; k < 4; ++k) table[4 * g + k] = exp(-days[k] / (2.0 * pow(1.2, g)));
+  const auto noise = image<double>(3 * count, 5, 0.2);
+  for (long long k = 0; k < count; ++k)
+    m3::decay_at(noise.data(), lag_of_pair, days, table.data(), {6, count, 4, 33, 2.0, 1.2, 0.1}, scratch.data(), 1, k,
+                 fits.data());
+  fold(fits);
+  const m3::HomogeneousShape shape{rows, cols, 9, 11, 2};
+  std::vector<unsigned long long> mask(2 * count);
+  const auto intensity = image<double>(count, 6, 0.0);
+  const auto a = image<float>(count, 7, 0.1), b = image<float>(count, 8, 0.0);
+  std::vector<float> out(2 * count);
+  for (long long k = 0; k < count; ++k)
+    m3::homogeneous_at(m3::SortedAmplitudes<double>{intensity.data(), 2, 1}, shape, k / cols, k % cols, mask.data());
+  for (long long k = 0; k < count; ++k)
+    m3::homogeneous_coherence_at(a.data(), b.data(), mask.data(), shape, k / cols, k % cols, out.data());
+  fold(out);
+  for (long long k = 0; k < (rows / 2) * (cols / 3); ++k)
+    m3::multilook_at<float, 2>(a.data(), out.data(), cols, 2, 3, k / (cols / 3), k % (cols / 3), cols / 3);
+  fold(out);
+}
+
+int main() {
+  const int windows[][2] = {{1, 1}, {2, 7}, {5, 20}, {21, 40}, {16, 16}, {9, 63}};
+  for (const auto& window : windows) {
+    for (int step : {1, 3}) {
+      coherence<float>(43, 67, window[0], window[1], step, 0.05);
+      coherence<double>(22, 40, window[0], window[1], step, 0.0);
+    }
+    fringe<float>(14, 37, window[0], window[1]);
+  }
+  // More than one tile each way, and results that are written past the caches.
+  coherence<float>(140, 1111, 5, 20, 1, 0.001);
+  coherence<float>(1300, 1301, 3, 4, 1, 0.0);
+  fringe<double>(9, 530, 3, 5);
+  coherence_of_int16();
+  pixels();
+  std::printf("%016llx\n", digest);
+}
