@@ -9,22 +9,28 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import coherence as bench
+import peers
 from bandwidth import triad_bandwidth
 from interleaved import interleaved
 
-from m3leo_sar import Window
+from m3leo_sar import Looks, Window
 
 
 def test_peers_compute_the_same_coherence_inside():
-    window = Window(rows=5, cols=7)
-    maps = {name: job() for name, job in bench.jobs(40, window).items()}
+    maps = {name: job() for name, job in peers.full_resolution(40, Window(rows=5, cols=7)).items()}
     for name, got in maps.items():
         np.testing.assert_allclose(got[3:-3, 4:-4], maps["m3leo_sar"][3:-3, 4:-4], atol=1e-5, err_msg=name)
+    maps = {name: job() for name, job in peers.decimating(41, Looks(rows=5, cols=7)).items()}
+    for name, got in maps.items():
+        np.testing.assert_allclose(got, maps["m3leo_sar"], atol=1e-5, err_msg=name)
 
 
-def test_interleaved_times_every_job():
-    seconds = interleaved(bench.stack_jobs(30, 3, Window(rows=3, cols=5)), rounds=1)
-    assert seconds.keys() == {"one", "all"}
+@pytest.mark.parametrize(
+    "jobs", [bench.windows(82), bench.options(64), bench.stack_jobs(30, 3, bench.WINDOW), bench.per_pixel_jobs(24, 4)]
+)
+def test_interleaved_times_every_job(jobs):
+    seconds = interleaved(jobs, rounds=1)
+    assert seconds.keys() == jobs.keys()
     assert all(taken > 0 for taken in seconds.values())
 
 
@@ -34,5 +40,5 @@ def test_triad_gives_a_plausible_bandwidth():
 
 @pytest.mark.benchmark(group="coherence")
 def test_coherence_kernel(benchmark):
-    a, b = bench.pair(128)
+    a, b = peers.pair(128)
     benchmark(bench.coherence, a, b, window=Window(rows=5, cols=20))

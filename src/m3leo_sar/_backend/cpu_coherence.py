@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from m3leo_sar._backend.coherence_request import MAPS, CoherenceRequest
+from m3leo_sar._backend.result_memory import empty
 from m3leo_sar._ext import coherence as kernel
 
 
@@ -19,7 +20,7 @@ def coherence_pairs(
     phases = [np.ascontiguousarray(phase, np.float64) for phase in request.phases]
     size, int16 = images[0].shape[:2], images[0].dtype == np.int16
     real = np.dtype(np.float32) if int16 else np.empty(0, images[0].dtype).real.dtype
-    maps = {name: np.empty((len(pairs), *request.out_shape(size)), dtype) for name, dtype in request.dtypes(real)}
+    maps = {name: empty((len(pairs), *request.out_shape(size)), dtype) for name, dtype in request.dtypes(real)}
     kernel.coherence_pairs(
         np.array([image.ctypes.data for image in images], np.uintp),
         int16,

@@ -1,0 +1,70 @@
+"""Memory for large results that is used again when a result is dropped.
+
+A fresh page costs the system more to clear than the kernel to fill it, so a loop that computes map after map, as
+training does, would spend a third of its time on that. What is kept is bounded, and given back before anything new is
+allocated, so that it never adds to the memory a call needs.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+#: Results below this are left to NumPy; what is kept at most, enough for one map of 4096 x 4096 float32.
+SMALLEST, MOST_KEPT = 1 << 20, 66 << 20
+_ALIGNMENT = 64
+
+
+class _Kept:
+    """Dropped buffers, oldest first."""
+
+    def __init__(self) -> None:
+        self.buffers: list[np.ndarray] = []
+        self.lock = Lock()
+
+    def take(self, size: int) -> np.ndarray:
+        """A buffer of at least ``size`` bytes and not over twice that, kept or new."""
+        with self.lock:
+            fitting = [index for index, buffer in enumerate(self.buffers) if size <= buffer.nbytes <= 2 * size]
+            if fitting:
+                return self.buffers.pop(min(fitting, key=lambda index: self.buffers[index].nbytes))
+            self.buffers.clear()
+        return np.empty(size, np.uint8)
+
+    def give(self, buffer: np.ndarray) -> None:
+        """Keep a buffer, and drop the oldest ones beyond the limit."""
+        with self.lock:
+            self.buffers.append(buffer)
+            while sum(kept.nbytes for kept in self.buffers) > MOST_KEPT:
+                self.buffers.pop(0)
+
+
+_kept = _Kept()
+
+
+class _Lease:
+    """Base of the arrays over one buffer; when the last of them goes, the buffer is free again."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.buffer = _kept.take(prod(shape) * dtype.itemsize + _ALIGNMENT)
+        address = self.buffer.ctypes.data
+        self.__array_interface__: dict[str, Any] = {
+            "shape": shape,
+            "typestr": dtype.str,
+            "data": (address + -address % _ALIGNMENT, False),
+            "version": 3,
+        }
+
+    def __del__(self) -> None:
+        _kept.give(self.buffer)
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """New array in C order, not initialised."""
+    dtype = np.dtype(dtype)
+    if prod(shape) * dtype.itemsize < SMALLEST:
+        return np.empty(shape, dtype)
+    return np.asarray(_Lease(shape, dtype))
