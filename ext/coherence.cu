@@ -133,7 +133,8 @@ __device__ inline void store(const CoherenceInputs& in, const Sums& sums, long l
         coherence_of(s.re, s.im, inverse_amplitude(s.power_a), inverse_amplitude(s.power_b), ceiling);
     return;
   }
-  CoherenceDetail<T> d = coherence_detail(s.re, s.im, s.power_a, s.power_b, sums.valid(), ceiling);
+  CoherenceDetail<T> d = coherence_detail(s.re, s.im, s.power_a, s.power_b, sums.valid(), inverse_amplitude(s.power_a),
+                                          inverse_amplitude(s.power_b), ceiling);
   if (in.min_valid > 0) {
     const double all = weight_on_image(top, in[WINDOW_ROWS], in[ROWS], in[WEIGHTED] ? in.row_weights : nullptr) *
                        weight_on_image(left, in[WINDOW_COLS], in[COLS], in[WEIGHTED] ? in.col_weights : nullptr);
@@ -145,6 +146,7 @@ __device__ inline void store(const CoherenceInputs& in, const Sums& sums, long l
   if (T* to = map_at<T>(in, 2, out)) *to = sums.valid();
   if (T* to = map_at<T>(in, 3, out)) *to = d.power_a;
   if (T* to = map_at<T>(in, 4, out)) *to = d.power_b;
+  if (T* to = map_at<T>(in, 5, out)) *to = atan2(d.im, d.re);
 }
 
 /* Sum of a window along one row of sums that lie side by side, in blocks of `fan` if there are any. */

@@ -64,16 +64,18 @@ struct CoherenceDetail {
   T re, im, magnitude, power_a, power_b;
 };
 
-/* From the sums of one window and the weight of its valid samples; powers are means over these. */
+/* From the sums of one window, the weight of its valid samples and the inverse amplitudes; powers are means over the
+   valid samples. */
 template <typename T>
-M3_HD inline CoherenceDetail<T> coherence_detail(T re, T im, T sum_a, T sum_b, T valid, T ceiling) {
-  const T inverse_a = inverse_amplitude(sum_a), inverse_b = inverse_amplitude(sum_b);
+M3_HD inline CoherenceDetail<T> coherence_detail(T re, T im, T sum_a, T sum_b, T valid, T inverse_a, T inverse_b,
+                                                 T ceiling) {
   const T inverse = inverse_a * inverse_b;
   const T magnitude = coherence_of(re, im, inverse_a, inverse_b, ceiling);
   const T x = re * inverse, y = im * inverse, length = sqrt(x * x + y * y);
   // The same ceiling for the complex value; where the magnitude is NaN, so is it.
-  const T fit = length > ceiling ? ceiling / length : magnitude - magnitude + T(1);
-  const T mean = valid > T(0) ? T(1) / valid : T(NAN);
+  const T fit = length > ceiling ? ceiling / (length > T(0) ? length : T(1)) : magnitude - magnitude + T(1);
+  const bool some = valid > T(0);
+  const T inverse_count = T(1) / (some ? valid : T(1)), mean = some ? inverse_count : T(NAN);
   return {x * fit, y * fit, magnitude, sum_a * mean, sum_b * mean};
 }
 

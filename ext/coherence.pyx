@@ -25,6 +25,7 @@ cdef extern from "coherence_cpu.h" namespace "m3" nogil:
         T* looks
         T* power_a
         T* power_b
+        T* phase
     void coherence_pairs_cpu "m3::coherence_pairs"[T](
         const Image* images, long long image_count, const long long* pairs, long long pair_count,
         const double* const* phases, const CoherenceShape& shape, const CoherenceMaps[T]& maps)
@@ -37,7 +38,7 @@ ctypedef fused Real:
 def coherence_pairs(const uintptr_t[::1] images, bint int16, const long long[:, ::1] pairs, const uintptr_t[::1] phases,
                     tuple size, tuple window, tuple step, const double[::1] row_weights, const double[::1] col_weights,
                     double min_valid, bint clip, const uintptr_t[::1] maps, const Real[::1] kind):
-    """Fill the maps (magnitude, complex value, looks, both powers; address 0 where not wanted) of each pair.
+    """Fill the maps (magnitude, complex value, looks, both powers, phase; address 0 where not wanted) of each pair.
 
     `images` and `phases` hold addresses of (rows, cols) arrays, of complex or int16 pairs and of double; `kind` only
     carries the type of the sums.
@@ -51,7 +52,7 @@ def coherence_pairs(const uintptr_t[::1] images, bint int16, const long long[:, 
     shape.min_valid, shape.clip = min_valid, clip
     cdef CoherenceMaps[Real] out
     out.magnitude, out.complex_value, out.looks = <Real*>maps[0], <Real*>maps[1], <Real*>maps[2]
-    out.power_a, out.power_b = <Real*>maps[3], <Real*>maps[4]
+    out.power_a, out.power_b, out.phase = <Real*>maps[3], <Real*>maps[4], <Real*>maps[5]
     cdef vector[Image] sources
     cdef Image source
     source.int16 = int16

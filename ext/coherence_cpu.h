@@ -27,9 +27,9 @@ namespace m3 {
 #include "coherence_loops.h"
 #undef T
 
-/* Columns of a tile: its rows of sums stay in the first-level cache. Bytes a thread may keep of dates' powers: with
+/* Columns of a tile: a row of its sums stays in the nearest caches. Bytes a thread may keep of dates' powers: with
    two of them on each of 8 threads still below 64 MiB. */
-constexpr long long TILE_COLS = 512, KEPT_BYTES = 4 << 20;
+constexpr long long TILE_COLS = 1024, KEPT_BYTES = 4 << 20;
 
 /* Results larger than this are written past the caches: they would be gone before anybody reads them, and a plain store
    first reads the line that it writes. */
@@ -70,13 +70,13 @@ struct Image {
 /* Results, each (pairs, out rows, out cols) or null. A complex result has two parts a pixel. */
 template <typename T>
 struct CoherenceMaps {
-  T *magnitude, *complex_value, *looks, *power_a, *power_b;
+  T *magnitude, *complex_value, *looks, *power_a, *power_b, *phase;
   CoherenceMaps of_pair(long long pair, long long plane) const {
     const long long k = pair * plane;
     return {magnitude ? magnitude + k : nullptr, complex_value ? complex_value + 2 * k : nullptr,
-            looks ? looks + k : nullptr, power_a ? power_a + k : nullptr, power_b ? power_b + k : nullptr};
+            looks ? looks + k : nullptr, power_a ? power_a + k : nullptr, power_b ? power_b + k : nullptr, phase ? phase + k : nullptr};
   }
-  bool magnitude_only() const { return !complex_value && !looks && !power_a && !power_b; }
+  bool magnitude_only() const { return !complex_value && !looks && !power_a && !power_b && !phase; }
 };
 
 template <typename T>
@@ -152,7 +152,7 @@ class CoherenceTile {
   void full(const Image& a, const Image& b, const double* phase, const CoherenceMaps<T>& out) {
     WindowSums<T>& planes = sums(full_, 5);
     const ptrdiff_t stride = planes.stride();
-    total_.resize(planes.length());
+    total_.resize(planes.length() + CHUNK);
     stream(planes, {a, b},
            [&](const T* za, const T* zb, T* row) {
              joint_row(za, zb, row + pad_, stride, count_);
@@ -191,26 +191,30 @@ class CoherenceTile {
   }
 
   void details(long long r, const T* sums, ptrdiff_t stride, const CoherenceMaps<T>& out) {
+    if (detail_.empty()) detail_.resize(5 * padded_);
+    T *re = detail_.data(), *im = re + padded_, *magnitude = im + padded_, *a = magnitude + padded_, *b = a + padded_;
+    detail_row(sums, stride, re, im, magnitude, a, b, padded_, ceiling_);
+    if (shape_.min_valid > 0) drop_sparse(r, sums + 4 * stride, re, im, magnitude);
+    if (out.magnitude) put(magnitude, out.magnitude, r);
+    if (out.looks) put(sums + 4 * stride, out.looks, r);
+    if (out.power_a) put(a, out.power_a, r);
+    if (out.power_b) put(b, out.power_b, r);
+    T* const z = out.complex_value ? at(out.complex_value, r) + (at(out.complex_value, r) - out.complex_value) : nullptr;
+    T* const phase = out.phase ? at(out.phase, r) : nullptr;
+    for (long long c = 0, k = 0; c < cols_; ++c, k += shape_.step_cols) {
+      if (z) z[2 * c] = re[k], z[2 * c + 1] = im[k];
+      if (phase) phase[c] = atan2(im[k], re[k]);
+    }
+  }
+
+  /* NaN where too little of the window is valid. */
+  void drop_sparse(long long r, const T* valid, T* re, T* im, T* magnitude) const {
     const double down = weight_on_image(row0_ + r, shape_.step_rows, shape_.window_rows, shape_.rows, shape_.row_weights);
-    for (long long c = 0; c < cols_; ++c) {
-      const T* s = sums + c * shape_.step_cols;
-      const T valid = s[4 * stride];
-      CoherenceDetail<T> d = coherence_detail(s[0], s[stride], s[2 * stride], s[3 * stride], valid, ceiling_);
-      if (shape_.min_valid > 0) {
-        const double all = down * weight_on_image(col0_ + c, shape_.step_cols, shape_.window_cols, shape_.cols,
-                                                  shape_.col_weights);
-        // A hair less than asked: the sum of weights is rounded.
-        if (!(double(valid) >= shape_.min_valid * all * (1 - 1e-5))) d.re = d.im = d.magnitude = T(NAN);
-      }
-      if (out.magnitude) at(out.magnitude, r)[c] = d.magnitude;
-      if (out.complex_value) {
-        T* z = out.complex_value + 2 * ((row0_ + r) * shape_.out_cols() + col0_ + c);
-        z[0] = d.re;
-        z[1] = d.im;
-      }
-      if (out.looks) at(out.looks, r)[c] = valid;
-      if (out.power_a) at(out.power_a, r)[c] = d.power_a;
-      if (out.power_b) at(out.power_b, r)[c] = d.power_b;
+    for (long long c = 0, k = 0; c < cols_; ++c, k += shape_.step_cols) {
+      const double all = down * weight_on_image(col0_ + c, shape_.step_cols, shape_.window_cols, shape_.cols,
+                                                shape_.col_weights);
+      // A hair less than asked: the sum of weights is rounded.
+      if (!(double(valid[k]) >= shape_.min_valid * all * (1 - 1e-5))) re[k] = im[k] = magnitude[k] = T(NAN);
     }
   }
 
@@ -303,7 +307,7 @@ class CoherenceTile {
   long long tile_rows_, tile_cols_, width_, padded_;
   long long row0_ = 0, col0_ = 0, rows_ = 0, cols_ = 0, from_ = 0, pad_ = 0, count_ = 0, source_row_ = 0;
   Planes power_, cross_, joint_, full_;
-  std::vector<T> inverse_, result_, wide_, turn_, total_, weighted_;
+  std::vector<T> inverse_, result_, wide_, turn_, total_, weighted_, detail_;
   Terms<T> one_;
   std::vector<char> valid_;
 };

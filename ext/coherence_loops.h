@@ -43,3 +43,23 @@ M3_CLONES static void ratio_of_joint(const T* const* from, int terms, ptrdiff_t 
       out[i + k] = coherence_of(s[k], s[CHUNK + k], s[2 * CHUNK + k], s[3 * CHUNK + k], ceiling);
   }
 }
+
+/* All that a pixel tells, from five planes of sums. */
+M3_CLONES static void detail_row(const T* __restrict sums, ptrdiff_t stride, T* __restrict re, T* __restrict im,
+                                 T* __restrict magnitude, T* __restrict power_a, T* __restrict power_b, ptrdiff_t n,
+                                 T ceiling) {
+  for (ptrdiff_t i = 0; i < n; i += CHUNK) {
+    T inverse[2 * CHUNK];
+    for (ptrdiff_t k = 0; k < CHUNK; ++k) inverse[k] = inverse_amplitude(sums[2 * stride + i + k]);
+    for (ptrdiff_t k = 0; k < CHUNK; ++k) inverse[CHUNK + k] = inverse_amplitude(sums[3 * stride + i + k]);
+    for (ptrdiff_t k = i; k < i + CHUNK; ++k) {
+      const CoherenceDetail<T> d = coherence_detail(sums[k], sums[stride + k], sums[2 * stride + k], sums[3 * stride + k],
+                                                    sums[4 * stride + k], inverse[k - i], inverse[CHUNK + k - i], ceiling);
+      re[k] = d.re;
+      im[k] = d.im;
+      magnitude[k] = d.magnitude;
+      power_a[k] = d.power_a;
+      power_b[k] = d.power_b;
+    }
+  }
+}

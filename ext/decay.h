@@ -25,11 +25,11 @@ struct DecayProblem {
 
 constexpr int DECAY_ROUNDS = 3, DECAY_COARSE = 8;
 
-/* Sums of weights, coherence and its square of each lag, `stride` apart. */
+/* Sums of weights, coherence and its square of each lag, and the decay that the last round found, `stride` apart. */
 struct LagSums {
   double* data;
   long long stride;
-  M3_HD double& at(int lag, int which) const { return data[(3 * lag + which) * stride]; }
+  M3_HD double& at(int lag, int which) const { return data[(4 * lag + which) * stride]; }
 };
 
 /* Best rho_inf for one row of the table and what it costs. */
@@ -79,14 +79,15 @@ M3_HD inline void decay_at(const T* coherence, const int* lag_of_pair, const dou
   long long count = 0;
   int lags = 0;
   for (int round = 0; round <= (problem.scale > 0 ? DECAY_ROUNDS : 0); ++round) {
-    for (int k = 0; k < 3 * problem.lags; ++k) scratch[k * stride] = 0;
+    for (int k = 0; k < problem.lags; ++k)
+      for (int which = 0; which < 3; ++which) sums.at(k, which) = 0;
     count = 0;
     for (long long p = 0; p < problem.pairs; ++p) {
       const double rho = (double)coherence[p * problem.pixels + pixel];
       if (!(rho * 0 == 0)) continue;
       double weight = 1;
       if (round > 0) {
-        const double e = exp(-lag_days[lag_of_pair[p]] / tau), residual = rho - e - rho_inf * (1 - e);
+        const double e = sums.at(lag_of_pair[p], 3), residual = rho - e - rho_inf * (1 - e);
         weight = 1 / sqrt(1 + residual * residual / (problem.scale * problem.scale));
       }
       const int lag = lag_of_pair[p];
@@ -102,7 +103,7 @@ M3_HD inline void decay_at(const T* coherence, const int* lag_of_pair, const dou
     // The closed form at the tau between two rows.
     double upper = 0, lower = 0;
     for (int k = 0; k < problem.lags; ++k) {
-      const double e = exp(-lag_days[k] / tau), f = 1 - e;
+      const double e = sums.at(k, 3) = exp(-lag_days[k] / tau), f = 1 - e;
       upper += f * (sums.at(k, 1) - e * sums.at(k, 0));
       lower += f * f * sums.at(k, 0);
     }
@@ -113,7 +114,7 @@ M3_HD inline void decay_at(const T* coherence, const int* lag_of_pair, const dou
   for (long long p = 0; fitted && p < problem.pairs; ++p) {
     const double rho = (double)coherence[p * problem.pixels + pixel];
     if (!(rho * 0 == 0)) continue;
-    const double e = exp(-lag_days[lag_of_pair[p]] / tau), residual = rho - e - rho_inf * (1 - e);
+    const double e = sums.at(lag_of_pair[p], 3), residual = rho - e - rho_inf * (1 - e);
     squares += residual * residual;
   }
   out[pixel] = fitted ? (T)rho_inf : (T)NAN;

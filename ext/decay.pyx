@@ -32,7 +32,7 @@ def fit_decay(const Real[:, ::1] coherence, const int[::1] lag_of_pair, const do
     cdef long long pixel
     with nogil, parallel():
         # Assigned inside, so that each thread has its own.
-        scratch = <double*>malloc(3 * problem.lags * sizeof(double))
+        scratch = <double*>malloc(4 * problem.lags * sizeof(double))
         for pixel in prange(problem.pixels, schedule="dynamic", chunksize=256):
             decay_at(&coherence[0, 0], &lag_of_pair[0], &lag_days[0], &table[0, 0], problem, scratch, 1, pixel,
                      &out[0, 0])

@@ -71,11 +71,12 @@ struct IndexOf<8> { typedef long long type; };
 struct BoxcarPlan {
   std::vector<int> fan, used;
 
-  explicit BoxcarPlan(int size) {
+  /* Sizes up to `direct` are not split. */
+  BoxcarPlan(int size, int direct) {
     std::vector<int> cost(size_t(size) + 1), best(size_t(size) + 1, 0);
     for (int s = 0; s <= size; ++s) {
       cost[s] = s;
-      for (int n = 2; n <= LARGEST_FAN && 2 * n <= s; ++n) {
+      for (int n = 2; s > direct && n <= LARGEST_FAN && 2 * n <= s; ++n) {
         const int reads = n + 1 + s % n + cost[s / n];
         if (reads < cost[s]) cost[s] = reads, best[s] = n;
       }
@@ -109,7 +110,7 @@ class WindowSums {
   /* `width`: columns of a plane that hold samples, halo included. */
   WindowSums(int planes, ptrdiff_t width, const AxisWindow<T>& rows, const AxisWindow<T>& cols)
       : stride_((width + LANES - 1) / LANES * LANES), length_(padded(planes * stride_)), rows_(rows.size), cols_(cols.size),
-        row_plan_(rows.weights ? 1 : rows.size), col_plan_(cols.size / LANES), vertical_(allocate(2)) {
+        row_plan_(rows.weights ? 1 : rows.size, DIRECT_ROWS), col_plan_(cols.size / LANES, 0), vertical_(allocate(2)) {
     down_.weight = rows.taps();
     across_.weight = cols.taps();
     // A ring holds as many rows of a level as the window, or the next level, looks back, and one for a second window.
@@ -198,6 +199,8 @@ class WindowSums {
  private:
   static constexpr int LANES = 64 / sizeof(T);
   static constexpr int DOUBLINGS = LANES == 16 ? 4 : 3;
+  /* Two windows that share their rows read half of them each, which beats blocks up to here. */
+  static constexpr int DIRECT_ROWS = 16;
 
   struct Level {
     int block, count;

@@ -42,20 +42,22 @@ void coherence(long long rows, long long cols, int window_rows, int window_cols,
   const long long pairs[] = {0, 1, 1, 2, 3, 0, 0, 3, 2, 3};
   m3::CoherenceShape shape{rows, cols, window_rows, window_cols, step, step, nullptr, nullptr, 0.0, true};
   const long long plane = shape.out_rows() * shape.out_cols();
-  std::vector<T> magnitude(5 * plane), value(10 * plane), looks(5 * plane), power_a(5 * plane), power_b(5 * plane);
-  m3::CoherenceMaps<T> only{magnitude.data(), nullptr, nullptr, nullptr, nullptr};
+  std::vector<T> magnitude(5 * plane), value(10 * plane), looks(5 * plane), power_a(5 * plane), power_b(5 * plane),
+      angle(5 * plane);
+  m3::CoherenceMaps<T> only{magnitude.data(), nullptr, nullptr, nullptr, nullptr, nullptr};
   for (long long count : {1, 5}) m3::coherence_pairs<T>(images.data(), 4, pairs, count, nullptr, shape, only);
   fold(magnitude);
   std::vector<double> phase(pixels, 123.4), row_weights(window_rows, 0.5), col_weights(window_cols, 2.0);
   phase[3] = NAN;
   const std::vector<const double*> phases(5, phase.data());
   shape.min_valid = 0.6;
-  m3::CoherenceMaps<T> all{magnitude.data(), value.data(), looks.data(), power_a.data(), power_b.data()};
+  m3::CoherenceMaps<T> all{magnitude.data(), value.data(), looks.data(), power_a.data(), power_b.data(),
+                          angle.data()};
   m3::coherence_pairs<T>(images.data(), 4, pairs, 5, phases.data(), shape, all);
   shape.row_weights = row_weights.data();
   shape.col_weights = col_weights.data();
   m3::coherence_pairs<T>(images.data(), 4, pairs, 5, nullptr, shape, all);
-  for (auto* map : {&magnitude, &value, &looks, &power_a, &power_b}) fold(*map);
+  for (auto* map : {&magnitude, &value, &looks, &power_a, &power_b, &angle}) fold(*map);
 }
 
 void coherence_of_int16() {
@@ -65,7 +67,7 @@ void coherence_of_int16() {
   const long long pairs[] = {0, 1, 1, 0, 0, 0};
   const m3::CoherenceShape shape{31, 47, 3, 8, 1, 1, nullptr, nullptr, 0.0, true};
   std::vector<float> magnitude(3 * 31 * 47);
-  m3::coherence_pairs<float>(images, 2, pairs, 3, nullptr, shape, {magnitude.data(), nullptr, nullptr, nullptr, nullptr});
+  m3::coherence_pairs<float>(images, 2, pairs, 3, nullptr, shape, {magnitude.data(), nullptr, nullptr, nullptr, nullptr, nullptr});
   fold(magnitude);
 }
 
@@ -84,7 +86,7 @@ void pixels() {
   const long long rows = 13, cols = 17, count = rows * cols;
   const int lag_of_pair[] = {0, 1, 2, 0, 1, 3};
   const double days[] = {12, 24, 36, 48};
-  std::vector<double> table(33 * 4), scratch(12), fits(3 * count);
+  std::vector<double> table(33 * 4), scratch(16), fits(3 * count);
   for (int g = 0; g < 33; ++g)
     for (int k = 0; k < 4; ++k) table[4 * g + k] = exp(-days[k] / (2.0 * pow(1.2, g)));
   const auto noise = image<double>(3 * count, 5, 0.2);

@@ -30,14 +30,14 @@ int main() {
   std::vector<short> a16(2 * pixels, 7), b16(2 * pixels, -3);
   a16[11] = -32768;
   std::vector<double> turn(pixels, 0.3), taps(64, 1.0);
-  std::vector<float> maps(12 * pixels, -1);
-  std::vector<double> maps64(12 * pixels, -1);
+  std::vector<float> maps(14 * pixels, -1);
+  std::vector<double> maps64(14 * pixels, -1);
   long long pairs[] = {0, 1, 1, 0};
   const Address dates[] = {Address(a.data()), Address(b.data())}, dates64[] = {Address(a64.data()), Address(b64.data())};
   const Address dates16[] = {Address(a16.data()), Address(b16.data())}, turns[] = {Address(turn.data()), Address(turn.data())};
   const auto planes = [&](auto& all, bool full) {
-    std::vector<Address> found(5, 0);
-    for (int k = 0; k < (full ? 5 : 1); ++k) found[k] = Address(all.data() + 2 * pixels * (k < 2 ? k : k + 1));
+    std::vector<Address> found(6, 0);
+    for (int k = 0; k < (full ? 6 : 1); ++k) found[k] = Address(all.data() + 2 * pixels * (k < 2 ? k : k + 1));
     return found;
   };
   // rows, cols, out, window, step, fan, ring, strip, weighted, clip, pairs
@@ -67,7 +67,7 @@ int main() {
       along.data(), plain.data());
   const int lag_of_pair[] = {0, 1, 2, 0};
   const double days[] = {12, 24, 36};
-  std::vector<double> table(33 * 3, 0.5), scratch(9 * 300);
+  std::vector<double> table(33 * 3, 0.5), scratch(12 * 300);
   run("decay_f32", simt_launch_decay_f32, dim3{2, 1, 1}, line256, 0, a.data(), lag_of_pair, days, table.data(), 4LL, 500LL,
       3, 33, 2.0, 1.2, 0.1, 100LL, 300LL, scratch.data(), plain.data());
   std::vector<unsigned long long> neighbours(2 * pixels);

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 #: Maps a kernel can fill, in the order in which it takes them.
-MAPS = ("magnitude", "complex", "looks", "power_reference", "power_secondary")
+MAPS = ("magnitude", "complex", "looks", "power_reference", "power_secondary", "phase")
 _NONE = np.empty(0)
 
 

@@ -111,8 +111,8 @@ def fit_decay(
     tables = [device.from_host(array) for array in (lag_of_pair, lag_days, table)]
     sizes = (np.int64(pairs), np.int64(pixels), np.int32(table.shape[1]), np.int32(table.shape[0]))
     numbers = (*sizes, *(np.float64(value) for value in (*taus, scale)))
-    part = max(1, min(pixels, _DECAY_SCRATCH // (24 * table.shape[1])))
-    scratch = device.empty((part * 3 * table.shape[1],), np.float64)
+    part = max(1, min(pixels, _DECAY_SCRATCH // (32 * table.shape[1])))
+    scratch = device.empty((part * 4 * table.shape[1],), np.float64)
     for first in range(0, pixels, part):
         count = min(part, pixels - first)
         arguments = (coherence, *tables, *numbers, np.int64(first), np.int64(count), scratch, out)

@@ -8,14 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from m3leo_sar import _check
-from m3leo_sar._backend.choose import backend_of, module_of
+from m3leo_sar._backend.choose import backend_of
 from m3leo_sar._backend.coherence_request import MAPS, CoherenceRequest
 from m3leo_sar.grid.window import Looks, Window
 from m3leo_sar.insar.labelled import is_labelled, labelled_coherence
 from m3leo_sar.insar.selection import selected_pairs
 
 #: What ``output`` may be, and the maps it takes.
-OUTPUTS = {"magnitude": ("magnitude",), "complex": ("complex",), "all": MAPS}
+OUTPUTS = {
+    "magnitude": ("magnitude",),
+    "complex": ("complex",),
+    "all": tuple(name for name in MAPS if name != "complex"),
+}
 
 
 class CoherenceMaps(NamedTuple):
@@ -172,12 +176,9 @@ def _phases(reference_phase: Any, slc: Any, count: int) -> list[Any]:
 
 
 def _all_maps(maps: dict[str, Any], window: Window) -> CoherenceMaps:
-    xp = module_of(maps["complex"])
     # The kernel counts weight; scaled so, a whole window counts as many looks as it is worth.
     total = sum(window.row_weights or (window.rows,)) * sum(window.col_weights or (window.cols,))
     looks = maps["looks"]
     if window.row_weights or window.col_weights:
         looks *= looks.dtype.type(window.samples / total)
-    return CoherenceMaps(
-        maps["magnitude"], xp.angle(maps["complex"]), looks, maps["power_reference"], maps["power_secondary"]
-    )
+    return CoherenceMaps(maps["magnitude"], maps["phase"], looks, maps["power_reference"], maps["power_secondary"])
