@@ -2,8 +2,10 @@
    and u_c are the phasors that undo the fringe from one row and one column to the next.
 
    a, b       (rows, cols) interleaved complex, C order; a sample with a part that is not finite is no data
-   u          from frequencies in rad a sample, one a pixel, or estimated in the window itself: the conjugate of the
-              normalised sum of x(r, c + 1) x*(r, c) over neighbours that both lie in it (x = a b*), and likewise down
+   u          from frequencies in rad a sample, one a pixel, or estimated in the window itself: first from the sum of
+              x(r, c + 1) x*(r, c) over neighbours that both lie in it (x = a b*), and likewise down, then FRINGE_ROUNDS
+              times by the slope that is left, Im(sum (c - m) y / sum y) / var(c) with y the product so far undone and m
+              the middle of the window; none at all where that gives the larger coherence
    result     in [0, 1]; NaN where either power is zero; frequency NaN there too, zero along an axis with one sample
    edge       the window is cut at the image's edge
    sums       in the type of the data, sample by sample */
@@ -37,6 +39,26 @@ template <typename T>
 M3_HD inline Turn<T> undoing_frequency(T frequency) {
   const Phasor p = phasor((double)frequency);
   return {T(p.re), T(-p.im)};
+}
+
+constexpr int FRINGE_ROUNDS = 2;
+
+/* Sum of the product undone, and its moments down and along. */
+template <typename T>
+struct FringeSum {
+  Turn<T> all, down, along;
+};
+
+/* A step further by the slope that a sum's moment tells. A step is held to half a radian: beyond, the slope is noise. */
+template <typename T>
+M3_HD inline Turn<T> refined(Turn<T> step, Turn<T> all, Turn<T> moment, int size) {
+  const T power = all.re * all.re + all.im * all.im, variance = T((double)size * size - 1) / T(12);
+  const T scale = power * variance;
+  const T slope = (moment.im * all.re - moment.re * all.im) / (scale > T(0) ? scale : T(1));
+  const T held = slope > T(0.5) ? T(0.5) : slope < T(-0.5) ? T(-0.5) : slope;
+  // exp(-j held), to third order and normalised, so that loops vectorise.
+  const T half = held / 2, square = half * half, norm = T(1) / (T(1) + square);
+  return times(step, Turn<T>{(T(1) - square) * norm, -2 * half * norm});
 }
 
 struct FringeShape {
@@ -79,6 +101,26 @@ M3_HD inline void fringe_at(const T* a, const T* b, const FringeShape& shape, lo
     }
   }
   const bool valid = (power_a > T(0)) & (power_b > T(0));
+  const auto undone = [&](Turn<T> step_down, Turn<T> step_along) {
+    FringeSum<T> sum = {{T(0), T(0)}, {T(0), T(0)}, {T(0), T(0)}};
+    Turn<T> start = {T(1), T(0)};
+    for (long long r = first_row; r < end_row; ++r) {
+      Turn<T> p = start, line = {T(0), T(0)};
+      for (long long c = first_col; c < end_col; ++c) {
+        const CoherenceTerms<T> x = terms(r, c);
+        const Turn<T> y = times(Turn<T>{x.re, x.im}, p);
+        const T place = T(2 * (c - left) - (shape.window_cols - 1)) / 2;
+        line.re += y.re, line.im += y.im;
+        sum.along.re += place * y.re, sum.along.im += place * y.im;
+        p = times(p, step_along);
+      }
+      const T place = T(2 * (r - top) - (shape.window_rows - 1)) / 2;
+      sum.all.re += line.re, sum.all.im += line.im;
+      sum.down.re += place * line.re, sum.down.im += place * line.im;
+      start = times(start, step_down);
+    }
+    return sum;
+  };
   Turn<T> step_down, step_along;
   if (shape.given) {
     step_down = undoing_frequency(frequency_rows[at]);
@@ -86,22 +128,21 @@ M3_HD inline void fringe_at(const T* a, const T* b, const FringeShape& shape, lo
   } else {
     step_down = undoing(down.re, down.im);
     step_along = undoing(along.re, along.im);
+    for (int round = 0; round < FRINGE_ROUNDS; ++round) {
+      const FringeSum<T> sum = undone(step_down, step_along);
+      if (shape.window_rows > 1) step_down = refined(step_down, sum.all, sum.down, shape.window_rows);
+      if (shape.window_cols > 1) step_along = refined(step_along, sum.all, sum.along, shape.window_cols);
+    }
+  }
+  Turn<T> all = undone(step_down, step_along).all;
+  if (!shape.given) {
+    const Turn<T> none = {T(1), T(0)}, plain = undone(none, none).all;
+    if (plain.re * plain.re + plain.im * plain.im >= all.re * all.re + all.im * all.im)
+      all = plain, step_down = none, step_along = none;
     frequency_rows[at] = valid ? atan2(-step_down.im, step_down.re) : T(NAN);
     frequency_cols[at] = valid ? atan2(-step_along.im, step_along.re) : T(NAN);
   }
-  Turn<T> start = {T(1), T(0)};
-  T re = T(0), im = T(0);
-  for (long long r = first_row; r < end_row; ++r) {
-    Turn<T> p = start;
-    for (long long c = first_col; c < end_col; ++c) {
-      const CoherenceTerms<T> x = terms(r, c);
-      re += x.re * p.re - x.im * p.im;
-      im += x.re * p.im + x.im * p.re;
-      p = times(p, step_along);
-    }
-    start = times(start, step_down);
-  }
-  out[at] = coherence_of(re, im, inverse_amplitude(power_a), inverse_amplitude(power_b), T(1));
+  out[at] = coherence_of(all.re, all.im, inverse_amplitude(power_a), inverse_amplitude(power_b), T(1));
 }
 
 }  // namespace m3

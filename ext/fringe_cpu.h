@@ -33,38 +33,40 @@ class FringeRow {
     T *power_a = work(0), *power_b = work(1), *ur = work(2), *ui = work(3), *vr = work(4), *vi = work(5);
     sum(2, shape_.window_rows, shape_.window_cols, power_a);
     sum(3, shape_.window_rows, shape_.window_cols, power_b);
+    T *re = work(6), *im = work(7);
     if (shape_.given) {
       for (long long i = 0; i < n; ++i) {
         const Turn<T> u = undoing_frequency(frequency_rows[at + i]), v = undoing_frequency(frequency_cols[at + i]);
         ur[i] = u.re, ui[i] = u.im, vr[i] = v.re, vi[i] = v.im;
       }
+      undo(n, ur, ui, vr, vi);
     } else {
       estimate(n, ur, ui, vr, vi);
+      for (int round = 0; round < FRINGE_ROUNDS; ++round) {
+        undo(n, ur, ui, vr, vi);
+        if (shape_.window_rows > 1) refine_row(ur, ui, re, im, work(8), work(9), shape_.window_rows, n);
+        if (shape_.window_cols > 1) refine_row(vr, vi, re, im, work(10), work(11), shape_.window_cols, n);
+      }
+      undo(n, ur, ui, vr, vi);
+      T *plain_re = work(12), *plain_im = work(13);
+      sum(0, shape_.window_rows, shape_.window_cols, plain_re);
+      sum(1, shape_.window_rows, shape_.window_cols, plain_im);
+      keep_larger(plain_re, plain_im, re, im, ur, ui, vr, vi, n);
       for (long long i = 0; i < n; ++i) {
         const bool valid = (power_a[i] > T(0)) & (power_b[i] > T(0));
         frequency_rows[at + i] = valid ? atan2(-ui[i], ur[i]) : T(NAN);
         frequency_cols[at + i] = valid ? atan2(-vi[i], vr[i]) : T(NAN);
       }
     }
-    T *qr = work(6), *qi = work(7), *pr = work(8), *pi = work(9), *re = work(10), *im = work(11);
-    std::fill(qr, qr + n, T(1));
-    for (T* zero : {qi, re, im}) std::fill(zero, zero + n, T(0));
-    for (int r = 0; r < shape_.window_rows; ++r) {
-      std::copy(qr, qr + n, pr);
-      std::copy(qi, qi + n, pi);
-      for (int c = 0; c < shape_.window_cols; ++c)
-        turn_and_add(plane(0, r) + c, plane(1, r) + c, pr, pi, vr, vi, re, im, n);
-      turn_on(qr, qi, ur, ui, n);
-    }
     for (long long i = 0; i < n; ++i)
       out[at + i] = coherence_of(re[i], im[i], inverse_amplitude(power_a[i]), inverse_amplitude(power_b[i]), T(1));
   }
 
-  static constexpr long long BLOCK = 512;
+  static constexpr long long BLOCK = 256;
 
  private:
   // re, im, |a|^2, |b|^2 of each row of the window; change along, change down.
-  static constexpr int PLANES = 8, WORK = 14;
+  static constexpr int PLANES = 8, WORK = 20;
 
   T* plane(int which, int r) { return buffer_.data() + (size_t(which) * shape_.window_rows + r) * width_; }
   T* work(int which) { return work_.data() + which * padded(BLOCK); }
@@ -79,6 +81,25 @@ class FringeRow {
       const ptrdiff_t stride = plane(1, 0) - plane(0, 0);
       const long long k = 2 * (source * shape_.cols + from);
       joint_row(a + k, b + k, plane(0, r) + (from - left), stride, count);
+    }
+  }
+
+  /* Sum undone (6, 7) and its moments down (8, 9) and along (10, 11). */
+  void undo(long long n, const T* ur, const T* ui, const T* vr, const T* vi) {
+    T *qr = work(14), *qi = work(15), *pr = work(16), *pi = work(17), *line_re = work(18), *line_im = work(19);
+    std::fill(work(6), work(12), T(0));
+    std::fill(qr, qr + n, T(1));
+    std::fill(qi, qi + n, T(0));
+    for (int r = 0; r < shape_.window_rows; ++r) {
+      std::copy(qr, qr + n, pr);
+      std::copy(qi, qi + n, pi);
+      std::fill(line_re, line_re + n, T(0));
+      std::fill(line_im, line_im + n, T(0));
+      for (int c = 0; c < shape_.window_cols; ++c)
+        turn_and_add(plane(0, r) + c, plane(1, r) + c, pr, pi, vr, vi, T(2 * c - (shape_.window_cols - 1)) / 2, line_re,
+                     line_im, work(10), work(11), n);
+      add_line(line_re, line_im, T(2 * r - (shape_.window_rows - 1)) / 2, work(6), work(7), work(8), work(9), n);
+      turn_on(qr, qi, ur, ui, n);
     }
   }
 

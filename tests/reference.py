@@ -107,7 +107,23 @@ def fringe_coherence_reference(a, b, window):
         down, along = (x[1:] * x[:-1].conj()).sum(), (x[:, 1:] * x[:, :-1].conj()).sum()
         frequency = np.angle(down), np.angle(along)
         i, j = np.indices(x.shape)
+        inner = max(0, top - r), max(0, left - c)
+        places = [
+            index + first - (size - 1) / 2
+            for index, first, size in zip((i, j), inner, (window.rows, window.cols), strict=True)
+        ]
+        for _ in range(2):
+            y = x * np.exp(-1j * (frequency[0] * i + frequency[1] * j))
+            slopes = [
+                np.clip(((place * y).sum() / y.sum()).imag * 12 / max(size**2 - 1, 1), -0.5, 0.5)
+                for place, size in zip(places, (window.rows, window.cols), strict=True)
+            ]
+            # The kernel's turn by a slope: twice the angle whose tangent is half of it.
+            frequency = tuple(np.asarray(frequency) + 2 * np.arctan(np.asarray(slopes) / 2))
         turned = (x * np.exp(-1j * (frequency[0] * i + frequency[1] * j))).sum()
+        if abs(x.sum()) >= abs(turned):
+            turned, frequency = x.sum(), (0.0, 0.0)
+        frequency = np.angle(np.exp(1j * np.asarray(frequency)))
         out[:, r, c] = abs(turned) / np.sqrt(powers[0] * powers[1]), *frequency
     return out
 

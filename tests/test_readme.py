@@ -17,3 +17,14 @@ def test_named_files_exist():
     root = Path(__file__).resolve().parents[1]
     for path in re.findall(r"\[[^\]]*\]\(([^)]+)\)", README):
         assert (root / path).exists(), path
+
+
+def test_the_code_of_the_coherence_guide(capsys):
+    guide = (Path(__file__).resolve().parents[1] / "docs" / "coherence.md").read_text()
+    names: dict[str, object] = {}
+    for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
+        exec(code, names)
+    assert capsys.readouterr().out == "('coherence', 'phase', 'looks', 'power_reference', 'power_secondary')\n"
+    assert names["looks"].shape == (60, 20)
+    assert abs(names["corrected"] - 0.8) < 0.02
+    assert abs(names["along"].mean() - names["full"].mean()) < 0.01

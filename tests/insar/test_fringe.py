@@ -47,8 +47,7 @@ def test_a_slope_does_not_look_decorrelated(backend, rng):
     plain = backend.numpy(coherence(backend.array(a), backend.array(b), window=window))
     along, down, across = call(backend, a, b, window)
     assert np.median(plain) < 0.3
-    # Less than the truth, as the slope is known no better than 77 noisy samples tell it.
-    assert np.median(along) == pytest.approx(0.8, abs=0.05)
+    assert np.median(along) == pytest.approx(0.8, abs=0.02)
     assert np.median(down) == pytest.approx(0.9, abs=0.02)
     assert np.median(across) == pytest.approx(-0.6, abs=0.02)
 
@@ -67,6 +66,26 @@ def test_a_given_frequency_is_used_and_zero_is_plain_coherence(backend, rng):
     np.testing.assert_allclose(got, expected, atol=2e-5)
     for ours, theirs in zip(back, given, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_larger_window_finds_the_fringe_of_a_low_coherence(backend, rng):
+    a, b = pair_on_a_slope(rng, (44, 62), 0.5, 0.5, -0.3)
+    small, large = Window(rows=5, cols=9), Window(rows=15, cols=31)
+    _, *frequency = call(backend, a, b, large)
+    found = call(backend, a, b, small, frequency)[0]
+    flat = (a * np.exp(-1j * (0.5 * np.indices(a.shape)[0] - 0.3 * np.indices(a.shape)[1]))).astype(np.complex64)
+    truth = backend.numpy(coherence(backend.array(flat), backend.array(b), window=small))
+    inside = np.s_[8:-8, 16:-16]
+    plain = backend.numpy(coherence(backend.array(a), backend.array(b), window=small))
+    assert np.median(found[inside]) == pytest.approx(np.median(truth[inside]), abs=0.04)
+    assert np.median(plain[inside]) < 0.7 * np.median(truth[inside])
+
+
+def test_never_below_the_plain_coherence(backend, rng):
+    a, b = pair_on_a_slope(rng, (30, 50), 0.2, 0.4, 0.1)
+    window = Window(rows=5, cols=12)
+    plain = backend.numpy(coherence(backend.array(a), backend.array(b), window=window))
+    assert (call(backend, a, b, window)[0] - plain).min() > -2e-6
 
 
 def test_no_data_reaches_no_further_than_its_window(backend, rng):
