@@ -4,7 +4,7 @@
 #include "decay.h"
 
 #define M3_DECAY_KERNEL(name, T)                                                                                    \
-  extern "C" __global__ void __launch_bounds__(256)                                                                 \
+  extern "C" __global__ void __launch_bounds__(256, 2)                                                              \
       decay_##name(const T* coherence, const int* lag_of_pair, const double* lag_days, const double* table,         \
                    long long pairs, long long pixels, int lags, int taus, double first_tau, double ratio,           \
                    double scale, long long first_pixel, long long count, double* scratch, T* out) {                 \

@@ -6,7 +6,7 @@
 #include "fringe.h"
 
 #define M3_FRINGE_KERNEL(name, T)                                                                                   \
-  extern "C" __global__ void __launch_bounds__(256)                                                                 \
+  extern "C" __global__ void __launch_bounds__(256, 2)                                                              \
       fringe_##name(const T* a, const T* b, long long rows, long long cols, int window_rows, int window_cols,        \
                     int given, T* frequency_rows, T* frequency_cols, T* out) {                                      \
     const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;                                           \

@@ -15,8 +15,8 @@ ARCHITECTURES = (75, 80, 90, 100, 120)
 #: Registers a thread; 64 leaves four blocks of 256 threads on a multiprocessor, double precision takes more.
 REGISTERS = {
     "coherence": 128,
-    "decay": 96,
-    "fringe": 80,
+    "decay": 128,
+    "fringe": 128,
     "geolocate": 96,
     "homogeneous": 64,
     "interferogram": 64,
