@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.warp.interpolated import interpolated
 
 #: Positions this close to a pixel's centre or edge, in pixels, are taken to lie on it: so much do affines rounded
 #: on writing disagree, and so grids that coincide give the very bits of the source.
@@ -29,6 +30,9 @@ class PixelMap:
         in the source.
     source_shape : (int, int), optional
         Rows and columns of the source; where given, `sample` refuses a raster of another shape.
+    error : float
+        How far the positions may be from those of the exact transform, in source pixels, as measured; 0 where each
+        was transformed by itself.
 
     Raises
     ------
@@ -50,6 +54,7 @@ class PixelMap:
     rows: Any
     cols: Any
     source_shape: tuple[int, int] | None = None
+    error: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("rows", "cols"):
@@ -93,14 +98,16 @@ class PixelMap:
         first_row, last_row, _ = rows.indices(self.source_shape[0])
         first_col, last_col, _ = cols.indices(self.source_shape[1])
         shape = (last_row - first_row, last_col - first_col)
-        return PixelMap(self.rows - first_row, self.cols - first_col, shape)
+        return PixelMap(self.rows - first_row, self.cols - first_col, shape, self.error)
 
 
-def pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox) -> PixelMap:
+def pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox, *, tolerance: float = 1e-5) -> PixelMap:
     """Find where each pixel centre of a tile lies in a source raster on the map.
 
-    Every centre is transformed by itself, in double, so the only error is PROJ's own. The result is kept for the
-    grids used last and its arrays are read-only: all bands, dates and pairs of one tile share them.
+    A few positions are transformed and the others follow from a polynomial through them (Chebyshev nodes, as many as
+    the tolerance takes); where no polynomial will do, such as across the antimeridian, every centre is transformed by
+    itself. The result is kept for the grids used last and its arrays are read-only: all bands, dates and pairs of
+    one tile share them.
 
     Parameters
     ----------
@@ -108,6 +115,9 @@ def pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox) -> PixelMap:
         Grid of the raster that is to be sampled.
     tile_geobox : GeoBox
         Grid of the wanted tile, in any CRS.
+    tolerance : float
+        How far a position may be from that of the exact transform, in source pixels; 0 transforms every centre by
+        itself. What was found, between the nodes, is the result's ``error``.
 
     Returns
     -------
@@ -120,23 +130,39 @@ def pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox) -> PixelMap:
     Raises
     ------
     ValueError
-        If a CRS is not understood by PROJ.
+        If a CRS is not understood by PROJ, or the tolerance is below 0.
     """
-    return _pixel_map(source_geobox, tile_geobox)
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance must be at least 0 pixels, got {tolerance}")
+    return _pixel_map(source_geobox, tile_geobox, float(tolerance))
 
 
 @lru_cache(maxsize=16)
-def _pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox) -> PixelMap:
-    x, y = tile_geobox.centres()
-    if source_geobox.crs != tile_geobox.crs:
-        x, y = transformed(x, y, tile_geobox.crs, source_geobox.crs)
-    if is_geographic(source_geobox.crs):
-        left, _, right, _ = source_geobox.bounds
-        x = nearest_longitude(x, (left + right) / 2)
-    rows, cols = (_snapped(axis) for axis in source_geobox.to_pixels(x, y))
+def _pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox, tolerance: float) -> PixelMap:
+    found = None
+    if source_geobox.crs != tile_geobox.crs and tolerance > 0:
+        found = interpolated(
+            lambda row, col: _placed(source_geobox, tile_geobox, row, col), tile_geobox.shape, tolerance
+        )
+    if found is None:
+        row, col = np.meshgrid(*(np.arange(size, dtype=float) for size in tile_geobox.shape), indexing="ij")
+        found = *_placed(source_geobox, tile_geobox, row, col), 0.0
+    rows, cols = (_snapped(axis) for axis in found[:2])
     for axis in (rows, cols):
         axis.flags.writeable = False
-    return PixelMap(rows, cols, source_geobox.shape)
+    return PixelMap(rows, cols, source_geobox.shape, found[2])
+
+
+def _placed(source: GeoBox, tile: GeoBox, row: np.ndarray, col: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Source (row, col) of positions in the tile, whole numbers being pixel centres."""
+    a, b, c, d, e, f = tuple(tile.affine)[:6]
+    x, y = a * (col + 0.5) + b * (row + 0.5) + c, d * (col + 0.5) + e * (row + 0.5) + f
+    if source.crs != tile.crs:
+        x, y = transformed(x, y, tile.crs, source.crs)
+    if is_geographic(source.crs):
+        left, _, right, _ = source.bounds
+        x = nearest_longitude(x, (left + right) / 2)
+    return source.to_pixels(x, y)
 
 
 def transformed(x: np.ndarray, y: np.ndarray, crs: str, target: str) -> tuple[np.ndarray, np.ndarray]:
