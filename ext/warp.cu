@@ -30,3 +30,19 @@ M3_BILINEAR_KERNEL(real_f32, float, 1)
 M3_BILINEAR_KERNEL(real_f64, double, 1)
 M3_BILINEAR_KERNEL(complex_f32, float, 2)
 M3_BILINEAR_KERNEL(complex_f64, double, 2)
+
+#define M3_WARP_KERNEL(name, Real, PARTS)                                                                           \
+  extern "C" __global__ void __launch_bounds__(256, 2)                                                              \
+      warp_kernel_##name(const Real* source, const double* rows, const double* cols, Real* out, long long bands,     \
+                         long long source_rows, long long source_cols, int kernel, double row_scale,                \
+                         double col_scale, long long pixels) {                                                      \
+    const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;                                           \
+    if (i >= pixels) return;                                                                                        \
+    m3::warp_kernel<Real, PARTS>(source, out, bands, source_rows, source_cols, kernel, row_scale, col_scale,        \
+                                 rows[i], cols[i], i, pixels);                                                      \
+  }                                                                                                                 \
+  M3_ENTRY(warp_kernel_##name)
+M3_WARP_KERNEL(real_f32, float, 1)
+M3_WARP_KERNEL(real_f64, double, 1)
+M3_WARP_KERNEL(complex_f32, float, 2)
+M3_WARP_KERNEL(complex_f64, double, 2)

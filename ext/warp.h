@@ -82,6 +82,100 @@ M3_HD inline void warp_bilinear(const Real* source, Real* out, long long bands, 
   }
 }
 
+/* Kernels of a distance in pixels. */
+enum WarpKernel { WARP_TRIANGLE = 0, WARP_CUBIC = 1, WARP_SPLINE = 2, WARP_LANCZOS = 3 };
+
+/* Taps an axis that a pixel may have: a kernel stretched further is refused before it comes here. */
+constexpr int WARP_TAPS = 40;
+
+M3_HD inline double warp_radius(int kernel) {
+  return kernel == WARP_TRIANGLE ? 1.0 : kernel == WARP_LANCZOS ? 3.0 : 2.0;
+}
+
+M3_HD inline double warp_sinc(double x) {
+  const double y = 3.14159265358979323846 * x;
+  return x == 0.0 ? 1.0 : sin(y) / y;
+}
+
+M3_HD inline double warp_weight(int kernel, double distance) {
+  const double x = fabs(distance);
+  if (x >= warp_radius(kernel)) return 0.0;
+  if (kernel == WARP_TRIANGLE) return 1.0 - x;
+  /* Keys, 1981, with a = -1/2: exact for parabolas. */
+  if (kernel == WARP_CUBIC) return x < 1.0 ? (1.5 * x - 2.5) * x * x + 1.0 : ((2.5 - 0.5 * x) * x - 4.0) * x + 2.0;
+  /* Cubic B-spline: smooths, never overshoots. */
+  if (kernel == WARP_SPLINE) return x < 1.0 ? (0.5 * x - 1.0) * x * x + 2.0 / 3.0 : (2.0 - x) * (2.0 - x) * (2.0 - x) / 6.0;
+  return warp_sinc(x) * warp_sinc(x / 3.0);
+}
+
+/* Weights of one axis about a position; returns the first tap, `count` of them. `scale` >= 1 stretches the kernel. */
+M3_HD inline long long warp_taps(int kernel, double position, double scale, double* weights, int* count) {
+  const double reach = warp_radius(kernel) * scale;
+  const long long first = (long long)floor(position - reach) + 1, last = (long long)ceil(position + reach) - 1;
+  *count = (int)(last - first + 1) < WARP_TAPS ? (int)(last - first + 1) : WARP_TAPS;
+  for (int k = 0; k < *count; ++k) weights[k] = warp_weight(kernel, ((double)(first + k) - position) / scale);
+  return first;
+}
+
+/* Sum of the pixels under a kernel, of weights that sum to one. What is NaN (either part) or off the raster is left out
+   and the rest renormalised, unless less than half of the absolute weight is left. */
+template <typename Real, int PARTS>
+M3_HD inline void warp_kernel(const Real* source, Real* out, long long bands, long long source_rows,
+                              long long source_cols, int kernel, double row_scale, double col_scale, double row,
+                              double col, long long pixel, long long tile_pixels) {
+  const bool inside = warp_inside(row, source_rows) && warp_inside(col, source_cols);
+  const double at_row = inside ? warp_clamped(row, source_rows) : 0.0;
+  const double at_col = inside ? warp_clamped(col, source_cols) : 0.0;
+  double down[WARP_TAPS], right[WARP_TAPS];
+  int high = 0, wide = 0;
+  const long long top = warp_taps(kernel, at_row, row_scale, down, &high);
+  const long long left = warp_taps(kernel, at_col, col_scale, right, &wide);
+  const bool whole = kernel != WARP_SPLINE && row_scale == 1.0 && col_scale == 1.0 && at_row == floor(at_row) &&
+                     at_col == floor(at_col); /* keeps the very bits */
+  const long long centre = (long long)at_row * source_cols + (long long)at_col, pixels = source_rows * source_cols;
+  const Real no_data = (Real)nan("");
+  for (long long band = 0; band < bands; ++band) {
+    const Real* const plane = source + band * pixels * PARTS;
+    Real* const value = out + (band * tile_pixels + pixel) * PARTS;
+    double sum[PARTS] = {}, valid = 0.0, found = 0.0, all = 0.0;
+    for (int i = 0; inside && !whole && i < high; ++i) {
+      const bool row_on = top + i >= 0 && top + i < source_rows;
+      for (int j = 0; j < wide; ++j) {
+        const double weight = down[i] * right[j];
+        if (weight == 0.0) continue;
+        all += fabs(weight);
+        if (!row_on || left + j < 0 || left + j >= source_cols) continue;
+        const Real* const sample = plane + ((top + i) * source_cols + left + j) * PARTS;
+        bool usable = true;
+        for (int part = 0; part < PARTS; ++part) usable = usable && sample[part] == sample[part];
+        if (!usable) continue;
+        for (int part = 0; part < PARTS; ++part) sum[part] += weight * (double)sample[part];
+        valid += weight;
+        found += fabs(weight);
+      }
+    }
+    const bool enough = inside && found >= 0.5 * all && valid > 0.0;
+    for (int part = 0; part < PARTS; ++part)
+      value[part] = inside && whole ? plane[centre * PARTS + part] : enough ? (Real)(sum[part] / valid) : no_data;
+  }
+}
+
+template <typename Real>
+M3_HD inline void warp_kernel_real(const Real* source, Real* out, long long bands, long long source_rows,
+                                   long long source_cols, int kernel, double row_scale, double col_scale, double row,
+                                   double col, long long pixel, long long tile_pixels) {
+  warp_kernel<Real, 1>(source, out, bands, source_rows, source_cols, kernel, row_scale, col_scale, row, col, pixel,
+                       tile_pixels);
+}
+
+template <typename Real>
+M3_HD inline void warp_kernel_complex(const Real* source, Real* out, long long bands, long long source_rows,
+                                      long long source_cols, int kernel, double row_scale, double col_scale, double row,
+                                      double col, long long pixel, long long tile_pixels) {
+  warp_kernel<Real, 2>(source, out, bands, source_rows, source_cols, kernel, row_scale, col_scale, row, col, pixel,
+                       tile_pixels);
+}
+
 template <typename Real>
 M3_HD inline void warp_bilinear_real(const Real* source, Real* out, long long bands, long long source_rows,
                                      long long source_cols, double row, double col, long long pixel,

@@ -24,6 +24,40 @@ def bilinear_reference(source, rows, cols):
     return out
 
 
+def _kernel_weight(name, x):
+    x = abs(x)
+    if name == "bilinear":
+        return max(0.0, 1 - x)
+    if name == "cubic":
+        a = -0.5
+        near = (a + 2) * x**3 - (a + 3) * x**2 + 1
+        return near if x < 1 else a * (x**3 - 5 * x**2 + 8 * x - 4) if x < 2 else 0.0
+    if name == "cubic_spline":
+        return (4 - 6 * x**2 + 3 * x**3) / 6 if x < 1 else (2 - x) ** 3 / 6 if x < 2 else 0.0
+    return float(np.sinc(x) * np.sinc(x / 3)) if x < 3 else 0.0
+
+
+def kernel_reference(source, rows, cols, name, scale):
+    """(rows, cols) source under a stretched kernel, every pixel in turn; NaN and what lies off the raster left out."""
+    out = np.full(rows.shape, np.nan, np.result_type(source.dtype, np.float64))
+    high, wide = source.shape
+    for at in np.ndindex(rows.shape):
+        r, c = rows[at], cols[at]
+        if not (-0.5 <= r <= high - 0.5 and -0.5 <= c <= wide - 0.5):
+            continue
+        r, c = min(max(r, 0), high - 1), min(max(c, 0), wide - 1)
+        total, valid, found, every = 0, 0.0, 0.0, 0.0
+        for i in range(-8, high + 8):
+            for j in range(-8, wide + 8):
+                w = _kernel_weight(name, (i - r) / scale[0]) * _kernel_weight(name, (j - c) / scale[1])
+                every += abs(w)
+                if w != 0 and 0 <= i < high and 0 <= j < wide and not np.isnan(source[i, j]):
+                    total, valid, found = total + w * source[i, j], valid + w, found + abs(w)
+        if found >= 0.5 * every and valid > 0:
+            out[at] = total / valid
+    return out
+
+
 def inverse_cell_reference(tile_row, tile_col, tile_shape):
     """Radar position of each tile pixel: Newton in every cell in turn, the first that holds the pixel wins."""
     found = np.full((2, *tile_shape), np.nan)

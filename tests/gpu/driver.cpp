@@ -86,6 +86,8 @@ int main() {
   for (long long i = 0; i < pixels; ++i) at_row[i] = i % cols - 1.3, at_col[i] = i / cols * 1.7 - 0.9;
   run("warp_bilinear_complex_f32", simt_launch_warp_bilinear_complex_f32, across, line256, 0, a.data(), at_row.data(),
       at_col.data(), out.data(), 1LL, rows, cols, pixels);
+  run("warp_kernel_complex_f32", simt_launch_warp_kernel_complex_f32, across, line256, 0, a.data(), at_row.data(),
+      at_col.data(), out.data(), 1LL, rows, cols, 3, 1.5, 2.0, pixels);
   run("warp_nearest_u64", simt_launch_warp_nearest_u64, across, line256, 0, (unsigned long long*)a.data(), at_row.data(),
       at_col.data(), 0ULL, (unsigned long long*)out.data(), 1LL, rows, cols, 1, pixels);
 

@@ -22,7 +22,7 @@ REGISTERS = {
     "interferogram": 64,
     "multilook": 64,
     "normalise": 64,
-    "warp": 96,
+    "warp": 128,
 }
 
 

@@ -10,7 +10,7 @@ from m3leo_sar._backend.cpu_homogeneous import homogeneous_coherence, homogeneou
 from m3leo_sar._backend.cpu_interferogram import interferogram_pairs
 from m3leo_sar._backend.cpu_multilook import multilook
 from m3leo_sar._backend.cpu_normalise import normalise
-from m3leo_sar._backend.cpu_warp import warp_bilinear, warp_nearest
+from m3leo_sar._backend.cpu_warp import warp_bilinear, warp_kernel, warp_nearest
 
 __all__ = [
     "coherence_pairs",
@@ -26,6 +26,7 @@ __all__ = [
     "to_device",
     "to_host",
     "warp_bilinear",
+    "warp_kernel",
     "warp_nearest",
 ]
 

@@ -25,3 +25,14 @@ def warp_bilinear(source: np.ndarray, rows: np.ndarray, cols: np.ndarray) -> np.
     out = np.empty((len(source), *rows.shape), source.dtype)
     warp.bilinear(as_parts(source), np.ascontiguousarray(rows), np.ascontiguousarray(cols), as_parts(out))
     return out
+
+
+def warp_kernel(
+    source: np.ndarray, rows: np.ndarray, cols: np.ndarray, kind: int, scale: tuple[float, float]
+) -> np.ndarray:
+    """Value of (bands, rows, cols) under a kernel at each position, NaN off the source."""
+    source = np.ascontiguousarray(source)
+    out = np.empty((len(source), *rows.shape), source.dtype)
+    rows, cols = np.ascontiguousarray(rows), np.ascontiguousarray(cols)
+    warp.kernel(as_parts(source), rows, cols, kind, *scale, as_parts(out))
+    return out

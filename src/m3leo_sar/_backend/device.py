@@ -51,6 +51,6 @@ def suffix(dtype: np.dtype) -> str:
     return "f32" if np.empty(0, dtype).real.dtype == np.float32 else "f64"
 
 
-def kind(dtype: np.dtype) -> str:
+def kind_of(dtype: np.dtype) -> str:
     """``real_f32``, ``complex_f64``, ... for kernels of both kinds."""
     return f"{'complex' if dtype.kind == 'c' else 'real'}_{suffix(dtype)}"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar._backend.coherence_request import MAPS, CoherenceRequest
-from m3leo_sar._backend.device import THREADS, Device, kind, over_pixels, suffix
+from m3leo_sar._backend.device import THREADS, Device, kind_of, over_pixels, suffix
 from m3leo_sar._backend.words import fill_words
 
 #: What a block may share on every GPU, and how many blocks a grid may have along y and z.
@@ -179,7 +179,7 @@ def multilook(device: Device, images: Any, rows: int, cols: int) -> Any:
     for first in range(0, count, _GRID_LIMIT):
         part = slice(first, min(first + _GRID_LIMIT, count))
         grid = (across, part.stop - part.start)
-        device.launch("multilook", f"multilook_{kind(out.dtype)}", grid, block, (images[part], out[part], *sizes))
+        device.launch("multilook", f"multilook_{kind_of(out.dtype)}", grid, block, (images[part], out[part], *sizes))
     return out
 
 
@@ -193,7 +193,7 @@ def normalise(
     pixels = chip.shape[1] * chip.shape[2]
     table = [device.from_host(array) for array in (encodings, channels, scalings)]
     arguments = (chip, *table, values, mask, np.int32(len(chip)), np.int64(pixels))
-    device.launch("normalise", f"normalise_{kind(chip.dtype)}", *over_pixels(pixels), arguments)
+    device.launch("normalise", f"normalise_{kind_of(chip.dtype)}", *over_pixels(pixels), arguments)
     return values, mask.view(np.bool_)
 
 
@@ -215,7 +215,18 @@ def warp_bilinear(device: Device, source: Any, rows: Any, cols: Any) -> Any:
     out = device.empty((len(source), *rows.shape), source.dtype)
     shape = (np.int64(len(source)), np.int64(source.shape[1]), np.int64(source.shape[2]), np.int64(rows.size))
     arguments = (source, rows, cols, out, *shape)
-    device.launch("warp", f"warp_bilinear_{kind(out.dtype)}", *over_pixels(rows.size), arguments)
+    device.launch("warp", f"warp_bilinear_{kind_of(out.dtype)}", *over_pixels(rows.size), arguments)
+    return out
+
+
+def warp_kernel(device: Device, source: Any, rows: Any, cols: Any, kind: int, scale: tuple[float, float]) -> Any:
+    """Value of (bands, rows, cols) under a kernel at each position, NaN off the source."""
+    source, rows, cols = device.contiguous(source), device.contiguous(rows), device.contiguous(cols)
+    out = device.empty((len(source), *rows.shape), source.dtype)
+    shape = (np.int64(len(source)), np.int64(source.shape[1]), np.int64(source.shape[2]))
+    numbers = (np.int32(kind), np.float64(scale[0]), np.float64(scale[1]), np.int64(rows.size))
+    arguments = (source, rows, cols, out, *shape, *numbers)
+    device.launch("warp", f"warp_kernel_{kind_of(out.dtype)}", *over_pixels(rows.size), arguments)
     return out
 
 
@@ -249,6 +260,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
         multilook,
         normalise,
         warp_bilinear,
+        warp_kernel,
         warp_nearest,
     )
 }

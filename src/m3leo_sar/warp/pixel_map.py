@@ -33,6 +33,8 @@ class PixelMap:
     error : float
         How far the positions may be from those of the exact transform, in source pixels, as measured; 0 where each
         was transformed by itself.
+    scale : (float, float), optional
+        Source pixels from one tile pixel to the next, along source rows and columns, if known.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class PixelMap:
     cols: Any
     source_shape: tuple[int, int] | None = None
     error: float = 0.0
+    scale: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         for name in ("rows", "cols"):
@@ -98,7 +101,7 @@ class PixelMap:
         first_row, last_row, _ = rows.indices(self.source_shape[0])
         first_col, last_col, _ = cols.indices(self.source_shape[1])
         shape = (last_row - first_row, last_col - first_col)
-        return PixelMap(self.rows - first_row, self.cols - first_col, shape, self.error)
+        return PixelMap(self.rows - first_row, self.cols - first_col, shape, self.error, self.scale)
 
 
 def pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox, *, tolerance: float = 1e-5) -> PixelMap:
@@ -150,7 +153,22 @@ def _pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox, tolerance: float) -> 
     rows, cols = (_snapped(axis) for axis in found[:2])
     for axis in (rows, cols):
         axis.flags.writeable = False
-    return PixelMap(rows, cols, source_geobox.shape, found[2])
+    return PixelMap(rows, cols, source_geobox.shape, found[2], _scale(rows, cols))
+
+
+def _scale(rows: np.ndarray, cols: np.ndarray) -> tuple[float, float] | None:
+    """Length of a step along the tile's rows and columns together, on each source axis; the median over the tile."""
+    if min(rows.shape) < 2:
+        return None
+    every = tuple(slice(0, size - 1, max(1, size // 16)) for size in rows.shape)
+    after = tuple(slice(part.start + 1, size, part.step) for part, size in zip(every, rows.shape, strict=True))
+    lengths = [
+        np.hypot(axis[after[0], every[1]] - axis[every], axis[every[0], after[1]] - axis[every])
+        for axis in (rows, cols)
+    ]
+    if any(np.isnan(length).all() for length in lengths):
+        return None
+    return float(np.nanmedian(lengths[0])), float(np.nanmedian(lengths[1]))
 
 
 def _placed(source: GeoBox, tile: GeoBox, row: np.ndarray, col: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -16,6 +16,7 @@ def reproject(
     *,
     resampling: str = "bilinear",
     nodata: int | None = None,
+    antialias: bool = True,
 ) -> Any:
     """Bring a raster onto the grid of a tile.
 
@@ -27,11 +28,13 @@ def reproject(
         Grid of the source.
     tile_geobox : GeoBox
         Grid of the result, in any CRS.
-    resampling : {"bilinear", "nearest"}
-        bilinear leaves pixels without data out and renormalises the other weights; less than half of the weight
-        gives NaN. nearest rounds halves up and copies bit for bit.
+    resampling : {"bilinear", "nearest", "cubic", "cubic_spline", "lanczos"}
+        All but nearest leave pixels without data out and renormalise the other weights; less than half of the absolute
+        weight gives NaN. nearest rounds halves up and copies bit for bit.
     nodata : int, optional
         Fills pixels off the source for bool and integers, where it must be given.
+    antialias : bool
+        Stretch the kernel where the tile's pixels are over 1.05 times as large as the source's.
 
     Returns
     -------
@@ -45,12 +48,12 @@ def reproject(
         If the dtype is none of the above, or is bool or integer with bilinear.
     ValueError
         If the shape is not that of ``source_geobox``, the resampling is unknown, a CRS is not understood, or
-        ``nodata`` is missing, given without need or does not fit the dtype.
+        ``nodata`` is missing, given without need or does not fit the dtype, or a stretched kernel takes more than 40
+        pixels along an axis.
 
     Notes
     -----
-    Positions are transformed exactly, once for each pair of grids, and kept for the next call. Nothing is averaged
-    when the tile's pixels are larger than the source's.
+    Positions are found once for each pair of grids, to 1e-5 of a pixel, and kept for the next call.
 
     Complex values are interpolated as complex. Never pass wrapped phase as real numbers: the mean of +3.1 and -3.1
     is not near pi. Pass ``numpy.exp(1j * phase)``, or the interferogram, and take the angle after.
@@ -65,4 +68,5 @@ def reproject(
     array([[ 1.,  2.,  3., nan, nan],
            [ 5.,  6.,  7., nan, nan]], dtype=float32)
     """
-    return sample(source, pixel_map(source_geobox, tile_geobox), resampling=resampling, nodata=nodata)
+    positions = pixel_map(source_geobox, tile_geobox)
+    return sample(source, positions, resampling=resampling, nodata=nodata, antialias=antialias)

@@ -11,7 +11,15 @@ from m3leo_sar._backend.choose import backend_of
 from m3leo_sar.warp.pixel_map import PixelMap
 
 #: Ways of taking a value between pixels.
-RESAMPLINGS = ("nearest", "bilinear")
+RESAMPLINGS = ("nearest", "bilinear", "cubic", "cubic_spline", "lanczos")
+
+#: Kernels by their number in ext/warp.h, and half their width in pixels.
+KERNELS = {"bilinear": (0, 1), "cubic": (1, 2), "cubic_spline": (2, 2), "lanczos": (3, 3)}
+
+#: Steps of more source pixels than this are downsampling; below, a kernel is not stretched.
+DOWNSAMPLING = 1.05
+#: Pixels along an axis that one value may be taken from.
+TAPS = 40
 
 #: Dtypes in which NaN marks no data; they come out as they went in.
 NAN_DTYPES = ("float32", "float64", "complex64", "complex128")
@@ -20,7 +28,14 @@ NAN_DTYPES = ("float32", "float64", "complex64", "complex128")
 LABEL_DTYPES = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 
 
-def sample(source: Any, pixel_map: PixelMap, *, resampling: str = "bilinear", nodata: int | None = None) -> Any:
+def sample(
+    source: Any,
+    pixel_map: PixelMap,
+    *,
+    resampling: str = "bilinear",
+    nodata: int | None = None,
+    antialias: bool = True,
+) -> Any:
     """Take the values of a raster at the positions of a pixel map.
 
     Parameters
@@ -29,12 +44,16 @@ def sample(source: Any, pixel_map: PixelMap, *, resampling: str = "bilinear", no
         NaN marks no data in float and complex rasters. bool and integers go with ``resampling="nearest"`` only.
     pixel_map : PixelMap
         From `m3leo_sar.warp.pixel_map.pixel_map` or `m3leo_sar.warp.geolocate.geolocation_map`; all bands share it.
-    resampling : {"bilinear", "nearest"}
-        bilinear: mean of the four pixels around, weighted by nearness. Pixels without data are left out and the
-        other weights renormalised; less than half of the weight gives NaN, so that no-data areas neither grow nor
-        shrink by more than half a pixel. nearest: the nearest pixel, halves rounded up, bit for bit.
+    resampling : {"bilinear", "nearest", "cubic", "cubic_spline", "lanczos"}
+        bilinear: mean of the four pixels around, weighted by nearness. cubic (Keys, a = -1/2), lanczos (6 x 6) and
+        cubic_spline, which smooths, take more pixels. Pixels without data are left out and the other weights
+        renormalised; less than half of the absolute weight gives NaN, so that no-data areas neither grow nor shrink by
+        more than half a pixel. nearest: the nearest pixel, halves rounded up, bit for bit.
     nodata : int, optional
         Needed with bool and integers, where it fills the pixels off the source; refused otherwise.
+    antialias : bool
+        Stretch the kernel to the step of the tile where that is over 1.05 source pixels, so that no pixel is passed
+        over; nearest never does.
 
     Returns
     -------
@@ -47,7 +66,7 @@ def sample(source: Any, pixel_map: PixelMap, *, resampling: str = "bilinear", no
         If the dtype is none of the above, or is bool or integer with bilinear.
     ValueError
         If the shape does not fit the map, the resampling is unknown, ``nodata`` is missing, given without need or
-        does not fit the dtype.
+        does not fit the dtype, or a stretched kernel takes more than 40 pixels along an axis.
 
     Notes
     -----
@@ -72,8 +91,26 @@ def sample(source: Any, pixel_map: PixelMap, *, resampling: str = "bilinear", no
         fill: Any = math.nan if nodata is None else nodata
         taken = backend.warp_nearest(bands, pixel_map.rows, pixel_map.cols, fill)
     else:
-        taken = backend.warp_bilinear(bands, pixel_map.rows, pixel_map.cols)
+        scale = _stretch(pixel_map, resampling) if antialias else (1.0, 1.0)
+        if resampling == "bilinear" and scale == (1.0, 1.0):
+            taken = backend.warp_bilinear(bands, pixel_map.rows, pixel_map.cols)
+        else:
+            taken = backend.warp_kernel(bands, pixel_map.rows, pixel_map.cols, KERNELS[resampling][0], scale)
     return taken if source.ndim == 3 else taken[0]
+
+
+def _stretch(pixel_map: PixelMap, resampling: str) -> tuple[float, float]:
+    """How far to stretch a kernel along source rows and columns."""
+    if pixel_map.scale is None:
+        return (1.0, 1.0)
+    rows, cols = (step if step > DOWNSAMPLING else 1.0 for step in pixel_map.scale)
+    widest = 2 * KERNELS[resampling][1] * max(rows, cols) + 1
+    if widest > TAPS:
+        raise ValueError(
+            f"resampling {resampling!r} must take at most {TAPS} pixels an axis, a step of {max(rows, cols):.1f} "
+            f"source pixels takes {widest:.0f}; multilook the source first"
+        )
+    return rows, cols
 
 
 def _checked(source: Any, pixel_map: PixelMap, resampling: str, nodata: int | None) -> Any:
