@@ -133,12 +133,33 @@ M3_HD inline void warp_kernel(const Real* source, Real* out, long long bands, lo
   const bool whole = kernel != WARP_SPLINE && row_scale == 1.0 && col_scale == 1.0 && at_row == floor(at_row) &&
                      at_col == floor(at_col); /* keeps the very bits */
   const long long centre = (long long)at_row * source_cols + (long long)at_col, pixels = source_rows * source_cols;
+  const bool interior = top >= 0 && left >= 0 && top + high <= source_rows && left + wide <= source_cols;
+  double down_sum = 0.0, right_sum = 0.0;
+  for (int i = 0; i < high; ++i) down_sum += down[i];
+  for (int j = 0; j < wide; ++j) right_sum += right[j];
+  const double weight_sum = down_sum * right_sum;
   const Real no_data = (Real)nan("");
   for (long long band = 0; band < bands; ++band) {
     const Real* const plane = source + band * pixels * PARTS;
     Real* const value = out + (band * tile_pixels + pixel) * PARTS;
     double sum[PARTS] = {}, valid = 0.0, found = 0.0, all = 0.0;
-    for (int i = 0; inside && !whole && i < high; ++i) {
+    /* All taps on the raster: add without looking, and look only if a NaN came out. */
+    bool done = whole || !inside;
+    if (interior && !done) {
+      for (int i = 0; i < high; ++i) {
+        const Real* const line = plane + ((top + i) * source_cols + left) * PARTS;
+        double along[PARTS] = {};
+        for (int j = 0; j < wide; ++j)
+          for (int part = 0; part < PARTS; ++part) along[part] += right[j] * (double)line[j * PARTS + part];
+        for (int part = 0; part < PARTS; ++part) sum[part] += down[i] * along[part];
+      }
+      done = true;
+      for (int part = 0; part < PARTS; ++part) done = done && sum[part] == sum[part];
+      valid = done ? weight_sum : 0.0;
+      found = all = done ? 1.0 : 0.0;
+      for (int part = 0; part < PARTS; ++part) sum[part] = done ? sum[part] : 0.0;
+    }
+    for (int i = 0; !done && i < high; ++i) {
       const bool row_on = top + i >= 0 && top + i < source_rows;
       for (int j = 0; j < wide; ++j) {
         const double weight = down[i] * right[j];

@@ -4,9 +4,10 @@ from reference import bilinear_reference, kernel_reference
 
 from m3leo_sar import GeoBox, reproject
 from m3leo_sar.warp.pixel_map import PixelMap, pixel_map
-from m3leo_sar.warp.sample import sample
+from m3leo_sar.warp.sample import margin_of, sample
 
 SOURCE = GeoBox.from_bounds((500000, 5800000, 500700, 5800500), shape=(25, 35), crs="EPSG:32631")
+KERNELS = ["bilinear", "cubic", "cubic_spline", "lanczos"]
 DTYPES = ["float32", "float64", "complex64", "complex128"]
 
 
@@ -78,14 +79,17 @@ def test_coordinates_carried_as_phase_come_back(dtype, bound):
     assert np.abs(np.angle(reproject(source, source_box, tile)) - np.deg2rad([x, y])).max() < 1e-6
 
 
-def test_the_window_of_a_map_gives_the_same_bits():
+@pytest.mark.parametrize("resampling", ["nearest", *KERNELS])
+@pytest.mark.parametrize("pixels", [(21, 19), (9, 8)])
+def test_the_window_of_a_map_gives_the_same_bits(resampling, pixels):
     source = noise(SOURCE.shape, "complex64")
-    tile = GeoBox.from_bounds((500133, 5800105, 500391, 5800333), shape=(21, 19), crs="EPSG:32631")
+    source[10:12, 15:17] = np.nan
+    tile = GeoBox.from_bounds((500133, 5800105, 500391, 5800333), shape=pixels, crs="EPSG:32631")
     positions = pixel_map(SOURCE, tile)
-    rows, cols = positions.window()
-    part = sample(source[rows, cols], positions.relative_to(rows, cols))
-    assert part.size < source.size
-    np.testing.assert_array_equal(part, sample(source, positions))
+    rows, cols = positions.window(margin=margin_of(positions, resampling))
+    part = sample(source[rows, cols], positions.relative_to(rows, cols), resampling=resampling)
+    assert source[rows, cols].size < source.size
+    np.testing.assert_array_equal(part, sample(source, positions, resampling=resampling))
 
 
 def test_longitude_is_taken_modulo_a_turn():
@@ -119,9 +123,6 @@ def test_refusals_name_what_came():
         reproject(labels, SOURCE, SOURCE, resampling="nearest", nodata=40000)
     with pytest.raises(ValueError, match="crs must be one that PROJ understands"):
         reproject(source, SOURCE, GeoBox(SOURCE.shape, SOURCE.affine, "EPSG:1"))
-
-
-KERNELS = ["bilinear", "cubic", "cubic_spline", "lanczos"]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

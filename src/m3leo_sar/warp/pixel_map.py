@@ -72,8 +72,14 @@ class PixelMap:
         rows, cols = self.rows.shape
         return int(rows), int(cols)
 
-    def window(self) -> tuple[slice, slice]:
-        """Rows and columns of the source that hold every pixel the tile needs, whatever the resampling.
+    def window(self, *, margin: int = 0) -> tuple[slice, slice]:
+        """Rows and columns of the source that hold every pixel the tile needs.
+
+        Parameters
+        ----------
+        margin : int
+            Pixels more on each side. Nearest and bilinear need none; :func:`m3leo_sar.warp.sample.margin_of` tells what
+            another resampling needs.
 
         Raises
         ------
@@ -86,7 +92,7 @@ class PixelMap:
         within = _within(self.rows, rows) & _within(self.cols, cols)
         if not within.any():
             raise ValueError(f"the tile lies outside the source: none of its {within.size} pixels falls on it")
-        return _span(self.rows[within], rows), _span(self.cols[within], cols)
+        return _span(self.rows[within], rows, margin), _span(self.cols[within], cols, margin)
 
     def relative_to(self, rows: slice, cols: slice) -> PixelMap:
         """Map into the crop ``[rows, cols]`` of the source; over `window` it gives the same values bit for bit.
@@ -143,7 +149,9 @@ def pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox, *, tolerance: float = 
 @lru_cache(maxsize=16)
 def _pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox, tolerance: float) -> PixelMap:
     found = None
-    if source_geobox.crs != tile_geobox.crs and tolerance > 0:
+    if source_geobox.crs == tile_geobox.crs and not is_geographic(source_geobox.crs):
+        found = *_aligned(source_geobox, tile_geobox), 0.0
+    elif tolerance > 0:
         found = interpolated(
             lambda row, col: _placed(source_geobox, tile_geobox, row, col), tile_geobox.shape, tolerance
         )
@@ -169,6 +177,13 @@ def _scale(rows: np.ndarray, cols: np.ndarray) -> tuple[float, float] | None:
     if any(np.isnan(length).all() for length in lengths):
         return None
     return float(np.nanmedian(lengths[0])), float(np.nanmedian(lengths[1]))
+
+
+def _aligned(source: GeoBox, tile: GeoBox) -> tuple[np.ndarray, np.ndarray]:
+    """Source (row, col) of every pixel centre of a tile in the source's own CRS."""
+    a, b, c, d, e, f = tuple(~source.affine @ tile.affine)[:6]
+    down, along = (np.arange(size) + 0.5 for size in tile.shape)
+    return np.add.outer(e * down, d * along + (f - 0.5)), np.add.outer(b * down, a * along + (c - 0.5))
 
 
 def _placed(source: GeoBox, tile: GeoBox, row: np.ndarray, col: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -238,6 +253,6 @@ def _within(positions: Any, size: int) -> Any:
     return (positions >= -0.5) & (positions <= size - 0.5)
 
 
-def _span(positions: Any, size: int) -> slice:
-    first = max(int(np.floor(positions.min())), 0)
-    return slice(first, min(int(np.floor(positions.max())) + 2, size))
+def _span(positions: Any, size: int, margin: int) -> slice:
+    first = max(int(np.floor(positions.min())) - margin, 0)
+    return slice(first, min(int(np.floor(positions.max())) + 2 + margin, size))

@@ -99,6 +99,28 @@ def sample(
     return taken if source.ndim == 3 else taken[0]
 
 
+def margin_of(pixel_map: PixelMap, resampling: str, *, antialias: bool = True) -> int:
+    """Pixels around :meth:`PixelMap.window` that a resampling takes values from.
+
+    Raises
+    ------
+    ValueError
+        If the resampling is unknown, or takes more than 40 pixels along an axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> margin_of(PixelMap(np.zeros((1, 1)), np.zeros((1, 1))), "cubic")
+    1
+    """
+    if resampling not in RESAMPLINGS:
+        raise ValueError(f"resampling must be one of {', '.join(RESAMPLINGS)}, got {resampling!r}")
+    if resampling == "nearest":
+        return 0
+    scale = _stretch(pixel_map, resampling) if antialias else (1.0, 1.0)
+    return math.ceil(KERNELS[resampling][1] * max(scale)) - 1
+
+
 def _stretch(pixel_map: PixelMap, resampling: str) -> tuple[float, float]:
     """How far to stretch a kernel along source rows and columns."""
     if pixel_map.scale is None:
