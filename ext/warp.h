@@ -108,12 +108,30 @@ M3_HD inline double warp_weight(int kernel, double distance) {
   return warp_sinc(x) * warp_sinc(x / 3.0);
 }
 
-/* Weights of one axis about a position; returns the first tap, `count` of them. `scale` >= 1 stretches the kernel. */
-M3_HD inline long long warp_taps(int kernel, double position, double scale, double* weights, int* count) {
+/* Weights of one axis about a position; returns the first tap, `count` of them. A kernel stretched by `scale` > 1 is cut at
+   the raster and bent, a w + b |w| distance, so that it still sums to one about its position: between pixels a stretched
+   kernel would move what it resamples by up to a tenth of a pixel, and at an edge by more. */
+M3_HD inline long long warp_taps(int kernel, double position, double scale, long long size, double* weights, int* count) {
   const double reach = warp_radius(kernel) * scale;
-  const long long first = (long long)floor(position - reach) + 1, last = (long long)ceil(position + reach) - 1;
+  long long first = (long long)floor(position - reach) + 1, last = (long long)ceil(position + reach) - 1;
+  const bool stretched = scale > 1.0;
+  if (stretched) first = first > 0 ? first : 0, last = last < size - 1 ? last : size - 1;
   *count = (int)(last - first + 1) < WARP_TAPS ? (int)(last - first + 1) : WARP_TAPS;
-  for (int k = 0; k < *count; ++k) weights[k] = warp_weight(kernel, ((double)(first + k) - position) / scale);
+  double sum = 0.0, moment = 0.0, bend = 0.0, square = 0.0;
+  for (int k = 0; k < *count; ++k) {
+    const double distance = ((double)(first + k) - position) / scale;
+    weights[k] = warp_weight(kernel, distance);
+    sum += weights[k];
+    moment += weights[k] * distance;
+    bend += fabs(weights[k]) * distance;
+    square += fabs(weights[k]) * distance * distance;
+  }
+  const double determinant = sum * square - moment * bend;
+  if (!stretched || !(fabs(determinant) > 1e-6)) return first;
+  for (int k = 0; k < *count; ++k) {
+    const double distance = ((double)(first + k) - position) / scale;
+    weights[k] = (square * weights[k] - moment * fabs(weights[k]) * distance) / determinant;
+  }
   return first;
 }
 
@@ -128,8 +146,8 @@ M3_HD inline void warp_kernel(const Real* source, Real* out, long long bands, lo
   const double at_col = inside ? warp_clamped(col, source_cols) : 0.0;
   double down[WARP_TAPS], right[WARP_TAPS];
   int high = 0, wide = 0;
-  const long long top = warp_taps(kernel, at_row, row_scale, down, &high);
-  const long long left = warp_taps(kernel, at_col, col_scale, right, &wide);
+  const long long top = warp_taps(kernel, at_row, row_scale, source_rows, down, &high);
+  const long long left = warp_taps(kernel, at_col, col_scale, source_cols, right, &wide);
   const bool whole = kernel != WARP_SPLINE && row_scale == 1.0 && col_scale == 1.0 && at_row == floor(at_row) &&
                      at_col == floor(at_col); /* keeps the very bits */
   const long long centre = (long long)at_row * source_cols + (long long)at_col, pixels = source_rows * source_cols;

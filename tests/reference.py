@@ -37,19 +37,35 @@ def _kernel_weight(name, x):
     return float(np.sinc(x) * np.sinc(x / 3)) if x < 3 else 0.0
 
 
+def _axis_weights(name, position, scale, size):
+    """Weight of each place; a stretched kernel is cut at the raster and made to keep a slope."""
+    places = np.arange(-8, size + 8)
+    weights = np.array([_kernel_weight(name, (place - position) / scale) for place in places])
+    if scale > 1:
+        on = (places >= 0) & (places < size) & (weights != 0)
+        weights[~on] = 0
+        # a w + b |w| d whose sum is one and whose mean place is the position.
+        w, d = weights[on], places[on] - position
+        moments = np.array([[w.sum(), abs(w) @ d], [w @ d, abs(w) @ d**2]])
+        a, b = np.linalg.solve(moments, [1.0, 0.0])
+        weights[on] = a * w + b * abs(w) * d
+    return places, weights
+
+
 def kernel_reference(source, rows, cols, name, scale):
-    """(rows, cols) source under a stretched kernel, every pixel in turn; NaN and what lies off the raster left out."""
+    """(rows, cols) source under a kernel, every pixel in turn; NaN and what lies off the raster left out."""
     out = np.full(rows.shape, np.nan, np.result_type(source.dtype, np.float64))
     high, wide = source.shape
     for at in np.ndindex(rows.shape):
         r, c = rows[at], cols[at]
         if not (-0.5 <= r <= high - 0.5 and -0.5 <= c <= wide - 0.5):
             continue
-        r, c = min(max(r, 0), high - 1), min(max(c, 0), wide - 1)
+        down = _axis_weights(name, min(max(r, 0), high - 1), scale[0], high)
+        along = _axis_weights(name, min(max(c, 0), wide - 1), scale[1], wide)
         total, valid, found, every = 0, 0.0, 0.0, 0.0
-        for i in range(-8, high + 8):
-            for j in range(-8, wide + 8):
-                w = _kernel_weight(name, (i - r) / scale[0]) * _kernel_weight(name, (j - c) / scale[1])
+        for i, w_i in zip(*down, strict=True):
+            for j, w_j in zip(*along, strict=True):
+                w = w_i * w_j
                 every += abs(w)
                 if w != 0 and 0 <= i < high and 0 <= j < wide and not np.isnan(source[i, j]):
                     total, valid, found = total + w * source[i, j], valid + w, found + abs(w)

@@ -58,7 +58,8 @@ def test_amsterdam(tmp_path):
         tile, geobox = cog.read(1), GeoBox(cog.shape, cog.transform, "EPSG:4326")
     np.testing.assert_array_equal(tile, geolocate(radar, latitude, longitude, geobox))
     x, y = geobox.centres()
-    carried = geolocate(np.stack([longitude, latitude]).astype(float), latitude, longitude, geobox)
+    carried = np.stack([longitude, latitude]).astype(float)
+    carried = geolocate(carried, latitude, longitude, geobox, antialias=False)
     assert np.isfinite(tile).mean() > 0.6
     assert np.nanmax(np.abs(carried - [x, y])) < 1e-6
     assert (tmp_path / "coherence.png").read_bytes().startswith(b"\x89PNG")

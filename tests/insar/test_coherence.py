@@ -466,6 +466,34 @@ def test_memory_stays_within_inputs_outputs_and_a_bound():
         assert float(done.stdout) < 64
 
 
+@pytest.mark.parametrize("step", [None, Looks(rows=3, cols=2), Looks(rows=10, cols=7)])
+@pytest.mark.parametrize("budget", [1, 40, 200])
+@pytest.mark.parametrize("rows", [5, 8])
+def test_a_stack_is_read_in_blocks_that_do_not_show(rng, monkeypatch, step, budget, rows):
+    from m3leo_sar.insar import blocks
+
+    pixels = speckle(rng, 4, 131, 29)
+    pixels[1, 60:64, 10] = np.nan
+    days = [datetime.date(2023, 1, 1) + datetime.timedelta(days=12 * index) for index in range(4)]
+    box, read = GeoBox.from_bounds((500_000, 0, 500_290, 1310), shape=(131, 29), crs="EPSG:32631"), []
+
+    def reader(index, part, cols):
+        read.append((index, part.stop - part.start))
+        return pixels[index, part, cols]
+
+    stack = SlcStack(dates=days, read=reader, geometry=box, polarisation="VV")
+    # A budget of so many rows of the three dates that are needed.
+    monkeypatch.setattr(blocks, "BUDGET", budget * 3 * 29 * 8)
+    pairs, window = [Pair(days[0], days[1]), Pair(days[3], days[1])], Window(rows=rows, cols=6)
+    phase = rng.uniform(-3, 3, (131, 29))
+    options = {"window": window, "step": step, "output": "all", "reference_phase": phase}
+    got, expected = coherence(stack, pairs=pairs, **options), coherence(pixels, pairs=[(0, 1), (3, 1)], **options)
+    for name, plane, wanted in zip(got._fields, got, expected, strict=True):
+        np.testing.assert_array_equal(plane, wanted, err_msg=name)
+    assert {index for index, _ in read} == {0, 1, 3}
+    assert max(count for _, count in read) <= max(budget, 4 * rows) + (2 * step.rows if step else 0)
+
+
 ONE = np.ones((6, 9), np.complex64)
 
 

@@ -11,6 +11,7 @@ from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of
 from m3leo_sar._backend.coherence_request import MAPS, CoherenceRequest
 from m3leo_sar.grid.window import Looks, Window
+from m3leo_sar.insar.blocks import coherence_of_stack
 from m3leo_sar.insar.labelled import is_labelled, labelled_coherence
 from m3leo_sar.insar.selection import selected_pairs
 
@@ -52,7 +53,7 @@ def coherence(
     """Estimate the coherence in a sliding window.
 
     Two images give one map; a stack and a list of pairs give one map a pair, the power of each date being computed
-    once.
+    once. An SlcStack is read block by block of rows, 256 MiB at a time, so a scene of any size will do.
 
     Parameters
     ----------
@@ -125,6 +126,10 @@ def coherence(
     if is_labelled(reference, secondary, reference_phase):
         return labelled_coherence(
             coherence, reference, secondary, window=window, pairs=pairs, reference_phase=reference_phase, **options
+        )
+    if hasattr(reference, "pair_indices") and secondary is None and pairs:
+        return coherence_of_stack(
+            coherence, reference, window=window, pairs=pairs, reference_phase=reference_phase, **options
         )
     slcs, indices = selected_pairs(reference, secondary, pairs, int16=True)
     request = _request(window, slcs[0].shape[:2], **options)

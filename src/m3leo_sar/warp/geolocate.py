@@ -8,7 +8,7 @@ import numpy as np
 
 from m3leo_sar._backend.choose import backend_of
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.warp.pixel_map import PixelMap, is_geographic, nearest_longitude, transformed
+from m3leo_sar.warp.pixel_map import PixelMap, is_geographic, nearest_longitude, step_of, transformed
 from m3leo_sar.warp.sample import sample
 
 #: Radar pixels further from a tile in a geographic CRS, in degrees of longitude, are on the other side of the globe.
@@ -23,6 +23,7 @@ def geolocate(
     *,
     resampling: str = "bilinear",
     nodata: int | None = None,
+    antialias: bool = True,
 ) -> Any:
     """Bring a raster in radar geometry onto the grid of a tile.
 
@@ -34,11 +35,13 @@ def geolocate(
         WGS 84 degrees of each radar pixel's centre; NaN where unknown. The scene may be mirrored, rotated or sheared.
     tile_geobox : GeoBox
         Grid of the result, in any CRS.
-    resampling : {"bilinear", "nearest"}
-        In radar pixels. bilinear leaves pixels without data out and renormalises the other weights; less than half
-        of the weight gives NaN. nearest rounds halves up and copies bit for bit.
+    resampling : {"bilinear", "nearest", "cubic", "cubic_spline", "lanczos"}
+        In radar pixels. All but nearest leave pixels without data out and renormalise the other weights; less than
+        half of the absolute weight gives NaN. nearest rounds halves up and copies bit for bit.
     nodata : int, optional
         Fills pixels off the scene for bool and integers, where it must be given.
+    antialias : bool
+        Stretch the kernel along rows and columns of which a tile pixel spans more than 1.05.
 
     Returns
     -------
@@ -77,7 +80,8 @@ def geolocate(
     array([[5., 6., 7.],
            [5., 6., 7.]])
     """
-    return sample(radar, geolocation_map(latitude, longitude, tile_geobox), resampling=resampling, nodata=nodata)
+    positions = geolocation_map(latitude, longitude, tile_geobox)
+    return sample(radar, positions, resampling=resampling, nodata=nodata, antialias=antialias)
 
 
 def geolocation_map(latitude: Any, longitude: Any, tile_geobox: GeoBox) -> PixelMap:
@@ -115,7 +119,7 @@ def geolocation_map(latitude: Any, longitude: Any, tile_geobox: GeoBox) -> Pixel
     backend = backend_of(latitude, longitude)
     tile_row, tile_col = _on_tile(backend.to_host(latitude), backend.to_host(longitude), tile_geobox)
     rows, cols = backend.geolocate_inverse(backend.to_device(tile_row), backend.to_device(tile_col), tile_geobox.shape)
-    return PixelMap(rows, cols, tuple(latitude.shape))
+    return PixelMap(rows, cols, tuple(latitude.shape), scale=step_of(rows, cols))
 
 
 def _check_coordinates(latitude: Any, longitude: Any) -> None:

@@ -161,10 +161,10 @@ def _pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox, tolerance: float) -> 
     rows, cols = (_snapped(axis) for axis in found[:2])
     for axis in (rows, cols):
         axis.flags.writeable = False
-    return PixelMap(rows, cols, source_geobox.shape, found[2], _scale(rows, cols))
+    return PixelMap(rows, cols, source_geobox.shape, found[2], step_of(rows, cols))
 
 
-def _scale(rows: np.ndarray, cols: np.ndarray) -> tuple[float, float] | None:
+def step_of(rows: np.ndarray, cols: np.ndarray) -> tuple[float, float] | None:
     """Length of a step along the tile's rows and columns together, on each source axis; the median over the tile."""
     if min(rows.shape) < 2:
         return None
