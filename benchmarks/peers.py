@@ -26,6 +26,8 @@ from m3leo_sar import Looks, Window, coherence
 Jobs = dict[str, Callable[[], Any]]
 #: Bytes a pixel: two complex64 read and one float32 written.
 BYTES_A_PIXEL = 20
+#: Seconds between jobs: the pools of OpenCV and torch spin for a while.
+REST = 0.05
 
 
 def pair(size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -147,10 +149,10 @@ def main() -> None:
     print(
         f"{datetime.date.today()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, triad {triad / 1e9:.1f} GB/s"
     )
-    full = interleaved(full_resolution(size, Window(rows=5, cols=20)), rounds=options.rounds)
+    full = interleaved(full_resolution(size, Window(rows=5, cols=20)), rounds=options.rounds, rest=REST)
     print_table(f"{size} x {size} complex64, window 5 x 20, every sample", full, size * size, triad)
     for looks in (Looks(rows=5, cols=5), Looks(rows=5, cols=20)):
-        taken = interleaved(decimating(size, looks), rounds=options.rounds)
+        taken = interleaved(decimating(size, looks), rounds=options.rounds, rest=REST)
         print_table(f"{size} x {size}, looks {looks.rows} x {looks.cols}, decimating", taken, size * size, triad)
 
 
