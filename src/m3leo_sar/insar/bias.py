@@ -199,8 +199,8 @@ def effective_looks(slc: Any, *, window: Window) -> float:
     size = (slc.shape[0] + window.rows, slc.shape[1] + window.cols)
     spectrum = xp.fft.fft2(image, size)
     correlation = xp.fft.ifft2(abs(spectrum) ** 2) / power
-    lags = [np.arange(-extent + 1, extent) for extent in (window.rows, window.cols)]
-    squared = abs(correlation[np.ix_(*lags)]) ** 2
+    lags = [xp.arange(-extent + 1, extent) for extent in (window.rows, window.cols)]
+    squared = abs(correlation[xp.ix_(*lags)]) ** 2
     squared = squared.get() if hasattr(squared, "get") else np.asarray(squared)
     # What chance leaves of a correlation of zero, the share of the samples that a lag overlaps.
     fourth = float((abs(image) ** 4).sum()) / power**2
