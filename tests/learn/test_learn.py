@@ -258,6 +258,15 @@ def test_the_best_epoch_survives_an_interruption(archive, tmp_path, monkeypatch)
         assert torch.equal(weight, resumed[1][name]), name
 
 
+def test_a_run_writes_into_its_output_alone(archive, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    fit(config_of(archive, tmp_path / "run", epochs=2))
+    assert list((tmp_path / "here").iterdir()) == []
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {"model.pt", "metrics.json", "config.yaml", "last.ckpt"}
+
+
 def test_resuming_a_finished_run_trains_nothing_and_gives_the_same(archive, tmp_path):
     fit(config_of(archive, tmp_path / "run", epochs=2))
     before, epochs = results_of(tmp_path / "run"), []

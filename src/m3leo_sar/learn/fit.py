@@ -117,6 +117,8 @@ def _trainer(config: FitConfig, callbacks: list[Callback]) -> L.Trainer:
         precision=config.precision,  # type: ignore[arg-type]
         callbacks=callbacks,
         logger=False,
+        # The callback keeps what resuming needs; the default one would write into the working folder.
+        enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
