@@ -93,9 +93,9 @@ struct PairReader {
     sums.terms = coherence_terms(ar, ai, br, bi);
     if (Sums::full && phase && valid) {
       const Phasor turn = phasor(phase[k]);
-      const T re = sums.terms.re, im = sums.terms.im, c = T(turn.re), s = T(-turn.im);
-      sums.terms.re = re * c - im * s;
-      sums.terms.im = re * s + im * c;
+      const Turn<T> cross = times(Turn<T>{sums.terms.re, sums.terms.im}, Turn<T>{T(turn.re), T(-turn.im)});
+      sums.terms.re = cross.re;
+      sums.terms.im = cross.im;
     }
     sums.count(valid);
     return sums;
@@ -107,15 +107,6 @@ __device__ inline PairReader<T, In, Sums> reader_of(const CoherenceInputs& in, l
   return {reinterpret_cast<const In*>(in.dates[in.pairs[2 * pair]]),
           reinterpret_cast<const In*>(in.dates[in.pairs[2 * pair + 1]]),
           Sums::full && in.phases ? reinterpret_cast<const double*>(in.phases[pair]) : nullptr, in[ROWS], in[COLS]};
-}
-
-/* Weight of the part of a window that lies on the image, along one axis. */
-__device__ inline double weight_on_image(long long first, long long window, long long size, const double* weights) {
-  const long long from = first < 0 ? -first : 0, to = first + window > size ? size - first : window;
-  if (!weights) return (double)(to - from);
-  double sum = 0;
-  for (long long k = from; k < to; ++k) sum += weights[k];
-  return sum;
 }
 
 template <typename T>
@@ -138,8 +129,7 @@ __device__ inline void store(const CoherenceInputs& in, const Sums& sums, long l
   if (in.min_valid > 0) {
     const double all = weight_on_image(top, in[WINDOW_ROWS], in[ROWS], in[WEIGHTED] ? in.row_weights : nullptr) *
                        weight_on_image(left, in[WINDOW_COLS], in[COLS], in[WEIGHTED] ? in.col_weights : nullptr);
-    // A hair less than asked: the sum of weights is rounded.
-    if (!((double)sums.valid() >= in.min_valid * all * (1 - 1e-5))) d.re = d.im = d.magnitude = T(NAN);
+    if (!enough_valid((double)sums.valid(), in.min_valid, all)) d.re = d.im = d.magnitude = T(NAN);
   }
   if (T* to = map_at<T>(in, 0, out)) *to = d.magnitude;
   if (T* to = map_at<T>(in, 1, 2 * out)) to[0] = d.re, to[1] = d.im;

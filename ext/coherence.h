@@ -58,6 +58,20 @@ M3_HD inline T coherence_of(T re, T im, T inverse_a, T inverse_b, T ceiling) {
   return (inverse_a > T(0)) & (inverse_b > T(0)) ? bounded : T(NAN);
 }
 
+/* Weight of the part of a window that lies on the image, along one axis; `first` is the window's first place. */
+M3_HD inline double weight_on_image(long long first, long long window, long long size, const double* weights) {
+  const long long from = first < 0 ? -first : 0, to = first + window > size ? size - first : window;
+  if (!weights) return (double)(to - from);
+  double sum = 0;
+  for (long long k = from; k < to; ++k) sum += weights[k];
+  return sum;
+}
+
+/* Whether enough of a window's weight is valid; a hair less will do, as the sum of weights is rounded. */
+M3_HD inline bool enough_valid(double valid, double share, double weight) {
+  return valid >= share * weight * (1 - 1e-5);
+}
+
 /* What a pixel may also tell. */
 template <typename T>
 struct CoherenceDetail {

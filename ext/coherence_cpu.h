@@ -58,7 +58,6 @@ struct CoherenceShape {
 
   long long out_rows() const { return rows / step_rows; }
   long long out_cols() const { return cols / step_cols; }
-  bool weighted() const { return row_weights || col_weights; }
 };
 
 /* One SLC: interleaved parts of the type of the sums, or of int16. */
@@ -74,7 +73,8 @@ struct CoherenceMaps {
   CoherenceMaps of_pair(long long pair, long long plane) const {
     const long long k = pair * plane;
     return {magnitude ? magnitude + k : nullptr, complex_value ? complex_value + 2 * k : nullptr,
-            looks ? looks + k : nullptr, power_a ? power_a + k : nullptr, power_b ? power_b + k : nullptr, phase ? phase + k : nullptr};
+            looks ? looks + k : nullptr,         power_a ? power_a + k : nullptr,
+            power_b ? power_b + k : nullptr,     phase ? phase + k : nullptr};
   }
   bool magnitude_only() const { return !complex_value && !looks && !power_a && !power_b && !phase; }
 };
@@ -199,7 +199,7 @@ class CoherenceTile {
     if (out.looks) put(sums + 4 * stride, out.looks, r);
     if (out.power_a) put(a, out.power_a, r);
     if (out.power_b) put(b, out.power_b, r);
-    T* const z = out.complex_value ? at(out.complex_value, r) + (at(out.complex_value, r) - out.complex_value) : nullptr;
+    T* const z = out.complex_value ? out.complex_value + 2 * (at(out.complex_value, r) - out.complex_value) : nullptr;
     T* const phase = out.phase ? at(out.phase, r) : nullptr;
     for (long long c = 0, k = 0; c < cols_; ++c, k += shape_.step_cols) {
       if (z) z[2 * c] = re[k], z[2 * c + 1] = im[k];
@@ -209,23 +209,14 @@ class CoherenceTile {
 
   /* NaN where too little of the window is valid. */
   void drop_sparse(long long r, const T* valid, T* re, T* im, T* magnitude) const {
-    const double down = weight_on_image(row0_ + r, shape_.step_rows, shape_.window_rows, shape_.rows, shape_.row_weights);
+    const auto first = [](long long result, int step, int window) { return result * step + step / 2 - window / 2; };
+    const double down = weight_on_image(first(row0_ + r, shape_.step_rows, shape_.window_rows), shape_.window_rows,
+                                        shape_.rows, shape_.row_weights);
     for (long long c = 0, k = 0; c < cols_; ++c, k += shape_.step_cols) {
-      const double all = down * weight_on_image(col0_ + c, shape_.step_cols, shape_.window_cols, shape_.cols,
-                                                shape_.col_weights);
-      // A hair less than asked: the sum of weights is rounded.
-      if (!(double(valid[k]) >= shape_.min_valid * all * (1 - 1e-5))) re[k] = im[k] = magnitude[k] = T(NAN);
+      const double along = weight_on_image(first(col0_ + c, shape_.step_cols, shape_.window_cols), shape_.window_cols,
+                                           shape_.cols, shape_.col_weights);
+      if (!enough_valid(valid[k], shape_.min_valid, down * along)) re[k] = im[k] = magnitude[k] = T(NAN);
     }
-  }
-
-  /* Weight of the part of a window that lies on the image, along one axis. */
-  static double weight_on_image(long long result, int step, int window, long long size, const double* weights) {
-    const long long first = result * step + step / 2 - window / 2;
-    const long long from = std::max(0LL, -first), to = std::min<long long>(window, size - first);
-    if (!weights) return double(to - from);
-    double sum = 0;
-    for (long long k = from; k < to; ++k) sum += weights[k];
-    return sum;
   }
 
   /* A row of an image in the type of the sums. */
@@ -263,7 +254,10 @@ class CoherenceTile {
       T* row = sums.next_row();
       if (source_row_ >= 0 && source_row_ < shape_.rows) {
         clear_margins(row, sums);
-        load(row_of(images.a, source_row_, wide_.data()), row_of(images.b, source_row_, wide_.data() + 2 * width_), row);
+        const T* a = row_of(images.a, source_row_, wide_.data());
+        // A date on its own, or with itself, is widened once.
+        const bool same = images.a.data == images.b.data;
+        load(a, same ? a : row_of(images.b, source_row_, wide_.data() + 2 * width_), row);
       } else {
         std::fill(row, row + sums.length(), T(0));
       }

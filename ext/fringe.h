@@ -17,16 +17,6 @@
 
 namespace m3 {
 
-template <typename T>
-struct Turn {
-  T re, im;
-};
-
-template <typename T>
-M3_HD inline Turn<T> times(Turn<T> p, Turn<T> q) {
-  return {p.re * q.re - p.im * q.im, p.re * q.im + p.im * q.re};
-}
-
 /* The phasor that undoes a fringe whose sum of neighbour products is (re, im); none where they cancel. */
 template <typename T>
 M3_HD inline Turn<T> undoing(T re, T im) {

@@ -30,5 +30,16 @@ M3_HD inline Phasor phasor(double phase) {
   return {(quarter == 1.0) | (quarter == 2.0) ? -re : re, quarter >= 2.0 ? -im : im};
 }
 
+/* A complex value of the type of the sums. */
+template <typename T>
+struct Turn {
+  T re, im;
+};
+
+template <typename T>
+M3_HD inline Turn<T> times(Turn<T> p, Turn<T> q) {
+  return {p.re * q.re - p.im * q.im, p.re * q.im + p.im * q.re};
+}
+
 }  // namespace m3
 #endif

@@ -62,9 +62,9 @@ M3_CLONES static void turn_row(const T* __restrict re, const T* __restrict im, T
                                int count, ptrdiff_t n) {
   T *__restrict x = planes, *__restrict y = planes + stride;
   for (ptrdiff_t i = 0; i < n; ++i) {
-    const T u = x[i], v = y[i];
-    x[i] = u * re[i] - v * im[i];
-    y[i] = u * im[i] + v * re[i];
+    const Turn<T> cross = times(Turn<T>{x[i], y[i]}, Turn<T>{re[i], im[i]});
+    x[i] = cross.re;
+    y[i] = cross.im;
   }
   for (int p = 2; p < count; ++p) {
     T* __restrict plane = planes + p * stride;

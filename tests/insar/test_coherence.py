@@ -529,6 +529,28 @@ def test_bad_input_is_named(arguments, options, error, message):
         coherence(*arguments, **{"window": Window(rows=3, cols=3), **options})
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"window": (3, 3)}, TypeError, r"window must be a Window\(rows=, cols=\), got \(3, 3\)"),
+        ({"window": Window(rows=13, cols=3)}, ValueError, "window rows .* got 13"),
+        ({"step": 2}, TypeError, "step must be Looks"),
+        ({"step": Looks(rows=7, cols=1)}, ValueError, "step rows .* got 7"),
+        ({"reference_phase": [1.0]}, TypeError, "reference_phase must be float32 or float64, got list"),
+        ({"reference_phase": np.zeros((5, 9))}, ValueError, r"must have shape \(6, 9\) or \(1, 6, 9\), got \(5, 9\)"),
+    ],
+)
+def test_bad_input_with_a_stack_on_disk_is_named_before_it_is_read(options, error, message):
+    def reader(*_):
+        raise AssertionError("read before it was checked")
+
+    days = [datetime.date(2023, 1, 1), datetime.date(2023, 1, 13)]
+    box = GeoBox.from_bounds((500_000, 0, 500_090, 60), shape=(6, 9), crs="EPSG:32631")
+    stack = SlcStack(dates=days, read=reader, geometry=box, polarisation="VV")
+    with pytest.raises(error, match=message):
+        coherence(stack, pairs=[Pair(*days)], **{"window": Window(rows=3, cols=3), **options})
+
+
 def test_arrays_of_two_libraries_are_refused():
     from m3leo_sar._backend.simt import as_simt
 

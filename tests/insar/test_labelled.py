@@ -100,3 +100,14 @@ def test_images_on_two_grids_are_refused(stack):
         coherence(whole[0], stack[1], window=WINDOW)
     with pytest.raises(ValueError, match="pairs must index the 4 dates"):
         coherence(labelled(stack, chunks=(1, 20, 30)), pairs=[(0, 4)], window=WINDOW)
+    for data in (
+        labelled(stack),
+        labelled(stack, chunks=(4, 20, 30)),
+        dask_array.from_array(stack, chunks=(4, 20, 30)),
+    ):
+        with pytest.raises(TypeError, match="window must be a Window"):
+            coherence(data, pairs=[(0, 1)], window=5)
+        with pytest.raises(TypeError, match="step must be Looks"):
+            coherence(data, pairs=[(0, 1)], window=WINDOW, step=3)
+        with pytest.raises(ValueError, match="step rows .* got 62"):
+            coherence(data, pairs=[(0, 1)], window=WINDOW, step=Looks(rows=62, cols=1))

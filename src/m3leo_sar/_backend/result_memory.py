@@ -1,7 +1,7 @@
 """Memory for large results that is used again when a result is dropped.
 
 A fresh page costs the system more to clear than the kernel to fill it, so a loop that computes map after map, as
-training does, would spend a third of its time on that. What is kept is bounded, and given back before anything new is
+training does, would spend much of its time on that. What is kept is bounded, and given back before anything new is
 allocated, so that it never adds to the memory a call needs.
 """
 

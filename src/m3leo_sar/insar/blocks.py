@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from m3leo_sar.grid.window import Looks, Window
+from m3leo_sar.insar.selection import needed_dates
 
 #: Bytes of pixels that are read at a time.
 BUDGET = 256 << 20
@@ -35,13 +36,10 @@ def coherence_of_stack(
     **options: Any,
 ) -> Any:
     """Call ``function`` on blocks of the dates that some pair needs; each pixel but the halo's is read once."""
-    indices = stack.pair_indices(pairs)
-    needed = sorted({index for pair in indices for index in pair})
-    dates = [stack.dates[index] for index in needed]
-    place = {index: position for position, index in enumerate(needed)}
-    options |= {"pairs": [(place[i], place[j]) for i, j in indices], "window": window, "step": step}
+    dates, indices = needed_dates(stack, pairs)
+    options |= {"pairs": indices, "window": window, "step": step}
     _, rows, cols = stack.shape
-    bytes_a_row = len(needed) * cols * np.dtype(stack.dtype).itemsize
+    bytes_a_row = len(dates) * cols * np.dtype(stack.dtype).itemsize
     whole: Any = None
     for block in _blocks(rows, window.rows, step.rows if step else 1, max(1, BUDGET // bytes_a_row)):
         pixels = stack.window(block.source, slice(None), dates=dates)

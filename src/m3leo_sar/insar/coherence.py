@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +13,8 @@ from m3leo_sar._backend.choose import backend_of
 from m3leo_sar._backend.coherence_request import MAPS, CoherenceRequest
 from m3leo_sar.grid.window import Looks, Window
 from m3leo_sar.insar.blocks import coherence_of_stack
-from m3leo_sar.insar.labelled import is_labelled, labelled_coherence
-from m3leo_sar.insar.selection import selected_pairs
+from m3leo_sar.insar.labelled import image_size, is_labelled, labelled_coherence
+from m3leo_sar.insar.selection import check_window, selected_pairs
 
 #: What ``output`` may be, and the maps it takes.
 OUTPUTS = {
@@ -124,17 +125,20 @@ def coherence(
     """
     options: dict[str, Any] = {"step": step, "output": output, "min_valid": min_valid}
     if is_labelled(reference, secondary, reference_phase):
+        _request(window, image_size(reference), **options)
         return labelled_coherence(
             coherence, reference, secondary, window=window, pairs=pairs, reference_phase=reference_phase, **options
         )
     if hasattr(reference, "pair_indices") and secondary is None and pairs:
+        _request(window, reference.shape[1:], **options)
+        _phases(reference_phase, reference.shape[1:], len(pairs))
         return coherence_of_stack(
             coherence, reference, window=window, pairs=pairs, reference_phase=reference_phase, **options
         )
     slcs, indices = selected_pairs(reference, secondary, pairs, int16=True)
     request = _request(window, slcs[0].shape[:2], **options)
-    phases = _phases(reference_phase, slcs[0], len(indices))
-    request = CoherenceRequest(**(vars(request) | {"phases": phases}))
+    phases = _phases(reference_phase, slcs[0].shape[:2], len(indices))
+    request = replace(request, phases=phases)
     maps = backend_of(*slcs, *phases).coherence_pairs(slcs, indices, request)
     result = maps[output] if output != "all" else _all_maps(maps, window)
     if pairs is not None:
@@ -143,15 +147,13 @@ def coherence(
 
 
 def _request(
-    window: Window, size: tuple[int, int], *, step: Looks | None, output: str, min_valid: float
+    window: Window, size: tuple[int, ...], *, step: Looks | None, output: str, min_valid: float
 ) -> CoherenceRequest:
-    if not isinstance(window, Window):
-        raise TypeError(f"window must be a Window(rows=, cols=), got {window!r}")
-    _check.extent_within(window, "window", size, times=2)
+    check_window(window, size, weights=True)
     if step is not None:
         if not isinstance(step, Looks):
             raise TypeError(f"step must be Looks(rows=, cols=), got {step!r}")
-        _check.extent_within(step, "step", size, times=1)
+        _check.extent_within(step, "step", (size[0], size[1]), times=1)
     if output not in OUTPUTS:
         raise ValueError(f"output must be one of {', '.join(OUTPUTS)}, got {output!r}")
     if not 0 <= min_valid <= 1:
@@ -165,19 +167,19 @@ def _request(
     )
 
 
-def _phases(reference_phase: Any, slc: Any, count: int) -> list[Any]:
+def _phases(reference_phase: Any, size: tuple[int, ...], count: int) -> list[Any]:
     """One plane a pair; a single plane serves all."""
     if reference_phase is None:
         return []
     dtype = getattr(reference_phase, "dtype", None)
     if str(dtype) not in ("float32", "float64"):
         raise TypeError(f"reference_phase must be float32 or float64, got {dtype or type(reference_phase).__name__}")
-    size, shape = tuple(slc.shape[:2]), reference_phase.shape
-    if tuple(shape) == size:
+    shape = tuple(reference_phase.shape)
+    if shape == tuple(size):
         return [reference_phase] * count
-    if tuple(shape) == (count, *size):
+    if shape == (count, *size):
         return list(reference_phase)
-    raise ValueError(f"reference_phase must have shape {size} or {(count, *size)}, got {tuple(shape)}")
+    raise ValueError(f"reference_phase must have shape {tuple(size)} or {(count, *size)}, got {shape}")
 
 
 def _all_maps(maps: dict[str, Any], window: Window) -> CoherenceMaps:

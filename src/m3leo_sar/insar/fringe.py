@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of
 from m3leo_sar.grid.window import Window
-from m3leo_sar.insar.selection import selected_pairs
+from m3leo_sar.insar.selection import check_window, selected_pairs
 
 
 class FringeFrequency(NamedTuple):
@@ -80,11 +80,7 @@ def fringe_coherence(
     [1.0, 0.5, -0.3]
     """
     slcs, _ = selected_pairs(reference, secondary, None)
-    if not isinstance(window, Window):
-        raise TypeError(f"window must be a Window(rows=, cols=), got {window!r}")
-    if window.row_weights or window.col_weights:
-        raise ValueError("window must have no weights here, got a weighted one")
-    _check.extent_within(window, "window", slcs[0].shape, times=2)
+    check_window(window, slcs[0].shape)
     if frequency is not None:
         for name, axis in zip(FringeFrequency._fields, frequency, strict=True):
             wanted = _check.REAL_OF[str(slcs[0].dtype)]

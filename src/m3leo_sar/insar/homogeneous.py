@@ -11,7 +11,7 @@ import numpy as np
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of, module_of
 from m3leo_sar.grid.window import Window
-from m3leo_sar.insar.selection import selected_pairs
+from m3leo_sar.insar.selection import check_window, selected_pairs
 
 TESTS = ("ks", "glrt")
 
@@ -67,7 +67,7 @@ def homogeneous_pixels(amplitude: Any, *, window: Window, test: str = "glrt", al
         raise TypeError(f"amplitude must be float32 or float64, got {dtype or type(amplitude).__name__}")
     if len(shape) != 3 or shape[0] < 2 or 0 in shape:
         raise ValueError(f"amplitude must be (dates, rows, cols) with at least 2 dates, got shape {tuple(shape)}")
-    _plain_window(window, shape[1:])
+    check_window(window, shape[1:])
     if test not in TESTS:
         raise ValueError(f"test must be one of {', '.join(TESTS)}, got {test!r}")
     if not 0 < alpha <= 0.5:
@@ -112,20 +112,12 @@ def homogeneous_coherence(reference: Any, secondary: Any, *, window: Window, mas
         If shapes do not fit each other or the window.
     """
     slcs, _ = selected_pairs(reference, secondary, None)
-    _plain_window(window, slcs[0].shape)
+    check_window(window, slcs[0].shape)
     words = -(-window.rows * window.cols // 64)
     wanted = (*slcs[0].shape, words)
     if str(getattr(mask, "dtype", None)) != "uint64" or tuple(mask.shape) != wanted:
         raise ValueError(f"mask must be uint64 of shape {wanted} for this window, got {mask!r:.80}")
     return backend_of(*slcs, mask).homogeneous_coherence(*slcs, mask, window.rows, window.cols)
-
-
-def _plain_window(window: Window, size: tuple[int, ...]) -> None:
-    if not isinstance(window, Window):
-        raise TypeError(f"window must be a Window(rows=, cols=), got {window!r}")
-    if window.row_weights or window.col_weights:
-        raise ValueError("window must have no weights here, got a weighted one")
-    _check.extent_within(window, "window", (size[0], size[1]), times=2)
 
 
 @cache

@@ -13,6 +13,15 @@ def is_labelled(*arrays: Any) -> bool:
     return any(type(array).__module__.partition(".")[0] in ("xarray", "dask") for array in arrays)
 
 
+def image_size(reference: Any) -> tuple[int, ...]:
+    """Rows and columns of an array or a stack; complex int16 has the parts on a last axis."""
+    shape = tuple(getattr(reference, "shape", ()))
+    shape = shape[:-1] if str(getattr(reference, "dtype", "")) == "int16" else shape
+    if len(shape) < 2:
+        raise ValueError(f"reference must be (rows, cols) or (dates, rows, cols), got shape {shape}")
+    return shape[-2:]
+
+
 def labelled_coherence(
     function: Callable[..., Any], reference: Any, secondary: Any, *, reference_phase: Any, **options: Any
 ) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from m3leo_sar import _check
+from m3leo_sar.grid.window import Window
 
 
 def selected_pairs(
@@ -35,17 +36,36 @@ def selected_pairs(
     if len(pairs) == 0:
         raise ValueError("pairs must hold at least one pair, got none")
     if hasattr(reference, "pair_indices"):
-        return _read_dates(reference, reference.pair_indices(pairs))
+        dates, indices = needed_dates(reference, pairs)
+        return list(reference.window(slice(None), slice(None), dates=dates)), indices
     check(reference, "reference", ndim=3)
     return list(reference), [_index_pair(pair, len(reference)) for pair in pairs]
 
 
-def _read_dates(stack: Any, indices: list[tuple[int, int]]) -> tuple[list[Any], list[tuple[int, int]]]:
-    """Read only the dates that some pair needs."""
+def needed_dates(stack: Any, pairs: Sequence[Any]) -> tuple[list[Any], list[tuple[int, int]]]:
+    """Dates of an SlcStack that some pair needs, and each pair as indices among them."""
+    indices = stack.pair_indices(pairs)
     needed = sorted({index for pair in indices for index in pair})
-    images = stack.window(slice(None), slice(None), dates=[stack.dates[index] for index in needed])
     position = {index: place for place, index in enumerate(needed)}
-    return list(images), [(position[first], position[second]) for first, second in indices]
+    dates = [stack.dates[index] for index in needed]
+    return dates, [(position[first], position[second]) for first, second in indices]
+
+
+def check_window(window: Any, size: tuple[int, ...], *, weights: bool = False) -> None:
+    """Refuse what is no Window, is over twice an image of ``size``, or has weights where there must be none.
+
+    Raises
+    ------
+    TypeError
+        If it is no Window.
+    ValueError
+        If it is too large, or weighted and ``weights`` are not allowed.
+    """
+    if not isinstance(window, Window):
+        raise TypeError(f"window must be a Window(rows=, cols=), got {window!r}")
+    if not weights and (window.row_weights or window.col_weights):
+        raise ValueError("window must have no weights here, got a weighted one")
+    _check.extent_within(window, "window", (size[0], size[1]), times=2)
 
 
 def _index_pair(pair: Any, dates: int) -> tuple[int, int]:
