@@ -95,7 +95,7 @@ def test_a_grid_is_a_sequence():
         ("POLYGON ((0 0, 1 1, 1 0, 0 1, 0 0))", "aoi must be a valid polygon: Self-intersection"),
         ("POLYGON ((0 0, 5000 0, 5000 5000, 0 5000, 0 0))", "aoi must be in degrees"),
         ("POLYGON ((6 49, 6.01 49, 6.01 49.01, 6 49.01, 6 49))", "aoi must span at least one step of 4480 m, got"),
-        ("LAND HO", "aoi must be WKT of a polygon"),
+        ("LAND HO", "aoi must be one of conus.*WKT of a polygon"),
     ],
 )
 def test_bad_areas_are_named(aoi, message):

@@ -17,7 +17,7 @@ from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.archive import ChipArchive
 from m3leo_sar.io.open_stack import open_stack
-from m3leo_sar.io.tile_file import read_splits
+from m3leo_sar.io.split_file import read_splits
 from m3leo_sar.io.zarr_stack import is_stack, read_labels, write_stack
 from m3leo_sar.simulate.scene import Event, simulate_scene
 from m3leo_sar.stack.pairs import parse_date, season_of
@@ -110,9 +110,13 @@ def prepare(
     stack: StackPath,
     archive: ArchivePath,
     aoi: Annotated[
-        Path | None, typer.Option(help="Area as WKT or GeoJSON; the stack's own footprint if not given.")
+        str | None,
+        typer.Option(help="Area: a file, a region such as conus, or WKT; the stack's own footprint if not given."),
     ] = None,
-    tiles: Annotated[Path | None, typer.Option(help="M3LEO tile GeoJSON instead of an area.")] = None,
+    tiles: Annotated[Path | None, typer.Option(help="Tile file (GeoJSON, GeoParquet) instead of an area.")] = None,
+    lattice: Annotated[
+        str, typer.Option(help="legacy: M3LEO's own tiles; exact: UTM squares without overlap or gap.")
+    ] = "legacy",
     rule: RuleOption = "all",
     max_days: MaxDays = None,
     days: Days = None,
@@ -140,9 +144,9 @@ def prepare(
         intensities=intensities,
         minimum_coverage=minimum_coverage,
     )
-    grid = choose_tiles(opened, aoi=aoi, tiles=tiles)
+    grid = choose_tiles(opened, aoi=aoi, tiles=tiles, lattice=lattice)
     labels = read_labels(stack) if is_stack(stack) else {}
-    chips = ChipArchive.create(archive, grid="legacy", stack=str(stack))
+    chips = ChipArchive.create(archive, grid="legacy" if grid.cells is None else "exact", stack=str(stack))
     with progress_bar("computing pairs, cutting tiles", len(grid)) as advance:
         summary = prepare_chips(opened, chips, list(grid), recipe, labels=labels, report=advance)
     OUT.print(_told(summary, archive))

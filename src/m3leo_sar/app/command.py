@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -25,6 +26,8 @@ def main() -> None:
     except Exception as error:
         code = _explain(error)
     if code == _STOPPED:
+        # Reads that zarr had under way are dropped with its event loop, which is no news to a user who stopped them.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
         _say("stopped; what was finished is kept, run again to go on")
     sys.exit(code)
 

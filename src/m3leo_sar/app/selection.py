@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from m3leo_sar.grid.aoi import aoi_polygon
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.grid.tiles import TileGrid
+from m3leo_sar.grid.regions import REGIONS
+from m3leo_sar.grid.tiles import PIXELS, TileGrid
+from m3leo_sar.io.area_file import read_area
 from m3leo_sar.io.tile_file import read_tiles
 from m3leo_sar.stack.pairs import Pair, all_pairs, explicit_pairs, pairs_by_days, sequential_pairs
 from m3leo_sar.stack.slc import SlcStack
 
 RULES = ("all", "sequential", "days")
+LATTICES = ("legacy", "exact")
 
 
 def choose_pairs(
@@ -54,19 +57,32 @@ def choose_pairs(
     return pairs
 
 
-def choose_tiles(stack: SlcStack, *, aoi: Path | None = None, tiles: Path | None = None, pixels: int = 448) -> TileGrid:
-    """Tiles of a file, of the legacy grid over an area, or of that over the stack's own footprint.
+def choose_tiles(
+    stack: SlcStack,
+    *,
+    aoi: str | None = None,
+    tiles: Path | None = None,
+    lattice: str = "legacy",
+    pixels: int = PIXELS,
+) -> TileGrid:
+    """Tiles of a file, of a lattice over an area (a file, a region's name, WKT), or over the stack's own footprint.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If a file is missing or holds no area or tiles, or no tile touches the stack.
+        If a file is missing or holds no area or tiles, the lattice is unknown, or no tile touches the stack.
     """
     if tiles is not None:
         grid = read_tiles(tiles, pixels=pixels)
     else:
-        area = footprint(stack) if aoi is None else read_area(aoi)
-        grid = TileGrid.legacy(area, pixels=pixels)
+        if lattice not in LATTICES:
+            raise ValueError(f"lattice must be one of {', '.join(LATTICES)}, got {lattice!r}")
+        area = footprint(stack) if aoi is None else _area(aoi)
+        # A region is cut to the stack: its tiles lie on one lattice whatever the area, as those of a legacy one do not.
+        if lattice == "exact":
+            grid = TileGrid.exact(_common(area, footprint(stack), stack), pixels=pixels)
+        else:
+            grid = TileGrid.legacy(area, pixels=pixels)
     touching = grid.select(footprint(stack).bounds)
     if len(touching) == 0:
         raise ValueError(f"none of the {len(grid)} tiles touches {stack.name}, whose bounds are {_bounds(stack)}")
@@ -89,30 +105,20 @@ def footprint(stack: SlcStack) -> Any:
     return shapely.Polygon(np.stack(stack.geometry.transformer_to("EPSG:4326").transform(x, y), axis=1))
 
 
-def read_area(path: Path) -> Any:
-    """Polygon of a WKT or GeoJSON file.
+def _area(aoi: str) -> Any:
+    """Area by a region's name, as text, or in a file."""
+    if aoi in REGIONS or "(" in aoi or aoi.lstrip().startswith("{"):
+        return aoi_polygon(aoi)
+    return read_area(aoi)
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it holds neither.
-    """
+
+def _common(area: Any, outline: Any, stack: SlcStack) -> Any:
     import shapely
 
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    text = path.read_text(encoding="utf-8").strip()
-    try:
-        if text.startswith("{"):
-            document = json.loads(text)
-            features = document.get("features") or [document]
-            shapes = [shapely.from_geojson(json.dumps(item.get("geometry", item))) for item in features]
-            return shapely.union_all(shapes)
-        return shapely.from_wkt(text)
-    except (json.JSONDecodeError, shapely.errors.ShapelyError, AttributeError) as error:
-        raise ValueError(f"{path} must hold a polygon as WKT or GeoJSON: {error}") from error
+    common = shapely.intersection(area, outline)
+    if common.area == 0:
+        raise ValueError(f"the area of interest does not touch {stack.name}, whose bounds are {_bounds(stack)}")
+    return common
 
 
 def _bounds(stack: SlcStack) -> str:

@@ -67,8 +67,10 @@ def default_splits(archive: ChipArchive, target: str) -> dict[str, str]:
         If there are fewer than three.
     """
     tiles = labelled_tiles(archive, target)
-    bounds = np.array([archive.read(identifier, LABEL, target).geobox.bounds for identifier in tiles])
-    return dict(zip(tiles, ordered_split(bounds).tolist(), strict=True))
+    boxes = [archive.read(identifier, LABEL, target).geobox for identifier in tiles]
+    # In degrees, as tiles of the exact lattice lie in the UTM zones of their ground.
+    bounds = [box.transformer_to("EPSG:4326").transform_bounds(*box.bounds) for box in boxes]
+    return dict(zip(tiles, ordered_split(np.array(bounds)).tolist(), strict=True))
 
 
 def run_fit(config: FitConfig, *, what: str, resume: bool = False) -> FitResult:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from m3leo_sar.grid.tiles import TileGrid
 
 SPLITS = ("train", "test", "val")
 
@@ -49,11 +53,8 @@ def legacy_split(
     boxes = np.asarray(bounds, np.float64).reshape(-1, 4)
     if not -np.pi / 2 <= angle <= np.pi / 2:
         raise ValueError(f"angle must lie in [-pi/2, pi/2], got {angle}")
-    if min(fractions) < 0 or max(fractions) <= 0:
-        raise ValueError(f"fractions must not be negative, nor all zero, got {fractions}")
+    pattern = _pattern(fractions)
     band = _bands(_position(boxes, angle), bands)
-    smallest = min(share for share in fractions if share > 0)
-    pattern = [name for name, share in zip(SPLITS, fractions, strict=True) for _ in range(round(share / smallest))]
     return np.array(pattern)[band % len(pattern)]
 
 
@@ -79,6 +80,103 @@ def _bands(position: NDArray[np.float64], bands: int) -> NDArray[np.intp]:
         if len(np.unique(band)) == bands:
             return band - band.min()
     raise ValueError(f"bands must be a number these {len(position)} tiles can fill, got {bands}")
+
+
+def banded_split(
+    grid: TileGrid,
+    *,
+    angle: float = 0.0,
+    bands: int = 60,
+    fractions: tuple[float, float, float] = (0.6, 0.2, 0.2),
+    buffer: float = 0.0,
+) -> NDArray[np.str_]:
+    """Split tiles into bands of equal shares at a true angle, with ground between the splits if asked for.
+
+    Centres of tiles are placed on a map that keeps areas, about the middle of them; bands are strips of that map, cut
+    so that every strip holds the same number of tiles but for one, in turn train, test and val.
+
+    Parameters
+    ----------
+    grid : TileGrid
+        Tiles of the exact lattice; on others too, though what overlaps stays shared without a buffer.
+    angle : float
+        Direction of the bands in degrees clockwise from north: 0 for strips from south to north, 90 from west to
+        east.
+    bands : int
+        Number of bands, at least as many as the pattern has (5 as it comes) and at most one a tile.
+    fractions : (float, float, float)
+        Shares of train, test and val; the pattern of bands repeats their ratio to the smallest.
+    buffer : float
+        Metres at least between the ground of two splits. Tiles closer to the border of their band than half of it are
+        set aside as ``"buffer"``.
+
+    Returns
+    -------
+    (tiles,) str
+        ``"train"``, ``"test"``, ``"val"`` or ``"buffer"``.
+
+    Raises
+    ------
+    ValueError
+        If a value lies outside its range, or the buffer leaves a split empty.
+
+    Examples
+    --------
+    >>> from m3leo_sar import TileGrid
+    >>> grid = TileGrid.exact((9.0, 50.0, 9.9, 50.4))
+    >>> split = banded_split(grid, bands=5)
+    >>> [int((split == name).sum()) for name in SPLITS], len(grid)
+    ([99, 33, 33], 165)
+    >>> apart = banded_split(grid, bands=5, buffer=5000)
+    >>> [int((apart == name).sum()) for name in (*SPLITS, "buffer")]
+    [88, 11, 22, 44]
+    """
+    if not (math.isfinite(angle) and math.isfinite(buffer) and buffer >= 0):
+        raise ValueError(f"angle and buffer must be finite, buffer at least 0, got {angle} and {buffer}")
+    pattern = _pattern(fractions)
+    if not len(pattern) <= bands <= len(grid):
+        raise ValueError(f"bands must be from {len(pattern)} to the number of tiles, {len(grid)}, got {bands}")
+    low, high, centre = _across(grid, math.radians(angle))
+    order = np.argsort(centre, kind="stable")
+    band = np.empty(len(grid), np.intp)
+    band[order] = np.arange(len(grid)) * bands // len(grid)
+    split = np.array(pattern, f"U{len('buffer')}")[band % len(pattern)]
+    # A border lies halfway between the last centre of a band and the first of the next.
+    first = np.searchsorted(band[order], np.arange(1, bands))
+    borders = (centre[order][first] + centre[order][first - 1]) / 2
+    for number, border in enumerate(borders):
+        if buffer > 0 and pattern[number % len(pattern)] != pattern[(number + 1) % len(pattern)]:
+            below, above = band <= number, band > number
+            split[(below & (high > border - buffer / 2)) | (above & (low < border + buffer / 2))] = "buffer"
+    empty = [name for name in sorted(set(pattern)) if not (split == name).any()]
+    if empty:
+        raise ValueError(f"buffer must leave tiles in every split, {buffer} m leaves none in {', '.join(empty)}")
+    return split
+
+
+def _across(grid: TileGrid, angle: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Least, greatest and middle distance of each tile's ground from a line at an angle, in metres."""
+    import pyproj
+
+    west, south, east, north = grid.bounds.T
+    middle = np.radians((west + east) / 2)
+    longitude = np.degrees(np.arctan2(np.sin(middle).mean(), np.cos(middle).mean()))
+    latitude = (south.min() + north.max()) / 2
+    plane = pyproj.Proj(proj="laea", lat_0=latitude, lon_0=longitude, ellps="WGS84")
+    distance = [
+        (lambda x, y: x * np.cos(angle) - y * np.sin(angle))(*plane(lon, lat))
+        for lon, lat in ((west, south), (east, south), (east, north), (west, north))
+    ]
+    centre = (lambda x, y: x * np.cos(angle) - y * np.sin(angle))(*plane((west + east) / 2, (south + north) / 2))
+    return np.min(distance, axis=0), np.max(distance, axis=0), centre
+
+
+def _pattern(fractions: tuple[float, float, float]) -> list[str]:
+    """Names of the splits as often as their ratio to the smallest share tells."""
+    if min(fractions) < 0 or max(fractions) <= 0:
+        raise ValueError(f"fractions must not be negative, nor all zero, got {fractions}")
+    smallest = min(share for share in fractions if share > 0)
+    return [name for name, share in zip(SPLITS, fractions, strict=True) for _ in range(round(share / smallest))]
 
 
 def ordered_split(bounds: ArrayLike, *, fractions: tuple[float, float, float] = (0.6, 0.2, 0.2)) -> NDArray[np.str_]:

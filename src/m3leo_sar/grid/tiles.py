@@ -1,4 +1,4 @@
-"""Tile grids: M3LEO's own, reproduced bit for bit."""
+"""Tile grids: M3LEO's own, reproduced bit for bit, and one without overlap or gap."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.grid.aoi import aoi_polygon
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.grid.identifier import list_hash, tile_identifier
+from m3leo_sar.grid.identifier import list_hash, tile_identifier, tile_identifiers
+from m3leo_sar.grid.legacy_lattice import legacy_bounds
+from m3leo_sar.grid.rectangle_areas import rectangle_areas
+from m3leo_sar.grid.utm_lattice import UtmCells, cell_of
 
-__all__ = ["Tile", "TileGrid", "list_hash", "tile_identifier"]
+__all__ = ["Tile", "TileGrid", "list_hash", "tile_identifier", "tile_identifiers"]
 
 #: Side of M3LEO's tiles in metres and in pixels.
 SIDE, PIXELS = 4480, 448
@@ -27,21 +31,44 @@ class Tile:
     Parameters
     ----------
     identifier : str
-        Thirteen hexadecimal digits.
+        Thirteen hexadecimal digits, or zone, side, column and row on the exact lattice.
     bounds : (float, float, float, float)
         (minlon, minlat, maxlon, maxlat) in degrees.
     pixels : int
         Rows and columns of the tile's chips.
+    square : (float, float, float, float), optional
+        (left, bottom, right, top) in ``crs``; ``bounds`` if left out.
+    crs : str
+        CRS of the pixel grid.
+    meridians : (float, float), optional
+        Longitudes between which the tile owns its ground, if it may reach beyond.
     """
 
     identifier: str
     bounds: tuple[float, float, float, float]
     pixels: int = PIXELS
+    square: tuple[float, float, float, float] | None = None
+    crs: str = _LONLAT
+    meridians: tuple[float, float] | None = None
 
     @property
     def geobox(self) -> GeoBox:
-        """Pixel grid of the tile's chips, north-up in EPSG:4326."""
-        return GeoBox.from_bounds(self.bounds, shape=(self.pixels, self.pixels), crs=_LONLAT)
+        """Pixel grid of the tile's chips, north-up in ``crs``."""
+        return GeoBox.from_bounds(self.square or self.bounds, shape=(self.pixels, self.pixels), crs=self.crs)
+
+    def owned_pixels(self) -> NDArray[np.bool_]:
+        """Mask (pixels, pixels) of the pixels whose centre is this tile's ground, not that of one in the next zone.
+
+        Only tiles of the exact lattice that a zone's meridian cuts have any that are not.
+        """
+        box = self.geobox
+        if self.meridians is None or (self.meridians[0] <= self.bounds[0] and self.bounds[2] <= self.meridians[1]):
+            return np.ones(box.shape, bool)
+        west, east = self.meridians
+        longitude, _ = box.transformer_to(_LONLAT).transform(*box.centres())
+        middle = (west + east) / 2
+        longitude = longitude - 360 * np.round((longitude - middle) / 360)
+        return (longitude >= west) & (longitude < east)
 
 
 class TileGrid(Sequence[Tile]):
@@ -55,19 +82,38 @@ class TileGrid(Sequence[Tile]):
         Rows and columns of a chip.
     crs : str, optional
         The projection whose lattice the tiles lie on, if they do.
+    cells : UtmCells, optional
+        Places on the exact lattice, if the tiles lie on it.
+    identifiers : sequence of str, optional
+        Those of the tiles, if they are known; they are not checked here.
 
     Raises
     ------
     ValueError
-        If the array has another shape or holds a number that is not finite.
+        If the array has another shape or holds a number that is not finite, or there are not as many cells or
+        identifiers as tiles.
     """
 
-    def __init__(self, bounds: Any, *, pixels: int = PIXELS, crs: str | None = None) -> None:
+    def __init__(
+        self,
+        bounds: Any,
+        *,
+        pixels: int = PIXELS,
+        crs: str | None = None,
+        cells: UtmCells | None = None,
+        identifiers: Sequence[str] | None = None,
+    ) -> None:
         self.bounds: NDArray[np.float64] = np.asarray(bounds, np.float64).reshape(-1, 4)
         if not np.isfinite(self.bounds).all():
             raise ValueError("bounds must be finite degrees (minlon, minlat, maxlon, maxlat)")
+        for name, column in (("cells", cells), ("identifiers", identifiers)):
+            if column is not None and len(column) != len(self.bounds):
+                raise ValueError(f"{name} must be one a tile, {len(self.bounds)}, got {len(column)}")
         self.pixels = pixels
         self.crs = crs
+        self.cells = cells
+        if identifiers is not None:
+            self.identifiers = list(identifiers)
 
     @classmethod
     def legacy(cls, aoi: Any, *, side: int = SIDE, pixels: int = PIXELS) -> TileGrid:
@@ -80,8 +126,9 @@ class TileGrid(Sequence[Tile]):
 
         Parameters
         ----------
-        aoi : str or shapely geometry
-            Polygon in longitude and latitude (EPSG:4326), as WKT or geometry.
+        aoi : str, mapping, sequence of four floats, shapely geometry or geopandas object
+            A region's name, WKT, GeoJSON, bounds or a polygon: :func:`m3leo_sar.grid.aoi.aoi_polygon` tells what
+            is taken.
         side : int
             Lattice step in metres.
         pixels : int
@@ -89,8 +136,8 @@ class TileGrid(Sequence[Tile]):
 
         Raises
         ------
-        ValueError
-            If the area is empty, invalid, not in degrees, or smaller than one step.
+        TypeError, ValueError
+            If the area is none of these, empty, invalid, not in degrees, or smaller than one step.
 
         References
         ----------
@@ -103,24 +150,91 @@ class TileGrid(Sequence[Tile]):
         >>> len(grid), grid.crs, grid[0].geobox.shape
         (15, 'EPSG:32632', (448, 448))
         """
-        polygon = _polygon(aoi)
-        crs = _utm_of(polygon)
-        bounds = _lattice(polygon, crs, side)
-        import shapely
+        _check_sizes(side, pixels)
+        bounds, crs = legacy_bounds(aoi_polygon(aoi), side)
+        return cls(bounds, pixels=pixels, crs=crs)
 
-        shapely.prepare(polygon)
-        kept = shapely.intersects(polygon, shapely.box(*bounds.T))
-        return cls(bounds[kept], pixels=pixels, crs=crs)
+    @classmethod
+    def exact(cls, aoi: Any, *, side: int = SIDE, pixels: int = PIXELS) -> TileGrid:
+        """Tiles that cover an area of interest without overlap and without gap.
+
+        Squares of ``side`` metres in the UTM zone of their ground, on a lattice that is the same for every area: the
+        central meridian and the equator are edges of tiles. Every tile that shares ground with the area belongs to
+        the grid. Where two zones meet, the squares of both run on over the meridian so that chips stay whole, and each
+        owns the ground on its side: :meth:`Tile.owned_pixels` masks the rest, :attr:`footprints` and :attr:`areas`
+        are those of the ground owned.
+
+        Parameters
+        ----------
+        aoi : str, mapping, sequence of four floats, shapely geometry or geopandas object
+            As for :meth:`legacy`.
+        side : int
+            Side of a tile in metres.
+        pixels : int
+            Rows and columns of a chip; 448 on 4480 m are pixels of 10 m.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the area is none of these, empty, invalid, not in degrees, or reaches beyond 80 S to 84 N.
+
+        Notes
+        -----
+        Zones are whole strips of six degrees, without the exceptions around Norway and Svalbard. Eastings and
+        northings are stretched by 0.9996 to 1.001 against true metres, as in any UTM product.
+
+        Examples
+        --------
+        >>> grid = TileGrid.exact((5.9, 49.5, 6.1, 49.6))
+        >>> grid[0].identifier, grid[0].geobox.crs, grid[0].geobox.resolution
+        ('31N4480-0158-1224', 'EPSG:32631', (10.0, -10.0))
+        >>> grid[-1].identifier, round(float(grid.areas.sum()) / 1e6)
+        ('32N4480-0065-1227', 391)
+        """
+        _check_sizes(side, pixels)
+        return cls._of_cells(UtmCells.over(aoi_polygon(aoi), side), pixels)
+
+    @classmethod
+    def from_identifiers(cls, identifiers: Iterable[str], *, pixels: int = PIXELS) -> TileGrid:
+        """Tiles of the exact lattice by their identifiers, which tell where they are.
+
+        Raises
+        ------
+        ValueError
+            If one is no identifier of that lattice, there is none, or their sides differ.
+
+        Examples
+        --------
+        >>> TileGrid.from_identifiers(["31N4480-0158-1223"])[0].geobox.bounds
+        (706080.0, 5479040.0, 710560.0, 5483520.0)
+        """
+        return cls._of_cells(UtmCells.named(identifiers), pixels)
+
+    @classmethod
+    def _of_cells(cls, cells: UtmCells, pixels: int) -> TileGrid:
+        return cls(cells.envelopes(), pixels=pixels, cells=cells)
 
     @cached_property
     def identifiers(self) -> list[str]:
         """Identifier of each tile, in order."""
-        return [tile_identifier(*bounds) for bounds in self.bounds.tolist()]
+        return tile_identifiers(self.bounds) if self.cells is None else self.cells.identifiers
 
     @property
     def list_hash(self) -> str:
         """Hash of the whole set, as in the names of M3LEO's tile files."""
         return list_hash(self.identifiers)
+
+    @property
+    def areas(self) -> NDArray[np.float64]:
+        """True area of the ground each tile owns, m² on the WGS 84 ellipsoid."""
+        return rectangle_areas(self.bounds) if self.cells is None else self.cells.areas()
+
+    @property
+    def footprints(self) -> NDArray[np.object_]:
+        """Outline of the ground each tile owns, shapely polygons in degrees."""
+        import shapely
+
+        return shapely.box(*self.bounds.T) if self.cells is None else self.cells.footprints()
 
     def select(self, bounds: tuple[float, float, float, float], *, within: bool = False) -> TileGrid:
         """Tiles that touch (west, south, east, north), or that lie within it."""
@@ -130,12 +244,51 @@ class TileGrid(Sequence[Tile]):
             kept = (left >= west) & (right <= east) & (low >= south) & (high <= north)
         else:
             kept = (left < east) & (right > west) & (low < north) & (high > south)
-        return TileGrid(self.bounds[kept], pixels=self.pixels, crs=self.crs)
+        return self.take(np.flatnonzero(kept))
 
     def only(self, identifiers: Iterable[str]) -> TileGrid:
         """Tiles with these identifiers, in this grid's order; KeyError names one that is missing."""
-        wanted = [self._position[self._known(identifier)] for identifier in identifiers]
-        return TileGrid(self.bounds[sorted(wanted)], pixels=self.pixels, crs=self.crs)
+        return self.take(np.array(sorted(self._place(identifier) for identifier in identifiers), np.intp))
+
+    def take(self, positions: Any) -> TileGrid:
+        """Tiles at these positions, a slice or an array, in its order."""
+        cells = None if self.cells is None else self.cells.take(positions)
+        known = None
+        if "identifiers" in self.__dict__:
+            every = range(len(self))[positions] if isinstance(positions, slice) else positions
+            known = [self.identifiers[position] for position in every]
+        return TileGrid(self.bounds[positions], pixels=self.pixels, crs=self.crs, cells=cells, identifiers=known)
+
+    def at(self, longitude: float, latitude: float) -> list[Tile]:
+        """Tiles whose ground holds a position in degrees: one or none on the exact lattice, up to four on the legacy's.
+
+        Southern and western edges belong to a tile, northern and eastern ones to its neighbours.
+
+        Raises
+        ------
+        ValueError
+            If the position is not finite or off the globe.
+
+        Examples
+        --------
+        >>> [tile.identifier for tile in TileGrid.exact((5.9, 49.5, 6.1, 49.6)).at(6.0, 49.55)]
+        ['32N4480-0063-1226']
+        """
+        if not (abs(longitude) <= 360 and abs(latitude) <= 90):
+            raise ValueError(f"longitude and latitude must be degrees on the globe, got {longitude}, {latitude}")
+        longitude = (longitude + 180) % 360 - 180
+        if self.cells is not None:
+            zone, column, row = cell_of(longitude, latitude, self.cells.side)
+            place = {name: np.array([value]) for name, value in (("zone", zone), ("column", column), ("row", row))}
+            near = UtmCells(**place, side=self.cells.side).identifiers[0]
+            return [self[self.positions[near]]] if near in self.positions else []
+        order, south, tallest = self._by_south
+        first = np.searchsorted(south, latitude - tallest, side="left")
+        last = np.searchsorted(south, latitude, side="right")
+        near_ = order[first:last]
+        left, low, right, high = self.bounds[near_].T
+        holds = (left <= longitude) & (longitude < right) & (low <= latitude) & (latitude < high)
+        return [self[int(position)] for position in np.sort(near_[holds])]
 
     def __len__(self) -> int:
         return len(self.bounds)
@@ -146,68 +299,46 @@ class TileGrid(Sequence[Tile]):
     def __getitem__(self, index: slice) -> TileGrid: ...  # type: ignore[override]
     def __getitem__(self, index: int | str | slice) -> Tile | TileGrid:
         if isinstance(index, slice):
-            return TileGrid(self.bounds[index], pixels=self.pixels, crs=self.crs)
-        position = self._position[self._known(index)] if isinstance(index, str) else index
+            return self.take(index)
+        position = self._place(index) if isinstance(index, str) else range(len(self))[index]
         west, south, east, north = self.bounds[position].tolist()
-        return Tile(tile_identifier(west, south, east, north), (west, south, east, north), self.pixels)
+        if self.cells is None:
+            identifier = self.identifiers[position] if "identifiers" in self.__dict__ else None
+            return Tile(
+                identifier or tile_identifier(west, south, east, north), (west, south, east, north), self.pixels
+            )
+        cell = self.cells.take(slice(position, position + 1))
+        return Tile(
+            cell.identifiers[0],
+            (west, south, east, north),
+            self.pixels,
+            tuple(cell.bounds[0].tolist()),
+            cell.crs(0),
+            cell.meridians(0),
+        )
 
     def __iter__(self) -> Iterator[Tile]:
         return (self[position] for position in range(len(self)))
 
     @cached_property
-    def _position(self) -> dict[str, int]:
+    def positions(self) -> dict[str, int]:
+        """Position of each tile by its identifier."""
         return {identifier: position for position, identifier in enumerate(self.identifiers)}
 
-    def _known(self, identifier: str) -> str:
-        if identifier not in self._position:
+    @cached_property
+    def _by_south(self) -> tuple[NDArray[np.intp], NDArray[np.float64], float]:
+        """Positions in order of the southern edge, those edges, and the height of the tallest tile."""
+        order = np.argsort(self.bounds[:, 1])
+        heights = self.bounds[:, 3] - self.bounds[:, 1]
+        return order, self.bounds[order, 1], float(heights.max(initial=0.0))
+
+    def _place(self, identifier: str) -> int:
+        if identifier not in self.positions:
             raise KeyError(f"tile {identifier} is not among the {len(self)} of this grid")
-        return identifier
+        return self.positions[identifier]
 
 
-def _polygon(aoi: Any) -> Any:
-    import shapely
-
-    try:
-        polygon = shapely.from_wkt(aoi) if isinstance(aoi, str) else aoi
-    except shapely.errors.ShapelyError as error:
-        raise ValueError(f"aoi must be WKT of a polygon: {error}") from error
-    if polygon is None or shapely.is_empty(polygon) or polygon.geom_type not in ("Polygon", "MultiPolygon"):
-        raise ValueError(f"aoi must be a polygon that is not empty, got {getattr(polygon, 'geom_type', polygon)}")
-    if not shapely.is_valid(polygon):
-        raise ValueError(f"aoi must be a valid polygon: {shapely.is_valid_reason(polygon)}")
-    west, south, east, north = polygon.bounds
-    if west < -180 or east > 180 or south < -90 or north > 90:
-        raise ValueError(f"aoi must be in degrees of longitude and latitude, got bounds {polygon.bounds}")
-    return polygon
-
-
-def _utm_of(polygon: Any) -> str:
-    """UTM zone of the centroid, the first that PROJ lists."""
-    from pyproj.aoi import AreaOfInterest
-    from pyproj.database import query_utm_crs_info
-
-    x, y = polygon.centroid.x, polygon.centroid.y
-    zones = query_utm_crs_info(datum_name="WGS 84", area_of_interest=AreaOfInterest(x, y, x, y))
-    if not zones:
-        raise ValueError(f"aoi must lie where UTM is defined, its centroid is at {x}, {y}")
-    return f"EPSG:{zones[0].code}"
-
-
-def _lattice(polygon: Any, crs: str, side: int) -> NDArray[np.float64]:
-    """Bounds of the tiles around all lattice points of the projected bounding box, easting before northing."""
-    import pyproj
-    import shapely
-
-    to_utm = pyproj.Transformer.from_crs(_LONLAT, crs, always_xy=True)
-    left, low, right, high = shapely.transform(polygon, lambda x, y: to_utm.transform(x, y), interleaved=False).bounds
-    across, up = int((right - left) // side), int((high - low) // side)
-    if across < 1 or up < 1:
-        raise ValueError(f"aoi must span at least one step of {side} m, got {right - left:.0f} x {high - low:.0f} m")
-    east, north = np.meshgrid(left + side * np.arange(across), low + side * np.arange(up), indexing="ij")
-    lon, lat = to_utm.transform(east.ravel(), north.ravel(), direction="INVERSE")
-    # Metres a degree from steps of a thousandth; the side is one metre short, as in the released tiles.
-    east_here, north_here = to_utm.transform(lon, lat)
-    per_lon = (to_utm.transform(lon + 0.001, lat)[0] - east_here) * 1000
-    per_lat = (to_utm.transform(lon, lat + 0.001)[1] - north_here) * 1000
-    half_lon, half_lat = (side - 1) / 2 / per_lon, (side - 1) / 2 / per_lat
-    return np.stack([lon - half_lon, lat - half_lat, lon + half_lon, lat + half_lat], axis=1)
+def _check_sizes(side: int, pixels: int) -> None:
+    for name, size in (("side", side), ("pixels", pixels)):
+        if int(size) != size or size < 1:
+            raise ValueError(f"{name} must be a whole number above 0, got {size!r}")

@@ -1,0 +1,98 @@
+"""M3LEO's lattice: rectangles in longitude and latitude around the points of one UTM zone's grid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_LONLAT = "EPSG:4326"
+
+
+def legacy_bounds(polygon: Any, side: int) -> tuple[NDArray[np.float64], str]:
+    """Bounds (tiles, 4) of the tiles over a polygon, and the CRS of their lattice.
+
+    Raises
+    ------
+    ValueError
+        If the polygon's centroid lies where UTM is not defined, or it is smaller than one step.
+    """
+    import shapely
+
+    crs = _utm_at(polygon.centroid.x, polygon.centroid.y)
+    bounds = _lattice(polygon, crs, side)
+    shapely.prepare(polygon)
+    return bounds[shapely.intersects(polygon, shapely.box(*bounds.T))], crs
+
+
+def legacy_areas(bounds: ArrayLike, *, crs: str | None = None) -> NDArray[np.float64]:
+    """Areas in km² as M3LEO's tile files state them.
+
+    They are those of the corners' polygon in the plane of one UTM zone for the whole set, up to a sixth off the true
+    ones far from its central meridian: :attr:`m3leo_sar.TileGrid.areas` gives those.
+
+    Parameters
+    ----------
+    bounds : (tiles, 4) float
+        (minlon, minlat, maxlon, maxlat) in degrees of all tiles of the set: their mean decides the zone.
+    crs : str, optional
+        The zone, for a part of a set.
+
+    Raises
+    ------
+    ValueError
+        If that mean lies where UTM is not defined.
+
+    Examples
+    --------
+    >>> tile = (-73.54882408527543, 42.119290342039825, -73.49489992872059, 42.159424162417544)
+    >>> legacy_areas([tile, (-122, 40, -121.95, 40.05)], crs="EPSG:32614").round(3).tolist()
+    [22.114, 26.008]
+    """
+    import pyproj
+
+    boxes = np.asarray(bounds, np.float64).reshape(-1, 4)
+    # The mean of rings whose first corner counts twice.
+    x, y = (0.6 * boxes[:, :2] + 0.4 * boxes[:, 2:]).mean(axis=0)
+    to_utm = pyproj.Transformer.from_crs(_LONLAT, crs or _utm_at(x, y), always_xy=True)
+    east, north = (
+        np.stack(axis) for axis in zip(*(to_utm.transform(boxes[:, i], boxes[:, j]) for i, j in _RING), strict=True)
+    )
+    # Differences to the first corner, as products of whole coordinates would cost six digits.
+    east, north = east - east[0], north - north[0]
+    return np.abs(sum(east[k] * north[(k + 1) % 4] - east[(k + 1) % 4] * north[k] for k in range(4))) / 2e6
+
+
+_RING = ((0, 1), (2, 1), (2, 3), (0, 3))
+
+
+def _utm_at(x: float, y: float) -> str:
+    """UTM zone of a point, the first that PROJ lists."""
+    from pyproj.aoi import AreaOfInterest
+    from pyproj.database import query_utm_crs_info
+
+    zones = query_utm_crs_info(datum_name="WGS 84", area_of_interest=AreaOfInterest(x, y, x, y))
+    if not zones:
+        raise ValueError(f"aoi must lie where UTM is defined, its centroid is at {x}, {y}")
+    return f"EPSG:{zones[0].code}"
+
+
+def _lattice(polygon: Any, crs: str, side: int) -> NDArray[np.float64]:
+    """Bounds of the tiles around all lattice points of the projected bounding box, easting before northing."""
+    import pyproj
+    import shapely
+
+    to_utm = pyproj.Transformer.from_crs(_LONLAT, crs, always_xy=True)
+    left, low, right, high = shapely.transform(polygon, lambda x, y: to_utm.transform(x, y), interleaved=False).bounds
+    across, up = int((right - left) // side), int((high - low) // side)
+    if across < 1 or up < 1:
+        raise ValueError(f"aoi must span at least one step of {side} m, got {right - left:.0f} x {high - low:.0f} m")
+    east, north = np.meshgrid(left + side * np.arange(across), low + side * np.arange(up), indexing="ij")
+    lon, lat = to_utm.transform(east.ravel(), north.ravel(), direction="INVERSE")
+    # Metres a degree from steps of a thousandth; the side is one metre short, as in the released tiles.
+    east_here, north_here = to_utm.transform(lon, lat)
+    per_lon = (to_utm.transform(lon + 0.001, lat)[0] - east_here) * 1000
+    per_lat = (to_utm.transform(lon, lat + 0.001)[1] - north_here) * 1000
+    half_lon, half_lat = (side - 1) / 2 / per_lon, (side - 1) / 2 / per_lat
+    return np.stack([lon - half_lon, lat - half_lat, lon + half_lon, lat + half_lat], axis=1)

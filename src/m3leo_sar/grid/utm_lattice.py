@@ -1,0 +1,262 @@
+"""The exact lattice: squares of the UTM zones, each zone's own between its meridians, the same for every area."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Easting of a central meridian and northing of the equator in the south, metres.
+_FALSE_EASTING, _FALSE_NORTHING = 500_000.0, 10_000_000.0
+#: Latitudes between which UTM is defined.
+_SOUTH, _NORTH = -80.0, 84.0
+#: Parts of a tile's edge in its outline: at 4480 m they keep within some centimetres of the straight line in UTM.
+_PARTS = 4
+#: Longest straight piece of an area's outline, in degrees, when it is taken to UTM: within some centimetres.
+_PIECE = 0.01
+#: Cells whose outlines are held at once.
+_BLOCK = 65_536
+_IDENTIFIER = re.compile(r"(\d{2})([NS])(\d+)-(\d{4,})-(\d{4,})")
+
+
+@dataclass(frozen=True, eq=False)
+class UtmCells:
+    """Squares of the UTM lattice, one entry a tile.
+
+    Parameters
+    ----------
+    zone : (tiles,) int16
+        UTM zone 1 to 60, negative in the south.
+    column, row : (tiles,) int32
+        Steps from the western end of the zone's eastings, counted so that the central meridian is the edge of a column;
+        steps from the equator, outward.
+    side : int
+        Step in metres.
+    """
+
+    zone: NDArray[np.int16]
+    column: NDArray[np.int32]
+    row: NDArray[np.int32]
+    side: int
+    #: Zones have the shape of whole strips of six degrees here, without the exceptions around Norway and Svalbard.
+    STRIP: ClassVar[float] = 6.0
+
+    @classmethod
+    def over(cls, polygon: Any, side: int) -> UtmCells:
+        """Cells that share ground with a polygon in degrees, by zone, then from west to east, then from the equator.
+
+        Raises
+        ------
+        ValueError
+            If the polygon reaches beyond 80 degrees south or 84 degrees north, where UTM ends.
+        """
+        west, south, east, north = polygon.bounds
+        if south < _SOUTH or north > _NORTH:
+            raise ValueError(f"aoi must lie between 80 S and 84 N, where UTM is defined, got {south} to {north}")
+        found = [
+            part
+            for number in range(int((west + 180) // 6) + 1, min(int((east + 180) // 6) + 1, 60) + 1)
+            for zone in (number, -number)
+            if (part := _cells_in_zone(polygon, zone, side)) is not None
+        ]
+        if not found:
+            raise ValueError(f"aoi must cover ground, got {polygon.wkt[:60]}")
+        zone, column, row = (np.concatenate(axis) for axis in zip(*found, strict=True))
+        return cls(zone.astype(np.int16), column.astype(np.int32), row.astype(np.int32), side)
+
+    @classmethod
+    def named(cls, identifiers: Iterable[str]) -> UtmCells:
+        """Cells of these identifiers, which tell zone, side and place.
+
+        Raises
+        ------
+        ValueError
+            If one is no identifier of this lattice, there is none, or their sides differ.
+        """
+        parts = []
+        for identifier in identifiers:
+            match = _IDENTIFIER.fullmatch(identifier)
+            if not match or not 1 <= int(match[1]) <= 60 or int(match[3]) < 1:
+                raise ValueError(f"identifier must be like 31N4480-0113-1203, got {identifier!r}")
+            sign = 1 if match[2] == "N" else -1
+            parts.append((sign * int(match[1]), int(match[3]), int(match[4]), int(match[5])))
+        table = np.array(parts, np.int64).reshape(-1, 4)
+        sides = np.unique(table[:, 1])
+        if len(sides) != 1:
+            raise ValueError(f"identifiers must be of one side, got {sides.tolist() or 'none'}")
+        zone, _, column, row = table.T
+        return cls(zone.astype(np.int16), column.astype(np.int32), row.astype(np.int32), int(sides[0]))
+
+    def __len__(self) -> int:
+        return len(self.zone)
+
+    def take(self, index: Any) -> UtmCells:
+        """Cells of these positions, a slice or an array."""
+        return UtmCells(self.zone[index], self.column[index], self.row[index], self.side)
+
+    @property
+    def identifiers(self) -> list[str]:
+        """Zone, side, column and row, such as ``31N4480-0113-1203``."""
+        prefix = {int(zone): f"{abs(zone):02d}{'N' if zone > 0 else 'S'}{self.side}" for zone in np.unique(self.zone)}
+        cells = zip(self.zone.tolist(), self.column.tolist(), self.row.tolist(), strict=True)
+        return [f"{prefix[zone]}-{column:04d}-{row:04d}" for zone, column, row in cells]
+
+    @property
+    def bounds(self) -> NDArray[np.float64]:
+        """(left, bottom, right, top) of each cell in metres of its zone."""
+        left = (self.column - columns_west(self.side)) * float(self.side) + _FALSE_EASTING
+        low = np.where(self.zone > 0, self.row * float(self.side), _FALSE_NORTHING - (self.row + 1.0) * self.side)
+        return np.stack([left, low, left + self.side, low + self.side], axis=1)
+
+    def crs(self, position: int) -> str:
+        """CRS of one cell's zone."""
+        return zone_crs(int(self.zone[position]))
+
+    def meridians(self, position: int) -> tuple[float, float]:
+        """Longitudes between which one cell's zone owns the ground."""
+        centre = float(_central_meridian(int(self.zone[position])))
+        return centre - self.STRIP / 2, centre + self.STRIP / 2
+
+    def envelopes(self) -> NDArray[np.float64]:
+        """(minlon, minlat, maxlon, maxlat) of each whole square; longitudes run on beyond 180 degrees."""
+        out = np.empty((len(self), 4))
+        for first in range(0, len(self), _BLOCK):
+            block = slice(first, first + _BLOCK)
+            rings = self.take(block)._rings()
+            out[block, :2], out[block, 2:] = rings.min(axis=1), rings.max(axis=1)
+        return out
+
+    def footprints(self) -> NDArray[np.object_]:
+        """Outline of the ground each cell owns, in degrees: its square, cut at the meridians of its zone."""
+        import shapely
+
+        outlines = shapely.polygons(self._rings())
+        west = _central_meridian(self.zone) - self.STRIP / 2
+        low, _, high, _ = shapely.bounds(outlines).T
+        cut = (low < west) | (high > west + self.STRIP)
+        strips = shapely.box(west[cut], -90.0, west[cut] + self.STRIP, 90.0)
+        outlines[cut] = shapely.intersection(outlines[cut], strips)
+        return outlines
+
+    def areas(self) -> NDArray[np.float64]:
+        """Ground that each cell owns, in m² of the WGS 84 ellipsoid.
+
+        Whole squares by Gauss' rule of 2 by 2 points on the inverse areal scale of the projection, good to 1e-9; those
+        that a meridian cuts as geodesic polygons.
+        """
+        from pyproj import Geod
+
+        areas = self._square_areas()
+        low, _, high, _ = self.envelopes().T
+        meridian = _central_meridian(self.zone)
+        cut = np.flatnonzero((low < meridian - self.STRIP / 2) | (high > meridian + self.STRIP / 2))
+        geod = Geod(ellps="WGS84")
+        for position, outline in zip(cut, self.take(cut).footprints(), strict=True):
+            areas[position] = abs(geod.geometry_area_perimeter(outline)[0])
+        return areas
+
+    def _square_areas(self) -> NDArray[np.float64]:
+        areas = np.zeros(len(self))
+        nodes = (0.5 - 0.5 / np.sqrt(3), 0.5 + 0.5 / np.sqrt(3))
+        bounds = self.bounds
+        for zone in np.unique(self.zone):
+            here = self.zone == zone
+            projection = _projection(int(zone))
+            for across in nodes:
+                for up in nodes:
+                    x, y = bounds[here, 0] + across * self.side, bounds[here, 1] + up * self.side
+                    lon, lat = projection(x, y, inverse=True)
+                    areas[here] += self.side**2 / projection.get_factors(lon, lat).areal_scale / 4
+        return areas
+
+    def _rings(self) -> NDArray[np.float64]:
+        """Corners and points between them of each square, (tiles, points, 2) in degrees, closed.
+
+        A point that two squares share has the same coordinates in UTM, and so the very same longitude and latitude.
+        """
+        steps = np.arange(_PARTS) / _PARTS
+        ahead = np.concatenate([steps, np.ones(_PARTS), 1 - steps, np.zeros(_PARTS + 1)])
+        up = np.concatenate([np.zeros(_PARTS), steps, np.ones(_PARTS), 1 - steps, [0.0]])
+        column, row = self.column - columns_west(self.side), self.row
+        x = (column[:, None] + ahead) * float(self.side) + _FALSE_EASTING
+        y = np.where(
+            self.zone[:, None] > 0,
+            (row[:, None] + up) * float(self.side),
+            _FALSE_NORTHING - (row[:, None] + 1 - up) * self.side,
+        )
+        rings = np.empty((*x.shape, 2))
+        for zone in np.unique(self.zone):
+            here = self.zone == zone
+            lon, lat = _projection(int(zone))(x[here], y[here], inverse=True)
+            meridian = _central_meridian(int(zone))
+            rings[here, :, 0] = lon - 360 * np.round((lon - meridian) / 360)
+            rings[here, :, 1] = lat
+        return rings
+
+
+def columns_west(side: int) -> int:
+    """Columns west of a zone's central meridian, whose easting is 500 km."""
+    return -int(-_FALSE_EASTING // side)
+
+
+def zone_crs(zone: int) -> str:
+    """CRS of a UTM zone on WGS 84, negative in the south."""
+    return f"EPSG:{32600 + zone if zone > 0 else 32700 - zone}"
+
+
+def cell_of(lon: float, lat: float, side: int) -> tuple[int, int, int]:
+    """Zone, column and row of the cell that owns a position in degrees."""
+    number = min(int((lon + 180) // 6) + 1, 60)
+    zone = number if lat >= 0 else -number
+    x, y = _projection(zone)(lon, lat)
+    outward = y if zone > 0 else _FALSE_NORTHING - y
+    return zone, int((x - _FALSE_EASTING) // side) + columns_west(side), int(outward // side)
+
+
+def _central_meridian(zone: Any) -> Any:
+    return 6.0 * np.abs(zone) - 183.0
+
+
+@lru_cache(maxsize=120)
+def _projection(zone: int) -> Any:
+    from pyproj import Proj
+
+    return Proj(zone_crs(zone))
+
+
+def _cells_in_zone(polygon: Any, zone: int, side: int) -> tuple[NDArray[Any], ...] | None:
+    """Zone, column and row of the cells that share ground with the polygon's part in one zone."""
+    import shapely
+
+    west = _central_meridian(zone) - 3.0
+    strip = shapely.box(west, 0.0 if zone > 0 else -90.0, west + 6.0, 90.0 if zone > 0 else 0.0)
+    part = shapely.intersection(polygon, strip)
+    if part.area == 0:
+        return None
+    # Pieces of no area (a shared border) go; what is left is brought to the plane of the zone.
+    part = shapely.union_all([piece for piece in shapely.get_parts(part) if piece.area > 0])
+    projection = _projection(zone)
+    sign, origin = (1.0, 0.0) if zone > 0 else (-1.0, _FALSE_NORTHING)
+
+    def placed(lon: NDArray[Any], lat: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        x, y = projection(lon, lat)
+        return (x - _FALSE_EASTING) / side, sign * (y - origin) / side
+
+    # In units of cells, rows counted from the equator outward.
+    plane = shapely.transform(shapely.segmentize(part, _PIECE), placed, interleaved=False)
+    left, low, right, high = plane.bounds
+    columns, rows = np.arange(np.floor(left), np.ceil(right)), np.arange(max(np.floor(low), 0.0), np.ceil(high))
+    column, row = (axis.ravel() for axis in np.meshgrid(columns, rows, indexing="ij"))
+    squares = shapely.box(column, row, column + 1, row + 1)
+    shapely.prepare(plane)
+    kept = shapely.contains_properly(plane, squares)
+    border = np.flatnonzero(~kept & shapely.intersects(plane, squares))
+    # A square that only touches the area owns none of it; what rounding leaves on a shared edge is no ground.
+    kept[border] = shapely.area(shapely.intersection(plane, squares[border])) > 1e-9
+    column, row = column[kept] + columns_west(side), row[kept]
+    return np.full(len(row), zone), column, row
