@@ -2,14 +2,23 @@
 #include "hostdev.h"
 #include "warp.h"
 
+/* Places of a tile as every kernel here takes them. */
+#define M3_PLACES                                                                                             \
+  const double *rows, const double *cols, int terms, double origin_row, double origin_col, long long tile_rows, \
+      long long tile_cols
+#define M3_AT_PLACE                                                                                        \
+  const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x, pixels = tile_rows * tile_cols;    \
+  if (i >= pixels) return;                                                                                 \
+  const m3::WarpPlaces places = {rows, cols, terms, tile_rows, tile_cols, origin_row, origin_col};         \
+  double row, col;                                                                                         \
+  m3::warp_place(places, i, &row, &col);
+
 #define M3_NEAREST_KERNEL(name, Word)                                                                              \
   extern "C" __global__ void __launch_bounds__(256)                                                                \
-      warp_nearest_##name(const Word* source, const double* rows, const double* cols, Word fill, Word* out,         \
-                          long long bands, long long source_rows, long long source_cols, int words,                 \
-                          long long pixels) {                                                                      \
-    const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;                                          \
-    if (i >= pixels) return;                                                                                       \
-    m3::warp_nearest<Word>(source, out, bands, source_rows, source_cols, words, rows[i], cols[i], fill, i, pixels); \
+      warp_nearest_##name(M3_PLACES, const Word* source, Word fill, Word* out, long long bands,                    \
+                          long long source_rows, long long source_cols, int words) {                               \
+    M3_AT_PLACE                                                                                                    \
+    m3::warp_nearest<Word>(source, out, bands, source_rows, source_cols, words, row, col, fill, i, pixels);         \
   }                                                                                                                \
   M3_ENTRY(warp_nearest_##name)
 M3_NEAREST_KERNEL(u8, unsigned char)
@@ -19,11 +28,10 @@ M3_NEAREST_KERNEL(u64, unsigned long long)
 
 #define M3_BILINEAR_KERNEL(name, Real, PARTS)                                                                      \
   extern "C" __global__ void __launch_bounds__(256)                                                                \
-      warp_bilinear_##name(const Real* source, const double* rows, const double* cols, Real* out, long long bands,  \
-                           long long source_rows, long long source_cols, long long pixels) {                        \
-    const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;                                          \
-    if (i >= pixels) return;                                                                                       \
-    m3::warp_bilinear<Real, PARTS>(source, out, bands, source_rows, source_cols, rows[i], cols[i], i, pixels);      \
+      warp_bilinear_##name(M3_PLACES, const Real* source, Real* out, long long bands, long long source_rows,        \
+                           long long source_cols) {                                                                \
+    M3_AT_PLACE                                                                                                    \
+    m3::warp_bilinear<Real, PARTS>(source, out, bands, source_rows, source_cols, row, col, i, pixels);              \
   }                                                                                                                \
   M3_ENTRY(warp_bilinear_##name)
 M3_BILINEAR_KERNEL(real_f32, float, 1)
@@ -33,13 +41,11 @@ M3_BILINEAR_KERNEL(complex_f64, double, 2)
 
 #define M3_WARP_KERNEL(name, Real, PARTS)                                                                           \
   extern "C" __global__ void __launch_bounds__(256, 2)                                                              \
-      warp_kernel_##name(const Real* source, const double* rows, const double* cols, Real* out, long long bands,     \
-                         long long source_rows, long long source_cols, int kernel, double row_scale,                \
-                         double col_scale, long long pixels) {                                                      \
-    const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;                                           \
-    if (i >= pixels) return;                                                                                        \
-    m3::warp_kernel<Real, PARTS>(source, out, bands, source_rows, source_cols, kernel, row_scale, col_scale,        \
-                                 rows[i], cols[i], i, pixels);                                                      \
+      warp_kernel_##name(M3_PLACES, const Real* source, Real* out, long long bands, long long source_rows,          \
+                         long long source_cols, int kernel, double row_scale, double col_scale) {                   \
+    M3_AT_PLACE                                                                                                     \
+    m3::warp_kernel<Real, PARTS>(source, out, bands, source_rows, source_cols, kernel, row_scale, col_scale, row,    \
+                                 col, i, pixels);                                                                   \
   }                                                                                                                 \
   M3_ENTRY(warp_kernel_##name)
 M3_WARP_KERNEL(real_f32, float, 1)

@@ -3,12 +3,13 @@
    source     (bands, source_rows, source_cols), C order; complex values interleaved, PARTS = 2
    row, col   position in source pixels, 0.0 is the centre of the first; NaN gives no data
    out        (bands, tile pixels), C order; `pixel` is the flat index in a tile plane
-   Positions up to half a pixel beyond the outermost centres take the value on that edge; further out there is
-   no data. Positions and weights are double: float loses 1/100 pixel on a 65 000 pixel image. Sums are double. */
+   Positions (warp_places.h) up to half a pixel beyond the outermost centres take the value on that edge; further out there is
+   no data. Weights and sums are double. */
 #ifndef M3_WARP_H
 #define M3_WARP_H
 
 #include "hostdev.h"
+#include "warp_places.h"
 
 namespace m3 {
 
@@ -197,36 +198,6 @@ M3_HD inline void warp_kernel(const Real* source, Real* out, long long bands, lo
     for (int part = 0; part < PARTS; ++part)
       value[part] = inside && whole ? plane[centre * PARTS + part] : enough ? (Real)(sum[part] / valid) : no_data;
   }
-}
-
-template <typename Real>
-M3_HD inline void warp_kernel_real(const Real* source, Real* out, long long bands, long long source_rows,
-                                   long long source_cols, int kernel, double row_scale, double col_scale, double row,
-                                   double col, long long pixel, long long tile_pixels) {
-  warp_kernel<Real, 1>(source, out, bands, source_rows, source_cols, kernel, row_scale, col_scale, row, col, pixel,
-                       tile_pixels);
-}
-
-template <typename Real>
-M3_HD inline void warp_kernel_complex(const Real* source, Real* out, long long bands, long long source_rows,
-                                      long long source_cols, int kernel, double row_scale, double col_scale, double row,
-                                      double col, long long pixel, long long tile_pixels) {
-  warp_kernel<Real, 2>(source, out, bands, source_rows, source_cols, kernel, row_scale, col_scale, row, col, pixel,
-                       tile_pixels);
-}
-
-template <typename Real>
-M3_HD inline void warp_bilinear_real(const Real* source, Real* out, long long bands, long long source_rows,
-                                     long long source_cols, double row, double col, long long pixel,
-                                     long long tile_pixels) {
-  warp_bilinear<Real, 1>(source, out, bands, source_rows, source_cols, row, col, pixel, tile_pixels);
-}
-
-template <typename Real>
-M3_HD inline void warp_bilinear_complex(const Real* source, Real* out, long long bands, long long source_rows,
-                                        long long source_cols, double row, double col, long long pixel,
-                                        long long tile_pixels) {
-  warp_bilinear<Real, 2>(source, out, bands, source_rows, source_cols, row, col, pixel, tile_pixels);
 }
 
 }  // namespace m3

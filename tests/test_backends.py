@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from m3leo_sar._backend import cpu, device_kernels
+from m3leo_sar._backend.places import Places
 from m3leo_sar._backend.source import kernel_source
+from m3leo_sar.warp.pixel_map import PixelMap
 
 ROOT = Path(__file__).resolve().parents[1]
 STEMS = sorted(path.stem for path in (ROOT / "ext").glob("*.cu"))
@@ -71,9 +73,9 @@ def test_nearest_agrees_with_the_cpu(backend, rng, dtype) -> None:
     rows, cols = rng.uniform(-2, 15, (9, 11)), rng.uniform(-2, 19, (9, 11))
     rows[0, 0] = np.nan
     fill = np.nan if source.dtype.kind in "fc" else 7
-    expected = cpu.warp_nearest(source, rows, cols, fill)
-    chosen = _module(backend)
-    got = chosen.warp_nearest(*(backend.array(array) for array in (source, rows, cols)), fill)
+    expected = cpu.warp_nearest(source, Places(rows, cols, 0, rows.shape), fill)
+    places = Places(backend.array(rows), backend.array(cols), 0, rows.shape)
+    got = _module(backend).warp_nearest(backend.array(source), places, fill)
     np.testing.assert_array_equal(backend.numpy(got), expected)
 
 
@@ -86,9 +88,28 @@ def test_bilinear_agrees_with_the_cpu(backend, rng, dtype) -> None:
     )
     source[:, 4, 5] = np.nan
     rows, cols = rng.uniform(-2, 15, (9, 11)), rng.uniform(-2, 19, (9, 11))
-    expected = cpu.warp_bilinear(source, rows, cols)
-    got = _module(backend).warp_bilinear(*(backend.array(array) for array in (source, rows, cols)))
-    np.testing.assert_allclose(backend.numpy(got), expected, rtol=1e-6 if expected.itemsize <= 8 else 1e-14)
+    expected = cpu.warp_bilinear(source, Places(rows, cols, 0, rows.shape))
+    places = Places(backend.array(rows), backend.array(cols), 0, rows.shape)
+    got = backend.numpy(_module(backend).warp_bilinear(backend.array(source), places))
+    tolerance = 1e-6 if dtype in ("float32", "complex64") else 1e-14
+    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("terms", [1, 2, 5])
+def test_places_in_terms_are_added_up_alike(backend, rng, terms) -> None:
+    rows, cols = rng.uniform(-2, 3, (2, 9, terms)), rng.uniform(0, 3, (2, terms, 71))
+    # Some on the lattice but for rounding.
+    rows[:, 4] = 1 / 3 / terms
+    cols[:, :, 5] = 3 + 1e-9
+    found = PixelMap.from_places(Places(rows, cols, terms, (9, 71), (2.0, -3.0)), (13, 17))
+    source = rng.standard_normal((2, 13, 17))
+    expected = cpu.warp_bilinear(source, Places(found.rows, found.cols, 0, (9, 71)))
+    assert 0 < np.isnan(expected).sum() < expected.size
+    places = found.places._replace(rows=backend.array(rows), cols=backend.array(cols))
+    got = backend.numpy(_module(backend).warp_bilinear(backend.array(source), places))
+    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+    if backend.name == "cpu":
+        np.testing.assert_array_equal(got, expected)
 
 
 def test_inverse_geolocation_agrees_with_the_cpu(backend, rng) -> None:

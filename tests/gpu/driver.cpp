@@ -84,12 +84,12 @@ int main() {
 
   std::vector<double> at_row(pixels), at_col(pixels);
   for (long long i = 0; i < pixels; ++i) at_row[i] = i % cols - 1.3, at_col[i] = i / cols * 1.7 - 0.9;
-  run("warp_bilinear_complex_f32", simt_launch_warp_bilinear_complex_f32, across, line256, 0, a.data(), at_row.data(),
-      at_col.data(), out.data(), 1LL, rows, cols, pixels);
-  run("warp_kernel_complex_f32", simt_launch_warp_kernel_complex_f32, across, line256, 0, a.data(), at_row.data(),
-      at_col.data(), out.data(), 1LL, rows, cols, 3, 1.5, 2.0, pixels);
-  run("warp_nearest_u64", simt_launch_warp_nearest_u64, across, line256, 0, (unsigned long long*)a.data(), at_row.data(),
-      at_col.data(), 0ULL, (unsigned long long*)out.data(), 1LL, rows, cols, 1, pixels);
+  run("warp_bilinear_complex_f32", simt_launch_warp_bilinear_complex_f32, across, line256, 0, at_row.data(),
+      at_col.data(), 0, 0.0, 0.0, rows, cols, a.data(), out.data(), 1LL, rows, cols);
+  run("warp_kernel_complex_f32", simt_launch_warp_kernel_complex_f32, across, line256, 0, at_row.data(), at_col.data(), 0,
+      0.0, 0.0, rows, cols, a.data(), out.data(), 1LL, rows, cols, 3, 1.5, 2.0);
+  run("warp_nearest_u64", simt_launch_warp_nearest_u64, across, line256, 0, at_row.data(), at_col.data(), 2, 1.0, -2.0,
+      rows, cols, (unsigned long long*)a.data(), 0ULL, (unsigned long long*)out.data(), 1LL, rows, cols, 1);
 
   std::vector<double> tile_row(pixels), tile_col(pixels), found(2 * 23 * 29);
   std::vector<long long> owner(23 * 29, 0);

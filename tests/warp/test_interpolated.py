@@ -39,7 +39,8 @@ def test_across_the_antimeridian_and_at_the_pole(bounds, crs):
 
 
 def test_a_polynomial_comes_back_and_a_step_is_refused():
-    rows, cols, error = interpolated(lambda r, c: (r * c**3 - c, r**4 + 0.5), (60, 75), 1e-3)
+    found = interpolated(lambda r, c: (r * c**3 - c, r**4 + 0.5), (60, 75), 1e-3)
+    (rows, cols), error = found.rows @ found.cols, found.error
     i, j = np.indices((60, 75)).astype(float)
     np.testing.assert_allclose(rows, i * j**3 - j, rtol=1e-12, atol=1e-6)
     np.testing.assert_allclose(cols, i**4 + 0.5, rtol=1e-12, atol=1e-6)

@@ -6,33 +6,33 @@ from typing import Any
 
 import numpy as np
 
+from m3leo_sar._backend.places import Places
+from m3leo_sar._backend.result_memory import empty
 from m3leo_sar._backend.words import as_parts, as_words, fill_words
 from m3leo_sar._ext import warp
 
 
-def warp_nearest(source: np.ndarray, rows: np.ndarray, cols: np.ndarray, fill: Any) -> np.ndarray:
-    """Nearest pixel of (bands, rows, cols) at each position, ``fill`` off the source."""
+def warp_nearest(source: np.ndarray, places: Places, fill: Any) -> np.ndarray:
+    """Nearest pixel of (bands, rows, cols) at each place, ``fill`` off the source."""
     source = np.ascontiguousarray(source)
-    out = np.empty((len(source), *rows.shape), source.dtype)
-    rows, cols = np.ascontiguousarray(rows), np.ascontiguousarray(cols)
-    warp.nearest(as_words(source), rows, cols, fill_words(fill, source.dtype), as_words(out))
+    out = empty((len(source), *places.shape), source.dtype)
+    warp.nearest(as_words(source), *_flat(places), fill_words(fill, source.dtype), as_words(out))
     return out
 
 
-def warp_bilinear(source: np.ndarray, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-    """Bilinear value of (bands, rows, cols) at each position, NaN off the source."""
+def warp_bilinear(source: np.ndarray, places: Places) -> np.ndarray:
+    """Bilinear value of (bands, rows, cols) at each place, NaN off the source."""
+    return warp_kernel(source, places, 0, (1.0, 1.0))
+
+
+def warp_kernel(source: np.ndarray, places: Places, kind: int, scale: tuple[float, float]) -> np.ndarray:
+    """Value of (bands, rows, cols) under a kernel at each place, NaN off the source."""
     source = np.ascontiguousarray(source)
-    out = np.empty((len(source), *rows.shape), source.dtype)
-    warp.bilinear(as_parts(source), np.ascontiguousarray(rows), np.ascontiguousarray(cols), as_parts(out))
+    out = empty((len(source), *places.shape), source.dtype)
+    warp.kernel(as_parts(source), *_flat(places), kind, *scale, as_parts(out))
     return out
 
 
-def warp_kernel(
-    source: np.ndarray, rows: np.ndarray, cols: np.ndarray, kind: int, scale: tuple[float, float]
-) -> np.ndarray:
-    """Value of (bands, rows, cols) under a kernel at each position, NaN off the source."""
-    source = np.ascontiguousarray(source)
-    out = np.empty((len(source), *rows.shape), source.dtype)
-    rows, cols = np.ascontiguousarray(rows), np.ascontiguousarray(cols)
-    warp.kernel(as_parts(source), rows, cols, kind, *scale, as_parts(out))
-    return out
+def _flat(places: Places) -> tuple[np.ndarray, np.ndarray, int, tuple[float, float]]:
+    rows, cols = (np.ascontiguousarray(axis).reshape(-1) for axis in (places.rows, places.cols))
+    return rows, cols, places.terms, places.origin

@@ -10,6 +10,7 @@ import numpy as np
 
 from m3leo_sar._backend.coherence_request import MAPS, CoherenceRequest
 from m3leo_sar._backend.device import THREADS, Device, kind_of, over_pixels, suffix
+from m3leo_sar._backend.places import Places
 from m3leo_sar._backend.words import fill_words
 
 #: What a block may share on every GPU, and how many blocks a grid may have along y and z.
@@ -197,37 +198,48 @@ def normalise(
     return values, mask.view(np.bool_)
 
 
-def warp_nearest(device: Device, source: Any, rows: Any, cols: Any, fill: Any) -> Any:
-    """Nearest pixel of (bands, rows, cols) at each position, ``fill`` off the source."""
-    source, rows, cols = device.contiguous(source), device.contiguous(rows), device.contiguous(cols)
-    out = device.empty((len(source), *rows.shape), source.dtype)
+def warp_nearest(device: Device, source: Any, places: Places, fill: Any) -> Any:
+    """Nearest pixel of (bands, rows, cols) at each place, ``fill`` off the source."""
+    source = device.contiguous(source)
+    out = device.empty((len(source), *places.shape), source.dtype)
     size = source.dtype.itemsize
-    shape = (np.int64(len(source)), np.int64(source.shape[1]), np.int64(source.shape[2]))
-    arguments = (source, rows, cols, fill_words(fill, source.dtype), out, *shape, np.int32(max(size // 8, 1)))
     kernel = f"warp_nearest_u{8 * min(size, 8)}"
-    device.launch("warp", kernel, *over_pixels(rows.size), (*arguments, np.int64(rows.size)))
+    arguments = (source, fill_words(fill, source.dtype), out, *_sizes(source), np.int32(max(size // 8, 1)))
+    device.launch("warp", kernel, *over_pixels(out[0].size), (*_placed(device, places), *arguments))
     return out
 
 
-def warp_bilinear(device: Device, source: Any, rows: Any, cols: Any) -> Any:
-    """Bilinear value of (bands, rows, cols) at each position, NaN off the source."""
-    source, rows, cols = device.contiguous(source), device.contiguous(rows), device.contiguous(cols)
-    out = device.empty((len(source), *rows.shape), source.dtype)
-    shape = (np.int64(len(source)), np.int64(source.shape[1]), np.int64(source.shape[2]), np.int64(rows.size))
-    arguments = (source, rows, cols, out, *shape)
-    device.launch("warp", f"warp_bilinear_{kind_of(out.dtype)}", *over_pixels(rows.size), arguments)
+def warp_bilinear(device: Device, source: Any, places: Places) -> Any:
+    """Bilinear value of (bands, rows, cols) at each place, NaN off the source."""
+    source = device.contiguous(source)
+    out = device.empty((len(source), *places.shape), source.dtype)
+    arguments = (*_placed(device, places), source, out, *_sizes(source))
+    device.launch("warp", f"warp_bilinear_{kind_of(out.dtype)}", *over_pixels(out[0].size), arguments)
     return out
 
 
-def warp_kernel(device: Device, source: Any, rows: Any, cols: Any, kind: int, scale: tuple[float, float]) -> Any:
-    """Value of (bands, rows, cols) under a kernel at each position, NaN off the source."""
-    source, rows, cols = device.contiguous(source), device.contiguous(rows), device.contiguous(cols)
-    out = device.empty((len(source), *rows.shape), source.dtype)
-    shape = (np.int64(len(source)), np.int64(source.shape[1]), np.int64(source.shape[2]))
-    numbers = (np.int32(kind), np.float64(scale[0]), np.float64(scale[1]), np.int64(rows.size))
-    arguments = (source, rows, cols, out, *shape, *numbers)
-    device.launch("warp", f"warp_kernel_{kind_of(out.dtype)}", *over_pixels(rows.size), arguments)
+def warp_kernel(device: Device, source: Any, places: Places, kind: int, scale: tuple[float, float]) -> Any:
+    """Value of (bands, rows, cols) under a kernel at each place, NaN off the source."""
+    source = device.contiguous(source)
+    out = device.empty((len(source), *places.shape), source.dtype)
+    numbers = (np.int32(kind), np.float64(scale[0]), np.float64(scale[1]))
+    arguments = (*_placed(device, places), source, out, *_sizes(source), *numbers)
+    device.launch("warp", f"warp_kernel_{kind_of(out.dtype)}", *over_pixels(out[0].size), arguments)
     return out
+
+
+def _placed(device: Device, places: Places) -> tuple[Any, ...]:
+    """Places as every kernel of warp.cu takes them; those in host memory are copied."""
+    axes = [
+        device.contiguous(device.from_host(axis) if type(axis) is np.ndarray else axis)
+        for axis in (places.rows, places.cols)
+    ]
+    origin, shape = (np.float64(value) for value in places.origin), (np.int64(size) for size in places.shape)
+    return *axes, np.int32(places.terms), *origin, *shape
+
+
+def _sizes(source: Any) -> tuple[Any, ...]:
+    return tuple(np.int64(size) for size in source.shape)
 
 
 def geolocate_inverse(device: Device, tile_row: Any, tile_col: Any, tile_shape: tuple[int, int]) -> tuple[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,25 @@ Transform = Callable[[Plane, Plane], tuple[Plane, Plane]]
 _NODES = (5, 9, 17, 33)
 
 
-def interpolated(transform: Transform, shape: tuple[int, int], tolerance: float) -> tuple[Plane, Plane, float] | None:
+class Interpolated(NamedTuple):
+    """Two planes of values as sums of products, ``rows[axis] @ cols[axis]``.
+
+    Parameters
+    ----------
+    rows : (2, rows, terms) float64
+        Factors down the grid.
+    cols : (2, terms, cols) float64
+        Factors along it.
+    error : float
+        Largest difference found.
+    """
+
+    rows: Plane
+    cols: Plane
+    error: float
+
+
+def interpolated(transform: Transform, shape: tuple[int, int], tolerance: float) -> Interpolated | None:
     """Values of a transform at every pixel of a grid, from a polynomial through Chebyshev nodes.
 
     Parameters
@@ -27,9 +46,10 @@ def interpolated(transform: Transform, shape: tuple[int, int], tolerance: float)
 
     Returns
     -------
-    (rows, cols) float64, (rows, cols) float64, float
-        Both values, and the largest difference found at points halfway between the nodes, where it is near its worst.
-        None if no number of nodes keeps the tolerance or a value is not finite.
+    Interpolated
+        Both values in factors of as many terms as there are nodes an axis, and the largest difference found at points
+        halfway between the nodes, where it is near its worst. None if no number of nodes keeps the tolerance or a
+        value is not finite.
 
     References
     ----------
@@ -51,7 +71,7 @@ def interpolated(transform: Transform, shape: tuple[int, int], tolerance: float)
         )
         if error <= tolerance:
             rows, cols = (_weights(places, np.arange(float(size))) for places, size in zip(at, shape, strict=True))
-            return rows @ values[0] @ cols.T, rows @ values[1] @ cols.T, error
+            return Interpolated(np.stack([rows @ plane for plane in values]), np.stack([cols.T, cols.T]), error)
     return None
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
+from m3leo_sar._backend.places import Places
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.warp.interpolated import interpolated
 
@@ -19,7 +19,6 @@ SNAP = 1e-7
 _LONGITUDE_LATITUDE = ("EPSG:4326", "OGC:CRS84")
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class PixelMap:
     """Fractional source position of every pixel centre of a tile.
 
@@ -53,24 +52,60 @@ class PixelMap:
     (slice(3, 7, None), slice(2, 7, None))
     """
 
-    rows: Any
-    cols: Any
-    source_shape: tuple[int, int] | None = None
-    error: float = 0.0
-    scale: tuple[float, float] | None = None
+    def __init__(
+        self,
+        rows: Any,
+        cols: Any,
+        source_shape: tuple[int, int] | None = None,
+        error: float = 0.0,
+        scale: tuple[float, float] | None = None,
+    ) -> None:
+        for name, axis in (("rows", rows), ("cols", cols)):
+            if str(axis.dtype) != "float64":
+                raise TypeError(f"{name} must be float64, got {axis.dtype}")
+        if rows.ndim != 2 or rows.shape != cols.shape:
+            raise ValueError(f"rows and cols must be 2-D and of one shape, got {rows.shape} and {cols.shape}")
+        self.places = Places(rows, cols, 0, (int(rows.shape[0]), int(rows.shape[1])))
+        self.source_shape, self.error, self.scale = source_shape, error, scale
 
-    def __post_init__(self) -> None:
-        for name in ("rows", "cols"):
-            if str(getattr(self, name).dtype) != "float64":
-                raise TypeError(f"{name} must be float64, got {getattr(self, name).dtype}")
-        if self.rows.ndim != 2 or self.rows.shape != self.cols.shape:
-            raise ValueError(f"rows and cols must be 2-D and of one shape, got {self.rows.shape} and {self.cols.shape}")
+    @classmethod
+    def from_places(
+        cls,
+        places: Places,
+        source_shape: tuple[int, int] | None,
+        *,
+        error: float = 0.0,
+        scale: tuple[float, float] | None = None,
+    ) -> PixelMap:
+        """Map of positions that are sums of few terms, which the kernels add up themselves."""
+        found = cls.__new__(cls)
+        found.places, found.source_shape, found.error, found.scale = places, source_shape, error, scale
+        return found
+
+    @cached_property
+    def rows(self) -> Any:
+        """Source row of every pixel, (tile rows, tile cols) float64."""
+        return self._summed(0)
+
+    @cached_property
+    def cols(self) -> Any:
+        """Source column of every pixel, (tile rows, tile cols) float64."""
+        return self._summed(1)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the tile."""
-        rows, cols = self.rows.shape
-        return int(rows), int(cols)
+        return self.places.shape
+
+    def _summed(self, axis: int) -> Any:
+        """Positions along one axis, added up in the order of the kernels."""
+        places = self.places
+        if places.terms == 0:
+            return (places.rows, places.cols)[axis]
+        total = _sum_of_terms(places.rows[axis], places.cols[axis])
+        positions = _snapped(total) - places.origin[axis]
+        positions.flags.writeable = False
+        return positions
 
     def window(self, *, margin: int = 0) -> tuple[slice, slice]:
         """Rows and columns of the source that hold every pixel the tile needs.
@@ -107,7 +142,10 @@ class PixelMap:
         first_row, last_row, _ = rows.indices(self.source_shape[0])
         first_col, last_col, _ = cols.indices(self.source_shape[1])
         shape = (last_row - first_row, last_col - first_col)
-        return PixelMap(self.rows - first_row, self.cols - first_col, shape, self.error, self.scale)
+        if self.places.terms == 0:
+            return PixelMap(self.rows - first_row, self.cols - first_col, shape, self.error, self.scale)
+        origin = (self.places.origin[0] + first_row, self.places.origin[1] + first_col)
+        return PixelMap.from_places(self.places._replace(origin=origin), shape, error=self.error, scale=self.scale)
 
 
 def pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox, *, tolerance: float = 1e-5) -> PixelMap:
@@ -148,20 +186,24 @@ def pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox, *, tolerance: float = 
 
 @lru_cache(maxsize=16)
 def _pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox, tolerance: float) -> PixelMap:
-    found = None
+    places, error = None, 0.0
     if source_geobox.crs == tile_geobox.crs and not is_geographic(source_geobox.crs):
-        found = *_aligned(source_geobox, tile_geobox), 0.0
+        places = _aligned(source_geobox, tile_geobox)
     elif tolerance > 0:
         found = interpolated(
             lambda row, col: _placed(source_geobox, tile_geobox, row, col), tile_geobox.shape, tolerance
         )
-    if found is None:
-        row, col = np.meshgrid(*(np.arange(size, dtype=float) for size in tile_geobox.shape), indexing="ij")
-        found = *_placed(source_geobox, tile_geobox, row, col), 0.0
-    rows, cols = (_snapped(axis) for axis in found[:2])
+        if found is not None:
+            places = Places(found.rows, found.cols, found.rows.shape[2], tile_geobox.shape)
+            error = found.error
+    if places is not None:
+        scale = _step_of_terms(places)
+        return PixelMap.from_places(places, source_geobox.shape, error=error, scale=scale)
+    row, col = np.meshgrid(*(np.arange(size, dtype=float) for size in tile_geobox.shape), indexing="ij")
+    rows, cols = (_snapped(axis) for axis in _placed(source_geobox, tile_geobox, row, col))
     for axis in (rows, cols):
         axis.flags.writeable = False
-    return PixelMap(rows, cols, source_geobox.shape, found[2], step_of(rows, cols))
+    return PixelMap(rows, cols, source_geobox.shape, scale=step_of(rows, cols))
 
 
 def step_of(rows: np.ndarray, cols: np.ndarray) -> tuple[float, float] | None:
@@ -179,11 +221,37 @@ def step_of(rows: np.ndarray, cols: np.ndarray) -> tuple[float, float] | None:
     return float(np.nanmedian(lengths[0])), float(np.nanmedian(lengths[1]))
 
 
-def _aligned(source: GeoBox, tile: GeoBox) -> tuple[np.ndarray, np.ndarray]:
+def _step_of_terms(places: Places) -> tuple[float, float] | None:
+    """As `step_of`, from the sums of a few rows and columns and of those after them."""
+    if min(places.shape) < 2:
+        return None
+    every = [np.arange(0, size - 1, max(1, size // 16)) for size in places.shape]
+    down, along = ([pick, pick + 1] for pick in every)
+    lengths = []
+    for rows, cols in zip(places.rows, places.cols, strict=True):
+        here, below, beside = (_sum_of_terms(rows[down[r]], cols[:, along[c]]) for r, c in ((0, 0), (1, 0), (0, 1)))
+        lengths.append(float(np.median(np.hypot(below - here, beside - here))))
+    return lengths[0], lengths[1]
+
+
+def _sum_of_terms(down: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Sum over k of down[:, k] along[k, :], term by term: a matrix product would add in an order of its own."""
+    total = down[:, :1] * along[0]
+    for term in range(1, len(along)):
+        total += down[:, term : term + 1] * along[term]
+    return total
+
+
+def _aligned(source: GeoBox, tile: GeoBox) -> Places:
     """Source (row, col) of every pixel centre of a tile in the source's own CRS."""
     a, b, c, d, e, f = tuple(~source.affine @ tile.affine)[:6]
     down, along = (np.arange(size) + 0.5 for size in tile.shape)
-    return np.add.outer(e * down, d * along + (f - 0.5)), np.add.outer(b * down, a * along + (c - 0.5))
+    # (e down) 1 + 1 (d along + f): each sum is that of the affine, to the bit.
+    rows = np.stack([np.stack([slope * down, np.ones_like(down)], axis=1) for slope in (e, b)])
+    cols = np.stack(
+        [np.stack([np.ones_like(along), slope * along + offset]) for slope, offset in ((d, f - 0.5), (a, c - 0.5))]
+    )
+    return Places(rows, cols, 2, tile.shape)
 
 
 def _placed(source: GeoBox, tile: GeoBox, row: np.ndarray, col: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -206,19 +274,26 @@ def transformed(x: np.ndarray, y: np.ndarray, crs: str, target: str) -> tuple[np
     ValueError
         If a CRS is not understood.
     """
-    # Imported here because loading PROJ costs more than the rest of the package.
-    from pyproj import Transformer
-    from pyproj.exceptions import ProjError
-
-    try:
-        transformer = Transformer.from_crs(crs, target, always_xy=True)
-    except ProjError as error:
-        raise ValueError(f"crs must be one that PROJ understands, got {crs!r} to {target!r}: {error}") from error
+    transformer = _transformer(crs, target)
     x, y = (np.asarray(axis) for axis in transformer.transform(x, y))
     known = np.isfinite(x) & np.isfinite(y)
     return np.where(known, x, np.nan), np.where(known, y, np.nan)
 
 
+@lru_cache(maxsize=64)
+def _transformer(crs: str, target: str) -> Any:
+    """Kept, as making one takes longer than a tile's positions."""
+    # Imported here because loading PROJ costs more than the rest of the package.
+    from pyproj import Transformer
+    from pyproj.exceptions import ProjError
+
+    try:
+        return Transformer.from_crs(crs, target, always_xy=True)
+    except ProjError as error:
+        raise ValueError(f"crs must be one that PROJ understands, got {crs!r} to {target!r}: {error}") from error
+
+
+@lru_cache(maxsize=64)
 def is_geographic(crs: str) -> bool:
     """Whether the coordinates are longitude and latitude in degrees.
 

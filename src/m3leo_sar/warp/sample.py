@@ -84,18 +84,18 @@ def sample(
     array([[2.  , 2.25]])
     """
     bands = _checked(source, pixel_map, resampling, nodata)
+    places = pixel_map.places
     # A map in host memory serves sources on any device; one on a device only its own.
-    positions = () if isinstance(pixel_map.rows, np.ndarray) else (pixel_map.rows, pixel_map.cols)
-    backend = backend_of(source, *positions)
+    backend = backend_of(source, *(() if isinstance(places.rows, np.ndarray) else (places.rows, places.cols)))
     if resampling == "nearest":
         fill: Any = math.nan if nodata is None else nodata
-        taken = backend.warp_nearest(bands, pixel_map.rows, pixel_map.cols, fill)
+        taken = backend.warp_nearest(bands, places, fill)
     else:
         scale = _stretch(pixel_map, resampling) if antialias else (1.0, 1.0)
         if resampling == "bilinear" and scale == (1.0, 1.0):
-            taken = backend.warp_bilinear(bands, pixel_map.rows, pixel_map.cols)
+            taken = backend.warp_bilinear(bands, places)
         else:
-            taken = backend.warp_kernel(bands, pixel_map.rows, pixel_map.cols, KERNELS[resampling][0], scale)
+            taken = backend.warp_kernel(bands, places, KERNELS[resampling][0], scale)
     return taken if source.ndim == 3 else taken[0]
 
 

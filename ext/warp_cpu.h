@@ -1,0 +1,240 @@
+/* Values of a raster at fractional positions (CPU; formula in warp.h): rows of the tile over threads, in chunks of pixels
+   whose positions and weights serve every band.
+
+   Pixels whose taps all lie on the raster are summed in vectors; the others, and those a NaN came out for, go through
+   warp.h one by one. Which way a pixel goes depends on its position and the pixels it needs alone, so a crop with its
+   margin gives the bits of the whole. */
+#ifndef M3_WARP_CPU_H
+#define M3_WARP_CPU_H
+
+#include <math.h>
+#include <stddef.h>
+
+#include "parallel.h"
+#include "warp.h"
+#include "window_sums.h" /* M3_CLONES */
+
+namespace m3 {
+
+constexpr int WARP_CHUNK = 64, WARP_FAST_TAPS = 6;
+
+enum WarpWay : unsigned char { WARP_VECTOR, WARP_ONE, WARP_COPY };
+
+struct WarpChunk {
+  double row[WARP_CHUNK], col[WARP_CHUNK];
+  double down[WARP_CHUNK][WARP_FAST_TAPS], right[WARP_CHUNK][WARP_FAST_TAPS];
+  double down_sum[WARP_CHUNK];
+  long long first[WARP_CHUNK]; /* flat index of the first tap, or of the pixel to copy */
+  WarpWay way[WARP_CHUNK];
+  bool vectors; /* whether any pixel of the raster has its taps on it */
+};
+
+M3_CLONES static void chunk_axis(const double* down, const double* along, int terms, ptrdiff_t step, double origin,
+                                 int count, double* out) {
+  for (int p = 0; p < count; ++p) out[p] = down[0] * along[p];
+  for (int k = 1; k < terms; ++k)
+    for (int p = 0; p < count; ++p) out[p] += down[k] * along[k * step + p];
+  for (int p = 0; p < count; ++p) out[p] = warp_snapped(out[p], origin);
+}
+
+/* Positions of `count` pixels from column c of the tile's row r. */
+inline void chunk_places(const WarpPlaces& places, long long r, long long c, int count, WarpChunk& chunk) {
+  if (places.terms == 0) {
+    for (int p = 0; p < count; ++p) chunk.row[p] = places.rows[r * places.tile_cols + c + p];
+    for (int p = 0; p < count; ++p) chunk.col[p] = places.cols[r * places.tile_cols + c + p];
+    return;
+  }
+  const double* const down = places.rows + r * places.terms;
+  const double* const along = places.cols + c;
+  chunk_axis(down, along, places.terms, places.tile_cols, places.origin_row, count, chunk.row);
+  chunk_axis(down + places.tile_rows * places.terms, along + places.terms * places.tile_cols, places.terms,
+             places.tile_cols, places.origin_col, count, chunk.col);
+}
+
+/* Keys, 1981, a = -1/2, at 1 + f, f, 1 - f and 2 - f. */
+M3_CLONES static void chunk_cubic(const double* position, int count, double (*weights)[WARP_FAST_TAPS]) {
+  for (int p = 0; p < count; ++p) {
+    const double f = position[p] - floor(position[p]);
+    weights[p][0] = ((1.0 - 0.5 * f) * f - 0.5) * f;
+    weights[p][1] = (1.5 * f - 2.5) * f * f + 1.0;
+    weights[p][2] = ((2.0 - 1.5 * f) * f + 0.5) * f;
+    weights[p][3] = (0.5 * f - 0.5) * f * f;
+  }
+}
+
+M3_CLONES static void chunk_spline(const double* position, int count, double (*weights)[WARP_FAST_TAPS]) {
+  for (int p = 0; p < count; ++p) {
+    const double f = position[p] - floor(position[p]), g = 1.0 - f;
+    weights[p][0] = g * g * g / 6.0;
+    weights[p][1] = (0.5 * f - 1.0) * f * f + 2.0 / 3.0;
+    weights[p][2] = (0.5 * g - 1.0) * g * g + 2.0 / 3.0;
+    weights[p][3] = f * f * f / 6.0;
+  }
+}
+
+/* sinc(x) sinc(x / 3) = 3 sin(pi x) sin(pi x / 3) / (pi x)^2 at f - k: the sines of six taps from those of one. */
+inline void chunk_lanczos(const double* position, int count, double (*weights)[WARP_FAST_TAPS]) {
+  const double pi = 3.14159265358979323846, third_cos[3] = {1.0, 0.5, -0.5};
+  const double third_sin[3] = {0.0, 0.86602540378443864676, 0.86602540378443864676};
+  for (int p = 0; p < count; ++p) {
+    const double f = position[p] - floor(position[p]);
+    const double whole = 3.0 * sin(pi * f), sine = sin(pi * f / 3.0), cosine = cos(pi * f / 3.0);
+    for (int tap = 0; tap < 6; ++tap) {
+      const int k = tap - 2, turn = k < 0 ? -k : k;
+      /* sin(pi (f - k) / 3), k from -2 to 3; a third of a turn past the second changes the sign. */
+      const double cos_k = turn == 3 ? -1.0 : third_cos[turn];
+      const double sin_k = turn == 3 ? 0.0 : (k < 0 ? -third_sin[turn] : third_sin[turn]);
+      const double x = pi * (f - k), sign = turn % 2 ? -1.0 : 1.0;
+      weights[p][tap] = x == 0.0 ? 1.0 : sign * whole * (sine * cos_k - cosine * sin_k) / (x * x);
+    }
+  }
+}
+
+inline void chunk_weights(int kernel, const double* position, int count, double (*weights)[WARP_FAST_TAPS]) {
+  if (kernel == WARP_CUBIC) return chunk_cubic(position, count, weights);
+  if (kernel == WARP_SPLINE) return chunk_spline(position, count, weights);
+  if (kernel == WARP_LANCZOS) return chunk_lanczos(position, count, weights);
+  for (int p = 0; p < count; ++p) {
+    weights[p][1] = position[p] - floor(position[p]);
+    weights[p][0] = 1.0 - weights[p][1];
+  }
+}
+
+/* Decides the way of each pixel and prepares its taps. */
+inline void chunk_taps(int kernel, int taps, long long rows, long long cols, int count, WarpChunk& chunk) {
+  chunk_weights(kernel, chunk.row, count, chunk.down);
+  chunk_weights(kernel, chunk.col, count, chunk.right);
+  chunk.vectors = rows >= taps && cols >= taps;
+  const double before = taps / 2 - 1, after = taps / 2;
+  for (int p = 0; p < count; ++p) {
+    const double top = floor(chunk.row[p]), left = floor(chunk.col[p]);
+    const bool inside = warp_inside(chunk.row[p], rows) && warp_inside(chunk.col[p], cols);
+    const bool on = chunk.row[p] >= 0.0 && chunk.col[p] >= 0.0 && chunk.row[p] <= rows - 1.0 && chunk.col[p] <= cols - 1.0;
+    const bool whole = kernel != WARP_SPLINE && on && top == chunk.row[p] && left == chunk.col[p];
+    const bool all = inside && top - before >= 0.0 && left - before >= 0.0 && top + after < rows && left + after < cols;
+    chunk.way[p] = whole ? WARP_COPY : (all ? WARP_VECTOR : WARP_ONE);
+    chunk.first[p] = whole ? (long long)top * cols + (long long)left
+                           : (all ? (long long)(top - before) * cols + (long long)(left - before) : 0);
+    /* A chunk is summed as a whole; what is copied reads somewhere on the raster and is overwritten. */
+    if (kernel != WARP_LANCZOS) continue;
+    double down = 0.0, right = 0.0;
+    for (int i = 0; i < taps; ++i) down += chunk.down[p][i], right += chunk.right[p][i];
+    for (int i = 0; i < taps; ++i) chunk.right[p][i] /= down * right;
+  }
+}
+
+/* Vectors of a few numbers that need not be aligned. */
+template <typename Real, int lanes>
+struct Lanes;
+#define M3_LANES(Real, lanes)                                                                                \
+  template <>                                                                                                \
+  struct Lanes<Real, lanes> {                                                                                \
+    typedef Real type __attribute__((vector_size(lanes * sizeof(Real)), aligned(sizeof(Real)), may_alias));   \
+  };
+M3_LANES(float, 2)
+M3_LANES(float, 4)
+M3_LANES(float, 8)
+M3_LANES(double, 2)
+M3_LANES(double, 4)
+M3_LANES(double, 8)
+#undef M3_LANES
+
+#define T float
+#include "warp_loops.h"
+#undef T
+#define T double
+#include "warp_loops.h"
+#undef T
+
+/* Bands (bands, source_rows, source_cols) at the places of a tile, kernels not stretched. */
+template <typename Real, int PARTS>
+void warp_rows(const Real* source, Real* out, long long bands, long long source_rows, long long source_cols,
+               const WarpPlaces& places, int kernel) {
+  const int taps = (int)(2.0 * warp_radius(kernel));
+  const long long source_pixels = source_rows * source_cols, tile_pixels = places.tile_rows * places.tile_cols;
+  parallel_for(
+      places.tile_rows, [] { return WarpChunk(); },
+      [&](WarpChunk& chunk, long long r) {
+        Real values[WARP_CHUNK * PARTS];
+        for (long long c = 0; c < places.tile_cols; c += WARP_CHUNK) {
+          const int count = places.tile_cols - c < WARP_CHUNK ? (int)(places.tile_cols - c) : WARP_CHUNK;
+          chunk_places(places, r, c, count, chunk);
+          chunk_taps(kernel, taps, source_rows, source_cols, count, chunk);
+          long long at[WARP_CHUNK];
+          for (int p = 0; p < count; ++p) at[p] = chunk.first[p];
+          for (int p = 0; p < count; ++p) chunk.first[p] = chunk.way[p] == WARP_VECTOR ? chunk.first[p] : 0;
+          for (long long band = 0; band < bands; ++band) {
+            const Real* const plane = source + band * source_pixels * PARTS;
+            const long long pixel = r * places.tile_cols + c;
+            Real* const to = out + (band * tile_pixels + pixel) * PARTS;
+            if (chunk.vectors) chunk_values(taps, PARTS, plane, source_cols * PARTS, chunk, count, values);
+            for (int p = 0; p < count; ++p) {
+              bool done = chunk.vectors && chunk.way[p] == WARP_VECTOR;
+              for (int part = 0; part < PARTS; ++part) {
+                to[p * PARTS + part] = chunk.way[p] == WARP_COPY ? plane[at[p] * PARTS + part] : values[p * PARTS + part];
+                done = done && values[p * PARTS + part] == values[p * PARTS + part];
+              }
+              if (done || chunk.way[p] == WARP_COPY) continue;
+              if (kernel == WARP_TRIANGLE)
+                warp_bilinear<Real, PARTS>(plane, to, 1, source_rows, source_cols, chunk.row[p], chunk.col[p], p, 0);
+              else
+                warp_kernel<Real, PARTS>(plane, to, 1, source_rows, source_cols, kernel, 1.0, 1.0, chunk.row[p],
+                                         chunk.col[p], p, 0);
+            }
+          }
+        }
+      });
+}
+
+/* The same under a kernel stretched by row_scale and col_scale. */
+template <typename Real, int PARTS>
+void warp_stretched(const Real* source, Real* out, long long bands, long long source_rows, long long source_cols,
+                    const WarpPlaces& places, int kernel, double row_scale, double col_scale) {
+  const long long tile_pixels = places.tile_rows * places.tile_cols;
+  parallel_for(
+      places.tile_rows, [] { return WarpChunk(); },
+      [&](WarpChunk& chunk, long long r) {
+        for (long long c = 0; c < places.tile_cols; c += WARP_CHUNK) {
+          const int count = places.tile_cols - c < WARP_CHUNK ? (int)(places.tile_cols - c) : WARP_CHUNK;
+          chunk_places(places, r, c, count, chunk);
+          for (int p = 0; p < count; ++p)
+            warp_kernel<Real, PARTS>(source, out, bands, source_rows, source_cols, kernel, row_scale, col_scale,
+                                     chunk.row[p], chunk.col[p], r * places.tile_cols + c + p, tile_pixels);
+        }
+      });
+}
+
+/* The nearest pixel, `words` words of Word each. */
+template <typename Word>
+void warp_nearest_rows(const Word* source, Word* out, long long bands, long long source_rows, long long source_cols,
+                       int words, const WarpPlaces& places, Word fill) {
+  const long long tile_pixels = places.tile_rows * places.tile_cols;
+  parallel_for(
+      places.tile_rows, [] { return WarpChunk(); },
+      [&](WarpChunk& chunk, long long r) {
+        for (long long c = 0; c < places.tile_cols; c += WARP_CHUNK) {
+          const int count = places.tile_cols - c < WARP_CHUNK ? (int)(places.tile_cols - c) : WARP_CHUNK;
+          chunk_places(places, r, c, count, chunk);
+          for (int p = 0; p < count; ++p)
+            warp_nearest<Word>(source, out, bands, source_rows, source_cols, words, chunk.row[p], chunk.col[p], fill,
+                               r * places.tile_cols + c + p, tile_pixels);
+        }
+      });
+}
+
+/* For Cython, which has no integer template parameters. */
+template <typename Real>
+void warp_any(const Real* source, Real* out, long long bands, long long source_rows, long long source_cols, int parts,
+              const WarpPlaces& places, int kernel, double row_scale, double col_scale) {
+  const bool plain = row_scale == 1.0 && col_scale == 1.0;
+  if (plain && parts == 1) warp_rows<Real, 1>(source, out, bands, source_rows, source_cols, places, kernel);
+  if (plain && parts == 2) warp_rows<Real, 2>(source, out, bands, source_rows, source_cols, places, kernel);
+  if (plain) return;
+  if (parts == 1)
+    warp_stretched<Real, 1>(source, out, bands, source_rows, source_cols, places, kernel, row_scale, col_scale);
+  else
+    warp_stretched<Real, 2>(source, out, bands, source_rows, source_cols, places, kernel, row_scale, col_scale);
+}
+
+}  // namespace m3
+#endif

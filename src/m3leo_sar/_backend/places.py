@@ -1,0 +1,29 @@
+"""Where the pixels of a tile lie in a source raster, as the kernels take them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Places(NamedTuple):
+    """Positions of a tile's pixels, in source pixels.
+
+    Parameters
+    ----------
+    rows, cols : float64 arrays
+        Without terms, the positions themselves, (tile rows, tile cols) each. With them, (2, tile rows, terms) and (2,
+        terms, tile cols): the source row is the sum over the terms of ``rows[0] @ cols[0]``, the source column that of
+        ``rows[1] @ cols[1]``.
+    terms : int
+        0 for positions as they are.
+    shape : (int, int)
+        Rows and columns of the tile.
+    origin : (float, float)
+        Taken off the sums: where a crop of the source begins.
+    """
+
+    rows: Any
+    cols: Any
+    terms: int
+    shape: tuple[int, int]
+    origin: tuple[float, float] = (0.0, 0.0)
