@@ -16,17 +16,24 @@
 
 namespace m3 {
 
-constexpr int WARP_CHUNK = 64, WARP_FAST_TAPS = 6;
+constexpr int WARP_CHUNK = 64, WARP_FAST_TAPS = 6, WARP_SPAN = 2 * WARP_CHUNK;
+/* Rows of the tile that a thread takes at a time, as neighbours read the same rows of the raster. */
+constexpr long long WARP_ROWS = 16;
 
 enum WarpWay : unsigned char { WARP_VECTOR, WARP_ONE, WARP_COPY };
 
 struct WarpChunk {
   double row[WARP_CHUNK], col[WARP_CHUNK];
   double down[WARP_CHUNK][WARP_FAST_TAPS], right[WARP_CHUNK][WARP_FAST_TAPS];
-  double down_sum[WARP_CHUNK];
+  double spread[WARP_CHUNK * WARP_FAST_TAPS * 2]; /* right, each as often as a value has parts, without gaps */
   long long first[WARP_CHUNK]; /* flat index of the first tap, or of the pixel to copy */
   WarpWay way[WARP_CHUNK];
   bool vectors; /* whether any pixel of the raster has its taps on it */
+  /* Where all pixels lie in one row of the raster, as between grids with the same axes: how many columns they need, from
+     which flat index on, where each begins, and whose weights serve the rows. */
+  int span, leader, within[WARP_CHUNK];
+  long long left;
+  double summed[2 * WARP_SPAN];
 };
 
 M3_CLONES static void chunk_axis(const double* down, const double* along, int terms, ptrdiff_t step, double origin,
@@ -101,7 +108,7 @@ inline void chunk_weights(int kernel, const double* position, int count, double 
 }
 
 /* Decides the way of each pixel and prepares its taps. */
-inline void chunk_taps(int kernel, int taps, long long rows, long long cols, int count, WarpChunk& chunk) {
+inline void chunk_taps(int kernel, int taps, int parts, long long rows, long long cols, int count, WarpChunk& chunk) {
   chunk_weights(kernel, chunk.row, count, chunk.down);
   chunk_weights(kernel, chunk.col, count, chunk.right);
   chunk.vectors = rows >= taps && cols >= taps;
@@ -116,10 +123,15 @@ inline void chunk_taps(int kernel, int taps, long long rows, long long cols, int
     chunk.first[p] = whole ? (long long)top * cols + (long long)left
                            : (all ? (long long)(top - before) * cols + (long long)(left - before) : 0);
     /* A chunk is summed as a whole; what is copied reads somewhere on the raster and is overwritten. */
-    if (kernel != WARP_LANCZOS) continue;
-    double down = 0.0, right = 0.0;
-    for (int i = 0; i < taps; ++i) down += chunk.down[p][i], right += chunk.right[p][i];
-    for (int i = 0; i < taps; ++i) chunk.right[p][i] /= down * right;
+    double total = 1.0;
+    if (kernel == WARP_LANCZOS) {
+      double down = 0.0, right = 0.0;
+      for (int i = 0; i < taps; ++i) down += chunk.down[p][i], right += chunk.right[p][i];
+      total = down * right;
+    }
+    double* const spread = chunk.spread + p * taps * parts;
+    for (int i = 0; i < taps; ++i)
+      for (int part = 0; part < parts; ++part) spread[i * parts + part] = chunk.right[p][i] / total;
   }
 }
 
@@ -131,13 +143,34 @@ struct Lanes;
   struct Lanes<Real, lanes> {                                                                                \
     typedef Real type __attribute__((vector_size(lanes * sizeof(Real)), aligned(sizeof(Real)), may_alias));   \
   };
+M3_LANES(float, 1)
 M3_LANES(float, 2)
 M3_LANES(float, 4)
 M3_LANES(float, 8)
+M3_LANES(double, 1)
 M3_LANES(double, 2)
 M3_LANES(double, 4)
 M3_LANES(double, 8)
 #undef M3_LANES
+
+/* Finds whether the pixels of a chunk share their rows; `first` of those in vectors is known. */
+inline void chunk_row(int taps, int count, WarpChunk& chunk) {
+  chunk.span = 0;
+  chunk.leader = -1;
+  long long least = 0, most = 0;
+  for (int p = 0; p < count; ++p) {
+    if (chunk.way[p] != WARP_VECTOR) continue;
+    if (chunk.leader < 0) chunk.leader = p, least = most = chunk.first[p];
+    if (chunk.row[p] != chunk.row[chunk.leader]) return;
+    least = chunk.first[p] < least ? chunk.first[p] : least;
+    most = chunk.first[p] > most ? chunk.first[p] : most;
+  }
+  /* With few pixels a column each pass over the row costs more than it saves. */
+  if (chunk.leader < 0 || most - least + taps > WARP_SPAN) return;
+  chunk.span = (int)(most - least) + taps;
+  chunk.left = least;
+  for (int p = 0; p < count; ++p) chunk.within[p] = chunk.way[p] == WARP_VECTOR ? (int)(chunk.first[p] - least) : 0;
+}
 
 #define T float
 #include "warp_loops.h"
@@ -146,23 +179,34 @@ M3_LANES(double, 8)
 #include "warp_loops.h"
 #undef T
 
+/* body(chunk, r) for every row of the tile. */
+template <typename Body>
+void rows_in_parallel(long long rows, Body body) {
+  parallel_for(
+      (rows + WARP_ROWS - 1) / WARP_ROWS, [] { return WarpChunk(); },
+      [&](WarpChunk& chunk, long long task) {
+        for (long long r = task * WARP_ROWS; r < rows && r < (task + 1) * WARP_ROWS; ++r) body(chunk, r);
+      });
+}
+
 /* Bands (bands, source_rows, source_cols) at the places of a tile, kernels not stretched. */
 template <typename Real, int PARTS>
 void warp_rows(const Real* source, Real* out, long long bands, long long source_rows, long long source_cols,
                const WarpPlaces& places, int kernel) {
   const int taps = (int)(2.0 * warp_radius(kernel));
   const long long source_pixels = source_rows * source_cols, tile_pixels = places.tile_rows * places.tile_cols;
-  parallel_for(
-      places.tile_rows, [] { return WarpChunk(); },
+  rows_in_parallel(
+      places.tile_rows,
       [&](WarpChunk& chunk, long long r) {
         Real values[WARP_CHUNK * PARTS];
         for (long long c = 0; c < places.tile_cols; c += WARP_CHUNK) {
           const int count = places.tile_cols - c < WARP_CHUNK ? (int)(places.tile_cols - c) : WARP_CHUNK;
           chunk_places(places, r, c, count, chunk);
-          chunk_taps(kernel, taps, source_rows, source_cols, count, chunk);
+          chunk_taps(kernel, taps, PARTS, source_rows, source_cols, count, chunk);
           long long at[WARP_CHUNK];
           for (int p = 0; p < count; ++p) at[p] = chunk.first[p];
           for (int p = 0; p < count; ++p) chunk.first[p] = chunk.way[p] == WARP_VECTOR ? chunk.first[p] : 0;
+          chunk_row(taps, count, chunk);
           for (long long band = 0; band < bands; ++band) {
             const Real* const plane = source + band * source_pixels * PARTS;
             const long long pixel = r * places.tile_cols + c;
@@ -191,8 +235,8 @@ template <typename Real, int PARTS>
 void warp_stretched(const Real* source, Real* out, long long bands, long long source_rows, long long source_cols,
                     const WarpPlaces& places, int kernel, double row_scale, double col_scale) {
   const long long tile_pixels = places.tile_rows * places.tile_cols;
-  parallel_for(
-      places.tile_rows, [] { return WarpChunk(); },
+  rows_in_parallel(
+      places.tile_rows,
       [&](WarpChunk& chunk, long long r) {
         for (long long c = 0; c < places.tile_cols; c += WARP_CHUNK) {
           const int count = places.tile_cols - c < WARP_CHUNK ? (int)(places.tile_cols - c) : WARP_CHUNK;
@@ -209,8 +253,8 @@ template <typename Word>
 void warp_nearest_rows(const Word* source, Word* out, long long bands, long long source_rows, long long source_cols,
                        int words, const WarpPlaces& places, Word fill) {
   const long long tile_pixels = places.tile_rows * places.tile_cols;
-  parallel_for(
-      places.tile_rows, [] { return WarpChunk(); },
+  rows_in_parallel(
+      places.tile_rows,
       [&](WarpChunk& chunk, long long r) {
         for (long long c = 0; c < places.tile_cols; c += WARP_CHUNK) {
           const int count = places.tile_cols - c < WARP_CHUNK ? (int)(places.tile_cols - c) : WARP_CHUNK;

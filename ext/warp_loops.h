@@ -1,5 +1,22 @@
 /* Leaf loops of warp_cpu.h, included once for each real type (T). */
 
+/* Sum of the lanes of each part: the taps of a row lie side by side. */
+template <int PARTS, typename Wide>
+static inline __attribute__((always_inline)) void folded(Wide* sum, int blocks, T* out) {
+  constexpr int lanes = sizeof(Wide) / sizeof(double);
+  for (int b = 1; b < blocks; ++b) sum[0] += sum[b];
+  if constexpr (lanes == PARTS) {
+    for (int part = 0; part < PARTS; ++part) out[part] = (T)sum[0][part];
+  } else {
+    typedef typename Lanes<double, lanes / 2>::type Half;
+    Half low, high;
+    __builtin_memcpy(&low, &sum[0], sizeof(Half));
+    __builtin_memcpy(&high, reinterpret_cast<const char*>(&sum[0]) + sizeof(Half), sizeof(Half));
+    Half both = low + high;
+    folded<PARTS>(&both, 1, out);
+  }
+}
+
 /* Values of a chunk of pixels from TAPS x TAPS taps that all lie on the raster. */
 template <int TAPS, int PARTS>
 static inline __attribute__((always_inline)) void taps_of_chunk(const T* plane, ptrdiff_t line, const WarpChunk& chunk,
@@ -9,22 +26,47 @@ static inline __attribute__((always_inline)) void taps_of_chunk(const T* plane, 
   typedef typename Lanes<double, lanes>::type Wide;
   for (int p = 0; p < count; ++p) {
     const T* from = plane + chunk.first[p] * PARTS;
+    /* What the next row of the tile will need. */
+    __builtin_prefetch(from + TAPS * line);
     Wide sum[blocks];
     for (int b = 0; b < blocks; ++b) sum[b] = Wide{};
     for (int i = 0; i < TAPS; ++i, from += line)
       for (int b = 0; b < blocks; ++b)
         sum[b] += chunk.down[p][i] * __builtin_convertvector(*reinterpret_cast<const Narrow*>(from + b * lanes), Wide);
-    double value[PARTS] = {};
-    for (int j = 0; j < TAPS; ++j)
-      for (int part = 0; part < PARTS; ++part)
-        value[part] += chunk.right[p][j] * sum[(j * PARTS + part) / lanes][(j * PARTS + part) % lanes];
-    for (int part = 0; part < PARTS; ++part) out[p * PARTS + part] = (T)value[part];
+    const double* const right = chunk.spread + p * wide;
+    for (int b = 0; b < blocks; ++b) sum[b] *= *reinterpret_cast<const Wide*>(right + b * lanes);
+    folded<PARTS>(sum, blocks, out + p * PARTS);
   }
+}
+
+/* The same for pixels that lie in one row of the raster, whose rows were summed once: chunk.summed, from chunk.left on. */
+template <int TAPS, int PARTS>
+static inline __attribute__((always_inline)) void taps_of_row(const WarpChunk& chunk, int count, T* out) {
+  constexpr int wide = TAPS * PARTS, lanes = wide % 8 ? (wide % 4 ? 2 : 4) : 8, blocks = wide / lanes;
+  typedef typename Lanes<double, lanes>::type Wide;
+  for (int p = 0; p < count; ++p) {
+    const double* const from = chunk.summed + chunk.within[p] * PARTS;
+    const double* const right = chunk.spread + p * wide;
+    Wide sum[blocks];
+    for (int b = 0; b < blocks; ++b)
+      sum[b] = *reinterpret_cast<const Wide*>(from + b * lanes) * *reinterpret_cast<const Wide*>(right + b * lanes);
+    folded<PARTS>(sum, blocks, out + p * PARTS);
+  }
+}
+
+M3_CLONES static void rows_summed(const T* from, ptrdiff_t line, int taps, const double* down, int count, double* out) {
+  for (int k = 0; k < count; k += 64 / (int)sizeof(T)) __builtin_prefetch(from + taps * line + k);
+  for (int k = 0; k < count; ++k) out[k] = down[0] * (double)from[k];
+  for (int i = 1; i < taps; ++i)
+    for (int k = 0; k < count; ++k) out[k] += down[i] * (double)from[i * line + k];
 }
 
 #define M3_TAPS_OF_CHUNK(name, TAPS, PARTS)                                                                     \
   M3_CLONES static void name(const T* plane, ptrdiff_t line, const WarpChunk& chunk, int count, T* out) {       \
-    taps_of_chunk<TAPS, PARTS>(plane, line, chunk, count, out);                                                 \
+    if (chunk.span)                                                                                             \
+      taps_of_row<TAPS, PARTS>(chunk, count, out);                                                              \
+    else                                                                                                        \
+      taps_of_chunk<TAPS, PARTS>(plane, line, chunk, count, out);                                               \
   }
 M3_TAPS_OF_CHUNK(two_taps_real, 2, 1)
 M3_TAPS_OF_CHUNK(two_taps_complex, 2, 2)
@@ -34,7 +76,9 @@ M3_TAPS_OF_CHUNK(six_taps_real, 6, 1)
 M3_TAPS_OF_CHUNK(six_taps_complex, 6, 2)
 #undef M3_TAPS_OF_CHUNK
 
-inline void chunk_values(int taps, int parts, const T* plane, ptrdiff_t line, const WarpChunk& chunk, int count, T* out) {
+inline void chunk_values(int taps, int parts, const T* plane, ptrdiff_t line, WarpChunk& chunk, int count, T* out) {
+  if (chunk.span)
+    rows_summed(plane + chunk.left * parts, line, taps, chunk.down[chunk.leader], chunk.span * parts, chunk.summed);
   if (taps == 2) return parts == 1 ? two_taps_real(plane, line, chunk, count, out) : two_taps_complex(plane, line, chunk, count, out);
   if (taps == 4) return parts == 1 ? four_taps_real(plane, line, chunk, count, out) : four_taps_complex(plane, line, chunk, count, out);
   return parts == 1 ? six_taps_real(plane, line, chunk, count, out) : six_taps_complex(plane, line, chunk, count, out);

@@ -1,6 +1,7 @@
 /* Every CUDA text of ext/, read by g++ with the CPU's meaning. */
 #include "simt.h"
 
+#include "../area.cu"
 #include "../coherence.cu"
 #include "../decay.cu"
 #include "../fringe.cu"

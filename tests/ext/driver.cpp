@@ -4,6 +4,7 @@
 #include <random>
 #include <vector>
 
+#include "../../ext/area.h"
 #include "../../ext/coherence_cpu.h"
 #include "../../ext/decay.h"
 #include "../../ext/fringe_cpu.h"
@@ -11,6 +12,7 @@
 #include "../../ext/homogeneous.h"
 #include "../../ext/interferogram.h"
 #include "../../ext/multilook.h"
+#include "../../ext/warp_cpu.h"
 
 static unsigned long long digest = 1469598103934665603ULL;
 
@@ -109,6 +111,48 @@ void pixels() {
   fold(out);
 }
 
+template <typename T>
+void warp(long long rows, long long cols) {
+  const auto source = image<T>(2 * rows * cols, 9, 0.05);
+  std::vector<double> at_row, at_col, down(2 * 19 * 2), along(2 * 2 * 130);
+  for (long long k = 0; k < 19 * 130; ++k) {
+    at_row.push_back(k / 130 * 0.7 - 1.2 + 0.003 * (k % 130));
+    at_col.push_back(k % 130 * 0.31 - 0.7);
+  }
+  for (size_t k = 0; k < down.size(); ++k) down[k] = k % 2 ? 1.0 : 0.6 * (double)(k / 2 % 19);
+  for (int k = 0; k < 130; ++k) along[k] = 1.0, along[130 + k] = 3.0, along[260 + k] = 0.0, along[390 + k] = 0.29 * k;
+  const m3::WarpPlaces as_they_are = {at_row.data(), at_col.data(), 0, 19, 130, 0.0, 0.0};
+  const m3::WarpPlaces in_terms = {down.data(), along.data(), 2, 19, 130, 1.0, -1.0};
+  for (const auto& places : {as_they_are, in_terms}) {
+    for (int kernel = 0; kernel < 4; ++kernel) {
+      std::vector<T> out(4 * 19 * 130);
+      m3::warp_any(source.data(), out.data(), 2, rows, cols, 2, places, kernel, 1.0, 1.0);
+      fold(out);
+      m3::warp_any(source.data(), out.data(), 2, rows, cols, 1, places, kernel, 1.5, 1.0);
+      fold(out);
+    }
+    std::vector<unsigned> words(2 * 19 * 130), from(2 * rows * cols, 7u);
+    m3::warp_nearest_rows(from.data(), words.data(), 2, rows, cols, 1, places, 9u);
+    fold(words);
+  }
+}
+
+void areas() {
+  const long long rows = 31, cols = 29;
+  const auto source = image<float>(rows * cols, 10, 0.1);
+  std::vector<double> corner_row(6 * 8), corner_col(6 * 8);
+  for (int k = 0; k < 6 * 8; ++k) corner_row[k] = k / 8 * 7.3 - 2 + k % 8 * 0.4, corner_col[k] = k % 8 * 5.1 - 1 - k / 8;
+  std::vector<float> out(2 * 35);
+  for (int k = 0; k < 35; ++k)
+    m3::area_value<float, 2>(source.data(), corner_row.data(), corner_col.data(), out.data(), 1, rows, cols, 5, 7, 0, k);
+  fold(out);
+  std::vector<unsigned char> labels(rows * cols), modes(35);
+  for (size_t k = 0; k < labels.size(); ++k) labels[k] = (unsigned char)(k * 37 % 41);
+  for (int k = 0; k < 35; ++k)
+    m3::area_mode<unsigned char>(labels.data(), corner_row.data(), corner_col.data(), modes.data(), 1, rows, cols, 5, 7, 0, k);
+  fold(modes);
+}
+
 int main() {
   const int windows[][2] = {{1, 1}, {2, 7}, {5, 20}, {21, 40}, {16, 16}, {9, 63}};
   for (const auto& window : windows) {
@@ -124,5 +168,9 @@ int main() {
   fringe<double>(9, 530, 3, 5);
   coherence_of_int16();
   pixels();
+  warp<float>(27, 41);
+  warp<double>(27, 41);
+  warp<float>(3, 5);  // too small for the taps
+  areas();
   std::printf("%016llx\n", digest);
 }

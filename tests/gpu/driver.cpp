@@ -91,6 +91,15 @@ int main() {
   run("warp_nearest_u64", simt_launch_warp_nearest_u64, across, line256, 0, at_row.data(), at_col.data(), 2, 1.0, -2.0,
       rows, cols, (unsigned long long*)a.data(), 0ULL, (unsigned long long*)out.data(), 1LL, rows, cols, 1);
 
+  std::vector<double> corner_row(6 * 8), corner_col(6 * 8);
+  std::vector<unsigned char> labels(pixels), modes(5 * 7);
+  for (int k = 0; k < 6 * 8; ++k) corner_row[k] = k / 8 * 7.3 - 2 + k % 8 * 0.4, corner_col[k] = k % 8 * 5.1 - 1 - k / 8;
+  for (long long i = 0; i < pixels; ++i) labels[i] = (unsigned char)(i * 37 % 41);
+  run("area_complex_f32", simt_launch_area_complex_f32, across, dim3{64, 1, 1}, 0, a.data(), corner_row.data(),
+      corner_col.data(), out.data(), 1LL, rows, cols, 5LL, 7LL, 0);
+  run("area_mode_u8", simt_launch_area_mode_u8, across, dim3{64, 1, 1}, 0, labels.data(), corner_row.data(),
+      corner_col.data(), modes.data(), 1LL, rows, cols, 5LL, 7LL, (unsigned char)0);
+
   std::vector<double> tile_row(pixels), tile_col(pixels), found(2 * 23 * 29);
   std::vector<long long> owner(23 * 29, 0);
   for (long long i = 0; i < pixels; ++i) tile_row[i] = 30 - 0.8 * (i / cols), tile_col[i] = 33 - 0.6 * (i % cols);

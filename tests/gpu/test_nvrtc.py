@@ -14,6 +14,7 @@ STEMS = sorted(path.stem for path in (ROOT / "ext").glob("*.cu"))
 ARCHITECTURES = (75, 80, 90, 100, 120)
 #: Registers a thread; 64 leaves four blocks of 256 threads on a multiprocessor, double precision takes more.
 REGISTERS = {
+    "area": 128,
     "coherence": 128,
     "decay": 128,
     "fringe": 128,

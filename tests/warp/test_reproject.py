@@ -109,14 +109,14 @@ def test_outside_is_no_data_and_its_window_is_refused():
 
 def test_refusals_name_what_came():
     source = noise(SOURCE.shape, "float32")
-    with pytest.raises(ValueError, match="cubic_spline, lanczos, got 'mode'"):
-        reproject(source, SOURCE, SOURCE, resampling="mode")
+    with pytest.raises(ValueError, match="cubic_spline, lanczos, average, sum, min, max, mode, got 'mean'"):
+        reproject(source, SOURCE, SOURCE, resampling="mean")
     with pytest.raises(ValueError, match=r"\(25, 35\).*got \(24, 35\)"):
         reproject(source[1:], SOURCE, SOURCE)
     with pytest.raises(TypeError, match="got float16"):
         reproject(source.astype("float16"), SOURCE, SOURCE)
     labels = source.astype("int16")
-    with pytest.raises(TypeError, match="int16 goes with resampling 'nearest' only"):
+    with pytest.raises(TypeError, match="int16 goes with resampling 'nearest' or 'mode' only"):
         reproject(labels, SOURCE, SOURCE)
     with pytest.raises(ValueError, match="nodata must be given for int16"):
         reproject(labels, SOURCE, SOURCE, resampling="nearest")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from m3leo_sar._backend.cpu_area import area_mode, area_value
 from m3leo_sar._backend.cpu_coherence import coherence_pairs
 from m3leo_sar._backend.cpu_decay import fit_decay
 from m3leo_sar._backend.cpu_fringe import fringe_coherence
@@ -13,6 +14,8 @@ from m3leo_sar._backend.cpu_normalise import normalise
 from m3leo_sar._backend.cpu_warp import warp_bilinear, warp_kernel, warp_nearest
 
 __all__ = [
+    "area_mode",
+    "area_value",
     "coherence_pairs",
     "fit_decay",
     "fringe_coherence",

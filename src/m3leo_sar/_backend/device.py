@@ -41,9 +41,9 @@ class Device(Protocol):
         """Run a kernel of ``ext/<stem>.cu``; scalars must be NumPy scalars of the width the kernel names."""
 
 
-def over_pixels(count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def over_pixels(count: int, *, threads: int = THREADS) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Grid and block for one thread an element."""
-    return ((count + THREADS - 1) // THREADS,), (THREADS,)
+    return ((count + threads - 1) // threads,), (threads,)
 
 
 def suffix(dtype: np.dtype) -> str:

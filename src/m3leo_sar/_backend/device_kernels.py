@@ -22,6 +22,30 @@ _DECAY_SCRATCH = 64 << 20
 _SUM_BYTES = {("plain", 4): 16, ("plain", 8): 32, ("full", 4): 32, ("full", 8): 64}
 
 Pairs = Sequence[tuple[int, int]]
+Grid = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+def area_value(device: Device, source: Any, rows: Any, cols: Any, rule: int) -> Any:
+    """Mean (0), sum (1), minimum (2) or maximum (3) of (bands, rows, cols) between the corners of each tile pixel."""
+    source, out, arguments, grid = _areas(device, source, rows, cols)
+    device.launch("area", f"area_{kind_of(out.dtype)}", *grid, (*arguments, np.int32(rule)))
+    return out
+
+
+def area_mode(device: Device, source: Any, rows: Any, cols: Any, nodata: Any) -> Any:
+    """Commonest label of (bands, rows, cols) between the corners of each tile pixel."""
+    source, out, arguments, grid = _areas(device, source, rows, cols)
+    kernel = f"area_mode_u{8 * source.dtype.itemsize}"
+    device.launch("area", kernel, *grid, (*arguments, fill_words(nodata, source.dtype)))
+    return out
+
+
+def _areas(device: Device, source: Any, rows: Any, cols: Any) -> tuple[Any, Any, tuple[Any, ...], Grid]:
+    source = device.contiguous(source)
+    corners = [_on_device(device, axis) for axis in (rows, cols)]
+    out = device.empty((len(source), rows.shape[0] - 1, rows.shape[1] - 1), source.dtype)
+    arguments = (source, *corners, out, *_sizes(source), np.int64(out.shape[1]), np.int64(out.shape[2]))
+    return source, out, arguments, over_pixels(out[0].size, threads=64)
 
 
 def coherence_pairs(device: Device, slcs: Sequence[Any], pairs: Pairs, request: CoherenceRequest) -> dict[str, Any]:
@@ -230,12 +254,13 @@ def warp_kernel(device: Device, source: Any, places: Places, kind: int, scale: t
 
 def _placed(device: Device, places: Places) -> tuple[Any, ...]:
     """Places as every kernel of warp.cu takes them; those in host memory are copied."""
-    axes = [
-        device.contiguous(device.from_host(axis) if type(axis) is np.ndarray else axis)
-        for axis in (places.rows, places.cols)
-    ]
+    axes = [_on_device(device, axis) for axis in (places.rows, places.cols)]
     origin, shape = (np.float64(value) for value in places.origin), (np.int64(size) for size in places.shape)
     return *axes, np.int32(places.terms), *origin, *shape
+
+
+def _on_device(device: Device, array: Any) -> Any:
+    return device.contiguous(device.from_host(array) if type(array) is np.ndarray else array)
 
 
 def _sizes(source: Any) -> tuple[Any, ...]:
@@ -261,6 +286,8 @@ def geolocate_inverse(device: Device, tile_row: Any, tile_col: Any, tile_shape: 
 KERNELS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
+        area_mode,
+        area_value,
         coherence_pairs,
         fit_decay,
         fringe_coherence,

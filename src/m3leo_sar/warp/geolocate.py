@@ -8,6 +8,8 @@ import numpy as np
 
 from m3leo_sar._backend.choose import backend_of
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.warp.area import AREA_RESAMPLINGS, area_sample, check_resampling, corner_grid
+from m3leo_sar.warp.mask import masked
 from m3leo_sar.warp.pixel_map import PixelMap, is_geographic, nearest_longitude, step_of, transformed
 from m3leo_sar.warp.sample import sample
 
@@ -22,6 +24,7 @@ def geolocate(
     tile_geobox: GeoBox,
     *,
     resampling: str = "bilinear",
+    mask: Any = None,
     nodata: int | None = None,
     antialias: bool = True,
 ) -> Any:
@@ -30,16 +33,19 @@ def geolocate(
     Parameters
     ----------
     radar : (rows, cols) or (bands, rows, cols) float32, float64, complex64, complex128, bool or integer
-        NumPy or CuPy; NaN marks no data. bool and integers go with ``resampling="nearest"`` only.
+        NumPy or CuPy; NaN marks no data. bool and integers go with ``"nearest"`` and ``"mode"`` only.
     latitude, longitude : (rows, cols) float32 or float64
         WGS 84 degrees of each radar pixel's centre; NaN where unknown. The scene may be mirrored, rotated or sheared.
     tile_geobox : GeoBox
         Grid of the result, in any CRS.
-    resampling : {"bilinear", "nearest", "cubic", "cubic_spline", "lanczos"}
-        In radar pixels. All but nearest leave pixels without data out and renormalise the other weights; less than
-        half of the absolute weight gives NaN. nearest rounds halves up and copies bit for bit.
+    resampling : {"bilinear", "nearest", "cubic", "cubic_spline", "lanczos", "average", "sum", "min", "max", "mode"}
+        In radar pixels. Kernels leave pixels without data out and renormalise the other weights; less than half of the
+        absolute weight gives NaN. nearest rounds halves up and copies bit for bit. The last five look at the whole
+        ground of a tile pixel (:func:`m3leo_sar.warp.area.area_sample`).
+    mask : (rows, cols) or (bands, rows, cols) bool, optional
+        Where ``radar`` has data, such as outside layover and shadow; in the library of ``radar``.
     nodata : int, optional
-        Fills pixels off the scene for bool and integers, where it must be given.
+        Value of pixels without data for bool and integers, where it must be given.
     antialias : bool
         Stretch the kernel along rows and columns of which a tile pixel spans more than 1.05.
 
@@ -52,8 +58,8 @@ def geolocate(
     Raises
     ------
     TypeError
-        If the dtype of ``radar`` is none of the above, or is bool or integer with bilinear, or the coordinates are
-        not float32 or float64.
+        If the dtype of ``radar`` is none of the above or does not go with the resampling, the mask is not bool, or the
+        coordinates are not float32 or float64.
     ValueError
         If the shapes differ, a coordinate is off the globe, the resampling is unknown, the CRS is not understood, or
         ``nodata`` is missing, given without need or does not fit the dtype.
@@ -80,6 +86,11 @@ def geolocate(
     array([[5., 6., 7.],
            [5., 6., 7.]])
     """
+    check_resampling(resampling)
+    radar = masked(radar, mask, nodata, names=("radar", "mask"))
+    if resampling in AREA_RESAMPLINGS:
+        corners = geolocation_map(latitude, longitude, corner_grid(tile_geobox))
+        return area_sample(radar, corners, resampling=resampling, nodata=nodata)
     positions = geolocation_map(latitude, longitude, tile_geobox)
     return sample(radar, positions, resampling=resampling, nodata=nodata, antialias=antialias)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.warp.area import AREA_RESAMPLINGS, area_sample, check_resampling, corner_grid
+from m3leo_sar.warp.mask import masked
 from m3leo_sar.warp.pixel_map import pixel_map
 from m3leo_sar.warp.sample import sample
 
@@ -15,6 +17,7 @@ def reproject(
     tile_geobox: GeoBox,
     *,
     resampling: str = "bilinear",
+    mask: Any = None,
     nodata: int | None = None,
     antialias: bool = True,
 ) -> Any:
@@ -23,16 +26,20 @@ def reproject(
     Parameters
     ----------
     source : (rows, cols) or (bands, rows, cols) float32, float64, complex64, complex128, bool or integer
-        NumPy or CuPy; NaN marks no data. bool and integers go with ``resampling="nearest"`` only.
+        NumPy or CuPy; NaN marks no data. bool and integers go with ``"nearest"`` and ``"mode"`` only.
     source_geobox : GeoBox
         Grid of the source.
     tile_geobox : GeoBox
         Grid of the result, in any CRS.
-    resampling : {"bilinear", "nearest", "cubic", "cubic_spline", "lanczos"}
-        All but nearest leave pixels without data out and renormalise the other weights; less than half of the absolute
-        weight gives NaN. nearest rounds halves up and copies bit for bit.
+    resampling : {"bilinear", "nearest", "cubic", "cubic_spline", "lanczos", "average", "sum", "min", "max", "mode"}
+        Kernels leave pixels without data out and renormalise the other weights; less than half of the absolute weight
+        gives NaN. nearest rounds halves up and copies bit for bit. The last five look at the whole ground of a tile
+        pixel (:func:`m3leo_sar.warp.area.area_sample`): sum shares amounts out and keeps their total, mode is for
+        labels.
+    mask : (rows, cols) or (bands, rows, cols) bool, optional
+        Where ``source`` has data; in its library.
     nodata : int, optional
-        Fills pixels off the source for bool and integers, where it must be given.
+        Value of pixels without data for bool and integers, where it must be given.
     antialias : bool
         Stretch the kernel where the tile's pixels are over 1.05 times as large as the source's.
 
@@ -45,7 +52,7 @@ def reproject(
     Raises
     ------
     TypeError
-        If the dtype is none of the above, or is bool or integer with bilinear.
+        If the dtype is none of the above or does not go with the resampling, or the mask is not bool.
     ValueError
         If the shape is not that of ``source_geobox``, the resampling is unknown, a CRS is not understood, or
         ``nodata`` is missing, given without need or does not fit the dtype, or a stretched kernel takes more than 40
@@ -68,5 +75,10 @@ def reproject(
     array([[ 1.,  2.,  3., nan, nan],
            [ 5.,  6.,  7., nan, nan]], dtype=float32)
     """
+    check_resampling(resampling)
+    source = masked(source, mask, nodata, names=("source", "mask"))
+    if resampling in AREA_RESAMPLINGS:
+        corners = pixel_map(source_geobox, corner_grid(tile_geobox))
+        return area_sample(source, corners, resampling=resampling, nodata=nodata)
     positions = pixel_map(source_geobox, tile_geobox)
     return sample(source, positions, resampling=resampling, nodata=nodata, antialias=antialias)

@@ -83,7 +83,15 @@ def sample(
     >>> sample(np.array([[1.0, 2.0], [3.0, 4.0]]), positions)
     array([[2.  , 2.25]])
     """
-    bands = _checked(source, pixel_map, resampling, nodata)
+    if resampling not in RESAMPLINGS:
+        raise ValueError(f"resampling must be one of {', '.join(RESAMPLINGS)}, got {resampling!r}")
+    bands, dtype = check_fits(source, pixel_map), str(source.dtype)
+    if dtype in LABEL_DTYPES and resampling != "nearest":
+        raise TypeError(
+            f"source of {dtype} goes with resampling 'nearest' or 'mode' only, got {resampling!r}: its no data "
+            "would be mixed in; turn it into float with NaN for no data"
+        )
+    check_nodata(dtype, nodata)
     places = pixel_map.places
     # A map in host memory serves sources on any device; one on a device only its own.
     backend = backend_of(source, *(() if isinstance(places.rows, np.ndarray) else (places.rows, places.cols)))
@@ -135,10 +143,16 @@ def _stretch(pixel_map: PixelMap, resampling: str) -> tuple[float, float]:
     return rows, cols
 
 
-def _checked(source: Any, pixel_map: PixelMap, resampling: str, nodata: int | None) -> Any:
-    """Source as (bands, rows, cols), or a refusal."""
-    if resampling not in RESAMPLINGS:
-        raise ValueError(f"resampling must be one of {', '.join(RESAMPLINGS)}, got {resampling!r}")
+def check_fits(source: Any, pixel_map: PixelMap) -> Any:
+    """Source as (bands, rows, cols), or a refusal of its dtype or shape.
+
+    Raises
+    ------
+    TypeError
+        If the dtype is none that is resampled.
+    ValueError
+        If it has no two or three axes, is empty or has not the size that the map is for.
+    """
     dtype = str(getattr(source, "dtype", type(source).__name__))
     if dtype not in NAN_DTYPES + LABEL_DTYPES:
         raise TypeError(f"source must be an array of {', '.join(NAN_DTYPES)}, bool or integers, got {dtype}")
@@ -151,17 +165,21 @@ def _checked(source: Any, pixel_map: PixelMap, resampling: str, nodata: int | No
             f"source must have the {pixel_map.source_shape} rows and columns of its geometry, "
             f"got {tuple(source.shape[-2:])}"
         )
-    _check_nodata(dtype, resampling, nodata)
     return source if source.ndim == 3 else source[None]
 
 
-def _check_nodata(dtype: str, resampling: str, nodata: int | None) -> None:
+def check_nodata(dtype: str, nodata: int | None) -> None:
+    """Refuse a value for no data that is missing, not needed or does not fit the dtype.
+
+    Raises
+    ------
+    ValueError
+        If it is.
+    """
     if dtype in NAN_DTYPES:
         if nodata is not None:
             raise ValueError(f"nodata must be left out for {dtype}, where NaN marks no data, got {nodata!r}")
         return
-    if resampling != "nearest":
-        raise TypeError(f"source of {dtype} goes with resampling 'nearest' only, got {resampling!r}")
     if nodata is None:
         raise ValueError(f"nodata must be given for {dtype}, which has no NaN to mark pixels off the source")
     low, high = (0, 1) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
