@@ -6,6 +6,7 @@
 #include "../decay.cu"
 #include "../fringe.cu"
 #include "../geolocate.cu"
+#include "../geometry.cu"
 #include "../homogeneous.cu"
 #include "../interferogram.cu"
 #include "../multilook.cu"

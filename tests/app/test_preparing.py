@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import simulated_orbit
 
 from m3leo_sar import GeoBox, SlcStack, TileGrid, Window, coherence, interferogram, reproject
 from m3leo_sar.app.prepare import Recipe, prepare
+from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io.archive import ChipArchive
+from m3leo_sar.io.zarr_stack import read_stack, write_stack
 from m3leo_sar.simulate.scene import simulate_scene
-from m3leo_sar.stack.geometry import RadarGeometry
+from m3leo_sar.stack.geometry import OrbitGeometry, RadarGeometry
 from m3leo_sar.stack.pairs import all_pairs
+from m3leo_sar.warp.geo2rdr import rdr2geo
 
 DATES = [datetime.date(2023, 3, 1) + datetime.timedelta(days=12 * index) for index in range(4)]
 BOX = GeoBox.from_bounds((680_000, 5_500_000, 681_700, 5_501_300), shape=(130, 170), crs="EPSG:32631")
@@ -95,3 +100,44 @@ def test_a_stack_in_mirrored_radar_geometry_gives_the_same_chip(scene, tmp_path)
         key = archive.keys(INSIDE[0].identifier, "coherence")[0]
         chips.append(archive.read(INSIDE[0].identifier, "coherence", key).array)
     np.testing.assert_allclose(chips[1], chips[0], atol=2e-5)
+
+
+def test_a_stack_with_orbit_and_terrain_needs_no_coordinates(tmp_path):
+    """The same pixels, once with the places that follow from orbit and terrain, once with those written down."""
+    radar_grid = RadarGrid(
+        (70, 700),
+        azimuth_time=0.0,
+        azimuth_interval=0.002,
+        slant_range=8.2e5,
+        range_spacing=2.33,
+        wavelength=0.0555,
+    )
+    image = {"orbit": simulated_orbit(), "radar_grid": radar_grid}
+    world = GeoBox.from_bounds((-180, -90, 180, 90), shape=(2, 2), crs="EPSG:4326")
+    middle = rdr2geo(**image, dem=np.zeros((2, 2)), dem_geobox=world, rows=[35], cols=[350])
+    lon, lat = float(middle.longitude[0]), float(middle.latitude[0])
+    box = GeoBox.from_bounds((lon - 0.1, lat - 0.08, lon + 0.1, lat + 0.08), shape=(160, 180), crs="EPSG:4326")
+    row, col = np.indices(box.shape)
+    place = OrbitGeometry(simulated_orbit(), radar_grid, 200 + 60 * np.sin(row / 9) * np.cos(col / 8), box)
+    random = np.random.default_rng(1)
+    pixels = random.normal(size=(2, 70, 700, 2)).astype(np.float32).view(np.complex64)[..., 0]
+    pixels[1] += pixels[0]
+    ground = rdr2geo(**image, dem=place.dem, dem_geobox=box)
+    (tile,) = TileGrid.exact((lon, lat, lon + 1e-6, lat + 1e-6), side=600, pixels=60)
+    chips = []
+    for name, geometry in (("orbit", place), ("written", RadarGeometry(ground.latitude, ground.longitude))):
+        stack = SlcStack.from_arrays(pixels, DATES[:2], polarisation="VV", geometry=geometry)
+        write_stack(stack, tmp_path / f"{name}.zarr")
+        archive = ChipArchive.create(tmp_path / name)
+        opened = read_stack(tmp_path / f"{name}.zarr")
+        options = {"pairs": all_pairs(DATES[:2]), "window": Window(rows=3, cols=9), "minimum_coverage": 0.5}
+        prepare(opened, archive, [tile], recipe(**options))
+        chips.append(archive.read(tile.identifier, "coherence", archive.keys(tile.identifier, "coherence")[0]).array)
+    inside = ~np.isnan(chips[0])
+    assert inside.mean() > 0.8
+    # Terrain bends between the pixels whose places are written down.
+    assert abs(chips[0] - chips[1])[inside & ~np.isnan(chips[1])].max() < 0.01
+    with pytest.raises(ValueError, match="orbit must cover the image"):
+        OrbitGeometry(place.orbit, replace(radar_grid, azimuth_time=70.0), place.dem, box)
+    with pytest.raises(TypeError, match="dem must be float32 or float64 .* got int16"):
+        OrbitGeometry(place.orbit, radar_grid, place.dem.astype(np.int16), box)

@@ -108,6 +108,26 @@ int main() {
   run("geolocate_resolve_pixels", simt_launch_geolocate_resolve_pixels, dim3{3, 1, 1}, line256, 0, tile_row.data(),
       tile_col.data(), owner.data(), found.data(), found.data() + 23 * 29, rows, cols, 29LL, 23LL * 29);
 
+  std::vector<double> model(64, 0.0), points(3 * pixels), heights(pixels, 100.0), angle(pixels), other(pixels);
+  const double radar[] = {0, 0.01, 8e5, 3, 1, 0.02, 0, 10};
+  for (int k = 0; k < 8; ++k) model[k] = radar[k];
+  model[16] = 7e6, model[33] = 7.5e4;
+  for (long long i = 0; i < pixels; ++i) points[3 * i] = 6.3e6, points[3 * i + 1] = 50.0 * i, points[3 * i + 2] = -3e5;
+  run("geometry_points", simt_launch_geometry_points, across, dim3{128, 1, 1}, 0, model.data(), points.data(), 0.0,
+      at_row.data(), at_col.data(), pixels);
+  run("geometry_ground", simt_launch_geometry_ground, across, dim3{128, 1, 1}, 0, model.data(), at_row.data(),
+      at_col.data(), heights.data(), rows, cols, -180.0, 80.0, 360.0 / cols, -160.0 / rows, 100.0, 100.0, points.data(),
+      angle.data(), other.data(), points.data() + pixels, pixels);
+  std::vector<double> down(8 * rows * 2, 1e5), along(8 * 2 * cols, 1.0);
+  run("geometry_tile", simt_launch_geometry_tile, across, dim3{128, 1, 1}, 0, model.data(), down.data(), along.data(), 2,
+      rows, cols, heights.data(), at_row.data(), at_col.data(), pixels);
+  run("geometry_angles", simt_launch_geometry_angles, across, dim3{128, 1, 1}, 0, model.data(), down.data(), along.data(),
+      2, rows, cols, heights.data(), at_row.data(), angle.data(), other.data(), pixels);
+  std::vector<unsigned char> shade(pixels);
+  for (long long i = 0; i < pixels; ++i) at_col[i] = 3.0 * (i % cols), other[i] = 0.5 + 0.01 * (i % cols);
+  run("geometry_shade", simt_launch_geometry_shade, across, dim3{128, 1, 1}, 0, at_col.data(), other.data(), rows, cols,
+      0.3, 0.9, 7, shade.data(), pixels);
+
   std::vector<int> encodings{5}, channels{0};
   std::vector<double> scalings{-1, 1, 0, 1};
   std::vector<unsigned char> mask(2 * pixels);

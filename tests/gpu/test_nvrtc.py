@@ -19,6 +19,7 @@ REGISTERS = {
     "decay": 128,
     "fringe": 128,
     "geolocate": 96,
+    "geometry": 168,
     "homogeneous": 64,
     "interferogram": 64,
     "multilook": 64,

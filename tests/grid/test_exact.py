@@ -87,6 +87,10 @@ def test_exactly_one_tile_for_its_own_square():
     assert again.identifiers == tile.identifiers
 
 
+def test_an_area_smaller_than_a_pixel_has_its_tile():
+    assert len(TileGrid.exact((9.123, 50.456, 9.123001, 50.456001))) == 1
+
+
 @settings(deadline=None, max_examples=40)
 @given(lon=st.floats(-180, 179.999), lat=st.floats(-79.9, 83.9))
 def test_a_position_belongs_to_the_tile_that_covers_it(lon, lat):

@@ -7,6 +7,13 @@ from m3leo_sar._backend.cpu_coherence import coherence_pairs
 from m3leo_sar._backend.cpu_decay import fit_decay
 from m3leo_sar._backend.cpu_fringe import fringe_coherence
 from m3leo_sar._backend.cpu_geolocate import geolocate_inverse
+from m3leo_sar._backend.cpu_geometry import (
+    geometry_angles,
+    geometry_ground,
+    geometry_points,
+    geometry_shade,
+    geometry_tile,
+)
 from m3leo_sar._backend.cpu_homogeneous import homogeneous_coherence, homogeneous_glrt, homogeneous_ks
 from m3leo_sar._backend.cpu_interferogram import interferogram_pairs
 from m3leo_sar._backend.cpu_multilook import multilook
@@ -20,6 +27,11 @@ __all__ = [
     "fit_decay",
     "fringe_coherence",
     "geolocate_inverse",
+    "geometry_angles",
+    "geometry_ground",
+    "geometry_points",
+    "geometry_shade",
+    "geometry_tile",
     "homogeneous_coherence",
     "homogeneous_glrt",
     "homogeneous_ks",

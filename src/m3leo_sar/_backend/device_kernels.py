@@ -282,6 +282,64 @@ def geolocate_inverse(device: Device, tile_row: Any, tile_col: Any, tile_shape: 
     return out_row, out_col
 
 
+def geometry_points(device: Device, model: Any, points: Any, start: float) -> tuple[Any, Any]:
+    """Row and column at which points (count, 3), metres Earth-fixed, are seen; NaN where they are not."""
+    table, points = _on_device(device, model), _on_device(device, points)
+    row, col = (device.empty((len(points),), np.float64) for _ in range(2))
+    arguments = (table, points, np.float64(start), row, col, np.int64(len(points)))
+    device.launch("geometry", "geometry_points", *over_pixels(len(points), threads=128), arguments)
+    return row, col
+
+
+def geometry_ground(
+    device: Device, model: Any, row: Any, col: Any, height: Any, table: tuple[float, ...]
+) -> tuple[Any, Any, Any, Any]:
+    """Longitude, latitude (radians), height and incidence of the ground at radar positions, (count,) each.
+
+    ``table`` places the terrain: longitude and latitude of its first pixel, their steps, lowest and highest.
+    """
+    planes = [_on_device(device, array) for array in (model, row, col, height)]
+    found = tuple(device.empty((len(row),), np.float64) for _ in range(4))
+    terrain = (*(np.int64(size) for size in height.shape), *(np.float64(value) for value in table))
+    arguments = (*planes, *terrain, *found, np.int64(len(row)))
+    device.launch("geometry", "geometry_ground", *over_pixels(len(row), threads=128), arguments)
+    return found  # type: ignore[return-value]
+
+
+def geometry_tile(device: Device, model: Any, down: Any, along: Any, height: Any) -> tuple[Any, Any]:
+    """Radar row and column of every pixel of a tile of heights, positions being sums of few terms."""
+    row, col = (device.empty(height.shape, np.float64) for _ in range(2))
+    tile, count = _tile_ground(device, model, down, along, height)
+    grid = over_pixels(int(count), threads=128)
+    device.launch("geometry", "geometry_tile", *grid, (*tile, row, col, count))
+    return row, col
+
+
+def geometry_angles(device: Device, model: Any, down: Any, along: Any, height: Any, row: Any) -> tuple[Any, Any]:
+    """Local incidence and look angle of every pixel of a tile, radians."""
+    incidence, look = (device.empty(height.shape, np.float64) for _ in range(2))
+    tile, count = _tile_ground(device, model, down, along, height)
+    grid = over_pixels(int(count), threads=128)
+    device.launch("geometry", "geometry_angles", *grid, (*tile, _on_device(device, row), incidence, look, count))
+    return incidence, look
+
+
+def geometry_shade(device: Device, col: Any, look: Any, step: tuple[float, float], steps: int) -> Any:
+    """1 for layover, 2 for shadow, 3 for both; ``step`` leads one pixel away from the radar."""
+    col, look = _on_device(device, col), _on_device(device, look)
+    out = device.empty(col.shape, np.uint8)
+    sizes = (*(np.int64(size) for size in col.shape), *(np.float64(part) for part in step), np.int32(steps))
+    grid = over_pixels(out.size, threads=128)
+    device.launch("geometry", "geometry_shade", *grid, (col, look, *sizes, out, np.int64(out.size)))
+    return out
+
+
+def _tile_ground(device: Device, model: Any, down: Any, along: Any, height: Any) -> tuple[tuple[Any, ...], np.int64]:
+    planes = [_on_device(device, array) for array in (model, down, along, height)]
+    sizes = (np.int32(along.shape[1]), *(np.int64(size) for size in height.shape))
+    return (*planes[:3], *sizes, planes[3]), np.int64(height.size)
+
+
 #: Every kernel by its name; a backend binds them to its device.
 KERNELS: dict[str, Callable[..., Any]] = {
     function.__name__: function
@@ -292,6 +350,11 @@ KERNELS: dict[str, Callable[..., Any]] = {
         fit_decay,
         fringe_coherence,
         geolocate_inverse,
+        geometry_angles,
+        geometry_ground,
+        geometry_points,
+        geometry_shade,
+        geometry_tile,
         homogeneous_coherence,
         homogeneous_glrt,
         homogeneous_ks,

@@ -17,8 +17,10 @@ from m3leo_sar.grid.window import Window
 from m3leo_sar.insar.coherence import coherence
 from m3leo_sar.insar.interferogram import interferogram
 from m3leo_sar.io.archive import ChipArchive
+from m3leo_sar.stack.geometry import OrbitGeometry
 from m3leo_sar.stack.pairs import Pair
 from m3leo_sar.stack.slc import SlcStack
+from m3leo_sar.warp.geo2rdr import radar_map
 from m3leo_sar.warp.geolocate import geolocation_map
 from m3leo_sar.warp.pixel_map import PixelMap, pixel_map
 from m3leo_sar.warp.sample import sample
@@ -214,6 +216,11 @@ class _Work:
 def _positions(stack: SlcStack, tile: Tile) -> PixelMap:
     if isinstance(stack.geometry, GeoBox):
         return pixel_map(stack.geometry, tile.geobox)
+    if isinstance(stack.geometry, OrbitGeometry):
+        place = stack.geometry
+        return radar_map(
+            tile.geobox, orbit=place.orbit, radar_grid=place.radar_grid, dem=place.dem, dem_geobox=place.dem_geobox
+        )
     return geolocation_map(stack.geometry.latitude, stack.geometry.longitude, tile.geobox)
 
 

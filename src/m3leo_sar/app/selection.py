@@ -95,13 +95,7 @@ def footprint(stack: SlcStack) -> Any:
 
     if not isinstance(stack.geometry, GeoBox):
         return shapely.box(*stack.geometry.bounds)
-    rows, cols = stack.geometry.shape
-    edge = np.linspace(0, 1, 21)
-    # Along all four sides, as a straight side bends in another projection.
-    col = cols * np.concatenate([edge, np.ones(21), edge[::-1], np.zeros(21)])
-    row = rows * np.concatenate([np.zeros(21), edge, np.ones(21), edge[::-1]])
-    a, b, c, d, e, f = tuple(stack.geometry.affine)[:6]
-    x, y = a * col + b * row + c, d * col + e * row + f
+    x, y = stack.geometry.outline()
     return shapely.Polygon(np.stack(stack.geometry.transformer_to("EPSG:4326").transform(x, y), axis=1))
 
 

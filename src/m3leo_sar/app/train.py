@@ -69,7 +69,7 @@ def default_splits(archive: ChipArchive, target: str) -> dict[str, str]:
     tiles = labelled_tiles(archive, target)
     boxes = [archive.read(identifier, LABEL, target).geobox for identifier in tiles]
     # In degrees, as tiles of the exact lattice lie in the UTM zones of their ground.
-    bounds = [box.transformer_to("EPSG:4326").transform_bounds(*box.bounds) for box in boxes]
+    bounds = [box.bounds_in("EPSG:4326") for box in boxes]
     return dict(zip(tiles, ordered_split(np.array(bounds)).tolist(), strict=True))
 
 

@@ -117,6 +117,24 @@ class GeoBox:
         x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
         return d * x + e * y + f - 0.5, a * x + b * y + c - 0.5
 
+    def outline(self, *, points: int = 21) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates along the four sides, x and y, closed; ``points`` on each side with both its corners."""
+        rows, cols = self.shape
+        edge = np.linspace(0, 1, points)
+        # Along all four sides, as a straight side bends in another projection.
+        col = cols * np.concatenate([edge, np.ones(points), edge[::-1], np.zeros(points)])
+        row = rows * np.concatenate([np.zeros(points), edge, np.ones(points), edge[::-1]])
+        a, b, c, d, e, f = tuple(self.affine)[:6]
+        return a * col + b * row + c, d * col + e * row + f
+
+    def bounds_in(self, crs: str) -> tuple[float, float, float, float]:
+        """(left, bottom, right, top) of the outline in another CRS, also a compound one.
+
+        Over the 180th meridian they span the globe.
+        """
+        x, y = self.transformer_to(crs).transform(*self.outline())
+        return float(np.min(x)), float(np.min(y)), float(np.max(x)), float(np.max(y))
+
     def transformer_to(self, crs: str) -> pyproj.Transformer:
         """Transformer from this grid's CRS to ``crs``, x before y in both."""
         # Imported here because loading PROJ costs more than the rest of the package.

@@ -257,6 +257,6 @@ def _cells_in_zone(polygon: Any, zone: int, side: int) -> tuple[NDArray[Any], ..
     kept = shapely.contains_properly(plane, squares)
     border = np.flatnonzero(~kept & shapely.intersects(plane, squares))
     # A square that only touches the area owns none of it; what rounding leaves on a shared edge is no ground.
-    kept[border] = shapely.area(shapely.intersection(plane, squares[border])) > 1e-9
+    kept[border] = shapely.area(shapely.intersection(plane, squares[border])) > min(1e-9, 1e-3 * plane.area)
     column, row = column[kept] + columns_west(side), row[kept]
     return np.full(len(row), zone), column, row

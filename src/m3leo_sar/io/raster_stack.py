@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.raster import geobox_of, open_raster, read_window
-from m3leo_sar.stack.geometry import RadarGeometry
+from m3leo_sar.stack.geometry import OrbitGeometry, RadarGeometry
 from m3leo_sar.stack.pairs import parse_date
 from m3leo_sar.stack.slc import SlcStack
 
@@ -35,7 +35,7 @@ def read_raster_stack(
     *,
     polarisation: str,
     dates: Sequence[datetime.date] | None = None,
-    geometry: RadarGeometry | None = None,
+    geometry: RadarGeometry | OrbitGeometry | None = None,
     **facts: object,
 ) -> SlcStack:
     """Open complex rasters as a stack; pixels are read when a window is asked for.
@@ -48,7 +48,7 @@ def read_raster_stack(
         ``"VV"``, ``"VH"``, ``"HH"`` or ``"HV"``: rasters do not say.
     dates : sequence of datetime.date, optional
         Date of each file; by default the first eight digits in its name that are a day.
-    geometry : RadarGeometry, optional
+    geometry : RadarGeometry or OrbitGeometry, optional
         For files in radar geometry, which carry no map grid.
     **facts
         ``orbit``, ``track``, ``wavelength`` of the stack.
@@ -76,7 +76,9 @@ def read_raster_stack(
     header = _common_header(paths)
     place = geometry or header.geobox
     if place is None:
-        raise ValueError(f"{paths[0].name} has no map grid; pass geometry=RadarGeometry(latitude, longitude)")
+        raise ValueError(
+            f"{paths[0].name} has no map grid; pass geometry=RadarGeometry(latitude, longitude) or OrbitGeometry(...)"
+        )
     if place.shape != header.shape:
         raise ValueError(f"geometry must have the shape of the images, {header.shape}, got {place.shape}")
 

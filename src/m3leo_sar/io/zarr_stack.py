@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.orbit import Orbit
+from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io.atomic import PARTIAL, atomic_path, remove_stale
-from m3leo_sar.stack.geometry import RadarGeometry
+from m3leo_sar.stack.geometry import Geometry, OrbitGeometry, RadarGeometry
 from m3leo_sar.stack.pairs import parse_date
 from m3leo_sar.stack.slc import SlcStack
 
@@ -23,6 +26,8 @@ FORMAT = "m3leo_sar slc stack"
 VERSION = 1
 #: Pixels of a chunk along each axis: a 448 pixel tile with its halo touches four.
 CHUNK = 512
+#: Columns of an orbit.
+_VECTORS = ("time", "position", "velocity")
 _LAYERS = ("latitude", "longitude", "height", "incidence")
 
 
@@ -115,6 +120,11 @@ def _create(folder: Path, stack: SlcStack, facts: dict[str, Any]) -> None:
         if isinstance(stack.geometry, RadarGeometry):
             layers = {name: getattr(stack.geometry, name) for name in _LAYERS}
             _fill_group(partial / "geometry", {name: layer for name, layer in layers.items() if layer is not None}, {})
+        if isinstance(stack.geometry, OrbitGeometry):
+            place = stack.geometry
+            vectors = {name: getattr(place.orbit, name) for name in _VECTORS}
+            facts = {"radar_grid": asdict(place.radar_grid), **_grid_facts(place.dem_geobox)}
+            _fill_group(partial / "geometry", {**vectors, "dem": place.dem}, facts)
 
 
 def _write_date(folder: Path, stack: SlcStack, index: int) -> None:
@@ -164,10 +174,14 @@ def _geobox(facts: Mapping[str, Any]) -> GeoBox:
     return GeoBox(tuple(facts["shape"]), Affine(*facts["affine"]), facts["crs"])
 
 
-def _geometry(folder: Path, facts: Mapping[str, Any]) -> GeoBox | RadarGeometry:
+def _geometry(folder: Path, facts: Mapping[str, Any]) -> Geometry:
     if "affine" in facts:
         return _geobox(facts)
     group = _open_group(folder / "geometry")
+    if "radar_grid" in group.attrs:
+        attributes = _attributes(group)
+        orbit = Orbit(*(_whole(group, name) for name in _VECTORS))
+        return OrbitGeometry(orbit, RadarGrid(**attributes["radar_grid"]), _whole(group, "dem"), _geobox(attributes))
     layers = {name: _whole(group, name) for name in _LAYERS if name in group}
     return RadarGeometry(**layers)
 

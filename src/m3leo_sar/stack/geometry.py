@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.orbit import Orbit
+from m3leo_sar.grid.radar_grid import RadarGrid
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RadarGeometry:
@@ -68,3 +72,57 @@ class RadarGeometry:
         height = None if self.height is None else self.height[rows, cols]
         incidence = None if self.incidence is None else self.incidence[rows, cols]
         return RadarGeometry(self.latitude[rows, cols], self.longitude[rows, cols], height, incidence)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OrbitGeometry:
+    """Orbit, grid and terrain of an image in range and azimuth, from which its pixels' places follow.
+
+    Parameters
+    ----------
+    orbit : Orbit
+        State vectors over the image's times.
+    radar_grid : RadarGrid
+        Azimuth times and ranges of the pixels.
+    dem : (rows, cols) float32 or float64
+        Heights in metres above the WGS 84 ellipsoid; NaN where unknown. It should reach beyond the image.
+    dem_geobox : GeoBox
+        Grid of the terrain.
+
+    Raises
+    ------
+    TypeError
+        If ``dem`` is not float32 or float64.
+    ValueError
+        If its shape is not that of its grid, or the orbit does not cover the image.
+    """
+
+    orbit: Orbit
+    radar_grid: RadarGrid
+    dem: NDArray[np.floating]
+    dem_geobox: GeoBox
+
+    def __post_init__(self) -> None:
+        if str(self.dem.dtype) not in ("float32", "float64"):
+            raise TypeError(f"dem must be float32 or float64 with NaN where no height is known, got {self.dem.dtype}")
+        if self.dem.shape != self.dem_geobox.shape:
+            raise ValueError(f"dem must have the shape of dem_geobox, {self.dem_geobox.shape}, got {self.dem.shape}")
+        self.radar_grid.arc(self.orbit)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the image."""
+        return self.radar_grid.shape
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """(west, south, east, north) of the terrain in degrees: the image lies within."""
+        return self.dem_geobox.bounds_in("EPSG:4326")
+
+    def crop(self, rows: slice, cols: slice) -> OrbitGeometry:
+        """Geometry of the pixels ``[rows, cols]``."""
+        return OrbitGeometry(self.orbit, self.radar_grid.crop(rows, cols), self.dem, self.dem_geobox)
+
+
+#: What a stack may lie on.
+Geometry = GeoBox | RadarGeometry | OrbitGeometry

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.stack.geometry import RadarGeometry
+from m3leo_sar.stack.geometry import Geometry
 from m3leo_sar.stack.pairs import Pair, as_date, require_date
 
 #: Reads the pixels [rows, cols] of the date with an index; slices have step 1 and lie inside.
@@ -29,7 +28,7 @@ class SlcStack:
         Strictly increasing.
     read : callable
         ``read(date_index, rows, cols)`` returns the (rows, cols) complex pixels of two slices.
-    geometry : GeoBox or RadarGeometry
+    geometry : GeoBox, RadarGeometry or OrbitGeometry
         Where the pixels lie; its shape is the shape of each image.
     polarisation : str
         ``"VV"``, ``"VH"``, ``"HH"`` or ``"HV"``.
@@ -64,7 +63,7 @@ class SlcStack:
 
     dates: tuple[datetime.date, ...]
     read: Read
-    geometry: GeoBox | RadarGeometry
+    geometry: Geometry
     polarisation: str
     dtype: str = "complex64"
     orbit: str | None = None
@@ -90,7 +89,7 @@ class SlcStack:
         array: NDArray[Any],
         dates: Sequence[datetime.date],
         *,
-        geometry: GeoBox | RadarGeometry,
+        geometry: Geometry,
         polarisation: str,
         **rest: Any,
     ) -> SlcStack:

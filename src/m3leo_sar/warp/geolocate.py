@@ -10,11 +10,20 @@ from m3leo_sar._backend.choose import backend_of
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.warp.area import AREA_RESAMPLINGS, area_sample, check_resampling, corner_grid
 from m3leo_sar.warp.mask import masked
-from m3leo_sar.warp.pixel_map import PixelMap, is_geographic, nearest_longitude, step_of, transformed
+from m3leo_sar.warp.outside import check_outside, refuse_outside
+from m3leo_sar.warp.pixel_map import (
+    PixelMap,
+    is_geographic,
+    nearest_longitude,
+    step_of,
+    transformed,
+)
 from m3leo_sar.warp.sample import sample
 
 #: Radar pixels further from a tile in a geographic CRS, in degrees of longitude, are on the other side of the globe.
 _FAR = 120.0
+#: Latitude up to which a tile in longitude and latitude may reach.
+_POLE = 89.9
 
 
 def geolocate(
@@ -27,6 +36,7 @@ def geolocate(
     mask: Any = None,
     nodata: int | None = None,
     antialias: bool = True,
+    outside: str = "empty",
 ) -> Any:
     """Bring a raster in radar geometry onto the grid of a tile.
 
@@ -48,12 +58,13 @@ def geolocate(
         Value of pixels without data for bool and integers, where it must be given.
     antialias : bool
         Stretch the kernel along rows and columns of which a tile pixel spans more than 1.05.
+    outside : {"empty", "error"}
+        What a tile gives none of whose pixels lies on the scene: a chip without data, or a refusal.
 
     Returns
     -------
     (tile rows, tile cols) or (bands, tile rows, tile cols), dtype and library of ``radar``
-        NaN (or ``nodata``) outside the outermost pixel centres of the scene; a tile that lies wholly outside gives
-        nothing else.
+        NaN (or ``nodata``) outside the outermost pixel centres of the scene.
 
     Raises
     ------
@@ -87,11 +98,14 @@ def geolocate(
            [5., 6., 7.]])
     """
     check_resampling(resampling)
+    check_outside(outside)
     radar = masked(radar, mask, nodata, names=("radar", "mask"))
     if resampling in AREA_RESAMPLINGS:
         corners = geolocation_map(latitude, longitude, corner_grid(tile_geobox))
+        refuse_outside(corners, outside)
         return area_sample(radar, corners, resampling=resampling, nodata=nodata)
     positions = geolocation_map(latitude, longitude, tile_geobox)
+    refuse_outside(positions, outside)
     return sample(radar, positions, resampling=resampling, nodata=nodata, antialias=antialias)
 
 
@@ -105,9 +119,9 @@ def geolocation_map(latitude: Any, longitude: Any, tile_geobox: GeoBox) -> Pixel
     Parameters
     ----------
     latitude, longitude : (rows, cols) float32 or float64
-        WGS 84 degrees of each radar pixel's centre, at least 2 by 2; NaN where unknown, and cells that touch such a
-        pixel are left out. NumPy or CuPy: the search runs where they are; the coordinates, never the pixels,
-        pass through host memory, where PROJ is.
+        WGS 84 degrees of each radar pixel's centre, at least 2 by 2; NaN, or 0 for both as many processors fill in,
+        where unknown, and cells that touch such a pixel are left out. NumPy or CuPy: the search runs where they are;
+        the coordinates, never the pixels, pass through host memory, where PROJ is.
     tile_geobox : GeoBox
         Grid of the wanted tile, in any CRS.
 
@@ -124,13 +138,23 @@ def geolocation_map(latitude: Any, longitude: Any, tile_geobox: GeoBox) -> Pixel
         If the coordinates are not float32 or float64, or one is NumPy and the other CuPy.
     ValueError
         If the shapes differ, are not 2-D or are below 2 by 2, a latitude is outside -90 to 90 or a longitude outside
-        -360 to 360 degrees, or the CRS is not understood.
+        -360 to 360 degrees, no position is known, the CRS is not understood, or the tile reaches a pole in longitude
+        and latitude.
     """
     _check_coordinates(latitude, longitude)
+    _check_poles(tile_geobox)
     backend = backend_of(latitude, longitude)
-    tile_row, tile_col = _on_tile(backend.to_host(latitude), backend.to_host(longitude), tile_geobox)
+    shape = (int(latitude.shape[0]), int(latitude.shape[1]))
+    latitude, longitude = (_known(backend.to_host(axis)) for axis in (latitude, longitude))
+    unknown = np.isnan(latitude) | np.isnan(longitude) | ((latitude == 0) & (longitude == 0))
+    if unknown.all():
+        raise ValueError("latitude and longitude must be known somewhere, all pixels are NaN or at 0 N, 0 E")
+    part = _around(latitude, longitude, unknown, tile_geobox)
+    latitude, longitude = (np.where(unknown[part], np.nan, axis[part]) for axis in (latitude, longitude))
+    tile_row, tile_col = _on_tile(latitude, longitude, tile_geobox)
     rows, cols = backend.geolocate_inverse(backend.to_device(tile_row), backend.to_device(tile_col), tile_geobox.shape)
-    return PixelMap(rows, cols, tuple(latitude.shape), scale=step_of(rows, cols))
+    rows, cols = rows + part[0].start, cols + part[1].start
+    return PixelMap(rows, cols, shape, scale=step_of(backend.to_host(rows), backend.to_host(cols)))
 
 
 def _check_coordinates(latitude: Any, longitude: Any) -> None:
@@ -149,6 +173,60 @@ def _check_coordinates(latitude: Any, longitude: Any) -> None:
         if bool(beyond.any()):
             came = float(degrees[beyond][0])
             raise ValueError(f"{name} must be degrees from -{limit} to {limit}, or NaN, got {came}")
+
+
+def _check_poles(tile_geobox: GeoBox) -> None:
+    """Refuse a tile in longitude and latitude where meridians meet: its pixels have no neighbours across the pole."""
+    if not is_geographic(tile_geobox.crs):
+        return
+    _, south, _, north = tile_geobox.bounds
+    if max(-south, north) > _POLE:
+        raise ValueError(
+            f"tile_geobox must lie within {_POLE} degrees of latitude in {tile_geobox.crs}, got {south} to {north}; "
+            "take a polar CRS such as EPSG:3413 or EPSG:3031"
+        )
+
+
+def _known(axis: np.ndarray) -> np.ndarray:
+    return axis.astype(np.float64, copy=False)
+
+
+def _around(
+    latitude: np.ndarray, longitude: np.ndarray, unknown: np.ndarray, tile_geobox: GeoBox
+) -> tuple[slice, slice]:
+    """Rows and columns of the radar image that may hold a tile: a comparison a pixel instead of a projection.
+
+    A cell that holds part of the tile has its corners no further from it than the largest step between neighbours.
+    """
+    whole = (slice(0, latitude.shape[0]), slice(0, latitude.shape[1]))
+    corners = transformed(*tile_geobox.outline(), tile_geobox.crs, "EPSG:4326")
+    west, south, east, north = (float(edge(axis)) for edge in (np.min, np.max) for axis in corners)
+    # Longitudes that start anew within the tile or close to it, and tiles around a pole, are left to the exact search.
+    if not (-178 < west < east < 178 and -85 < south < north < 85):
+        return whole
+    near = ~unknown & (np.abs(longitude) <= 180)
+    reach = [_largest_step(axis, near) for axis in (latitude, longitude)]
+    if max(reach) > 1:
+        return whole
+    near &= (latitude >= south - reach[0]) & (latitude <= north + reach[0])
+    near &= (longitude >= west - reach[1]) & (longitude <= east + reach[1])
+    if not near.any():
+        return slice(0, 2), slice(0, 2)
+    spans = []
+    for axis in (1, 0):
+        hit = np.flatnonzero(near.any(axis=axis))
+        first, last = max(int(hit[0]) - 1, 0), min(int(hit[-1]) + 2, near.shape[1 - axis])
+        spans.append(slice(first if last - first > 1 else last - 2, last))
+    return spans[0], spans[1]
+
+
+def _largest_step(axis: np.ndarray, known: np.ndarray) -> float:
+    """Twice the largest difference between neighbours that are known, in degrees."""
+    largest = 0.0
+    for after, before in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        steps = np.abs(axis[after] - axis[before])[known[after] & known[before]]
+        largest = max(largest, float(steps.max(initial=0.0)))
+    return 2 * largest + 1e-9
 
 
 def _on_tile(latitude: np.ndarray, longitude: np.ndarray, tile_geobox: GeoBox) -> tuple[np.ndarray, np.ndarray]:

@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 Plane = NDArray[np.float64]
-Transform = Callable[[Plane, Plane], tuple[Plane, Plane]]
+Transform = Callable[[Plane, Plane], tuple[Plane, ...]]
 #: Nodes an axis, tried in turn; a tile of a few kilometres takes the first or second.
 _NODES = (5, 9, 17, 33)
 
 
 class Interpolated(NamedTuple):
-    """Two planes of values as sums of products, ``rows[axis] @ cols[axis]``.
+    """Planes of values as sums of products, ``rows[plane] @ cols[plane]``.
 
     Parameters
     ----------
-    rows : (2, rows, terms) float64
+    rows : (planes, rows, terms) float64
         Factors down the grid.
-    cols : (2, terms, cols) float64
+    cols : (planes, terms, cols) float64
         Factors along it.
     error : float
         Largest difference found.
@@ -38,7 +38,7 @@ def interpolated(transform: Transform, shape: tuple[int, int], tolerance: float)
     Parameters
     ----------
     transform : callable
-        Takes arrays of rows and columns, whole numbers being pixel centres, and gives two arrays of values.
+        Takes arrays of rows and columns, whole numbers being pixel centres, and gives two or more arrays of values.
     shape : (int, int)
         Rows and columns of the grid.
     tolerance : float
@@ -47,7 +47,7 @@ def interpolated(transform: Transform, shape: tuple[int, int], tolerance: float)
     Returns
     -------
     Interpolated
-        Both values in factors of as many terms as there are nodes an axis, and the largest difference found at points
+        All values in factors of as many terms as there are nodes an axis, and the largest difference found at points
         halfway between the nodes, where it is near its worst. None if no number of nodes keeps the tolerance or a
         value is not finite.
 
@@ -71,7 +71,7 @@ def interpolated(transform: Transform, shape: tuple[int, int], tolerance: float)
         )
         if error <= tolerance:
             rows, cols = (_weights(places, np.arange(float(size))) for places, size in zip(at, shape, strict=True))
-            return Interpolated(np.stack([rows @ plane for plane in values]), np.stack([cols.T, cols.T]), error)
+            return Interpolated(np.stack([rows @ plane for plane in values]), np.stack([cols.T] * len(values)), error)
     return None
 
 

@@ -274,15 +274,21 @@ def transformed(x: np.ndarray, y: np.ndarray, crs: str, target: str) -> tuple[np
     ValueError
         If a CRS is not understood.
     """
-    transformer = _transformer(crs, target)
+    transformer = transformer_between(crs, target)
     x, y = (np.asarray(axis) for axis in transformer.transform(x, y))
     known = np.isfinite(x) & np.isfinite(y)
     return np.where(known, x, np.nan), np.where(known, y, np.nan)
 
 
 @lru_cache(maxsize=64)
-def _transformer(crs: str, target: str) -> Any:
-    """Kept, as making one takes longer than a tile's positions."""
+def transformer_between(crs: str, target: str) -> Any:
+    """Transformer between two CRS, x before y; kept, as making one takes longer than a tile's positions.
+
+    Raises
+    ------
+    ValueError
+        If a CRS is not understood, or there is no way between the two.
+    """
     # Imported here because loading PROJ costs more than the rest of the package.
     from pyproj import Transformer
     from pyproj.exceptions import ProjError
@@ -290,7 +296,9 @@ def _transformer(crs: str, target: str) -> Any:
     try:
         return Transformer.from_crs(crs, target, always_xy=True)
     except ProjError as error:
-        raise ValueError(f"crs must be one that PROJ understands, got {crs!r} to {target!r}: {error}") from error
+        raise ValueError(
+            f"crs must be one that PROJ understands and leads to the other, got {crs!r} to {target!r}: {error}"
+        ) from error
 
 
 @lru_cache(maxsize=64)

@@ -7,6 +7,7 @@ from typing import Any
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.warp.area import AREA_RESAMPLINGS, area_sample, check_resampling, corner_grid
 from m3leo_sar.warp.mask import masked
+from m3leo_sar.warp.outside import check_outside, refuse_outside
 from m3leo_sar.warp.pixel_map import pixel_map
 from m3leo_sar.warp.sample import sample
 
@@ -20,6 +21,7 @@ def reproject(
     mask: Any = None,
     nodata: int | None = None,
     antialias: bool = True,
+    outside: str = "empty",
 ) -> Any:
     """Bring a raster onto the grid of a tile.
 
@@ -42,12 +44,14 @@ def reproject(
         Value of pixels without data for bool and integers, where it must be given.
     antialias : bool
         Stretch the kernel where the tile's pixels are over 1.05 times as large as the source's.
+    outside : {"empty", "error"}
+        What a tile gives none of whose pixels lies on the source: a chip without data, or a refusal.
 
     Returns
     -------
     (tile rows, tile cols) or (bands, tile rows, tile cols), dtype and library of ``source``
-        NaN (or ``nodata``) more than half a pixel outside the outermost pixel centres; a tile that lies wholly
-        outside gives nothing else. Onto its own grid, or a crop of it, the source comes back bit for bit.
+        NaN (or ``nodata``) more than half a pixel outside the outermost pixel centres. Onto its own grid, or a crop of
+        it, the source comes back bit for bit.
 
     Raises
     ------
@@ -55,8 +59,8 @@ def reproject(
         If the dtype is none of the above or does not go with the resampling, or the mask is not bool.
     ValueError
         If the shape is not that of ``source_geobox``, the resampling is unknown, a CRS is not understood, or
-        ``nodata`` is missing, given without need or does not fit the dtype, or a stretched kernel takes more than 40
-        pixels along an axis.
+        ``nodata`` is missing, given without need or does not fit the dtype, a stretched kernel takes more than 40
+        pixels along an axis, or the tile lies outside and that is an error.
 
     Notes
     -----
@@ -76,9 +80,12 @@ def reproject(
            [ 5.,  6.,  7., nan, nan]], dtype=float32)
     """
     check_resampling(resampling)
+    check_outside(outside)
     source = masked(source, mask, nodata, names=("source", "mask"))
     if resampling in AREA_RESAMPLINGS:
         corners = pixel_map(source_geobox, corner_grid(tile_geobox))
+        refuse_outside(corners, outside)
         return area_sample(source, corners, resampling=resampling, nodata=nodata)
     positions = pixel_map(source_geobox, tile_geobox)
+    refuse_outside(positions, outside)
     return sample(source, positions, resampling=resampling, nodata=nodata, antialias=antialias)

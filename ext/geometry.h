@@ -1,0 +1,314 @@
+/* Where the ground lies in a radar image and the other way round: range and Doppler, in double.
+
+   model   one array of 64 numbers (RadarModel below): the grid of the image and the arc of the orbit, a polynomial of each
+           Earth-fixed coordinate in time scaled to -1 ... 1
+   A point P is seen at time t from X(t) with velocity V(t) at range r = |P - X| where
+     V . (P - X) = wavelength / 2 * doppler(r) * r.
+   Rows are azimuth times, columns ranges; 0.0 is the centre of the first pixel. */
+#ifndef M3_GEOMETRY_H
+#define M3_GEOMETRY_H
+
+#include "hostdev.h"
+
+namespace m3 {
+
+/* Places in the model. */
+enum RadarModel {
+  RADAR_TIME = 0,      /* azimuth time of row 0, s */
+  RADAR_INTERVAL = 1,  /* s a row */
+  RADAR_RANGE = 2,     /* slant range of column 0, m */
+  RADAR_SPACING = 3,   /* m a column */
+  RADAR_SIDE = 4,      /* 1 right of the flight, -1 left */
+  RADAR_HALF_WAVE = 5, /* half the wavelength, m */
+  RADAR_CENTRE = 6,    /* middle of the arc, s */
+  RADAR_HALF = 7,      /* half its duration, s */
+  RADAR_DOPPLER = 8,   /* Hz, Hz / m, Hz / m^2, Hz / m^3 from the first range on */
+  RADAR_ARC = 16       /* x, y, z, ARC_TERMS each, constant first */
+};
+constexpr int ARC_TERMS = 16;
+
+/* WGS 84. */
+#define M3_MAJOR 6378137.0
+#define M3_FLATTENING (1.0 / 298.257223563)
+#define M3_SQUARED_ECCENTRICITY (M3_FLATTENING * (2.0 - M3_FLATTENING))
+
+struct Vector3 {
+  double x, y, z;
+};
+M3_HD inline Vector3 operator-(Vector3 a, Vector3 b) { return {a.x - b.x, a.y - b.y, a.z - b.z}; }
+M3_HD inline Vector3 operator+(Vector3 a, Vector3 b) { return {a.x + b.x, a.y + b.y, a.z + b.z}; }
+M3_HD inline Vector3 operator*(double s, Vector3 a) { return {s * a.x, s * a.y, s * a.z}; }
+M3_HD inline double dot(Vector3 a, Vector3 b) { return a.x * b.x + a.y * b.y + a.z * b.z; }
+M3_HD inline Vector3 cross(Vector3 a, Vector3 b) {
+  return {a.y * b.z - a.z * b.y, a.z * b.x - a.x * b.z, a.x * b.y - a.y * b.x};
+}
+M3_HD inline double length(Vector3 a) { return sqrt(dot(a, a)); }
+
+struct OrbitState {
+  Vector3 position, velocity, acceleration;
+};
+
+M3_HD inline void arc_axis(const double* terms, double u, double half, double* value, double* first, double* second) {
+  double p = terms[ARC_TERMS - 1], d = 0.0, dd = 0.0;
+  for (int k = ARC_TERMS - 2; k >= 0; --k) {
+    dd = dd * u + d;
+    d = d * u + p;
+    p = p * u + terms[k];
+  }
+  *value = p;
+  *first = d / half;
+  *second = 2.0 * dd / (half * half);
+}
+
+M3_HD inline OrbitState orbit_at(const double* model, double time) {
+  const double half = model[RADAR_HALF], u = (time - model[RADAR_CENTRE]) / half;
+  const double* const arc = model + RADAR_ARC;
+  OrbitState state;
+  arc_axis(arc, u, half, &state.position.x, &state.velocity.x, &state.acceleration.x);
+  arc_axis(arc + ARC_TERMS, u, half, &state.position.y, &state.velocity.y, &state.acceleration.y);
+  arc_axis(arc + 2 * ARC_TERMS, u, half, &state.position.z, &state.velocity.z, &state.acceleration.z);
+  return state;
+}
+
+M3_HD inline double doppler_at(const double* model, double range) {
+  const double* const c = model + RADAR_DOPPLER;
+  const double beyond = range - model[RADAR_RANGE];
+  return ((c[3] * beyond + c[2]) * beyond + c[1]) * beyond + c[0];
+}
+
+struct RadarPoint {
+  double time, range;
+};
+
+/* Newton's method for the time at which a point is seen. Not a number where it does not settle within the arc.
+
+   A step of less than a thousandth of a row is the last: the next would be its square times the relative change of the
+   speed in a second, and the range follows from its slope. */
+M3_HD inline RadarPoint radar_of(const double* model, Vector3 point, double time, int steps) {
+  RadarPoint found = {time, 0.0};
+  Vector3 across = {0.0, 0.0, 0.0}, sight = across;
+  double moved = 1e300;
+  for (int k = 0; k < steps && !(fabs(moved) < 1e-3 * model[RADAR_INTERVAL]); ++k) {
+    const OrbitState state = orbit_at(model, found.time);
+    sight = point - state.position;
+    across = cross(state.velocity, state.position);
+    const double range = length(sight), closing = dot(state.velocity, sight);
+    const double wanted = model[RADAR_HALF_WAVE] * doppler_at(model, range) * range;
+    moved = (closing - wanted) / (dot(state.acceleration, sight) - dot(state.velocity, state.velocity));
+    found.time -= moved;
+    found.range = range + closing / range * moved;
+  }
+  const bool on_arc = fabs(found.time - model[RADAR_CENTRE]) <= 1.0000001 * model[RADAR_HALF];
+  if (!(fabs(moved) < 1e-3 * model[RADAR_INTERVAL] && on_arc)) found.time = found.range = nan("");
+  /* The other side of the flight is not seen. */
+  if (!(model[RADAR_SIDE] * dot(across, sight) > 0.0)) found.time = found.range = nan("");
+  return found;
+}
+
+M3_HD inline double radar_row(const double* model, double time) {
+  return (time - model[RADAR_TIME]) / model[RADAR_INTERVAL];
+}
+M3_HD inline double radar_col(const double* model, double range) {
+  return (range - model[RADAR_RANGE]) / model[RADAR_SPACING];
+}
+
+struct Geodetic {
+  double longitude, latitude, height; /* radians, m */
+};
+
+M3_HD inline Vector3 earth_fixed(Geodetic at) {
+  const double sine = sin(at.latitude), cosine = cos(at.latitude);
+  const double n = M3_MAJOR / sqrt(1.0 - M3_SQUARED_ECCENTRICITY * sine * sine);
+  return {(n + at.height) * cosine * cos(at.longitude), (n + at.height) * cosine * sin(at.longitude),
+          (n * (1.0 - M3_SQUARED_ECCENTRICITY) + at.height) * sine};
+}
+
+/* Bowring, 1976, with his start and three steps: to rounding from the sea floor to orbits. */
+M3_HD inline Geodetic geodetic(Vector3 p) {
+  const double minor = M3_MAJOR * (1.0 - M3_FLATTENING), ratio = 1.0 - M3_FLATTENING;
+  const double second = (M3_MAJOR * M3_MAJOR - minor * minor) / (minor * minor), around = sqrt(p.x * p.x + p.y * p.y);
+  double tangent = p.z / (ratio * around), latitude = 0.0;
+  for (int k = 0; k < 3; ++k) {
+    const double c = 1.0 / sqrt(1.0 + tangent * tangent), s = tangent * c;
+    latitude = atan2(p.z + second * minor * s * s * s, around - M3_SQUARED_ECCENTRICITY * M3_MAJOR * c * c * c);
+    tangent = ratio * tan(latitude);
+  }
+  const double sine = sin(latitude), cosine = cos(latitude);
+  const double n = M3_MAJOR / sqrt(1.0 - M3_SQUARED_ECCENTRICITY * sine * sine);
+  /* The form that is exact at the equator and at the poles. */
+  const double height = around * cosine + p.z * sine - M3_MAJOR * M3_MAJOR / n;
+  return {atan2(p.y, p.x), latitude, height};
+}
+
+/* Heights on a grid of longitude and latitude, bilinear between pixel centres. */
+struct Terrain {
+  const double* height; /* (rows, cols), NaN unknown */
+  long long rows, cols;
+  double first_longitude, first_latitude, longitude_step, latitude_step; /* of pixel centres, degrees */
+  double lowest, highest;
+};
+
+M3_HD inline double terrain_at(const Terrain& terrain, double longitude, double latitude) {
+  const double degrees = 57.29577951308232;
+  double col = (longitude * degrees - terrain.first_longitude) / terrain.longitude_step;
+  const double turn = 360.0 / fabs(terrain.longitude_step);
+  /* Longitudes run on: the one nearest to the grid counts. */
+  col -= turn * rint((col - 0.5 * (double)(terrain.cols - 1)) / turn);
+  const double row = (latitude * degrees - terrain.first_latitude) / terrain.latitude_step;
+  if (!(row >= -0.5 && col >= -0.5 && row <= terrain.rows - 0.5 && col <= terrain.cols - 0.5)) return nan("");
+  const double y = fmin(fmax(row, 0.0), terrain.rows - 1.0), x = fmin(fmax(col, 0.0), terrain.cols - 1.0);
+  const long long r = (long long)fmin(floor(y), fmax(terrain.rows - 2.0, 0.0));
+  const long long c = (long long)fmin(floor(x), fmax(terrain.cols - 2.0, 0.0));
+  const long long down = terrain.rows > 1 ? terrain.cols : 0, right = terrain.cols > 1 ? 1 : 0;
+  const double* const h = terrain.height + r * terrain.cols + c;
+  const double fy = y - (double)r, fx = x - (double)c;
+  return (1.0 - fy) * ((1.0 - fx) * h[0] + fx * h[right]) + fy * ((1.0 - fx) * h[down] + fx * h[down + right]);
+}
+
+/* What one pixel of the image shows: the point on its range circle that lies on the terrain. */
+struct Ground {
+  Geodetic at;
+  double incidence; /* between the sight and the ellipsoid's normal, radians */
+};
+
+M3_HD inline Ground ground_of(const double* model, const Terrain& terrain, double row, double col) {
+  const double range = model[RADAR_RANGE] + col * model[RADAR_SPACING];
+  const OrbitState state = orbit_at(model, model[RADAR_TIME] + row * model[RADAR_INTERVAL]);
+  const double far = length(state.position);
+  const Vector3 down = (-1.0 / far) * state.position, side = cross(down, state.velocity);
+  const Vector3 across = (1.0 / length(side)) * side, along = cross(across, down);
+  const double ahead = model[RADAR_HALF_WAVE] * doppler_at(model, range) * range;
+  Ground ground;
+  ground.at.longitude = ground.at.latitude = ground.at.height = ground.incidence = nan("");
+  /* One unknown is left, how far down the point lies: |X + d|^2 = rho^2 gives it for a sphere of radius rho. The terrain
+     lies between two spheres, which the flattening of the Earth takes apart by some kilometres. */
+  const Geodetic below = geodetic(state.position);
+  const double radius = length(earth_fixed({below.longitude, below.latitude, 0.0}));
+  const double margin = 100.0 + 0.006 * range;
+  double reach[2], miss[2];
+  Vector3 point = state.position;
+  for (int k = 0; k < 2; ++k) {
+    const double rho = radius + (k == 0 ? terrain.highest + margin : terrain.lowest - margin);
+    reach[k] = (far * far + range * range - rho * rho) / (2.0 * far);
+  }
+  const double most = 0.9999999 * range;
+  reach[0] = fmin(reach[0], most);
+  reach[1] = fmin(reach[1], most);
+  /* Regula falsi as Illinois has it: the bracket never breaks, slopes steeper than the sight included. */
+  double kept = 0.0;
+  for (int k = 0; k < 60; ++k) {
+    const double deep = k < 2 ? reach[k] : reach[1] - miss[1] * (reach[1] - reach[0]) / (miss[1] - miss[0]);
+    const double forward = (ahead - deep * dot(state.velocity, down)) / dot(state.velocity, along);
+    const double square = range * range - deep * deep - forward * forward;
+    if (!(square >= 0.0)) return ground;
+    point = state.position + (deep * down + (forward * along + (model[RADAR_SIDE] * sqrt(square)) * across));
+    const Geodetic at = geodetic(point);
+    const double surface = terrain_at(terrain, at.longitude, at.latitude);
+    /* Off the terrain only a start is allowed to lie, where the nearest known height does not matter. */
+    const double above = at.height - (surface == surface || k >= 2 ? surface : (k == 0 ? terrain.highest : terrain.lowest));
+    if (!(above == above)) {
+      ground.at.longitude = ground.at.latitude = ground.at.height = nan("");
+      return ground;
+    }
+    if (k < 2) {
+      miss[k] = above;
+      if (k == 1 && !(miss[0] >= 0.0 && miss[1] <= 0.0)) return ground;
+      continue;
+    }
+    ground.at = at;
+    if (fabs(above) < 1e-6 || fabs(reach[1] - reach[0]) < 1e-9) break;
+    if ((above > 0.0) == (miss[1] > 0.0)) {
+      miss[0] *= kept == 1.0 ? 0.5 : 1.0;
+      kept = 1.0;
+      reach[1] = deep, miss[1] = above;
+    } else {
+      miss[1] *= kept == -1.0 ? 0.5 : 1.0;
+      kept = -1.0;
+      reach[0] = deep, miss[0] = above;
+    }
+  }
+  const double cosine = cos(ground.at.latitude);
+  const Vector3 normal = {cosine * cos(ground.at.longitude), cosine * sin(ground.at.longitude), sin(ground.at.latitude)};
+  const Vector3 back = state.position - point;
+  ground.incidence = acos(dot(normal, back) / length(back));
+  return ground;
+}
+
+/* Earth-fixed position and first guess of the time of a tile's pixels, as sums of few terms: on the ellipsoid, and how
+   both change with a metre of height. */
+struct TileGround {
+  const double* down;  /* (8, rows, terms): x, y, z, time, and the four a metre */
+  const double* along; /* (8, terms, cols) */
+  int terms;
+  long long rows, cols;
+  const double* height; /* (rows, cols), NaN unknown */
+};
+
+M3_HD inline double tile_sum(const TileGround& tile, int plane, long long r, long long c) {
+  const double* const down = tile.down + (plane * tile.rows + r) * tile.terms;
+  const double* const along = tile.along + plane * tile.terms * tile.cols + c;
+  double sum = down[0] * along[0];
+  for (int k = 1; k < tile.terms; ++k) sum += down[k] * along[k * tile.cols];
+  return sum;
+}
+
+M3_HD inline Vector3 tile_point(const TileGround& tile, long long r, long long c) {
+  const double h = tile.height[r * tile.cols + c];
+  return {tile_sum(tile, 0, r, c) + h * tile_sum(tile, 4, r, c), tile_sum(tile, 1, r, c) + h * tile_sum(tile, 5, r, c),
+          tile_sum(tile, 2, r, c) + h * tile_sum(tile, 6, r, c)};
+}
+
+/* Radar position of one pixel of the tile from its guess, as a rule in one step; not a number without a height. */
+M3_HD inline void tile_radar(const double* model, const TileGround& tile, long long pixel, double* row, double* col) {
+  const long long r = pixel / tile.cols, c = pixel % tile.cols;
+  const double guess = tile_sum(tile, 3, r, c) + tile.height[pixel] * tile_sum(tile, 7, r, c);
+  const RadarPoint seen = radar_of(model, tile_point(tile, r, c), guess, 8);
+  row[pixel] = radar_row(model, seen.time);
+  col[pixel] = radar_col(model, seen.range);
+}
+
+/* Angles at one pixel: incidence between the sight and the terrain's normal, and look angle between the sight and the
+   radar's nadir, radians. */
+M3_HD inline void tile_angles(const double* model, const TileGround& tile, const double* row, long long pixel,
+                              double* incidence, double* look) {
+  const long long r = pixel / tile.cols, c = pixel % tile.cols;
+  const long long up = r > 0 ? r - 1 : r, low = r + 1 < tile.rows ? r + 1 : r;
+  const long long left = c > 0 ? c - 1 : c, right = c + 1 < tile.cols ? c + 1 : c;
+  const Vector3 point = tile_point(tile, r, c);
+  const OrbitState state = orbit_at(model, model[RADAR_TIME] + row[pixel] * model[RADAR_INTERVAL]);
+  const Vector3 back = state.position - point;
+  Vector3 normal = cross(tile_point(tile, r, right) - tile_point(tile, r, left),
+                         tile_point(tile, low, c) - tile_point(tile, up, c));
+  if (dot(normal, point) < 0.0) normal = -1.0 * normal;
+  const double range = length(back);
+  incidence[pixel] = acos(dot(normal, back) / (length(normal) * range));
+  look[pixel] = acos(fmin(dot(back, state.position) / (range * length(state.position)), 1.0));
+}
+
+M3_HD inline double tile_between(const double* plane, long long rows, long long cols, double y, double x) {
+  if (!(y >= 0.0 && x >= 0.0 && y <= rows - 1.0 && x <= cols - 1.0)) return nan("");
+  const long long r = (long long)fmin(y, rows - 2.0), c = (long long)fmin(x, cols - 2.0);
+  const double fy = y - (double)r, fx = x - (double)c;
+  const double* const p = plane + r * cols + c;
+  return (1.0 - fy) * ((1.0 - fx) * p[0] + fx * p[1]) + fy * ((1.0 - fx) * p[cols] + fx * p[cols + 1]);
+}
+
+/* 1 where other ground lies at the same range (layover), 2 where ground nearer to the radar hides it (shadow), 3 both.
+   (dy, dx) is one pixel's step away from the radar. Range must grow and the look angle open along it. */
+M3_HD inline unsigned char tile_shade(const double* col, const double* look, long long rows, long long cols, double dy,
+                                      double dx, int steps, long long pixel) {
+  const double y = (double)(pixel / cols), x = (double)(pixel % cols);
+  const double range = col[pixel], angle = look[pixel];
+  int found = 0;
+  for (int k = 1; k <= steps && found != 3; ++k) {
+    const double nearer_range = tile_between(col, rows, cols, y - k * dy, x - k * dx);
+    const double further_range = tile_between(col, rows, cols, y + k * dy, x + k * dx);
+    const double nearer_angle = tile_between(look, rows, cols, y - k * dy, x - k * dx);
+    if (nearer_range >= range || further_range <= range) found |= 1;
+    if (nearer_angle >= angle) found |= 2;
+  }
+  return (unsigned char)found;
+}
+
+}  // namespace m3
+#endif

@@ -1,0 +1,339 @@
+"""Between the ground and an image in range and azimuth, from the orbit and a terrain model."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from m3leo_sar._backend.choose import backend_of
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.orbit import Orbit, earth_fixed
+from m3leo_sar.grid.radar_grid import RadarGrid
+from m3leo_sar.warp.interpolated import interpolated
+from m3leo_sar.warp.pixel_map import PixelMap, is_geographic, step_of, transformed
+from m3leo_sar.warp.reproject import reproject
+
+#: Metres that the positions of a tile's pixels on the ellipsoid may be off, and heights that this holds up to.
+_TOLERANCE, _HIGH = 1e-5, 1e4
+#: Pixels around a tile that layover and shadow are looked for in, at most.
+_FURTHEST = 2000
+
+
+class GroundPoints(NamedTuple):
+    """What radar pixels show, each in the shape asked for.
+
+    Parameters
+    ----------
+    latitude, longitude : float64
+        WGS 84 degrees; NaN where the range circle meets no known terrain.
+    height : float64
+        Metres above the ellipsoid.
+    incidence : float64
+        Degrees between the sight and the vertical.
+    """
+
+    latitude: Any
+    longitude: Any
+    height: Any
+    incidence: Any
+
+
+class RadarView(NamedTuple):
+    """A tile as the radar sees it.
+
+    Parameters
+    ----------
+    positions : PixelMap
+        Where each pixel lies in the image: for :func:`m3leo_sar.warp.sample.sample`, for every date of the stack.
+    height : (tile rows, tile cols) float64
+        Metres, the terrain on the tile's grid.
+    incidence : (tile rows, tile cols) float64
+        Local incidence angle: degrees between the sight and the normal of the terrain.
+    layover, shadow : (tile rows, tile cols) bool
+        Where other ground lies at the same range, and where ground nearer to the radar hides the pixel.
+    """
+
+    positions: PixelMap
+    height: Any
+    incidence: Any
+    layover: Any
+    shadow: Any
+
+
+def geo2rdr(
+    latitude: Any, longitude: Any, height: Any, *, orbit: Orbit, radar_grid: RadarGrid
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find where points on the ground lie in a radar image.
+
+    Parameters
+    ----------
+    latitude, longitude : array_like
+        WGS 84 degrees.
+    height : array_like
+        Metres above the ellipsoid.
+    orbit : Orbit
+        It must cover the image's times.
+    radar_grid : RadarGrid
+        Grid of the image.
+
+    Returns
+    -------
+    rows, cols : float64
+        Fractional pixels, 0.0 the centre of the first; NaN where a point is not seen: on the other side of the flight
+        or beyond a fifth of the image's duration, at least a second, before or after it. NumPy, in the broadcast
+        shape.
+
+    Raises
+    ------
+    ValueError
+        If the orbit does not cover the image or a latitude is off the globe.
+
+    Notes
+    -----
+    Newton's method on the Doppler equation in double, to 1e-10 of a row.
+
+    References
+    ----------
+    Curlander and McDonough, 1991, Synthetic Aperture Radar, chapter 8 (range and Doppler equations).
+    """
+    latitude = np.asarray(latitude, np.float64)
+    if (np.abs(latitude) > 90).any():
+        raise ValueError(f"latitude must be degrees from -90 to 90, got {latitude[np.abs(latitude) > 90].flat[0]}")
+    points = earth_fixed(np.asarray(longitude, np.float64), latitude, np.asarray(height, np.float64))
+    backend = backend_of(points)
+    rows, cols = backend.geometry_points(radar_grid.model(orbit), points.reshape(-1, 3), _middle(radar_grid))
+    return rows.reshape(points.shape[:-1]), cols.reshape(points.shape[:-1])
+
+
+def rdr2geo(
+    *,
+    orbit: Orbit,
+    radar_grid: RadarGrid,
+    dem: Any,
+    dem_geobox: GeoBox,
+    rows: Any = None,
+    cols: Any = None,
+) -> GroundPoints:
+    """Find the ground that pixels of a radar image show.
+
+    Parameters
+    ----------
+    orbit : Orbit
+        It must cover the image's times.
+    radar_grid : RadarGrid
+        Grid of the image.
+    dem : (rows, cols) float32 or float64
+        Heights in metres above the WGS 84 *ellipsoid*; NaN where unknown. NumPy or CuPy. Most terrain models give
+        heights above the geoid: add the geoid first.
+    dem_geobox : GeoBox
+        Its grid. One that is not in longitude and latitude is resampled to them.
+    rows, cols : array_like, optional
+        Fractional pixels to ask for, of one shape; every pixel of the image if left out.
+
+    Returns
+    -------
+    GroundPoints
+        In the library of ``dem``. Where ground folds over (layover) it is one of the points at that range.
+
+    Raises
+    ------
+    TypeError
+        If ``dem`` is not float32 or float64.
+    ValueError
+        If the orbit does not cover the image, the shape of ``dem`` is not that of its grid, it knows no height, or only
+        one of ``rows`` and ``cols`` is given.
+    """
+    dem, dem_geobox = _geographic(_checked_dem(dem, dem_geobox), dem_geobox)
+    if (rows is None) != (cols is None):
+        raise ValueError("rows and cols must be given together")
+    if rows is None:
+        rows, cols = (axis.astype(np.float64) for axis in np.indices(radar_grid.shape))
+    rows, cols = (np.array(axis, np.float64) for axis in np.broadcast_arrays(rows, cols))
+    known = dem[~np.isnan(dem)]
+    if known.size == 0:
+        raise ValueError("dem must know a height, all are NaN")
+    a, _, c, _, e, f = tuple(dem_geobox.affine)[:6]
+    table = (c + a / 2, f + e / 2, a, e, float(known.min()), float(known.max()))
+    backend = backend_of(dem)
+    found = backend.geometry_ground(radar_grid.model(orbit), rows.ravel(), cols.ravel(), dem.astype(np.float64), table)
+    longitude, latitude, height, incidence = (plane.reshape(rows.shape) for plane in found)
+    degrees = 180 / math.pi
+    return GroundPoints(latitude * degrees, longitude * degrees, height, incidence * degrees)
+
+
+def radar_map(tile_geobox: GeoBox, *, orbit: Orbit, radar_grid: RadarGrid, dem: Any, dem_geobox: GeoBox) -> PixelMap:
+    """Find where each pixel centre of a tile lies in a radar image.
+
+    Ground positions and a first guess of the time follow from polynomials through a few nodes; each pixel, at its own
+    height, then takes a step of Newton's method, or several far from the image. The map serves every date of a stack
+    that is registered to this grid.
+
+    Parameters
+    ----------
+    tile_geobox : GeoBox
+        Grid of the wanted tile, in any CRS.
+    orbit, radar_grid, dem, dem_geobox
+        As for :func:`rdr2geo`; the terrain may be in any CRS.
+
+    Returns
+    -------
+    PixelMap
+        Positions in radar pixels; NaN where the height is unknown or the ground is not seen.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`rdr2geo`.
+    """
+    positions, _, _ = _placed(tile_geobox, orbit, radar_grid, _checked_dem(dem, dem_geobox), dem_geobox)
+    return positions
+
+
+def radar_view(tile_geobox: GeoBox, *, orbit: Orbit, radar_grid: RadarGrid, dem: Any, dem_geobox: GeoBox) -> RadarView:
+    """Find where a tile lies in a radar image, at what angle the radar sees it, and what it does not see.
+
+    Layover and shadow are looked for along the line of sight over the ground, as far around the tile as its relief
+    reaches, up to 2000 pixels, where ``dem`` is known.
+
+    Parameters
+    ----------
+    tile_geobox, orbit, radar_grid, dem, dem_geobox
+        As for :func:`radar_map`.
+
+    Returns
+    -------
+    RadarView
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`rdr2geo`.
+    """
+    dem = _checked_dem(dem, dem_geobox)
+    positions, height, _ = _placed(tile_geobox, orbit, radar_grid, dem, dem_geobox)
+    backend = backend_of(height)
+    model = radar_grid.model(orbit)
+    step, steps = _search(tile_geobox, orbit, radar_grid, height)
+    wide = tile_geobox.pad(steps, steps)
+    wide_positions, wide_height, wide_terms = _placed(wide, orbit, radar_grid, dem, dem_geobox)
+    incidence, look = backend.geometry_angles(model, *wide_terms, wide_height, wide_positions.rows)
+    shade = backend.geometry_shade(wide_positions.cols, look, step, steps)
+    inner = (slice(steps, steps + tile_geobox.shape[0]), slice(steps, steps + tile_geobox.shape[1]))
+    shade, incidence = shade[inner], incidence[inner] * (180 / math.pi)
+    return RadarView(positions, height, incidence, (shade & 1) != 0, (shade & 2) != 0)
+
+
+def _middle(radar_grid: RadarGrid) -> float:
+    return radar_grid.azimuth_time + (radar_grid.shape[0] - 1) / 2 * radar_grid.azimuth_interval
+
+
+def _checked_dem(dem: Any, dem_geobox: GeoBox) -> Any:
+    dtype = str(getattr(dem, "dtype", type(dem).__name__))
+    if dtype not in ("float32", "float64"):
+        raise TypeError(f"dem must be float32 or float64 with NaN where no height is known, got {dtype}")
+    if tuple(dem.shape) != dem_geobox.shape:
+        raise ValueError(f"dem must have the shape of dem_geobox, {dem_geobox.shape}, got {tuple(dem.shape)}")
+    return dem
+
+
+def _geographic(dem: Any, dem_geobox: GeoBox) -> tuple[Any, GeoBox]:
+    """The terrain on a north-up grid of longitude and latitude of about its own resolution."""
+    if is_geographic(dem_geobox.crs) and dem_geobox.is_axis_aligned:
+        return dem, dem_geobox
+    west, south, east, north = dem_geobox.bounds_in("EPSG:4326")
+    rows, cols = dem_geobox.shape
+    box = GeoBox.from_bounds((west, south, east, north), shape=(rows, cols), crs="EPSG:4326")
+    return reproject(dem, dem_geobox, box, antialias=False), box
+
+
+def _placed(
+    tile_geobox: GeoBox, orbit: Orbit, radar_grid: RadarGrid, dem: Any, dem_geobox: GeoBox
+) -> tuple[PixelMap, Any, tuple[np.ndarray, np.ndarray]]:
+    """Radar positions and heights of a tile's pixels, and the terms of their ground positions."""
+    model = radar_grid.model(orbit)
+    terms = _ground_terms(tile_geobox, radar_grid, model)
+    height = reproject(dem, dem_geobox, tile_geobox).astype(np.float64)
+    rows, cols = backend_of(height).geometry_tile(model, *terms, height)
+    return PixelMap(rows, cols, radar_grid.shape, scale=step_of(*_host(height, rows, cols))), height, terms
+
+
+def _host(height: Any, rows: Any, cols: Any) -> tuple[np.ndarray, np.ndarray]:
+    backend = backend_of(height)
+    return backend.to_host(rows), backend.to_host(cols)
+
+
+def _ground_terms(tile_geobox: GeoBox, radar_grid: RadarGrid, model: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Position and time of a tile's pixels on the ellipsoid, and how they change with a metre of height, in few terms.
+
+    Raises
+    ------
+    ValueError
+        If the tile is so large, or so close to a pole of its CRS, that no polynomial follows it.
+    """
+    a, b, c, d, e, f = tuple(tile_geobox.affine)[:6]
+    # Metres along the track for a second, so that one tolerance in metres serves times too.
+    speed = float(np.linalg.norm(model[16:].reshape(3, 16)[:, 1]) / model[7])
+
+    def ground(row: np.ndarray, col: np.ndarray) -> tuple[np.ndarray, ...]:
+        x, y = a * (col + 0.5) + b * (row + 0.5) + c, d * (col + 0.5) + e * (row + 0.5) + f
+        longitude, latitude = transformed(x, y, tile_geobox.crs, "EPSG:4326")
+        if not np.isfinite(longitude).all():
+            return longitude, latitude
+        low, high = earth_fixed(longitude, latitude, 0.0), earth_fixed(longitude, latitude, _HIGH)
+        times = [_time_of(points, radar_grid, model) * speed for points in (low, high)]
+        return *np.moveaxis(low, -1, 0), times[0], *np.moveaxis(high - low, -1, 0), times[1] - times[0]
+
+    found = interpolated(ground, tile_geobox.shape, _TOLERANCE)
+    if found is None:
+        raise ValueError(
+            f"tile_geobox must be a few kilometres of ground that a polynomial can follow, got bounds "
+            f"{tile_geobox.bounds} in {tile_geobox.crs}"
+        )
+    down = found.rows.copy()
+    down[4:] /= _HIGH
+    down[[3, 7]] /= speed
+    return np.ascontiguousarray(down), np.ascontiguousarray(found.cols)
+
+
+def _time_of(points: np.ndarray, radar_grid: RadarGrid, model: np.ndarray) -> np.ndarray:
+    """Time at which points are abeam, or near it: a guess that is smooth."""
+    rows, _ = backend_of(points).geometry_points(model, points.reshape(-1, 3), _middle(radar_grid))
+    time = radar_grid.azimuth_time + rows * radar_grid.azimuth_interval
+    # Where the arc ends, a straight flight gives a time for all, from which Newton's method takes a few steps more.
+    if np.isnan(time).any():
+        arc = model[16:].reshape(3, 16)
+        speed = arc[:, 1] / model[7]
+        ahead = (points.reshape(-1, 3) - arc[:, 0]) @ speed / (speed @ speed)
+        time = model[6] + ahead
+    return time.reshape(points.shape[:-1])
+
+
+def _search(tile_geobox: GeoBox, orbit: Orbit, radar_grid: RadarGrid, height: Any) -> tuple[tuple[float, float], int]:
+    """A pixel's step over the ground away from the radar, and how many steps hidden or folded ground may reach."""
+    rows, cols = tile_geobox.shape
+    at = np.array([[rows / 2, rows / 2 + 1, rows / 2], [cols / 2, cols / 2, cols / 2 + 1]])
+    a, b, c, d, e, f = tuple(tile_geobox.affine)[:6]
+    longitude, latitude = transformed(
+        a * at[1] + b * at[0] + c, d * at[1] + e * at[0] + f, tile_geobox.crs, "EPSG:4326"
+    )
+    known = height[~np.isnan(height)]
+    if known.size == 0:
+        return (0.0, 1.0), 1
+    level, relief = float(known.mean()), float(known.max() - known.min())
+    row, col = geo2rdr(latitude, longitude, level, orbit=orbit, radar_grid=radar_grid)
+    jacobian = np.array([[row[1] - row[0], row[2] - row[0]], [col[1] - col[0], col[2] - col[0]]])
+    if not np.isfinite(jacobian).all() or abs(np.linalg.det(jacobian)) < 1e-12:
+        return (0.0, 1.0), 1
+    away = np.linalg.solve(jacobian, [0.0, 1.0])
+    length = float(np.hypot(*away))
+    # Ground metres a pixel step, and slant metres: their ratio is the sine of the incidence.
+    points = earth_fixed(longitude, latitude, level)
+    steps = [np.linalg.norm(points[k] - points[0]) for k in (1, 2)]
+    metres = float(np.hypot(away[0] * steps[0], away[1] * steps[1])) / length
+    sine = min(radar_grid.range_spacing / (metres * length), 0.999)
+    # Shadow reaches relief times the tangent of the incidence, layover relief over it.
+    tangent = sine / math.sqrt(1 - sine * sine)
+    reach = 1.5 * relief * max(tangent, 1 / tangent) / metres
+    return (float(away[0]) / length, float(away[1]) / length), int(min(max(math.ceil(reach), 1), _FURTHEST))
