@@ -1,6 +1,7 @@
 """A raster to a tile beside GDAL: ``python benchmarks/reproject.py``.
 
-2048 x 2048 to 448 x 448, the transform included, and shared by 16 layers. Medians of interleaved runs.
+2048 x 2048 to 448 x 448, the transform included, and shared by 16 layers; then a tile's places in a radar image from
+orbit and terrain, and resampling by areas. Medians of interleaved runs.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ import numpy as np
 from bandwidth import triad_bandwidth
 from interleaved import interleaved
 
-from m3leo_sar import GeoBox, reproject
+from m3leo_sar import GeoBox, TileGrid, reproject
+from m3leo_sar.grid.orbit import Orbit
+from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.warp import pixel_map
+from m3leo_sar.warp.geo2rdr import radar_map, radar_view, rdr2geo
 
 Jobs = dict[str, Callable[[], Any]]
 
@@ -68,6 +72,54 @@ def jobs(size: int, pixels: int, layers: int) -> Jobs:
     return found
 
 
+def orbit() -> Orbit:
+    """Two minutes of a circular orbit like Sentinel-1's, in the frame of the turning Earth."""
+    radius, inclination, turn = 7.07e6, np.radians(98.2), 7.2921159e-5
+    speed = np.sqrt(3.986004418e14 / radius**3)
+
+    def position(time: np.ndarray) -> np.ndarray:
+        angle = speed * time + np.radians(128)
+        x, y = radius * np.cos(angle), radius * np.sin(angle) * np.cos(inclination)
+        cosine, sine = np.cos(turn * time + 2.0), np.sin(turn * time + 2.0)
+        return np.stack([x * cosine + y * sine, y * cosine - x * sine, radius * np.sin(angle) * np.sin(inclination)], 1)
+
+    time = np.arange(-60.0, 61.0, 10.0)
+    return Orbit(time, position(time), (position(time + 1e-2) - position(time - 1e-2)) / 2e-2)
+
+
+def geometry_jobs(pixels: int) -> Jobs:
+    """A tile of 4480 m in the middle of an image, with hills of 250 m."""
+    image = {
+        "orbit": orbit(),
+        "radar_grid": RadarGrid((3000, 20000), -3.0, 0.002, 8.2e5, 2.33, 0.0555),
+    }
+    world = GeoBox.from_bounds((-180, -90, 180, 90), shape=(2, 2), crs="EPSG:4326")
+    middle = rdr2geo(**image, dem=np.zeros((2, 2)), dem_geobox=world, rows=[1500], cols=[9000])
+    lon, lat = float(middle.longitude[0]), float(middle.latitude[0])
+    (tile,) = TileGrid.exact((lon, lat, lon + 1e-6, lat + 1e-6), pixels=pixels)
+    box = GeoBox.from_bounds((lon - 0.3, lat - 0.2, lon + 0.3, lat + 0.2), shape=(1440, 2160), crs="EPSG:4326")
+    row, col = np.indices(box.shape)
+    terrain = {"dem": 300 + 250 * np.sin(row / 70) * np.cos(col / 90), "dem_geobox": box}
+    radar = {"rows": np.indices((pixels, pixels))[0] + 1300.0, "cols": np.indices((pixels, pixels))[1] + 8700.0}
+    return {
+        "places in the radar image (`radar_map`)": lambda: radar_map(tile.geobox, **image, **terrain),
+        "and incidence, layover, shadow (`radar_view`)": lambda: radar_view(tile.geobox, **image, **terrain),
+        "ground of as many radar pixels (`rdr2geo`)": lambda: rdr2geo(**image, **terrain, **radar),
+    }
+
+
+def area_jobs(size: int, pixels: int) -> Jobs:
+    """Four source pixels a tile pixel, in the next zone."""
+    source, tile = grids(size, pixels, "EPSG:32632")
+    coarse = GeoBox(tuple(side // 2 for side in tile.shape), tile.affine @ tile.affine.scale(2), tile.crs)
+    values = np.random.default_rng(0).standard_normal((size, size), np.float32)
+    labels = np.random.default_rng(0).integers(0, 11, (size, size), np.uint8)
+    found: Jobs = {
+        rule: lambda rule=rule: reproject(values, source, coarse, resampling=rule) for rule in ("average", "sum", "max")
+    }
+    return {**found, "mode": lambda: reproject(labels, source, coarse, resampling="mode", nodata=255)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=2048)
@@ -85,6 +137,10 @@ def main() -> None:
             peer = taken[name.replace("m3leo_sar", "GDAL")]
             line = f"{1e3 * seconds:.1f} | {1e3 * seconds / layers:.2f} | {peer / seconds:.1f} x"
             print(f"| {name.removeprefix('m3leo_sar, ')} | {line} |")
+    print("\n| a tile of 448 x 448, or 224 x 224 by areas | ms |\n|---|---|")
+    for jobs_ in (geometry_jobs(448), area_jobs(asked.size, 448)):
+        for name, seconds in interleaved(jobs_, rounds=asked.rounds).items():
+            print(f"| {name} | {1e3 * seconds:.1f} |")
 
 
 if __name__ == "__main__":

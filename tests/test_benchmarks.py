@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import coherence as bench
 import peers
+import reproject
 from bandwidth import triad_bandwidth
 from interleaved import interleaved
 
@@ -23,6 +24,18 @@ def test_peers_compute_the_same_coherence_inside():
     maps = {name: job() for name, job in peers.decimating(41, Looks(rows=5, cols=7)).items()}
     for name, got in maps.items():
         np.testing.assert_allclose(got, maps["m3leo_sar"], atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "jobs",
+    [
+        reproject.jobs(300, 60, 2),
+        reproject.geometry_jobs(50),
+        reproject.area_jobs(300, 60),
+    ],
+)
+def test_reprojection_jobs_run(jobs):
+    assert all(taken > 0 for taken in interleaved(jobs, rounds=1).values())
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import numpy as np
+
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 
 
@@ -17,6 +19,20 @@ def test_named_files_exist():
     root = Path(__file__).resolve().parents[1]
     for path in re.findall(r"\[[^\]]*\]\(([^)]+)\)", README):
         assert (root / path).exists(), path
+
+
+def test_the_code_of_the_tiles_guide(capsys):
+    guide = (Path(__file__).resolve().parents[1] / "docs" / "tiles.md").read_text()
+    names: dict[str, object] = {}
+    for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
+        exec(code, names)
+    told = capsys.readouterr().out.splitlines()
+    assert told[:2] == ["True", "0"]
+    assert told[2].startswith("19N4480-")
+    assert told[3:] == ["True", "True True"]
+    assert names["chip"].shape == (448, 448)
+    assert not np.isnan(names["chip"]).all()
+    assert set(np.unique(names["classes"])) == {1, 2, 3, 4, 5}
 
 
 def test_the_code_of_the_coherence_guide(capsys):

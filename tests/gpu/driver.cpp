@@ -118,10 +118,12 @@ int main() {
   run("geometry_ground", simt_launch_geometry_ground, across, dim3{128, 1, 1}, 0, model.data(), at_row.data(),
       at_col.data(), heights.data(), rows, cols, -180.0, 80.0, 360.0 / cols, -160.0 / rows, 100.0, 100.0, points.data(),
       angle.data(), other.data(), points.data() + pixels, pixels);
-  std::vector<double> down(8 * rows * 2, 1e5), along(8 * 2 * cols, 1.0);
-  run("geometry_tile", simt_launch_geometry_tile, across, dim3{128, 1, 1}, 0, model.data(), down.data(), along.data(), 2,
+  std::vector<double> terms_down(8 * rows * 2, 1e5), terms_along(8 * 2 * cols, 1.0);
+  run("geometry_tile", simt_launch_geometry_tile, across, dim3{128, 1, 1}, 0, model.data(), terms_down.data(),
+      terms_along.data(), 2,
       rows, cols, heights.data(), at_row.data(), at_col.data(), pixels);
-  run("geometry_angles", simt_launch_geometry_angles, across, dim3{128, 1, 1}, 0, model.data(), down.data(), along.data(),
+  run("geometry_angles", simt_launch_geometry_angles, across, dim3{128, 1, 1}, 0, model.data(), terms_down.data(),
+      terms_along.data(),
       2, rows, cols, heights.data(), at_row.data(), angle.data(), other.data(), pixels);
   std::vector<unsigned char> shade(pixels);
   for (long long i = 0; i < pixels; ++i) at_col[i] = 3.0 * (i % cols), other[i] = 0.5 + 0.01 * (i % cols);

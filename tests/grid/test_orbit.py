@@ -27,6 +27,15 @@ def test_an_arc_follows_the_orbit():
     np.testing.assert_allclose(fitted, ORBIT.at(time)[0], atol=2e-5)
 
 
+def test_a_flight_in_a_plane_has_an_arc_too():
+    angle = 1e-3 * ORBIT.time
+    plane = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
+    turned = np.stack([-np.sin(angle), np.cos(angle), 0 * angle], axis=1)
+    arc = Orbit(ORBIT.time, 7e6 * plane, 7e3 * turned).arc(-10, 10)
+    assert (arc.terms[2] == 0).all()
+    assert arc.error < 1e-5
+
+
 def test_earth_fixed_positions_are_projs():
     random = np.random.default_rng(5)
     lon, lat, high = random.uniform([[-180], [-90], [-400]], [[180], [90], [9000]], (3, 200))

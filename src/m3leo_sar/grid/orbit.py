@@ -138,8 +138,11 @@ class Orbit:
         # About the middle, so that coordinates of thousands of kilometres do not eat the digits of the fit.
         middle, _ = self.at(centre)
         series = np.polynomial.chebyshev.chebfit(nodes, position - middle, degree)
-        terms = np.stack([np.polynomial.chebyshev.cheb2poly(column) for column in series.T])
-        terms = np.pad(terms, ((0, 0), (0, degree + 1 - terms.shape[1])))
+        terms = np.zeros((3, degree + 1))
+        for axis, column in enumerate(series.T):
+            # Trailing zeros are cut off on the way.
+            powers = np.polynomial.chebyshev.cheb2poly(column)
+            terms[axis, : len(powers)] = powers
         terms[:, 0] += middle
         between = np.linspace(-1, 1, 4 * degree + 3)
         truth, _ = self.at(centre + half * between)
