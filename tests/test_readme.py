@@ -32,7 +32,7 @@ def test_the_code_of_the_tiles_guide(capsys):
     assert told[3:] == ["True", "True True"]
     assert names["chip"].shape == (448, 448)
     assert not np.isnan(names["chip"]).all()
-    assert set(np.unique(names["classes"])) == {1, 2, 3, 4, 5}
+    assert set(np.unique(names["classes"])) == {0, 1, 2, 3, 4, 5}
 
 
 def test_the_code_of_the_coherence_guide(capsys):
