@@ -44,11 +44,24 @@ M3_CLONES static void chunk_axis(const double* down, const double* along, int te
   for (int p = 0; p < count; ++p) out[p] = warp_snapped(out[p], origin);
 }
 
-/* Positions of `count` pixels from column c of the tile's row r. */
-inline void chunk_places(const WarpPlaces& places, long long r, long long c, int count, WarpChunk& chunk) {
+M3_CLONES static void chunk_offsets(const double* offset, double first, double step, double origin, int count,
+                                    double* out) {
+  for (int p = 0; p < count; ++p) out[p] = warp_snapped(first + step * (double)p + offset[p], origin);
+}
+
+/* Positions of `count` pixels from column c of the tile's row r, into a chunk's row and col. */
+template <typename Chunk>
+void chunk_places(const WarpPlaces& places, long long r, long long c, int count, Chunk& chunk) {
+  const double* const own_row = places.rows + r * places.tile_cols + c;
+  const double* const own_col = places.cols + r * places.tile_cols + c;
   if (places.terms == 0) {
-    for (int p = 0; p < count; ++p) chunk.row[p] = places.rows[r * places.tile_cols + c + p];
-    for (int p = 0; p < count; ++p) chunk.col[p] = places.cols[r * places.tile_cols + c + p];
+    for (int p = 0; p < count; ++p) chunk.row[p] = own_row[p];
+    for (int p = 0; p < count; ++p) chunk.col[p] = own_col[p];
+    return;
+  }
+  if (places.terms < 0) {
+    chunk_offsets(own_row, (double)r, 0.0, places.origin_row, count, chunk.row);
+    chunk_offsets(own_col, (double)c, 1.0, places.origin_col, count, chunk.col);
     return;
   }
   const double* const down = places.rows + r * places.terms;
@@ -147,10 +160,12 @@ M3_LANES(float, 1)
 M3_LANES(float, 2)
 M3_LANES(float, 4)
 M3_LANES(float, 8)
+M3_LANES(float, 16)
 M3_LANES(double, 1)
 M3_LANES(double, 2)
 M3_LANES(double, 4)
 M3_LANES(double, 8)
+M3_LANES(double, 16)
 #undef M3_LANES
 
 /* Finds whether the pixels of a chunk share their rows; `first` of those in vectors is known. */
@@ -180,11 +195,11 @@ inline void chunk_row(int taps, int count, WarpChunk& chunk) {
 #undef T
 
 /* body(chunk, r) for every row of the tile. */
-template <typename Body>
+template <typename Chunk = WarpChunk, typename Body>
 void rows_in_parallel(long long rows, Body body) {
   parallel_for(
-      (rows + WARP_ROWS - 1) / WARP_ROWS, [] { return WarpChunk(); },
-      [&](WarpChunk& chunk, long long task) {
+      (rows + WARP_ROWS - 1) / WARP_ROWS, [] { return Chunk(); },
+      [&](Chunk& chunk, long long task) {
         for (long long r = task * WARP_ROWS; r < rows && r < (task + 1) * WARP_ROWS; ++r) body(chunk, r);
       });
 }

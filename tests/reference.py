@@ -230,3 +230,32 @@ def normalise_reference(chip, bands):
         values += [np.where(valid, plane, 0) for plane in planes]
         masks += [valid] * len(planes)
     return np.stack(values), np.stack(masks)
+
+
+def resample_reference(image, rows, cols, table):
+    """Each position by itself, from a table of weights (steps + 1, taps) interpolated between its lines."""
+    steps, taps = len(table) - 1, table.shape[1]
+    out = np.full(rows.shape, np.nan + 1j * np.nan)
+    for index in np.ndindex(*rows.shape):
+        at = rows[index], cols[index]
+        if not all(-0.5 <= p <= size - 0.5 for p, size in zip(at, image.shape, strict=True)):
+            continue
+        axes = []
+        for position in at:
+            below = np.floor(position)
+            line, part = divmod((position - below) * steps, 1)
+            weights = (1 - part) * table[int(line)] + part * table[min(int(line) + 1, steps)]
+            axes.append((int(below) - taps // 2 + 1, weights))
+        total = weight = found = whole = 0.0
+        for i, down in enumerate(axes[0][1]):
+            for j, along in enumerate(axes[1][1]):
+                r, c = axes[0][0] + i, axes[1][0] + j
+                whole += abs(down * along)
+                if not (0 <= r < image.shape[0] and 0 <= c < image.shape[1]) or np.isnan(image[r, c]):
+                    continue
+                total += down * along * complex(image[r, c])
+                weight += down * along
+                found += abs(down * along)
+        if found >= 0.5 * whole and weight > 0:
+            out[index] = total / weight
+    return out

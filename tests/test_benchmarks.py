@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import coherence as bench
 import peers
 import reproject
+import resample as resample_bench
 from bandwidth import triad_bandwidth
 from interleaved import interleaved
 
@@ -32,6 +33,7 @@ def test_peers_compute_the_same_coherence_inside():
         reproject.jobs(300, 60, 2),
         reproject.geometry_jobs(50),
         reproject.area_jobs(300, 60),
+        resample_bench.jobs(150),
     ],
 )
 def test_reprojection_jobs_run(jobs):

@@ -11,4 +11,5 @@
 #include "../interferogram.cu"
 #include "../multilook.cu"
 #include "../normalise.cu"
+#include "../resample.cu"
 #include "../warp.cu"

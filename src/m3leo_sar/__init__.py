@@ -11,6 +11,7 @@ from m3leo_sar.stack.pairs import Pair
 from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.warp.geolocate import geolocate
 from m3leo_sar.warp.reproject import reproject
+from m3leo_sar.warp.resample import resample
 
 __all__ = [
     "GeoBox",
@@ -25,4 +26,5 @@ __all__ = [
     "multilook",
     "normalise",
     "reproject",
+    "resample",
 ]

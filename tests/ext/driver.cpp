@@ -12,7 +12,7 @@
 #include "../../ext/homogeneous.h"
 #include "../../ext/interferogram.h"
 #include "../../ext/multilook.h"
-#include "../../ext/warp_cpu.h"
+#include "../../ext/resample_cpu.h"
 
 static unsigned long long digest = 1469598103934665603ULL;
 
@@ -137,6 +137,24 @@ void warp(long long rows, long long cols) {
   }
 }
 
+template <typename T>
+void resample() {
+  const long long rows = 27, cols = 150;
+  const auto source = image<T>(2 * rows * cols, 11, 0.02);
+  std::vector<double> table(1025 * 8), down(rows * cols), along(rows * cols);
+  for (int line = 0; line <= 1024; ++line)
+    for (int k = 0; k < 8; ++k) table[8 * line + k] = k == 3 ? 1.0 - line / 1024.0 : (k == 4 ? line / 1024.0 : 0.0);
+  for (long long k = 0; k < rows * cols; ++k) down[k] = 0.3 * (k % 7), along[k] = -0.2 * (k % 11);
+  const m3::WarpPlaces places = {down.data(), along.data(), -1, rows, cols, 0.0, 0.0};
+  std::vector<T> out(2 * rows * cols);
+  m3::resample_any(source.data(), table.data(), 8, down.data(), out.data(), rows, cols, places);
+  fold(out);
+  m3::resample_any(source.data(), table.data(), 4, nullptr, out.data(), rows, cols, places);
+  fold(out);
+  m3::resample_turn(source.data(), along.data(), -1.0, out.data(), rows, cols);
+  fold(out);
+}
+
 void areas() {
   const long long rows = 31, cols = 29;
   const auto source = image<float>(rows * cols, 10, 0.1);
@@ -171,6 +189,8 @@ int main() {
   warp<float>(27, 41);
   warp<double>(27, 41);
   warp<float>(3, 5);  // too small for the taps
+  resample<float>();
+  resample<double>();
   areas();
   std::printf("%016llx\n", digest);
 }

@@ -91,6 +91,12 @@ int main() {
   run("warp_nearest_u64", simt_launch_warp_nearest_u64, across, line256, 0, at_row.data(), at_col.data(), 2, 1.0, -2.0,
       rows, cols, (unsigned long long*)a.data(), 0ULL, (unsigned long long*)out.data(), 1LL, rows, cols, 1);
 
+  std::vector<double> lines(1025 * 8, 0.125);
+  run("resample_8_f32", simt_launch_resample_8_f32, across, dim3{128, 1, 1}, 0, a.data(), lines.data(), at_row.data(), 1,
+      out.data(), rows, cols, at_row.data(), at_col.data(), 0, 0.0, 0.0, rows, cols);
+  run("resample_turn_f32", simt_launch_resample_turn_f32, across, line256, 0, a.data(), at_row.data(), -1.0, out.data(),
+      pixels);
+
   std::vector<double> corner_row(6 * 8), corner_col(6 * 8);
   std::vector<unsigned char> labels(pixels), modes(5 * 7);
   for (int k = 0; k < 6 * 8; ++k) corner_row[k] = k / 8 * 7.3 - 2 + k % 8 * 0.4, corner_col[k] = k % 8 * 5.1 - 1 - k / 8;

@@ -24,6 +24,7 @@ REGISTERS = {
     "interferogram": 64,
     "multilook": 64,
     "normalise": 64,
+    "resample": 168,
     "warp": 128,
 }
 

@@ -18,6 +18,7 @@ from m3leo_sar._backend.cpu_homogeneous import homogeneous_coherence, homogeneou
 from m3leo_sar._backend.cpu_interferogram import interferogram_pairs
 from m3leo_sar._backend.cpu_multilook import multilook
 from m3leo_sar._backend.cpu_normalise import normalise
+from m3leo_sar._backend.cpu_resample import resample_image, turn_image
 from m3leo_sar._backend.cpu_warp import warp_bilinear, warp_kernel, warp_nearest
 
 __all__ = [
@@ -38,8 +39,10 @@ __all__ = [
     "interferogram_pairs",
     "multilook",
     "normalise",
+    "resample_image",
     "to_device",
     "to_host",
+    "turn_image",
     "warp_bilinear",
     "warp_kernel",
     "warp_nearest",

@@ -222,6 +222,27 @@ def normalise(
     return values, mask.view(np.bool_)
 
 
+def resample_image(device: Device, image: Any, table: Any, places: Places, phase: Any) -> Any:
+    """Value of a complex image (rows, cols) at each place under a table of weights, turned by a phase in radians."""
+    image, table = device.contiguous(image), _on_device(device, table)
+    out = device.empty(places.shape, image.dtype)
+    turned = phase is not None
+    kernel = f"resample_{table.shape[1]}_{suffix(image.dtype)}"
+    arguments = (image, table, _on_device(device, phase) if turned else table, np.int32(turned), out, *_sizes(image))
+    grid = over_pixels(out.size, threads=128)
+    device.launch("resample", kernel, *grid, (*arguments, *_placed(device, places)))
+    return out
+
+
+def turn_image(device: Device, image: Any, phase: Any, sign: float) -> Any:
+    """Complex image times exp(j sign phase)."""
+    image, phase = device.contiguous(image), _on_device(device, phase)
+    out = device.empty(image.shape, image.dtype)
+    arguments = (image, phase, np.float64(sign), out, np.int64(image.size))
+    device.launch("resample", f"resample_turn_{suffix(image.dtype)}", *over_pixels(image.size), arguments)
+    return out
+
+
 def warp_nearest(device: Device, source: Any, places: Places, fill: Any) -> Any:
     """Nearest pixel of (bands, rows, cols) at each place, ``fill`` off the source."""
     source = device.contiguous(source)
@@ -361,6 +382,8 @@ KERNELS: dict[str, Callable[..., Any]] = {
         interferogram_pairs,
         multilook,
         normalise,
+        resample_image,
+        turn_image,
         warp_bilinear,
         warp_kernel,
         warp_nearest,

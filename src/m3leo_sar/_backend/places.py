@@ -15,7 +15,7 @@ class Places(NamedTuple):
         terms, tile cols): the source row is the sum over the terms of ``rows[0] @ cols[0]``, the source column that of
         ``rows[1] @ cols[1]``.
     terms : int
-        0 for positions as they are.
+        0 for positions as they are, -1 for offsets from the pixel's own row and column.
     shape : (int, int)
         Rows and columns of the tile.
     origin : (float, float)

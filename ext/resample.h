@@ -1,0 +1,81 @@
+/* Complex images at fractional positions under a tabulated kernel, with a phase put on.
+
+   image   (rows, cols) complex, interleaved
+   table   (RESAMPLE_STEPS + 1, taps): weights of the taps first ... first + taps - 1, first = floor(position) - taps / 2 + 1,
+           for positions between two pixels in equal steps; each line sums to one. Between lines they are interpolated.
+   phase   radians a pixel of the result, or none: the value is turned by it, in double
+   Weights are real. What is NaN (either part) or off the image is left out and the rest renormalised, unless less than
+   half of the absolute weight is left. A position on a pixel gives its very bits before it is turned. */
+#ifndef M3_RESAMPLE_H
+#define M3_RESAMPLE_H
+
+#include "hostdev.h"
+#include "phasor.h"
+#include "warp_places.h"
+
+namespace m3 {
+
+constexpr int RESAMPLE_STEPS = 1024, RESAMPLE_TAPS = 8;
+
+template <int TAPS>
+M3_HD inline long long resample_weights(const double* table, double position, double* weights) {
+  const double below = floor(position), at = (position - below) * RESAMPLE_STEPS, line = floor(at), part = at - line;
+  const double* const low = table + (int)line * TAPS;
+  const double* const high = line < RESAMPLE_STEPS ? low + TAPS : low;
+  for (int k = 0; k < TAPS; ++k) weights[k] = (1.0 - part) * low[k] + part * high[k];
+  return (long long)below - TAPS / 2 + 1;
+}
+
+M3_HD inline bool resample_inside(double position, long long size) {
+  return position >= -0.5 && position <= (double)size - 0.5;
+}
+
+/* Value at one position; `re` and `im` come out as double. */
+template <typename Real, int TAPS>
+M3_HD inline void resample_value(const Real* image, const double* table, long long rows, long long cols, double row,
+                                 double col, double* re, double* im) {
+  *re = *im = nan("");
+  if (!(resample_inside(row, rows) && resample_inside(col, cols))) return;
+  if (row == floor(row) && col == floor(col)) {
+    const Real* const pixel = image + 2 * ((long long)row * cols + (long long)col);
+    *re = (double)pixel[0];
+    *im = (double)pixel[1];
+    return;
+  }
+  double down[TAPS], right[TAPS];
+  const long long top = resample_weights<TAPS>(table, row, down), left = resample_weights<TAPS>(table, col, right);
+  double sum_re = 0.0, sum_im = 0.0, valid = 0.0, found = 0.0, all = 0.0;
+  for (int i = 0; i < TAPS; ++i) {
+    const bool row_on = top + i >= 0 && top + i < rows;
+    for (int j = 0; j < TAPS; ++j) {
+      const double weight = down[i] * right[j];
+      all += fabs(weight);
+      if (!row_on || left + j < 0 || left + j >= cols) continue;
+      const Real* const sample = image + 2 * ((top + i) * cols + left + j);
+      if (weight == 0.0 || sample[0] != sample[0] || sample[1] != sample[1]) continue;
+      sum_re += weight * (double)sample[0];
+      sum_im += weight * (double)sample[1];
+      valid += weight;
+      found += fabs(weight);
+    }
+  }
+  if (!(found >= 0.5 * all && valid > 0.0)) return;
+  *re = sum_re / valid;
+  *im = sum_im / valid;
+}
+
+/* Turns a value by a phase and writes it. */
+template <typename Real>
+M3_HD inline void resample_turned(double re, double im, const double* phase, long long pixel, Real* out) {
+  if (phase != nullptr) {
+    const Phasor p = phasor(phase[pixel]);
+    const double turned = re * p.re - im * p.im;
+    im = re * p.im + im * p.re;
+    re = turned;
+  }
+  out[2 * pixel] = (Real)re;
+  out[2 * pixel + 1] = (Real)im;
+}
+
+}  // namespace m3
+#endif

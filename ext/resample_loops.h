@@ -1,0 +1,79 @@
+/* Leaf loops of resample_cpu.h, included once for each real type (T). */
+
+/* Weights of a chunk of positions from a table of lines; those that are NaN take the first line and are not used. */
+template <int WIDE>
+static inline __attribute__((always_inline)) void lines_of(const T* table, const double* position, int count, T* weights) {
+  typedef typename Lanes<T, WIDE>::type Line;
+  for (int p = 0; p < count; ++p) {
+    const double at = (position[p] - floor(position[p])) * RESAMPLE_STEPS;
+    const int line = at >= 0.0 && at < RESAMPLE_STEPS ? (int)at : 0;
+    const T part = (T)(at - line);
+    const Line low = *reinterpret_cast<const Line*>(table + line * WIDE);
+    const Line high = *reinterpret_cast<const Line*>(table + (line + 1) * WIDE);
+    *reinterpret_cast<Line*>(weights + p * WIDE) = (T(1) - part) * low + part * high;
+  }
+}
+M3_CLONES static void lines_of_8(const T* down, const T* right, const double* row, const double* col, int count,
+                                 T* down_weights, T* right_weights) {
+  lines_of<8>(down, row, count, down_weights);
+  lines_of<16>(right, col, count, right_weights);
+}
+M3_CLONES static void lines_of_4(const T* down, const T* right, const double* row, const double* col, int count,
+                                 T* down_weights, T* right_weights) {
+  lines_of<4>(down, row, count, down_weights);
+  lines_of<8>(right, col, count, right_weights);
+}
+
+M3_CLONES static bool any_nan(const T* values, int count) {
+  int found = 0;
+  for (int k = 0; k < count; ++k) found |= values[k] != values[k];
+  return found != 0;
+}
+
+/* Sums of the even and of the odd lanes. */
+template <int lanes>
+static inline __attribute__((always_inline)) void parts_summed(typename Lanes<T, lanes>::type sum, T* out) {
+  if constexpr (lanes == 2) {
+    out[0] = sum[0];
+    out[1] = sum[1];
+  } else {
+    typename Lanes<T, lanes / 2>::type low, high;
+    __builtin_memcpy(&low, &sum, sizeof(low));
+    __builtin_memcpy(&high, reinterpret_cast<const char*>(&sum) + sizeof(low), sizeof(high));
+    parts_summed<lanes / 2>(low + high, out);
+  }
+}
+
+template <int TAPS>
+static inline __attribute__((always_inline)) void resampled(const T* image, ptrdiff_t cols, const ResampleChunk<T>& chunk,
+                                                            int count, T* out) {
+  typedef typename Lanes<T, 2 * TAPS>::type Wide;
+  for (int p = 0; p < count; ++p) {
+    const T* from = image + 2 * (long long)chunk.first[p];
+    const T* const down = chunk.down + p * TAPS;
+    __builtin_prefetch(from + 2 * TAPS * cols);
+    /* Two sums, so that additions need not wait for each other. */
+    Wide even = down[0] * *reinterpret_cast<const Wide*>(from);
+    Wide odd = down[1] * *reinterpret_cast<const Wide*>(from + 2 * cols);
+    for (int i = 2; i < TAPS; i += 2) {
+      even += down[i] * *reinterpret_cast<const Wide*>(from + 2 * i * cols);
+      odd += down[i + 1] * *reinterpret_cast<const Wide*>(from + 2 * (i + 1) * cols);
+    }
+    even += odd;
+    parts_summed<2 * TAPS>(even * *reinterpret_cast<const Wide*>(chunk.right + 2 * p * TAPS), out + 2 * p);
+  }
+}
+
+M3_CLONES static void resampled_8(const T* image, ptrdiff_t cols, const ResampleChunk<T>& chunk, int count, T* out) {
+  resampled<8>(image, cols, chunk, count, out);
+}
+M3_CLONES static void resampled_4(const T* image, ptrdiff_t cols, const ResampleChunk<T>& chunk, int count, T* out) {
+  resampled<4>(image, cols, chunk, count, out);
+}
+template <int TAPS>
+void chunk_resampled(const T* image, ptrdiff_t cols, const ResampleChunk<T>& chunk, int count, T* out) {
+  if (TAPS == 8)
+    resampled_8(image, cols, chunk, count, out);
+  else
+    resampled_4(image, cols, chunk, count, out);
+}

@@ -1,0 +1,28 @@
+"""Complex NumPy images at fractional positions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from m3leo_sar._backend.places import Places
+from m3leo_sar._backend.result_memory import empty
+from m3leo_sar._backend.words import as_parts
+from m3leo_sar._ext import resample as kernel
+
+
+def resample_image(image: np.ndarray, table: np.ndarray, places: Places, phase: np.ndarray | None) -> np.ndarray:
+    """Value of a complex image (rows, cols) at each place under a table of weights, turned by a phase in radians."""
+    image = np.ascontiguousarray(image)
+    out = empty(places.shape, image.dtype)
+    rows, cols = (np.ascontiguousarray(axis).reshape(-1) for axis in (places.rows, places.cols))
+    radians = None if phase is None else np.ascontiguousarray(phase)
+    kernel.resample(as_parts(image), table, radians, rows, cols, places.terms, places.origin, as_parts(out))
+    return out
+
+
+def turn_image(image: np.ndarray, phase: np.ndarray, sign: float) -> np.ndarray:
+    """Complex image times exp(j sign phase)."""
+    image = np.ascontiguousarray(image)
+    out = empty(image.shape, image.dtype)
+    kernel.turn(as_parts(image), np.ascontiguousarray(phase), sign, as_parts(out))
+    return out
