@@ -5,8 +5,8 @@ import pytest
 import shapely
 
 from m3leo_sar import TileGrid
-from m3leo_sar.io.split_file import read_split_columns, read_splits, write_splits
-from m3leo_sar.io.tile_file import read_tile_columns, read_tiles, write_tiles
+from m3leo_sar.io.split_file import read_split_columns, read_splits, split_file_name, write_splits
+from m3leo_sar.io.tile_file import read_tile_columns, read_tiles, tile_file_name, write_tiles
 
 GRID = TileGrid.legacy("POLYGON ((6.0 49.5, 6.2 49.5, 6.2 49.7, 6.0 49.7, 6.0 49.5))")
 #: Over two zones, so that some tiles are cut.
@@ -114,6 +114,17 @@ def test_bad_parquet_is_named_and_a_changed_identifier_found(tmp_path):
         read_tiles(file)
     with pytest.raises(FileNotFoundError, match="there is no file"):
         read_tiles(tmp_path / "none.parquet")
+
+
+def test_names_are_those_of_the_released_files(shared_data):
+    luxembourg = TileGrid.legacy((shared_data / "m3leo-tiles" / "luxembourg.wkt").read_text(), side=1000)
+    name = tile_file_name("luxembourg", luxembourg)
+    assert name == "luxembourg_partitions_aschips_14c55eb7d417f.geojson"
+    splits = split_file_name(name, bands=60, angle=1.5, fractions=(60, 20, 20))
+    assert splits == "luxembourg_partitions_aschips_14c55eb7d417f_splits_60bands_angle15_60-20-20.csv"
+    for bad in ("a_b", "../a", ""):
+        with pytest.raises(ValueError, match="aoi must be letters, digits and hyphens"):
+            tile_file_name(bad, GRID)
 
 
 def test_a_tile_twice_and_columns_that_do_not_fit(tmp_path):

@@ -91,3 +91,26 @@ def write_splits(
         for line in zip(splits, splits.values(), *more.values(), strict=True):
             if line[1] != "buffer":
                 writer.writerow(line)
+
+
+def split_file_name(tile_file: str | os.PathLike[str], *, bands: int, angle: float, fractions: Sequence[float]) -> str:
+    """Name of the split file beside a tile file, as M3LEO names them.
+
+    Parameters
+    ----------
+    tile_file : str or path
+        The tile file; its folder and suffix are dropped.
+    bands : int
+        Number of bands.
+    angle : float
+        Radians, told in tenths.
+    fractions : sequence of float
+        Shares of train, test and val, told in percent.
+
+    Examples
+    --------
+    >>> split_file_name("aoi_partitions_aschips_293d95e3ee589.geojson", bands=60, angle=0.9, fractions=(3, 1, 1))
+    'aoi_partitions_aschips_293d95e3ee589_splits_60bands_angle09_60-20-20.csv'
+    """
+    shares = "-".join(str(round(100 * share / sum(fractions))) for share in fractions)
+    return f"{Path(tile_file).stem}_splits_{bands}bands_angle{round(10 * angle):02d}_{shares}.csv"

@@ -125,6 +125,25 @@ def write_tiles(
         write(partial, grid, every)
 
 
+def tile_file_name(aoi: str, grid: TileGrid, *, name: str = "aschips") -> str:
+    """Name of a set's tile file, as M3LEO names them: area, name and hash of the list of identifiers.
+
+    Raises
+    ------
+    ValueError
+        If a name holds anything but letters, digits and hyphens; an underscore parts the names.
+
+    Examples
+    --------
+    >>> tile_file_name("somewhere", TileGrid.legacy((6.0, 49.5, 6.2, 49.7)))
+    'somewhere_partitions_aschips_12ae962a1aba1.geojson'
+    """
+    for word, value in (("aoi", aoi), ("name", name)):
+        if not value or not all(letter.isalnum() or letter == "-" for letter in value):
+            raise ValueError(f"{word} must be letters, digits and hyphens, got {value!r}")
+    return f"{aoi}_partitions_{name}_{grid.list_hash}.geojson"
+
+
 def _areas(grid: TileGrid) -> list[float]:
     if len(grid) == 0:
         return []

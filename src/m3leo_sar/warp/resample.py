@@ -85,7 +85,8 @@ def resample(
     References
     ----------
     Knab, 1983, IEEE Transactions on Information Theory 29(1), 112-115; Kaiser, 1974, IEEE ISCAS, 20-23; Keys, 1981,
-    IEEE Transactions on Acoustics 29(6), 1153-1160; Prats-Iraola et al., 2012, IEEE TGRS 50(8), 3019-3034 (TOPS carriers).
+    IEEE Transactions on Acoustics 29(6), 1153-1160; Prats-Iraola et al., 2012, IEEE TGRS 50(8), 3019-3034 (TOPS
+    carriers).
 
     Examples
     --------
