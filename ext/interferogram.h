@@ -2,17 +2,19 @@
 
    a, b       (rows, cols) interleaved complex, C order, on one grid; a sample with a part that is not finite is no data
    out        interleaved complex, (rows / look_rows, cols / look_cols); a remainder is left out
+   phase      (rows, cols) radians to take off each product, or none; no number makes a sample no data
    no data    NaN in both parts where no sample of the looks is valid
    sums       double: a mean over thousands of looks would lose digits in float, and the loop waits for memory */
 #ifndef M3_INTERFEROGRAM_H
 #define M3_INTERFEROGRAM_H
 
 #include "coherence.h"
+#include "phasor.h"
 
 namespace m3 {
 
 template <typename T>
-M3_HD inline void interferogram_at(const T* a, const T* b, T* out, long long cols, int look_rows, int look_cols,
+M3_HD inline void interferogram_at(const T* a, const T* b, const double* phase, T* out, long long cols, int look_rows, int look_cols,
                                    long long row, long long col, long long out_cols) {
   double re = 0.0, im = 0.0;
   long long count = 0;
@@ -22,8 +24,12 @@ M3_HD inline void interferogram_at(const T* a, const T* b, T* out, long long col
       const long long k = 2 * (start + j);
       const double ar = a[k], ai = a[k + 1], br = b[k], bi = b[k + 1];
       if (!sample_valid(ar, ai) || !sample_valid(br, bi)) continue;
-      re += ar * br + ai * bi;
-      im += ai * br - ar * bi;
+      const double x = ar * br + ai * bi, y = ai * br - ar * bi;
+      const double turn = phase != nullptr ? phase[start + j] : 0.0;
+      if (!(turn * 0.0 == 0.0)) continue;
+      const Phasor p = phasor(turn);
+      re += x * p.re + y * p.im;
+      im += y * p.re - x * p.im;
       ++count;
     }
   }

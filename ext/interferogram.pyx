@@ -1,20 +1,24 @@
 # distutils: language = c++
-"""Interferogram of one pair: rows of the result over OpenMP threads (formula in interferogram.h)."""
+"""Interferogram of one pair: rows of the result over OpenMP threads (interferogram_cpu.h)."""
 
-from cython.parallel cimport prange
-
-cdef extern from "interferogram.h" namespace "m3" nogil:
-    void interferogram_at[T](const T* a, const T* b, T* out, long long cols, int look_rows, int look_cols,
-                             long long row, long long col, long long out_cols)
+cdef extern from "interferogram_cpu.h" namespace "m3" nogil:
+    void interferogram_rows[Real](
+        const Real* a, const Real* b, const double* phase, Real* out, long long cols, int look_rows, int look_cols,
+        long long out_rows, long long out_cols)
 
 ctypedef fused Real:
     float
     double
 
 
-def interferogram(const Real[:, :, ::1] a, const Real[:, :, ::1] b, int look_rows, int look_cols, Real[:, :, ::1] out):
-    """Fill out (rows, cols, 2) from a and b (rows, cols, 2); the last axis holds the real and imaginary parts."""
-    cdef long long cols = a.shape[1], out_rows = out.shape[0], out_cols = out.shape[1], r, c
-    for r in prange(out_rows, nogil=True, schedule="static"):
-        for c in range(out_cols):
-            interferogram_at(&a[0, 0, 0], &b[0, 0, 0], &out[0, 0, 0], cols, look_rows, look_cols, r, c, out_cols)
+def interferogram(const Real[:, :, ::1] a, const Real[:, :, ::1] b, phase, int look_rows, int look_cols,
+                  Real[:, :, ::1] out):
+    """Fill out (rows, cols, 2) from a and b (rows, cols, 2), whose last axis holds the parts; phase is a plane or None."""
+    cdef const double[:, ::1] plane
+    cdef const double* radians = NULL
+    if phase is not None:
+        plane = phase
+        radians = &plane[0, 0]
+    with nogil:
+        interferogram_rows(&a[0, 0, 0], &b[0, 0, 0], radians, &out[0, 0, 0], a.shape[1], look_rows, look_cols,
+                           out.shape[0], out.shape[1])

@@ -77,7 +77,7 @@ int main() {
       2, neighbours.data());
   run("homogeneous_coherence_f32", simt_launch_homogeneous_coherence_f32, across, line256, 0, a.data(), b.data(),
       neighbours.data(), rows, cols, 9, 11, 2, plain.data());
-  run("interferogram_f32", simt_launch_interferogram_f32, across, line256, 0, a.data(), b.data(), out.data(), cols, 1, 1,
+  run("interferogram_f32", simt_launch_interferogram_f32, across, line256, 0, a.data(), b.data(), a64.data(), 1, out.data(), cols, 1, 1,
       rows, cols);
   run("multilook_complex_f64", simt_launch_multilook_complex_f64, across, line256, 0, a64.data(), out64.data(), rows, cols,
       2, 3, rows / 2, cols / 3);

@@ -88,3 +88,69 @@ def test_bad_looks_and_arrays_are_named():
         multilook(np.ones((4, 4), int), looks=Looks(rows=2, cols=2))
     with pytest.raises(ValueError, match=r"array must be \(..., rows, cols\) and not empty"):
         multilook(np.ones(4), looks=Looks(rows=1, cols=1))
+
+
+@pytest.mark.parametrize("looks", [Looks(rows=1, cols=1), Looks(rows=17, cols=3)])
+def test_a_phase_is_taken_off_before_the_looks(backend, rng, looks):
+    # peers.md T3: a different start of the range, a delay, and the phase of both, hundreds of thousands of radians.
+    wavelength, spacing = 0.23, 7.0
+    cols, rows = np.arange(50), np.arange(68)
+    delay = 0.1 * np.sin(np.pi * cols / 50)
+    ranges = 800_000 + spacing * cols, 800_020 + spacing * cols + delay
+    a, b = (np.tile(np.exp(-4j * np.pi / wavelength * r), (68, 1)) for r in ranges)
+    phase = np.tile(-4 * np.pi / wavelength * (ranges[0] - ranges[1]), (68, 1)) + 1e5 * (rows[:, None] % 3)
+    a *= np.exp(1j * 1e5 * (rows[:, None] % 3))
+    a[5, 7] = np.nan
+    phase[20, 11] = np.nan
+    got = backend.numpy(
+        interferogram(backend.array(a), backend.array(b), looks=looks, reference_phase=backend.array(phase))
+    )
+    valid = ~np.isnan(a) & ~np.isnan(phase)
+    np.testing.assert_array_equal(
+        np.isnan(got), looks_reference(valid, valid, looks) != looks_reference(valid, valid, looks)
+    )
+    assert abs(np.angle(got[~np.isnan(got)])).max() < 1e-6
+    stack = backend.array(np.stack([b, a]))
+    same = backend.numpy(
+        interferogram(
+            stack, pairs=[(1, 0), (0, 1)], looks=looks, reference_phase=backend.array(np.stack([phase, -phase]))
+        )
+    )
+    np.testing.assert_allclose(same[1], same[0].conj(), atol=1e-12)
+
+
+def test_oversampling_keeps_the_phase_and_avoids_aliasing(backend):
+    # peers.md T2.
+    rows = np.arange(100)[:, None]
+    a = np.tile(np.exp(1j * np.sin(10 * np.pi * rows / 50)), (1, 50))
+    b = np.tile(np.exp(1j * np.sin(8 * np.pi * rows / 50)), (1, 50))
+    got = np.angle(backend.numpy(interferogram(backend.array(a), backend.array(b), oversample=2)))
+    expected = np.angle(np.exp(1j * (np.sin(10 * np.pi * rows / 50) - np.sin(8 * np.pi * rows / 50))))
+    np.testing.assert_allclose(got, np.tile(expected, (1, 50)), atol=1e-6)
+    # Two images at opposite ends of the band: their product lies beyond it and comes out as a slow fringe, or is gone.
+    cols = np.arange(64)
+    a, b = (np.tile(np.exp(sign * 2j * np.pi * 29 / 64 * cols), (10, 1)) for sign in (1, -1))
+    plain, fine = (
+        abs(
+            backend.numpy(
+                interferogram(backend.array(a), backend.array(b), looks=Looks(rows=2, cols=4), oversample=factor)
+            )
+        )
+        for factor in (1, 2)
+    )
+    assert plain.min() > 0.5
+    assert fine.max() < 0.3
+
+
+def test_oversampling_leaves_holes_where_they_are(backend, rng):
+    a, b = speckle(rng, 23, 40, dtype="complex128"), speckle(rng, 23, 40, dtype="complex128")
+    a[3, 5:9], b[7, 0] = np.nan, np.nan
+    phase = 0.1 * np.indices(a.shape)[1]
+    got = backend.numpy(
+        interferogram(backend.array(a), backend.array(b), oversample=3, reference_phase=backend.array(phase))
+    )
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(a) | np.isnan(b))
+    with pytest.raises(ValueError, match="oversample must be a whole number of at least 1, got 0"):
+        interferogram(a, b, oversample=0)
+    with pytest.raises(ValueError, match=r"reference_phase must have shape \(23, 40\) or \(1, 23, 40\), got \(40,\)"):
+        interferogram(a, b, reference_phase=phase[0])

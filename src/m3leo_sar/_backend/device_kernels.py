@@ -181,15 +181,23 @@ def _homogeneous_mask(device: Device, shape: tuple[int, ...], rows: int, cols: i
     return device.empty((*shape, words), np.uint64), sizes
 
 
-def interferogram_pairs(device: Device, slcs: Sequence[Any], pairs: Pairs, rows: int, cols: int) -> Any:
-    """Mean of reference x conj(secondary) over ``rows`` by ``cols`` looks, (pairs, rows, cols)."""
+def interferogram_pairs(
+    device: Device, slcs: Sequence[Any], pairs: Pairs, rows: int, cols: int, phases: Sequence[Any]
+) -> Any:
+    """Mean of reference x conj(secondary) over ``rows`` by ``cols`` looks, (pairs, rows, cols).
+
+    ``phases`` are none, or a plane a pair of radians to take off before.
+    """
     images = [device.contiguous(slc) for slc in slcs]
     size = images[0].shape
     out = device.empty((len(pairs), size[0] // rows, size[1] // cols), images[0].dtype)
     kernel = f"interferogram_{suffix(out.dtype)}"
     sizes = (np.int64(size[1]), np.int32(rows), np.int32(cols), np.int64(out.shape[1]), np.int64(out.shape[2]))
-    for plane, (first, second) in zip(out, pairs, strict=True):
-        device.launch("interferogram", kernel, *over_pixels(plane.size), (images[first], images[second], plane, *sizes))
+    for index, (first, second) in enumerate(pairs):
+        plane = out[index]
+        phase = device.contiguous(phases[index].astype(np.float64, copy=False)) if phases else images[first]
+        arguments = (images[first], images[second], phase, np.int32(bool(phases)), plane, *sizes)
+        device.launch("interferogram", kernel, *over_pixels(plane.size), arguments)
     return out
 
 

@@ -14,7 +14,7 @@ from m3leo_sar._backend.coherence_request import MAPS, CoherenceRequest
 from m3leo_sar.grid.window import Looks, Window
 from m3leo_sar.insar.blocks import coherence_of_stack
 from m3leo_sar.insar.labelled import image_size, is_labelled, labelled_coherence
-from m3leo_sar.insar.selection import check_window, selected_pairs
+from m3leo_sar.insar.selection import check_window, reference_phases, selected_pairs
 
 #: What ``output`` may be, and the maps it takes.
 OUTPUTS = {
@@ -131,13 +131,13 @@ def coherence(
         )
     if hasattr(reference, "pair_indices") and secondary is None and pairs:
         _request(window, reference.shape[1:], **options)
-        _phases(reference_phase, reference.shape[1:], len(pairs))
+        reference_phases(reference_phase, reference.shape[1:], len(pairs))
         return coherence_of_stack(
             coherence, reference, window=window, pairs=pairs, reference_phase=reference_phase, **options
         )
     slcs, indices = selected_pairs(reference, secondary, pairs, int16=True)
     request = _request(window, slcs[0].shape[:2], **options)
-    phases = _phases(reference_phase, slcs[0].shape[:2], len(indices))
+    phases = reference_phases(reference_phase, slcs[0].shape[:2], len(indices))
     request = replace(request, phases=phases)
     maps = backend_of(*slcs, *phases).coherence_pairs(slcs, indices, request)
     result = maps[output] if output != "all" else _all_maps(maps, window)
@@ -165,21 +165,6 @@ def _request(
         min_valid=float(min_valid),
         wanted=OUTPUTS[output],
     )
-
-
-def _phases(reference_phase: Any, size: tuple[int, ...], count: int) -> list[Any]:
-    """One plane a pair; a single plane serves all."""
-    if reference_phase is None:
-        return []
-    dtype = getattr(reference_phase, "dtype", None)
-    if str(dtype) not in ("float32", "float64"):
-        raise TypeError(f"reference_phase must be float32 or float64, got {dtype or type(reference_phase).__name__}")
-    shape = tuple(reference_phase.shape)
-    if shape == tuple(size):
-        return [reference_phase] * count
-    if shape == (count, *size):
-        return list(reference_phase)
-    raise ValueError(f"reference_phase must have shape {tuple(size)} or {(count, *size)}, got {shape}")
 
 
 def _all_maps(maps: dict[str, Any], window: Window) -> CoherenceMaps:

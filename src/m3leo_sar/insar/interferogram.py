@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 from m3leo_sar import _check
-from m3leo_sar._backend.choose import backend_of
+from m3leo_sar._backend.choose import backend_of, module_of
 from m3leo_sar.grid.window import Looks
-from m3leo_sar.insar.selection import selected_pairs
+from m3leo_sar.insar.oversample import oversampled
+from m3leo_sar.insar.selection import reference_phases, selected_pairs
+
+#: Samples of one image that are held at a finer sampling at once.
+_BLOCK = 1 << 22
 
 
 def interferogram(
-    reference: Any, secondary: Any = None, *, looks: Looks | None = None, pairs: Sequence[Any] | None = None
+    reference: Any,
+    secondary: Any = None,
+    *,
+    looks: Looks | None = None,
+    pairs: Sequence[Any] | None = None,
+    reference_phase: Any = None,
+    oversample: int = 1,
 ) -> Any:
     """Form reference x conj(secondary) and average it over looks.
 
@@ -27,6 +38,14 @@ def interferogram(
         Samples averaged into one pixel, one by default. A remainder at the end of the image is left out.
     pairs : sequence of Pair or of (int, int), optional
         With a stack: which dates to compare, as in :func:`m3leo_sar.coherence`.
+    reference_phase : (rows, cols) or (pairs, rows, cols) float, optional
+        Radians to take off each product before the looks are averaged, such as flat earth and topography
+        (:func:`m3leo_sar.warp.range_phase.range_phase`). Give float64 where it grows beyond some thousand radians. NaN
+        makes a sample no data.
+    oversample : int
+        Samples of each image a column when they are multiplied. The product of two images takes twice their band, so
+        at 1 what they hold beyond half of the sampled band comes out at wrong frequencies; 2 avoids it along columns
+        (range), at a multiple of the time.
 
     Returns
     -------
@@ -39,11 +58,13 @@ def interferogram(
     TypeError
         If an array is not complex64 or complex128, the dtypes differ, or NumPy and CuPy are mixed.
     ValueError
-        If shapes differ, the looks are larger than the image, no pair is given, or a date or index is missing.
+        If shapes differ, the looks are larger than the image, no pair is given, a date or index is missing, or
+        ``oversample`` is below 1.
 
     Notes
     -----
-    Flat earth and topography are not removed. Averaging a steep fringe over a look lowers its magnitude.
+    Flat earth and topography are removed only where ``reference_phase`` is given. Averaging a steep fringe over a look
+    lowers its magnitude.
 
     References
     ----------
@@ -64,5 +85,34 @@ def interferogram(
     if not isinstance(looks, Looks):
         raise TypeError(f"looks must be a Looks(rows=, cols=), got {looks!r}")
     _check.extent_within(looks, "looks", slcs[0].shape, times=1)
-    maps = backend_of(*slcs).interferogram_pairs(slcs, indices, looks.rows, looks.cols)
+    phases = reference_phases(reference_phase, slcs[0].shape, len(indices))
+    if operator.index(oversample) < 1:
+        raise ValueError(f"oversample must be a whole number of at least 1, got {oversample}")
+    if oversample == 1:
+        maps = backend_of(*slcs, *phases).interferogram_pairs(slcs, indices, looks.rows, looks.cols, phases)
+    else:
+        maps = _oversampled(slcs, indices, looks, phases, oversample)
     return maps if pairs is not None else maps[0]
+
+
+def _oversampled(slcs: list[Any], indices: list[tuple[int, int]], looks: Looks, phases: list[Any], factor: int) -> Any:
+    """Block by block of rows: finer images, and as many more looks along columns."""
+    backend, arrays = backend_of(*slcs, *phases), module_of(slcs[0])
+    rows, cols = slcs[0].shape
+    step = looks.rows * max(1, _BLOCK // (looks.rows * cols * factor))
+    out = arrays.empty((len(indices), rows // looks.rows, cols // looks.cols), slcs[0].dtype)
+    for start in range(0, rows // looks.rows * looks.rows, step):
+        block = slice(start, min(start + step, rows // looks.rows * looks.rows))
+        fine = [oversampled(slc[block], factor) for slc in slcs]
+        turns = [_finer(arrays, phase[block], factor) for phase in phases]
+        maps = backend.interferogram_pairs(fine, indices, looks.rows, looks.cols * factor, turns)
+        out[:, block.start // looks.rows : block.stop // looks.rows] = maps
+    return out
+
+
+def _finer(arrays: Any, phase: Any, factor: int) -> Any:
+    """Phase at the samples of oversampled columns, by its slope along them."""
+    phase = phase.astype("float64")
+    slope = arrays.gradient(phase, axis=1) if phase.shape[1] > 1 else arrays.zeros_like(phase)
+    at = (arrays.arange(factor) + 0.5) / factor - 0.5
+    return (phase[..., None] + slope[..., None] * at).reshape(phase.shape[0], -1)

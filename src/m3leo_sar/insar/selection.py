@@ -51,6 +51,29 @@ def needed_dates(stack: Any, pairs: Sequence[Any]) -> tuple[list[Any], list[tupl
     return dates, [(position[first], position[second]) for first, second in indices]
 
 
+def reference_phases(reference_phase: Any, size: tuple[int, ...], count: int) -> list[Any]:
+    """One plane a pair, of radians to take off; a single plane serves all.
+
+    Raises
+    ------
+    TypeError
+        If the phase is not float32 or float64.
+    ValueError
+        If its shape is neither that of an image nor that of an image a pair.
+    """
+    if reference_phase is None:
+        return []
+    dtype = getattr(reference_phase, "dtype", None)
+    if str(dtype) not in ("float32", "float64"):
+        raise TypeError(f"reference_phase must be float32 or float64, got {dtype or type(reference_phase).__name__}")
+    shape = tuple(reference_phase.shape)
+    if shape == tuple(size):
+        return [reference_phase] * count
+    if shape == (count, *size):
+        return list(reference_phase)
+    raise ValueError(f"reference_phase must have shape {tuple(size)} or {(count, *size)}, got {shape}")
+
+
 def check_window(window: Any, size: tuple[int, ...], *, weights: bool = False) -> None:
     """Refuse what is no Window, is over twice an image of ``size``, or has weights where there must be none.
 

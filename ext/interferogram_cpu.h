@@ -1,0 +1,82 @@
+/* Interferogram of one pair (CPU; formula in interferogram.h): rows of the result over threads, a tile of columns summed
+   down its looks in vectors and then folded along them. */
+#ifndef M3_INTERFEROGRAM_CPU_H
+#define M3_INTERFEROGRAM_CPU_H
+
+#include <stddef.h>
+#include <string.h>
+
+#include <vector>
+
+#include "interferogram.h"
+#include "parallel.h"
+#include "product_rows.h"
+
+namespace m3 {
+
+#define T float
+#include "interferogram_loops.h"
+#undef T
+#define T double
+#include "interferogram_loops.h"
+#undef T
+
+/* Products are of the images' type; after this many rows their sums go over to double. */
+constexpr int FORMING_ROWS = 8;
+
+template <typename Real>
+struct FormingSums {
+  static constexpr ptrdiff_t tile = 4096;
+  std::vector<Real> columns = std::vector<Real>(5 * tile); /* re, im, count, and the phasors of a row */
+  std::vector<double> looks;                               /* re, im, count a look */
+};
+
+/* phase   (rows, cols) radians to take off each product, or none */
+template <typename Real>
+void interferogram_rows(const Real* a, const Real* b, const double* phase, Real* out, long long cols, int look_rows,
+                        int look_cols, long long out_rows, long long out_cols) {
+  constexpr ptrdiff_t tile = FormingSums<Real>::tile;
+  parallel_for(
+      out_rows,
+      [&] {
+        FormingSums<Real> sums;
+        sums.looks.resize(3 * out_cols);
+        return sums;
+      },
+      [&](FormingSums<Real>& sums, long long row) {
+        Real *const re = sums.columns.data(), *const im = re + tile, *const count = im + tile, *const turn = count + tile;
+        double* const looks = sums.looks.data();
+        for (long long k = 0; k < 3 * out_cols; ++k) looks[k] = 0.0;
+        const long long used = out_cols * look_cols;
+        for (long long from = 0; from < used; from += tile) {
+          const ptrdiff_t n = used - from < tile ? used - from : tile;
+          for (int i = 0; i < look_rows; ++i) {
+            if (i % FORMING_ROWS == 0) memset(re, 0, 3 * tile * sizeof(Real));
+            const long long at = (row * look_rows + i) * cols + from;
+            if (phase) {
+              phasor_row(phase + at, turn, turn + tile, n);
+              turning_row(a + 2 * at, b + 2 * at, turn, turn + tile, re, im, count, n);
+            } else {
+              forming_row(a + 2 * at, b + 2 * at, re, im, count, n);
+            }
+            if (i % FORMING_ROWS < FORMING_ROWS - 1 && i < look_rows - 1) continue;
+            long long c = from / look_cols, left = look_cols - from % look_cols;
+            for (ptrdiff_t k = 0; k < n; ++c, left = look_cols) {
+              const ptrdiff_t stop = k + left < n ? k + left : n;
+              double x = 0.0, y = 0.0, m = 0.0;
+              for (; k < stop; ++k) x += (double)re[k], y += (double)im[k], m += (double)count[k];
+              looks[3 * c] += x, looks[3 * c + 1] += y, looks[3 * c + 2] += m;
+            }
+          }
+        }
+        Real* const to = out + 2 * row * out_cols;
+        for (long long c = 0; c < out_cols; ++c) {
+          const double m = looks[3 * c + 2];
+          to[2 * c] = m > 0.0 ? (Real)(looks[3 * c] / m) : (Real)NAN;
+          to[2 * c + 1] = m > 0.0 ? (Real)(looks[3 * c + 1] / m) : (Real)NAN;
+        }
+      });
+}
+
+}  // namespace m3
+#endif

@@ -1,0 +1,28 @@
+/* Leaf loops of interferogram_cpu.h, included once for each real type (T). */
+
+/* Adds the products of n samples that both images have to column sums. */
+M3_CLONES static void forming_row(const T* __restrict a, const T* __restrict b, T* __restrict re, T* __restrict im,
+                                  T* __restrict count, ptrdiff_t n) {
+  for (ptrdiff_t i = 0; i < n; ++i) {
+    const T ar = a[2 * i], ai = a[2 * i + 1], br = b[2 * i], bi = b[2 * i + 1];
+    const bool valid = ar * T(0) + ai * T(0) + br * T(0) + bi * T(0) == T(0);
+    re[i] += valid ? ar * br + ai * bi : T(0);
+    im[i] += valid ? ai * br - ar * bi : T(0);
+    count[i] += valid ? T(1) : T(0);
+  }
+}
+
+/* The same, each product turned by a row of exp(-j phase) first; a sample without a phase has none of these. */
+M3_CLONES static void turning_row(const T* __restrict a, const T* __restrict b, const T* __restrict turn_re,
+                                  const T* __restrict turn_im, T* __restrict re, T* __restrict im, T* __restrict count,
+                                  ptrdiff_t n) {
+  for (ptrdiff_t i = 0; i < n; ++i) {
+    const T ar = a[2 * i], ai = a[2 * i + 1], br = b[2 * i], bi = b[2 * i + 1], u = turn_re[i], v = turn_im[i];
+    const bool known = (u != T(0)) | (v != T(0));
+    const bool valid = (ar * T(0) + ai * T(0) + br * T(0) + bi * T(0) == T(0)) & known;
+    const T x = ar * br + ai * bi, y = ai * br - ar * bi;
+    re[i] += valid ? x * u - y * v : T(0);
+    im[i] += valid ? x * v + y * u : T(0);
+    count[i] += valid ? T(1) : T(0);
+  }
+}

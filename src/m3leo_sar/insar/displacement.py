@@ -1,0 +1,42 @@
+"""Metres of movement from radians."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+def line_of_sight_displacement(unwrapped: Any, *, wavelength: float) -> Any:
+    """Movement along the line of sight between two dates.
+
+    Parameters
+    ----------
+    unwrapped : array of float
+        Unwrapped phase of reference x conj(secondary) in radians, the reference being the earlier date, without flat
+        earth, topography and atmosphere.
+    wavelength : float
+        Metres.
+
+    Returns
+    -------
+    array of float
+        Millimetres from the reference to the secondary date, positive **towards** the radar:
+        ``-1000 wavelength / (4 pi) unwrapped``. The range to ground that sinks grows, its phase -4 pi range / wavelength falls, and so that of
+        reference x conj(secondary) rises.
+
+    Raises
+    ------
+    ValueError
+        If the wavelength is not above 0.
+
+    Examples
+    --------
+    A whole fringe at C band is half a wavelength:
+
+    >>> import numpy as np
+    >>> line_of_sight_displacement(np.array([2 * np.pi]), wavelength=0.0555).round(3).tolist()
+    [-27.75]
+    """
+    if not (math.isfinite(wavelength) and wavelength > 0):
+        raise ValueError(f"wavelength must be finite metres above 0, got {wavelength}")
+    return unwrapped * (-1000.0 * wavelength / (4.0 * math.pi))

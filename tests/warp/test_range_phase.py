@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from conftest import simulated_orbit
+
+from m3leo_sar import GeoBox, interferogram
+from m3leo_sar.grid.orbit import Orbit, earth_fixed
+from m3leo_sar.grid.radar_grid import RadarGrid
+from m3leo_sar.stack.baseline import baseline
+from m3leo_sar.warp.geo2rdr import rdr2geo
+from m3leo_sar.warp.range_phase import Acquisition, range_phase
+
+GRID = RadarGrid(
+    (60, 80), azimuth_time=0.0, azimuth_interval=0.002, slant_range=8.2e5, range_spacing=2.33, wavelength=0.0555
+)
+WORLD = GeoBox.from_bounds((-180, -90, 180, 90), shape=(2, 2), crs="EPSG:4326")
+ORBIT = simulated_orbit()
+
+
+def moved(up, across):
+    """The orbit some metres further out and to the right of the flight."""
+    out = ORBIT.position / np.linalg.norm(ORBIT.position, axis=1, keepdims=True)
+    right = np.cross(ORBIT.velocity, ORBIT.position)
+    right /= np.linalg.norm(right, axis=1, keepdims=True)
+    return Orbit(ORBIT.time, ORBIT.position + up * out + across * right, ORBIT.velocity)
+
+
+def test_points_that_did_not_move_have_no_phase_left():
+    height = 500 * np.sin(np.indices((60, 80))[1] / 9)
+    ground = rdr2geo(orbit=ORBIT, radar_grid=GRID, dem=np.full((2, 2), 100.0), dem_geobox=WORLD)
+    points = earth_fixed(ground.longitude, ground.latitude, ground.height + height)
+    other = moved(120, 80)
+    phases = []
+    for orbit in (ORBIT, other):
+        # Ranges by brute force over dense times.
+        time = np.linspace(-1, 1.2, 200_001)
+        position, _ = orbit.at(time)
+        some = points[::20, ::20].reshape(-1, 3)
+        nearest = np.array([np.linalg.norm(position - point, axis=1).min() for point in some])
+        phases.append(-4 * np.pi / GRID.wavelength * nearest)
+    some = tuple(plane[::20, ::20] for plane in (ground.latitude, ground.longitude, ground.height + height))
+    found = range_phase(*some, reference=Acquisition(ORBIT, GRID), secondary=Acquisition(other, GRID))
+    assert np.ptp(found) > 10
+    slcs = [np.exp(1j * phase).reshape(found.shape) for phase in phases]
+    assert abs(np.angle(interferogram(*slcs, reference_phase=found))).max() < 1e-4
+
+
+def test_baselines_are_those_of_the_shift():
+    ground = rdr2geo(orbit=ORBIT, radar_grid=GRID, dem=np.zeros((2, 2)), dem_geobox=WORLD, rows=[30], cols=[40])
+    point = earth_fixed(ground.longitude[0], ground.latitude[0], 0.0)
+    position, _ = ORBIT.at(0.06)
+    look = np.arccos((position - point) @ position / np.linalg.norm(position - point) / np.linalg.norm(position))
+    for up, across in ((100.0, 0.0), (0.0, 100.0), (30.0, -70.0)):
+        found = baseline(ORBIT, moved(up, across), point)
+        # To the right of the flight lies the ground.
+        assert found.parallel == pytest.approx(across * np.sin(look) - up * np.cos(look), abs=0.05)
+        assert found.perpendicular == pytest.approx(up * np.sin(look) + across * np.cos(look), abs=0.05)
+    assert abs(baseline(ORBIT, ORBIT, point).perpendicular) < 1e-6
+    with pytest.raises(ValueError, match="orbit must pass the point within its state vectors"):
+        baseline(ORBIT, ORBIT, earth_fixed(ground.longitude[0], ground.latitude[0] - 20, 0.0))
+
+
+def test_wavelengths_must_agree():
+    other = RadarGrid((60, 80), 0.0, 0.002, 8.2e5, 2.33, 0.23)
+    with pytest.raises(ValueError, match="secondary must have the wavelength of reference, 0.0555 m, got 0.23 m"):
+        range_phase(0, 0, 0, reference=Acquisition(ORBIT, GRID), secondary=Acquisition(ORBIT, other))
