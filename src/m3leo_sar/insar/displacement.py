@@ -21,8 +21,8 @@ def line_of_sight_displacement(unwrapped: Any, *, wavelength: float) -> Any:
     -------
     array of float
         Millimetres from the reference to the secondary date, positive **towards** the radar:
-        ``-1000 wavelength / (4 pi) unwrapped``. The range to ground that sinks grows, its phase -4 pi range / wavelength falls, and so that of
-        reference x conj(secondary) rises.
+        ``-1000 wavelength / (4 pi) unwrapped``. The range to ground that sinks grows, its phase, -4 pi range /
+        wavelength, falls, and so that of reference x conj(secondary) rises.
 
     Raises
     ------

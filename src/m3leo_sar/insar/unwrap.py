@@ -1,0 +1,93 @@
+"""Phase unwrapping through packages of others."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from m3leo_sar import _check
+
+#: Package of each method.
+METHODS = {"whirlwind": "whirlwind-insar", "snaphu": "snaphu"}
+
+
+class Unwrapped(NamedTuple):
+    """Unwrapped phase and where it hangs together.
+
+    Parameters
+    ----------
+    phase : (rows, cols) float32
+        Radians; NaN where there is no data.
+    components : (rows, cols) uint32
+        Number of the connected component of each pixel, within which no whole turns are missing; 0 belongs to none.
+    """
+
+    phase: np.ndarray
+    components: np.ndarray
+
+
+def unwrap(interferogram: Any, coherence: Any, *, looks: float, method: str = "whirlwind", **options: Any) -> Unwrapped:
+    """Unwrap an interferogram; the work is done by another package.
+
+    Parameters
+    ----------
+    interferogram : (rows, cols) complex64 or complex128
+        NumPy. A sample with a part that is not finite, or zero, is no data.
+    coherence : (rows, cols) float
+        In [0, 1]; what is not finite counts as no data.
+    looks : float
+        Effective number of looks of the coherence (:func:`m3leo_sar.insar.bias.effective_looks`), at least 1.
+    method : {"whirlwind", "snaphu"}
+        whirlwind: minimum cost flow, BSD or Apache licence, ``pip install 'm3leo-sar[unwrap]'``. snaphu: Chen and
+        Zebker's program, **free for non-commercial use only**, ``pip install snaphu``.
+    **options
+        Passed on to the package's ``unwrap``.
+
+    Returns
+    -------
+    Unwrapped
+        The phase of reference x conj(secondary), congruent with the wrapped one up to rounding.
+
+    Raises
+    ------
+    ImportError
+        If the package is not installed.
+    TypeError
+        If the interferogram is not complex NumPy.
+    ValueError
+        If shapes differ, looks are below 1, the method is unknown, or nothing has data.
+
+    References
+    ----------
+    Chen and Zebker, 2001, Journal of the Optical Society of America A 18(2), 338-351.
+    """
+    _check.complex_array(interferogram, "interferogram", ndim=2)
+    if not isinstance(interferogram, np.ndarray):
+        raise TypeError(f"interferogram must be a NumPy array to be unwrapped, got {type(interferogram).__name__}")
+    if tuple(np.shape(coherence)) != interferogram.shape:
+        raise ValueError(
+            f"coherence must have the shape of interferogram, {interferogram.shape}, got {np.shape(coherence)}"
+        )
+    if not looks >= 1:
+        raise ValueError(f"looks must be at least 1, got {looks}")
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    known = np.isfinite(interferogram) & (interferogram != 0) & np.isfinite(coherence)
+    if not known.any():
+        raise ValueError("interferogram and coherence must have data somewhere, got none")
+    image = np.where(known, interferogram, 0).astype(np.complex64)
+    trust = np.where(known, np.clip(coherence, 0, 1), 0).astype(np.float32)
+    phase, components = _package(method).unwrap(image, trust, float(looks), mask=known, **options)
+    return Unwrapped(
+        np.where(known, phase, np.nan).astype(np.float32), np.where(known, components, 0).astype(np.uint32)
+    )
+
+
+def _package(method: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(method)
+    except ImportError as error:
+        raise ImportError(f"unwrapping with {method} needs it: pip install {METHODS[method]}") from error

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from m3leo_sar.insar.unwrap import unwrap
+
+
+def scene(rng, *, noise=0.25):
+    row, col = np.indices((120, 150))
+    truth = 14 * np.exp(-((row - 55) ** 2 + (col - 80) ** 2) / 1500) + 0.08 * row
+    return truth, np.exp(1j * (truth + rng.normal(0, noise, truth.shape))).astype("complex64")
+
+
+@pytest.mark.parametrize("method", ["whirlwind", "snaphu"])
+def test_a_hill_of_many_turns_comes_back(rng, method):
+    pytest.importorskip(method)
+    truth, image = scene(rng)
+    image[5:9, 3:40] = np.nan
+    found = unwrap(image, np.full(truth.shape, 0.9), looks=20, method=method)
+    known = ~np.isnan(image)
+    np.testing.assert_array_equal(np.isnan(found.phase), ~known)
+    wrapped = np.angle(np.exp(1j * (found.phase - np.angle(image))))
+    assert abs(wrapped[known]).max() < 1e-3
+    error = found.phase - truth
+    assert abs(error - np.nanmedian(error))[known & (found.components == 1)].max() < 2.0
+    assert np.mean(found.components[known] == 1) > 0.95
+
+
+def test_a_missing_package_and_bad_input_are_named(rng, monkeypatch):
+    import sys
+
+    truth, image = scene(rng)
+    good = np.ones(truth.shape)
+    monkeypatch.setitem(sys.modules, "snaphu", None)
+    with pytest.raises(ImportError, match="unwrapping with snaphu needs it: pip install snaphu"):
+        unwrap(image, good, looks=5, method="snaphu")
+    for arguments, message in (
+        ((image, good[1:], 5), "coherence must have the shape of interferogram"),
+        ((image, good, 0.5), "looks must be at least 1, got 0.5"),
+        ((image * np.nan, good, 5), "must have data somewhere, got none"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            unwrap(arguments[0], arguments[1], looks=arguments[2])
+    with pytest.raises(ValueError, match="method must be one of whirlwind, snaphu, got 'mcf'"):
+        unwrap(image, good, looks=5, method="mcf")
