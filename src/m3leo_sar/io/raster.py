@@ -121,7 +121,8 @@ def write_geotiff(
 @contextmanager
 def open_raster(path: str | os.PathLike[str]) -> Iterator[Any]:
     """Open a raster for reading; failures inside the block name the file in plain words."""
-    if not os.path.exists(path):
+    # Names that begin so are GDAL's own, such as a file inside a zip.
+    if not os.fspath(path).startswith("/vsi") and not os.path.exists(path):
         raise FileNotFoundError(f"there is no file {os.fspath(path)}")
     with _plain_errors(path, ValueError), warnings.catch_warnings():
         # That a file has no map grid is for the caller to judge; geobox_of says so with None.
