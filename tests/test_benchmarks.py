@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import coherence as bench
+import interferogram as forming
 import peers
 import reproject
 import resample as resample_bench
@@ -34,6 +35,7 @@ def test_peers_compute_the_same_coherence_inside():
         reproject.geometry_jobs(50),
         reproject.area_jobs(300, 60),
         resample_bench.jobs(150),
+        forming.jobs(90),
     ],
 )
 def test_reprojection_jobs_run(jobs):

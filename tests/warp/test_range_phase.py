@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import simulated_orbit
@@ -6,8 +8,8 @@ from m3leo_sar import GeoBox, interferogram
 from m3leo_sar.grid.orbit import Orbit, earth_fixed
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.stack.baseline import baseline
-from m3leo_sar.warp.geo2rdr import rdr2geo
-from m3leo_sar.warp.range_phase import Acquisition, range_phase
+from m3leo_sar.warp.geo2rdr import geo2rdr, rdr2geo
+from m3leo_sar.warp.range_phase import Acquisition, geometric_offsets, range_phase
 
 GRID = RadarGrid(
     (60, 80), azimuth_time=0.0, azimuth_interval=0.002, slant_range=8.2e5, range_spacing=2.33, wavelength=0.0555
@@ -63,3 +65,32 @@ def test_wavelengths_must_agree():
     other = RadarGrid((60, 80), 0.0, 0.002, 8.2e5, 2.33, 0.23)
     with pytest.raises(ValueError, match="secondary must have the wavelength of reference, 0.0555 m, got 0.23 m"):
         range_phase(0, 0, 0, reference=Acquisition(ORBIT, GRID), secondary=Acquisition(ORBIT, other))
+
+
+@pytest.mark.parametrize("step", [1, 7])
+def test_a_secondary_of_the_same_ground_comes_onto_the_reference(step):
+    """Point phases of two passes, the second resampled by geometry: nothing is left but rounding."""
+    box = GeoBox.from_bounds((-180, -90, 180, 90), shape=(2, 2), crs="EPSG:4326")
+    terrain = {"dem": np.full((2, 2), 120.0), "dem_geobox": box}
+    other = Acquisition(moved(60, 40), replace(GRID, azimuth_time=-0.004, slant_range=GRID.slant_range - 37.0))
+    reference = Acquisition(ORBIT, GRID)
+    found = geometric_offsets(reference=reference, secondary=other, **terrain, step=step)
+    exact = geometric_offsets(reference=reference, secondary=other, **terrain)
+    np.testing.assert_allclose(found.azimuth, exact.azimuth, atol=1e-4)
+    np.testing.assert_allclose(found.range, exact.range, atol=1e-4)
+    ground = rdr2geo(orbit=ORBIT, radar_grid=GRID, **terrain)
+    row, col = geo2rdr(ground.latitude, ground.longitude, ground.height, orbit=other.orbit, radar_grid=other.radar_grid)
+    np.testing.assert_allclose(found.azimuth, row - np.indices(row.shape)[0], atol=1e-4)
+    np.testing.assert_allclose(found.range, col - np.indices(col.shape)[1], atol=1e-4)
+    assert abs(found.azimuth - 2).max() < 0.1
+    assert 5 < np.median(found.range) < 40
+    np.testing.assert_allclose(exact.phase, range_phase(*ground[:3], reference=reference, secondary=other), atol=1e-6)
+
+
+def test_ground_that_is_not_known_is_refused():
+    box = GeoBox.from_bounds((10, 40, 11, 41), shape=(20, 20), crs="EPSG:4326")
+    image = Acquisition(ORBIT, GRID)
+    with pytest.raises(ValueError, match="dem must cover the reference image"):
+        geometric_offsets(reference=image, secondary=image, dem=np.zeros((20, 20)), dem_geobox=box, step=20)
+    with pytest.raises(ValueError, match="step must be at least 1, got 0"):
+        geometric_offsets(reference=image, secondary=image, dem=np.zeros((20, 20)), dem_geobox=box, step=0)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
+from m3leo_sar.app.plot_network import plot_network
 from m3leo_sar.app.prepare import COHERENCE, Recipe, Summary
 from m3leo_sar.app.prepare import prepare as prepare_chips
 from m3leo_sar.app.progress import OUT, progress_bar
@@ -20,6 +21,7 @@ from m3leo_sar.io.open_stack import open_stack
 from m3leo_sar.io.split_file import read_splits
 from m3leo_sar.io.zarr_stack import is_stack, read_labels, write_stack
 from m3leo_sar.simulate.scene import Event, simulate_scene
+from m3leo_sar.stack.networks import connection
 from m3leo_sar.stack.pairs import parse_date, season_of
 
 app = typer.Typer(
@@ -85,12 +87,13 @@ def pairs(
     days: Days = None,
     season: Season = None,
     pair: Named = None,
+    figure: Annotated[Path | None, typer.Option(help="Draw the network of pairs into this picture.")] = None,
     burst: Burst = None,
     polarisation: Polarisation = None,
 ) -> None:
-    """List the pairs a stack allows, with their days, and which an archive holds.
+    """List the pairs a stack allows, with their days, which an archive holds, and whether they connect all dates.
 
-    Examples: m3leo-sar pairs stack --max-days 24; m3leo-sar pairs stack --archive chips
+    Examples: m3leo-sar pairs stack --max-days 24 --figure network.png; m3leo-sar pairs stack --archive chips
     """
     opened = open_stack(stack, burst=burst, polarisation=polarisation)
     chosen = choose_pairs(opened, rule=rule, max_days=max_days, days=_numbers(days), season=season, named=pair or ())
@@ -102,7 +105,14 @@ def pairs(
         middle = item.reference + (item.secondary - item.reference) / 2
         table.add_row(str(item), str(item.days), season_of(middle), *there)
     OUT.print(table)
-    OUT.print(f"{len(chosen)} pairs of {len(opened.dates)} dates, {opened.dates[0]} to {opened.dates[-1]}")
+    found = connection(opened.dates, chosen)
+    groups = "all connected" if found.is_connected else f"in {len(found.components)} groups that no pair connects"
+    OUT.print(
+        f"{len(chosen)} pairs of {len(opened.dates)} dates, {opened.dates[0]} to {opened.dates[-1]}, {groups}, "
+        f"{found.loops} loops"
+    )
+    if figure:
+        plot_network(figure, opened.dates, chosen)
 
 
 @app.command()

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.orbit import Orbit
+from m3leo_sar.grid.pixel_polynomial import bilinear_grid
 from m3leo_sar.grid.radar_grid import RadarGrid
-from m3leo_sar.warp.geo2rdr import geo2rdr
+from m3leo_sar.warp.geo2rdr import geo2rdr, rdr2geo
 
 
 class Acquisition(NamedTuple):
@@ -80,3 +82,68 @@ def range_phase(
         _, cols = geo2rdr(latitude, longitude, height, orbit=orbit, radar_grid=grid)
         ranges.append(grid.slant_range + cols * grid.range_spacing)
     return -4 * math.pi / wavelengths[0] * (ranges[0] - ranges[1])
+
+
+class GeometricOffsets(NamedTuple):
+    """Where a secondary image lies on the reference's grid by orbits and terrain, for :func:`m3leo_sar.resample`.
+
+    Parameters
+    ----------
+    azimuth, range : (rows, cols) float64
+        Pixels: the reference's (row, col) is the secondary's (row + azimuth, col + range).
+    phase : (rows, cols) float64
+        :func:`range_phase` at each pixel of the reference: ``flatten`` with a minus sign for the secondary, or
+        ``reference_phase`` of the interferogram.
+    """
+
+    azimuth: np.ndarray
+    range: np.ndarray
+    phase: np.ndarray
+
+
+def geometric_offsets(
+    *, reference: Acquisition, secondary: Acquisition, dem: Any, dem_geobox: GeoBox, step: int = 1
+) -> GeometricOffsets:
+    """Offsets and phase of every pixel of a reference image, from both orbits and a terrain model.
+
+    Parameters
+    ----------
+    reference, secondary : Acquisition
+        The two images, each with its own orbit and grid, such as two passes of one burst.
+    dem : (rows, cols) float32 or float64
+        Heights in metres above the WGS 84 ellipsoid, which must cover the reference image.
+    dem_geobox : GeoBox
+        Its grid.
+    step : int
+        Pixels from one computed pixel to the next; between them offsets are bilinear, and the phase too, which
+        costs topographic phase where the terrain is finer. 1 computes every pixel, at some microseconds each.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`m3leo_sar.warp.geo2rdr.rdr2geo`; also where ground of the reference is unknown or is not seen
+        from the secondary.
+
+    References
+    ----------
+    Sansosti et al., 2006, IEEE TGRS 44(10), 2861-2870.
+    """
+    if step < 1:
+        raise ValueError(f"step must be at least 1, got {step}")
+    shape = reference.radar_grid.shape
+    lines = [np.unique(np.append(np.arange(0, size, step), size - 1)).astype(np.float64) for size in shape]
+    rows, cols = np.meshgrid(*lines, indexing="ij")
+    ground = rdr2geo(orbit=reference.orbit, radar_grid=reference.radar_grid, dem=dem, dem_geobox=dem_geobox,
+                     rows=rows, cols=cols)  # fmt: skip
+    places = ground.latitude, ground.longitude, ground.height
+    row, col = geo2rdr(*places, orbit=secondary.orbit, radar_grid=secondary.radar_grid)
+    if not np.isfinite(row).all():
+        raise ValueError(
+            f"dem must cover the reference image, and secondary see its ground; {int((~np.isfinite(row)).sum())} of "
+            f"{row.size} pixels have no place"
+        )
+    phase = range_phase(*places, reference=reference, secondary=secondary)
+    planes = [row - rows, col - cols, phase]
+    if step > 1:
+        planes = [bilinear_grid(plane, list(lines[0]), list(lines[1]), shape) for plane in planes]
+    return GeometricOffsets(*planes)
