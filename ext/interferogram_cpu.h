@@ -46,6 +46,17 @@ void interferogram_rows(const Real* a, const Real* b, const double* phase, Real*
       [&](FormingSums<Real>& sums, long long row) {
         Real *const re = sums.columns.data(), *const im = re + tile, *const count = im + tile, *const turn = count + tile;
         double* const looks = sums.looks.data();
+        if (look_rows == 1 && look_cols == 1) {
+          for (long long from = 0; from < cols; from += tile) {
+            const long long at = row * cols + from;
+            const ptrdiff_t n = cols - from < tile ? cols - from : tile;
+            single_row(a + 2 * at, b + 2 * at, out + 2 * at, n);
+            if (!phase) continue;
+            phasor_row(phase + at, turn, turn + tile, n);
+            single_turned(turn, turn + tile, out + 2 * at, n);
+          }
+          return;
+        }
         for (long long k = 0; k < 3 * out_cols; ++k) looks[k] = 0.0;
         const long long used = out_cols * look_cols;
         for (long long from = 0; from < used; from += tile) {

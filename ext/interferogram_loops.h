@@ -26,3 +26,24 @@ M3_CLONES static void turning_row(const T* __restrict a, const T* __restrict b, 
     count[i] += valid ? T(1) : T(0);
   }
 }
+
+/* Products of single looks, as they come out. */
+M3_CLONES static void single_row(const T* __restrict a, const T* __restrict b, T* __restrict out, ptrdiff_t n) {
+  for (ptrdiff_t i = 0; i < n; ++i) {
+    const T ar = a[2 * i], ai = a[2 * i + 1], br = b[2 * i], bi = b[2 * i + 1];
+    const bool valid = ar * T(0) + ai * T(0) + br * T(0) + bi * T(0) == T(0);
+    out[2 * i] = valid ? ar * br + ai * bi : T(NAN);
+    out[2 * i + 1] = valid ? ai * br - ar * bi : T(NAN);
+  }
+}
+
+/* Turns them by a row of exp(-j phase); without a phase there is no data. */
+M3_CLONES static void single_turned(const T* __restrict turn_re, const T* __restrict turn_im, T* __restrict out,
+                                    ptrdiff_t n) {
+  for (ptrdiff_t i = 0; i < n; ++i) {
+    const T x = out[2 * i], y = out[2 * i + 1], u = turn_re[i], v = turn_im[i];
+    const bool known = (u != T(0)) | (v != T(0));
+    out[2 * i] = known ? x * u - y * v : T(NAN);
+    out[2 * i + 1] = known ? x * v + y * u : T(NAN);
+  }
+}

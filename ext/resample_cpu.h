@@ -18,6 +18,11 @@ struct ResampleChunk {
   /* Weights of the type of the pixels, those along columns twice, for both parts. */
   alignas(64) Real down[WARP_CHUNK * RESAMPLE_TAPS], right[2 * WARP_CHUNK * RESAMPLE_TAPS];
   double first[WARP_CHUNK]; /* flat index of the first tap */
+  /* Where all pixels lie in one row, as with an offset along rows that is the same for a line: how many columns they need,
+     from which flat index on. */
+  int span;
+  double left;
+  alignas(64) Real summed[2 * WARP_SPAN];
   double whole[WARP_CHUNK]; /* 1 where all taps lie on the image and the position between its samples */
 };
 
@@ -35,6 +40,22 @@ M3_CLONES static int chunk_whole(const double* row, const double* col, double ro
     found += whole[p];
   }
   return (int)found;
+}
+
+/* Finds whether all pixels of a chunk share their row. */
+template <typename Real>
+void chunk_span(int taps, int found, int count, ResampleChunk<Real>& chunk) {
+  chunk.span = 0;
+  if (found < count) return;
+  double least = chunk.first[0], most = least;
+  for (int p = 0; p < count; ++p) {
+    if (chunk.row[p] != chunk.row[0]) return;
+    least = chunk.first[p] < least ? chunk.first[p] : least;
+    most = chunk.first[p] > most ? chunk.first[p] : most;
+  }
+  if (most - least + taps > WARP_SPAN) return;
+  chunk.span = (int)(most - least) + taps;
+  chunk.left = least;
 }
 
 #define T float
@@ -70,6 +91,7 @@ void resample_rows(const Real* image, const double* table, const double* phase, 
           lines_of_8(lines.down.data(), lines.right.data(), chunk.row, chunk.col, count, chunk.down, chunk.right);
         else
           lines_of_4(lines.down.data(), lines.right.data(), chunk.row, chunk.col, count, chunk.down, chunk.right);
+        chunk_span(TAPS, found, count, chunk);
         chunk_resampled<TAPS>(image, cols, chunk, count, values);
         if (found == count && phase == nullptr && !any_nan(values, 2 * count)) continue;
       }

@@ -64,6 +64,36 @@ static inline __attribute__((always_inline)) void resampled(const T* image, ptrd
   }
 }
 
+/* Rows of a span of columns under one line of weights, added in the order of `resampled`. */
+M3_CLONES static void span_summed(const T* from, ptrdiff_t line, int taps, const T* down, int count, T* out) {
+  for (int k = 0; k < count; k += 64 / (int)sizeof(T)) __builtin_prefetch(from + taps * line + k);
+  for (int k = 0; k < count; ++k) {
+    T even = down[0] * from[k], odd = down[1] * from[line + k];
+    for (int i = 2; i < taps; i += 2) {
+      even += down[i] * from[i * line + k];
+      odd += down[i + 1] * from[(i + 1) * line + k];
+    }
+    out[k] = even + odd;
+  }
+}
+
+/* Pixels that lie in one row between the image's rows, which are summed once for all of them. */
+template <int TAPS>
+static inline __attribute__((always_inline)) void resampled_row(const T* summed, const ResampleChunk<T>& chunk, int count,
+                                                                T* out) {
+  typedef typename Lanes<T, 2 * TAPS>::type Wide;
+  for (int p = 0; p < count; ++p) {
+    const Wide sum = *reinterpret_cast<const Wide*>(summed + 2 * (long long)(chunk.first[p] - chunk.left));
+    parts_summed<2 * TAPS>(sum * *reinterpret_cast<const Wide*>(chunk.right + 2 * p * TAPS), out + 2 * p);
+  }
+}
+M3_CLONES static void resampled_row_8(const T* summed, const ResampleChunk<T>& chunk, int count, T* out) {
+  resampled_row<8>(summed, chunk, count, out);
+}
+M3_CLONES static void resampled_row_4(const T* summed, const ResampleChunk<T>& chunk, int count, T* out) {
+  resampled_row<4>(summed, chunk, count, out);
+}
+
 M3_CLONES static void resampled_8(const T* image, ptrdiff_t cols, const ResampleChunk<T>& chunk, int count, T* out) {
   resampled<8>(image, cols, chunk, count, out);
 }
@@ -71,7 +101,12 @@ M3_CLONES static void resampled_4(const T* image, ptrdiff_t cols, const Resample
   resampled<4>(image, cols, chunk, count, out);
 }
 template <int TAPS>
-void chunk_resampled(const T* image, ptrdiff_t cols, const ResampleChunk<T>& chunk, int count, T* out) {
+void chunk_resampled(const T* image, ptrdiff_t cols, ResampleChunk<T>& chunk, int count, T* out) {
+  if (chunk.span > 0) {
+    span_summed(image + 2 * (long long)chunk.left, 2 * cols, TAPS, chunk.down, 2 * chunk.span, chunk.summed);
+    TAPS == 8 ? resampled_row_8(chunk.summed, chunk, count, out) : resampled_row_4(chunk.summed, chunk, count, out);
+    return;
+  }
   if (TAPS == 8)
     resampled_8(image, cols, chunk, count, out);
   else

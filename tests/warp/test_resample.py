@@ -74,6 +74,21 @@ def test_numbers_polynomials_grids_and_rasters_are_one(backend):
     np.testing.assert_allclose(grid, 0.5 * row / 13 + col, atol=1e-12)
 
 
+def test_a_shift_that_is_the_same_everywhere_gives_the_bits_of_its_raster():
+    """Summed along rows once for many pixels, or for each by itself: the same additions."""
+    image = noise((60, 150))
+    image[30, 40] = np.nan
+    column = np.full((60, 150), -1.3)
+    # The last digit of one pixel's offset makes its chunk go pixel by pixel.
+    single = np.full((60, 150), 0.41)
+    single[:, ::64] = np.nextafter(0.41, 1)
+    for kernel in KERNELS:
+        got = resample(image, azimuth_offset=0.41, range_offset=-1.3, kernel=kernel)
+        other = resample(image, azimuth_offset=single, range_offset=column, kernel=kernel)
+        keep = np.arange(150) % 64 > 0
+        np.testing.assert_array_equal(got[:, keep], other[:, keep])
+
+
 def test_whole_offsets_are_slices_bit_for_bit(backend):
     image = noise((30, 40))
     image[4, 5] = np.nan

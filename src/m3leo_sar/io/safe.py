@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,8 @@ from m3leo_sar.io.sentinel1_annotation import SwathAnnotation, read_annotation
 
 #: Largest text that is taken out of a zip.
 _LARGEST = 64 << 20
+#: Versions of the processor, before the first point.
+_VERSIONS = ("2", "3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +150,13 @@ def open_safe(path: str | os.PathLike[str], *, swath: str, polarisation: str) ->
         If there is nothing at ``path``.
     ValueError
         If it is no product, a file of the swath is missing or stands twice, or the annotation is damaged or of another
-        swath or polarisation.
+        swath or polarisation, or the product was made by a processor of an unknown version.
     """
     root = Path(path)
     if not root.exists():
         raise FileNotFoundError(f"there is no product {root}")
     files = _files(root)
+    _check_version(root, files)
     stem = f"-{swath.lower()}-slc-{polarisation.lower()}-"
     found = {
         kind: _one(files, kind, lambda name, kind=kind, start=start: stem in name and name.startswith(start), root)
@@ -166,6 +170,18 @@ def open_safe(path: str | os.PathLike[str], *, swath: str, polarisation: str) ->
         )
     measurement = root / found["measurement"] if root.is_dir() else f"/vsizip/{root}/{found['measurement']}"
     return SafeSwath(annotation, str(measurement), _read(root, found["annotation/calibration"]))
+
+
+def _check_version(root: Path, files: list[PurePosixPath]) -> None:
+    """Refuse a product whose manifest names a processor we do not know; one without a manifest is taken as it is."""
+    manifests = [name for name in files if name.name == "manifest.safe"]
+    if not manifests:
+        return
+    text = _read(root, manifests[0]).decode("utf-8", "replace")
+    found = re.search(r'name="Sentinel-1 IPF"\s+version="([^"]*)"', text)
+    if found is None or found[1].partition(".")[0].lstrip("0") not in _VERSIONS:
+        came = found[1] if found else "none"
+        raise ValueError(f"{root.name} must be of the Sentinel-1 IPF version 2 or 3, got {came}")
 
 
 def _seam(note: SwathAnnotation, index: int, starts: list[int]) -> int:
