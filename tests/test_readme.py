@@ -35,6 +35,17 @@ def test_the_code_of_the_tiles_guide(capsys):
     assert set(np.unique(names["classes"])) == {0, 1, 2, 3, 4, 5}
 
 
+def test_the_code_of_the_interferogram_guide(capsys):
+    guide = (Path(__file__).resolve().parents[1] / "docs" / "interferograms.md").read_text()
+    names: dict[str, object] = {}
+    for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
+        exec(code, names)
+    told = capsys.readouterr().out.splitlines()
+    assert told[:3] == ["0.4 -1.3", "True", "True"]
+    assert told[3:] == ["57 True 28", "50 True 21", "29 True 0"]
+    assert names["finer"].shape == (256, 256)
+
+
 def test_the_code_of_the_coherence_guide(capsys):
     guide = (Path(__file__).resolve().parents[1] / "docs" / "coherence.md").read_text()
     names: dict[str, object] = {}
