@@ -21,8 +21,8 @@ from bandwidth import triad_bandwidth
 from interleaved import interleaved
 
 from m3leo_sar import GeoBox, TileGrid, reproject
-from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.radar_grid import RadarGrid
+from m3leo_sar.simulate.orbit import circular_orbit
 from m3leo_sar.warp import pixel_map
 from m3leo_sar.warp.geo2rdr import radar_map, radar_view, rdr2geo
 
@@ -72,25 +72,10 @@ def jobs(size: int, pixels: int, layers: int) -> Jobs:
     return found
 
 
-def orbit() -> Orbit:
-    """Two minutes of a circular orbit like Sentinel-1's, in the frame of the turning Earth."""
-    radius, inclination, turn = 7.07e6, np.radians(98.2), 7.2921159e-5
-    speed = np.sqrt(3.986004418e14 / radius**3)
-
-    def position(time: np.ndarray) -> np.ndarray:
-        angle = speed * time + np.radians(128)
-        x, y = radius * np.cos(angle), radius * np.sin(angle) * np.cos(inclination)
-        cosine, sine = np.cos(turn * time + 2.0), np.sin(turn * time + 2.0)
-        return np.stack([x * cosine + y * sine, y * cosine - x * sine, radius * np.sin(angle) * np.sin(inclination)], 1)
-
-    time = np.arange(-60.0, 61.0, 10.0)
-    return Orbit(time, position(time), (position(time + 1e-2) - position(time - 1e-2)) / 2e-2)
-
-
 def geometry_jobs(pixels: int) -> Jobs:
     """A tile of 4480 m in the middle of an image, with hills of 250 m."""
     image = {
-        "orbit": orbit(),
+        "orbit": circular_orbit(),
         "radar_grid": RadarGrid((3000, 20000), -3.0, 0.002, 8.2e5, 2.33, 0.0555),
     }
     world = GeoBox.from_bounds((-180, -90, 180, 90), shape=(2, 2), crs="EPSG:4326")

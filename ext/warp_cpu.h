@@ -245,40 +245,36 @@ void warp_rows(const Real* source, Real* out, long long bands, long long source_
       });
 }
 
+/* body(row, col, pixel) for every pixel of the tile. */
+template <typename Body>
+void places_in_parallel(const WarpPlaces& places, Body body) {
+  rows_in_parallel(places.tile_rows, [&](WarpChunk& chunk, long long r) {
+    for (long long c = 0; c < places.tile_cols; c += WARP_CHUNK) {
+      const int count = places.tile_cols - c < WARP_CHUNK ? (int)(places.tile_cols - c) : WARP_CHUNK;
+      chunk_places(places, r, c, count, chunk);
+      for (int p = 0; p < count; ++p) body(chunk.row[p], chunk.col[p], r * places.tile_cols + c + p);
+    }
+  });
+}
+
 /* The same under a kernel stretched by row_scale and col_scale. */
 template <typename Real, int PARTS>
 void warp_stretched(const Real* source, Real* out, long long bands, long long source_rows, long long source_cols,
                     const WarpPlaces& places, int kernel, double row_scale, double col_scale) {
-  const long long tile_pixels = places.tile_rows * places.tile_cols;
-  rows_in_parallel(
-      places.tile_rows,
-      [&](WarpChunk& chunk, long long r) {
-        for (long long c = 0; c < places.tile_cols; c += WARP_CHUNK) {
-          const int count = places.tile_cols - c < WARP_CHUNK ? (int)(places.tile_cols - c) : WARP_CHUNK;
-          chunk_places(places, r, c, count, chunk);
-          for (int p = 0; p < count; ++p)
-            warp_kernel<Real, PARTS>(source, out, bands, source_rows, source_cols, kernel, row_scale, col_scale,
-                                     chunk.row[p], chunk.col[p], r * places.tile_cols + c + p, tile_pixels);
-        }
-      });
+  places_in_parallel(places, [&](double row, double col, long long pixel) {
+    warp_kernel<Real, PARTS>(source, out, bands, source_rows, source_cols, kernel, row_scale, col_scale, row, col, pixel,
+                             places.tile_rows * places.tile_cols);
+  });
 }
 
 /* The nearest pixel, `words` words of Word each. */
 template <typename Word>
 void warp_nearest_rows(const Word* source, Word* out, long long bands, long long source_rows, long long source_cols,
                        int words, const WarpPlaces& places, Word fill) {
-  const long long tile_pixels = places.tile_rows * places.tile_cols;
-  rows_in_parallel(
-      places.tile_rows,
-      [&](WarpChunk& chunk, long long r) {
-        for (long long c = 0; c < places.tile_cols; c += WARP_CHUNK) {
-          const int count = places.tile_cols - c < WARP_CHUNK ? (int)(places.tile_cols - c) : WARP_CHUNK;
-          chunk_places(places, r, c, count, chunk);
-          for (int p = 0; p < count; ++p)
-            warp_nearest<Word>(source, out, bands, source_rows, source_cols, words, chunk.row[p], chunk.col[p], fill,
-                               r * places.tile_cols + c + p, tile_pixels);
-        }
-      });
+  places_in_parallel(places, [&](double row, double col, long long pixel) {
+    warp_nearest<Word>(source, out, bands, source_rows, source_cols, words, row, col, fill, pixel,
+                       places.tile_rows * places.tile_cols);
+  });
 }
 
 /* For Cython, which has no integer template parameters. */

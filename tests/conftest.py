@@ -73,23 +73,3 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real data are not beside the repository (../shared/data)")
     return folder
-
-
-def simulated_orbit(*, step: float = 10.0) -> Any:
-    """Two minutes of a circular orbit like Sentinel-1's, in the frame of the turning Earth; passes at time 0."""
-    from m3leo_sar.grid.orbit import Orbit
-
-    time = np.arange(-60.0, 60.0 + step / 2, step)
-    radius, inclination, turn = 7.07e6, np.radians(98.2), 7.2921159e-5
-    speed = np.sqrt(3.986004418e14 / radius**3)
-
-    def position(at: np.ndarray) -> np.ndarray:
-        angle = speed * at + np.radians(128)
-        x, y = radius * np.cos(angle), radius * np.sin(angle) * np.cos(inclination)
-        cosine, sine = np.cos(turn * at + 2.0), np.sin(turn * at + 2.0)
-        return np.stack([x * cosine + y * sine, y * cosine - x * sine, radius * np.sin(angle) * np.sin(inclination)], 1)
-
-    # The eighth-order difference: to rounding.
-    weights = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
-    velocity = sum(w * (position(time + k * 0.5) - position(time - k * 0.5)) / 0.5 for k, w in weights.items())
-    return Orbit(time, position(time), velocity)

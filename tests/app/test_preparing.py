@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import simulated_orbit
 
 from m3leo_sar import GeoBox, SlcStack, TileGrid, Window, coherence, interferogram, reproject
 from m3leo_sar.app.prepare import Recipe, prepare
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io.archive import ChipArchive
 from m3leo_sar.io.zarr_stack import read_stack, write_stack
+from m3leo_sar.simulate.orbit import circular_orbit
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.geometry import OrbitGeometry, RadarGeometry
 from m3leo_sar.stack.pairs import all_pairs
@@ -112,13 +112,13 @@ def test_a_stack_with_orbit_and_terrain_needs_no_coordinates(tmp_path):
         range_spacing=2.33,
         wavelength=0.0555,
     )
-    image = {"orbit": simulated_orbit(), "radar_grid": radar_grid}
+    image = {"orbit": circular_orbit(), "radar_grid": radar_grid}
     world = GeoBox.from_bounds((-180, -90, 180, 90), shape=(2, 2), crs="EPSG:4326")
     middle = rdr2geo(**image, dem=np.zeros((2, 2)), dem_geobox=world, rows=[35], cols=[350])
     lon, lat = float(middle.longitude[0]), float(middle.latitude[0])
     box = GeoBox.from_bounds((lon - 0.1, lat - 0.08, lon + 0.1, lat + 0.08), shape=(160, 180), crs="EPSG:4326")
     row, col = np.indices(box.shape)
-    place = OrbitGeometry(simulated_orbit(), radar_grid, 200 + 60 * np.sin(row / 9) * np.cos(col / 8), box)
+    place = OrbitGeometry(circular_orbit(), radar_grid, 200 + 60 * np.sin(row / 9) * np.cos(col / 8), box)
     random = np.random.default_rng(1)
     pixels = random.normal(size=(2, 70, 700, 2)).astype(np.float32).view(np.complex64)[..., 0]
     pixels[1] += pixels[0]

@@ -1,17 +1,17 @@
 import numpy as np
 import pyproj
 import pytest
-from conftest import simulated_orbit
 
 from m3leo_sar.grid.orbit import Orbit, earth_fixed
 from m3leo_sar.grid.radar_grid import RadarGrid
+from m3leo_sar.simulate.orbit import circular_orbit
 
-ORBIT = simulated_orbit()
+ORBIT = circular_orbit()
 GRID = {"azimuth_time": 1.0, "azimuth_interval": 0.01, "slant_range": 8e5, "range_spacing": 3.0, "wavelength": 0.05}
 
 
 def test_positions_and_velocities_between_vectors_are_those_of_the_orbit():
-    dense = simulated_orbit(step=0.5)
+    dense = circular_orbit(step=0.5)
     position, velocity = ORBIT.at(dense.time)
     np.testing.assert_allclose(position, dense.position, atol=2e-5)
     np.testing.assert_allclose(velocity, dense.velocity, atol=2e-5)

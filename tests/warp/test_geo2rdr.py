@@ -3,17 +3,17 @@
 import numpy as np
 import pyproj
 import pytest
-from conftest import simulated_orbit
 
 from m3leo_sar import GeoBox, TileGrid, reproject
 from m3leo_sar._backend import cpu
 from m3leo_sar.grid.orbit import Orbit, earth_fixed
 from m3leo_sar.grid.radar_grid import RadarGrid
+from m3leo_sar.simulate.orbit import circular_orbit
 from m3leo_sar.warp.geo2rdr import geo2rdr, radar_map, radar_view, rdr2geo
 from m3leo_sar.warp.sample import sample
 
 WORLD = GeoBox.from_bounds((-180, -90, 180, 90), shape=(2, 2), crs="EPSG:4326")
-ORBIT = simulated_orbit()
+ORBIT = circular_orbit()
 
 
 def grid(look="right", doppler=(0.0,)):

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import simulated_orbit
 
 from m3leo_sar import GeoBox, interferogram
 from m3leo_sar.grid.orbit import Orbit, earth_fixed
 from m3leo_sar.grid.radar_grid import RadarGrid
+from m3leo_sar.simulate.orbit import circular_orbit
 from m3leo_sar.stack.baseline import baseline
 from m3leo_sar.warp.geo2rdr import geo2rdr, rdr2geo
 from m3leo_sar.warp.range_phase import Acquisition, geometric_offsets, range_phase
@@ -15,7 +15,7 @@ GRID = RadarGrid(
     (60, 80), azimuth_time=0.0, azimuth_interval=0.002, slant_range=8.2e5, range_spacing=2.33, wavelength=0.0555
 )
 WORLD = GeoBox.from_bounds((-180, -90, 180, 90), shape=(2, 2), crs="EPSG:4326")
-ORBIT = simulated_orbit()
+ORBIT = circular_orbit()
 
 
 def moved(up, across):
