@@ -28,3 +28,12 @@ __all__ = [
     "reproject",
     "resample",
 ]
+
+
+def __getattr__(name: str) -> str:
+    # Looked up when asked for: reading the installed metadata takes longer than the imports above.
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("m3leo-sar")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

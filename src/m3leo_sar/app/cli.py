@@ -109,7 +109,7 @@ def pairs(
     groups = "all connected" if found.is_connected else f"in {len(found.components)} groups that no pair connects"
     OUT.print(
         f"{len(chosen)} pairs of {len(opened.dates)} dates, {opened.dates[0]} to {opened.dates[-1]}, {groups}, "
-        f"{found.loops} loops"
+        f"loops: {found.loops}"
     )
     if figure:
         plot_network(figure, opened.dates, chosen)

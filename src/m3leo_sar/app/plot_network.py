@@ -12,6 +12,10 @@ from m3leo_sar.stack.networks import connection
 from m3leo_sar.stack.pairs import Pair
 
 
+#: Without baselines: heights that no three dates share a line with.
+_SPREAD = 0.6180339887
+
+
 def plot_network(
     path: str | os.PathLike[str],
     dates: Sequence[datetime.date],
@@ -30,7 +34,7 @@ def plot_network(
     pairs : sequence of Pair
         What connects them.
     baselines : mapping of datetime.date to float, optional
-        Perpendicular baseline of each date in metres; without, dates are spread by their place in their group.
+        Perpendicular baseline of each date in metres; without, dates are spread so that no lines lie on each other.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def plot_network(
     if missing:
         raise ValueError(f"baselines must hold every date, {missing[0]} is missing")
     day = {date: matplotlib.dates.date2num(date) for date in dates}
-    height = dict(baselines) if baselines else {date: index % 5 for index, date in enumerate(sorted(dates))}
+    height = dict(baselines) if baselines else {date: index * _SPREAD % 1 for index, date in enumerate(sorted(dates))}
     colours = {date: f"C{number % 10}" for number, group in enumerate(found.components) for date in group}
     figure, axis = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
     try:
@@ -64,7 +68,7 @@ def plot_network(
         for date in dates:
             axis.plot([day[date]], [height[date]], "o", color=colours[date], markersize=5)
         groups = "connected" if found.is_connected else f"{len(found.components)} groups"
-        axis.set_title(f"{len(pairs)} pairs of {len(dates)} dates, {groups}, {found.loops} loops")
+        axis.set_title(f"{len(pairs)} pairs of {len(dates)} dates, {groups}, loops: {found.loops}")
         axis.set_ylabel("perpendicular baseline (m)" if baselines else "")
         if not baselines:
             axis.set_yticks([])
