@@ -55,6 +55,21 @@ def test_pairs_of_a_stack(backend, rng):
     np.testing.assert_allclose(maps[0], single, rtol=1e-6)
 
 
+def test_rows_that_go_through_pairs_together_do_not_show(rng, monkeypatch):
+    from m3leo_sar._backend import cpu_interferogram
+
+    stack, pairs, phase = speckle(rng, 3, 37, 50), [(0, 1), (2, 1), (0, 2)], rng.normal(size=(37, 50))
+    options = {"pairs": pairs, "reference_phase": phase}
+    for looks in (Looks(rows=1, cols=1), Looks(rows=5, cols=3)):
+        whole = interferogram(stack, looks=looks, **options)
+        for limit in (1, 9000):
+            monkeypatch.setattr(cpu_interferogram, "_CACHED", limit)
+            np.testing.assert_array_equal(interferogram(stack, looks=looks, **options), whole)
+        for plane, (first, second) in zip(whole, pairs, strict=True):
+            single = interferogram(stack[first], stack[second], looks=looks, reference_phase=phase)
+            np.testing.assert_array_equal(plane, single)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
 def test_multilook_is_the_mean_of_valid_samples(backend, rng, dtype):
     images = speckle(rng, 2, 17, 40, dtype="complex128")

@@ -10,6 +10,9 @@ from m3leo_sar._backend.result_memory import empty
 from m3leo_sar._backend.words import as_parts
 from m3leo_sar._ext import interferogram as kernel
 
+#: Bytes of rows of all dates that are gone through pair by pair.
+_CACHED = 4 << 20
+
 
 def interferogram_pairs(
     slcs: Sequence[np.ndarray], pairs: Sequence[tuple[int, int]], rows: int, cols: int, phases: Sequence[np.ndarray]
@@ -21,8 +24,14 @@ def interferogram_pairs(
     images = [np.ascontiguousarray(slc) for slc in slcs]
     size = images[0].shape
     out = empty((len(pairs), size[0] // rows, size[1] // cols), images[0].dtype)
-    for index, (first, second) in enumerate(pairs):
-        phase = np.ascontiguousarray(phases[index], np.float64) if phases else None
-        parts = as_parts(images[first]), as_parts(images[second])
-        kernel.interferogram(*parts, phase, rows, cols, as_parts(out[index]))
+    turns = [np.ascontiguousarray(phase, np.float64) for phase in phases]
+    # Some rows of all dates at a time, so that each is read from memory once for all its pairs.
+    lines = max(1, _CACHED // (len(images) * images[0].itemsize * size[1] * rows)) if len(pairs) > 1 else len(out[0])
+    for start in range(0, out.shape[1], max(lines, 1)):
+        here = slice(start, start + lines)
+        read = slice(start * rows, (start + lines) * rows)
+        for index, (first, second) in enumerate(pairs):
+            phase = turns[index][read] if turns else None
+            parts = as_parts(images[first][read]), as_parts(images[second][read])
+            kernel.interferogram(*parts, phase, rows, cols, as_parts(out[index, here]))
     return out

@@ -11,7 +11,6 @@ from m3leo_sar.io.atomic import atomic_path
 from m3leo_sar.stack.networks import connection
 from m3leo_sar.stack.pairs import Pair
 
-
 #: Without baselines: heights that no three dates share a line with.
 _SPREAD = 0.6180339887
 
