@@ -13,7 +13,7 @@ ctypedef fused Real:
 
 def interferogram(const Real[:, :, ::1] a, const Real[:, :, ::1] b, phase, int look_rows, int look_cols,
                   Real[:, :, ::1] out):
-    """Fill out (rows, cols, 2) from a and b (rows, cols, 2), whose last axis holds the parts; phase is a plane or None."""
+    """Fill out (rows, cols, 2) from a and b, whose last axis holds the parts; phase is a plane or None."""
     cdef const double[:, ::1] plane
     cdef const double* radians = NULL
     if phase is not None:
