@@ -201,6 +201,31 @@ def train(
 
 
 @app.command()
+def describe(
+    file: Annotated[Path, typer.Argument(help="A chip of M3LEO's release (GeoTIFF) or of an archive of this library.")],
+    component: Annotated[
+        str | None, typer.Option(help="s1grd, esawc, ... where the folder's name does not tell.")
+    ] = None,
+) -> None:
+    """Print what each band of a chip means: quantity, unit, dates, polarisation, orbit, valid share, values.
+
+    Example: m3leo-sar describe s1grd-2020/1a1e77399c5bd.tif
+    """
+    from m3leo_sar.app.describe import COLUMNS
+    from m3leo_sar.app.describe import describe as described
+
+    found = described(file, component=component)
+    table = Table(title=found.heading)
+    for column in COLUMNS:
+        table.add_column(column, overflow="fold")
+    for row in found.rows:
+        table.add_row(*row)
+    OUT.print(table)
+    for note in found.notes:
+        OUT.print(f"note: {note}")
+
+
+@app.command()
 def plot(
     archive: Annotated[Path, typer.Argument(help="Chip archive.")],
     output: Annotated[Path, typer.Argument(help="Picture to write, .png or .pdf.")],

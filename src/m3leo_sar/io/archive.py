@@ -36,6 +36,22 @@ class Chip(NamedTuple):
     metadata: dict[str, Any]
 
 
+def read_chip(path: str | os.PathLike[str]) -> Chip | None:
+    """Read a file as one chip of an archive, None if it is a raster of others.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is damaged or no raster.
+    """
+    raster = read_raster(path)
+    if raster.geobox is None or _TAG not in raster.tags:
+        return None
+    return Chip(raster.array, raster.geobox, json.loads(raster.tags[_TAG]))
+
+
 class ChipArchive:
     """Chips on disk, ``<root>/<identifier>/<dataset>/<key>.tif``.
 
@@ -129,10 +145,10 @@ class ChipArchive:
         ValueError
             If the file is damaged.
         """
-        raster = read_raster(self.path(identifier, dataset, key))
-        if raster.geobox is None or _TAG not in raster.tags:
+        chip = read_chip(self.path(identifier, dataset, key))
+        if chip is None:
             raise ValueError(f"{self.path(identifier, dataset, key)} is no chip of this library")
-        return Chip(raster.array, raster.geobox, json.loads(raster.tags[_TAG]))
+        return chip
 
     def has(self, identifier: str, dataset: str, key: str, *, parameters: Any = None) -> bool:
         """Whether a chip exists and, if ``parameters`` are given, depends on the same ones."""

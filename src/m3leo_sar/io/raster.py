@@ -30,6 +30,8 @@ class Raster(NamedTuple):
     tags: dict[str, str]
     #: The value that meant no data in the file, if it named one.
     nodata: float | None
+    #: What the file calls its bands, None for one without a name.
+    names: tuple[str | None, ...] = ()
 
 
 def read_raster(path: str | os.PathLike[str]) -> Raster:
@@ -48,8 +50,9 @@ def read_raster(path: str | os.PathLike[str]) -> Raster:
     with open_raster(path) as source:
         array = source.read()
         geobox, tags, nodata = geobox_of(source), source.tags(), source.nodata
+        names = tuple(source.descriptions)
     array = array[0] if len(array) == 1 else array
-    return Raster(as_valid(array, nodata), geobox, tags, nodata)
+    return Raster(as_valid(array, nodata), geobox, tags, nodata, names)
 
 
 def write_geotiff(

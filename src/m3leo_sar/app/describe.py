@@ -1,0 +1,93 @@
+"""What the bands of a chip mean, as a table."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from m3leo_sar.io.archive import read_chip
+from m3leo_sar.io.components import Band, ComponentChip, read_component
+from m3leo_sar.io.netcdf_components import read_agb, read_gssic, read_gunw
+
+#: Columns of the table.
+COLUMNS = ("band", "quantity", "unit", "dates", "polarisation", "orbit", "valid", "values")
+#: Readers of netCDF chips by the first word of their folder.
+_NETCDF: dict[str, Callable[[Path], ComponentChip]] = {
+    "gssic": read_gssic,
+    "gunw": read_gunw,
+    "biomass": read_agb,
+    "agb": read_agb,
+}
+
+
+class Description(NamedTuple):
+    """A chip in words.
+
+    Parameters
+    ----------
+    heading : str
+        Its product and grid.
+    rows : list of tuple of str
+        One a band, under `COLUMNS`.
+    notes : tuple of str
+        What is wrong with it.
+    """
+
+    heading: str
+    rows: list[tuple[str, ...]]
+    notes: tuple[str, ...]
+
+
+def describe(path: str | os.PathLike[str], *, component: str | None = None) -> Description:
+    """Tell what the bands of a chip of M3LEO's release, or of this library's archive, mean.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is neither.
+    """
+    file = Path(path)
+    if file.suffix == ".nc":
+        return _described(_read_netcdf(file, component))
+    own = None if component else read_chip(path)
+    if own is not None:
+        facts = own.metadata
+        dates = str(facts.get("date") or facts.get("key", ""))
+        band = Band(facts["product"], facts["product"], facts.get("unit", ""), facts["product"], None, dates,
+                    facts.get("polarisation"), facts.get("orbit"))  # fmt: skip
+        array = np.atleast_3d(own.array) if own.array.ndim == 3 else own.array[None]
+        mask = ~np.isnan(array) if array.dtype.kind in "fc" else np.ones(array.shape, bool)
+        return Description(f"{facts['product']}, {_grid(own.geobox)}", [_row(band, array[0], mask[0])], ())
+    return _described(read_component(path, component=component))
+
+
+def _read_netcdf(file: Path, component: str | None) -> ComponentChip:
+    name = component or re.split(r"[-_]", file.parent.name)[0]
+    if name not in _NETCDF:
+        raise ValueError(f"folder {file.parent.name!r} is none of {', '.join(_NETCDF)}; name one with component=")
+    return _NETCDF[name](file)
+
+
+def _described(chip: ComponentChip) -> Description:
+    rows = [_row(band, plane, mask) for band, plane, mask in zip(chip.bands, chip.array, chip.mask, strict=True)]
+    return Description(f"{chip.bands[0].product}, {_grid(chip.geobox)}", rows, chip.notes)
+
+
+def _grid(geobox: Any) -> str:
+    rows, cols = geobox.shape
+    return f"{rows} x {cols} in {geobox.crs}"
+
+
+def _row(band: Band, plane: np.ndarray, mask: np.ndarray) -> tuple[str, ...]:
+    held = np.abs(plane[mask]) if plane.dtype.kind == "c" else plane[mask]
+    values = f"{held.min():.4g} ... {held.max():.4g}" if held.size else "none"
+    dates = " ".join(str(part) for part in (band.year, band.period) if part)
+    radar = band.polarisation or "", band.orbit_direction or ""
+    return band.name, band.quantity, band.unit, dates, *radar, f"{mask.mean():.1%}", values
