@@ -26,16 +26,12 @@ M3_HD inline long long resample_weights(const double* table, double position, do
   return (long long)below - TAPS / 2 + 1;
 }
 
-M3_HD inline bool resample_inside(double position, long long size) {
-  return position >= -0.5 && position <= (double)size - 0.5;
-}
-
 /* Value at one position; `re` and `im` come out as double. */
 template <typename Real, int TAPS>
 M3_HD inline void resample_value(const Real* image, const double* table, long long rows, long long cols, double row,
                                  double col, double* re, double* im) {
   *re = *im = nan("");
-  if (!(resample_inside(row, rows) && resample_inside(col, cols))) return;
+  if (!(warp_inside(row, rows) && warp_inside(col, cols))) return;
   if (row == floor(row) && col == floor(col)) {
     const Real* const pixel = image + 2 * ((long long)row * cols + (long long)col);
     *re = (double)pixel[0];

@@ -1,7 +1,7 @@
 /* Complex images at fractional positions (CPU; formula in resample.h): rows over threads, in chunks of pixels.
 
-   Pixels whose taps all lie on the image are summed in vectors of their own type; the others, and those a NaN came out for, go through
-   resample.h one by one. Which way a pixel goes depends on its position and the pixels it needs alone. */
+   Pixels whose taps all lie on the image are summed in vectors of their own type; the others, and those a NaN came out
+   for, go through resample.h one by one. Which way a pixel goes depends on its position and the pixels it needs alone. */
 #ifndef M3_RESAMPLE_CPU_H
 #define M3_RESAMPLE_CPU_H
 

@@ -13,11 +13,6 @@
 
 namespace m3 {
 
-/* Whether a coordinate lies on the raster, edges included; NaN does not. */
-M3_HD inline bool warp_inside(double position, long long size) {
-  return position >= -0.5 && position <= (double)size - 0.5;
-}
-
 M3_HD inline double warp_clamped(double position, long long size) {
   const double last = (double)(size - 1);
   return position < 0.0 ? 0.0 : (position > last ? last : position);

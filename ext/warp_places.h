@@ -21,6 +21,11 @@ struct WarpPlaces {
   double origin_row, origin_col;
 };
 
+/* Whether a coordinate lies on the raster, edges included; NaN does not. */
+M3_HD inline bool warp_inside(double position, long long size) {
+  return position >= -0.5 && position <= (double)size - 0.5;
+}
+
 /* As m3leo_sar.warp.pixel_map.SNAP. */
 #define M3_SNAP 1e-7
 

@@ -99,3 +99,20 @@ def image_array(array: Any, name: str) -> None:
         raise TypeError(f"{name} must be an array of {', '.join(sorted(known))}, got {dtype or type(array).__name__}")
     if len(shape) < 2 or 0 in shape:
         raise ValueError(f"{name} must be (..., rows, cols) and not empty, got shape {tuple(shape)}")
+
+
+def height_array(dem: Any, shape: tuple[int, int]) -> None:
+    """Refuse heights that are not float, or not of their grid's ``shape``.
+
+    Raises
+    ------
+    TypeError
+        If the dtype is not float32 or float64.
+    ValueError
+        If the shape is another.
+    """
+    dtype = str(getattr(dem, "dtype", type(dem).__name__))
+    if dtype not in REAL_OF.values():
+        raise TypeError(f"dem must be float32 or float64 with NaN where no height is known, got {dtype}")
+    if tuple(dem.shape) != shape:
+        raise ValueError(f"dem must have the shape of dem_geobox, {shape}, got {tuple(dem.shape)}")

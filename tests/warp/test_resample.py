@@ -189,10 +189,15 @@ def test_blocks_do_not_show(monkeypatch):
     from m3leo_sar.warp import resample as module
 
     image, row = noise((120, 37)), np.indices((120, 37))[0]
-    options = {"azimuth_offset": 2.5 * np.sin(row / 9), "range_offset": 0.4, "carrier": tops}
-    whole = resample(image, **options)
+    smooth = PixelPolynomial([[0.31, 0.002], [-0.003, 1e-5]])
+    options = [
+        {"azimuth_offset": 2.5 * np.sin(row / 9), "range_offset": 0.4, "carrier": tops},
+        {"azimuth_offset": smooth, "range_offset": smooth, "carrier": tops},
+    ]
+    wholes = [resample(image, **each) for each in options]
     monkeypatch.setattr(module, "_BLOCK", 17)
-    np.testing.assert_array_equal(resample(image, **options), whole)
+    for each, whole in zip(options, wholes, strict=True):
+        np.testing.assert_array_equal(resample(image, **each), whole)
     # A part of the image with its margin gives the part of the result.
     plain = {"azimuth_offset": 0.3, "range_offset": -0.7}
     part = resample(image[20:80], **plain)

@@ -26,8 +26,8 @@ def interferogram_pairs(
     out = empty((len(pairs), size[0] // rows, size[1] // cols), images[0].dtype)
     turns = [np.ascontiguousarray(phase, np.float64) for phase in phases]
     # Some rows of all dates at a time, so that each is read from memory once for all its pairs.
-    lines = max(1, _CACHED // (len(images) * images[0].itemsize * size[1] * rows)) if len(pairs) > 1 else len(out[0])
-    for start in range(0, out.shape[1], max(lines, 1)):
+    lines = max(1, _CACHED // (len(images) * images[0].itemsize * size[1] * rows)) if len(pairs) > 1 else out.shape[1]
+    for start in range(0, out.shape[1], lines):
         here = slice(start, start + lines)
         read = slice(start * rows, (start + lines) * rows)
         for index, (first, second) in enumerate(pairs):

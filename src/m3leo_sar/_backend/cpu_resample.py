@@ -14,9 +14,8 @@ def resample_image(image: np.ndarray, table: np.ndarray, places: Places, phase: 
     """Value of a complex image (rows, cols) at each place under a table of weights, turned by a phase in radians."""
     image = np.ascontiguousarray(image)
     out = empty(places.shape, image.dtype)
-    rows, cols = (np.ascontiguousarray(axis).reshape(-1) for axis in (places.rows, places.cols))
     radians = None if phase is None else np.ascontiguousarray(phase)
-    kernel.resample(as_parts(image), table, radians, rows, cols, places.terms, places.origin, as_parts(out))
+    kernel.resample(as_parts(image), table, radians, *places.flat(), as_parts(out))
     return out
 
 

@@ -16,7 +16,7 @@ def warp_nearest(source: np.ndarray, places: Places, fill: Any) -> np.ndarray:
     """Nearest pixel of (bands, rows, cols) at each place, ``fill`` off the source."""
     source = np.ascontiguousarray(source)
     out = empty((len(source), *places.shape), source.dtype)
-    warp.nearest(as_words(source), *_flat(places), fill_words(fill, source.dtype), as_words(out))
+    warp.nearest(as_words(source), *places.flat(), fill_words(fill, source.dtype), as_words(out))
     return out
 
 
@@ -29,10 +29,5 @@ def warp_kernel(source: np.ndarray, places: Places, kind: int, scale: tuple[floa
     """Value of (bands, rows, cols) under a kernel at each place, NaN off the source."""
     source = np.ascontiguousarray(source)
     out = empty((len(source), *places.shape), source.dtype)
-    warp.kernel(as_parts(source), *_flat(places), kind, *scale, as_parts(out))
+    warp.kernel(as_parts(source), *places.flat(), kind, *scale, as_parts(out))
     return out
-
-
-def _flat(places: Places) -> tuple[np.ndarray, np.ndarray, int, tuple[float, float]]:
-    rows, cols = (np.ascontiguousarray(axis).reshape(-1) for axis in (places.rows, places.cols))
-    return rows, cols, places.terms, places.origin

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 
 class Places(NamedTuple):
     """Positions of a tile's pixels, in source pixels.
@@ -27,3 +29,8 @@ class Places(NamedTuple):
     terms: int
     shape: tuple[int, int]
     origin: tuple[float, float] = (0.0, 0.0)
+
+    def flat(self) -> tuple[np.ndarray, np.ndarray, int, tuple[float, float]]:
+        """Both axes in host memory as lines, terms and origin: what the CPU kernels take."""
+        rows, cols = (np.ascontiguousarray(axis).reshape(-1) for axis in (self.rows, self.cols))
+        return rows, cols, self.terms, self.origin

@@ -62,9 +62,8 @@ def describe(path: str | os.PathLike[str], *, component: str | None = None) -> D
         dates = str(facts.get("date") or facts.get("key", ""))
         band = Band(facts["product"], facts["product"], facts.get("unit", ""), facts["product"], None, dates,
                     facts.get("polarisation"), facts.get("orbit"))  # fmt: skip
-        array = np.atleast_3d(own.array) if own.array.ndim == 3 else own.array[None]
-        mask = ~np.isnan(array) if array.dtype.kind in "fc" else np.ones(array.shape, bool)
-        return Description(f"{facts['product']}, {_grid(own.geobox)}", [_row(band, array[0], mask[0])], ())
+        mask = ~np.isnan(own.array) if own.array.dtype.kind in "fc" else np.ones(own.array.shape, bool)
+        return Description(f"{facts['product']}, {_grid(own.geobox)}", [_row(band, own.array, mask)], ())
     return _described(read_component(path, component=component))
 
 

@@ -106,10 +106,7 @@ def leakage(grid: TileGrid, splits: Mapping[str, str] | Sequence[str]) -> Leakag
 
 def _names(grid: TileGrid, splits: Mapping[str, str] | Sequence[str]) -> NDArray[np.str_]:
     if isinstance(splits, Mapping):
-        missing = [identifier for identifier in grid.identifiers if identifier not in splits]
-        if missing:
-            raise ValueError(f"splits must name every tile, {len(missing)} are missing, the first {missing[0]}")
-        return np.array([splits[identifier] for identifier in grid.identifiers], str)
+        return np.array(grid.splits_in_order(splits), str)
     names = np.asarray(splits, str)
     if names.shape != (len(grid),):
         raise ValueError(f"splits must be one a tile, {len(grid)}, got shape {names.shape}")

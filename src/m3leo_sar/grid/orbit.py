@@ -86,6 +86,10 @@ class Orbit:
         if not (np.abs(moved - (speed[1:] + speed[:-1]) / 2) <= 0.05 * moved + 1).all():
             raise ValueError(f"velocity must be that of position, {moved[0]:.6g} m/s, got {speed[0]:.6g} m/s")
 
+        for column in (self.time, self.position, self.velocity):
+            # What follows from an orbit is kept for it.
+            column.flags.writeable = False
+
     def at(self, time: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Position and velocity at some times, each (..., 3), by Hermite's polynomial through the nearest four vectors.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,18 +125,25 @@ class RadarGrid:
 
     def model(self, orbit: Orbit) -> NDArray[np.float64]:
         """Table (64,) of grid and orbit as the kernels take it (ext/geometry.h)."""
-        arc = self.arc(orbit)
-        table = np.zeros(_ARC + 3 * _ARC)
-        table[:8] = (
-            self.azimuth_time,
-            self.azimuth_interval,
-            self.slant_range,
-            self.range_spacing,
-            1.0 if self.look == "right" else -1.0,
-            self.wavelength / 2,
-            arc.centre,
-            arc.half,
-        )
-        table[8 : 8 + len(self.doppler)] = self.doppler
-        table[_ARC:].reshape(3, _ARC)[:, : arc.terms.shape[1]] = arc.terms
-        return table
+        return _model(self, orbit)
+
+
+@lru_cache(maxsize=16)
+def _model(grid: RadarGrid, orbit: Orbit) -> NDArray[np.float64]:
+    """Kept, as every tile of an image asks for the same one."""
+    arc = grid.arc(orbit)
+    table = np.zeros(_ARC + 3 * _ARC)
+    table[:8] = (
+        grid.azimuth_time,
+        grid.azimuth_interval,
+        grid.slant_range,
+        grid.range_spacing,
+        1.0 if grid.look == "right" else -1.0,
+        grid.wavelength / 2,
+        arc.centre,
+        arc.half,
+    )
+    table[8 : 8 + len(grid.doppler)] = grid.doppler
+    table[_ARC:].reshape(3, _ARC)[:, : arc.terms.shape[1]] = arc.terms
+    table.flags.writeable = False
+    return table

@@ -163,11 +163,13 @@ def _across(grid: TileGrid, angle: float) -> tuple[NDArray[np.float64], NDArray[
     longitude = np.degrees(np.arctan2(np.sin(middle).mean(), np.cos(middle).mean()))
     latitude = (south.min() + north.max()) / 2
     plane = pyproj.Proj(proj="laea", lat_0=latitude, lon_0=longitude, ellps="WGS84")
-    distance = [
-        (lambda x, y: x * np.cos(angle) - y * np.sin(angle))(*plane(lon, lat))
-        for lon, lat in ((west, south), (east, south), (east, north), (west, north))
-    ]
-    centre = (lambda x, y: x * np.cos(angle) - y * np.sin(angle))(*plane((west + east) / 2, (south + north) / 2))
+
+    def beside(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> NDArray[np.float64]:
+        x, y = plane(longitude, latitude)
+        return x * np.cos(angle) - y * np.sin(angle)
+
+    distance = [beside(lon, lat) for lon, lat in ((west, south), (east, south), (east, north), (west, north))]
+    centre = beside((west + east) / 2, (south + north) / 2)
     return np.min(distance, axis=0), np.max(distance, axis=0), centre
 
 

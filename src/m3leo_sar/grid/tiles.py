@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, overload
@@ -258,6 +258,13 @@ class TileGrid(Sequence[Tile]):
             every = range(len(self))[positions] if isinstance(positions, slice) else positions
             known = [self.identifiers[position] for position in every]
         return TileGrid(self.bounds[positions], pixels=self.pixels, crs=self.crs, cells=cells, identifiers=known)
+
+    def splits_in_order(self, splits: Mapping[str, str]) -> list[str]:
+        """Split of each tile, in the grid's order; ValueError tells how many have none."""
+        missing = [identifier for identifier in self.identifiers if identifier not in splits]
+        if missing:
+            raise ValueError(f"splits must name every tile, {len(missing)} are missing, the first {missing[0]}")
+        return [splits[identifier] for identifier in self.identifiers]
 
     def at(self, longitude: float, latitude: float) -> list[Tile]:
         """Tiles whose ground holds a position in degrees: one or none on the exact lattice, up to four on the legacy's.

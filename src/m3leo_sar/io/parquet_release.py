@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from m3leo_sar.io.components import ComponentChip, component_of, read_component
+from m3leo_sar.io.components import ComponentChip, read_component
 from m3leo_sar.io.split_file import read_split_columns
 
 
@@ -74,12 +74,9 @@ class ParquetRelease:
         from rasterio.io import MemoryFile
 
         content = self.content(identifier, dataset)
-        entry, _ = component_of(dataset)
-        # In a folder of the dataset's name, which tells the year.
+        # In a folder of the dataset's name, which tells component and year.
         with MemoryFile(content, filename=f"{identifier}.tif", dirname=dataset) as memory:
-            return read_component(
-                memory.name, component=None if Path(memory.name).parent.name == dataset else entry.name
-            )
+            return read_component(memory.name)
 
 
 def shards_of(path: str | os.PathLike[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
+from m3leo_sar.grid.pixel_polynomial import bilinear_grid
 from m3leo_sar.io.raster import open_raster
 from m3leo_sar.io.sentinel1_annotation import SwathAnnotation, read_annotation
 
@@ -88,8 +89,6 @@ class SafeSwath:
         -----
         Bilinear between the entries of the tables.
         """
-        from m3leo_sar.grid.pixel_polynomial import bilinear_grid
-
         entries = {"sigma": "sigmaNought", "beta": "betaNought", "gamma": "gamma"}
         if kind not in entries:
             raise ValueError(f"kind must be one of {', '.join(entries)}, got {kind!r}")

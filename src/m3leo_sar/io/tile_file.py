@@ -109,10 +109,7 @@ def write_tiles(
     """
     every: dict[str, Sequence[Any]] = {"identifier": grid.identifiers, "area_km2": _areas(grid)}
     if splits is not None:
-        missing = [identifier for identifier in grid.identifiers if identifier not in splits]
-        if missing:
-            raise ValueError(f"splits must name every tile, {len(missing)} are missing, the first {missing[0]}")
-        every["split"] = [splits[identifier] for identifier in grid.identifiers]
+        every["split"] = grid.splits_in_order(splits)
     for name, values in (columns or {}).items():
         if name in (*every, "geometry", "bbox", *_PLACE) or len(values) != len(grid):
             raise ValueError(

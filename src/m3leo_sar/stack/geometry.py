@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar import _check
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.radar_grid import RadarGrid
@@ -103,10 +104,7 @@ class OrbitGeometry:
     dem_geobox: GeoBox
 
     def __post_init__(self) -> None:
-        if str(self.dem.dtype) not in ("float32", "float64"):
-            raise TypeError(f"dem must be float32 or float64 with NaN where no height is known, got {self.dem.dtype}")
-        if self.dem.shape != self.dem_geobox.shape:
-            raise ValueError(f"dem must have the shape of dem_geobox, {self.dem_geobox.shape}, got {self.dem.shape}")
+        _check.height_array(self.dem, self.dem_geobox.shape)
         self.radar_grid.arc(self.orbit)
 
     @property

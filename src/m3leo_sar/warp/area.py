@@ -7,10 +7,9 @@ from typing import Any
 
 from affine import Affine
 
-from m3leo_sar._backend.choose import backend_of
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.warp.pixel_map import PixelMap
-from m3leo_sar.warp.sample import LABEL_DTYPES, NAN_DTYPES, RESAMPLINGS, check_fits, check_nodata
+from m3leo_sar.warp.sample import LABEL_DTYPES, NAN_DTYPES, RESAMPLINGS, backend_for, check_fits, check_nodata
 
 #: Rules by their number in ext/area.h; ``mode`` has a kernel of its own.
 _RULES = {"average": 0, "sum": 1, "min": 2, "max": 3}
@@ -93,14 +92,8 @@ def area_sample(source: Any, corners: PixelMap, *, resampling: str, nodata: int 
     array([[ 6., 10.]])
     """
     bands, work = _checked(source, corners, resampling, nodata)
-    places = corners.places
-    backend = backend_of(source, *(() if places.terms or _is_host(places.rows) else (places.rows, places.cols)))
-    taken = work(backend, bands, corners.rows, corners.cols)
+    taken = work(backend_for(source, corners), bands, corners.rows, corners.cols)
     return taken if source.ndim == 3 else taken[0]
-
-
-def _is_host(array: Any) -> bool:
-    return type(array).__module__.partition(".")[0] == "numpy"
 
 
 def _checked(

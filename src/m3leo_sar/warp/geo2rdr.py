@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.orbit import Orbit, earth_fixed
@@ -92,7 +93,8 @@ def geo2rdr(
 
     Notes
     -----
-    Newton's method on the Doppler equation in double, to 1e-10 of a row.
+    Newton's method on the Doppler equation in double. A step below a thousandth of a row is the last; the next would be
+    below 1e-9 of one.
 
     References
     ----------
@@ -145,7 +147,8 @@ def rdr2geo(
         If the orbit does not cover the image, the shape of ``dem`` is not that of its grid, it knows no height, or only
         one of ``rows`` and ``cols`` is given.
     """
-    dem, dem_geobox = _geographic(_checked_dem(dem, dem_geobox), dem_geobox)
+    _check.height_array(dem, dem_geobox.shape)
+    dem, dem_geobox = _geographic(dem, dem_geobox)
     if (rows is None) != (cols is None):
         raise ValueError("rows and cols must be given together")
     if rows is None:
@@ -187,7 +190,8 @@ def radar_map(tile_geobox: GeoBox, *, orbit: Orbit, radar_grid: RadarGrid, dem: 
     TypeError, ValueError
         As for :func:`rdr2geo`.
     """
-    positions, _, _ = _placed(tile_geobox, orbit, radar_grid, _checked_dem(dem, dem_geobox), dem_geobox)
+    _check.height_array(dem, dem_geobox.shape)
+    positions, _, _ = _placed(tile_geobox, orbit, radar_grid, dem, dem_geobox)
     return positions
 
 
@@ -211,7 +215,7 @@ def radar_view(tile_geobox: GeoBox, *, orbit: Orbit, radar_grid: RadarGrid, dem:
     TypeError, ValueError
         As for :func:`rdr2geo`.
     """
-    dem = _checked_dem(dem, dem_geobox)
+    _check.height_array(dem, dem_geobox.shape)
     positions, height, _ = _placed(tile_geobox, orbit, radar_grid, dem, dem_geobox)
     backend = backend_of(height)
     model = radar_grid.model(orbit)
@@ -227,15 +231,6 @@ def radar_view(tile_geobox: GeoBox, *, orbit: Orbit, radar_grid: RadarGrid, dem:
 
 def _middle(radar_grid: RadarGrid) -> float:
     return radar_grid.azimuth_time + (radar_grid.shape[0] - 1) / 2 * radar_grid.azimuth_interval
-
-
-def _checked_dem(dem: Any, dem_geobox: GeoBox) -> Any:
-    dtype = str(getattr(dem, "dtype", type(dem).__name__))
-    if dtype not in ("float32", "float64"):
-        raise TypeError(f"dem must be float32 or float64 with NaN where no height is known, got {dtype}")
-    if tuple(dem.shape) != dem_geobox.shape:
-        raise ValueError(f"dem must have the shape of dem_geobox, {dem_geobox.shape}, got {tuple(dem.shape)}")
-    return dem
 
 
 def _geographic(dem: Any, dem_geobox: GeoBox) -> tuple[Any, GeoBox]:

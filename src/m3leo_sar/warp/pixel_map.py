@@ -102,7 +102,7 @@ class PixelMap:
         places = self.places
         if places.terms == 0:
             return (places.rows, places.cols)[axis]
-        total = _sum_of_terms(places.rows[axis], places.cols[axis])
+        total = sum_of_terms(places.rows[axis], places.cols[axis])
         positions = _snapped(total) - places.origin[axis]
         positions.flags.writeable = False
         return positions
@@ -229,12 +229,12 @@ def _step_of_terms(places: Places) -> tuple[float, float] | None:
     down, along = ([pick, pick + 1] for pick in every)
     lengths = []
     for rows, cols in zip(places.rows, places.cols, strict=True):
-        here, below, beside = (_sum_of_terms(rows[down[r]], cols[:, along[c]]) for r, c in ((0, 0), (1, 0), (0, 1)))
+        here, below, beside = (sum_of_terms(rows[down[r]], cols[:, along[c]]) for r, c in ((0, 0), (1, 0), (0, 1)))
         lengths.append(float(np.median(np.hypot(below - here, beside - here))))
     return lengths[0], lengths[1]
 
 
-def _sum_of_terms(down: np.ndarray, along: np.ndarray) -> np.ndarray:
+def sum_of_terms(down: np.ndarray, along: np.ndarray) -> np.ndarray:
     """Sum over k of down[:, k] along[k, :], term by term: a matrix product would add in an order of its own."""
     total = down[:, :1] * along[0]
     for term in range(1, len(along)):

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar import _check
-from m3leo_sar._backend.choose import backend_of
+from m3leo_sar._backend.choose import backend_of, module_of
 from m3leo_sar._backend.places import Places
 from m3leo_sar.grid.pixel_polynomial import PixelPolynomial
+from m3leo_sar.warp.pixel_map import sum_of_terms
 
 #: Kernels and their taps an axis.
 KERNELS = {"sinc": 8, "knab": 8, "cubic": 4}
@@ -236,7 +237,7 @@ def _positions(places: Places, rows: slice) -> tuple[np.ndarray, np.ndarray]:
     if places.terms < 0:
         index = np.arange(rows.start, rows.stop, dtype=np.float64)[:, None]
         return index + places.rows[rows], np.arange(places.shape[1], dtype=np.float64) + places.cols[rows]
-    return tuple(places.rows[axis][rows] @ places.cols[axis] for axis in (0, 1))  # type: ignore[return-value]
+    return tuple(sum_of_terms(places.rows[axis][rows], places.cols[axis]) for axis in (0, 1))  # type: ignore[return-value]
 
 
 def _with_carrier(backend: Any, slc: Any, table: np.ndarray, places: Places, phase: Phase, flatten: Any) -> Any:
@@ -257,10 +258,7 @@ def _with_carrier(backend: Any, slc: Any, table: np.ndarray, places: Places, pha
             after = after - backend.to_host(flatten[block])
         at = Places(backend.to_device(row - first), backend.to_device(col), 0, row.shape)
         parts.append(backend.resample_image(still, table, at, backend.to_device(after)))
-    if len(parts) == 1:
-        return parts[0]
-    joined = backend.to_device(np.concatenate([backend.to_host(part) for part in parts]))
-    return joined
+    return parts[0] if len(parts) == 1 else module_of(slc).concatenate(parts)
 
 
 def _finite(phase: Any, shape: tuple[int, int]) -> np.ndarray:

@@ -93,8 +93,7 @@ def sample(
         )
     check_nodata(dtype, nodata)
     places = pixel_map.places
-    # A map in host memory serves sources on any device; one on a device only its own.
-    backend = backend_of(source, *(() if isinstance(places.rows, np.ndarray) else (places.rows, places.cols)))
+    backend = backend_for(source, pixel_map)
     if resampling == "nearest":
         fill: Any = math.nan if nodata is None else nodata
         taken = backend.warp_nearest(bands, places, fill)
@@ -141,6 +140,18 @@ def _stretch(pixel_map: PixelMap, resampling: str) -> tuple[float, float]:
             f"source pixels takes {widest:.0f}; multilook the source first"
         )
     return rows, cols
+
+
+def backend_for(source: Any, pixel_map: PixelMap) -> Any:
+    """Backend of a source and its map: one in host memory serves any device, one on a device only its own.
+
+    Raises
+    ------
+    TypeError
+        If the map lies on another device than the source.
+    """
+    places = pixel_map.places
+    return backend_of(source, *(() if isinstance(places.rows, np.ndarray) else (places.rows, places.cols)))
 
 
 def check_fits(source: Any, pixel_map: PixelMap) -> Any:
