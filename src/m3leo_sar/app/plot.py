@@ -1,153 +1,200 @@
-"""A picture of one tile: amplitude, coherence, phase, label, prediction."""
+"""A picture of one tile with all its products."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.app.chip_picture import (
+    Classes,
+    Picture,
+    Plane,
+    as_pair,
+    chip_title,
+    picture_of,
+    plane_of,
+    smoothed,
+)
+from m3leo_sar.app.coherence_rgb import coherence_rgb, rgb_groups
+from m3leo_sar.app.colours import label_image, label_legend, mask_image, overlay
+from m3leo_sar.app.figure import (
+    HEADING,
+    KEY_HEIGHT,
+    MARGIN,
+    PANEL,
+    TITLE_HEIGHT,
+    draw_panel,
+    draw_scale_bar,
+    new_figure,
+    panel_axes,
+    save_figure,
+    set_heading,
+)
 from m3leo_sar.app.prepare import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL
-from m3leo_sar.io.archive import ChipArchive
-from m3leo_sar.io.atomic import atomic_path
-from m3leo_sar.stack.pairs import Pair
+from m3leo_sar.app.readable_archive import ReadableArchive
+from m3leo_sar.grid.geobox import GeoBox
 
-#: Colours of ESA WorldCover's own legend.
-WORLDCOVER_COLOURS = {
-    10: ("tree cover", "#006400"),
-    20: ("shrubland", "#ffbb22"),
-    30: ("grassland", "#ffff4c"),
-    40: ("cropland", "#f096ff"),
-    50: ("built-up", "#fa0000"),
-    60: ("bare", "#b4b4b4"),
-    70: ("snow and ice", "#f0f0f0"),
-    80: ("water", "#0064c8"),
-    90: ("wetland", "#0096a0"),
-    95: ("mangroves", "#00cf75"),
-    100: ("moss and lichen", "#fae6a0"),
-}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Where a product begins in the picture; all others come after these, by name.
+_ORDER = (INTENSITY, COHERENCE, INTERFEROGRAM, LABEL)
+_NO_DATA = "#d55e00"
 
 
 def plot_tile(
-    archive: ChipArchive,
+    archive: ReadableArchive,
     identifier: str,
     path: str | os.PathLike[str],
     *,
     predictions: Mapping[str, NDArray[Any]] | None = None,
 ) -> list[str]:
-    """Draw what an archive holds of a tile, and predictions if there are any; returns the panels' titles.
-
-    Shown are the first date's intensity, the coherence of the shortest and the longest pair, the phase of the shortest
-    pair, the label ``landcover``, and each prediction.
+    """Write the picture of :func:`tile_figure`; returns the panels' titles.
 
     Raises
     ------
     ValueError
-        If the tile has no chip that can be drawn.
+        If the tile has no chip that can be drawn, or the suffix names no format.
+    OSError
+        If the picture cannot be written.
     """
-    # Imported here: drawing is the only use, and it takes a second to load.
-    import matplotlib
+    figure, titles = tile_figure(archive, identifier, predictions=predictions)
+    save_figure(figure, path)
+    return titles
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
 
-    panels = [*_measured(archive, identifier), *_mapped(archive, identifier, predictions or {})]
-    if not panels:
+def tile_figure(
+    archive: ReadableArchive, identifier: str, *, predictions: Mapping[str, NDArray[Any]] | None = None
+) -> tuple[Figure, list[str]]:
+    """Draw what an archive holds of a tile, each product with its key, and predictions if there are any.
+
+    Shown are the first date's intensity, the coherence of the shortest and the longest pair, of three lags and of three
+    seasons where there are so many, the phase of the shortest pair darkened by its coherence, every label, land cover
+    over the intensity, the first chip of every other product, where a chip drawn has no data, and each prediction.
+
+    Parameters
+    ----------
+    archive : ReadableArchive
+        Where the chips are.
+    identifier : str
+        The tile.
+    predictions : mapping of str to (rows, cols) integer, optional
+        WorldCover codes by title.
+
+    Returns
+    -------
+    (matplotlib.figure.Figure, list of str)
+        The figure and the titles of its panels in order.
+
+    Raises
+    ------
+    ValueError
+        If the tile has no chip that can be drawn, or one of them is damaged.
+    """
+    drawn = _Drawn(archive, identifier)
+    for dataset in sorted(archive.datasets(identifier), key=lambda name: (*(name != item for item in _ORDER), name)):
+        drawn.add_dataset(dataset)
+    if not drawn.pictures:
         raise ValueError(
             f"tile {identifier} of {archive.root} has no chip to draw; has: {archive.datasets(identifier)}"
         )
-    across = min(4, len(panels)) if len(panels) != 6 else 3
-    down = -(-len(panels) // across)
-    figure, axes = pyplot.subplots(
-        down, across, figsize=(4.2 * across, 4.3 * down), squeeze=False, layout="constrained"
-    )
-    try:
-        for axis, (title, image, style) in zip(axes.flat, panels, strict=False):
-            _draw(figure, axis, title, image, dict(style))
-        for axis in axes.flat[len(panels) :]:
-            axis.axis("off")
-        figure.suptitle(f"Tile {identifier}", fontsize=13)
-        with atomic_path(path) as partial:
-            figure.savefig(partial, dpi=110, format=Path(path).suffix.lstrip(".") or "png")
-    finally:
-        pyplot.close(figure)
-    return [title for title, _, _ in panels]
+    drawn.add_derived()
+    for title, codes in (predictions or {}).items():
+        drawn.pictures.append(Picture(title, label_image(codes), Classes(label_legend(codes))))
+    return _figure(f"Tile {identifier}{drawn.radar()}", drawn.pictures, drawn.geobox), [
+        picture.title for picture in drawn.pictures
+    ]
 
 
-def _draw(figure: Any, axis: Any, title: str, image: NDArray[Any], style: dict[str, Any]) -> None:
-    unit, is_map = style.pop("unit", None), style.pop("map", False)
-    if is_map:
-        colours, present = _class_image(image)
-        axis.imshow(colours, interpolation="nearest")
-        axis.legend(handles=present, fontsize=7, loc="lower left", framealpha=0.85)
-    else:
-        shown = axis.imshow(image, interpolation="nearest", **style)
-        figure.colorbar(shown, ax=axis, shrink=0.8, label=unit)
-    axis.set_title(title, fontsize=10)
-    axis.set_xticks([])
-    axis.set_yticks([])
+def _figure(heading: str, pictures: list[Picture], geobox: GeoBox | None) -> Figure:
+    across = min(4, len(pictures)) if len(pictures) not in (5, 6, 9) else 3
+    down = -(-len(pictures) // across)
+    height = PANEL + KEY_HEIGHT
+    figure = new_figure(across * (PANEL + MARGIN) + MARGIN, HEADING + down * (height + TITLE_HEIGHT))
+    set_heading(figure, heading, length=28 * across)
+    axes = panel_axes(figure, len(pictures), across, (PANEL, height), title=TITLE_HEIGHT)
+    images = [draw_panel(axis, picture) for axis, picture in zip(axes, pictures, strict=True)]
+    if geobox is not None:
+        draw_scale_bar(images[0], geobox)
+    return figure
 
 
-def _measured(archive: ChipArchive, identifier: str) -> list[tuple[str, NDArray[Any], dict[str, Any]]]:
-    panels: list[tuple[str, NDArray[Any], dict[str, Any]]] = []
-    dates = archive.keys(identifier, INTENSITY)
-    if dates:
-        power = archive.read(identifier, INTENSITY, dates[0]).array
-        decibel = 10 * np.log10(np.where(power > 0, power, np.nan))
-        low, high = np.nanpercentile(decibel, [2, 98])
-        style = {"cmap": "gray", "vmin": low, "vmax": high, "unit": "dB"}
-        panels.append((f"Intensity {_day(dates[0])}", decibel, style))
-    for pair in _extremes(archive.keys(identifier, COHERENCE)):
-        chip = archive.read(identifier, COHERENCE, str(pair)).array
-        panels.append((_title("Coherence", pair), chip, {"cmap": "viridis", "vmin": 0, "vmax": 1, "unit": "coherence"}))
-    for pair in _extremes(archive.keys(identifier, INTERFEROGRAM))[:1]:
-        phase = np.angle(_smoothed(archive.read(identifier, INTERFEROGRAM, str(pair)).array))
-        style = {"cmap": "twilight", "vmin": -np.pi, "vmax": np.pi, "unit": "rad"}
-        panels.append((_title("Phase", pair), phase, style))
-    return panels
+class _Drawn:
+    """Pictures of one tile as they are collected, and what they have in common."""
+
+    def __init__(self, archive: ReadableArchive, identifier: str) -> None:
+        self.archive, self.identifier = archive, identifier
+        self.pictures: list[Picture] = []
+        self.geobox: GeoBox | None = None
+        self._facts: dict[str, set[str]] = {"polarisation": set(), "orbit": set(), "track": set()}
+        self._known: dict[str, NDArray[np.bool_]] = {}
+        self._images: dict[str, Any] = {}
+
+    def add_dataset(self, dataset: str) -> None:
+        keys = self.archive.keys(self.identifier, dataset)
+        for key in _chosen(dataset, keys):
+            plane = self._read(dataset, key)
+            title, brightness = chip_title(dataset, key, bands=plane.bands), None
+            if plane.kind == "phase":
+                plane, brightness = smoothed(plane), self._coherence(key, plane)
+                title = f"Phase of {title[:1].lower()}{title[1:]}" if dataset != INTERFEROGRAM else _phase_title(title)
+            picture = picture_of(plane, title, brightness=brightness)
+            self.pictures.append(picture)
+            self._images.setdefault(plane.kind, (picture, plane))
+            if plane.kind != "classes":
+                self._known[title] = plane.known
+        if dataset == COHERENCE:
+            for over in ("lags", "seasons"):
+                if rgb_groups(keys, over=over):
+                    self.pictures.append(coherence_rgb(self.archive, self.identifier, over=over))
+
+    def add_derived(self) -> None:
+        """Land cover over the intensity, and where data are missing."""
+        if "decibel" in self._images and "classes" in self._images:
+            (below, _), (above, _) = self._images["decibel"], self._images["classes"]
+            if below.image.shape == above.image.shape:
+                title = f"{above.title} over {below.title[:1].lower()}{below.title[1:]}"
+                self.pictures.append(Picture(title, overlay(below.image, above.image), above.key))
+        masks = list(self._known.values())
+        shapes = {mask.shape for mask in masks}
+        if len(shapes) == 1 and not np.all(masks):
+            lacking = ~np.all(masks, axis=0)
+            entry = f"no data in some panel, {lacking.mean():.1%}"
+            self.pictures.append(Picture("No data", mask_image(lacking, colour=_NO_DATA), Classes([(entry, _NO_DATA)])))
+
+    def radar(self) -> str:
+        """Polarisation, orbit and track of the chips drawn."""
+        words = [" and ".join(sorted(values)) for values in self._facts.values() if values]
+        return ": " + ", ".join(words) if words else ""
+
+    def _read(self, dataset: str, key: str) -> Plane:
+        chip = self.archive.read(self.identifier, dataset, key)
+        self.geobox = self.geobox or chip.geobox
+        for name, values in self._facts.items():
+            if chip.metadata.get(name) is not None:
+                values.add(f"track {chip.metadata[name]}" if name == "track" else str(chip.metadata[name]))
+        return plane_of(dataset, key, chip)
+
+    def _coherence(self, key: str, plane: Plane) -> NDArray[Any] | None:
+        """Coherence of the same pair, if the archive has it on the same pixels."""
+        if not self.archive.has(self.identifier, COHERENCE, key):
+            return None
+        array = self.archive.read(self.identifier, COHERENCE, key).array
+        return array if array.shape == plane.values.shape else None
 
 
-def _mapped(
-    archive: ChipArchive, identifier: str, predictions: Mapping[str, NDArray[Any]]
-) -> list[tuple[str, NDArray[Any], dict[str, Any]]]:
-    panels: list[tuple[str, NDArray[Any], dict[str, Any]]] = []
-    if archive.has(identifier, LABEL, "landcover"):
-        panels.append(("Land cover", archive.read(identifier, LABEL, "landcover").array, {"map": True}))
-    return panels + [(title, image, {"map": True}) for title, image in predictions.items()]
+def _chosen(dataset: str, keys: list[str]) -> list[str]:
+    """Keys that stand for a product: all labels, the shortest pair and for coherence the longest, else the first."""
+    if dataset == LABEL:
+        return keys
+    pairs = {key: pair for key in keys if (pair := as_pair(key))}
+    ordered = sorted(pairs, key=lambda key: (abs(pairs[key].days), pairs[key])) or keys
+    return [ordered[0], ordered[-1]] if dataset == COHERENCE and len(ordered) > 1 else ordered[:1]
 
 
-def _extremes(keys: list[str]) -> list[Pair]:
-    pairs = sorted((Pair.parse(key) for key in keys), key=lambda pair: (abs(pair.days), pair))
-    return [pairs[0], pairs[-1]] if len(pairs) > 1 else pairs
-
-
-def _smoothed(interferogram: NDArray[np.complexfloating]) -> NDArray[np.complexfloating]:
-    """Single looks are noise to the eye: average the complex values over 7 by 7 pixels for the picture."""
-    padded = np.pad(np.nan_to_num(interferogram), 3)
-    for axis in (0, 1):
-        padded = np.lib.stride_tricks.sliding_window_view(padded, 7, axis=axis).mean(axis=-1)
-    return np.where(np.isfinite(interferogram), padded, np.nan)
-
-
-def _class_image(codes: NDArray[np.integer]) -> tuple[NDArray[np.float64], list[Any]]:
-    from matplotlib.colors import to_rgb
-    from matplotlib.patches import Patch
-
-    image, present = np.ones((*codes.shape, 3)), []
-    for code, (name, colour) in WORLDCOVER_COLOURS.items():
-        here = codes == code
-        if here.any():
-            image[here] = to_rgb(colour)
-            present.append(Patch(color=colour, label=name))
-    return image, present
-
-
-def _title(what: str, pair: Pair) -> str:
-    return f"{what} {pair.reference} / {pair.secondary} ({pair.days} days)"
-
-
-def _day(key: str) -> str:
-    return f"{key[:4]}-{key[4:6]}-{key[6:]}"
+def _phase_title(title: str) -> str:
+    return f"Phase{title[len(INTERFEROGRAM) :]}"
