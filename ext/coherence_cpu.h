@@ -9,12 +9,9 @@
 #include <memory>
 #include <vector>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #include "coherence.h"
 #include "parallel.h"
+#include "past_caches.h"
 #include "product_rows.h"
 #include "window_sums.h"
 
@@ -30,23 +27,6 @@ namespace m3 {
 /* Columns of a tile: a row of its sums stays in the nearest caches. Bytes a thread may keep of dates' powers: with
    two of them on each of 8 threads still below 64 MiB. */
 constexpr long long TILE_COLS = 1024, KEPT_BYTES = 4 << 20;
-
-/* Results larger than this are written past the caches: they would be gone before anybody reads them, and a plain store
-   first reads the line that it writes. */
-constexpr long long STREAMED_BYTES = 32 << 20;
-
-/* Copy a row past the caches, 16 bytes at a time, which every x86-64 has. */
-template <typename T>
-inline void stream_row(const T* row, T* to, long long n) {
-  long long k = 0;
-#if defined(__SSE2__)
-  constexpr long long lanes = 16 / sizeof(T);
-  for (; k < n && (reinterpret_cast<uintptr_t>(to + k) & 15); ++k) to[k] = row[k];
-  for (; k + lanes <= n; k += lanes)
-    _mm_stream_si128(reinterpret_cast<__m128i*>(to + k), _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + k)));
-#endif
-  for (; k < n; ++k) to[k] = row[k];
-}
 
 struct CoherenceShape {
   long long rows, cols;

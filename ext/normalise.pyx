@@ -1,36 +1,34 @@
 # distutils: language = c++
-"""A chip to what a network sees, in one pass: rows over OpenMP threads (formula in normalise.h)."""
+"""A chip to what a network sees, in one pass: pieces of pixels over OpenMP threads (normalise_cpu.h)."""
 
-from cython.parallel cimport prange
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libcpp.vector cimport vector
 
-cdef extern from "normalise.h" namespace "m3" nogil:
-    cdef struct Scaling:
-        double low
-        double high
-        double centre
-        double scale
-    void normalise_at(double re, double im, int encoding, const Scaling& s, float* values, unsigned char* mask,
-                      long long pixel, long long pixels)
-
-ctypedef fused Real:
-    float
-    double
+cdef extern from "normalise_cpu.h" namespace "m3" nogil:
+    cdef struct NormalisedBand:
+        pass
+    cdef struct NormalisedPlaces:
+        pass
+    cdef struct StoredPlane:
+        const void* data
+        int type
+    void normalise_chip(const StoredPlane* planes, const NormalisedPlaces* places, const NormalisedBand* recipes,
+                        int bands, long long pixels, long long cols, float* values, unsigned char* mask)
 
 
-def normalise(const Real[:, :, :, ::1] chip, const int[::1] encodings, const int[::1] channels,
-              const double[:, ::1] scalings, float[:, :, ::1] values, uint8_t[:, :, ::1] mask):
-    """Fill values and mask (channels, rows, cols) from a chip (bands, rows, cols, parts).
+def normalise(const int64_t[::1] addresses, const int32_t[::1] types, const int32_t[:, ::1] places,
+              const double[:, ::1] recipes, float[:, :, ::1] values, uint8_t[:, :, ::1] mask):
+    """Fill values and mask (channels, rows, cols) from planes, given by address and type.
 
-    channels: the first channel of each band. scalings: low, high, centre and scale of each band.
+    places (bands, 4) and recipes (bands, 11) hold the fields of normalise.h's structs in order.
     """
-    cdef long long rows = chip.shape[1], cols = chip.shape[2], pixels = rows * cols, r, c
-    cdef int bands = <int>chip.shape[0], last = <int>chip.shape[3] - 1, band
-    cdef const Scaling* scaling = <const Scaling*>&scalings[0, 0]
-    cdef float* value = &values[0, 0, 0]
-    cdef uint8_t* valid = &mask[0, 0, 0]
-    for r in prange(rows, nogil=True, schedule="static"):
-        for band in range(bands):
-            for c in range(cols):
-                normalise_at(chip[band, r, c, 0], chip[band, r, c, last], encodings[band], scaling[band],
-                             value + channels[band] * pixels, valid + channels[band] * pixels, r * cols + c, pixels)
+    cdef vector[StoredPlane] planes
+    cdef StoredPlane plane
+    for index in range(addresses.shape[0]):
+        plane.data = <const void*><size_t>addresses[index]
+        plane.type = types[index]
+        planes.push_back(plane)
+    with nogil:
+        normalise_chip(planes.data(), <const NormalisedPlaces*>&places[0, 0], <const NormalisedBand*>&recipes[0, 0],
+                       <int>places.shape[0], values.shape[1] * values.shape[2], values.shape[2], &values[0, 0, 0],
+                       &mask[0, 0, 0])

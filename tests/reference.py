@@ -204,15 +204,39 @@ def looks_reference(values, valid, looks):
 
 
 # --- chips ---------------------------------------------------------------------------------------------------------
-def normalise_reference(chip, bands):
-    """Values and mask of a chip, band by band from the stated encodings."""
-    values, masks = [], []
-    for data, band in zip(chip, bands, strict=True):
+def normalise_reference(planes, bands):
+    """Values and mask of a chip, band by band from the stated encodings; each takes the next one or two planes."""
+    values, masks, left = [], [], list(planes)
+    for band in bands:
+        data = decoded_reference(left.pop(0), band)
+        other = None
+        if band.encoding in ("ratio", "log_ratio", "difference", "weighted_phasor"):
+            other = decoded_reference(left.pop(0), band)
+        if band.looks is not None:
+            biased = data if other is None else other
+            free = np.sqrt(np.maximum((biased**2 - 1 / band.looks) / (1 - 1 / band.looks), 0))
+            data, other = (free, None) if other is None else (data, free)
         valid = np.isfinite(data.real) & np.isfinite(data.imag)
-        if band.encoding == "phasor":
+        if band.encoding in ("phasor", "weighted_phasor"):
             valid &= data != 0
             unit = np.where(valid, data, 1) / np.abs(np.where(valid, data, 1))
+            if other is not None:
+                valid &= np.isfinite(other)
+                unit = unit * np.clip(np.where(valid, other, 0), 0, 1)
             planes = [unit.real, unit.imag]
+        elif other is not None:
+            with np.errstate(all="ignore"):
+                x = {"ratio": data / other, "log_ratio": 10 * np.log10(data) - 10 * np.log10(other),
+                     "difference": data - other}[band.encoding]  # fmt: skip
+            valid &= np.isfinite(x)
+            planes = [(np.clip(np.where(valid, x, 0), band.low, band.high) - band.centre) / band.scale]
+        elif band.encoding == "deramped":
+            rows, cols = np.nonzero(valid)
+            system = np.stack([np.ones(len(rows)), rows, cols], axis=1)
+            fit = np.linalg.lstsq(system, data[valid], rcond=None)[0]
+            flat = data - fit[1] * np.arange(data.shape[0])[:, None] - fit[2] * np.arange(data.shape[1])
+            x = np.where(valid, flat - np.median(flat[valid]), 0)
+            planes = [(np.clip(x, band.low, band.high) - band.centre) / band.scale]
         elif band.encoding == "phase":
             angle = np.where(valid, data, 0)
             planes = [np.cos(angle), np.sin(angle)]
@@ -230,6 +254,16 @@ def normalise_reference(chip, bands):
         values += [np.where(valid, plane, 0) for plane in planes]
         masks += [valid] * len(planes)
     return np.stack(values), np.stack(masks)
+
+
+def decoded_reference(plane, band):
+    """A stored plane as float64 or complex128, NaN where there are no data."""
+    values = plane[..., 0] + 1j * plane[..., 1] if plane.ndim == 3 else plane
+    stored = values.astype(np.complex128 if values.dtype.kind == "c" else np.float64)
+    out = stored.copy() if band.gain is None else stored * band.gain + band.offset
+    if band.nodata is not None:
+        out[stored == band.nodata] = np.nan
+    return out
 
 
 def resample_reference(image, rows, cols, table):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from reference import normalise_reference
 
 from m3leo_sar import normalise
+from m3leo_sar.chips.normalise import NormalisedChip, denormalise
 from m3leo_sar.chips.accumulate import BINS, RANGES, StatisticsAccumulator
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 
@@ -39,6 +40,154 @@ def test_phasors_keep_only_the_phase(backend, rng):
     np.testing.assert_allclose(backend.numpy(got.values), values, atol=1e-6)
 
 
+def chip_of(rng, dtype, shape):
+    if np.dtype(dtype).kind in "iu":
+        return rng.integers(0, 250, shape).astype(dtype)
+    return (0.02 + rng.random(shape)).astype(dtype)
+
+
+@pytest.mark.parametrize("encoding", ["ratio", "log_ratio", "difference"])
+@pytest.mark.parametrize("dtypes", [("float32", "float32"), ("float32", "float64"), ("uint8", "int16")])
+def test_two_planes_make_one_channel(backend, rng, encoding, dtypes):
+    planes = [chip_of(rng, dtype, (21, 67)) for dtype in dtypes]
+    if dtypes[0] == "float32":
+        planes[0][2, 3], planes[1][4, 5], planes[1][6, 7] = np.nan, np.inf, 0
+    bands = (BandStatistics("x", encoding, -2.5, 3, 0.1, 0.7),)
+    got = normalise([backend.array(plane) for plane in planes], Statistics(bands))
+    values, mask = normalise_reference(planes, bands)
+    np.testing.assert_array_equal(backend.numpy(got.mask), mask)
+    np.testing.assert_allclose(backend.numpy(got.values), values, atol=4e-6)
+
+
+@pytest.mark.parametrize("looks", [None, 5.0])
+def test_a_coherence_weighs_its_phasor(backend, rng, looks):
+    phasors = (rng.standard_normal((23, 45)) + 1j * rng.standard_normal((23, 45))).astype(np.complex64) * 1e-22
+    coherence = (1.3 * rng.random((23, 45)) - 0.1).astype(np.float32)
+    phasors[1, 2], coherence[3, 4] = 0, np.nan
+    bands = (BandStatistics("x", "weighted_phasor", looks=looks),)
+    got = normalise([backend.array(phasors), backend.array(coherence)], Statistics(bands))
+    values, mask = normalise_reference([phasors, coherence], bands)
+    np.testing.assert_array_equal(backend.numpy(got.mask), mask)
+    np.testing.assert_allclose(backend.numpy(got.values), values, atol=2e-6)
+
+
+@pytest.mark.parametrize("encoding", ["linear", "fisher"])
+def test_the_bias_of_a_coherence_is_taken_off(backend, rng, encoding):
+    chip = rng.random((1, 19, 31)).astype(np.float32)
+    bands = (BandStatistics("x", encoding, looks=9.5, centre=0.2, scale=0.3),)
+    got = normalise(backend.array(chip), Statistics(bands))
+    # Below the level of no coherence the root is flat zero, and just above it as steep as a root is.
+    np.testing.assert_allclose(backend.numpy(got.values), normalise_reference(chip, bands)[0], atol=2e-3)
+    # Near one, float32 itself does not know 1 - x better.
+    far = (chip > 0.4) & (chip < 0.95)
+    np.testing.assert_allclose(backend.numpy(got.values)[far], normalise_reference(chip, bands)[0][far], atol=4e-6)
+    assert (chip**2 < 1 / 9.5).any()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32", "float64"])
+def test_stored_numbers_are_decoded(backend, rng, dtype):
+    chip = chip_of(rng, dtype, (2, 14, 61)) * np.dtype(dtype).type(1 if dtype[0] in "iu" else 200)
+    bands = tuple(BandStatistics(f"b{i}", "linear", gain=0.25, offset=-30, nodata=float(chip[i, 3, 4]), centre=-9,
+                                 scale=2.5) for i in range(2))  # fmt: skip
+    got = normalise(backend.array(chip), Statistics(bands))
+    values, mask = normalise_reference(chip, bands)
+    assert not mask[1, 3, 4]
+    np.testing.assert_array_equal(backend.numpy(got.mask), mask)
+    np.testing.assert_allclose(backend.numpy(got.values), values, atol=1e-5)
+
+
+def test_complex_int16_gives_its_phasor(backend, rng):
+    stored = rng.integers(-300, 300, (17, 29, 2)).astype(np.int16)
+    stored[5, 6] = 0
+    bands = (BandStatistics("x", "phasor"),)
+    got = normalise([backend.array(stored)], Statistics(bands))
+    values, mask = normalise_reference([stored], bands)
+    np.testing.assert_array_equal(backend.numpy(got.mask), mask)
+    np.testing.assert_allclose(backend.numpy(got.values), values, atol=1e-6)
+
+
+def test_an_unwrapped_phase_loses_ramp_and_offset(backend, rng):
+    rows, cols = np.mgrid[0:33, 0:71]
+    phase = (200 + 0.3 * rows - 0.8 * cols + rng.standard_normal((33, 71))).astype(np.float32)
+    phase[:4, 9] = np.nan
+    bands = (BandStatistics("x", "deramped", -3, 3, 0.1, 1.5),)
+    got = normalise(backend.array(phase[None]), Statistics(bands))
+    values, mask = normalise_reference(phase[None], bands)
+    np.testing.assert_array_equal(backend.numpy(got.mask), mask)
+    np.testing.assert_allclose(backend.numpy(got.values), values, atol=3e-5)
+    # Another offset and ramp are the same to a network.
+    other = normalise(
+        backend.array(phase[None] + (50 - 0.25 * rows + 0.5 * cols).astype(np.float32)), Statistics(bands)
+    )
+    np.testing.assert_allclose(backend.numpy(other.values), values, atol=1e-4)
+
+
+def test_planes_are_named_and_used_twice(backend, rng):
+    chip = chip_of(rng, "float32", (2, 27, 83))
+    bands = (
+        BandStatistics("vh", "decibel", planes=(1,)),
+        BandStatistics("vv", "decibel", planes=(0,)),
+        BandStatistics("cross ratio", "log_ratio", planes=(1, 0)),
+    )
+    values = backend.numpy(normalise(backend.array(chip), Statistics(bands)).values)
+    np.testing.assert_allclose(values[2], values[0] - values[1], atol=1e-5)
+    np.testing.assert_allclose(values[0], 10 * np.log10(chip[1].astype(float)), atol=1e-5)
+
+
+def test_values_at_the_ends_of_the_range_and_pieces_of_any_size(backend):
+    powers = np.array([1e-44, 1e-38, 1e-30, 0.70710677, 0.70710683, 1, 1.4142135, 1.4142137, 3e38], np.float32)
+    chip = np.resize(powers, (1, 37, 463))
+    statistics = Statistics((BandStatistics("x", "decibel"),))
+    got = backend.numpy(normalise(backend.array(chip), statistics).values)
+    np.testing.assert_allclose(got, 10 * np.log10(chip.astype(float)), rtol=3e-7, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-40, 1e-30, 1e30, 3e38])
+def test_phasors_of_any_size(backend, scale):
+    chip = np.full((1, 3, 5), (3 + 4j) / 5, np.complex64) * np.float32(scale)
+    got = backend.numpy(normalise(backend.array(chip), Statistics((BandStatistics("x", "phasor"),))).values)
+    np.testing.assert_allclose(got[:, 1, 2], [0.6, 0.8], atol=1e-4)
+
+
+def test_a_result_goes_into_a_place_of_a_batch(backend, rng):
+    chip = chip_of(rng, "float32", (2, 13, 17))
+    statistics = statistics_of(["linear", "phase"])
+    whole = normalise(backend.array(chip), statistics)
+    values = backend.array(np.full((4, 3, 13, 17), 7, np.float32))
+    mask = backend.array(np.zeros((4, 3, 13, 17), bool))
+    normalise(backend.array(chip), statistics, out=NormalisedChip(values[2], mask[2]))
+    np.testing.assert_array_equal(backend.numpy(values)[2], backend.numpy(whole.values))
+    assert (backend.numpy(values)[[0, 1, 3]] == 7).all()
+    assert backend.numpy(mask)[2].all()
+    with pytest.raises(ValueError, match=r"out.values must be C-contiguous float32 of shape \(3, 13, 17\)"):
+        normalise(backend.array(chip), statistics, out=NormalisedChip(values[:, :, 0], mask[2]))
+
+
+def test_a_large_result_written_past_the_caches_is_the_same(rng):
+    chip = chip_of(rng, "float32", (4, 1500, 1601))
+    whole = normalise(chip, statistics_of(["decibel", "linear", "phase", "fisher"]))
+    small = normalise(chip[:, 700:720].copy(), statistics_of(["decibel", "linear", "phase", "fisher"]))
+    np.testing.assert_array_equal(whole.values[:, 700:720], small.values)
+    assert whole.mask.all()
+
+
+def test_physical_values_come_back(rng):
+    real = (0.05 + 0.9 * rng.random((6, 12, 19))).astype(np.float32)
+    real[2, 3, 4] = np.nan
+    names = ("linear", "decibel", "amplitude_decibel", "fisher", "phase")
+    bands = [BandStatistics(name, name, centre=0.3, scale=2.0) for name in names]
+    statistics = Statistics((*bands, BandStatistics("debiased", "fisher", looks=900.0)))
+    back = denormalise(normalise(real, statistics), statistics)
+    for plane, got in zip(real, back, strict=True):
+        np.testing.assert_allclose(got, plane, atol=2e-6)
+    phasor = np.exp(1j * real[:1]).astype(np.complex64) * 5
+    weighted = Statistics((BandStatistics("w", "weighted_phasor"),))
+    got = denormalise(normalise([phasor[0], real[1]], weighted), weighted)[0]
+    np.testing.assert_allclose(got, real[1] * np.exp(1j * real[0]), atol=1e-6)
+    with pytest.raises(ValueError, match="chip must hold 2 channels"):
+        denormalise(NormalisedChip(real, real > 0), weighted)
+
+
 def test_no_data_is_zero_and_masked(rng):
     got = normalise(np.full((1, 3, 4), np.nan, np.float32), statistics_of(["linear"]))
     assert not got.mask.any()
@@ -55,6 +204,9 @@ ONES = np.ones((1, 3, 4), np.float32)
         (ONES, ["phasor"], ValueError, "band b0: encoding 'phasor' does not fit a chip of float32"),
         (ONES.astype("c8"), ["linear"], ValueError, "encoding 'linear' does not fit a chip of complex64"),
         (ONES.astype(int), ["linear"], TypeError, "chip must be an array of .*, got int64"),
+        ([ONES[0], ONES[0, 1:]], ["linear"] * 2, ValueError, "planes of a chip must have one shape"),
+        ([ONES[0], ONES], ["linear"] * 2, ValueError, "chip must hold planes"),
+        (ONES[:, :0], ["linear"], ValueError, "that are not empty"),
         (ONES[0], ["linear"], ValueError, "chip must be"),
     ],
 )
@@ -72,6 +224,12 @@ def test_bad_chips_are_named(chip, encodings, error, message):
         ({"low": 1, "high": 1}, "x: low must be below high"),
         ({"scale": 0}, "x: centre must be finite and scale above 0"),
         ({"centre": math.nan}, "x: centre must be finite"),
+        ({"looks": 1}, "x: looks must be above 1 and of a coherence"),
+        ({"looks": 9, "encoding": "decibel"}, "x: looks must be above 1 and of a coherence"),
+        ({"gain": 2}, "x: gain and offset must be given both or neither"),
+        ({"gain": 0, "offset": 1}, "x: gain must be finite and not 0"),
+        ({"planes": (0, 1)}, "x: planes must be 1 indices"),
+        ({"planes": (-1,)}, "x: planes must be 1 indices"),
     ],
 )
 def test_bad_statistics_are_named(options, message):

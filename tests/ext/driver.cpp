@@ -12,6 +12,7 @@
 #include "../../ext/homogeneous.h"
 #include "../../ext/interferogram.h"
 #include "../../ext/multilook.h"
+#include "../../ext/normalise_cpu.h"
 #include "../../ext/resample_cpu.h"
 
 static unsigned long long digest = 1469598103934665603ULL;
@@ -171,7 +172,40 @@ void areas() {
   fold(modes);
 }
 
+/* Every encoding over every way to store a plane; `pixels` of the large one do not fit the caches. */
+void normalised(long long rows, long long cols) {
+  const long long pixels = rows * cols;
+  const auto phasors = image<float>(pixels, 12, 0.01);
+  const auto numbers = image<double>(pixels, 13, 0.02);
+  std::vector<unsigned char> bytes(pixels);
+  for (long long k = 0; k < pixels; ++k) bytes[k] = (unsigned char)(k * 37 % 251);
+  const m3::StoredPlane planes[] = {
+      {phasors.data(), m3::COMPLEX64}, {phasors.data() + pixels, m3::FLOAT32}, {numbers.data(), m3::FLOAT64},
+      {bytes.data(), m3::UINT8}};
+  std::vector<m3::NormalisedPlaces> places;
+  std::vector<m3::NormalisedBand> bands;
+  const m3::NormalisedBand band = {-2, 3, 0.1, 0.7, NAN, NAN, NAN, 0.1, 0, 0, 0}, stored = {-2, 3, 0.1, 0.7, 0.5, 1, 3,
+                                                                                           0,  1, 2, 3};
+  int channel = 0;
+  for (int encoding = 0; encoding < 10; ++encoding) {
+    const bool two = encoding >= m3::RATIO, from_complex = encoding == m3::PHASOR || encoding == m3::WEIGHTED_PHASOR;
+    for (int plane = 1; plane < (from_complex ? 2 : 4); ++plane) {
+      places.push_back({encoding, channel, from_complex ? 0 : plane, two ? 1 : -1});
+      bands.push_back(plane == 3 ? stored : band);
+      channel += 1 + m3::is_pair_of_channels(encoding);
+    }
+  }
+  std::vector<float> values(channel * pixels);
+  std::vector<unsigned char> mask(channel * pixels);
+  m3::normalise_chip(planes, places.data(), bands.data(), (int)places.size(), pixels, cols, values.data(), mask.data());
+  fold(values);
+  fold(mask);
+}
+
 int main() {
+  normalised(3, 7);
+  normalised(23, 1111);
+  normalised(301, 1001);
   const int windows[][2] = {{1, 1}, {2, 7}, {5, 20}, {21, 40}, {16, 16}, {9, 63}};
   for (const auto& window : windows) {
     for (int step : {1, 3}) {

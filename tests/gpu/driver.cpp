@@ -136,9 +136,13 @@ int main() {
   run("geometry_shade", simt_launch_geometry_shade, across, dim3{128, 1, 1}, 0, at_col.data(), other.data(), rows, cols,
       0.3, 0.9, 7, shade.data(), pixels);
 
-  std::vector<int> encodings{5}, channels{0};
-  std::vector<double> scalings{-1, 1, 0, 1};
-  std::vector<unsigned char> mask(2 * pixels);
-  run("normalise_complex_f32", simt_launch_normalise_complex_f32, across, line256, 0, a.data(), encodings.data(),
-      channels.data(), scalings.data(), out.data(), mask.data(), 1, pixels);
+  /* A weighted phasor and the decibels of bytes. */
+  const std::vector<unsigned long long> addresses{(unsigned long long)a.data(), (unsigned long long)out.data(),
+                                                  (unsigned long long)labels.data()};
+  const std::vector<int> types{5, 0, 2}, places{9, 0, 0, 1, 1, 2, 2, -1};
+  const std::vector<double> recipes{-1, 1,  0, 1, NAN, NAN, NAN, 0.1, 0, 0, 0, -9, 30, 0, 1, 0.5, 1, 3, 0, 1, 2, 3};
+  std::vector<float> values(3 * pixels);
+  std::vector<unsigned char> mask(3 * pixels);
+  run("normalise_f32", simt_launch_normalise_f32, dim3{across.x, 2, 1}, line256, 0, addresses.data(), types.data(),
+      places.data(), recipes.data(), values.data(), mask.data(), pixels, cols);
 }

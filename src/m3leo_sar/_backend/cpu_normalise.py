@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from m3leo_sar._backend.words import as_parts
+from m3leo_sar._backend.normalise_request import PIXEL_TYPES, NormaliseRequest, pixel_type
+from m3leo_sar._backend.result_memory import empty
 from m3leo_sar._ext import normalise as kernel
 
 
 def normalise(
-    chip: np.ndarray, encodings: np.ndarray, channels: np.ndarray, scalings: np.ndarray, count: int
+    planes: Sequence[np.ndarray], request: NormaliseRequest, out: tuple[np.ndarray, np.ndarray] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Values (float32) and mask (bool), (count, rows, cols), of a chip (bands, rows, cols).
-
-    ``encodings`` and ``channels`` (int32) hold each band's encoding and first channel, ``scalings`` (bands, 4) low,
-    high, centre and scale.
-    """
-    values = np.empty((count, *chip.shape[1:]), np.float32)
-    mask = np.empty(values.shape, np.uint8)
-    kernel.normalise(as_parts(np.ascontiguousarray(chip)), encodings, channels, scalings, values, mask)
-    return values, mask.view(bool)
+    """Values (float32) and mask (bool), (channels, rows, cols), of planes (rows, cols)."""
+    held = [np.ascontiguousarray(plane) for plane in planes]
+    values, mask = out if out is not None else (empty(request.shape, np.float32), empty(request.shape, np.bool_))
+    addresses = np.array([plane.ctypes.data for plane in held], np.int64)
+    types = np.array([PIXEL_TYPES[pixel_type(plane)] for plane in held], np.int32)
+    kernel.normalise(addresses, types, request.places, request.recipes, values, mask.view(np.uint8))
+    return values, mask

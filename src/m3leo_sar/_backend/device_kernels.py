@@ -10,6 +10,7 @@ import numpy as np
 
 from m3leo_sar._backend.coherence_request import MAPS, CoherenceRequest
 from m3leo_sar._backend.device import THREADS, Device, kind_of, over_pixels, suffix
+from m3leo_sar._backend.normalise_request import PIXEL_TYPES, NormaliseRequest, pixel_type
 from m3leo_sar._backend.places import Places
 from m3leo_sar._backend.words import fill_words
 
@@ -19,6 +20,8 @@ _SHARED_LIMIT, _GRID_LIMIT = 48 * 1024, 65_535
 _WIDTHS, _STRIP_ROWS = (128, 256, 512), 64
 #: Bytes of lag sums that a launch of decay fits may hold.
 _DECAY_SCRATCH = 64 << 20
+#: Pixels that a thread of the normalising kernel takes, as in normalise.cu.
+_NORMALISE_PIXELS = 4
 _SUM_BYTES = {("plain", 4): 16, ("plain", 8): 32, ("full", 4): 32, ("full", 8): 64}
 
 Pairs = Sequence[tuple[int, int]]
@@ -217,17 +220,22 @@ def multilook(device: Device, images: Any, rows: int, cols: int) -> Any:
 
 
 def normalise(
-    device: Device, chip: Any, encodings: np.ndarray, channels: np.ndarray, scalings: np.ndarray, count: int
+    device: Device, planes: Sequence[Any], request: NormaliseRequest, out: tuple[Any, Any] | None = None
 ) -> tuple[Any, Any]:
-    """Values (float32) and mask (bool), (count, rows, cols), of a chip (bands, rows, cols)."""
-    chip = device.contiguous(chip)
-    values = device.empty((count, *chip.shape[1:]), np.float32)
-    mask = device.empty(values.shape, np.uint8)
-    pixels = chip.shape[1] * chip.shape[2]
-    table = [device.from_host(array) for array in (encodings, channels, scalings)]
-    arguments = (chip, *table, values, mask, np.int32(len(chip)), np.int64(pixels))
-    device.launch("normalise", f"normalise_{kind_of(chip.dtype)}", *over_pixels(pixels), arguments)
-    return values, mask.view(np.bool_)
+    """Values (float32) and mask (bool), (channels, rows, cols), of planes (rows, cols)."""
+    held = [device.contiguous(plane) for plane in planes]
+    values, mask = out if out is not None else (device.empty(request.shape, t) for t in (np.float32, np.bool_))
+    addresses = device.from_host(np.array([device.address(plane) for plane in held], np.uint64))
+    types = device.from_host(np.array([PIXEL_TYPES[pixel_type(plane)] for plane in held], np.int32))
+    pixels = request.shape[1] * request.shape[2]
+    double = request.in_double(held)
+    for kernel, chosen in (("normalise_f32", ~double), ("normalise_f64", double)):
+        if chosen.any():
+            tables = [device.from_host(table[chosen]) for table in (request.places, request.recipes)]
+            arguments = (addresses, types, *tables, values, mask, np.int64(pixels), np.int64(request.shape[2]))
+            (across,), block = over_pixels(pixels, threads=THREADS * _NORMALISE_PIXELS)
+            device.launch("normalise", kernel, (across, int(chosen.sum())), (THREADS,), arguments)
+    return values, mask
 
 
 def resample_image(device: Device, image: Any, table: Any, places: Places, phase: Any) -> Any:

@@ -1,16 +1,20 @@
-"""From physical values to what a network sees."""
+"""From physical values to what a network sees, and back."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from m3leo_sar import _check
-from m3leo_sar._backend.choose import backend_of
-from m3leo_sar.chips.statistics import ENCODINGS, Statistics
+from m3leo_sar._backend.choose import backend_of, module_of
+from m3leo_sar._backend.normalise_request import PIXEL_TYPES, NormaliseRequest, pixel_type
+from m3leo_sar.chips.deramp import phase_plane
+from m3leo_sar.chips.statistics import ENCODINGS, BandStatistics, Statistics
 
-_CODES = {name: code for code, name in enumerate(ENCODINGS)}
+# A plane is taken off by the kernel; beyond that, de-ramping is linear.
+_CODES = {name: code for code, name in enumerate(ENCODINGS)} | {"deramped": 0}
 
 
 class NormalisedChip(NamedTuple):
@@ -22,28 +26,32 @@ class NormalisedChip(NamedTuple):
     mask: Any
 
 
-def normalise(chip: Any, statistics: Statistics) -> NormalisedChip:
-    """Encode, clip and scale a chip in one pass, with its mask.
+def normalise(chip: Any, statistics: Statistics, *, out: NormalisedChip | None = None) -> NormalisedChip:
+    """Decode, encode, clip and scale a chip in one pass, with its mask.
 
     Parameters
     ----------
-    chip : (bands, rows, cols) float32, float64, complex64 or complex128
-        Physical values. No data is NaN; infinities, a power that is not above zero under a logarithm and a phasor of
-        zero are no data too. Complex chips take the encoding ``"phasor"`` in every band, real ones any other.
+    chip : (bands, rows, cols) array, or sequence of (rows, cols) arrays
+        Planes in the order in which the bands read them: float32, float64, uint8, uint16, int16, complex64, complex128,
+        or complex int16 (rows, cols, 2); a sequence may mix dtypes. No data is NaN or a band's ``nodata``; infinities,
+        a power that is not above zero under a logarithm and a phasor of zero are no data too. Phasors take a complex
+        plane, all else a real one.
     statistics : Statistics
-        One entry for each band, in order.
+        What each band reads and how.
+    out : NormalisedChip, optional
+        C-contiguous values (channels, rows, cols) float32 and mask bool to fill, such as a place in a batch.
 
     Returns
     -------
     NormalisedChip
-        values and mask; a band with the encoding ``"phase"`` or ``"phasor"`` gives two channels.
+        values and mask; a band with the encoding ``"phase"`` or of a phasor gives two channels.
 
     Raises
     ------
     TypeError
-        If the dtype is another, or ``statistics`` are none.
+        If a dtype is another, or ``statistics`` are none.
     ValueError
-        If the chip has another number of bands, or an encoding does not fit its dtype.
+        If there are too few or too many planes, their shapes differ, or an encoding does not fit a dtype.
 
     Examples
     --------
@@ -55,16 +63,146 @@ def normalise(chip: Any, statistics: Statistics) -> NormalisedChip:
     >>> values.tolist(), mask.tolist()
     ([[[2.0, 0.0, 0.0, 0.0]]], [[[True, True, False, False]]])
     """
-    _check.image_array(chip, "chip")
     if not isinstance(statistics, Statistics):
         raise TypeError(f"statistics must be Statistics, got {type(statistics).__name__}")
-    bands = statistics.bands
-    if chip.ndim != 3 or len(chip) != len(bands):
-        raise ValueError(f"chip must be ({len(bands)}, rows, cols) for these statistics, got shape {tuple(chip.shape)}")
-    for band in bands:
-        if (band.encoding == "phasor") != (chip.dtype.kind == "c"):
-            raise ValueError(f"band {band.name}: encoding {band.encoding!r} does not fit a chip of {chip.dtype}")
-    encodings = np.array([_CODES[band.encoding] for band in bands], np.int32)
-    channels = np.cumsum([0, *(band.channels for band in bands[:-1])]).astype(np.int32)
-    scalings = np.array([(band.low, band.high, band.centre, band.scale) for band in bands], np.float64)
-    return NormalisedChip(*backend_of(chip).normalise(chip, encodings, channels, scalings, statistics.channels))
+    planes = _planes(chip, statistics)
+    backend = backend_of(*planes)
+    shape = (statistics.channels, *planes[0].shape[:2])
+    request = NormaliseRequest(places=_places(statistics), recipes=_recipes(planes, statistics), shape=shape)
+    return NormalisedChip(*backend.normalise(planes, request, _checked(out, shape)))
+
+
+def denormalise(chip: NormalisedChip, statistics: Statistics) -> list[Any]:
+    """Physical values back from what a network sees.
+
+    Parameters
+    ----------
+    chip : NormalisedChip
+        values (channels, rows, cols) and their mask.
+    statistics : Statistics
+        Those it was normalised with.
+
+    Returns
+    -------
+    list of (rows, cols) float64 or complex128
+        One a band, NaN where the mask is False. What was clipped stays clipped; a ``"ratio"`` or ``"log_ratio"`` comes
+        back as the ratio, a ``"deramped"`` phase without its ramp, a phasor with a size of one or of the coherence that
+        weighed it, a coherence with the bias it had, where it was above that of no coherence.
+
+    Raises
+    ------
+    ValueError
+        If the channels are not those of the statistics.
+
+    Examples
+    --------
+    >>> statistics = Statistics((BandStatistics("vv", "decibel", centre=-10, scale=5),))
+    >>> power = np.array([[[0.5, np.nan, 0.01]]])
+    >>> denormalise(normalise(power, statistics), statistics)[0].round(6).tolist()
+    [[0.5, nan, 0.01]]
+    """
+    values, mask = chip
+    if values.ndim != 3 or len(values) != statistics.channels or mask.shape != values.shape:
+        raise ValueError(f"chip must hold {statistics.channels} channels and their mask, got {tuple(values.shape)}")
+    xp, planes, channel = module_of(values), [], 0
+    for band in statistics.bands:
+        parts = values[channel : channel + band.channels].astype(np.float64)
+        plane = _decoded(xp, parts, band)
+        planes.append(xp.where(mask[channel], plane, xp.asarray(np.nan, plane.dtype)))
+        channel += band.channels
+    return planes
+
+
+def _decoded(xp: Any, parts: Any, band: BandStatistics) -> Any:
+    if band.encoding == "phase":
+        return xp.arctan2(parts[1], parts[0])
+    if not ENCODINGS[band.encoding].scaled:
+        return parts[0] + 1j * parts[1]
+    x = parts[0] * band.scale + band.centre
+    if band.encoding == "amplitude_decibel":
+        return 10 ** (x / 20)
+    if band.encoding in ("decibel", "log_ratio"):
+        return 10 ** (x / 10)
+    x = xp.tanh(x) if band.encoding == "fisher" else x
+    return xp.sqrt(x**2 * (1 - 1 / band.looks) + 1 / band.looks) if band.looks else x
+
+
+def _planes(chip: Any, statistics: Statistics) -> list[Any]:
+    planes = list(chip) if isinstance(chip, Sequence) or getattr(chip, "ndim", 0) >= 3 else [chip]
+    needed = statistics.planes
+    count = 1 + max((max(places) for places in needed), default=-1)
+    if len(planes) != count or not planes or (hasattr(chip, "ndim") and chip.ndim < 3):
+        shape = tuple(chip.shape) if hasattr(chip, "shape") else f"{len(planes)} planes"
+        raise ValueError(f"chip must be ({count}, rows, cols) for these statistics, got shape {shape}")
+    for index, plane in enumerate(planes):
+        _check_plane(plane, index, planes[0])
+    for band, places in zip(statistics.bands, needed, strict=True):
+        for order, place in enumerate(places):
+            _check_fits(band, planes[place], order)
+    return planes
+
+
+def _check_plane(plane: Any, index: int, first: Any) -> None:
+    dtype, shape = getattr(plane, "dtype", None), getattr(plane, "shape", ())
+    parts = len(shape) == 3 and shape[2] == 2 and str(dtype) == "int16"
+    if dtype is None or str(dtype) not in PIXEL_TYPES:
+        known = ", ".join(PIXEL_TYPES)
+        raise TypeError(f"chip must be an array of {known}, got {dtype or type(plane).__name__} in plane {index}")
+    if not (len(shape) == 2 or parts) or 0 in shape:
+        raise ValueError(f"chip must hold planes (rows, cols) that are not empty, got {tuple(shape)} in plane {index}")
+    if tuple(shape[:2]) != tuple(first.shape[:2]):
+        raise ValueError(f"planes of a chip must have one shape, {tuple(first.shape[:2])}, got {tuple(shape[:2])}")
+
+
+def _check_fits(band: BandStatistics, plane: Any, order: int) -> None:
+    wants = ENCODINGS[band.encoding].takes_complex and order == 0
+    if wants != pixel_type(plane).startswith("complex"):
+        raise ValueError(f"band {band.name}: encoding {band.encoding!r} does not fit a chip of {pixel_type(plane)}")
+
+
+def _places(statistics: Statistics) -> np.ndarray:
+    """Table of ext/normalise.h's NormalisedPlaces."""
+    channels = np.cumsum([0, *(band.channels for band in statistics.bands[:-1])])
+    rows = [
+        (_CODES[band.encoding], channel, planes[0], planes[1] if len(planes) > 1 else -1)
+        for band, channel, planes in zip(statistics.bands, channels, statistics.planes, strict=True)
+    ]
+    return np.array(rows, np.int32)
+
+
+def _recipes(planes: Sequence[Any], statistics: Statistics) -> np.ndarray:
+    """Table of ext/normalise.h's NormalisedBand."""
+    rows = []
+    for band, places in zip(statistics.bands, statistics.planes, strict=True):
+        ramp = (0.0, 0.0, 0.0)
+        if band.encoding == "deramped":
+            ramp = phase_plane(_physical(planes[places[0]], band))
+        decoding = (_or_nan(band.gain), _or_nan(band.offset), _or_nan(band.nodata))
+        looks = 1 / band.looks if band.looks else 0.0
+        rows.append((band.low, band.high, band.centre, band.scale, *decoding, looks, *ramp))
+    return np.array(rows, np.float64)
+
+
+def _physical(plane: Any, band: BandStatistics) -> Any:
+    """A stored plane in its unit, for what must be known of it before the pass."""
+    if band.gain is None and band.nodata is None and plane.dtype.kind == "f":
+        return plane
+    xp = module_of(plane)
+    values = plane.astype(np.float64) * (band.gain or 1.0) + (band.offset or 0.0)
+    return values if band.nodata is None else xp.where(plane == band.nodata, np.nan, values)
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _checked(out: NormalisedChip | None, shape: tuple[int, ...]) -> NormalisedChip | None:
+    if out is None:
+        return None
+    for name, array, dtype in (("values", out[0], np.float32), ("mask", out[1], np.bool_)):
+        if tuple(array.shape) != shape or array.dtype != dtype or not array.flags.c_contiguous:
+            raise ValueError(
+                f"out.{name} must be C-contiguous {np.dtype(dtype).name} of shape {shape}, got {array.dtype} of "
+                f"{tuple(array.shape)}"
+            )
+    return out

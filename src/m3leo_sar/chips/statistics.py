@@ -6,16 +6,44 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple
 
-#: Encodings and how many channels each gives.
-ENCODINGS = {"linear": 1, "decibel": 1, "amplitude_decibel": 1, "fisher": 1, "phase": 2, "phasor": 2}
+
+class Encoding(NamedTuple):
+    """What an encoding reads and gives."""
+
+    #: Planes of the chip that it reads.
+    planes: int
+    #: Channels that it gives.
+    channels: int
+    #: Whether its first plane is complex.
+    takes_complex: bool
+    #: Whether clip, centre and scale apply.
+    scaled: bool
+
+
+#: Every encoding by name; :class:`BandStatistics` tells what each does.
+ENCODINGS = {
+    "linear": Encoding(1, 1, False, True),
+    "decibel": Encoding(1, 1, False, True),
+    "amplitude_decibel": Encoding(1, 1, False, True),
+    "fisher": Encoding(1, 1, False, True),
+    "phase": Encoding(1, 2, False, False),
+    "phasor": Encoding(1, 2, True, False),
+    "ratio": Encoding(2, 1, False, True),
+    "log_ratio": Encoding(2, 1, False, True),
+    "difference": Encoding(2, 1, False, True),
+    "weighted_phasor": Encoding(2, 2, True, False),
+    "deramped": Encoding(1, 1, False, True),
+}
+#: Encodings that read a coherence, so that its bias may be taken off.
+_OF_COHERENCE = ("linear", "fisher", "weighted_phasor")
 
 
 @dataclass(frozen=True, slots=True)
 class BandStatistics:
-    """How one band is encoded and scaled.
+    """How one band is decoded, encoded and scaled.
 
     Parameters
     ----------
@@ -24,17 +52,30 @@ class BandStatistics:
     encoding : str
         ``"linear"``; ``"decibel"`` of a power; ``"amplitude_decibel"`` of an amplitude; ``"fisher"``, the inverse
         hyperbolic tangent of a coherence held below 0.9999; ``"phase"``, cosine and sine of radians; ``"phasor"``,
-        real and imaginary part of a complex value over its size.
+        real and imaginary part of a complex value over its size; ``"ratio"`` of two planes; ``"log_ratio"``, the ratio
+        of two powers in dB; ``"difference"`` of two planes, such as VV - VH in dB; ``"weighted_phasor"``, a coherence
+        times the phasor of a complex plane, which comes first; ``"deramped"``, an unwrapped phase less the plane that
+        fits it and the median that is left, as its offset and ramp are arbitrary.
     low, high : float
         Where encoded values are clipped; -inf and inf do not clip.
     centre, scale : float
         Subtracted from the clipped value, which is then divided by ``scale``. Neither clip nor scale applies to
-        ``"phase"`` and ``"phasor"``.
+        ``"phase"`` and the phasors.
+    looks : float, optional
+        Independent looks of a coherence (``"linear"``, ``"fisher"``, ``"weighted_phasor"``), above 1. Its bias is
+        taken off before it is encoded: sqrt((x**2 - 1 / looks) / (1 - 1 / looks)), 0 where that is negative, as
+        E[x**2] of no coherence is 1 / looks (Touzi et al., 1999, IEEE TGRS 37, eq. 12).
+    gain, offset : float, optional
+        How a stored number is decoded, stored x gain + offset; both or neither.
+    nodata : float, optional
+        Stored number that means no data.
+    planes : tuple of int, optional
+        Which planes of the chip are read; if empty the ones after those of the band before.
 
     Raises
     ------
     ValueError
-        If the encoding is unknown, ``low`` is not below ``high``, or centre or scale cannot be used.
+        If the encoding is unknown, ``low`` is not below ``high``, or a number cannot be used.
     """
 
     name: str
@@ -43,11 +84,18 @@ class BandStatistics:
     high: float = math.inf
     centre: float = 0.0
     scale: float = 1.0
+    looks: float | None = None
+    gain: float | None = None
+    offset: float | None = None
+    nodata: float | None = None
+    planes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         # The digest is that of the printed values, and -10 does not print as -10.0.
-        for name in ("low", "high", "centre", "scale"):
-            object.__setattr__(self, name, float(getattr(self, name)))
+        for name in ("low", "high", "centre", "scale", "looks", "gain", "offset", "nodata"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else float(value))
+        object.__setattr__(self, "planes", tuple(int(plane) for plane in self.planes))
         if self.encoding not in ENCODINGS:
             raise ValueError(f"encoding must be one of {', '.join(ENCODINGS)}, got {self.encoding!r}")
         if not self.low < self.high:
@@ -56,11 +104,26 @@ class BandStatistics:
             raise ValueError(
                 f"{self.name}: centre must be finite and scale above 0, got {self.centre} and {self.scale}"
             )
+        self._check_decoding()
+
+    def _check_decoding(self) -> None:
+        if self.looks is not None and not (self.encoding in _OF_COHERENCE and self.looks > 1):
+            raise ValueError(
+                f"{self.name}: looks must be above 1 and of a coherence ({', '.join(_OF_COHERENCE)}), got {self.looks} "
+                f"for {self.encoding!r}"
+            )
+        if (self.gain is None) != (self.offset is None):
+            raise ValueError(f"{self.name}: gain and offset must be given both or neither")
+        if self.gain is not None and not (math.isfinite(self.gain) and self.gain and math.isfinite(self.offset or 0.0)):
+            raise ValueError(f"{self.name}: gain must be finite and not 0, offset finite, got {self.gain}")
+        wanted = ENCODINGS[self.encoding].planes
+        if self.planes and (len(self.planes) != wanted or min(self.planes) < 0):
+            raise ValueError(f"{self.name}: planes must be {wanted} indices from 0 for {self.encoding!r}")
 
     @property
     def channels(self) -> int:
         """Channels the band gives."""
-        return ENCODINGS[self.encoding]
+        return ENCODINGS[self.encoding].channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +147,32 @@ class Statistics:
         return sum(band.channels for band in self.bands)
 
     @property
+    def planes(self) -> tuple[tuple[int, ...], ...]:
+        """Planes of the chip that each band reads."""
+        found, following = [], 0
+        for band in self.bands:
+            count = ENCODINGS[band.encoding].planes
+            found.append(band.planes or tuple(range(following, following + count)))
+            following = found[-1][-1] + 1
+        return tuple(found)
+
+    @property
     def digest(self) -> str:
         """Sixteen hex digits that change when any value does; a model and its data must agree on it."""
         return hashlib.sha256(_canonical(self.bands).encode()).hexdigest()[:16]
+
+    def require(self, digest: str, *, what: str) -> None:
+        """Refuse to go on where ``what`` was made with other statistics.
+
+        Raises
+        ------
+        ValueError
+            If ``digest`` is another.
+        """
+        if digest != self.digest:
+            raise ValueError(
+                f"{what} was made with statistics {digest}, these are {self.digest}; values would not mean the same"
+            )
 
     def to_json(self) -> str:
         """Text with the digest in it."""
@@ -113,15 +199,23 @@ class Statistics:
         return statistics
 
 
+#: What was there before optional facts came; the others are named only where they are set, so that digests last.
+_ALWAYS = ("name", "encoding", "low", "high", "centre", "scale")
+_DEFAULTS = {field.name: field.default for field in fields(BandStatistics)}
+
+
 def _canonical(bands: Sequence[BandStatistics]) -> str:
     # Infinity is no JSON; as a text it survives any reader.
-    plain = [{key: _text(value) for key, value in asdict(band).items()} for band in bands]
+    plain = [
+        {key: _text(value) for key, value in asdict(band).items() if key in _ALWAYS or value != _DEFAULTS[key]}
+        for band in bands
+    ]
     return json.dumps(plain, sort_keys=True)
 
 
 def _text(value: Any) -> Any:
-    return str(value) if isinstance(value, float) and math.isinf(value) else value
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _numbers(band: dict[str, Any]) -> dict[str, Any]:
-    return {key: float(value) if key in ("low", "high") else value for key, value in band.items()}
+    return {key: float(value) if key in ("low", "high", "nodata") else value for key, value in band.items()}

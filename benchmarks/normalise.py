@@ -1,0 +1,89 @@
+"""Normalising chips beside the NumPy chain it replaces, and beside the machine's memory."""
+
+from __future__ import annotations
+
+import numpy as np
+from bandwidth import triad_bandwidth
+from interleaved import interleaved
+
+from m3leo_sar import normalise
+from m3leo_sar.chips.statistics import BandStatistics, Statistics
+
+SHAPE = (16, 1792, 1792)
+
+
+def jobs() -> dict[str, tuple[list[np.ndarray], Statistics, object, int]]:
+    """Planes, statistics, the plain NumPy way and compulsory bytes a pixel of each case."""
+    rng = np.random.default_rng(1)
+    power = rng.gamma(1, 0.1, SHAPE).astype(np.float32)
+    power[:, ::50] = np.nan
+    stored = rng.integers(0, 256, SHAPE).astype(np.uint8)
+    coherence = rng.random(SHAPE).astype(np.float32)
+    phasors = (rng.standard_normal(SHAPE[1:]) + 1j * rng.standard_normal(SHAPE[1:])).astype(np.complex64)
+    count = SHAPE[0]
+
+    def bands(encoding: str, **facts: object) -> Statistics:
+        return Statistics(tuple(BandStatistics(f"b{i}", encoding, -30, 3, -12, 5, **facts) for i in range(count)))
+
+    def scaled(x: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.where(valid, (np.clip(x, -30, 3) + 12) / 5, 0).astype(np.float32), valid
+
+    def decibels(planes: np.ndarray) -> object:
+        valid = np.isfinite(planes) & (planes > 0)
+        return scaled(10 * np.log10(np.where(valid, planes, 1)), valid)
+
+    def linear(planes: np.ndarray) -> object:
+        return scaled(planes, np.isfinite(planes))
+
+    def decoded(planes: np.ndarray) -> object:
+        return scaled(planes.astype(np.float32) * np.float32(30 / 255) - 30, planes != 0)
+
+    def fisher(planes: np.ndarray) -> object:
+        valid = np.isfinite(planes)
+        return scaled(np.arctanh(np.clip(np.where(valid, planes, 0), -0.9999, 0.9999)), valid)
+
+    def phase(planes: np.ndarray) -> object:
+        valid = np.isfinite(planes)
+        x = np.where(valid, planes, 0)
+        return np.where(valid, np.cos(x), 0), np.where(valid, np.sin(x), 0), valid
+
+    def phasor(planes: list[np.ndarray]) -> object:
+        z = planes[0]
+        valid = np.isfinite(z) & (z != 0)
+        unit = np.where(valid, z / np.abs(np.where(valid, z, 1)), 0)
+        return unit.real.copy(), unit.imag.copy(), valid
+
+    return {
+        "dB of float32": (power, bands("decibel"), decibels, 9 * count),
+        "linear float32": (power, bands("linear"), linear, 9 * count),
+        "dB stored in uint8": (stored, bands("linear", gain=30 / 255, offset=-30, nodata=0), decoded, 6 * count),
+        "Fisher of coherence": (coherence, bands("fisher"), fisher, 9 * count),
+        "cosine and sine": (coherence * 6, bands("phase"), phase, 14 * count),
+        "unit phasor": ([phasors], Statistics((BandStatistics("z", "phasor"),)), phasor, 18),
+    }
+
+
+def main() -> None:
+    """Print a line a case."""
+    for name, (stack, statistics, plain, bytes_a_pixel) in jobs().items():
+        # Bands come from files of their own; packing them is part of the work.
+        planes = list(stack)
+        pixels = SHAPE[1] * SHAPE[2]
+        triad = triad_bandwidth()
+        # Into a place of its own, as a batch is filled; a fresh array would measure how fast pages are cleared.
+        place = normalise(planes, statistics)
+        seconds = interleaved(
+            {
+                "ours": lambda: normalise(planes, statistics, out=place),
+                "numpy": lambda: plain(planes if name == "unit phasor" else np.stack(planes)),
+            }
+        )
+        rate = bytes_a_pixel * pixels / seconds["ours"]
+        print(
+            f"{name}: {seconds['ours'] * 1e3:.1f} ms, {rate / 1e9:.1f} GB/s = {rate / triad:.0%} of triad "
+            f"{triad / 1e9:.1f}, NumPy {seconds['numpy'] / seconds['ours']:.1f} x slower"
+        )
+
+
+if __name__ == "__main__":
+    main()
