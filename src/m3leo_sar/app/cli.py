@@ -228,27 +228,58 @@ def describe(
 @app.command()
 def plot(
     archive: Annotated[Path, typer.Argument(help="Chip archive.")],
-    output: Annotated[Path, typer.Argument(help="Picture to write, .png or .pdf.")],
+    output: Annotated[Path, typer.Argument(help="Picture to write, .png, .svg or .pdf.")],
     tile: Annotated[str | None, typer.Option(help="Identifier; the first tile if not given.")] = None,
     model: Annotated[Path | None, typer.Option(help="model.pt whose prediction is drawn too.")] = None,
+    sheet: Annotated[
+        str | None, typer.Option(help="Many tiles instead of one: PRODUCT:KEY, such as coherence:20230301_20230313.")
+    ] = None,
+    max_tiles: Annotated[int, typer.Option(min=1, help="Tiles of a sheet at most, evenly chosen.")] = 48,
+    as_map: Annotated[bool, typer.Option("--map", help="A map of the tiles instead of their chips.")] = False,
+    splits: Annotated[Path | None, typer.Option(help="Splits csv (identifier, split) that colours the map.")] = None,
 ) -> None:
-    """Draw a tile: intensity, coherence of a short and a long pair, phase, label, prediction.
+    """Draw a tile with all its products, one product of many tiles, or a map of the tiles and their splits.
 
-    Example: m3leo-sar plot chips tile.png --model run/model.pt
+    Examples: m3leo-sar plot chips tile.png --model run/model.pt; m3leo-sar plot chips map.svg --map --splits splits.csv
     """
-    from m3leo_sar.app.plot import plot_tile
-
+    if ((tile or model) and (sheet or as_map)) or (sheet and as_map):
+        raise ValueError("a picture shows one of a tile (--tile, --model), a --sheet or a --map; give one")
+    if splits and not as_map:
+        raise ValueError("--splits colours the map, which --map asks for")
     chips = ChipArchive(archive)
     if not chips.identifiers:
         raise ValueError(f"{archive} holds no tile")
-    identifier = tile or chips.identifiers[0]
-    predictions = {}
-    if model:
-        from m3leo_sar.learn.predict import predict
+    if as_map:
+        from m3leo_sar.app.plot_map import archive_outlines, plot_map
 
-        predictions["Prediction"] = predict(model, chips, identifier)
-    titles = plot_tile(chips, identifier, output, predictions=predictions)
-    OUT.print(f"{output}: {', '.join(titles)}")
+        outlines = archive_outlines(chips)
+        plot_map(outlines, output, splits=read_splits(splits) if splits else None, title=archive.resolve().name)
+        drawn = f"{len(outlines)} of {len(chips.identifiers)} tiles"
+    elif sheet:
+        drawn = _plot_sheet(chips, output, sheet, max_tiles)
+    else:
+        drawn = _plot_tile(chips, output, tile or chips.identifiers[0], model)
+    OUT.print(f"{output}: {drawn}")
+
+
+@app.command()
+def report(
+    archive: Annotated[Path, typer.Argument(help="Chip archive.")],
+    output: Annotated[Path, typer.Argument(help="HTML file to write; it needs no other file.")],
+    splits: Annotated[Path | None, typer.Option(help="Splits csv (identifier, split) that colours the map.")] = None,
+    max_tiles: Annotated[
+        int, typer.Option(min=1, help="Tiles whose values are read for shares, histograms and sheets.")
+    ] = 24,
+) -> None:
+    """Write what an archive holds, lacks and looks like into one HTML file; damaged chips are listed.
+
+    Example: m3leo-sar report chips report.html
+    """
+    from m3leo_sar.app.report import write_report
+
+    named = read_splits(splits) if splits else None
+    write_report(ChipArchive(archive), output, splits=named, max_tiles=max_tiles)
+    OUT.print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
 
 
 @app.command()
@@ -272,6 +303,29 @@ def demo(
     OUT.print(table)
     OUT.print(_told(result.summary, output / "chips"))
     OUT.print(f"Figure: {result.figure}")
+
+
+def _plot_tile(chips: ChipArchive, output: Path, identifier: str, model: Path | None) -> str:
+    from m3leo_sar.app.plot import plot_tile
+
+    predictions = {}
+    if model:
+        from m3leo_sar.learn.predict import predict
+
+        predictions["Prediction"] = predict(model, chips, identifier)
+    return ", ".join(plot_tile(chips, identifier, output, predictions=predictions))
+
+
+def _plot_sheet(chips: ChipArchive, output: Path, sheet: str, max_tiles: int) -> str:
+    from m3leo_sar.app.archive_survey import evenly
+    from m3leo_sar.app.plot_chips import plot_sheet
+
+    dataset, colon, key = sheet.partition(":")
+    if not (dataset and colon and key):
+        raise ValueError(f"--sheet must read PRODUCT:KEY, such as coherence:20230301_20230313, got {sheet!r}")
+    tiles = evenly(chips.identifiers, max_tiles)
+    plot_sheet(chips, dataset, key, output, identifiers=tiles)
+    return f"{dataset} {key} of {len(tiles)} of {len(chips.identifiers)} tiles"
 
 
 def _numbers(text: str | None) -> tuple[int, ...]:

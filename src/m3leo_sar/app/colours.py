@@ -273,7 +273,7 @@ def rgb_image(bands: ArrayLike, *, limits: tuple[float, float] = (0.0, 1.0)) -> 
     array = np.asarray(bands, np.float64)
     if array.ndim != 3 or len(array) != 3:
         raise ValueError(f"bands must be (3, rows, cols), got {array.shape}")
-    return _image(np.moveaxis(_share(array, _rising(limits)), 0, 2), ~np.isnan(array).any(axis=0))
+    return _image(np.moveaxis(_share(array, _rising(limits)), 0, 2), np.logical_and.reduce(~np.isnan(array)))
 
 
 def label_image(codes: ArrayLike) -> Rgba:

@@ -24,6 +24,9 @@ PANEL, KEY_HEIGHT, TITLE_HEIGHT = 3.6, 1.25, 0.38
 #: Height of the figure's own title and margin around everything, in inches.
 HEADING, MARGIN = 0.5, 0.15
 
+#: Latin, Greek and Cyrillic end here; the font that comes with the drawing library has no letters of most others.
+_SCRIPTS = 0x530
+
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty white figure of this many inches; it belongs to no window and needs no closing."""
@@ -62,7 +65,7 @@ def plain(text: str, *, length: int = 46) -> str:
     >>> plain("a\x00b"), plain("abcdefgh", length=5)
     ('a?b', 'abcd…')
     """
-    drawn = "".join(letter if letter.isprintable() and ord(letter) < 0x2000 else "?" for letter in text)
+    drawn = "".join(letter if letter.isprintable() and ord(letter) < _SCRIPTS else "?" for letter in text)
     return drawn if len(drawn) <= length else f"{drawn[: length - 1]}…"
 
 
