@@ -15,6 +15,7 @@ from m3leo_sar.app.colours import (
     label_image,
     label_legend,
     mask_image,
+    overlay,
     percentile_limits,
     phase_image,
     value_image,
@@ -22,6 +23,9 @@ from m3leo_sar.app.colours import (
 from m3leo_sar.app.prepare import COHERENCE, INTENSITY, LABEL
 from m3leo_sar.io.archive import Chip
 from m3leo_sar.stack.pairs import Pair, parse_date
+
+#: Colours of a mask.
+_TRUE, _FALSE = "#d55e00", "#e6e6e6"
 
 
 class Bar(NamedTuple):
@@ -139,12 +143,14 @@ def reduced(plane: Plane, size: int) -> Plane:
 
     Means are those of power and of complex numbers, so that neither dB nor wrapped phase is averaged.
     """
-    step = -(-max(plane.values.shape) // size)
+    rows, cols = plane.values.shape
+    step = -(-max(rows, cols) // size)
     if step <= 1:
         return plane
     if plane.kind in ("classes", "mask"):
-        return Plane(plane.kind, plane.values[step // 2 :: step, step // 2 :: step], plane.label, plane.bands)
-    rows, cols = plane.values.shape
+        # The middle of each block; a side shorter than that gives its last pixel.
+        row, col = (min(step // 2, side - 1) for side in (rows, cols))
+        return Plane(plane.kind, plane.values[row::step, col::step], plane.label, plane.bands)
     margins = ((0, -rows % step), (0, -cols % step))
     weight = np.pad(plane.known.astype(np.float32), margins)
     values = np.pad(np.where(plane.known, plane.values, 0), margins)
@@ -192,7 +198,7 @@ def picture_of(
     if plane.kind == "classes":
         return Picture(title, label_image(plane.values), Classes(label_legend(plane.values)))
     if plane.kind == "mask":
-        return Picture(title, mask_image(plane.values), Classes([(plane.label, "#d55e00")]))
+        return mask_picture(plane.values, title, names=(plane.label, f"not {plane.label}"))
     ramp = np.linspace(0, 1, 256)[None]
     if plane.kind == "decibel":
         # Noise that was subtracted can leave power below zero, which no dB can tell: drawn black like zero.
@@ -202,6 +208,13 @@ def picture_of(
         limits = (0.0, 1.0) if plane.kind == "coherence" else limits
         image, strip = value_image(plane.values, limits=limits), value_image(ramp, limits=(0, 1))
     return Picture(title, image, Bar(*limits, plane.label, strip))
+
+
+def mask_picture(mask: NDArray[np.bool_], title: str, *, names: tuple[str, str]) -> Picture:
+    """Draw a mask in two colours, ``names`` being those of true and of false."""
+    # False has a colour too: what is left empty means that there are no data.
+    image = overlay(mask_image(~mask, colour=_FALSE), mask_image(mask, colour=_TRUE), opacity=1)
+    return Picture(title, image, Classes(list(zip(names, (_TRUE, _FALSE), strict=True))))
 
 
 def chip_title(dataset: str, key: str, *, bands: int = 1) -> str:

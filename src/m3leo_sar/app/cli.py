@@ -163,6 +163,59 @@ def prepare(
 
 
 @app.command()
+def retile(
+    source: Annotated[
+        str,
+        typer.Argument(help="Raster file or URL, netCDF file, Zarr store, or a folder of GSSIC or S1-GUNW files."),
+    ],
+    archive: ArchivePath,
+    dataset: Annotated[str, typer.Option(help="What the chips are called: ARCHIVE/TILE/DATASET/BAND.tif.")],
+    aoi: Annotated[str | None, typer.Option(help="Area: a file, a region such as conus, or WKT.")] = None,
+    tiles: Annotated[Path | None, typer.Option(help="Tile file (GeoJSON, GeoParquet) instead of an area.")] = None,
+    lattice: Annotated[
+        str, typer.Option(help="legacy: M3LEO's own tiles; exact: UTM squares without overlap or gap.")
+    ] = "legacy",
+    resampling: Annotated[
+        str | None,
+        typer.Option(help="bilinear, nearest, cubic, ...; average, sum, mode, min, max over a pixel's ground."),
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="raster, gssic, gunw or xarray; told by itself if left out.")] = None,
+    nodata: Annotated[float | None, typer.Option(help="Value without data of a raster that names none.")] = None,
+    crs: Annotated[str | None, typer.Option(help="CRS of a raster or of xarray data that carry none.")] = None,
+    variable: Annotated[list[str] | None, typer.Option(help="A variable of xarray data; may be given again.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Threads that read and resample.")] = 1,
+    retries: Annotated[int, typer.Option(min=0, help="How often a tile is tried again when a server fails.")] = 3,
+) -> None:
+    """Cut any raster onto the tiles of a grid; what is done already is not done again.
+
+    What became of each tile is noted in ARCHIVE/ledger.sqlite. It may be stopped at any time and run again, which makes
+    what is missing or has failed. Ends with code 1 if a tile failed.
+
+    Examples: m3leo-sar retile dem.tif chips --tiles tiles.geojson --dataset dem; m3leo-sar retile people.tif chips
+    --aoi area.wkt --lattice exact --dataset people --resampling sum
+    """
+    from m3leo_sar.app.retile import retile as cut
+    from m3leo_sar.app.retile import tiles_over
+    from m3leo_sar.io.open_source import open_source
+
+    grid = tiles_over(aoi=aoi, tiles=tiles, lattice=lattice)
+    options = {"resampling": resampling, "nodata": nodata, "crs": crs, "variables": variable or None}
+    opened = open_source(source, kind=kind, **options)
+    chips = ChipArchive.create(archive, grid="legacy" if grid.cells is None else "exact")
+    with progress_bar("cutting tiles", len(grid)) as advance:
+        summary = cut(opened, chips, grid, dataset=dataset, workers=workers, retries=retries, report=advance)
+    OUT.print(
+        f"{archive}: {summary.done} tiles done, {summary.present} were settled before, {len(summary.skipped)} skipped, "
+        f"{len(summary.failed)} failed"
+    )
+    for what, reasons in (("skipped", summary.skipped), ("failed", summary.failed), ("note", summary.notes)):
+        for identifier, reason in list(reasons.items())[:3]:
+            OUT.print(f"{what}: {identifier}: {reason}", markup=False)
+    if summary.failed:
+        raise typer.Exit(code=1)
+
+
+@app.command()
 def train(
     archive: Annotated[Path, typer.Argument(help="Chip archive with land-cover labels.")],
     overrides: Annotated[

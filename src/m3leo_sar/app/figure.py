@@ -69,7 +69,7 @@ def plain(text: str, *, length: int = 46) -> str:
     return drawn if len(drawn) <= length else f"{drawn[: length - 1]}…"
 
 
-def set_title(axis: Axes, text: str, *, size: float = 9.5, length: int = 46) -> None:
+def set_title(axis: Axes, text: str, *, size: float = 9.0, length: int = 56) -> None:
     """Title a panel; a dollar sign from a file is one and no formula."""
     axis.set_title(plain(text, length=length), fontsize=size, parse_math=False)
 

@@ -15,12 +15,13 @@ from m3leo_sar.app.chip_picture import (
     Plane,
     as_pair,
     chip_title,
+    mask_picture,
     picture_of,
     plane_of,
     smoothed,
 )
 from m3leo_sar.app.coherence_rgb import coherence_rgb, rgb_groups
-from m3leo_sar.app.colours import label_image, label_legend, mask_image, overlay
+from m3leo_sar.app.colours import label_image, label_legend, overlay
 from m3leo_sar.app.figure import (
     HEADING,
     KEY_HEIGHT,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 #: Where a product begins in the picture; all others come after these, by name.
 _ORDER = (INTENSITY, COHERENCE, INTERFEROGRAM, LABEL)
-_NO_DATA = "#d55e00"
 
 
 def plot_tile(
@@ -137,11 +137,13 @@ class _Drawn:
     def add_dataset(self, dataset: str) -> None:
         keys = self.archive.keys(self.identifier, dataset)
         for key in _chosen(dataset, keys):
-            plane = self._read(dataset, key)
+            plane, is_complex = self._read(dataset, key)
             title, brightness = chip_title(dataset, key, bands=plane.bands), None
             if plane.kind == "phase":
-                plane, brightness = smoothed(plane), self._coherence(key, plane)
-                title = f"Phase of {title[:1].lower()}{title[1:]}" if dataset != INTERFEROGRAM else _phase_title(title)
+                brightness = self._coherence(key, plane)
+            if is_complex:
+                plane = smoothed(plane)
+                title = f"{title.replace(INTERFEROGRAM.capitalize(), 'Phase')}, mean of 7 x 7"
             picture = picture_of(plane, title, brightness=brightness)
             self.pictures.append(picture)
             self._images.setdefault(plane.kind, (picture, plane))
@@ -163,21 +165,21 @@ class _Drawn:
         shapes = {mask.shape for mask in masks}
         if len(shapes) == 1 and not np.all(masks):
             lacking = ~np.all(masks, axis=0)
-            entry = f"no data in some panel, {lacking.mean():.1%}"
-            self.pictures.append(Picture("No data", mask_image(lacking, colour=_NO_DATA), Classes([(entry, _NO_DATA)])))
+            names = f"no data in some panel, {lacking.mean():.1%}", "data in every panel"
+            self.pictures.append(mask_picture(lacking, "Missing data", names=names))
 
     def radar(self) -> str:
         """Polarisation, orbit and track of the chips drawn."""
         words = [" and ".join(sorted(values)) for values in self._facts.values() if values]
         return ": " + ", ".join(words) if words else ""
 
-    def _read(self, dataset: str, key: str) -> Plane:
+    def _read(self, dataset: str, key: str) -> tuple[Plane, bool]:
         chip = self.archive.read(self.identifier, dataset, key)
         self.geobox = self.geobox or chip.geobox
         for name, values in self._facts.items():
             if chip.metadata.get(name) is not None:
                 values.add(f"track {chip.metadata[name]}" if name == "track" else str(chip.metadata[name]))
-        return plane_of(dataset, key, chip)
+        return plane_of(dataset, key, chip), chip.array.dtype.kind == "c"
 
     def _coherence(self, key: str, plane: Plane) -> NDArray[Any] | None:
         """Coherence of the same pair, if the archive has it on the same pixels."""
@@ -194,7 +196,3 @@ def _chosen(dataset: str, keys: list[str]) -> list[str]:
     pairs = {key: pair for key in keys if (pair := as_pair(key))}
     ordered = sorted(pairs, key=lambda key: (abs(pairs[key].days), pairs[key])) or keys
     return [ordered[0], ordered[-1]] if dataset == COHERENCE and len(ordered) > 1 else ordered[:1]
-
-
-def _phase_title(title: str) -> str:
-    return f"Phase{title[len(INTERFEROGRAM) :]}"
