@@ -302,7 +302,7 @@ def test_xarray_by_files_and_kinds_of_coordinates(tmp_path, rng):
     degrees = GeoBox.from_bounds((9.0, 50.0, 9.45, 50.7), shape=(70, 45), crs="EPSG:4326")
     array = rng.normal(size=(70, 45))
     xs, ys = degrees.centres()
-    tile = GeoBox.from_bounds((9.1, 50.2, 9.15, 50.26), shape=(12, 10), crs="EPSG:4326")
+    tile = GeoBox.from_bounds((9.103, 50.204, 9.154, 50.265), shape=(12, 10), crs="EPSG:4326")
     for y, x in (("lat", "lon"), ("latitude", "longitude")):
         data = xr.Dataset({"agb": ((y, x), array)}, coords={y: ys[:, 0].astype("f4"), x: xs[0].astype("f4")})
         data["note"] = 3
@@ -318,7 +318,7 @@ def test_xarray_by_files_and_kinds_of_coordinates(tmp_path, rng):
     (piece,) = XarraySource(named, name="a", y="north", x="east", crs="EPSG:4326").read(tile)
     np.testing.assert_array_equal(piece.array[0], place(array, degrees, piece))
     # Longitudes from 0 to 360 are the same ground.
-    east = data.assign_coords(longitude=data.longitude + 360)
+    east = data.assign_coords(longitude=data.longitude.astype("f8") + 360)
     (turned,) = XarraySource(east, name="a").read(tile)
     np.testing.assert_array_equal(turned.array, piece.array)
 

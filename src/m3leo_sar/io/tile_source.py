@@ -120,7 +120,8 @@ def cover(source: GeoBox, tile: GeoBox) -> Cover | None:
     if high <= _TOUCH or low >= source.shape[0] - _TOUCH:
         return None
     down, along = _margins(row, tile.shape), _margins(col, tile.shape)
-    rows = slice(max(0, math.floor(low) - down), min(source.shape[0], math.ceil(high) + down))
+    # Edges that coincide are off by rounding, which must not cost a pixel more.
+    rows = slice(max(0, math.floor(low + _TOUCH) - down), min(source.shape[0], math.ceil(high - _TOUCH) + down))
     spans = _spans(source, float(np.nanmin(col)), float(np.nanmax(col)), along)
     if not spans:
         return None
@@ -222,7 +223,7 @@ def _spans(source: GeoBox, low: float, high: float, margin: int) -> list[tuple[s
     spans = []
     touched = False
     for shift in turns:
-        start, stop = math.floor(low) - margin - shift, math.ceil(high) + margin - shift
+        start, stop = math.floor(low + _TOUCH) - margin - shift, math.ceil(high - _TOUCH) + margin - shift
         cols = slice(max(0, start), min(width, stop))
         if cols.start < cols.stop:
             spans.append((cols, cols.start + shift))

@@ -138,10 +138,12 @@ def open_xarray_source(path: str | os.PathLike[str], **options: Any) -> XarraySo
     if not place.exists():
         raise FileNotFoundError(f"there is no file {place}")
     try:
-        # Slices are read as they are asked for, without a graph of tasks (chunks); on a disk nothing is won by a copy of
-        # all metadata in one place, which many stores lack.
-        store = {"chunks": None, "consolidated": False}
-        data = xarray.open_zarr(place, **store) if place.is_dir() else xarray.open_dataset(place)
+        # Slices are read as they are asked for, without a graph of tasks (chunks). On a disk nothing is won by a copy
+        # of all metadata in one place, which many stores lack.
+        if place.is_dir():
+            data = xarray.open_zarr(place, chunks=None, consolidated=False)
+        else:
+            data = xarray.open_dataset(place)
     except (ImportError, MemoryError):
         raise
     except Exception as error:
