@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from m3leo_sar._backend import cpu, device_kernels
+from m3leo_sar._backend.normalise_request import NormaliseRequest
 from m3leo_sar._backend.places import Places
 from m3leo_sar._backend.source import kernel_source
 from m3leo_sar.warp.pixel_map import PixelMap
@@ -127,13 +128,11 @@ def test_inverse_geolocation_agrees_with_the_cpu(backend, rng) -> None:
 def test_normalise_agrees_with_the_cpu(backend, rng) -> None:
     chip = rng.standard_normal((5, 11, 13)).astype(np.float32)
     chip[:, 2, 3] = np.nan
-    table = (
-        np.arange(5, dtype=np.int32),
-        np.array([0, 1, 2, 3, 4], np.int32),
-        np.tile([-2.0, 2.0, 0.1, 0.7], (5, 1)),
-    )
-    values, mask = cpu.normalise(chip, *table, 6)
-    got_values, got_mask = _module(backend).normalise(backend.array(chip), *table, 6)
+    recipes = np.tile([-2.0, 2.0, 0.1, 0.7, np.nan, np.nan, np.nan, 0.0, 0.0, 0.0, 0.0], (5, 1))
+    places = np.array([(code, code, code, -1) for code in range(5)], np.int32)
+    request = NormaliseRequest(places=places, recipes=recipes, shape=(6, 11, 13))
+    values, mask = cpu.normalise(list(chip), request)
+    got_values, got_mask = _module(backend).normalise(list(backend.array(chip)), request)
     np.testing.assert_array_equal(backend.numpy(got_mask), mask)
     np.testing.assert_allclose(backend.numpy(got_values), values, atol=2e-6)
 

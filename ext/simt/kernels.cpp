@@ -7,6 +7,7 @@
 #include "../fringe.cu"
 #include "../geolocate.cu"
 #include "../geometry.cu"
+#include "../histogram.cu"
 #include "../homogeneous.cu"
 #include "../interferogram.cu"
 #include "../multilook.cu"

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from reference import normalise_reference
 
 from m3leo_sar import normalise
+from m3leo_sar._backend.histogram_table import BINS
+from m3leo_sar.chips.accumulate import RANGES, StatisticsAccumulator
 from m3leo_sar.chips.normalise import NormalisedChip, denormalise
-from m3leo_sar.chips.accumulate import BINS, RANGES, StatisticsAccumulator
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 
 REAL = ("linear", "decibel", "amplitude_decibel", "fisher", "phase")
@@ -251,10 +252,12 @@ def test_statistics_survive_json_and_a_change_is_refused():
 def test_neither_order_nor_partition_changes_a_bit(parts, seed):
     rng = np.random.default_rng(seed)
     chips = [rng.random((2, 3, size)).astype(np.float32) for size in parts]
-    forward, backward, merged = (StatisticsAccumulator(["a", "b"], ["linear", "decibel"]) for _ in range(3))
+    forward, backward, merged = (
+        StatisticsAccumulator([BandStatistics("a"), BandStatistics("b", "decibel")]) for _ in range(3)
+    )
     for chip in chips:
         forward.update(chip)
-        other = StatisticsAccumulator(["a", "b"], ["linear", "decibel"])
+        other = StatisticsAccumulator([BandStatistics("a"), BandStatistics("b", "decibel")])
         other.update(chip)
         merged.merge(other)
     for chip in chips[::-1]:
@@ -267,7 +270,7 @@ def test_neither_order_nor_partition_changes_a_bit(parts, seed):
 def test_quantiles_are_right_to_a_bin(rng, encoding):
     chip = (0.05 + 0.9 * rng.random((1, 90, 110))).astype(np.float32)
     chip[0, :10] = np.nan
-    seen = StatisticsAccumulator(["x"], [encoding])
+    seen = StatisticsAccumulator([BandStatistics("x", encoding)])
     seen.update(chip)
     band = seen.finish().bands[0]
     values = {"linear": lambda x: x, "decibel": lambda x: 10 * np.log10(x), "fisher": np.arctanh}[encoding](
@@ -280,10 +283,10 @@ def test_quantiles_are_right_to_a_bin(rng, encoding):
 
 
 def test_a_band_without_pixels_and_foreign_merges_are_refused():
-    seen = StatisticsAccumulator(["x"], ["linear"])
+    seen = StatisticsAccumulator([BandStatistics("x")])
     with pytest.raises(ValueError, match="band x has no valid pixel"):
         seen.finish()
     with pytest.raises(ValueError, match="only accumulators of the same bands"):
-        seen.merge(StatisticsAccumulator(["y"], ["linear"]))
-    with pytest.raises(ValueError, match="encodings must hold one for each of the 1 bands"):
-        StatisticsAccumulator(["x"], [])
+        seen.merge(StatisticsAccumulator([BandStatistics("y")]))
+    with pytest.raises(ValueError, match="ranges must hold one for each of the 1 bands"):
+        StatisticsAccumulator([BandStatistics("x")], ranges=[])

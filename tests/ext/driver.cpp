@@ -9,6 +9,7 @@
 #include "../../ext/decay.h"
 #include "../../ext/fringe_cpu.h"
 #include "../../ext/geolocate.h"
+#include "../../ext/histogram_cpu.h"
 #include "../../ext/homogeneous.h"
 #include "../../ext/interferogram.h"
 #include "../../ext/multilook.h"
@@ -198,8 +199,13 @@ void normalised(long long rows, long long cols) {
   std::vector<float> values(channel * pixels);
   std::vector<unsigned char> mask(channel * pixels);
   m3::normalise_chip(planes, places.data(), bands.data(), (int)places.size(), pixels, cols, values.data(), mask.data());
+  std::vector<long long> counts(channel * m3::HISTOGRAM_BINS);
+  std::vector<m3::Moments> moments(channel);
+  m3::histogram_channels(values.data(), mask.data(), channel, pixels, counts.data(), moments.data());
   fold(values);
   fold(mask);
+  fold(counts);
+  fold(moments);
 }
 
 int main() {

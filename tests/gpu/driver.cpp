@@ -143,6 +143,11 @@ int main() {
   const std::vector<double> recipes{-1, 1,  0, 1, NAN, NAN, NAN, 0.1, 0, 0, 0, -9, 30, 0, 1, 0.5, 1, 3, 0, 1, 2, 3};
   std::vector<float> values(3 * pixels);
   std::vector<unsigned char> mask(3 * pixels);
+  std::vector<unsigned long long> counted(2 * 4096);
+  std::vector<double> moments(2 * 3 * 7);
+  for (long long i = 0; i < 2 * pixels; ++i) mask[i] = i % 5 != 0;
+  run("histogram_channels", simt_launch_histogram_channels, dim3{3, 2, 1}, line256, 0, at_row.data(), mask.data(),
+      counted.data(), moments.data(), pixels);
   run("normalise_f32", simt_launch_normalise_f32, dim3{across.x, 2, 1}, line256, 0, addresses.data(), types.data(),
       places.data(), recipes.data(), values.data(), mask.data(), pixels, cols);
 }

@@ -14,6 +14,7 @@ from m3leo_sar._backend.cpu_geometry import (
     geometry_shade,
     geometry_tile,
 )
+from m3leo_sar._backend.cpu_histogram import histogram
 from m3leo_sar._backend.cpu_homogeneous import homogeneous_coherence, homogeneous_glrt, homogeneous_ks
 from m3leo_sar._backend.cpu_interferogram import interferogram_pairs
 from m3leo_sar._backend.cpu_multilook import multilook
@@ -33,6 +34,7 @@ __all__ = [
     "geometry_points",
     "geometry_shade",
     "geometry_tile",
+    "histogram",
     "homogeneous_coherence",
     "homogeneous_glrt",
     "homogeneous_ks",

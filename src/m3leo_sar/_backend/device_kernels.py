@@ -10,6 +10,7 @@ import numpy as np
 
 from m3leo_sar._backend.coherence_request import MAPS, CoherenceRequest
 from m3leo_sar._backend.device import THREADS, Device, kind_of, over_pixels, suffix
+from m3leo_sar._backend.histogram_table import BINS, MOMENTS
 from m3leo_sar._backend.normalise_request import PIXEL_TYPES, NormaliseRequest, pixel_type
 from m3leo_sar._backend.places import Places
 from m3leo_sar._backend.words import fill_words
@@ -20,6 +21,8 @@ _SHARED_LIMIT, _GRID_LIMIT = 48 * 1024, 65_535
 _WIDTHS, _STRIP_ROWS = (128, 256, 512), 64
 #: Bytes of lag sums that a launch of decay fits may hold.
 _DECAY_SCRATCH = 64 << 20
+#: Blocks along a channel whose moments the host adds up.
+_HISTOGRAM_PARTS = 32
 #: Pixels that a thread of the normalising kernel takes, as in normalise.cu.
 _NORMALISE_PIXELS = 4
 _SUM_BYTES = {("plain", 4): 16, ("plain", 8): 32, ("full", 4): 32, ("full", 8): 64}
@@ -148,6 +151,18 @@ def fit_decay(
     return out
 
 
+def histogram(device: Device, values: Any, mask: Any) -> tuple[Any, Any]:
+    """Counts (channels, 4096) int64 over [0, 1] and moments (channels, parts, 7) float64 of (channels, rows, cols)."""
+    values, mask = device.contiguous(values), device.contiguous(mask)
+    pixels = values.shape[1] * values.shape[2]
+    parts = min(_HISTOGRAM_PARTS, -(-pixels // THREADS))
+    counts = device.zeros((len(values), BINS), np.int64)
+    moments = device.empty((len(values), parts, MOMENTS), np.float64)
+    arguments = (values, mask.view(np.uint8), counts, moments, np.int64(pixels))
+    device.launch("histogram", "histogram_channels", (parts, len(values)), (THREADS,), arguments)
+    return counts, moments
+
+
 def homogeneous_ks(device: Device, amplitude: Any, limit: int, rows: int, cols: int) -> Any:
     """Mask (rows, cols, words) from amplitudes (rows, cols, dates) sorted along dates."""
     amplitude = device.contiguous(amplitude)
@@ -233,7 +248,7 @@ def normalise(
         if chosen.any():
             tables = [device.from_host(table[chosen]) for table in (request.places, request.recipes)]
             arguments = (addresses, types, *tables, values, mask, np.int64(pixels), np.int64(request.shape[2]))
-            (across,), block = over_pixels(pixels, threads=THREADS * _NORMALISE_PIXELS)
+            (across,), _ = over_pixels(pixels, threads=THREADS * _NORMALISE_PIXELS)
             device.launch("normalise", kernel, (across, int(chosen.sum())), (THREADS,), arguments)
     return values, mask
 
@@ -392,6 +407,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
         geometry_points,
         geometry_shade,
         geometry_tile,
+        histogram,
         homogeneous_coherence,
         homogeneous_glrt,
         homogeneous_ks,

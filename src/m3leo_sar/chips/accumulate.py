@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar._backend.choose import backend_of
+from m3leo_sar._backend.histogram_table import BINS
+from m3leo_sar.chips.exact_sum import ExactSum
 from m3leo_sar.chips.normalise import normalise
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 
-#: Bins of a histogram, and the range of encoded values it covers; what lies outside counts in the end bins.
-BINS = 4096
+#: Range of encoded values that a histogram covers unless another is given; what lies outside counts in the end bins.
 RANGES = {
     "linear": (0.0, 1.0),
     "decibel": (-60.0, 40.0),
@@ -19,89 +25,221 @@ RANGES = {
     "fisher": (0.0, 5.0),
     "phase": (-1.0, 1.0),
     "phasor": (-1.0, 1.0),
+    "weighted_phasor": (-1.0, 1.0),
+    "ratio": (0.0, 10.0),
+    "log_ratio": (-40.0, 40.0),
+    "difference": (-40.0, 40.0),
+    "deramped": (-60.0, 60.0),
 }
+#: How a band's numbers become clip, centre and scale; :meth:`StatisticsAccumulator.finish` tells what each does.
+RULES = ("robust", "mean_std", "min_max", "percentiles", "m3leo")
 
 
 class StatisticsAccumulator:
-    """Streams chips into integer histograms, so that neither order nor partition changes a bit of the result.
+    """Streams chips into integer histograms and exact sums, so that neither order nor partition changes a bit.
 
     Parameters
     ----------
-    names, encodings : sequence of str
-        Name and encoding of each band.
+    bands : sequence of BandStatistics
+        Name, encoding and decoding of each band; its clip, centre and scale are what is to be found.
+    ranges : sequence of (float, float) or None, optional
+        Range of encoded values that each band's histogram covers; None takes that of ``RANGES``.
 
     Raises
     ------
     ValueError
-        If they differ in length or an encoding is unknown.
+        If ``ranges`` are not one a band, or one is empty.
+
+    Notes
+    -----
+    Every chip gives counts of whole numbers and sums in double; the sums are added as integers of unlimited length, so
+    adding is associative, as the merging formula of Chan et al. (1979) is not in floating point. Chips may therefore be
+    counted by any number of workers and merged in any order.
 
     Examples
     --------
     >>> import numpy as np
-    >>> seen = StatisticsAccumulator(["coherence"], ["linear"])
+    >>> seen = StatisticsAccumulator([BandStatistics("coherence")])
     >>> seen.update(np.linspace(0, 1, 1001, dtype="float32").reshape(1, 7, 143))
-    >>> round(seen.finish().bands[0].centre, 3)
+    >>> band = seen.finish().bands[0]
+    >>> round(band.centre, 3)
     0.5
     """
 
-    def __init__(self, names: Sequence[str], encodings: Sequence[str]) -> None:
-        if len(names) != len(encodings):
-            raise ValueError(f"encodings must hold one for each of the {len(names)} bands, got {len(encodings)}")
+    def __init__(
+        self, bands: Sequence[BandStatistics], *, ranges: Sequence[tuple[float, float] | None] | None = None
+    ) -> None:
+        chosen = list(ranges) if ranges is not None else [None] * len(bands)
+        if len(chosen) != len(bands):
+            raise ValueError(f"ranges must hold one for each of the {len(bands)} bands, got {len(chosen)}")
         # A first pass maps each encoded value's range to [0, 1]; that is a normalisation too.
-        bands = []
-        for name, encoding in zip(names, encodings, strict=True):
-            low, high = RANGES.get(encoding, (0.0, 1.0))
-            bands.append(BandStatistics(name, encoding, low, high, low, high - low))
-        self._ranges = Statistics(tuple(bands))
+        self._ranges = Statistics(tuple(map(_over_range, bands, chosen)))
         self.histograms: NDArray[np.int64] = np.zeros((self._ranges.channels, BINS), np.int64)
+        self.chips, self.pixels = 0, 0
+        channels = range(self._ranges.channels)
+        self._sums = [(ExactSum(), ExactSum()) for _ in channels]
+        # Valid values, below and above the range; then the smallest and largest.
+        self._counts: NDArray[np.int64] = np.zeros((self._ranges.channels, 3), np.int64)
+        self._ends = np.array([[math.inf, -math.inf] for _ in channels]).reshape(-1, 2)
 
-    def update(self, chip: NDArray[np.floating]) -> None:
-        """Count the valid pixels of a chip (bands, rows, cols)."""
+    def update(self, chip: Any) -> None:
+        """Count the valid pixels of a chip, as :func:`m3leo_sar.normalise` takes it."""
         values, mask = normalise(chip, self._ranges)
-        for histogram, channel, valid in zip(self.histograms, values, mask, strict=True):
-            bins = np.minimum((channel[valid] * BINS).astype(np.int64), BINS - 1)
-            histogram += np.bincount(np.maximum(bins, 0), minlength=BINS)
+        backend = backend_of(values)
+        counts, moments = (backend.to_host(part) for part in backend.histogram(values, mask))
+        self.histograms += counts
+        self.chips += 1
+        self.pixels += values.shape[1] * values.shape[2]
+        self._counts += moments[:, :, [0, 5, 6]].sum(axis=1).astype(np.int64)
+        self._ends[:, 0] = np.minimum(self._ends[:, 0], moments[:, :, 3].min(axis=1))
+        self._ends[:, 1] = np.maximum(self._ends[:, 1], moments[:, :, 4].max(axis=1))
+        for (total, squares), parts in zip(self._sums, moments, strict=True):
+            for part in parts:
+                total.add(float(part[1]))
+                squares.add(float(part[2]))
 
     def merge(self, other: StatisticsAccumulator) -> None:
-        """Add what another accumulator of the same bands has counted."""
-        if other._ranges != self._ranges:
-            raise ValueError("only accumulators of the same bands and encodings can be merged")
-        self.histograms += other.histograms
-
-    def finish(self) -> Statistics:
-        """Robust statistics: clip at 0.1 and 99.9 per cent, centre at the median, scale by the interquartile range.
-
-        The range is divided by 1.349, so a normal distribution gets its standard deviation.
+        """Add what another accumulator of the same bands has counted.
 
         Raises
         ------
         ValueError
-            If a band has no valid pixel.
+            If its bands, encodings or ranges differ.
         """
-        return Statistics(tuple(self._band(index) for index in range(len(self._ranges.bands))))
+        if other._ranges != self._ranges:
+            raise ValueError("only accumulators of the same bands, encodings and ranges can be merged")
+        self.histograms += other.histograms
+        self.chips += other.chips
+        self.pixels += other.pixels
+        self._counts += other._counts
+        self._ends[:, 0] = np.minimum(self._ends[:, 0], other._ends[:, 0])
+        self._ends[:, 1] = np.maximum(self._ends[:, 1], other._ends[:, 1])
+        for own, others in zip(self._sums, other._sums, strict=True):
+            for mine, theirs in zip(own, others, strict=True):
+                mine.merge(theirs)
 
-    def _band(self, index: int) -> BandStatistics:
-        band = self._ranges.bands[index]
+    def finish(self, rule: str = "robust", *, percentiles: tuple[float, float] = (1.0, 99.0)) -> Statistics:
+        """Statistics of what was counted.
+
+        Parameters
+        ----------
+        rule : str
+            ``"robust"``: clip at 0.1 and 99.9 per cent, centre at the median, scale by the interquartile range over
+            1.349, so that a normal distribution gets its standard deviation. ``"mean_std"``: no clip, mean and standard
+            deviation. ``"min_max"``: the smallest value becomes 0 and the largest 1. ``"percentiles"``: the same with
+            two percentiles, and clip there. ``"m3leo"``: what M3LEO's own code does, mean and standard deviation with
+            pixels without data counted as zeros in both, and 1e-5 added to the latter.
+        percentiles : (float, float)
+            For ``"percentiles"``.
+
+        Raises
+        ------
+        ValueError
+            If the rule is unknown, a band has no valid pixel, or so many values lie outside a histogram's range that a
+            quantile the rule needs is not known.
+
+        Notes
+        -----
+        Quantiles are known to one of 4096 bins of the range; moments and extremes are of the values themselves.
+        """
+        if rule not in RULES:
+            raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
+        low, high = percentiles
+        if not 0 <= low < high <= 100:
+            raise ValueError(f"percentiles must rise within 0 and 100, got {percentiles}")
+        return Statistics(tuple(self._band(index, rule, percentiles) for index in range(len(self._ranges.bands))))
+
+    def to_json(self) -> str:
+        """Text of all that was counted, to be merged elsewhere."""
+        sums = [[part.to_text() for part in parts] for parts in self._sums]
+        filled = [[[int(i), int(row[i])] for i in np.nonzero(row)[0]] for row in self.histograms]
+        ends = [[float(end).hex() for end in pair] for pair in self._ends]
+        counted = {"chips": self.chips, "pixels": self.pixels, "counts": self._counts.tolist(), "ends": ends}
+        ranges = json.loads(self._ranges.to_json())
+        return json.dumps({"ranges": ranges, **counted, "sums": sums, "histograms": filled})
+
+    @classmethod
+    def from_json(cls, text: str) -> StatisticsAccumulator:
+        """Read :meth:`to_json`.
+
+        Raises
+        ------
+        ValueError
+            If the text is damaged.
+        """
+        try:
+            document = json.loads(text)
+            ranges = Statistics.from_json(json.dumps(document["ranges"]))
+            seen = cls(ranges.bands, ranges=[(band.centre, band.centre + band.scale) for band in ranges.bands])
+            seen._ranges = ranges
+            seen.chips, seen.pixels = int(document["chips"]), int(document["pixels"])
+            seen._counts[:] = document["counts"]
+            seen._ends[:] = [[float.fromhex(end) for end in pair] for pair in document["ends"]]
+            seen._sums = [tuple(map(ExactSum.from_text, parts)) for parts in document["sums"]]  # type: ignore[misc]
+            for row, filled in zip(seen.histograms, document["histograms"], strict=True):
+                for index, count in filled:
+                    row[index] = count
+        except (json.JSONDecodeError, KeyError, TypeError, IndexError, OverflowError) as error:
+            raise ValueError(f"counts cannot be read: {type(error).__name__} {error}") from error
+        return seen
+
+    def _band(self, index: int, rule: str, percentiles: tuple[float, float]) -> BandStatistics:
+        held = self._ranges.bands[index]
+        band = replace(held, low=-math.inf, high=math.inf, centre=0.0, scale=1.0)
         if band.channels == 2:
-            return BandStatistics(band.name, band.encoding)
+            return band
         channel = sum(other.channels for other in self._ranges.bands[:index])
-        if not self.histograms[channel].any():
+        valid = int(self._counts[channel, 0])
+        if not valid:
             raise ValueError(f"band {band.name} has no valid pixel")
-        low, first, centre, third, high = (
-            band.low + band.scale * _quantile(self.histograms[channel], share)
-            for share in (0.001, 0.25, 0.5, 0.75, 0.999)
-        )
+        start, width = held.centre, held.scale
         # A constant band has no spread; its own bin width keeps the scale above zero.
-        step = band.scale / BINS
-        return BandStatistics(
-            band.name, band.encoding, low, max(high, low + step), centre, max((third - first) / 1.349, step)
-        )
+        step = width / BINS
+        if rule in ("mean_std", "m3leo"):
+            mean, deviation = self._moments(channel, valid if rule == "mean_std" else self.pixels, start, width)
+            scale = max(deviation, step) if rule == "mean_std" else deviation + 1e-5
+            return replace(band, centre=mean, scale=scale)
+        if rule == "min_max":
+            low, high = (start + width * float(end) for end in self._ends[channel])
+            return replace(band, low=low, high=max(high, low + step), centre=low, scale=max(high - low, step))
+        shares = (0.001, 0.25, 0.5, 0.75, 0.999) if rule == "robust" else tuple(p / 100 for p in percentiles)
+        found = [start + width * self._quantile(channel, share, held) for share in shares]
+        low, high = found[0], max(found[-1], found[0] + step)
+        if rule == "percentiles":
+            return replace(band, low=low, high=high, centre=low, scale=high - low)
+        return replace(band, low=low, high=high, centre=found[2], scale=max((found[3] - found[1]) / 1.349, step))
+
+    def _moments(self, channel: int, count: int, start: float, width: float) -> tuple[float, float]:
+        """Mean and standard deviation over ``count`` pixels, those without data as zeros."""
+        valid, (total, squares) = int(self._counts[channel, 0]), self._sums[channel]
+        # Of the values themselves: x = start + width v, added up over those that are valid.
+        mean_v, mean_vv = total.over(count), squares.over(count)
+        share = valid / count
+        mean = start * share + width * mean_v
+        square = start**2 * share + 2 * start * width * mean_v + width**2 * mean_vv
+        if count == valid:
+            return mean, width * math.sqrt(max(mean_vv - mean_v**2, 0.0))
+        return mean, math.sqrt(max(square - mean**2, 0.0))
+
+    def _quantile(self, channel: int, share: float, band: BandStatistics) -> float:
+        """Position in [0, 1] below which ``share`` of the counts lie, interpolated in its bin."""
+        histogram = self.histograms[channel]
+        total = np.cumsum(histogram)
+        wanted = share * total[-1]
+        _, below, above = self._counts[channel]
+        if wanted < below or wanted > total[-1] - above:
+            first, last = (band.centre + band.scale * float(end) for end in self._ends[channel])
+            raise ValueError(
+                f"band {band.name}: {(below + above) / total[-1]:.2%} of its values lie outside {band.centre:g} to "
+                f"{band.centre + band.scale:g}; give a range that holds them, they go from {first:g} to {last:g}"
+            )
+        index = int(np.searchsorted(total, wanted))
+        before = total[index - 1] if index else 0
+        return float((index + (wanted - before) / max(histogram[index], 1)) / len(histogram))
 
 
-def _quantile(histogram: NDArray[np.int64], share: float) -> float:
-    """Position in [0, 1] below which ``share`` of the counts lie, interpolated in its bin."""
-    total = np.cumsum(histogram)
-    wanted = share * total[-1]
-    index = int(np.searchsorted(total, wanted))
-    before = total[index - 1] if index else 0
-    return float((index + (wanted - before) / max(histogram[index], 1)) / len(histogram))
+def _over_range(band: BandStatistics, chosen: tuple[float, float] | None) -> BandStatistics:
+    low, high = chosen or RANGES[band.encoding]
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"range of band {band.name} must be two rising finite numbers, got {low} and {high}")
+    return replace(band, low=-math.inf, high=math.inf, centre=low, scale=high - low)

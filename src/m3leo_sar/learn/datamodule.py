@@ -100,7 +100,7 @@ def fit_statistics(archive: ChipArchive, identifiers: Sequence[str], channels: S
     """
     bands: list[BandStatistics] = []
     for channel in channels:
-        seen = StatisticsAccumulator([str(channel)], [channel.encoding])
+        seen = StatisticsAccumulator([BandStatistics(str(channel), channel.encoding)])
         for identifier in identifiers:
             if archive.has(identifier, channel.dataset, channel.key):
                 seen.update(archive.read(identifier, channel.dataset, channel.key).array[None])

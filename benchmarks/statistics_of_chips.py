@@ -1,0 +1,61 @@
+"""Statistics of many chips beside the reading of them."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from bandwidth import triad_bandwidth
+from interleaved import interleaved
+
+from m3leo_sar.chips.accumulate import StatisticsAccumulator
+from m3leo_sar.chips.statistics import BandStatistics
+
+SHAPE, FILES, CHIPS = (16, 448, 448), 24, 10_000
+
+
+def main() -> None:
+    """Print the rate of counting, of reading raw files and of both, and what 10 000 chips take."""
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, f"{index}.npy") for index in range(FILES)]
+        for path in paths:
+            np.save(path, rng.gamma(1, 0.1, SHAPE).astype(np.float32))
+        held = [np.load(path) for path in paths]
+        bands = [BandStatistics(f"b{index}", "decibel") for index in range(SHAPE[0])]
+
+        def count() -> None:
+            seen = StatisticsAccumulator(bands)
+            for chip in held:
+                seen.update(chip)
+
+        def read() -> None:
+            for path in paths:
+                np.load(path)
+
+        def both() -> None:
+            seen = StatisticsAccumulator(bands)
+            for path in paths:
+                seen.update(np.load(path))
+
+        def plain() -> None:
+            for chip in held[:2]:
+                valid = np.isfinite(chip) & (chip > 0)
+                x = 10 * np.log10(np.where(valid, chip, 1))
+                for band, there in zip(x, valid, strict=True):
+                    np.histogram(band[there], 4096, (-60, 40))
+                    band[there].mean(dtype=float), band[there].var(dtype=float)
+
+        seconds = interleaved({"count": count, "read": read, "both": both, "plain": plain}, rounds=3)
+    size = FILES * np.prod(SHAPE) * 4
+    print(f"triad {triad_bandwidth() / 1e9:.1f} GB/s, machine time {time.strftime('%H:%M')}")
+    for name in ("count", "read", "both"):
+        print(f"{name}: {size / seconds[name] / 1e9:.2f} GB/s, {seconds[name] / FILES * 1e3:.2f} ms a chip")
+    print(f"NumPy's histogram, mean and variance: {seconds['plain'] / 2 * FILES / seconds['count']:.1f} x slower")
+    print(f"{CHIPS} chips, files in the page cache: {seconds['both'] / FILES * CHIPS:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

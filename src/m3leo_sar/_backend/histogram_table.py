@@ -1,0 +1,6 @@
+"""Size of what a histogram kernel fills, as in ext/histogram.h."""
+
+#: Bins over [0, 1].
+BINS = 4096
+#: Valid values, sum, sum of squares, smallest, largest, number below 0, number above 1.
+MOMENTS = 7

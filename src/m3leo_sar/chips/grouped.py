@@ -1,0 +1,161 @@
+"""Statistics by what a chip is: product, polarisation, orbit direction and, if wished, region."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from m3leo_sar.chips.accumulate import StatisticsAccumulator
+from m3leo_sar.chips.statistics import BandStatistics, Statistics
+
+#: Facts of a chip that make a group unless others are named; ``aoi`` is the one to add for statistics by region.
+KEYS = ("product", "polarisation", "orbit")
+
+
+class GroupedAccumulator:
+    """One accumulator a group, made when its first chip comes.
+
+    Parameters
+    ----------
+    encodings : mapping of str to str
+        Encoding of each product's values.
+    keys : sequence of str
+        Facts that tell groups apart; ``"product"`` must be among them. A fact that a chip lacks counts as "".
+    ranges : mapping of str to (float, float), optional
+        Histogram range by product.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> seen = GroupedAccumulator({"coherence": "linear"})
+    >>> seen.update(np.full((2, 3), 0.5, "f4"), {"product": "coherence", "polarisation": "VV"})
+    >>> seen.finish(rule="mean_std").band(product="coherence", polarisation="VV").centre
+    0.5
+    """
+
+    def __init__(
+        self,
+        encodings: Mapping[str, str],
+        *,
+        keys: tuple[str, ...] = KEYS,
+        ranges: Mapping[str, tuple[float, float]] | None = None,
+    ) -> None:
+        if "product" not in keys:
+            raise ValueError(f"keys must hold 'product', got {', '.join(keys)}")
+        self.encodings, self.keys, self.ranges = dict(encodings), tuple(keys), dict(ranges or {})
+        self.groups: dict[tuple[str, ...], StatisticsAccumulator] = {}
+
+    def update(self, plane: Any, facts: Mapping[str, Any]) -> None:
+        """Count one plane (rows, cols) under the group that its facts name.
+
+        Raises
+        ------
+        ValueError
+            If its product has no encoding.
+        """
+        group = _group(facts, self.keys)
+        product = str(facts.get("product", ""))
+        if product not in self.encodings:
+            raise ValueError(f"product must be one of {', '.join(self.encodings)}, got {product!r}")
+        if group not in self.groups:
+            band = BandStatistics(" ".join(part for part in group if part), self.encodings[product])
+            self.groups[group] = StatisticsAccumulator([band], ranges=[self.ranges.get(product)])
+        self.groups[group].update(plane[None])
+
+    def merge(self, other: GroupedAccumulator) -> None:
+        """Add what another one has counted.
+
+        Raises
+        ------
+        ValueError
+            If keys, encodings or ranges differ.
+        """
+        if (other.keys, other.encodings, other.ranges) != (self.keys, self.encodings, self.ranges):
+            raise ValueError("only accumulators of the same keys, encodings and ranges can be merged")
+        for group, seen in other.groups.items():
+            if group in self.groups:
+                self.groups[group].merge(seen)
+            else:
+                self.groups[group] = StatisticsAccumulator.from_json(seen.to_json())
+
+    def finish(self, rule: str = "robust", **options: Any) -> GroupedStatistics:
+        """Statistics of every group, as :meth:`StatisticsAccumulator.finish` takes its options."""
+        bands = {group: seen.finish(rule, **options).bands[0] for group, seen in sorted(self.groups.items())}
+        return GroupedStatistics(self.keys, bands)
+
+
+@dataclass(frozen=True)
+class GroupedStatistics:
+    """A band's statistics for each group.
+
+    Parameters
+    ----------
+    keys : tuple of str
+        Facts that tell groups apart.
+    groups : dict of tuple to BandStatistics
+        By the values of these facts.
+    """
+
+    keys: tuple[str, ...]
+    groups: dict[tuple[str, ...], BandStatistics]
+
+    def band(self, **facts: Any) -> BandStatistics:
+        """Statistics of a chip with these facts.
+
+        Raises
+        ------
+        KeyError
+            If no such chip was counted; the message tells which were.
+        """
+        group = _group(facts, self.keys)
+        if group not in self.groups:
+            known = "; ".join(", ".join(part or "-" for part in other) for other in self.groups)
+            raise KeyError(f"no statistics for {dict(zip(self.keys, group, strict=True))}; there are {known}")
+        return self.groups[group]
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hex digits that change when any value does."""
+        return hashlib.sha256(json.dumps(self._document(), sort_keys=True).encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """Text with the digest in it."""
+        return json.dumps({"digest": self.digest, **self._document()}, indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> GroupedStatistics:
+        """Read :meth:`to_json`.
+
+        Raises
+        ------
+        ValueError
+            If the text is damaged or the digest is not that of its values.
+        """
+        try:
+            document = json.loads(text)
+            keys = tuple(document["keys"])
+            groups = {
+                tuple(entry["group"]): Statistics.from_json(json.dumps(entry["statistics"])).bands[0]
+                for entry in document["groups"]
+            }
+            stored = document["digest"]
+        except (json.JSONDecodeError, KeyError, TypeError, IndexError) as error:
+            raise ValueError(f"statistics cannot be read: {type(error).__name__} {error}") from error
+        found = cls(keys, groups)
+        if stored != found.digest:
+            raise ValueError(f"statistics were changed: digest {stored} is named, the values give {found.digest}")
+        return found
+
+    def _document(self) -> dict[str, Any]:
+        groups = [
+            {"group": list(group), "statistics": json.loads(Statistics((band,)).to_json())}
+            for group, band in self.groups.items()
+        ]
+        return {"keys": list(self.keys), "groups": groups}
+
+
+def _group(facts: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple("" if facts.get(key) is None else str(facts[key]) for key in keys)
