@@ -229,6 +229,8 @@ def test_the_papers_pixels_make_the_papers_cells():
     pooled = area_pool(image, (45, 55))
     assert pooled.shape == (1, 1, 45, 55)
     assert float(pooled.mean()) == pytest.approx(float(image.mean()), rel=1e-5)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(area_pool(image, (45, 55)), pooled)
     with pytest.raises(ValueError, match=r"shape must be at least 1 by 1, got \(0, 5\)"):
         area_pool(image, (0, 5))
 

@@ -23,7 +23,7 @@ def area_pool(image: Tensor, shape: tuple[int, int], *, mask: Tensor | None = No
 
     Returns
     -------
-    (..., shape[0], shape[1]) float
+    (..., shape[0], shape[1]) float32, or float64 if the image is
 
     Raises
     ------
@@ -37,13 +37,16 @@ def area_pool(image: Tensor, shape: tuple[int, int], *, mask: Tensor | None = No
     """
     if min(shape) < 1:
         raise ValueError(f"shape must be at least 1 by 1, got {shape}")
-    rows, cols = (_shares(image.shape[axis], shape[axis]).to(image) for axis in (-2, -1))
-    if mask is None:
-        return rows @ image @ cols.T
-    weight = rows @ mask.to(image.dtype) @ cols.T
-    total = rows @ torch.where(mask, image, 0) @ cols.T
-    # The weight of one pixel is far above this, and where there is none the total is 0.
-    return total / weight.clamp(min=torch.finfo(image.dtype).tiny)
+    wide = image if image.dtype == torch.float64 else image.float()
+    rows, cols = (_shares(image.shape[axis], shape[axis]).to(wide) for axis in (-2, -1))
+    # Mixed precision would round the means to 8 bits.
+    with torch.autocast(image.device.type, enabled=False):
+        if mask is None:
+            return rows @ wide @ cols.T
+        weight = rows @ mask.to(wide.dtype) @ cols.T
+        total = rows @ torch.where(mask, wide, 0) @ cols.T
+        # The weight of one pixel is far above this, and where there is none the total is 0.
+        return total / weight.clamp(min=torch.finfo(wide.dtype).tiny)
 
 
 def _shares(pixels: int, cells: int) -> Tensor:

@@ -90,7 +90,7 @@ def alignment_loss(embeddings: Mapping[str, Tensor], present: Mapping[str, Tenso
     for one, other in combinations(embeddings, 2):
         both = present[one] & present[other]
         if int(both.sum()) >= 2:
-            losses.append(_symmetric(scale * embeddings[one][both] @ embeddings[other][both].T))
+            losses.append(_symmetric(scale * _cosines(embeddings[one][both], embeddings[other][both])))
     if losses:
         return torch.stack(losses).mean()
     return 0 * (scale + sum(vectors.sum() for vectors in embeddings.values()))
@@ -108,10 +108,16 @@ def retrieval(embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor]) -
     for one, other in combinations(embeddings, 2):
         both = present[one] & present[other]
         if both.any():
-            cosines = embeddings[one][both] @ embeddings[other][both].T
+            cosines = _cosines(embeddings[one][both], embeddings[other][both])
             partner = torch.arange(len(cosines), device=cosines.device)
             shares += [float((cosines.argmax(dim=axis) == partner).double().mean()) for axis in (0, 1)]
     return sum(shares) / len(shares) if shares else math.nan
+
+
+def _cosines(first: Tensor, second: Tensor) -> Tensor:
+    # Mixed precision would round them to 8 bits, and they are multiplied by up to a hundred.
+    with torch.autocast(first.device.type, enabled=False):
+        return first.float() @ second.float().T
 
 
 def _symmetric(logits: Tensor) -> Tensor:

@@ -168,4 +168,4 @@ def spread(embeddings: Tensor) -> float:
 
 
 def _say(network: nn.ModuleDict, view: Tensor) -> Tensor:
-    return network["head"](network["encoder"](view)[:, 0])
+    return network["head"](network["encoder"](view)[:, 0]).float()
