@@ -266,6 +266,8 @@ def test_a_probe_trains_its_line_alone():
     probe(torch.randn(2, 2, 16, 16)).sum().backward()
     trained = {name for name, weight in probe.named_parameters() if weight.grad is not None}
     assert trained == {"linear.weight", "linear.bias"}
+    # Nor may an optimizer's weight decay move the rest.
+    assert {name for name, weight in probe.named_parameters() if weight.requires_grad} == trained
 
 
 def test_similarities_are_cosines():
