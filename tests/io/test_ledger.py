@@ -109,6 +109,28 @@ def test_threads_share_a_ledger_and_make_one_at_once(tmp_path):
         assert shared.counts()["done"] == 150
 
 
+def test_a_new_ledger_waits_for_whoever_is_making_the_file(tmp_path):
+    faults = []
+
+    def open_it():
+        try:
+            Ledger(tmp_path / "a").close()
+        except ValueError as error:
+            faults.append(str(error))
+
+    other = sqlite3.connect(tmp_path / "a", timeout=1, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE places (x)")
+    thread = threading.Thread(target=open_it)
+    thread.start()
+    thread.join(timeout=0.3)
+    # One that had looked without taking the right to write would now stand in the way.
+    other.execute("COMMIT")
+    other.close()
+    thread.join()
+    assert faults == [f"{tmp_path / 'a'} is a database of something else, not a ledger"]
+
+
 def test_files_of_others_and_damaged_ones_are_named(tmp_path):
     (tmp_path / "notes.txt").write_text("no database at all, but long enough to be taken for one" * 20)
     with pytest.raises(ValueError, match=r"notes.txt is damaged or no ledger"):

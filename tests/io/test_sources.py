@@ -75,6 +75,13 @@ def test_a_rasters_window_is_its_own_pixels_with_a_margin(tmp_path, rng):
     np.testing.assert_array_equal(piece.array, array[:, : piece.array.shape[1], : piece.array.shape[2]])
     touching = GeoBox.from_bounds((499_900, 5_000_300, 500_000, 5_000_400), shape=(10, 11), crs=BOX.crs)
     assert source.read(touching) == []
+    north = GeoBox.from_bounds((500_300, 5_000_700, 500_400, 5_000_800), shape=(10, 11), crs=BOX.crs)
+    assert source.read(north) == []
+    # A value that the file does not name.
+    array[0, 40, 40] = -7
+    (piece,) = RasterSource(write(path, array, BOX), nodata=-7).read(TILE)
+    np.testing.assert_array_equal(piece.array, place(np.where(array == -7, np.nan, array), BOX, piece))
+    assert np.isnan(piece.array).sum() == 1
 
 
 def test_the_margin_grows_with_the_tiles_pixels():
@@ -101,6 +108,18 @@ def test_a_tile_across_the_seam_of_a_globe_finds_both_ends(west):
     np.testing.assert_allclose(turn, np.round(turn), atol=1e-9)
     assert found.shape == part.geobox.shape
     assert found.shape[1] < 40
+    # In metres the longitudes of the two halves are far apart.
+    seam = (west + 540) % 360 - 180
+    zone = 32601 + int((seam + 180) // 6)
+    x, y = (
+        GeoBox.from_bounds((seam, 10, seam + 1, 11), shape=(1, 1), crs="EPSG:4326")
+        .transformer_to(f"EPSG:{zone}")
+        .transform(seam, 10.5)
+    )
+    metres = GeoBox.from_bounds((x - 9000, y - 7000, x + 9000, y + 7000), shape=(14, 18), crs=f"EPSG:{zone}")
+    part = cover(globe, metres)
+    assert len(part.parts) == 2
+    assert part.geobox.shape[1] < 40
     # A raster that is no globe has a gap there, which is filled.
     piece = GeoBox.from_bounds((west, -90, west + 358, 90), shape=(90, 179), crs="EPSG:4326")
     part = cover(piece, tile)
@@ -247,6 +266,10 @@ def test_a_raster_by_url_is_the_file_and_keeps_the_urls_secrets(tmp_path, rng, s
     (piece,) = source.read(TILE)
     np.testing.assert_array_equal(piece.array[0], place(array, BOX, piece))
     assert source.name == f"{address}/some/dem.tif"
+    handler.content = b"a page that tells what went wrong"
+    with pytest.raises(OSError, match="cannot be read: ") as fault:
+        RasterSource(url.replace("dem.tif", "page.tif"))
+    assert "s3cr3t" not in str(fault.value)
     assert "s3cr3t" not in str(source.parameters(TILE))
 
 

@@ -197,8 +197,7 @@ def _geometry(match: re.Match[str]) -> tuple[tuple[Any, ...], Band, Callable[[ND
 
 def _corner(match: re.Match[str]) -> Corner:
     latitude, longitude = int(match["lat"]), int(match["lon"])
-    west = -longitude if match["ew"] == "W" else longitude
-    return (latitude if match["ns"] == "N" else -latitude), (west + 180) % 360 - 180
+    return latitude if match["ns"] == "N" else -latitude, longitude if match["ew"] == "E" else -longitude
 
 
 def _amplitude(stored: NDArray[Any]) -> NDArray[np.float32]:
