@@ -201,16 +201,17 @@ def test_a_map_holds_every_tile_in_its_split(archive, tmp_path):
     assert list(outlines) == list(TILES)
     west, south, east, north = box(1).bounds_in("EPSG:4326")
     np.testing.assert_allclose([*outlines["bbb"].min(axis=0), *outlines["bbb"].max(axis=0)], [west, south, east, north])
-    figure = map_figure(outlines, splits={"aaa": "train", "bbb": "odd & end"}, title="Here")
+    figure = map_figure(outlines, splits={"aaa": "train", "bbb": "odd $x^{$"}, title="Here")
     axis = figure.axes[0]
     assert axis.get_title() == "Here: 3 tiles"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "train (1)", "odd & end (1)", "no split (1)"
+        "train (1)", "odd $x^{$ (1)", "no split (1)"
     ]  # fmt: skip
     faces = [to_hex(item.get_facecolor()[0]) for item in axis.collections]
     assert faces == ["#0072b2", "#cc79a7", "#ffffff"]
     assert [to_hex(patch.get_facecolor()) for patch in figure.legends[0].get_patches()] == faces
     assert {"aaa", "bbb", "ccc"} <= set(texts(figure))
+    png_bytes(figure, dpi=30)
     plot_map(outlines, tmp_path / "map.png")
     assert not map_figure(outlines).legends
     with pytest.raises(ValueError, match="outlines must hold at least one tile, got none"):
@@ -227,6 +228,17 @@ def test_a_map_over_the_antimeridian_stays_small():
     labels = [label.get_text() for label in axis.get_xticklabels() if low <= label.get_position()[0] <= high]
     assert {label[-1] for label in labels if label[:3] != "180"} == {"E", "W"}
     assert sum(len(item.get_paths()) for item in axis.collections) == sum(map(len, grids))
+
+
+def test_tiles_too_small_to_see_are_marked():
+    square = np.array([[0, 50], [0, 50.04], [0.04, 50.04], [0.04, 50]])
+    squares = {f"t{place}": square + np.array([place, 0]) for place in range(40)}
+    axis = map_figure(squares, splits=dict.fromkeys(squares, "val")).axes[0]
+    assert axis.get_title() == "40 tiles, marks larger than they are"
+    np.testing.assert_allclose(axis.collections[0].get_offsets()[7], [7.02, 50.02])
+    near = map_figure(dict(list(squares.items())[:2]), splits={}).axes[0]
+    assert near.get_title() == "2 tiles"
+    assert len(near.collections[0].get_paths()) == 2
 
 
 def test_histograms_tell_shares_in_percent(rng):
@@ -250,6 +262,35 @@ def test_a_scale_bar_has_a_round_length_on_the_ground():
     # 0.1 degrees along the parallel of 60 degrees on WGS 84.
     assert ground_width(degrees) == pytest.approx(5580, abs=3)
     assert [round_length(value) for value in (1.0, 4999, 5000, 0.3)] == [1, 2000, 5000, 0.2]
+
+
+def test_the_command_draws_tiles_sheets_maps_and_reports(archive, tmp_path, capsys):
+    from m3leo_sar.app.cli import app
+
+    def call(*arguments):
+        app([str(argument) for argument in arguments], standalone_mode=False)
+        # The terminal breaks long lines wherever it likes.
+        return " ".join(capsys.readouterr().out.split())
+
+    splits = tmp_path / "splits.csv"
+    splits.write_text("identifier,split\naaa,train\nbbb,test\n")
+    assert "Intensity 2023-03-01" in call("plot", archive.root, tmp_path / "tile.png", "--tile", "ccc")
+    sheet = ("--sheet", f"coherence:{SHORT}")
+    told = call("plot", archive.root, tmp_path / "sheet.png", *sheet, "--max-tiles", 2)
+    assert "2 of 3 tiles" in told
+    assert "3 of 3 tiles" in call("plot", archive.root, tmp_path / "map.svg", "--map", "--splits", splits)
+    assert "train (1)" in (tmp_path / "map.svg").read_text()
+    call("report", archive.root, tmp_path / "report.html", "--splits", splits)
+    assert (tmp_path / "report.html").read_text().count("<img ") > 6
+    for options, message in (
+        ((*sheet, "--map"), "a picture shows one of a tile"),
+        ((*sheet, "--tile", "aaa"), "a picture shows one of a tile"),
+        (("--sheet", "coherence"), "--sheet must read PRODUCT:KEY, .* got 'coherence'"),
+        (("--splits", splits), "--splits colours the map"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call("plot", archive.root, tmp_path / "no.png", *options)
+    assert not (tmp_path / "no.png").exists()
 
 
 def test_the_code_of_the_guide(archive, capsys, monkeypatch):

@@ -17,7 +17,7 @@ from m3leo_sar.io.archive import Chip
 image = pytest.importorskip("matplotlib.image")
 
 SHAPE = (26, 38)
-HOSTILE = "<script src=//evil.example>alert('$x^{')</script>\"&amp;\udcff\n"
+HOSTILE = "<script src=//evil.example>alert('$x^{$')</script>\"&amp;\udcff\n"
 VOID = {"meta", "img", "br", "link", "input"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ _OTHER_COLOURS = ("#cc79a7", "#009e73", "#56b4e9", "#e69f00")
 #: Of a tile, so that ground which two share is darker.
 _OPACITY = 0.65
 _NO_SPLIT = "no split"
+#: Width of a map without its margins in inches, and of the smallest tile in points that an eye finds on it.
+_INCHES, _MARK = 7.4, 2.5
 #: Maps of more tiles tell no identifiers, which would not be readable.
 _NAMED = 16
 
@@ -106,42 +108,52 @@ def map_figure(outlines: Outlines, *, splits: Mapping[str, str] | None = None, t
     ValueError
         If there is no tile.
     """
-    from matplotlib.collections import PolyCollection
-    from matplotlib.colors import to_rgba
-
     if not outlines:
         raise ValueError("outlines must hold at least one tile, got none")
     rings = _on_one_side(outlines)
     corners = np.concatenate(list(rings.values()))
     low, high = corners.min(axis=0), corners.max(axis=0)
     stretch = 1 / max(np.cos(np.radians((low[1] + high[1]) / 2)), 0.05)
-    figure = new_figure(9, float(np.clip(1.6 + 7.4 * stretch * (high[1] - low[1]) / (high[0] - low[0]), 3.6, 9.5)))
+    figure = new_figure(9, float(np.clip(1.6 + _INCHES * stretch * (high[1] - low[1]) / (high[0] - low[0]), 3.6, 9.5)))
     figure.set_layout_engine("constrained")
     axis = figure.subplots()
     names = (
         {identifier: (splits or {}).get(identifier, _NO_SPLIT) for identifier in rings} if splits is not None else {}
     )
     colours = _colours(names.values())
+    points = 72 * _INCHES * np.median([np.ptp(ring[:, 0]) for ring in rings.values()]) / (high[0] - low[0])
+    as_marks = bool(points < _MARK)
     for name in colours or [""]:
         group = [ring for identifier, ring in rings.items() if not names or names[identifier] == name]
         face = colours.get(name, "#0072b2")
         line = float(np.clip(150 / len(rings), 0.1, 0.6))
-        axis.add_collection(
-            PolyCollection(group, facecolors=[to_rgba(face, _OPACITY)], edgecolors="#202020", linewidths=line)
-        )
+        _draw_tiles(axis, group, face, line=line, as_marks=as_marks)
     _frame(axis, low, high, stretch)
     if len(rings) <= _NAMED:
         for identifier, ring in rings.items():
             x, y = (ring.min(axis=0) + ring.max(axis=0)) / 2
             label = plain(identifier, length=18)
             axis.text(x, y, label, ha="center", va="center", fontsize=6.5, parse_math=False, clip_on=True)
-    count = f"{len(rings)} tile{'s' * (len(rings) != 1)}"
+    count = f"{len(rings)} tile{'s' * (len(rings) != 1)}{', marks larger than they are' * as_marks}"
     axis.set_title(plain(f"{title}: {count}" if title else count, length=90), fontsize=11, parse_math=False)
     if colours:
         counts = Counter(names.values())
         entries = [(f"{name} ({counts[name]})", colour) for name, colour in colours.items()]
         draw_legend(figure, entries, columns=5, loc="outside lower center", opacity=_OPACITY)
     return figure
+
+
+def _draw_tiles(axis: Axes, rings: Sequence[NDArray[np.float64]], colour: str, *, line: float, as_marks: bool) -> None:
+    """Outlines in one colour, or a mark in the middle of each."""
+    from matplotlib.collections import PolyCollection
+    from matplotlib.colors import to_rgba
+
+    style: dict[str, Any] = {"facecolors": [to_rgba(colour, _OPACITY)], "edgecolors": "#202020"}
+    if as_marks:
+        middles = np.array([(ring.min(axis=0) + ring.max(axis=0)) / 2 for ring in rings])
+        axis.scatter(middles[:, 0], middles[:, 1], s=4 * _MARK**2, marker="s", linewidths=0.4, **style)
+    else:
+        axis.add_collection(PolyCollection(rings, linewidths=line, **style))
 
 
 def _on_one_side(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
