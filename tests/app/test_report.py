@@ -214,6 +214,7 @@ def test_empty_and_unreadable_archives_have_a_report(tmp_path):
     assert not read.values("img", "src")
     unreadable = Chips({("tile0", "coherence", "20230301_20230313"): None})
     _, read = page(unreadable, tmp_path / "unreadable.html")
+    assert "pairs 1, 12 days apart" in read.words
     for words in (
         "none could be read",
         "No tile has a chip that tells where it lies",

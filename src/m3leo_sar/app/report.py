@@ -124,12 +124,13 @@ def write_report(
 
 def _contents(found: Survey) -> str:
     days = sorted({abs(pair.days) for pair in found.pairs})
+    apart = " to ".join(str(day) for day in dict.fromkeys((days[0], days[-1]))) if days else ""
     spans = [f"{len(found.dates)}, {found.dates[0]} to {found.dates[-1]}"] if found.dates else ["none"]
     facts = {
         "tiles": [str(len(found.identifiers))],
         "chips": [str(sum(product.chips for product in found.products.values()))],
         "dates": spans,
-        "pairs": [f"{len(found.pairs)}, {days[0]} to {days[-1]} days apart"] if days else ["none"],
+        "pairs": [f"{len(found.pairs)}, {apart} days apart"] if days else ["none"],
         **{name: found.told(name) or ["not told"] for name in ("polarisation", "orbit", "track", "grid", "software")},
     }
     rows = [(name, _some(values)) for name, values in facts.items()]
