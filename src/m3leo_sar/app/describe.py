@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from m3leo_sar.io.archive import read_chip
+from m3leo_sar.io.geotiff_storage import read_chip
 from m3leo_sar.io.components import Band, ComponentChip, read_component
 from m3leo_sar.io.netcdf_components import read_agb, read_gssic, read_gunw
 

@@ -1,4 +1,4 @@
-"""A folder of chips: one GeoTIFF a tile, product and date or pair."""
+"""An archive of chips: what each tile has, whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.atomic import PARTIAL, remove_stale, write_text
-from m3leo_sar.io.raster import open_raster, read_raster, write_geotiff
 
 #: Layout of the folder; a reader refuses a later one.
-VERSION = 1
+VERSION = 2
+STORAGES = ("geotiff", "zarr")
 _MANIFEST = "archive.json"
-_TAG = "M3LEO_SAR"
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -36,27 +36,47 @@ class Chip(NamedTuple):
     metadata: dict[str, Any]
 
 
-def read_chip(path: str | os.PathLike[str]) -> Chip | None:
-    """Read a file as one chip of an archive, None if it is a raster of others.
+class Layer(NamedTuple):
+    """One chip as it is written: the key within its product, its pixels and what is known of it."""
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is damaged or no raster.
-    """
-    raster = read_raster(path)
-    if raster.geobox is None or _TAG not in raster.tags:
-        return None
-    return Chip(raster.array, raster.geobox, json.loads(raster.tags[_TAG]))
+    key: str
+    array: NDArray[Any]
+    metadata: Mapping[str, Any]
+    nodata: float | None = None
+
+
+class Storage(Protocol):
+    """How an archive keeps its chips; names have been checked."""
+
+    def write(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
+        """Write chips of one tile and product, replacing earlier ones."""
+
+    def read(self, identifier: str, dataset: str, key: str) -> Chip:
+        """Read one chip; FileNotFoundError if it is not there, ValueError if it is damaged."""
+
+    def digest(self, identifier: str, dataset: str, key: str) -> str | None:
+        """Digest of what a chip depends on, None if there is no chip that can be read."""
+
+    def path(self, identifier: str, dataset: str, key: str) -> Path:
+        """File or folder that holds a chip, or would."""
+
+    def keys(self, identifier: str, dataset: str) -> list[str]:
+        """Keys of a tile's product, sorted."""
+
+    def compact(self, identifier: str, dataset: str) -> int:
+        """Join what was written at different times; how many batches went."""
+
+    def faults(self) -> Iterator[tuple[Path, str]]:
+        """Path and fault of every chip that cannot be read."""
 
 
 class ChipArchive:
-    """Chips on disk, ``<root>/<identifier>/<dataset>/<key>.tif``.
+    """Chips on disk by tile, product and key.
 
-    The key is a pair (``20230319_20230331``), a date (``20230319``) or a name. Each file is a GeoTIFF that any GIS
-    opens and carries what it was computed from; it appears whole or not at all. Layout and tags are in docs/formats.md.
+    The key is a pair (``20230319_20230331``), a date (``20230319``) or a name. Each chip carries what it was computed
+    from and appears whole or not at all. Two storages serve: ``"geotiff"``, a file a chip that any GIS opens, and
+    ``"zarr"``, Zarr v3 with all that is written of a tile's product at once in one sharded array, a chunk a chip, which
+    reads faster and keeps a checksum of each. Layouts are in docs/formats.md.
 
     Parameters
     ----------
@@ -80,40 +100,48 @@ class ChipArchive:
             raise ValueError(f"{self.root} is no chip archive: it holds no {_MANIFEST}")
         try:
             self.manifest: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ValueError(f"{manifest} is damaged: {error}") from error
-        if self.manifest.get("format") != "m3leo_sar chip archive":
+        if not isinstance(self.manifest, dict) or self.manifest.get("format") != "m3leo_sar chip archive":
             raise ValueError(f"{manifest} does not describe a chip archive")
         if self.manifest.get("version", 0) > VERSION:
             raise ValueError(f"{self.root} has version {self.manifest['version']}; this library reads up to {VERSION}")
+        self._storage = _storage(self.root, self.manifest.get("storage", "geotiff"))
 
     @classmethod
-    def create(cls, root: str | os.PathLike[str], **facts: Any) -> ChipArchive:
+    def create(cls, root: str | os.PathLike[str], *, storage: str = "geotiff", **facts: Any) -> ChipArchive:
         """Open the archive at ``root``, making it if there is none; removes what killed writers left.
+
+        An archive that is there keeps its storage.
 
         Raises
         ------
         OSError
             If the folder cannot be made or written to.
         ValueError
-            If the folder holds files but is no archive.
+            If the folder holds files but is no archive, or the storage is unknown.
         """
         folder = Path(root)
+        if storage not in STORAGES:
+            raise ValueError(f"storage must be one of {', '.join(STORAGES)}, got {storage!r}")
         if not (folder / _MANIFEST).is_file():
             if folder.is_dir() and any(PARTIAL not in path.name for path in folder.iterdir()):
                 raise ValueError(f"{folder} holds files but is no chip archive; name a new or empty folder")
-            described = {"format": "m3leo_sar chip archive", "version": VERSION, **facts}
-            write_text(folder / _MANIFEST, json.dumps(described, indent=2, sort_keys=True) + "\n")
+            described = {"format": "m3leo_sar chip archive", "version": VERSION, "storage": storage, **facts}
+            write_text(folder / _MANIFEST, json.dumps(described, indent=2, sort_keys=True, default=plain_value) + "\n")
         archive = cls(folder)
         remove_stale(folder)
         return archive
 
+    @property
+    def storage(self) -> str:
+        """``"geotiff"`` or ``"zarr"``."""
+        return str(self.manifest.get("storage", "geotiff"))
+
     def path(self, identifier: str, dataset: str, key: str) -> Path:
         """Where a chip lies; ValueError for a name that could lead out of the archive."""
-        for name, value in (("identifier", identifier), ("dataset", dataset), ("key", key)):
-            if not _SAFE.fullmatch(value) or PARTIAL in value:
-                raise ValueError(f"{name} must be letters, digits, '.', '_' and '-', got {value!r}")
-        return self.root / identifier / dataset / f"{key}.tif"
+        _check_names(identifier, dataset, key)
+        return self._storage.path(identifier, dataset, key)
 
     def write(
         self,
@@ -128,12 +156,37 @@ class ChipArchive:
     ) -> None:
         """Write one chip, replacing an earlier one; ``metadata`` is anything JSON can hold.
 
-        Its entry ``parameters``, what the chip depends on, is compared by :meth:`has`.
+        Its entry ``parameters``, what the chip depends on, is compared by :meth:`has`. An entry ``scale`` of a complex
+        chip has it stored as complex int16, in units of it, which Zarr storage alone can.
+
+        Raises
+        ------
+        ValueError
+            If a name could lead out of the archive, or the array does not have the geobox's shape.
+        OSError
+            If it cannot be written; nothing is left of it then.
         """
-        text = json.dumps(dict(metadata), sort_keys=True, default=_plain)
-        tags = {_TAG: text, f"{_TAG}_DIGEST": parameter_digest(metadata.get("parameters"))}
-        tags |= {name.upper(): str(value) for name, value in metadata.items() if isinstance(value, str | int | float)}
-        write_geotiff(self.path(identifier, dataset, key), array, geobox, tags=tags, nodata=nodata)
+        self.write_layers(identifier, dataset, [Layer(key, array, metadata, nodata)], geobox)
+
+    def write_layers(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
+        """Write several chips of one tile and product; Zarr storage keeps them together, all of them or none."""
+        for layer in layers:
+            _check_names(identifier, dataset, layer.key)
+            if layer.array.shape[-2:] != geobox.shape or layer.array.ndim not in (2, 3):
+                raise ValueError(f"array must have the geobox's shape {geobox.shape}, got {layer.array.shape}")
+        if layers:
+            self._storage.write(identifier, dataset, layers, geobox)
+
+    @contextmanager
+    def gathering(self, identifier: str, geobox: GeoBox) -> Iterator[dict[str, list[Layer]]]:
+        """Give a mapping of product to layers to be filled; they are written, product by product, at the end.
+
+        With an exception nothing is written.
+        """
+        gathered: dict[str, list[Layer]] = {}
+        yield gathered
+        for dataset, layers in gathered.items():
+            self.write_layers(identifier, dataset, layers, geobox)
 
     def read(self, identifier: str, dataset: str, key: str) -> Chip:
         """Read one chip.
@@ -143,61 +196,76 @@ class ChipArchive:
         FileNotFoundError
             If it is not there; the message names it.
         ValueError
-            If the file is damaged.
+            If it is damaged.
         """
-        chip = read_chip(self.path(identifier, dataset, key))
-        if chip is None:
-            raise ValueError(f"{self.path(identifier, dataset, key)} is no chip of this library")
-        return chip
+        _check_names(identifier, dataset, key)
+        return self._storage.read(identifier, dataset, key)
 
     def has(self, identifier: str, dataset: str, key: str, *, parameters: Any = None) -> bool:
         """Whether a chip exists and, if ``parameters`` are given, depends on the same ones."""
-        path = self.path(identifier, dataset, key)
-        if not path.is_file():
-            return False
-        if parameters is None:
-            return True
-        try:
-            with open_raster(path) as source:
-                return bool(source.tags().get(f"{_TAG}_DIGEST") == parameter_digest(parameters))
-        except ValueError:
-            return False
+        _check_names(identifier, dataset, key)
+        digest = self._storage.digest(identifier, dataset, key)
+        return digest is not None and (parameters is None or digest == parameter_digest(parameters))
 
     @property
     def identifiers(self) -> list[str]:
         """Tiles that have a chip, sorted."""
-        return sorted(path.name for path in self.root.iterdir() if path.is_dir() and _SAFE.fullmatch(path.name))
+        with os.scandir(self.root) as entries:
+            return sorted(entry.name for entry in entries if _SAFE.fullmatch(entry.name) and entry.is_dir())
 
     def datasets(self, identifier: str) -> list[str]:
         """Products of a tile, sorted."""
         folder = self.root / identifier
-        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+        found = folder.iterdir() if _SAFE.fullmatch(identifier) and folder.is_dir() else ()
+        return sorted(path.name for path in found if path.is_dir() and PARTIAL not in path.name)
 
     def keys(self, identifier: str, dataset: str) -> list[str]:
         """Dates, pairs or names of a tile's product, sorted."""
-        found = (self.root / identifier / dataset).glob("*.tif")
-        return sorted(path.stem for path in found if PARTIAL not in path.name)
+        _check_names(identifier, dataset, "any")
+        return self._storage.keys(identifier, dataset)
+
+    def compact(self) -> int:
+        """Join what was written of each tile's product at different times; returns how many batches went into others.
+
+        Only Zarr storage has batches; chips are there throughout.
+        """
+        parts = ((identifier, dataset) for identifier in self.identifiers for dataset in self.datasets(identifier))
+        return sum(self._storage.compact(identifier, dataset) for identifier, dataset in parts)
 
     def verify(self) -> Iterator[tuple[Path, str]]:
         """Read every chip and give the path and fault of each that cannot be."""
-        for path in sorted(self.root.glob("*/*/*.tif")):
-            if PARTIAL in path.name:
-                continue
-            try:
-                self.read(path.parent.parent.name, path.parent.name, path.stem)
-            except (OSError, ValueError) as error:
-                yield path, str(error)
+        return self._storage.faults()
 
 
 def parameter_digest(parameters: Any) -> str:
     """Sixteen hex digits that change when any parameter does."""
-    text = json.dumps(parameters, sort_keys=True, default=_plain)
+    text = json.dumps(parameters, sort_keys=True, default=plain_value)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """A date or NumPy number as JSON has it; TypeError for what has no plain form."""
     if isinstance(value, datetime.date):
         return value.isoformat()
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"metadata must be plain values, got {type(value).__name__}")
+
+
+def _check_names(identifier: str, dataset: str, key: str) -> None:
+    for name, value in (("identifier", identifier), ("dataset", dataset), ("key", key)):
+        if not _SAFE.fullmatch(value) or PARTIAL in value:
+            raise ValueError(f"{name} must be letters, digits, '.', '_' and '-', got {value!r}")
+
+
+def _storage(root: Path, name: str) -> Storage:
+    # Imported here, as each needs a library of its own and both need the words above.
+    if name == "geotiff":
+        from m3leo_sar.io.geotiff_storage import GeotiffStorage
+
+        return GeotiffStorage(root)
+    if name == "zarr":
+        from m3leo_sar.io.zarr_storage import ZarrStorage
+
+        return ZarrStorage(root)
+    raise ValueError(f"{root} is stored as {name!r}; this library reads {', '.join(STORAGES)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,14 +27,15 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.stem}{PARTIAL}{os.getpid()}{target.suffix}")
+    # Threads of one process may write one name at once; the last to end stays.
+    partial = target.with_name(f"{target.stem}{PARTIAL}{os.getpid()}-{threading.get_ident()}{target.suffix}")
     remove(partial)
     try:
         yield partial
         if partial.is_file():
-            _flush(partial)
+            flush(partial)
         os.replace(partial, target)
-        _flush(target.parent)
+        flush(target.parent)
     except BaseException:
         remove(partial)
         raise
@@ -62,7 +64,7 @@ def remove_stale(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def _is_alive(partial: Path) -> bool:
-    digits = partial.name.rpartition(PARTIAL)[2].partition(".")[0]
+    digits = partial.name.rpartition(PARTIAL)[2].partition(".")[0].partition("-")[0]
     if not digits.isdigit() or int(digits) == os.getpid():
         return False
     try:
@@ -74,7 +76,7 @@ def _is_alive(partial: Path) -> bool:
     return True
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Have the disk hold what the name says before anyone trusts the name."""
     handle = os.open(path, os.O_RDONLY)
     try:

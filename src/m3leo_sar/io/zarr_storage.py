@@ -1,0 +1,274 @@
+"""An archive's chips as Zarr v3: all that is written of a tile's product at once in one sharded array, a chunk a chip."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import BloscCodec, Crc32cCodec
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.archive import Chip, Layer, parameter_digest, plain_value
+from m3leo_sar.io.atomic import PARTIAL, flush, remove, write_text
+from m3leo_sar.io.zarr_shard import read_chunk
+from m3leo_sar.stack.complex_int16 import from_complex_int16, to_complex_int16
+
+_ATTRIBUTE = "m3leo_sar"
+_GROUP = json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {}}, indent=2) + "\n"
+#: Bytes of a chip that a description may ask for.
+LARGEST_CHIP = 1 << 30
+#: Tiles' products whose list of chips is kept in memory.
+_KEPT = 20_000
+#: Nanoseconds after which a folder's time tells of any change.
+_SETTLED = 50_000_000
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a chip lies and what it is."""
+
+    shard: Path
+    index: int
+    count: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    geobox: GeoBox
+    entry: dict[str, Any]
+
+
+class ZarrStorage:
+    """Batches ``<root>/<identifier>/<dataset>/<number>``, each a sharded array (chips, [bands,] rows, cols).
+
+    A batch is written beside its place and renamed, and never changed afterwards; a later one outdates equal keys of
+    those before it. Within a shard, chunks are blosc (lz4 over shuffled bits) with a CRC-32C.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._known: OrderedDict[Path, tuple[int, dict[str, _Place]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def write(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
+        """Write layers, those of one dtype and number of bands as one batch."""
+        folder = self.root / identifier / dataset
+        folder.mkdir(parents=True, exist_ok=True)
+        for group in (folder.parent, folder):
+            if not (group / "zarr.json").is_file():
+                write_text(group / "zarr.json", _GROUP)
+        kinds = sorted(layers, key=_kind)
+        for _, batch in groupby(kinds, key=_kind):
+            self._write_batch(folder, list(batch), geobox)
+
+    def read(self, identifier: str, dataset: str, key: str) -> Chip:
+        """Read one chip."""
+        place = self._places(self.root / identifier / dataset).get(key)
+        if place is None:
+            raise FileNotFoundError(f"there is no chip {self.root / identifier / dataset / key}")
+        array = np.empty(place.shape, place.dtype)
+        if not read_chunk(place.shard, place.index, place.count, array):
+            array.fill(_fill_value(place.dtype))
+        metadata, scale = place.entry["metadata"], place.entry.get("scale")
+        if scale is not None:
+            array = from_complex_int16(array, scale=scale)
+        return Chip(array, place.geobox, dict(metadata))
+
+    def digest(self, identifier: str, dataset: str, key: str) -> str | None:
+        """Digest of what a chip depends on, None if there is none."""
+        try:
+            place = self._places(self.root / identifier / dataset).get(key)
+        except ValueError:
+            return None
+        return None if place is None or not place.shard.is_file() else str(place.entry["digest"])
+
+    def path(self, identifier: str, dataset: str, key: str) -> Path:
+        """The batch that holds the chip, or the folder of batches if none does."""
+        folder = self.root / identifier / dataset
+        place = self._places(folder).get(key)
+        return folder if place is None else place.shard.parents[len(place.shape) + 1]
+
+    def keys(self, identifier: str, dataset: str) -> list[str]:
+        """Keys of a tile's product, sorted."""
+        return sorted(self._places(self.root / identifier / dataset))
+
+    def faults(self) -> Iterator[tuple[Path, str]]:
+        """Path and fault of every chip that cannot be read."""
+        for folder in sorted(path for path in self.root.glob("*/*") if path.is_dir() and PARTIAL not in path.name):
+            try:
+                places = self._places(folder)
+            except ValueError as error:
+                yield folder, str(error)
+                continue
+            for key in sorted(places):
+                try:
+                    self.read(folder.parent.name, folder.name, key)
+                except (OSError, ValueError) as error:
+                    yield places[key].shard, f"{key}: {error}"
+
+    def compact(self, identifier: str, dataset: str) -> int:
+        """Join all batches of a tile's product, dropping outdated chips, and return how many batches went.
+
+        The joined ones are there before the others go, so that a reader always finds every chip.
+        """
+        folder = self.root / identifier / dataset
+        old = _batches(folder)
+        layers: list[Layer] = []
+        geobox = None
+        for key in self.keys(identifier, dataset):
+            chip = self.read(identifier, dataset, key)
+            entry = self._places(folder)[key].entry
+            layers.append(Layer(key, chip.array, chip.metadata, entry.get("nodata")))
+            geobox = chip.geobox
+        if len(old) < 2 or geobox is None:
+            return 0
+        self.write(identifier, dataset, layers, geobox)
+        for batch in old:
+            remove(batch)
+        return len(old)
+
+    def _write_batch(self, folder: Path, layers: list[Layer], geobox: GeoBox) -> None:
+        entries, arrays = zip(*(_stored(layer) for layer in layers), strict=True)
+        shape = (len(layers), *arrays[0].shape)
+        partial = folder / f"{uuid.uuid4().hex}{PARTIAL}{os.getpid()}"
+        attributes = {"layers": list(entries), "crs": geobox.crs, "affine": [*geobox.affine][:6]}
+        try:
+            target = zarr.create_array(
+                store=partial,
+                shape=shape,
+                shards=shape,
+                chunks=(1, *shape[1:]),
+                dtype=arrays[0].dtype,
+                # Bits of one weight side by side pack best, and lz4 unpacks several times faster than zstd here.
+                compressors=[BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"), Crc32cCodec()],
+                fill_value=_fill_value(arrays[0].dtype),
+                attributes={_ATTRIBUTE: json.loads(json.dumps(attributes, default=plain_value))},
+                dimension_names=_dimensions(len(shape), arrays[0].dtype == np.int16 and shape[-1] == 2),
+            )
+            target[...] = np.stack(arrays)
+            for path in partial.rglob("*"):
+                if path.is_file():
+                    flush(path)
+            _take_next_number(partial, folder)
+        except BaseException:
+            remove(partial)
+            raise
+
+    def _places(self, folder: Path) -> dict[str, _Place]:
+        """Chips of a tile's product by key, from its batches in order."""
+        try:
+            changed = os.stat(folder).st_mtime_ns
+        except OSError:
+            return {}
+        with self._lock:
+            known = self._known.get(folder)
+            if known is not None and known[0] == changed:
+                self._known.move_to_end(folder)
+                return known[1]
+        found: dict[str, _Place] = {}
+        for batch in _batches(folder):
+            found |= _described(batch)
+        # A folder's time moves in steps of some milliseconds; within one, another writer would not be noticed.
+        if time.time_ns() - changed < _SETTLED:
+            return found
+        with self._lock:
+            self._known[folder] = (changed, found)
+            while len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+        return found
+
+
+def _kind(layer: Layer) -> tuple[str, int, int]:
+    scaled = "ci16" if "scale" in layer.metadata and layer.array.dtype.kind == "c" else layer.array.dtype.str
+    return scaled, layer.array.ndim, len(layer.array) if layer.array.ndim == 3 else 1
+
+
+def _stored(layer: Layer) -> tuple[dict[str, Any], NDArray[Any]]:
+    """What the batch's attributes tell of a layer, and its array as it is stored."""
+    metadata = dict(layer.metadata)
+    entry: dict[str, Any] = {
+        "key": layer.key,
+        "digest": parameter_digest(metadata.get("parameters")),
+        "metadata": metadata,
+    }
+    array = np.ascontiguousarray(layer.array)
+    if layer.nodata is not None:
+        entry["nodata"] = layer.nodata
+        if array.dtype.kind in "fc":
+            array = np.where(array == layer.nodata, np.array(np.nan, array.dtype), array)
+    if array.dtype.kind == "c" and "scale" in metadata:
+        entry["scale"] = float(metadata["scale"])
+        # Half a unit in each part, at most.
+        metadata["quantisation_error"] = entry["scale"] / np.sqrt(2)
+        array = to_complex_int16(array, scale=entry["scale"])
+    return entry, array
+
+
+def _fill_value(dtype: np.dtype[Any]) -> Any:
+    return {"f": np.nan, "c": complex(np.nan, np.nan)}.get(dtype.kind, 0)
+
+
+def _dimensions(count: int, parts: bool) -> tuple[str, ...]:
+    if parts:
+        return ("chip", "y", "x", "part") if count == 4 else ("chip", "band", "y", "x", "part")
+    return ("chip", "y", "x") if count == 3 else ("chip", "band", "y", "x")
+
+
+def _take_next_number(partial: Path, folder: Path) -> None:
+    """Rename a whole batch to the first number after those that are there; another writer may take it first."""
+    existing = _batches(folder)
+    number = int(existing[-1].name) + 1 if existing else 0
+    while True:
+        try:
+            os.rename(partial, folder / f"{number:06d}")
+        except OSError:
+            if not (folder / f"{number:06d}").exists():
+                raise
+            number += 1
+        else:
+            flush(folder)
+            return
+
+
+def _batches(folder: Path) -> list[Path]:
+    """Finished batches, oldest first."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.name.isdigit()]
+    except OSError:
+        return []
+    return [folder / name for name in sorted(names, key=int)]
+
+
+def _described(batch: Path) -> dict[str, _Place]:
+    """Chips of a batch, from its zarr.json."""
+    try:
+        document = json.loads((batch / "zarr.json").read_text(encoding="utf-8"))
+        facts = document["attributes"][_ATTRIBUTE]
+        shape, dtype = tuple(int(size) for size in document["shape"]), np.dtype(str(document["data_type"]))
+        if prod(shape[1:]) * dtype.itemsize > LARGEST_CHIP:
+            raise ValueError(f"a chip of shape {shape[1:]} and {dtype} is over {LARGEST_CHIP >> 20} MiB")
+        rows, cols = shape[-3:-1] if "scale" in facts["layers"][0] else shape[-2:]
+        geobox = GeoBox((rows, cols), tuple(facts["affine"]), facts["crs"])
+        shard = batch / "c" / "/".join("0" * len(shape))
+        if len(facts["layers"]) != shape[0]:
+            raise ValueError(f"{len(facts['layers'])} chips are named, {shape[0]} are there")
+        return {
+            entry["key"]: _Place(shard, index, shape[0], shape[1:], dtype, geobox, entry)
+            for index, entry in enumerate(facts["layers"])
+        }
+    except FileNotFoundError as error:
+        raise ValueError(f"{batch} is damaged: it holds no zarr.json") from error
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{batch / 'zarr.json'} is damaged: {type(error).__name__} {error}") from error

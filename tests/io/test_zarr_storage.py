@@ -1,0 +1,154 @@
+"""Chips as sharded Zarr: any reader of Zarr sees them, damage is found, batches join."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m3leo_sar import GeoBox
+from m3leo_sar.io.archive import ChipArchive, Layer
+from m3leo_sar.io.zarr_shard import read_chunk
+
+BOX = GeoBox.from_bounds((5.5, 49.6, 5.57, 49.64), shape=(24, 31), crs="EPSG:4326")
+TILE = "0123456789abc"
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return ChipArchive.create(tmp_path / "chips", storage="zarr")
+
+
+def layers(rng, count=3, **metadata):
+    return [Layer(f"k{k}", rng.random((24, 31)).astype("f4"), {"parameters": k, **metadata}) for k in range(count)]
+
+
+def shard_of(archive, key="k0"):
+    return next(path for path in archive.path(TILE, "coherence", key).rglob("0") if path.is_file())
+
+
+def test_zarr_reads_what_is_written(archive, rng):
+    made = layers(rng)
+    archive.write_layers(TILE, "coherence", made, BOX)
+    array = zarr.open_group(archive.root / TILE, mode="r")["coherence/000000"]
+    assert array.chunks == (1, 24, 31)
+    assert array.shards == (3, 24, 31)
+    np.testing.assert_array_equal(array[...], np.stack([layer.array for layer in made]))
+    assert array.metadata.dimension_names == ("chip", "y", "x")
+    assert [entry["key"] for entry in array.attrs["m3leo_sar"]["layers"]] == ["k0", "k1", "k2"]
+
+
+def test_a_chip_without_data_is_not_stored_and_read_as_such(archive):
+    empty = np.full((24, 31), np.nan, np.float32)
+    archive.write_layers(TILE, "coherence", [Layer("k0", empty, {}), Layer("k1", np.ones((24, 31), "f4"), {})], BOX)
+    assert np.isnan(archive.read(TILE, "coherence", "k0").array).all()
+    out = np.empty((24, 31), np.float32)
+    assert not read_chunk(shard_of(archive), 0, 2, out)
+
+
+def test_slcs_are_kept_as_complex_int16_to_half_a_unit(archive, rng):
+    slc = (rng.standard_normal((24, 31)) + 1j * rng.standard_normal((24, 31))).astype(np.complex64)
+    slc[2, 3] = np.nan
+    archive.write(TILE, "slc", "20230301", slc, BOX, metadata={"scale": 0.001})
+    stored = zarr.open_array(archive.path(TILE, "slc", "20230301"), mode="r")
+    assert stored.dtype == np.int16
+    assert stored.shape == (1, 24, 31, 2)
+    chip = archive.read(TILE, "slc", "20230301")
+    assert np.isnan(chip.array[2, 3])
+    error = np.nanmax(np.abs(chip.array - slc))
+    assert 0 < error <= chip.metadata["quantisation_error"] * 1.001 == pytest.approx(0.001 / np.sqrt(2), rel=2e-3)
+    with pytest.raises(ValueError, match="scale must be at least"):
+        archive.write(TILE, "slc", "20230301", slc * 1e6, BOX, metadata={"scale": 0.001})
+    with pytest.raises(ValueError, match="is kept by an archive with storage='zarr'"):
+        ChipArchive.create(archive.root.parent / "tif").write(TILE, "slc", "x", slc, BOX, metadata={"scale": 0.001})
+
+
+@pytest.mark.parametrize("byte", [0, 5, 700, -1, -4, -20, -60])
+def test_any_changed_byte_is_found(archive, rng, byte):
+    archive.write_layers(TILE, "coherence", layers(rng, 2), BOX)
+    shard = shard_of(archive)
+    content = bytearray(shard.read_bytes())
+    content[byte] ^= 0x10
+    shard.write_bytes(content)
+    faults = dict(archive.verify())
+    assert list(faults) == [shard]
+    assert "damaged" in faults[shard]
+
+
+@given(position=st.floats(0, 1), value=st.integers(0, 255), cut=st.booleans(), seed=st.integers(0, 9))
+def test_damage_never_crashes_nor_gives_other_pixels(tmp_path_factory, position, value, cut, seed):
+    archive = ChipArchive.create(tmp_path_factory.mktemp("a") / "chips", storage="zarr")
+    made = layers(np.random.default_rng(seed), 2)
+    archive.write_layers(TILE, "coherence", made, BOX)
+    target = [shard_of(archive), archive.path(TILE, "coherence", "k0") / "zarr.json"][seed % 2]
+    content = bytearray(target.read_bytes())
+    at = int(position * (len(content) - 1))
+    target.write_bytes(content[:at] if cut else bytes(content[:at]) + bytes([value]) + bytes(content[at + 1 :]))
+    for layer in made:
+        try:
+            chip = ChipArchive(archive.root).read(TILE, "coherence", layer.key)
+        except (ValueError, FileNotFoundError):
+            continue
+        np.testing.assert_array_equal(chip.array, layer.array)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shape": [1, 24, 31]}, "2 chips are named, 1 are there"),
+        ({"shape": [2, 24, 10**9]}, "is over 1024 MiB"),
+        ({"shape": [2, 24, 32]}, "does not hold 3072 bytes"),
+        ({"data_type": "object"}, "damaged"),
+        ({"attributes": {}}, "damaged: KeyError"),
+    ],
+)
+def test_a_changed_description_is_refused(archive, rng, change, message):
+    archive.write_layers(TILE, "coherence", layers(rng, 2), BOX)
+    path = archive.path(TILE, "coherence", "k0") / "zarr.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ValueError, match=message):
+        ChipArchive(archive.root).read(TILE, "coherence", "k0")
+
+
+def test_batches_join_without_what_is_outdated(archive, rng):
+    first, second = layers(rng, 3), layers(rng, 2, days=12)
+    archive.write_layers(TILE, "coherence", first, BOX)
+    archive.write_layers(TILE, "coherence", second, BOX)
+    assert archive.compact() == 2
+    batches = [path.name for path in (archive.root / TILE / "coherence").iterdir() if path.is_dir()]
+    assert batches == ["000002"]
+    for layer in (first[2], *second):
+        chip = archive.read(TILE, "coherence", layer.key)
+        np.testing.assert_array_equal(chip.array, layer.array)
+        assert chip.metadata == layer.metadata
+    assert archive.compact() == 0
+
+
+def test_writers_at_once_lose_nothing(archive, rng):
+    chips = {f"t{number}": rng.random((24, 31)).astype("f4") for number in range(12)}
+
+    def write(key):
+        ChipArchive(archive.root).write(TILE, "coherence", key, chips[key], BOX, metadata={})
+
+    threads = [threading.Thread(target=write, args=(key,)) for key in chips]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert archive.keys(TILE, "coherence") == sorted(chips)
+    for key, chip in chips.items():
+        np.testing.assert_array_equal(archive.read(TILE, "coherence", key).array, chip)
+    assert not list(archive.root.rglob("*.partial-*"))
+
+
+def test_another_process_sees_a_chip_that_comes(archive, rng):
+    other = ChipArchive(archive.root)
+    assert other.keys(TILE, "coherence") == []
+    for layer in layers(rng, 4):
+        archive.write_layers(TILE, "coherence", [layer], BOX)
+        np.testing.assert_array_equal(other.read(TILE, "coherence", layer.key).array, layer.array)
