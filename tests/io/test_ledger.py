@@ -131,6 +131,28 @@ def test_a_new_ledger_waits_for_whoever_is_making_the_file(tmp_path):
     assert faults == [f"{tmp_path / 'a'} is a database of something else, not a ledger"]
 
 
+def test_ctrl_c_between_two_statements_leaves_no_transaction_open(tmp_path, monkeypatch):
+    class Connection(sqlite3.Connection):
+        armed = False
+
+        def execute(self, statement, *values):
+            found = super().execute(statement, *values)
+            if self.armed and statement.startswith("BEGIN"):
+                type(self).armed = False
+                raise KeyboardInterrupt
+            return found
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *path, **options: connect(*path, factory=Connection, **options))
+    with Ledger(tmp_path / "a") as ledger:
+        Connection.armed = True
+        with pytest.raises(KeyboardInterrupt):
+            ledger.record("a", "done", digest="1")
+        assert ledger.entry("a") is None
+        ledger.record("a", "done", digest="1")
+        assert ledger.counts()["done"] == 1
+
+
 def test_files_of_others_and_damaged_ones_are_named(tmp_path):
     (tmp_path / "notes.txt").write_text("no database at all, but long enough to be taken for one" * 20)
     with pytest.raises(ValueError, match=r"notes.txt is damaged or no ledger"):

@@ -211,8 +211,9 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Take the right to write at once: one taken later could be refused after reading."""
-        self._database.execute("BEGIN IMMEDIATE")
         try:
+            # Within: Ctrl-C may come between this statement and the next.
+            self._database.execute("BEGIN IMMEDIATE")
             yield
             self._database.execute("COMMIT")
         except BaseException:
