@@ -16,7 +16,7 @@ def normalise(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values (float32) and mask (bool), (channels, rows, cols), of planes (rows, cols)."""
     held = [np.ascontiguousarray(plane) for plane in planes]
-    values, mask = out if out is not None else (empty(request.shape, np.float32), empty(request.shape, np.bool_))
+    values, mask = out or (empty(request.shape, np.dtype(kind)) for kind in (np.float32, np.bool_))
     addresses = np.array([plane.ctypes.data for plane in held], np.int64)
     types = np.array([PIXEL_TYPES[pixel_type(plane)] for plane in held], np.int32)
     kernel.normalise(addresses, types, request.places, request.recipes, values, mask.view(np.uint8))

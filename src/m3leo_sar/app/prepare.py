@@ -16,7 +16,7 @@ from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
 from m3leo_sar.insar.coherence import coherence
 from m3leo_sar.insar.interferogram import interferogram
-from m3leo_sar.io.archive import ChipArchive
+from m3leo_sar.io.archive import ChipArchive, Layer
 from m3leo_sar.stack.geometry import OrbitGeometry
 from m3leo_sar.stack.pairs import Pair
 from m3leo_sar.stack.slc import SlcStack
@@ -27,6 +27,8 @@ from m3leo_sar.warp.sample import sample
 
 #: A raster and where it lies.
 Label = tuple[NDArray[Any], GeoBox]
+#: Bytes of finished chips that are held before they are written.
+_HELD_BYTES = 256 << 20
 COHERENCE, INTERFEROGRAM, INTENSITY, LABEL = "coherence", "interferogram", "intensity", "label"
 
 
@@ -135,6 +137,7 @@ def _prepare_tile(
         work.write_label(name, labels[name])
     if pairs or formed or dates:
         work.compute(positions, pairs, formed, dates)
+    work.flush()
 
 
 @dataclass
@@ -146,6 +149,9 @@ class _Work:
     tile: Tile
     recipe: Recipe
     summary: Summary
+    #: Finished chips by product, and their bytes; written together, as an archive may keep them so.
+    finished: dict[str, list[Layer]] = field(default_factory=dict)
+    held: int = 0
 
     def lacks(self, dataset: str, key: str) -> bool:
         parameters = self.parameters(dataset)
@@ -208,9 +214,18 @@ class _Work:
             "parameters": self.parameters(dataset),
             **facts,
         }
-        geobox = self.tile.geobox
-        self.archive.write(self.tile.identifier, dataset, key, chip, geobox, metadata=metadata, nodata=nodata)
-        self.summary.count(dataset)
+        self.finished.setdefault(dataset, []).append(Layer(key, chip, metadata, nodata))
+        self.held += chip.nbytes
+        if self.held > _HELD_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is finished."""
+        for dataset, layers in self.finished.items():
+            self.archive.write_layers(self.tile.identifier, dataset, layers, self.tile.geobox)
+            for _ in layers:
+                self.summary.count(dataset)
+        self.finished, self.held = {}, 0
 
 
 def _positions(stack: SlcStack, tile: Tile) -> PixelMap:

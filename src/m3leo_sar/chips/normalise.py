@@ -10,7 +10,7 @@ import numpy as np
 
 from m3leo_sar._backend.choose import backend_of, module_of
 from m3leo_sar._backend.normalise_request import PIXEL_TYPES, NormaliseRequest, pixel_type
-from m3leo_sar.chips.deramp import phase_plane
+from m3leo_sar.chips.deramp import PhasePlane, phase_plane
 from m3leo_sar.chips.statistics import ENCODINGS, BandStatistics, Statistics
 
 # A plane is taken off by the kernel; beyond that, de-ramping is linear.
@@ -143,7 +143,7 @@ def _planes(chip: Any, statistics: Statistics) -> list[Any]:
 
 
 def _check_plane(plane: Any, index: int, first: Any) -> None:
-    dtype, shape = getattr(plane, "dtype", None), getattr(plane, "shape", ())
+    dtype, shape = getattr(plane, "dtype", None), tuple[int, ...](getattr(plane, "shape", ()))
     parts = len(shape) == 3 and shape[2] == 2 and str(dtype) == "int16"
     if dtype is None or str(dtype) not in PIXEL_TYPES:
         known = ", ".join(PIXEL_TYPES)
@@ -174,9 +174,8 @@ def _recipes(planes: Sequence[Any], statistics: Statistics) -> np.ndarray:
     """Table of ext/normalise.h's NormalisedBand."""
     rows = []
     for band, places in zip(statistics.bands, statistics.planes, strict=True):
-        ramp = (0.0, 0.0, 0.0)
-        if band.encoding == "deramped":
-            ramp = phase_plane(_physical(planes[places[0]], band))
+        deramped = band.encoding == "deramped"
+        ramp = phase_plane(_physical(planes[places[0]], band)) if deramped else PhasePlane(0.0, 0.0, 0.0)
         decoding = (_or_nan(band.gain), _or_nan(band.offset), _or_nan(band.nodata))
         looks = 1 / band.looks if band.looks else 0.0
         rows.append((band.low, band.high, band.centre, band.scale, *decoding, looks, *ramp))

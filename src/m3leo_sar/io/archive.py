@@ -8,7 +8,6 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -176,17 +175,6 @@ class ChipArchive:
                 raise ValueError(f"array must have the geobox's shape {geobox.shape}, got {layer.array.shape}")
         if layers:
             self._storage.write(identifier, dataset, layers, geobox)
-
-    @contextmanager
-    def gathering(self, identifier: str, geobox: GeoBox) -> Iterator[dict[str, list[Layer]]]:
-        """Give a mapping of product to layers to be filled; they are written, product by product, at the end.
-
-        With an exception nothing is written.
-        """
-        gathered: dict[str, list[Layer]] = {}
-        yield gathered
-        for dataset, layers in gathered.items():
-            self.write_layers(identifier, dataset, layers, geobox)
 
     def read(self, identifier: str, dataset: str, key: str) -> Chip:
         """Read one chip.

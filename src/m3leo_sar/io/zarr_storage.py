@@ -1,4 +1,4 @@
-"""An archive's chips as Zarr v3: all that is written of a tile's product at once in one sharded array, a chunk a chip."""
+"""An archive's chips as Zarr v3: what is written of a tile's product at once in one sharded array, a chunk a chip."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import zarr
+from affine import Affine
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 
@@ -260,7 +261,7 @@ def _described(batch: Path) -> dict[str, _Place]:
         if prod(shape[1:]) * dtype.itemsize > LARGEST_CHIP:
             raise ValueError(f"a chip of shape {shape[1:]} and {dtype} is over {LARGEST_CHIP >> 20} MiB")
         rows, cols = shape[-3:-1] if "scale" in facts["layers"][0] else shape[-2:]
-        geobox = GeoBox((rows, cols), tuple(facts["affine"]), facts["crs"])
+        geobox = GeoBox((rows, cols), Affine(*facts["affine"]), facts["crs"])
         shard = batch / "c" / "/".join("0" * len(shape))
         if len(facts["layers"]) != shape[0]:
             raise ValueError(f"{len(facts['layers'])} chips are named, {shape[0]} are there")
