@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.io.components import ComponentChip
-from m3leo_sar.io.netcdf_file import axes_of, write_netcdf
+from m3leo_sar.io.netcdf_file import Variables, axes_of, write_netcdf
 from m3leo_sar.io.raster import write_geotiff
 
 #: Order of the seasons in a GSSIC file.
@@ -118,7 +118,7 @@ def _write_gssic(path: Path, chip: ComponentChip) -> None:
     geometry = np.stack([_band(planes, name) for name in features])
     coordinates = {"season": _GSSIC_SEASONS, "polarimetry": pols, "deltadays": lags, "param": parameters,
                    "feature": features, "y": y, "x": x}  # fmt: skip
-    variables = {
+    variables: Variables = {
         "amplitude": (("season", "polarimetry", "y", "x"), 10 ** ((amplitude + 83) / 20), {}),
         "coherence": (("season", "deltadays", "y", "x"), coherence * 100, {}),
         "decaymodel": (("season", "param", "y", "x"), decay * scales, {}),
@@ -130,7 +130,7 @@ def _write_gssic(path: Path, chip: ComponentChip) -> None:
 def _write_agb(path: Path, chip: ComponentChip) -> None:
     x, y = axes_of(chip.geobox)
     planes = _by_name(chip)
-    variables = {name: (("lat", "lon"), _band(planes, name), {"units": "Mg/ha"}) for name in ("agb", "agb_se")}
+    variables: Variables = {name: (("lat", "lon"), _band(planes, name), {"units": "Mg/ha"}) for name in ("agb", "agb_se")}
     write_netcdf(path, {"": ({"lat": y, "lon": x}, variables)}, geobox=chip.geobox)
 
 
@@ -141,7 +141,7 @@ def _write_gunw(path: Path, chip: ComponentChip) -> None:
     pairs = list(dict.fromkeys(band.period for band in chip.bands if band.period))
     ways = {band.period: (band.orbit_direction or "")[:1].upper() for band in chip.bands}
     axes = ("datepair", "latitude", "longitude")
-    variables = {
+    variables: Variables = {
         name: (axes, np.nan_to_num(np.stack([_band(planes, f"{name}_{pair}") for pair in pairs]), nan=fill), {})
         for name, fill in quantities.items()
     }

@@ -288,7 +288,7 @@ def _srtm(stored: NDArray[Any], names: Sequence[str], facts: Facts) -> Decoded:
     height = stored[0].view(np.int16).astype(np.float32)
     slope = stored[1].astype(np.float32)
     # Heights below the sea come out near 65 535 where they were written without a sign.
-    known = np.stack([(height > -500) & (height < 9000), slope <= 90])
+    known = np.stack([(height > -500) & (height < 9000), (slope >= 0) & (slope <= 90)])
     lost = int((~known).sum())
     notes = [f"{lost} heights or slopes are none of this Earth"] if lost else []
     values = np.where(known, np.stack([height, slope]), np.float32(np.nan))
