@@ -91,7 +91,7 @@ def test_too_few_pairs_or_lags_give_nan(backend):
 def test_units_of_the_global_data_set():
     model = DecayModel(np.array([0.1234, np.nan]), np.array([17.4, 1e9]), np.array([0.0456, 0.1]))
     numbers = model.digital_numbers()
-    assert [plane.tolist() for plane in numbers] == [[123, 0], [17, 65535], [46, 100]]
+    assert [plane.tolist() for plane in numbers] == [[123, 0], [17400, 65535], [46, 100]]
     assert {plane.dtype for plane in numbers} == {np.dtype("uint16")}
     assert GLOBAL_LAGS == (6, 12, 18, 24, 36, 48)
 

@@ -39,7 +39,7 @@ def test_gssic_in_units_with_seasons_in_one_order(tmp_path, rng):
     assert names[:3] == ["winter_vv_amplitude", "winter_vh_amplitude", "winter_coherence_12"]
     np.testing.assert_allclose(chip.array[names.index("fall_coherence_36")], parts["coherence"][1, 2] / 100)
     assert not chip.mask[names.index("fall_coherence_36"), 5, 6]
-    np.testing.assert_allclose(chip.array[names.index("spring_tau")], parts["decaymodel"][3, 1])
+    np.testing.assert_allclose(chip.array[names.index("spring_tau")], parts["decaymodel"][3, 1] / 1000)
     np.testing.assert_allclose(chip.array[names.index("summer_rho")], parts["decaymodel"][0, 0] / 1000)
     np.testing.assert_allclose(
         chip.array[names.index("summer_vh_amplitude")], 20 * np.log10(parts["amplitude"][0, 1]) - 83, rtol=1e-6

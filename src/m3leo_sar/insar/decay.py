@@ -31,12 +31,12 @@ class DecayModel(NamedTuple):
         return self.rho_inf + (1 - self.rho_inf) * xp.exp(-days / self.tau)
 
     def digital_numbers(self) -> DecayModel:
-        """The model as uint16 in the global data set's units: rho_inf and rmse times 1000, tau in days; NaN is 0.
+        """The model as uint16 in the global data set's units: all three times 1000 (tau in days); NaN is 0.
 
-        A tau above 65 535 days is stored as that.
+        A tau above 65.535 days is stored as that.
         """
         xp = module_of(self.rho_inf)
-        scaled = (xp.nan_to_num(plane * factor) for plane, factor in zip(self, (1000, 1, 1000), strict=True))
+        scaled = (xp.nan_to_num(plane * 1000) for plane in self)
         return DecayModel(*(xp.clip(xp.rint(plane), 0, 65_535).astype(np.uint16) for plane in scaled))
 
 

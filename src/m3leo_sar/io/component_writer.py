@@ -114,14 +114,13 @@ def _write_gssic(path: Path, chip: ComponentChip) -> None:
     amplitude = stack([[f"{season}_{pol}_amplitude" for pol in pols] for season in _GSSIC_SEASONS])
     coherence = stack([[f"{season}_coherence_{lag}" for lag in lags] for season in _GSSIC_SEASONS])
     decay = stack([[f"{season}_{name}" for name in parameters] for season in _GSSIC_SEASONS])
-    scales = np.array([1000, 1, 1000], np.float32)[:, None, None]
     geometry = np.stack([_band(planes, name) for name in features])
     coordinates = {"season": _GSSIC_SEASONS, "polarimetry": pols, "deltadays": lags, "param": parameters,
                    "feature": features, "y": y, "x": x}  # fmt: skip
     variables: Variables = {
         "amplitude": (("season", "polarimetry", "y", "x"), 10 ** ((amplitude + 83) / 20), {}),
         "coherence": (("season", "deltadays", "y", "x"), coherence * 100, {}),
-        "decaymodel": (("season", "param", "y", "x"), decay * scales, {}),
+        "decaymodel": (("season", "param", "y", "x"), decay * 1000, {}),
         "geometry": (("feature", "y", "x"), geometry, {}),
     }
     write_netcdf(path, {"": (coordinates, variables)}, geobox=chip.geobox)

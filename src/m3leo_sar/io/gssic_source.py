@@ -181,9 +181,8 @@ def _seasonal(match: re.Match[str]) -> tuple[tuple[Any, ...], Band, Callable[[ND
         lag = int(metric[3:])
         band = Band(f"{start}_coherence_{lag}", "coherence", "1", "gssic", None, season, pol.upper())
         return (SEASONS.index(season), lag, pols.index(pol)), band, _over(100)
-    unit, scale = ("day", 1) if metric == "tau" else ("1", 1000)
-    band = Band(f"{start}_{metric}", metric, unit, "gssic", None, season, pol.upper())
-    return (SEASONS.index(season), _ORDER[metric], pols.index(pol)), band, _over(scale)
+    band = Band(f"{start}_{metric}", metric, "day" if metric == "tau" else "1", "gssic", None, season, pol.upper())
+    return (SEASONS.index(season), _ORDER[metric], pols.index(pol)), band, _over(1000)
 
 
 def _geometry(match: re.Match[str]) -> tuple[tuple[Any, ...], Band, Callable[[NDArray[Any]], NDArray[Any]]]:

@@ -31,8 +31,8 @@ def read_gssic(path: str | os.PathLike[str]) -> ComponentChip:
     -------
     ComponentChip
         amplitude (gamma nought, dB: 20 log10 of the number stored less 83) by season and polarisation, coherence (the
-        number / 100) by season and lag, rho and rmse (the number / 1000) and tau (days) by season, incidence (degrees)
-        and the layover and shadow mask.
+        number / 100) by season and lag, rho, tau (days) and rmse (each the number / 1000) by season, incidence
+        (degrees) and the layover and shadow mask.
 
     Raises
     ------
@@ -73,8 +73,8 @@ def read_gssic(path: str | os.PathLike[str]) -> ComponentChip:
         for number, lag in enumerate(lags):
             add(stored["coherence"][at, number] / 100, f"{season}_coherence_{lag}", "coherence", "1", season, "VV")
         for number, parameter in enumerate(parameters):
-            scale, unit = (1.0, "day") if parameter == "tau" else (1000.0, "1")
-            add(stored["decaymodel"][at, number] / scale, f"{season}_{parameter}", parameter, unit, season, "VV")
+            unit = "day" if parameter == "tau" else "1"
+            add(stored["decaymodel"][at, number] / 1000, f"{season}_{parameter}", parameter, unit, season, "VV")
     for number, feature in enumerate(features):
         unit, quantity = ("degree", "incidence") if feature == "inc" else ("class", "layover and shadow")
         add(stored["geometry"][number], feature, quantity, unit)
