@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
+from m3leo_sar.app.archive_commands import commands
 from m3leo_sar.app.plot_network import plot_network
 from m3leo_sar.app.prepare import COHERENCE, Recipe, Summary
 from m3leo_sar.app.prepare import prepare as prepare_chips
@@ -32,6 +33,8 @@ app = typer.Typer(
     help="Coherence and interferograms of any date pair on M3LEO's tiles, from a stack of co-registered SLCs.\n\n"
     "Start with [bold]m3leo-sar demo[/bold], then [bold]m3leo-sar pairs STACK[/bold].",
 )
+
+app.add_typer(commands)
 
 StackPath = Annotated[
     Path, typer.Argument(help="Stack: our Zarr container, a folder of OPERA CSLC-S1 files, or of complex rasters.")

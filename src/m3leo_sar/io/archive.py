@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.atomic import PARTIAL, remove_stale, write_text
+from m3leo_sar.io.atomic import PARTIAL, remove, remove_stale, write_text
 
 #: Layout of the folder; a reader refuses a later one.
 VERSION = 2
@@ -53,6 +53,9 @@ class Storage(Protocol):
     def read(self, identifier: str, dataset: str, key: str) -> Chip:
         """Read one chip; FileNotFoundError if it is not there, ValueError if it is damaged."""
 
+    def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
+        """Grid and metadata of a chip; raises as ``read`` does."""
+
     def digest(self, identifier: str, dataset: str, key: str) -> str | None:
         """Digest of what a chip depends on, None if there is no chip that can be read."""
 
@@ -64,6 +67,9 @@ class Storage(Protocol):
 
     def compact(self, identifier: str, dataset: str) -> int:
         """Join what was written at different times; how many batches went."""
+
+    def unit(self, path: Path) -> Path:
+        """What is to be removed where ``path`` is damaged."""
 
     def faults(self) -> Iterator[tuple[Path, str]]:
         """Path and fault of every chip that cannot be read."""
@@ -189,6 +195,18 @@ class ChipArchive:
         _check_names(identifier, dataset, key)
         return self._storage.read(identifier, dataset, key)
 
+    def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
+        """Grid and metadata of a chip without its pixels; raises as :meth:`read` does."""
+        _check_names(identifier, dataset, key)
+        return self._storage.facts(identifier, dataset, key)
+
+    def chips(self) -> Iterator[tuple[str, str, str]]:
+        """Identifier, product and key of every chip, in order."""
+        for identifier in self.identifiers:
+            for dataset in self.datasets(identifier):
+                for key in self.keys(identifier, dataset):
+                    yield identifier, dataset, key
+
     def has(self, identifier: str, dataset: str, key: str, *, parameters: Any = None) -> bool:
         """Whether a chip exists and, if ``parameters`` are given, depends on the same ones."""
         _check_names(identifier, dataset, key)
@@ -219,6 +237,23 @@ class ChipArchive:
         """
         parts = ((identifier, dataset) for identifier in self.identifiers for dataset in self.datasets(identifier))
         return sum(self._storage.compact(identifier, dataset) for identifier, dataset in parts)
+
+    def discard(self, paths: Iterable[Path]) -> int:
+        """Remove damaged files that :meth:`verify` named, so that their chips count as missing; returns how many.
+
+        Of Zarr storage the whole batch goes, as its other chips may be damaged alike.
+
+        Raises
+        ------
+        ValueError
+            If a path does not lie in the archive.
+        """
+        removed = {self._storage.unit(path) for path in paths}
+        for path in removed:
+            if self.root.resolve() not in path.resolve().parents:
+                raise ValueError(f"{path} does not lie in {self.root}")
+            remove(path)
+        return len(removed)
 
     def verify(self) -> Iterator[tuple[Path, str]]:
         """Read every chip and give the path and fault of each that cannot be."""

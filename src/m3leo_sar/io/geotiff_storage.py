@@ -6,11 +6,12 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.archive import Chip, Layer, parameter_digest, plain_value
 from m3leo_sar.io.atomic import PARTIAL
-from m3leo_sar.io.raster import open_raster, read_raster, write_geotiff
+from m3leo_sar.io.raster import geobox_of, open_raster, read_raster, write_geotiff
 
 _TAG = "M3LEO_SAR"
 
@@ -28,13 +29,17 @@ def read_chip(path: str | os.PathLike[str]) -> Chip | None:
     raster = read_raster(path)
     if raster.geobox is None or _TAG not in raster.tags:
         return None
+    return Chip(raster.array, raster.geobox, _metadata(path, raster.tags[_TAG]))
+
+
+def _metadata(path: str | os.PathLike[str], text: str) -> dict[str, Any]:
     try:
-        metadata = json.loads(raster.tags[_TAG])
-    except json.JSONDecodeError as error:
+        metadata = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{Path(path).name} has damaged metadata: {error}") from error
     if not isinstance(metadata, dict):
         raise ValueError(f"{Path(path).name} has damaged metadata: no mapping")
-    return Chip(raster.array, raster.geobox, metadata)
+    return metadata
 
 
 class GeotiffStorage:
@@ -67,6 +72,15 @@ class GeotiffStorage:
             raise ValueError(f"{path} is no chip of this library")
         return chip
 
+    def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
+        """Grid and metadata of a chip."""
+        path = self.path(identifier, dataset, key)
+        with open_raster(path) as source:
+            geobox, tags = geobox_of(source), source.tags()
+        if geobox is None or _TAG not in tags:
+            raise ValueError(f"{path} is no chip of this library")
+        return geobox, _metadata(path, tags[_TAG])
+
     def digest(self, identifier: str, dataset: str, key: str) -> str | None:
         """Digest of what a chip depends on, None if there is none that can be opened."""
         path = self.path(identifier, dataset, key)
@@ -86,6 +100,10 @@ class GeotiffStorage:
         """Keys of a tile's product, sorted."""
         found = (self.root / identifier / dataset).glob("*.tif")
         return sorted(path.stem for path in found if PARTIAL not in path.name)
+
+    def unit(self, path: Path) -> Path:
+        """The file itself."""
+        return path
 
     def compact(self, identifier: str, dataset: str) -> int:
         """Nothing to join: a chip is a file."""

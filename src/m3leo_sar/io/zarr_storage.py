@@ -75,9 +75,7 @@ class ZarrStorage:
 
     def read(self, identifier: str, dataset: str, key: str) -> Chip:
         """Read one chip."""
-        place = self._places(self.root / identifier / dataset).get(key)
-        if place is None:
-            raise FileNotFoundError(f"there is no chip {self.root / identifier / dataset / key}")
+        place = self._place(identifier, dataset, key)
         array = np.empty(place.shape, place.dtype)
         if not read_chunk(place.shard, place.index, place.count, array):
             array.fill(_fill_value(place.dtype))
@@ -85,6 +83,11 @@ class ZarrStorage:
         if scale is not None:
             array = from_complex_int16(array, scale=scale)
         return Chip(array, place.geobox, dict(metadata))
+
+    def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
+        """Grid and metadata of a chip."""
+        place = self._place(identifier, dataset, key)
+        return place.geobox, dict(place.entry["metadata"])
 
     def digest(self, identifier: str, dataset: str, key: str) -> str | None:
         """Digest of what a chip depends on, None if there is none."""
@@ -107,16 +110,21 @@ class ZarrStorage:
     def faults(self) -> Iterator[tuple[Path, str]]:
         """Path and fault of every chip that cannot be read."""
         for folder in sorted(path for path in self.root.glob("*/*") if path.is_dir() and PARTIAL not in path.name):
-            try:
-                places = self._places(folder)
-            except ValueError as error:
-                yield folder, str(error)
+            broken = list(_broken(folder))
+            yield from broken
+            if broken:
                 continue
+            places = self._places(folder)
             for key in sorted(places):
                 try:
                     self.read(folder.parent.name, folder.name, key)
                 except (OSError, ValueError) as error:
                     yield places[key].shard, f"{key}: {error}"
+
+    def unit(self, path: Path) -> Path:
+        """The batch that holds a shard, or that is described wrongly."""
+        inside = path.relative_to(self.root).parts
+        return self.root.joinpath(*inside[:3])
 
     def compact(self, identifier: str, dataset: str) -> int:
         """Join all batches of a tile's product, dropping outdated chips, and return how many batches went.
@@ -165,6 +173,12 @@ class ZarrStorage:
         except BaseException:
             remove(partial)
             raise
+
+    def _place(self, identifier: str, dataset: str, key: str) -> _Place:
+        place = self._places(self.root / identifier / dataset).get(key)
+        if place is None:
+            raise FileNotFoundError(f"there is no chip {self.root / identifier / dataset / key}")
+        return place
 
     def _places(self, folder: Path) -> dict[str, _Place]:
         """Chips of a tile's product by key, from its batches in order."""
@@ -250,6 +264,15 @@ def _batches(folder: Path) -> list[Path]:
     except OSError:
         return []
     return [folder / name for name in sorted(names, key=int)]
+
+
+def _broken(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Batches whose description cannot be read."""
+    for batch in _batches(folder):
+        try:
+            _described(batch)
+        except ValueError as error:
+            yield batch, str(error)
 
 
 def _described(batch: Path) -> dict[str, _Place]:

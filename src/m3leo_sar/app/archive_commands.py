@@ -1,0 +1,143 @@
+"""Commands that look after an archive of chips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from m3leo_sar.app.exchange import Exchanged, export_archive, import_layout
+from m3leo_sar.app.progress import OUT, progress_bar
+from m3leo_sar.io.archive import STORAGES, ChipArchive
+from m3leo_sar.io.archive_index import COLLECTION, INDEX, write_index
+from m3leo_sar.io.atomic import write_text
+from m3leo_sar.io.split_file import read_splits
+from m3leo_sar.io.tile_file import read_tiles
+
+commands = typer.Typer()
+
+Archive = Annotated[Path, typer.Argument(help="Chip archive.")]
+
+
+@commands.command()
+def verify(
+    archive: Archive,
+    discard: Annotated[bool, typer.Option(help="Remove what is damaged, so that a new run makes it again.")] = False,
+) -> None:
+    """Read every chip of an archive and name those that are damaged; ends with code 1 if there are any.
+
+    Example: m3leo-sar verify chips --discard
+    """
+    chips = ChipArchive(archive)
+    faults = list(chips.verify())
+    for path, fault in faults:
+        OUT.print(f"{path}: {fault}", markup=False)
+    count = sum(1 for _ in chips.chips()) if not faults else len(faults)
+    if not faults:
+        OUT.print(f"{archive}: all {count} chips can be read")
+        return
+    if discard:
+        removed = chips.discard(path for path, _ in faults)
+        OUT.print(f"{archive}: removed {removed} damaged files; run prepare again to make their chips")
+    raise typer.Exit(1)
+
+
+@commands.command()
+def index(archive: Archive) -> None:
+    """Write a table of an archive's tiles (GeoParquet) and a STAC collection into it.
+
+    Example: m3leo-sar index chips
+    """
+    count = write_index(ChipArchive(archive))
+    OUT.print(f"{archive / INDEX}, {archive / COLLECTION}: {count} tiles")
+
+
+@commands.command()
+def compact(archive: Archive) -> None:
+    """Join what was written of each tile at different times into one file; chips stay readable throughout.
+
+    Example: m3leo-sar compact chips
+    """
+    OUT.print(f"{archive}: joined {ChipArchive(archive).compact()} batches")
+
+
+@commands.command()
+def export(
+    archive: Archive,
+    folder: Annotated[Path, typer.Argument(help="Folder to write to; a folder a product comes into it.")],
+    form: Annotated[str, typer.Option("--format", help="geotiff, cog (cloud-optimised) or netcdf.")] = "geotiff",
+) -> None:
+    """Write an archive as M3LEO lays its data out: FOLDER/PRODUCT/TILE.tif, a band a date or pair.
+
+    Example: m3leo-sar export chips out --format cog
+    """
+    chips = ChipArchive(archive)
+    with progress_bar("writing", len(chips.identifiers)) as advance:
+        done = export_archive(chips, folder, form=form, report=lambda _: advance())
+    _tell(done, f"{folder}: wrote {done.files} files of {done.chips} chips")
+
+
+@commands.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="Folder of M3LEO's layout: a folder a product, a file a tile.")],
+    archive: Annotated[Path, typer.Argument(help="Chip archive; made if it is not there.")],
+    tiles: Annotated[Path | None, typer.Option(help="Tile file: bring every chip onto its tile's own grid.")] = None,
+    storage: Annotated[str, typer.Option(help=f"Of a new archive: {' or '.join(STORAGES)}.")] = "zarr",
+) -> None:
+    """Read M3LEO's released chips (or an export) into an archive, decoded to units, a chip a band.
+
+    Example: m3leo-sar import conus/conus_partitions_aschips_14c55eb7d417f chips --tiles conus.geojson
+    """
+    grid = read_tiles(tiles) if tiles else None
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
+    chips = ChipArchive.create(archive, storage=storage)
+    with progress_bar("reading", sum(1 for _ in folder.glob("*/*"))) as advance:
+        done = import_layout(folder, chips, tiles=grid, report=lambda _: advance())
+    _tell(done, f"{archive}: took {done.chips} chips of {done.files} files")
+
+
+@commands.command()
+def stats(
+    archive: Archive,
+    output: Annotated[Path, typer.Argument(help="JSON to write.")],
+    rule: Annotated[str, typer.Option(help="robust, mean_std, min_max, percentiles or m3leo.")] = "robust",
+    by: Annotated[str, typer.Option(help="Facts that make groups.")] = "product,polarisation,orbit",
+    splits: Annotated[Path | None, typer.Option(help="Splits csv: only its train tiles.")] = None,
+    aoi: Annotated[str | None, typer.Option(help="Name of the region, for groups by aoi.")] = None,
+) -> None:
+    """Statistics of an archive's chips by group, in one pass, with a digest that training checks.
+
+    Example: m3leo-sar stats chips stats.json --splits splits.csv
+    """
+    from m3leo_sar.app.archive_statistics import archive_statistics
+
+    chips = ChipArchive(archive)
+    tiles = chips.identifiers
+    if splits:
+        named = read_splits(splits)
+        tiles = [tile for tile in tiles if named.get(tile) == "train"]
+    if not tiles:
+        raise ValueError(f"{archive} holds no tile{' of the train split' if splits else ''}")
+    with progress_bar("counting", len(tiles)) as advance:
+        keys = tuple(part.strip() for part in by.split(",") if part.strip())
+        seen = archive_statistics(chips, tiles=tiles, keys=keys, aoi=aoi, report=lambda _: advance())
+    found = seen.finish(rule)
+    write_text(output, found.to_json() + "\n")
+    table = Table("group", "encoding", "centre", "scale", "low", "high", "chips")
+    for group, band in found.groups.items():
+        numbers = (f"{number:.4g}" for number in (band.centre, band.scale, band.low, band.high))
+        table.add_row(", ".join(part or "-" for part in group), band.encoding, *numbers, str(seen.groups[group].chips))
+    OUT.print(table)
+    OUT.print(f"{output}: digest {found.digest}")
+
+
+def _tell(done: Exchanged, text: str) -> None:
+    OUT.print(text)
+    for number, (name, reason) in enumerate(done.left_out.items()):
+        if number == 10:
+            OUT.print(f"... and {len(done.left_out) - 10} more")
+            break
+        OUT.print(f"left out {name}: {reason}", markup=False)
