@@ -35,6 +35,16 @@ def test_the_code_of_the_tiles_guide(capsys):
     assert set(np.unique(names["classes"])) == {0, 1, 2, 3, 4, 5}
 
 
+def test_the_code_of_the_chips_guide(capsys):
+    guide = (Path(__file__).resolve().parents[1] / "docs" / "chips.md").read_text()
+    names: dict[str, object] = {}
+    for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
+        exec(code, names)
+    told = capsys.readouterr().out.splitlines()
+    assert told == ["(6, 448, 448) float32 True", "True", "(448, 448) VV"]
+    np.testing.assert_allclose(names["back"][0][names["vv"] > 1e-3], names["vv"][names["vv"] > 1e-3], rtol=1e-4)
+
+
 def test_the_code_of_the_interferogram_guide(capsys):
     guide = (Path(__file__).resolve().parents[1] / "docs" / "interferograms.md").read_text()
     names: dict[str, object] = {}

@@ -10,7 +10,8 @@ from m3leo_sar import normalise
 from m3leo_sar._backend.histogram_table import BINS
 from m3leo_sar.chips.accumulate import RANGES, StatisticsAccumulator
 from m3leo_sar.chips.normalise import NormalisedChip, denormalise
-from m3leo_sar.chips.statistics import BandStatistics, Statistics
+from m3leo_sar.chips.presets import PRESETS, preset
+from m3leo_sar.chips.statistics import ENCODINGS, BandStatistics, Statistics
 
 REAL = ("linear", "decibel", "amplitude_decibel", "fisher", "phase")
 
@@ -290,3 +291,23 @@ def test_a_band_without_pixels_and_foreign_merges_are_refused():
         seen.merge(StatisticsAccumulator([BandStatistics("y")]))
     with pytest.raises(ValueError, match="ranges must hold one for each of the 1 bands"):
         StatisticsAccumulator([BandStatistics("x")], ranges=[])
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_takes_the_planes_it_names(rng, name):
+    band = preset(name)
+    real = [rng.random((9, 11)).astype(np.float32) for _ in range(2)]
+    planes = [(real[0] + 1j * real[1]).astype(np.complex64), real[1]] if "phasor" in band.encoding else real
+    if "decibel" in name:
+        planes = [10 * np.log10(plane) for plane in planes]
+    count = ENCODINGS[band.encoding].planes
+    values, mask = normalise(planes[:count], Statistics((band,)))
+    assert mask.all()
+    # What a network sees is of order one.
+    assert 0.05 < np.abs(values).mean() < 4
+
+
+def test_a_preset_may_be_changed_and_none_is_made_up():
+    assert preset("coherence", looks=40).looks == 40
+    with pytest.raises(ValueError, match="name must be one of coherence, .*, got 'best'"):
+        preset("best")

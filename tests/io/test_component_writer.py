@@ -28,6 +28,7 @@ def planes(rng, count, low, high):
 
 S1 = [f"{season}_{pol}{way}" for season in SEASONS for pol in ("vv", "vh") for way in ("asc", "des")]
 S1M = [f"{month:02d}_{pol}" for month in range(1, 13) for pol in ("vv", "vh")]
+S2SRM = [f"{season}_{b}" for season in SEASONS for b in ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")]
 S2 = [f"{season}_{colour}" for season in SEASONS for colour in ("red", "green", "blue")]
 
 
@@ -37,6 +38,7 @@ S2 = [f"{season}_{colour}" for season in SEASONS for colour in ("red", "green", 
         ("s1grd-2020", "s1grd", S1, (-29.5, -0.1), 30 / 255 / 2),
         ("s1grdm-2019-asc", "s1grdm", S1M, (-29.5, -0.1), 30 / 255 / 2),
         ("s2rgb-2020", "s2rgb", S2, (0.01, 0.29), 0.3 / 255 / 2),
+        ("s2srm-2020", "s2srm", S2SRM, (0.01, 0.99), 1 / 255 / 2),
         ("modis44b006veg", "modisveg", [f"Percent_Tree_Cover_{y}" for y in range(2016, 2021)], (0, 100), 0.5),
         ("ghsbuilts-2020", "ghsbuilts", ["built_surface"], (0, 900), 0),
         ("srtm", "srtm", ["elevation", "slope"], (0, 85), 0.5),

@@ -5,6 +5,7 @@ import pytest
 
 from m3leo_sar import GeoBox, reproject
 from m3leo_sar.io.components import COMPONENTS, component_of, read_component
+from m3leo_sar.io.raster import write_geotiff
 
 rasterio = pytest.importorskip("rasterio")
 BOX = GeoBox.from_bounds((9.0, 50.0, 9.063, 50.0403), shape=(448, 448), crs="EPSG:4326")
@@ -144,6 +145,38 @@ def test_codes_percent_heights_and_amounts(tmp_path, rng):
     assert np.nansum(on_tile) == pytest.approx(np.nansum(built), rel=1e-5)
 
 
+def test_burned_area_keeps_not_burned_apart_from_not_observed(tmp_path):
+    names = [f"{year}_{kind}" for year in range(2016, 2021) for kind in ("BurnDate", "ConfidenceLevel", "LandCover")]
+    stored = np.zeros((15, 21, 34), np.int16)
+    stored[0, 2, 3], stored[0, 4, 5], stored[3, 6, 7], stored[6, 8, 9] = 200, -1, -2, 400
+    box = GeoBox.from_bounds(BOX.bounds, shape=(21, 34), crs="EPSG:4326")
+    # The bands may stand in any order: their names tell.
+    path = tmp_path / "firecci51" / "a.tif"
+    write_geotiff(path, stored[::-1].copy(), box, names=tuple(names[::-1]))
+    chip = read_component(path)
+    assert [band.name for band in chip.bands] == names
+    assert chip.array[0, 2, 3] == 200
+    assert not chip.mask[[0, 3, 6], [4, 6, 8], [5, 7, 9]].any()
+    assert chip.mask.sum() == stored.size - 3
+    assert chip.array[0, 0, 0] == 0
+    assert chip.notes == ("1 days of burning are none of a year",)
+    assert (chip.bands[3].year, chip.bands[3].unit) == (2017, "day of year")
+
+
+def test_floods_are_told_by_their_numbers(tmp_path):
+    kinds = ("flooded", "duration", "clear_views", "clear_perc", "jrc_perm_water")
+    names = tuple(f"{flood}_{kind}" for flood in ("4611", "4700") for kind in kinds)
+    stored = np.arange(10, dtype=np.uint16)[:, None, None].repeat(21, axis=1).repeat(34, axis=2)
+    box = GeoBox.from_bounds(BOX.bounds, shape=(21, 34), crs="EPSG:4326")
+    write_geotiff(tmp_path / "globalfloods-2018" / "a.tif", stored, box, names=names)
+    chip = read_component(tmp_path / "globalfloods-2018" / "a.tif")
+    assert (chip.bands[6].period, chip.bands[6].quantity, chip.bands[6].year) == ("4700", "duration of flood", 2018)
+    assert (chip.array[6] == 6).all()
+    write_geotiff(tmp_path / "globalfloods-2018" / "b.tif", stored, box)
+    with pytest.raises(ValueError, match="its bands must be named FLOOD_flooded"):
+        read_component(tmp_path / "globalfloods-2018" / "b.tif")
+
+
 def test_files_that_are_no_chips_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file"):
         read_component(tmp_path / "s1grd-2020" / "none.tif")
@@ -166,9 +199,12 @@ def test_every_component_is_told_apart_by_its_folder():
         "s1grd-2020",
         "s1grdm-2019-asc",
         "s2rgbm-2020",
+        "s2srm-2020",
         "esaworldcover-2020",
         "modis44b006veg",
         "ghsl-built-S-2020",
+        "firecci51",
+        "globalfloods-2018",
         "srtm",
     ]
     assert [component_of(folder)[0].name for folder in folders] == [entry.name for entry in COMPONENTS]

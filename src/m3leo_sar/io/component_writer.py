@@ -74,6 +74,11 @@ def _reflectance(values: NDArray[Any], mask: NDArray[np.bool_], encoding: str) -
     return np.where(mask, steps, 0).astype(np.uint8), 0
 
 
+def _share(values: NDArray[Any], mask: NDArray[np.bool_], encoding: str) -> Encoded:
+    steps = np.clip(np.rint(np.where(mask, values, 0) * 255), 1, 255)
+    return np.where(mask, steps, 0).astype(np.uint8), 0
+
+
 def _codes(values: NDArray[Any], mask: NDArray[np.bool_], encoding: str) -> Encoded:
     return np.where(mask, values, 0).astype(np.uint8), 0
 
@@ -94,6 +99,7 @@ _ENCODERS: Mapping[str, Callable[[NDArray[Any], NDArray[np.bool_], str], Encoded
     "s1grd": _decibels,
     "s1grdm": _decibels,
     "s2rgb": _reflectance,
+    "s2srm": _share,
     "esawc": _codes,
     "modisveg": _percent,
     "ghsbuilts": _amount,
@@ -129,7 +135,9 @@ def _write_gssic(path: Path, chip: ComponentChip) -> None:
 def _write_agb(path: Path, chip: ComponentChip) -> None:
     x, y = axes_of(chip.geobox)
     planes = _by_name(chip)
-    variables: Variables = {name: (("lat", "lon"), _band(planes, name), {"units": "Mg/ha"}) for name in ("agb", "agb_se")}
+    variables: Variables = {
+        name: (("lat", "lon"), _band(planes, name), {"units": "Mg/ha"}) for name in ("agb", "agb_se")
+    }
     write_netcdf(path, {"": ({"lat": y, "lon": x}, variables)}, geobox=chip.geobox)
 
 

@@ -255,6 +255,21 @@ def _s2rgb(stored: NDArray[Any], names: Sequence[str], facts: Facts) -> Decoded:
     return values.astype(np.float32), known, bands, ()
 
 
+#: Bands of Sentinel-2 in the surface reflectance component.
+_S2 = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
+
+
+def _s2srm(stored: NDArray[Any], names: Sequence[str], facts: Facts) -> Decoded:
+    expected = [f"{season}_{band}" for season in SEASONS for band in _S2]
+    _expect(stored, len(expected), ("uint8", "float32"))
+    stored = stored[_in_order(names, expected)]
+    # Bytes hold 255 times the reflectance, floats the reflectance; where all bands of a season are 0 there are none.
+    known = np.isfinite(stored) & (stored.reshape(4, -1, *stored.shape[1:]) != 0).any(axis=1).repeat(len(_S2), axis=0)
+    values = stored.astype(np.float32) / np.float32(255 if stored.dtype == np.uint8 else 1)
+    bands = [Band(name, "reflectance", "1", "s2srm", facts.get("year"), name.partition("_")[0]) for name in expected]
+    return np.where(known, values, np.float32(np.nan)), known, bands, ()
+
+
 def _esawc(stored: NDArray[Any], names: Sequence[str], facts: Facts) -> Decoded:
     _expect(stored, 1, ("uint8",))
     codes = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 100)
@@ -295,13 +310,47 @@ def _srtm(stored: NDArray[Any], names: Sequence[str], facts: Facts) -> Decoded:
     return values, known, [Band("elevation", "height", "m", "srtm"), Band("slope", "slope", "degree", "srtm")], notes
 
 
+def _firecci(stored: NDArray[Any], names: Sequence[str], facts: Facts) -> Decoded:
+    kinds = {"BurnDate": ("day of burning", "day of year"), "ConfidenceLevel": ("confidence", "%"),
+             "LandCover": ("land cover burned", "class")}  # fmt: skip
+    expected = [f"{year}_{kind}" for year in range(2016, 2021) for kind in kinds]
+    _expect(stored, len(expected), ("int16", "uint16"))
+    stored = stored[_in_order(names, expected)].view(np.int16)
+    # In the product -1 was not observed and -2 cannot burn; 0 is observed and not burned, and a value.
+    known = stored >= 0
+    days = np.array([name.endswith("BurnDate") for name in expected])[:, None, None]
+    strange = int((known & days & (stored > 366)).sum())
+    notes = [f"{strange} days of burning are none of a year"] if strange else []
+    known &= ~(days & (stored > 366))
+    values = np.where(known, stored.astype(np.float32), np.float32(np.nan))
+    bands = [Band(name, *kinds[name[5:]], "firecci51", int(name[:4])) for name in expected]
+    return values, known, bands, notes
+
+
+def _floods(stored: NDArray[Any], names: Sequence[str], facts: Facts) -> Decoded:
+    kinds = {"flooded": ("flooded", "class"), "duration": ("duration of flood", "day"),
+             "clear_views": ("clear views", "1"), "clear_perc": ("clear views", "%"),
+             "jrc_perm_water": ("permanent water", "class")}  # fmt: skip
+    parts = [re.fullmatch(rf"(.+)_({'|'.join(kinds)})", name) for name in names]
+    if not parts or not all(parts):
+        raise ValueError("its bands must be named FLOOD_flooded, FLOOD_duration, ...")
+    _expect(stored, len(names), ("uint16", "uint8", "int16"))
+    bands = [
+        Band(part[0], *kinds[part[2]], "globalfloods", facts.get("year"), part[1]) for part in parts if part is not None
+    ]
+    return stored.astype(np.float32), np.ones(stored.shape, bool), bands, ()
+
+
 #: The components that are stored as GeoTIFF.
 COMPONENTS = (
     Component("s1grd", r"s1grd-(?P<year>\d{4})", "bilinear", _s1grd),
     Component("s1grdm", r"s1grdm-(?P<year>\d{4})-(?P<direction>asc|des)", "bilinear", _s1grdm),
     Component("s2rgb", r"s2rgbm?-(?P<year>\d{4})", "bilinear", _s2rgb),
+    Component("s2srm", r"s2(srm)?-(?P<year>\d{4})", "bilinear", _s2srm),
     Component("esawc", r"esaworldcover-(?P<year>\d{4})", "mode", _esawc),
     Component("modisveg", r"modis44b006veg", "average", _modisveg),
     Component("ghsbuilts", r"gh(sbuilts|sl-built-S)-(?P<year>\d{4})", "sum", _ghsbuilts),
+    Component("firecci51", r"firecci51", "nearest", _firecci),
+    Component("globalfloods", r"globalfloods-(?P<year>\d{4})", "nearest", _floods),
     Component("srtm", r"s(rtm|trm)(dem)?", "bilinear", _srtm),
 )
