@@ -124,6 +124,20 @@ def test_chips_of_a_product_are_written_together(archive, rng):
     assert archive.datasets(TILE) == ["coherence", "label"]
 
 
+def test_a_chip_is_removed_and_the_others_stay(archive, rng):
+    chips = {f"2023030{day}": rng.random((24, 31)).astype("f4") for day in range(1, 4)}
+    for key, chip in chips.items():
+        archive.write(TILE, "intensity", key, chip, BOX, metadata={"parameters": key})
+    archive.remove(TILE, "intensity", "20230302")
+    archive.remove(TILE, "intensity", "20240101")
+    assert archive.keys(TILE, "intensity") == ["20230301", "20230303"]
+    np.testing.assert_array_equal(archive.read(TILE, "intensity", "20230303").array, chips["20230303"])
+    assert archive.has(TILE, "intensity", "20230301", parameters="20230301")
+    for key in ("20230301", "20230303"):
+        archive.remove(TILE, "intensity", key)
+    assert archive.keys(TILE, "intensity") == []
+
+
 def test_a_chip_of_several_bands(archive, rng):
     chip = rng.random((3, 24, 31)).astype("f4")
     archive.write(TILE, "optical", "2020", chip, BOX, metadata={"product": "optical"})

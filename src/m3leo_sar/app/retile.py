@@ -17,12 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.app.selection import LATTICES
-from m3leo_sar.grid.aoi import aoi_polygon
-from m3leo_sar.grid.regions import REGIONS
+from m3leo_sar.app.selection import LATTICES, named_area
 from m3leo_sar.grid.tiles import PIXELS, Tile, TileGrid
-from m3leo_sar.io.archive import ChipArchive, parameter_digest
-from m3leo_sar.io.area_file import read_area
+from m3leo_sar.io.archive import ChipArchive, Layer, parameter_digest
 from m3leo_sar.io.components import Band
 from m3leo_sar.io.ledger import Entry, Ledger
 from m3leo_sar.io.tile_file import read_tiles
@@ -151,10 +148,8 @@ def tiles_over(
         return read_tiles(tiles, pixels=pixels)
     if lattice not in LATTICES:
         raise ValueError(f"lattice must be one of {', '.join(LATTICES)}, got {lattice!r}")
-    text = str(aoi)
-    is_text = text in REGIONS or "(" in text or text.lstrip().startswith("{")
-    area = aoi_polygon(text) if is_text else read_area(text)
-    return (TileGrid.exact if lattice == "exact" else TileGrid.legacy)(area, pixels=pixels)
+    make = TileGrid.exact if lattice == "exact" else TileGrid.legacy
+    return make(named_area(str(aoi)), pixels=pixels)
 
 
 class _Outcome(NamedTuple):
@@ -228,11 +223,12 @@ class _Job:
         if not chips:
             return _Outcome("skipped", EMPTY)
         named = _by_key(chips)
-        for key, chip in named.items():
-            self._write(tile, key, chip, parameters)
+        layers = [self._layer(key, chip, parameters) for key, chip in named.items()]
+        self.archive.write_layers(tile.identifier, self.dataset, layers, tile.geobox)
         checksum = hashlib.sha256()
         for key in sorted(named):
-            checksum.update(self.archive.path(tile.identifier, self.dataset, key).read_bytes())
+            checksum.update(f"{tile.identifier}/{key}/".encode())
+            checksum.update(np.ascontiguousarray(named[key].array).data)
         notes = dict.fromkeys(note for chip in chips for note in chip.notes)
         return _Outcome("done", "; ".join(notes), 1, checksum.hexdigest(), tuple(sorted(named)))
 
@@ -245,7 +241,7 @@ class _Job:
             return []
         return [_Chip(band, plane, nodata, piece.notes) for band, plane in zip(piece.bands, planes, strict=True)]
 
-    def _write(self, tile: Tile, key: str, chip: _Chip, parameters: dict[str, Any]) -> None:
+    def _layer(self, key: str, chip: _Chip, parameters: dict[str, Any]) -> Layer:
         band = chip.band
         metadata = {
             "product": self.dataset,
@@ -262,9 +258,7 @@ class _Job:
             "software": f"m3leo-sar {version('m3leo-sar')}",
             "parameters": parameters,
         }
-        self.archive.write(
-            tile.identifier, self.dataset, key, chip.array, tile.geobox, metadata=metadata, nodata=chip.nodata
-        )
+        return Layer(key, chip.array, metadata, chip.nodata)
 
 
 #: A tile under way: the tile, its ledger key, its digest and what the ledger said of it.
@@ -309,7 +303,7 @@ class _Run:
     def _is_settled(self, entry: Entry, tile: Tile, digest: str) -> bool:
         if entry.state == "failed" or entry.digest != digest:
             return False
-        return all(self._chip(tile, key).is_file() for key in entry.outputs)
+        return all(self.job.archive.has(tile.identifier, self.job.dataset, key) for key in entry.outputs)
 
     def _collect(self, under_way: dict[Future[_Outcome], _Task], finished: set[Future[_Outcome]]) -> None:
         for future in finished:
@@ -335,7 +329,7 @@ class _Run:
             outputs = tuple(sorted(stale))
         else:
             for name in stale:
-                self._chip(tile, name).unlink(missing_ok=True)
+                self.job.archive.remove(tile.identifier, self.job.dataset, name)
         state, reason, attempts, checksum = outcome[:4]
         self.book.record(
             key, state, digest=digest, reason=reason, attempts=attempts, checksum=checksum, outputs=outputs
@@ -350,9 +344,6 @@ class _Run:
             reasons[outcome.state][tile.identifier] = outcome.reason
         if self.report:
             self.report(tile)
-
-    def _chip(self, tile: Tile, key: str) -> Path:
-        return self.job.archive.path(tile.identifier, self.job.dataset, key)
 
 
 def _prepared(piece: Piece, resampling: str, name: str) -> tuple[NDArray[Any], str, int | None]:

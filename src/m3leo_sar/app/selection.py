@@ -77,7 +77,7 @@ def choose_tiles(
     else:
         if lattice not in LATTICES:
             raise ValueError(f"lattice must be one of {', '.join(LATTICES)}, got {lattice!r}")
-        area = footprint(stack) if aoi is None else _area(aoi)
+        area = footprint(stack) if aoi is None else named_area(aoi)
         # A region is cut to the stack: its tiles lie on one lattice whatever the area, as those of a legacy one do not.
         if lattice == "exact":
             grid = TileGrid.exact(_common(area, footprint(stack), stack), pixels=pixels)
@@ -99,8 +99,14 @@ def footprint(stack: SlcStack) -> Any:
     return shapely.Polygon(np.stack(stack.geometry.transformer_to("EPSG:4326").transform(x, y), axis=1))
 
 
-def _area(aoi: str) -> Any:
-    """Area by a region's name, as text, or in a file."""
+def named_area(aoi: str) -> Any:
+    """Area by a region's name, as WKT or GeoJSON text, or in a file.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If a file is missing, or there is no area in it.
+    """
     if aoi in REGIONS or "(" in aoi or aoi.lstrip().startswith("{"):
         return aoi_polygon(aoi)
     return read_area(aoi)

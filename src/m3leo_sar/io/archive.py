@@ -65,6 +65,9 @@ class Storage(Protocol):
     def keys(self, identifier: str, dataset: str) -> list[str]:
         """Keys of a tile's product, sorted."""
 
+    def remove(self, identifier: str, dataset: str, key: str) -> None:
+        """Remove a chip, if it is there."""
+
     def compact(self, identifier: str, dataset: str) -> int:
         """Join what was written at different times; how many batches went."""
 
@@ -229,6 +232,11 @@ class ChipArchive:
         """Dates, pairs or names of a tile's product, sorted."""
         _check_names(identifier, dataset, "any")
         return self._storage.keys(identifier, dataset)
+
+    def remove(self, identifier: str, dataset: str, key: str) -> None:
+        """Remove one chip, if it is there."""
+        _check_names(identifier, dataset, key)
+        self._storage.remove(identifier, dataset, key)
 
     def compact(self) -> int:
         """Join what was written of each tile's product at different times; returns how many batches went into others.

@@ -105,6 +105,10 @@ class GeotiffStorage:
         """The file itself."""
         return path
 
+    def remove(self, identifier: str, dataset: str, key: str) -> None:
+        """Remove a chip's file."""
+        self.path(identifier, dataset, key).unlink(missing_ok=True)
+
     def compact(self, identifier: str, dataset: str) -> int:
         """Nothing to join: a chip is a file."""
         return 0

@@ -126,23 +126,30 @@ class ZarrStorage:
         inside = path.relative_to(self.root).parts
         return self.root.joinpath(*inside[:3])
 
-    def compact(self, identifier: str, dataset: str) -> int:
-        """Join all batches of a tile's product, dropping outdated chips, and return how many batches went.
+    def remove(self, identifier: str, dataset: str, key: str) -> None:
+        """Write the product's other chips anew and drop what held this one."""
+        if key in self._places(self.root / identifier / dataset):
+            self._rewrite(identifier, dataset, without=key)
 
-        The joined ones are there before the others go, so that a reader always finds every chip.
-        """
+    def compact(self, identifier: str, dataset: str) -> int:
+        """Join all batches of a tile's product, dropping outdated chips, and return how many batches went."""
+        if len(_batches(self.root / identifier / dataset)) < 2:
+            return 0
+        return self._rewrite(identifier, dataset)
+
+    def _rewrite(self, identifier: str, dataset: str, *, without: str | None = None) -> int:
+        """Write a product's chips as one batch; it is there before the others go, so a reader finds every chip."""
         folder = self.root / identifier / dataset
         old = _batches(folder)
         layers: list[Layer] = []
         geobox = None
-        for key in self.keys(identifier, dataset):
-            chip = self.read(identifier, dataset, key)
-            entry = self._places(folder)[key].entry
-            layers.append(Layer(key, chip.array, chip.metadata, entry.get("nodata")))
-            geobox = chip.geobox
-        if len(old) < 2 or geobox is None:
-            return 0
-        self.write(identifier, dataset, layers, geobox)
+        for key, place in self._places(folder).items():
+            if key != without:
+                chip = self.read(identifier, dataset, key)
+                layers.append(Layer(key, chip.array, chip.metadata, place.entry.get("nodata")))
+                geobox = chip.geobox
+        if geobox is not None:
+            self.write(identifier, dataset, layers, geobox)
         for batch in old:
             remove(batch)
         return len(old)
