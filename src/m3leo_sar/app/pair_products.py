@@ -1,0 +1,161 @@
+"""Products of any pairs of a tile from the samples it holds: what training on the fly hands to `learn`."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from m3leo_sar.grid.window import Window
+from m3leo_sar.insar.change import coherence_change
+from m3leo_sar.insar.coherence import coherence
+from m3leo_sar.insar.interferogram import interferogram
+from m3leo_sar.stack.complex_int16 import from_complex_int16
+from m3leo_sar.stack.pair_product import PairProduct
+from m3leo_sar.stack.pairs import Pair, require_date
+from m3leo_sar.stack.tile_samples import TileFrame, TileSamples
+from m3leo_sar.warp.pixel_map import PixelMap, Places
+from m3leo_sar.warp.sample import sample
+
+#: Pairs whose maps over the tile's window are held at once.
+_PAIRS_AT_ONCE = 16
+#: A plane of the tile before any role in a sample: kind, window, dates.
+_Key = tuple[str, Window | None, tuple[datetime.date, ...]]
+
+
+def pair_products(
+    tile: TileSamples,
+    groups: Sequence[Sequence[Pair]],
+    *,
+    products: Sequence[PairProduct],
+    resampling: str = "bilinear",
+    missing: str = "raise",
+) -> list[list[Any]]:
+    """Compute the products of several samples of one tile on the tile's pixel grid.
+
+    A pure function: each plane has the same bits whatever else is asked for and in whatever order. Planes that several
+    samples share are computed once.
+
+    Parameters
+    ----------
+    tile : TileSamples
+        NumPy or CuPy; the work is done where the samples lie.
+    groups : sequence of sequences of Pair
+        The pairs of each sample: one, or several that its products tell apart, such as those of an event.
+    products : sequence of PairProduct
+        Planes of each sample, in order.
+    resampling : str
+        As in :func:`m3leo_sar.warp.sample.sample`.
+    missing : str
+        ``"raise"``, or ``"nan"`` for a plane without data where a date is missing.
+
+    Returns
+    -------
+    list of lists of (tile rows, tile cols) arrays
+        A list a sample with a plane a product: float32, or complex64 for an interferogram; NaN where there is no data.
+
+    Raises
+    ------
+    ValueError
+        If a window is larger than the halo serves, a sample has too few pairs, a date is missing, or ``missing`` is
+        unknown.
+    """
+    if missing not in ("raise", "nan"):
+        raise ValueError(f"missing must be raise or nan, got {missing!r}")
+    for product in products:
+        _check_window(product, tile)
+    wanted: dict[_Key, None] = {}
+    for pairs in groups:
+        for product in products:
+            if _has_dates(product.dates(pairs), tile, missing):
+                wanted |= dict.fromkeys(_keys(product, pairs))
+    work = _Work(tile, resampling)
+    found = work.planes(wanted)
+    return [[_assembled(product, pairs, found, tile) for product in products] for pairs in groups]
+
+
+def pixel_map_of(frame: TileFrame) -> PixelMap:
+    """Map from a tile's pixels into the window of the stack that it holds."""
+    places = Places(frame.down, frame.along, frame.terms, frame.geobox.shape, frame.origin)
+    return PixelMap.from_places(places, frame.shape, error=frame.error, scale=frame.step)
+
+
+class _Work:
+    """One tile's planes being computed."""
+
+    def __init__(self, tile: TileSamples, resampling: str) -> None:
+        self.tile, self.resampling, self.positions = tile, resampling, pixel_map_of(tile.frame)
+
+    def planes(self, wanted: Iterable[_Key]) -> dict[_Key, Any]:
+        found: dict[_Key, Any] = {}
+        alike: dict[tuple[str, Window | None], list[_Key]] = {}
+        for key in wanted:
+            alike.setdefault(key[:2], []).append(key)
+        for (kind, window), keys in alike.items():
+            for first in range(0, len(keys), _PAIRS_AT_ONCE):
+                part = keys[first : first + _PAIRS_AT_ONCE]
+                found |= zip(part, self._computed(kind, window, [key[2] for key in part]), strict=True)
+        return found
+
+    def _computed(self, kind: str, window: Window | None, dates: list[tuple[datetime.date, ...]]) -> Any:
+        needed = sorted({date for both in dates for date in both})
+        if kind == "intensity":
+            images = [self._decoded(both[0]) for both in dates]
+            return [self._on_tile((image.real**2 + image.imag**2).astype(np.float32)) for image in images]
+        places = [(needed.index(first), needed.index(second)) for first, second in dates]
+        if window is None:
+            stacked = np.stack([self._decoded(date) for date in needed])
+            return self._on_tile(interferogram(stacked, pairs=places))
+        output = "magnitude" if kind == "coherence" else "complex"
+        taken = self._on_tile(coherence(self._stored(needed), pairs=places, window=window, output=output))
+        # Bilinear weights sum to one up to rounding.
+        return np.clip(taken, 0, 1) if kind == "coherence" else taken
+
+    def _on_tile(self, images: Any) -> Any:
+        return sample(images, self.positions, resampling=self.resampling)
+
+    def _stored(self, dates: list[datetime.date]) -> Any:
+        """Samples of some dates as they are held: a coherence does not know their scales."""
+        indices = [self.tile.dates.index(date) for date in dates]
+        return self.tile.slc if len(indices) == len(self.tile.dates) else self.tile.slc[indices]
+
+    def _decoded(self, date: datetime.date) -> Any:
+        index = self.tile.dates.index(date)
+        held = self.tile.slc[index]
+        return held if held.dtype.kind == "c" else from_complex_int16(held, scale=self.tile.scales[index])
+
+
+def _check_window(product: PairProduct, tile: TileSamples) -> None:
+    window, held = product.window, tile.window
+    if window is not None and (window.rows > held.rows or window.cols > held.cols):
+        raise ValueError(
+            f"window of {product} must be at most {held.rows}x{held.cols}, whose halo tile {tile.identifier} holds"
+        )
+
+
+def _has_dates(dates: Iterable[datetime.date], tile: TileSamples, missing: str) -> bool:
+    if missing == "nan":
+        return set(dates) <= set(tile.dates)
+    for date in dates:
+        try:
+            require_date(date, tile.dates)
+        except ValueError as error:
+            raise ValueError(f"tile {tile.identifier}: {error}") from error
+    return True
+
+
+def _keys(product: PairProduct, pairs: Sequence[Pair]) -> list[_Key]:
+    dates = product.dates(pairs)
+    if product.kind == "change":
+        return [("coherence", product.window, dates[:2]), ("coherence", product.window, dates[2:])]
+    return [(product.kind, product.window, dates)]
+
+
+def _assembled(product: PairProduct, pairs: Sequence[Pair], found: dict[_Key, Any], tile: TileSamples) -> Any:
+    planes = [found.get(key) for key in _keys(product, pairs)]
+    if any(plane is None for plane in planes):
+        dtype = np.complex64 if product.kind == "interferogram" else np.float32
+        return np.full(tile.frame.geobox.shape, np.nan, dtype, like=tile.slc)
+    return coherence_change(*planes) if product.kind == "change" else planes[0]

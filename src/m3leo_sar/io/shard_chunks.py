@@ -1,0 +1,76 @@
+"""Several chunks of one sharded Zarr v3 array with one open of its file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numcodecs import blosc
+from numpy.typing import NDArray
+
+from m3leo_sar.io.zarr_shard import _CHECKSUM, _MISSING, _checked
+
+
+def read_chunks(
+    shard: str | os.PathLike[str], indices: Sequence[int], count: int, outs: Sequence[NDArray[Any]], *, fill: Any
+) -> int:
+    """Fill each of ``outs`` from a chunk of a shard, as :func:`m3leo_sar.io.zarr_shard.read_chunk` does one.
+
+    Parameters
+    ----------
+    shard : path
+    indices : sequence of int
+        Numbers of the chunks within the shard, of ``count``.
+    count : int
+        Chunks of the shard.
+    outs : sequence of numpy.ndarray
+        C-contiguous, each of a chunk's size.
+    fill : scalar
+        Stands in a chunk that was not written, as all of it is this value.
+
+    Returns
+    -------
+    int
+        Bytes read.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the shard is cut short or a checksum does not fit.
+    """
+    path = Path(shard)
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        size, table_bytes = os.fstat(handle).st_size, 16 * count + _CHECKSUM
+        if size < table_bytes:
+            raise ValueError(f"{path} is cut short: {size} bytes cannot hold the index of {count} chunks")
+        body = _checked(os.pread(handle, table_bytes, size - table_bytes), path, "index")
+        table, total = np.frombuffer(body, "<u8").reshape(count, 2).tolist(), table_bytes
+        for index, out in zip(indices, outs, strict=True):
+            start, length = table[index]
+            if start == length == _MISSING:
+                out[...] = fill
+                continue
+            if start + length > size - table_bytes or length <= _CHECKSUM:
+                raise ValueError(f"{path} is damaged: chunk {index} would lie beyond its end")
+            packed = _checked(os.pread(handle, length, start), path, f"chunk {index}")
+            _unpack(packed, out, path, index)
+            total += length
+    finally:
+        os.close(handle)
+    return total
+
+
+def _unpack(packed: bytes, out: NDArray[Any], path: Path, index: int) -> None:
+    # Blosc's header names the size that comes out: a damaged one must not lead beyond the array.
+    if len(packed) < 16 or int.from_bytes(packed[4:8], "little") != out.nbytes:
+        raise ValueError(f"{path} is damaged: chunk {index} does not hold {out.nbytes} bytes")
+    try:
+        blosc.decompress(packed, out)
+    except RuntimeError as error:
+        raise ValueError(f"{path} is damaged: chunk {index}: {error}") from error

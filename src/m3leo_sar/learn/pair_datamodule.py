@@ -1,0 +1,183 @@
+"""Splits, statistics and loaders of pairs that are computed on the fly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import lightning as L
+import numpy as np
+from torch.utils.data import DataLoader
+
+from m3leo_sar.chips.accumulate import StatisticsAccumulator
+from m3leo_sar.chips.statistics import BandStatistics, Statistics
+from m3leo_sar.io.slc_tiles import SlcTileStore
+from m3leo_sar.learn.augment import Augmentation
+from m3leo_sar.learn.pair_dataset import Compute, PairDataset, as_fetched
+from m3leo_sar.learn.pair_index import PairIndex
+from m3leo_sar.learn.samplers import TileBatches
+from m3leo_sar.learn.tile_tiers import TileTiers
+from m3leo_sar.stack.pair_product import PairProduct
+
+Batch = dict[str, Any]
+#: How each product is encoded unless bands are given.
+ENCODINGS = {"coherence": "linear", "interferogram": "phasor", "intensity": "decibel", "change": "linear"}
+#: Ranges of encoded values that are not those of their encoding.
+_RANGES = {"change": (-1.0, 1.0)}
+_STREAM = 3
+
+
+class PairDataModule(L.LightningDataModule):
+    """Loaders for the train, val and test samples of a store of SLC tiles.
+
+    Parameters
+    ----------
+    store : SlcTileStore
+    index : PairIndex
+        Samples of all splits.
+    splits : mapping of str to str
+        Identifier to ``"train"``, ``"val"`` or ``"test"``; tiles of other splits are left out.
+    compute : callable
+        ``m3leo_sar.app.pair_products.pair_products``.
+    products : sequence of PairProduct
+    statistics : Statistics, optional
+        Those a model was trained with; fitted on a draw of training samples if None.
+    bands : sequence of BandStatistics, optional
+        Encodings to fit, if not those of :data:`ENCODINGS`.
+    draw : int
+        Samples that statistics are fitted on.
+    batch, workers : int
+        Samples a step; loader processes.
+    memory_bytes, device_bytes, to_device
+        Budgets of :class:`TileTiers`, the former shared among the workers. A device needs ``workers=0``.
+    hold, lanes : int
+        As of :class:`TileBatches`.
+    augmentation : Augmentation, optional
+        Of the training samples.
+    **options
+        ``target``, ``missing`` and ``seed`` of :class:`PairDataset`.
+
+    Raises
+    ------
+    ValueError
+        If a split has no sample, ``workers`` do not go with a device, or as :class:`PairDataset`.
+    """
+
+    def __init__(
+        self,
+        store: SlcTileStore,
+        index: PairIndex,
+        splits: Mapping[str, str],
+        *,
+        compute: Compute,
+        products: Sequence[PairProduct],
+        statistics: Statistics | None = None,
+        bands: Sequence[BandStatistics] | None = None,
+        draw: int = 256,
+        batch: int = 8,
+        workers: int = 0,
+        memory_bytes: int = 1 << 30,
+        device_bytes: int = 0,
+        to_device: Callable[[Any], Any] | None = None,
+        hold: int = 16,
+        lanes: int = 8,
+        augmentation: Augmentation | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        if workers and to_device is not None:
+            raise ValueError(f"workers must be 0 where products are computed on a device, got {workers}")
+        self.batch, self.workers, self.hold, self.lanes = batch, workers, hold, lanes
+        budget = memory_bytes // max(1, workers)
+        tiers = TileTiers(store, memory_bytes=budget, device_bytes=device_bytes, to_device=to_device)
+        parts = {name: index.by_split(splits, name) for name in ("train", "val", "test")}
+        for name, part in parts.items():
+            if not len(part):
+                raise ValueError(f"splits must leave at least one sample for {name}, got none")
+        common = {"compute": compute, "products": products, **options}
+        found = tuple(bands or starting_bands(products))
+        if statistics is None:
+            unscaled = Statistics(found)
+            training = PairDataset(tiers, parts["train"], statistics=unscaled, **common)
+            statistics = fit_pair_statistics(training, draw=draw)
+        self.statistics = statistics
+        self.sets = {name: PairDataset(tiers, part, statistics=statistics, **common) for name, part in parts.items()}
+        self.sets["train"].augmentation = augmentation
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled by (seed, epoch), whatever the worker count; a part a process of a distributed run."""
+        data = self.sets["train"]
+        data.epoch = self.trainer.current_epoch if self.trainer is not None else data.epoch
+        return self._loader("train")
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Samples by tile."""
+        return self._loader("val")
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Samples by tile."""
+        return self._loader("test")
+
+    def _loader(self, name: str) -> DataLoader[Batch]:
+        data, trains = self.sets[name], name == "train"
+        order = TileBatches(
+            data.index.tile,
+            batch=self.batch,
+            hold=self.hold,
+            lanes=self.lanes,
+            seed=data.seed,
+            shuffle=trains,
+            even=trains,
+            rank=self.trainer.global_rank if self.trainer is not None else 0,
+            world=self.trainer.world_size if self.trainer is not None else 1,
+        )
+        order.set_epoch(data.epoch)
+        # Never fork: OpenMP may have run in this process, and its threads do not survive a fork.
+        context = "spawn" if self.workers else None
+        return DataLoader(
+            data,
+            batch_sampler=order,
+            collate_fn=as_fetched,
+            num_workers=self.workers,
+            multiprocessing_context=context,
+        )
+
+
+def starting_bands(products: Sequence[PairProduct]) -> list[BandStatistics]:
+    """A band a product with its usual encoding, not scaled yet."""
+    return [BandStatistics(str(product), ENCODINGS[product.kind]) for product in products]
+
+
+def fit_pair_statistics(data: PairDataset, *, draw: int = 256, rule: str = "robust") -> Statistics:
+    """Statistics of a dataset's products over a seeded draw of its samples, in one pass that reads each tile once.
+
+    Parameters
+    ----------
+    data : PairDataset
+        Its statistics tell the encoding of each band; what they scale by does not matter.
+    draw : int
+        Samples to draw without repeats; all, if there are no more.
+    rule : str
+        As in :meth:`m3leo_sar.chips.accumulate.StatisticsAccumulator.finish`.
+
+    Raises
+    ------
+    ValueError
+        If ``draw`` is below 1, or a band has no valid pixel.
+    """
+    if draw < 1:
+        raise ValueError(f"draw must be at least 1, got {draw}")
+    random = np.random.default_rng((data.seed, _STREAM))
+    chosen = random.permutation(len(data))[:draw]
+    bands = data.statistics.bands
+    read = data.statistics.planes
+    kinds = [data.products[places[0]].kind for places in read]
+    ranges = [_RANGES.get(kind) if band.encoding == "linear" else None for kind, band in zip(kinds, bands, strict=True)]
+    seen = StatisticsAccumulator(
+        [replace(band, planes=places) for band, places in zip(bands, read, strict=True)], ranges=ranges
+    )
+    for index in chosen[np.argsort(data.index.tile[chosen], kind="stable")]:
+        seen.update(data.planes(int(index)))
+    fitted = seen.finish(rule).bands
+    return Statistics(tuple(replace(new, planes=band.planes) for new, band in zip(fitted, bands, strict=True)))

@@ -1,0 +1,176 @@
+"""Which samples there are: tiles and the pairs of each, chosen by place, split, lag, season or event."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.grid.aoi import aoi_polygon
+from m3leo_sar.grid.tiles import TileGrid
+from m3leo_sar.stack.events import event_triplets
+from m3leo_sar.stack.pairs import Pair, pairs_by_days
+
+#: Pairs of one sample; products tell them apart by their place.
+Group = tuple[Pair, ...]
+Dates = Mapping[str, Sequence[datetime.date]]
+
+
+class PairSample(NamedTuple):
+    """One sample: a tile and its pairs."""
+
+    identifier: str
+    pairs: Group
+
+
+@dataclass(frozen=True, eq=False)
+class PairIndex:
+    """Samples in order, eight bytes each.
+
+    Parameters
+    ----------
+    identifiers : tuple of str
+        Tiles.
+    groups : tuple of tuples of Pair
+        The distinct pairs of samples.
+    tile, group : (samples,) int32
+        Which of them each sample is.
+
+    Examples
+    --------
+    >>> import datetime
+    >>> dates = [datetime.date(2023, 1, 1) + datetime.timedelta(days=12 * index) for index in range(3)]
+    >>> index = PairIndex.of_pairs({"a": dates, "b": dates[:2]}, pairs_by_days)
+    >>> len(index), index[3].identifier, str(index[3].pairs[0])
+    (4, 'b', '20230101_20230113')
+    """
+
+    identifiers: tuple[str, ...]
+    groups: tuple[Group, ...]
+    tile: NDArray[np.int32]
+    group: NDArray[np.int32]
+
+    @classmethod
+    def of_groups(
+        cls, dates: Dates, choose: Callable[[tuple[datetime.date, ...]], Iterable[Sequence[Pair]]]
+    ) -> PairIndex:
+        """Samples whose pairs a rule chooses from the dates of each tile; it is asked once for equal dates."""
+        chosen: dict[tuple[datetime.date, ...], NDArray[np.int32]] = {}
+        numbers: dict[Group, int] = {}
+        parts = []
+        for days in dates.values():
+            key = tuple(days)
+            if key not in chosen:
+                found = [tuple(group) for group in choose(key)]
+                places = [numbers.setdefault(group, len(numbers)) for group in found]
+                chosen[key] = np.array(places, np.int32)
+            parts.append(chosen[key])
+        counts = np.array([len(part) for part in parts], np.intp)
+        tile = np.repeat(np.arange(len(parts), dtype=np.int32), counts)
+        return cls(tuple(dates), tuple(numbers), tile, np.concatenate([np.zeros(0, np.int32), *parts]))
+
+    @classmethod
+    def of_pairs(cls, dates: Dates, choose: Callable[[tuple[datetime.date, ...]], Iterable[Pair]]) -> PairIndex:
+        """Samples of one pair each, such as those of :func:`m3leo_sar.stack.pairs.sequential_pairs`."""
+        return cls.of_groups(dates, lambda days: [(pair,) for pair in choose(days)])
+
+    @classmethod
+    def of_lags(cls, dates: Dates, *, days: Sequence[int], season: str | None = None) -> PairIndex:
+        """Samples of every pair exactly one of ``days`` apart, and of one season if one is named.
+
+        Raises
+        ------
+        ValueError
+            If no days are given, one is below 1, or the season is unknown.
+        """
+        return cls.of_pairs(dates, lambda held: pairs_by_days(held, days=days, season=season))
+
+    @classmethod
+    def of_events(
+        cls, dates: Dates, *, start: datetime.date, end: datetime.date | None = None, tolerance_days: int = 0
+    ) -> PairIndex:
+        """Samples (across, before, after) of an event's triplets that are complete, the pair across it first."""
+        return cls.of_groups(
+            dates,
+            lambda held: [
+                (found.across, found.before, found.after)
+                for found in event_triplets(held, start=start, end=end, tolerance_days=tolerance_days)
+                if found.after is not None
+            ],
+        )
+
+    def __len__(self) -> int:
+        return len(self.tile)
+
+    def __getitem__(self, index: int) -> PairSample:
+        if not 0 <= index < len(self):
+            raise IndexError(f"sample must be 0 to {len(self) - 1}, got {index}")
+        return PairSample(self.identifiers[self.tile[index]], self.groups[self.group[index]])
+
+    @property
+    def used(self) -> list[str]:
+        """Tiles that have a sample, in order."""
+        return [self.identifiers[number] for number in np.unique(self.tile)]
+
+    @property
+    def dates(self) -> set[datetime.date]:
+        """Dates that some sample needs."""
+        needed = (self.groups[number] for number in np.unique(self.group))
+        return {date for group in needed for pair in group for date in (pair.reference, pair.secondary)}
+
+    def where(self, keep: NDArray[np.bool_]) -> PairIndex:
+        """The samples of a mask (samples,) bool, in order."""
+        return replace(self, tile=self.tile[keep], group=self.group[keep])
+
+    def by_tile(self, identifiers: Collection[str]) -> PairIndex:
+        """The samples of some tiles; those of names that are not here are none."""
+        wanted = set(identifiers)
+        return self.where(np.array([name in wanted for name in self.identifiers], bool)[self.tile])
+
+    def by_split(self, splits: Mapping[str, str], name: str) -> PairIndex:
+        """The samples of the tiles of one split.
+
+        Raises
+        ------
+        ValueError
+            If a tile has no split.
+        """
+        lacking = [identifier for identifier in self.identifiers if identifier not in splits]
+        if lacking:
+            raise ValueError(f"splits must name every tile, {len(lacking)} have none, first {lacking[0]}")
+        return self.by_tile([identifier for identifier in self.identifiers if splits[identifier] == name])
+
+    def by_area(self, aoi: Any, grid: TileGrid) -> PairIndex:
+        """The samples of tiles that touch an area, as :func:`m3leo_sar.grid.aoi.aoi_polygon` takes it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no area, or a tile is not of the grid.
+        """
+        import shapely
+
+        lacking = [identifier for identifier in self.identifiers if identifier not in grid.positions]
+        if lacking:
+            raise ValueError(f"grid must hold every tile, {len(lacking)} are missing, first {lacking[0]}")
+        bounds = grid.bounds[[grid.positions[identifier] for identifier in self.identifiers]].reshape(-1, 4)
+        return self.where(shapely.intersects(aoi_polygon(aoi), shapely.box(*bounds.T))[self.tile])
+
+    def by_group(self, keep: Callable[[Group], bool]) -> PairIndex:
+        """The samples whose pairs a rule keeps, such as ``lambda pairs: pairs[0].days == 12``."""
+        return self.where(np.array([keep(group) for group in self.groups], bool)[self.group])
+
+    def complete(self, dates: Dates) -> NDArray[np.bool_]:
+        """Which samples (samples,) bool have every date of their pairs among those of their tile."""
+        held = [frozenset(dates.get(identifier, ())) for identifier in self.identifiers]
+        needed = [
+            frozenset(date for pair in group for date in (pair.reference, pair.secondary)) for group in self.groups
+        ]
+        # Tiles with equal dates are asked about once.
+        kinds = {days: number for number, days in enumerate(dict.fromkeys(held))}
+        table = np.array([[group <= days for group in needed] for days in kinds], bool).reshape(len(kinds), len(needed))
+        return table[np.array([kinds[days] for days in held], np.intp)[self.tile], self.group]

@@ -1,0 +1,131 @@
+"""What is computed of the pairs of a sample: the name of a plane, its window and which pair or date it is of."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from m3leo_sar.grid.window import Window
+from m3leo_sar.stack.pairs import Pair
+
+#: Whether a window must (True) or must not (False) be given; None leaves it to the user.
+_WINDOWED = {"coherence": True, "interferogram": None, "intensity": False, "change": True}
+KINDS = tuple(_WINDOWED)
+DATES = ("reference", "secondary")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairProduct:
+    """One plane of a sample whose pairs are named elsewhere, so that it serves every pair.
+
+    Parameters
+    ----------
+    kind : str
+        ``"coherence"`` in [0, 1]; ``"interferogram"``, complex: reference x conj(secondary) of single looks in the
+        square of the stack's unit or, with a window, averaged over it and divided by the root of both powers, so that
+        its size is the coherence; ``"intensity"`` of one date in the square of the stack's unit; ``"change"``, the
+        coherence of pair ``before`` less that of pair ``pair``, in [-1, 1].
+    window : Window, optional
+        Boxcar in samples of the stack; of a coherence, a change and a multilooked interferogram.
+    pair : int
+        Which of the sample's pairs, from 0.
+    before : int, optional
+        Which pair a change starts from; other than ``pair``.
+    date : str, optional
+        ``"reference"`` or ``"secondary"``, of an intensity.
+
+    Raises
+    ------
+    ValueError
+        If the kind is unknown, or a value is missing or given without need.
+
+    Examples
+    --------
+    >>> PairProduct.parse("coherence:5x20") == PairProduct(kind="coherence", window=Window(rows=5, cols=20))
+    True
+    >>> PairProduct.parse("intensity:secondary:1").date
+    'secondary'
+    >>> str(PairProduct.parse("change:5x20:0-1"))
+    'change:5x20:0-1'
+    """
+
+    kind: str
+    window: Window | None = None
+    pair: int = 0
+    before: int | None = None
+    date: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
+        wanted = _WINDOWED[self.kind]
+        if wanted is not None and wanted != (self.window is not None):
+            raise ValueError(f"window must be {'given' if wanted else 'left out'} for {self.kind}, got {self.window}")
+        if self.window is not None and (self.window.row_weights or self.window.col_weights):
+            raise ValueError("window of a pair product must have no weights, got a weighted one")
+        if (self.date is not None) != (self.kind == "intensity") or self.date not in (None, *DATES):
+            raise ValueError(f"date must be reference or secondary of an intensity, got {self.date!r} for {self.kind}")
+        if (self.before is not None) != (self.kind == "change") or self.before == self.pair:
+            raise ValueError(f"before must name another pair of a change, got {self.before} for {self.kind}")
+        if min(self.pair, self.before or 0) < 0:
+            raise ValueError(f"pair and before must be at least 0, got {self.pair} and {self.before}")
+
+    @classmethod
+    def parse(cls, text: str) -> PairProduct:
+        """Read what ``str`` gives: ``coherence:5x20``, ``interferogram``, ``intensity:reference``, ``change:5x20:0-1``.
+
+        A last ``:1`` names the second pair of a sample; a change names the pair before and the pair it is of.
+
+        Raises
+        ------
+        ValueError
+            If the text is none of these.
+        """
+        kind, *parts = text.strip().split(":")
+        window, date, before, pair = None, None, None, 0
+        for part in parts:
+            if size := re.fullmatch(r"(\d+)x(\d+)", part):
+                window = Window(rows=int(size[1]), cols=int(size[2]))
+            elif part in DATES:
+                date = part
+            elif numbers := re.fullmatch(r"(?:(\d+)-)?(\d+)", part):
+                before, pair = (int(numbers[1]) if numbers[1] else None), int(numbers[2])
+            else:
+                raise ValueError(
+                    "a product must read coherence:5x20, interferogram[:5x20], intensity:reference or "
+                    f"change:5x20:0-1, with :1 for the second pair; got {text!r}"
+                )
+        return cls(kind=kind, window=window, pair=pair, before=before, date=date)
+
+    def __str__(self) -> str:
+        size = [] if self.window is None else [f"{self.window.rows}x{self.window.cols}"]
+        which = f"{self.before}-{self.pair}" if self.before is not None else str(self.pair)
+        shown = [which] if self.pair or self.before is not None else []
+        return ":".join([self.kind, *size, *([self.date] if self.date else []), *shown])
+
+    @property
+    def looks(self) -> float:
+        """Samples that are averaged into one value."""
+        return 1.0 if self.window is None else self.window.samples
+
+    @property
+    def pairs(self) -> int:
+        """Pairs that a sample must have at least."""
+        return 1 + max(self.pair, self.before or 0)
+
+    def dates(self, pairs: Sequence[Pair]) -> tuple[datetime.date, ...]:
+        """Dates that the product of a sample's pairs needs.
+
+        Raises
+        ------
+        ValueError
+            If the sample has not so many pairs.
+        """
+        if len(pairs) < self.pairs:
+            raise ValueError(f"product {self} needs {self.pairs} pairs a sample, got {len(pairs)}")
+        if self.date is not None:
+            return (getattr(pairs[self.pair], self.date),)
+        named = [pairs[self.pair]] if self.before is None else [pairs[self.before], pairs[self.pair]]
+        return tuple(date for pair in named for date in (pair.reference, pair.secondary))

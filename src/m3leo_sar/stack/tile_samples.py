@@ -1,0 +1,102 @@
+"""The part of a stack that one tile needs, with the places of the tile's pixels in it."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.window import Window
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TileFrame:
+    """Where a tile lies on a stack: the window that it needs and the source position of each of its pixels.
+
+    Parameters
+    ----------
+    geobox : GeoBox
+        The tile's own pixel grid.
+    rows, cols : slice
+        Window of the stack, halo included.
+    down, along : float64 arrays
+        Positions in pixels of the window as a pixel map holds them: (tile rows, tile cols) each, or sums of few terms,
+        (2, tile rows, terms) and (2, terms, tile cols).
+    terms : int
+        Number of terms, 0 for positions as they are.
+    origin : (float, float)
+        Taken off the sums.
+    error : float
+        How far positions may be from the exact transform, in source pixels.
+    step : (float, float), optional
+        Source pixels from one tile pixel to the next, along rows and columns.
+    """
+
+    geobox: GeoBox
+    rows: slice
+    cols: slice
+    down: NDArray[np.float64]
+    along: NDArray[np.float64]
+    terms: int
+    origin: tuple[float, float]
+    error: float = 0.0
+    step: tuple[float, float] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the window of the stack."""
+        return self.rows.stop - self.rows.start, self.cols.stop - self.cols.start
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the positions."""
+        return int(self.down.nbytes + self.along.nbytes)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TileSamples:
+    """Samples of the dates of one tile, held in memory of the host or of a device.
+
+    Parameters
+    ----------
+    identifier : str
+        The tile's.
+    frame : TileFrame
+    dates : tuple of datetime.date
+        Strictly increasing.
+    slc : (dates, rows, cols, 2) int16 or (dates, rows, cols) complex64
+        NumPy or CuPy. Complex int16 holds parts in units of ``scales``, -32768 where there is no data.
+    scales : tuple of float
+        Unit of a part, one a date; 1 for complex64.
+    window : Window
+        The largest coherence window whose halo the samples hold.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit the dates and the frame.
+    """
+
+    identifier: str
+    frame: TileFrame
+    dates: tuple[datetime.date, ...]
+    slc: Any
+    scales: tuple[float, ...]
+    window: Window
+
+    def __post_init__(self) -> None:
+        expected = (len(self.dates), *self.frame.shape) + ((2,) if str(self.slc.dtype) == "int16" else ())
+        if tuple(self.slc.shape) != expected or len(self.scales) != len(self.dates):
+            raise ValueError(
+                f"slc of tile {self.identifier} must have shape {expected} and a scale a date, got "
+                f"{tuple(self.slc.shape)} and {len(self.scales)} scales"
+            )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of samples and positions."""
+        return int(self.slc.nbytes) + self.frame.nbytes
