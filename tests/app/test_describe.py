@@ -21,7 +21,7 @@ def test_a_chip_of_the_release(tmp_path):
     found = describe(folder / "a.tif")
     assert found.heading == "esawc, 40 x 50 in EPSG:4326"
     assert len(found.rows[0]) == len(COLUMNS)
-    assert found.rows == [("Map", "land cover", "class", "2021", "", "", "75.0%", "10 ... 95")]
+    assert found.rows == [("Map", "land cover", "class", "2021", "", "", "", "75.0%", "10 ... 95")]
 
 
 def test_a_chip_of_our_own(tmp_path):
@@ -34,12 +34,18 @@ def test_a_chip_of_our_own(tmp_path):
         "polarisation": "VV",
         "orbit": "ascending",
         "unit": "1",
+        "parameters": {"window": [5, 20]},
     }
     archive.write("1a1e77399c5bd", "coherence", facts["key"], chip, BOX, metadata=facts)
     found = describe(archive.path("1a1e77399c5bd", "coherence", facts["key"]))
     assert found.rows == [
-        ("coherence", "coherence", "1", "20230301_20230313", "VV", "ascending", "97.5%", "0.5 ... 0.5")
+        ("coherence", "coherence", "1", "20230301_20230313", "VV", "ascending", "100", "97.5%", "0.5 ... 0.5")
     ]
+    packed = ChipArchive.create(tmp_path / "packed", storage="zarr")
+    packed.write("1a1e77399c5bd", "coherence", facts["key"], chip, BOX, metadata=facts)
+    assert describe(packed.path("1a1e77399c5bd", "coherence", facts["key"])) == found
+    with pytest.raises(ValueError, match="holds no zarr.json"):
+        describe(tmp_path)
     with pytest.raises(FileNotFoundError, match="there is no file"):
         describe(tmp_path / "none.tif")
 

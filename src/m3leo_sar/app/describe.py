@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from m3leo_sar.io.geotiff_storage import read_chip
+from m3leo_sar.io.archive import Chip
 from m3leo_sar.io.components import Band, ComponentChip, read_component
+from m3leo_sar.io.geotiff_storage import read_chip
 from m3leo_sar.io.netcdf_components import read_agb, read_gssic, read_gunw
+from m3leo_sar.io.zarr_storage import read_batch
 
 #: Columns of the table.
-COLUMNS = ("band", "quantity", "unit", "dates", "polarisation", "orbit", "valid", "values")
+COLUMNS = ("band", "quantity", "unit", "dates", "polarisation", "orbit", "looks", "valid", "values")
 #: Readers of netCDF chips by the first word of their folder.
 _NETCDF: dict[str, Callable[[Path], ComponentChip]] = {
     "gssic": read_gssic,
@@ -56,14 +58,11 @@ def describe(path: str | os.PathLike[str], *, component: str | None = None) -> D
     file = Path(path)
     if file.suffix == ".nc":
         return _described(_read_netcdf(file, component))
+    if file.is_dir():
+        return _own(read_batch(file), file.parent.name)
     own = None if component else read_chip(path)
     if own is not None:
-        facts = own.metadata
-        dates = str(facts.get("date") or facts.get("key", ""))
-        band = Band(facts["product"], facts["product"], facts.get("unit", ""), facts["product"], None, dates,
-                    facts.get("polarisation"), facts.get("orbit"))  # fmt: skip
-        mask = ~np.isnan(own.array) if own.array.dtype.kind in "fc" else np.ones(own.array.shape, bool)
-        return Description(f"{facts['product']}, {_grid(own.geobox)}", [_row(band, own.array, mask)], ())
+        return _own([own], file.parent.name)
     return _described(read_component(path, component=component))
 
 
@@ -84,9 +83,31 @@ def _grid(geobox: Any) -> str:
     return f"{rows} x {cols} in {geobox.crs}"
 
 
+def _own(chips: list[Chip], product: str) -> Description:
+    """Chips of this library's archive, of one product."""
+    rows = []
+    for chip in chips:
+        facts = chip.metadata
+        named = str(facts.get("product", product))
+        dates = str(facts.get("date") or facts.get("key", ""))
+        band = Band(str(facts.get("name", named)), str(facts.get("quantity", named)), str(facts.get("unit", "")), named,
+                    None, dates, facts.get("polarisation"), facts.get("orbit"), _looks(facts))  # fmt: skip
+        for plane in chip.array if chip.array.ndim == 3 else (chip.array,):
+            mask = ~np.isnan(plane) if plane.dtype.kind in "fc" else np.ones(plane.shape, bool)
+            rows.append(_row(band, plane, mask))
+    return Description(f"{product}, {_grid(chips[0].geobox)}", rows, ())
+
+
+def _looks(facts: Mapping[str, Any]) -> float | None:
+    """Samples behind a value of a chip: its window's or its looks'."""
+    parameters = facts.get("parameters")
+    sizes = facts.get("looks") or (parameters.get("window") if isinstance(parameters, Mapping) else None)
+    return float(np.prod(sizes)) if isinstance(sizes, list | tuple) else None
+
+
 def _row(band: Band, plane: np.ndarray, mask: np.ndarray) -> tuple[str, ...]:
     held = np.abs(plane[mask]) if plane.dtype.kind == "c" else plane[mask]
     values = f"{held.min():.4g} ... {held.max():.4g}" if held.size else "none"
     dates = " ".join(str(part) for part in (band.year, band.period) if part)
-    radar = band.polarisation or "", band.orbit_direction or ""
+    radar = band.polarisation or "", band.orbit_direction or "", f"{band.looks:g}" if band.looks else ""
     return band.name, band.quantity, band.unit, dates, *radar, f"{mask.mean():.1%}", values

@@ -38,6 +38,8 @@ class Band:
         Season or month within the year.
     polarisation, orbit_direction : str, optional
         Of radar bands.
+    looks : float, optional
+        Samples averaged for one value of a coherence or an interferogram, where it is known.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Band:
     period: str | None = None
     polarisation: str | None = None
     orbit_direction: str | None = None
+    looks: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -75,14 +75,7 @@ class ZarrStorage:
 
     def read(self, identifier: str, dataset: str, key: str) -> Chip:
         """Read one chip."""
-        place = self._place(identifier, dataset, key)
-        array = np.empty(place.shape, place.dtype)
-        if not read_chunk(place.shard, place.index, place.count, array):
-            array.fill(_fill_value(place.dtype))
-        metadata, scale = place.entry["metadata"], place.entry.get("scale")
-        if scale is not None:
-            array = from_complex_int16(array, scale=scale)
-        return Chip(array, place.geobox, dict(metadata))
+        return _read(self._place(identifier, dataset, key))
 
     def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
         """Grid and metadata of a chip."""
@@ -209,6 +202,32 @@ class ZarrStorage:
             while len(self._known) > _KEPT:
                 self._known.popitem(last=False)
         return found
+
+
+def read_batch(path: str | os.PathLike[str]) -> list[Chip]:
+    """Chips of one batch of an archive, in order.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If it is no batch, or damaged.
+    """
+    batch = Path(path)
+    if not batch.is_dir():
+        raise FileNotFoundError(f"there is no folder {batch}")
+    return [_read(place) for place in _described(batch).values()]
+
+
+def _read(place: _Place) -> Chip:
+    array = np.empty(place.shape, place.dtype)
+    if not read_chunk(place.shard, place.index, place.count, array):
+        array.fill(_fill_value(place.dtype))
+    metadata, scale = place.entry["metadata"], place.entry.get("scale")
+    if scale is not None:
+        array = from_complex_int16(array, scale=scale)
+    return Chip(array, place.geobox, dict(metadata))
 
 
 def _kind(layer: Layer) -> tuple[str, int, int]:
