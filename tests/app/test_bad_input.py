@@ -58,7 +58,7 @@ def test_help_teaches(tmp_path: Path, command: str) -> None:
         (["prepare", "STACK", "file/out"], "file/out cannot be used: Not a directory"),
         (["prepare", "STACK", "."], "holds files but is no chip archive"),
         (["train", "out"], "there is no folder out"),
-        (["train", "chips", "epohcs=3"], "Key 'epohcs' not in 'FitConfig' (known keys: archive"),
+        (["train", "chips", "epohcs=3"], "there is no key epohcs; did you mean 'epochs'? (known keys: archive"),
         (["train", "chips", "epochs=many"], "could not be converted to Integer"),
         (["train", "chips", "epochs"], "an override must read key=value"),
         (["plot", "out", "x.png"], "there is no folder out"),

@@ -45,8 +45,8 @@ def test_coherence_holds_what_one_date_does_not(tmp_path, seed):
     scores = {}
     for inputs in ("intensity:20230301", "coherence:20230301_20230313"):
         config = FitConfig(
-            archive=str(archive.root), output=str(tmp_path / inputs[:9]), inputs=[inputs], splits=splits,
-            widths=[8, 16, 32], batch=5, epochs=15, learning_rate=5e-3, accelerator="cpu", seed=seed,
+            archive=str(archive.root), output=str(tmp_path / inputs[:9]), input=[inputs], splits=splits,
+            model={"widths": [8, 16, 32]}, batch=5, epochs=15, learning_rate=5e-3, accelerator="cpu", seed=seed,
         )  # fmt: skip
         scores[inputs[:9]] = fit(config).metrics["miou"]
     assert scores["intensity"] <= 0.40

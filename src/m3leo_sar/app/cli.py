@@ -10,17 +10,19 @@ import typer
 from rich.table import Column, Table
 
 from m3leo_sar.app.archive_commands import commands
+from m3leo_sar.app.catalogue import open_catalogue
 from m3leo_sar.app.plot_network import plot_network
 from m3leo_sar.app.prepare import COHERENCE, Recipe, Summary
-from m3leo_sar.app.prepare import prepare as prepare_chips
 from m3leo_sar.app.progress import OUT, progress_bar
+from m3leo_sar.app.run import RunOptions, bring_up_to_date, plan_only
+from m3leo_sar.app.run_display import plan_text, run_display
 from m3leo_sar.app.selection import choose_pairs, choose_tiles
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.archive import ChipArchive
 from m3leo_sar.io.open_stack import open_stack
 from m3leo_sar.io.split_file import read_splits
-from m3leo_sar.io.zarr_stack import is_stack, read_labels, write_stack
+from m3leo_sar.io.zarr_stack import write_stack
 from m3leo_sar.simulate.scene import Event, simulate_scene
 from m3leo_sar.stack.networks import connection
 from m3leo_sar.stack.pairs import parse_date, season_of
@@ -120,7 +122,13 @@ def pairs(
 
 @app.command()
 def prepare(
-    stack: StackPath,
+    stack: Annotated[
+        Path,
+        typer.Argument(
+            help="Stack: our Zarr container, a folder of OPERA CSLC-S1 files or of complex rasters, a JSON file of "
+            "STAC items, or a CSV of products."
+        ),
+    ],
     archive: ArchivePath,
     aoi: Annotated[
         str | None,
@@ -141,15 +149,32 @@ def prepare(
     minimum_coverage: Annotated[float, typer.Option(min=0, max=1, help="Share of a tile that must lie on it.")] = 0.5,
     burst: Burst = None,
     polarisation: Polarisation = None,
+    storage: Annotated[str, typer.Option(help="Of a new archive: geotiff, a file a chip; or zarr.")] = "geotiff",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what is missing and what it takes.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read every chip that is there; make damaged ones again.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by themselves as many as CPUs.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of each; their share of the CPUs.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.001, help="Seconds for a block of tiles after which its worker is replaced.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a dask scheduler, such as tcp://host:8786, whose workers do it.")
+    ] = None,
+    log: Annotated[Path | None, typer.Option(help="Add each event as a line of JSON to this file.")] = None,
 ) -> None:
     """Compute the chips of a stack's pairs on M3LEO's tiles; what is there already is not computed again.
 
     Each chip is a GeoTIFF, ARCHIVE/TILE/coherence/PAIR.tif, 448 x 448 pixels on the tile's grid. With new dates in the
-    stack, only the new pairs are computed. It may be stopped at any time and run again.
+    stack, only the new pairs are computed; with a file of it replaced, only the pairs of its date. It may be stopped at
+    any time and run again. Ends with code 1 if a tile failed.
 
-    Examples: m3leo-sar prepare stack chips --max-days 48; m3leo-sar prepare cslc chips --aoi area.wkt --window 5x20
+    Examples: m3leo-sar prepare stack chips --max-days 48; m3leo-sar prepare cslc chips --aoi area.wkt --window 5x20;
+    m3leo-sar prepare stack chips --dry-run
     """
-    opened = open_stack(stack, burst=burst, polarisation=polarisation)
+    catalogue = open_catalogue(stack, burst=burst, polarisation=polarisation)
+    opened = catalogue.stack
     recipe = Recipe(
         pairs=choose_pairs(opened, rule=rule, max_days=max_days, days=_numbers(days), season=season, named=pair or ()),
         window=_window(window),
@@ -158,11 +183,20 @@ def prepare(
         minimum_coverage=minimum_coverage,
     )
     grid = choose_tiles(opened, aoi=aoi, tiles=tiles, lattice=lattice)
-    labels = read_labels(stack) if is_stack(stack) else {}
-    chips = ChipArchive.create(archive, grid="legacy" if grid.cells is None else "exact", stack=str(stack))
-    with progress_bar("computing pairs, cutting tiles", len(grid)) as advance:
-        summary = prepare_chips(opened, chips, list(grid), recipe, labels=labels, report=advance)
+    if dry_run:
+        plan, rate = plan_only(catalogue, archive, grid, recipe, verify=verify)
+        OUT.print(plan_text(plan, rate, workers=workers), markup=False)
+        return
+    options = RunOptions(workers=workers, threads=threads, scheduler=scheduler, timeout=timeout, verify=verify, log=log)
+    kind = "legacy" if grid.cells is None else "exact"
+    chips = ChipArchive.create(archive, storage=storage, grid=kind, stack=str(stack))
+    with run_display() as watch:
+        summary = bring_up_to_date(catalogue, chips, grid, recipe, options=options, watch=watch)
     OUT.print(_told(summary, archive))
+    if summary.failed:
+        for identifier, reason in list(summary.failed.items())[:3]:
+            OUT.print(f"failed: {identifier}: {reason}", markup=False)
+        raise typer.Exit(code=1)
 
 
 @app.command()
@@ -220,45 +254,56 @@ def retile(
 
 @app.command()
 def train(
-    archive: Annotated[Path, typer.Argument(help="Chip archive with land-cover labels.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(help="key=value, such as epochs=20 widths=[8,16,32,64].")
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ARCHIVE] [KEY=VALUE]...",
+            help="Chip archive, then settings such as task=esawc input=s1grd_vv_vh epochs=20 model.widths=[8,16,32].",
+        ),
     ] = None,
     inputs: Annotated[
-        str, typer.Option(help="amplitude, amplitudes, coherence, or channels; several by commas.")
-    ] = "coherence",
-    output: Annotated[Path, typer.Option(help="Folder for the checkpoint and the metrics.")] = Path("run"),
+        str | None,
+        typer.Option(help="amplitude, amplitudes, coherence, input sets or channels; several by commas."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder for the checkpoint and the metrics; run if none.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML of a run, such as the config.yaml a run writes.")] = None,
     splits: Annotated[
         Path | None, typer.Option(help="Splits csv (identifier, split); west to east if not given.")
     ] = None,
-    resume: Annotated[bool, typer.Option(help="Go on from the last epoch of the output folder.")] = False,
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint of the output folder.")] = False,
 ) -> None:
-    """Train a UNet on land cover and test it.
+    """Train a network on the chips of an archive and test it.
 
-    Writes model.pt, metrics.json and config.yaml. The default network is the paper's; on a CPU take a smaller one.
+    Tasks: esawc, agb and ghsbuilts as the M3LEO baselines, the pretraining mae, dino and clip; without one, land cover
+    of the label landcover from coherence. Writes model.pt, metrics.json and config.yaml, which reproduces the run. The
+    default networks are the paper's; on a CPU take a smaller one.
 
-    Example: m3leo-sar train chips widths=[8,16,32,64] crop=128 epochs=12 learning_rate=3e-3
+    Examples: m3leo-sar train chips model.widths=[8,16,32,64] crop=128 epochs=12 learning_rate=3e-3; m3leo-sar train
+    chips task=esawc input=s1grd_vv_vh; m3leo-sar train --config run/config.yaml --resume
     """
-    # Before torch is loaded: a wrong folder should be told at once.
-    ChipArchive(archive)
-    from m3leo_sar.app.train import run_fit
+    from m3leo_sar.app.train import run_fit, score_lines, settings_of
     from m3leo_sar.learn.config import load_config
 
-    loaded = load_config(config, [f"archive={archive}", f"output={output}", *(overrides or [])])
-    loaded.inputs = loaded.inputs or [item for item in inputs.split(",") if item]
-    loaded.splits = read_splits(splits) if splits else loaded.splits
+    loaded = load_config(config, settings_of(settings or [], output=output, inputs=inputs))
+    if splits:
+        loaded.splits, loaded.splits_file = read_splits(splits), ""
+    # Before torch is loaded: a wrong folder should be told at once.
+    ChipArchive(loaded.archive)
     result = run_fit(loaded, what="training", resume=resume)
-    table = Table("class", "IoU")
-    for name, score in result.metrics["iou"].items():
-        table.add_row(name, f"{score:.3f}")
-    OUT.print(table)
-    OUT.print(f"{result.output}: mIoU {result.metrics['miou']:.3f} on the test tiles")
+    if "iou" in result.metrics:
+        table = Table("class", "IoU")
+        for name, score in result.metrics["iou"].items():
+            table.add_row(name, f"{score:.3f}")
+        OUT.print(table)
+    for line in score_lines(result.metrics):
+        OUT.print(f"{result.output}: {line}")
 
 
 @app.command()
 def describe(
-    file: Annotated[Path, typer.Argument(help="A chip of M3LEO's release (GeoTIFF) or of an archive of this library.")],
+    file: Annotated[
+        Path, typer.Argument(help="A chip of M3LEO's release, or a file or batch of an archive of this library.")
+    ],
     component: Annotated[
         str | None, typer.Option(help="s1grd, esawc, ... where the folder's name does not tell.")
     ] = None,
@@ -404,4 +449,6 @@ def _told(summary: Summary, archive: Path) -> str:
     if summary.skipped:
         reason = next(iter(summary.skipped.values()))
         lines.append(f"{len(summary.skipped)} tiles left out (the first: {reason})")
+    if summary.failed:
+        lines.append(f"{len(summary.failed)} tiles failed; run again to try them again")
     return "\n".join(lines)

@@ -100,9 +100,9 @@ def _train(folder: Path, name: str, size: DemoSize, seed: int) -> tuple[Any, str
     config = FitConfig(
         archive=str(folder / "chips"),
         output=str(folder / f"model-{name}"),
-        inputs=[name],
+        input=[name],
         splits=splits,
-        widths=list(size.widths),
+        model={"name": "unet", "widths": list(size.widths)},
         crop=size.crop,
         crops=size.crops,
         batch=8,

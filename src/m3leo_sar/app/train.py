@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from m3leo_sar.app.prepare import COHERENCE, INTENSITY, LABEL
 from m3leo_sar.app.progress import ERR, progress_bar
+from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.splits import ordered_split
 from m3leo_sar.io.archive import ChipArchive
 
@@ -45,14 +47,15 @@ def input_names(archive: ChipArchive, wanted: list[str], *, target: str) -> list
 
 
 def labelled_tiles(archive: ChipArchive, target: str) -> list[str]:
-    """Tiles that have the label.
+    """Tiles that have the label; all tiles if the target is "".
 
     Raises
     ------
     ValueError
         If there are none.
     """
-    tiles = [identifier for identifier in archive.identifiers if archive.has(identifier, LABEL, target)]
+    label = _label(target)
+    tiles = [identifier for identifier in archive.identifiers if not label or archive.has(identifier, *label)]
     if not tiles:
         raise ValueError(f"no tile of {archive.root} has the label {target}")
     return tiles
@@ -67,10 +70,46 @@ def default_splits(archive: ChipArchive, target: str) -> dict[str, str]:
         If there are fewer than three.
     """
     tiles = labelled_tiles(archive, target)
-    boxes = [archive.read(identifier, LABEL, target).geobox for identifier in tiles]
     # In degrees, as tiles of the exact lattice lie in the UTM zones of their ground.
-    bounds = [box.bounds_in("EPSG:4326") for box in boxes]
+    bounds = [_any_geobox(archive, identifier, target).bounds_in("EPSG:4326") for identifier in tiles]
     return dict(zip(tiles, ordered_split(np.array(bounds)).tolist(), strict=True))
+
+
+def _label(target: str) -> tuple[str, str] | None:
+    dataset, _, key = target.rpartition(":")
+    return (dataset or LABEL, key) if target else None
+
+
+def _any_geobox(archive: ChipArchive, identifier: str, target: str) -> GeoBox:
+    label = _label(target)
+    if label:
+        return archive.read(identifier, *label).geobox
+    dataset = archive.datasets(identifier)[0]
+    return archive.read(identifier, dataset, archive.keys(identifier, dataset)[0]).geobox
+
+
+def settings_of(settings: list[str], *, output: Path | None, inputs: str | None) -> list[str]:
+    """Overrides of a configuration for what the command was given; the first setting may be the archive."""
+    named = [f"archive={settings[0]}", *settings[1:]] if settings and "=" not in settings[0] else list(settings)
+    named += [f"output={output}"] if output else []
+    return named + ([f"input={inputs}"] if inputs else [])
+
+
+def score_lines(metrics: dict[str, Any]) -> list[str]:
+    """What a run scored, for a person; the interval is that of 95 % over tiles."""
+    lines = []
+    for name, word in (("miou", "mIoU"), ("rmse", "RMSE"), ("retrieval", "retrieval"), ("spread", "spread")):
+        if name in metrics:
+            low, high = metrics.get(f"{name}_interval", (None, None))
+            between = f" ({low:.3g} to {high:.3g})" if low is not None else ""
+            lines.append(
+                f"{word} {metrics[name]:.3f}{between} {metrics.get('unit', '')}".rstrip() + " on the test tiles"
+            )
+    lines += [] if lines else [f"loss {metrics['loss']:.4f} on the test tiles"]
+    if metrics["unknown_codes"]:
+        told = ", ".join(f"{code} ({count} pixels)" for code, count in metrics["unknown_codes"].items())
+        lines.append(f"labels hold codes that are no class, and were left out: {told}")
+    return lines
 
 
 def run_fit(config: FitConfig, *, what: str, resume: bool = False) -> FitResult:
@@ -79,16 +118,17 @@ def run_fit(config: FitConfig, *, what: str, resume: bool = False) -> FitResult:
     from m3leo_sar.learn.fit import fit
 
     archive = ChipArchive(config.archive)
-    inputs = input_names(archive, list(config.inputs) or ["coherence"], target=config.target)
-    splits = dict(config.splits) or default_splits(archive, config.target)
-    config = replace(config, inputs=inputs, splits=splits)
+    inputs = input_names(archive, list(config.input) or ["coherence"], target=config.target)
+    named = config.splits or config.splits_file
+    config = replace(config, input=inputs, splits=config.splits if named else default_splits(archive, config.target))
     with progress_bar(what, config.epochs) as advance:
 
         def report(epoch: int, scores: dict[str, float]) -> None:
             advance()
             if not ERR.is_terminal and (epoch == config.epochs or epoch % 10 == 0):
-                ERR.print(
-                    f"{what}: epoch {epoch} of {config.epochs}, val mIoU {scores.get('val_miou', float('nan')):.3f}"
+                told = ", ".join(
+                    f"{name.replace('_', ' ')} {scores[name]:.4g}" for name in sorted(scores) if "val_" in name
                 )
+                ERR.print(f"{what}: epoch {epoch} of {config.epochs}, {told}")
 
         return fit(config, report=report, resume=resume)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from m3leo_sar.chips.statistics import ENCODINGS
+from m3leo_sar.learn.catalogue import nearest
 
 #: How each product is encoded unless a channel says otherwise.
 DEFAULT_ENCODINGS = {"coherence": "linear", "intensity": "decibel", "interferogram": "phasor"}
@@ -19,7 +23,7 @@ class Channel:
     key : str
         Pair, date or name.
     encoding : str
-        As in :class:`m3leo_sar.chips.statistics.BandStatistics`.
+        As in :class:`m3leo_sar.chips.statistics.BandStatistics`, one that reads one plane.
 
     Examples
     --------
@@ -38,7 +42,8 @@ class Channel:
         Raises
         ------
         ValueError
-            If the text is neither, or the product has no encoding of its own and none is given.
+            If the text is neither, the product has no encoding of its own and none is given, or there is no such
+            encoding.
         """
         parts = text.split(":")
         if len(parts) == 2 and parts[0] in DEFAULT_ENCODINGS:
@@ -48,7 +53,27 @@ class Channel:
                 f"an input must read dataset:key or dataset:key:encoding, with an encoding for a dataset other than "
                 f"{', '.join(DEFAULT_ENCODINGS)}; got {text!r}"
             )
+        known = [name for name, encoding in ENCODINGS.items() if encoding.planes == 1]
+        if parts[2] not in known:
+            raise ValueError(f"the encoding of {text} must be one of {', '.join(known)}{nearest(parts[2], known)}")
         return cls(*parts)
 
     def __str__(self) -> str:
         return f"{self.dataset}:{self.key}:{self.encoding}"
+
+
+def modalities(channels: Sequence[Channel]) -> dict[str, list[int]]:
+    """Channels of the normalised image that each data set makes, in order.
+
+    Examples
+    --------
+    >>> modalities([Channel.parse(text) for text in ("intensity:a", "interferogram:b", "intensity:c")])
+    {'intensity': [0, 3], 'interferogram': [1, 2]}
+    """
+    found: dict[str, list[int]] = {}
+    start = 0
+    for channel in channels:
+        count = ENCODINGS[channel.encoding].channels
+        found.setdefault(channel.dataset, []).extend(range(start, start + count))
+        start += count
+    return found

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import signal
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning as L
 import numpy as np
+import torch
 from torch.utils.data import DataLoader
 
 from m3leo_sar.chips.accumulate import StatisticsAccumulator
@@ -14,8 +17,17 @@ from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.archive import ChipArchive
 from m3leo_sar.learn.channel import Channel
 from m3leo_sar.learn.dataset import ChipDataset
+from m3leo_sar.learn.epoch_batches import EpochBatches
 
 Batch = dict[str, Any]
+SPLITS = ("train", "val", "test")
+
+
+class TargetScale(NamedTuple):
+    """Mean and spread of targets, in their unit."""
+
+    centre: float
+    scale: float
 
 
 class ChipDataModule(L.LightningDataModule):
@@ -29,17 +41,17 @@ class ChipDataModule(L.LightningDataModule):
         Identifier to ``"train"``, ``"val"`` or ``"test"``.
     statistics : Statistics, optional
         Those a model was trained with; fitted on the train tiles if None.
-    batch, workers : int
-        Samples a step; loader processes.
+    batch, eval_batch, workers : int
+        Samples a step; whole tiles a step of val and test; loader processes.
     crop, crops : int
         Random training squares; val and test always see whole tiles.
     **options
-        ``target``, ``missing`` and ``seed`` of :class:`ChipDataset`.
+        ``target``, ``kind``, ``cells``, ``missing`` and ``seed`` of :class:`ChipDataset`.
 
     Raises
     ------
     ValueError
-        If a split has no tile.
+        If a split is unknown or has no tile.
     """
 
     def __init__(
@@ -50,44 +62,83 @@ class ChipDataModule(L.LightningDataModule):
         *,
         statistics: Statistics | None = None,
         batch: int = 8,
+        eval_batch: int = 1,
         workers: int = 0,
         crop: int = 0,
         crops: int = 8,
         **options: Any,
     ) -> None:
         super().__init__()
-        self.batch, self.workers = batch, workers
-        tiles = {name: sorted(i for i, split in splits.items() if split == name) for name in ("train", "val", "test")}
+        self.batch, self.eval_batch, self.workers, self.seed = batch, eval_batch, workers, options.get("seed", 0)
+        for identifier, split in splits.items():
+            if split not in SPLITS:
+                raise ValueError(f"splits must be {', '.join(SPLITS)}, got {split!r} for {identifier}")
+        tiles = {name: sorted(i for i, split in splits.items() if split == name) for name in SPLITS}
         for name, identifiers in tiles.items():
             if not identifiers:
                 raise ValueError(f"splits must name at least one tile for {name}, got none")
+        self.archive, self.tiles, self.channels = archive, tiles, tuple(channels)
         self.statistics = statistics or fit_statistics(archive, tiles["train"], channels)
         common = {"channels": channels, "statistics": self.statistics, **options}
         self.sets = {name: ChipDataset(archive, tiles[name], **common) for name in ("val", "test")}
         self.sets["train"] = ChipDataset(archive, tiles["train"], crop=crop or None, crops=crops, **common)
+        #: Epoch and batch the next training loader begins at.
+        self.position = (0, 0)
+        self._batches: EpochBatches | None = None
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hex digits of what the samples are made from: tiles by split, channels, target and statistics."""
+        train = self.sets["train"]
+        facts = (self.tiles, [str(channel) for channel in self.channels], train.label, train.kind, train.cells)
+        text = repr((*facts, train.missing, self.statistics.digest))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def move_to(self, epoch: int, batch: int = 0) -> None:
+        """Have the training loader begin at a batch of an epoch the next time it is iterated."""
+        self.position = (epoch, batch)
+        if self._batches is not None:
+            self._batches.epoch, self._batches.start = self.position
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled by (seed, epoch), whatever the worker count."""
-        data = self.sets["train"]
-        data.epoch = self.trainer.current_epoch if self.trainer is not None else data.epoch
-        order = np.random.default_rng((data.seed, 1, data.epoch)).permutation(len(data)).tolist()
-        return self._loader("train", sampler=order)
+        data, (rank, world) = self.sets["train"], self._place()
+        self._batches = EpochBatches(len(data), self.batch, seed=data.seed, rank=rank, world=world)
+        self.move_to(*self.position)
+        return self._loader("train", batch_sampler=self._batches)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Whole tiles in order."""
-        return self._loader("val")
+        """Whole tiles in order, each in one process."""
+        return self._evaluation("val")
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Whole tiles in order."""
-        return self._loader("test")
+        """Whole tiles in order, each in one process."""
+        return self._evaluation("test")
 
-    def _loader(self, name: str, sampler: list[int] | None = None) -> DataLoader[Batch]:
-        # Never fork: OpenMP may have run in this process, and its threads do not survive a fork.
-        context = "spawn" if self.workers else None
-        batch = self.batch if name == "train" else 1
+    def _evaluation(self, name: str) -> DataLoader[Batch]:
+        rank, world = self._place()
+        return self._loader(name, batch_size=self.eval_batch, sampler=range(rank, len(self.sets[name]), world))
+
+    def _place(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
+
+    def _loader(self, name: str, **options: Any) -> DataLoader[Batch]:
         return DataLoader(
-            self.sets[name], batch, sampler=sampler, num_workers=self.workers, multiprocessing_context=context
+            self.sets[name],
+            num_workers=self.workers,
+            # Never fork: OpenMP may have run in this process, and its threads do not survive a fork.
+            multiprocessing_context="spawn" if self.workers else None,
+            persistent_workers=bool(self.workers),
+            worker_init_fn=_leave_stopping_to_the_main_process if self.workers else None,
+            # Its own, so that making an iterator does not move the random numbers of the training.
+            generator=torch.Generator().manual_seed(self.seed),
+            **options,
         )
+
+
+def _leave_stopping_to_the_main_process(_: int) -> None:
+    # Ctrl-C reaches all processes; one that ends while its batch is awaited would turn it into a crash.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def fit_statistics(archive: ChipArchive, identifiers: Sequence[str], channels: Sequence[Channel]) -> Statistics:
@@ -106,3 +157,23 @@ def fit_statistics(archive: ChipArchive, identifiers: Sequence[str], channels: S
                 seen.update(archive.read(identifier, channel.dataset, channel.key).array[None])
         bands += seen.finish().bands
     return Statistics(tuple(bands))
+
+
+def target_scale(data: ChipDataset) -> TargetScale:
+    """Mean and standard deviation of the targets of all tiles of a data set of values.
+
+    Raises
+    ------
+    ValueError
+        If none has a known target.
+    """
+    count, total, squares = 0, 0.0, 0.0
+    for identifier in data.identifiers:
+        values = data.read_target(identifier)
+        known = values[np.isfinite(values)].astype(np.float64)
+        count, total, squares = count + known.size, total + float(known.sum()), squares + float((known**2).sum())
+    if not count:
+        raise ValueError(f"target {data.label} has no known value in any train tile")
+    mean = total / count
+    # A target that is the same everywhere has no spread to divide by.
+    return TargetScale(mean, max(squares / count - mean**2, 0.0) ** 0.5 or 1.0)

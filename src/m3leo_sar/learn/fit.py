@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
+import math
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.io.archive import ChipArchive
 from m3leo_sar.io.atomic import atomic_path, write_text
-from m3leo_sar.learn.channel import Channel
-from m3leo_sar.learn.config import FitConfig, to_yaml
-from m3leo_sar.learn.datamodule import ChipDataModule
-from m3leo_sar.learn.labels import WORLDCOVER
-from m3leo_sar.learn.models.unet import UNet
-from m3leo_sar.learn.tasks.segmentation import SegmentationTask
+from m3leo_sar.io.split_file import read_splits, write_splits
+from m3leo_sar.learn.catalogue import ModelRequest, TaskRequest, found
+from m3leo_sar.learn.channel import Channel, modalities
+from m3leo_sar.learn.config import FitConfig, checked_config, to_yaml
+from m3leo_sar.learn.counters import Counters
+from m3leo_sar.learn.datamodule import ChipDataModule, TargetScale, target_scale
+from m3leo_sar.learn.encoder import Encoder, read_checkpoint, read_encoder
+from m3leo_sar.learn.presets import expanded
+from m3leo_sar.learn.progress import Progress, Report, Stopped, StopSignal
+from m3leo_sar.learn.task import Task, check_shapes
 
-Report = Callable[[int, dict[str, float]], None]
 CHECKPOINT, METRICS, CONFIG, RESUME = "model.pt", "metrics.json", "config.yaml", "last.ckpt"
+SPLITS, STATISTICS, LOGS = "splits.csv", "statistics.json", "logs"
+#: What a run that goes on may not change: where it is in the data depends on it.
+_FIXED = ("task", "model", "input", "target", "missing", "crop", "crops", "batch", "devices", "accumulate", "seed")
 
 
 class FitResult(NamedTuple):
@@ -35,16 +46,25 @@ class FitResult(NamedTuple):
 
     #: Where the files lie.
     output: Path
-    #: Scores on the test tiles: ``miou``, ``accuracy``, ``iou`` by class name, ``loss``, and how the run went.
+    #: Scores on the test tiles as the task names them, ``loss``, rates, digests, versions and how the run went.
     metrics: dict[str, Any]
+
+
+class _Run(NamedTuple):
+    """All that a run is made of."""
+
+    config: FitConfig
+    data: ChipDataModule
+    task: Task
+    scale: TargetScale
 
 
 def fit(config: FitConfig, *, report: Report | None = None, resume: bool = False) -> FitResult:
     """Train, keep the best epoch on the val tiles, test it, and write the files.
 
     ``model.pt`` holds weights, statistics and configuration; ``metrics.json`` the scores; ``config.yaml`` the
-    configuration; ``last.ckpt`` what ``resume`` goes on from, the best epoch so far among it. Each appears whole or
-    not at all.
+    configuration, with ``splits.csv``; ``statistics.json`` the normalisation; ``logs`` a table a start; ``last.ckpt``
+    what ``resume`` goes on from, the best epoch so far among it. Each appears whole or not at all.
 
     Parameters
     ----------
@@ -52,140 +72,235 @@ def fit(config: FitConfig, *, report: Report | None = None, resume: bool = False
     report : callable, optional
         Called with (epochs done, scores) after each epoch.
     resume : bool
-        Go on from ``last.ckpt`` of the output folder, if it is there.
+        Go on from ``last.ckpt`` of the output folder, if it is there, even from the middle of an epoch.
 
     Raises
     ------
     ValueError
-        If an input, a split or a number of the configuration cannot be used.
+        If an input, a split or a number of the configuration cannot be used, a checkpoint is of another run or
+        network, or the loss is no number any more.
     OSError
         If the output cannot be written.
+    KeyboardInterrupt
+        If Ctrl-C was pressed; what resuming needs is written before.
     """
-    channels = [Channel.parse(text) for text in config.inputs]
-    if not channels:
-        raise ValueError("inputs must name at least one channel, got none")
+    config = resolved(config)
     if config.threads:
         torch.set_num_threads(config.threads)
-    output = Path(config.output)
-    output.mkdir(parents=True, exist_ok=True)
+    output, stop, counters = Path(config.output), StopSignal(), Counters()
     with _quiet():
         L.seed_everything(config.seed, workers=True, verbose=False)
-        data = _data(config, channels)
-        task = _task(config, data.statistics)
-        epochs = _Epochs(output, report)
-        trainer = _trainer(config, [epochs])
+        run = _made(config)
         last = output / RESUME
+        facts = _facts(run)
+        start = last if resume and last.is_file() else None
+        if start:
+            _check_resumable(start, run.task, facts)
+        _write_beginnings(output, run)
+        every = {"every": config.checkpoint_steps, "patience": config.patience}
+        progress = Progress(last, run.data, watched=run.task.watched, facts=facts, stop=stop, report=report, **every)
+        trainer = _trainer(config, [counters, progress])
         started = time.perf_counter()
-        # Weights only: a checkpoint is data, and unpickling one must not run what it holds.
-        trainer.fit(task, data, ckpt_path=str(last) if resume and last.is_file() else None, weights_only=True)
-        seconds = time.perf_counter() - started
-        task.load_state_dict(epochs.weights)
-        losses = trainer.test(task, data, verbose=False)[0]
-        metrics = _metrics(config, task, data.statistics) | {"loss": losses["test_loss"], "seconds": seconds}
-        metrics["best_epoch"] = epochs.best
-        metrics["samples_per_second"] = len(data.sets["train"]) * epochs.done / seconds
-    _write(output, config, task, data.statistics, metrics)
+        losses = _train_and_test(trainer, run, progress, start)
+        metrics = _metrics(run, progress, counters, trainer) | {"loss": losses["test_loss"]}
+        metrics["seconds"] = time.perf_counter() - started
+    if trainer.is_global_zero:
+        _write_results(output, run, metrics)
     return FitResult(output, metrics)
 
 
-def _data(config: FitConfig, channels: list[Channel]) -> ChipDataModule:
+def resolved(config: FitConfig) -> FitConfig:
+    """Copy of a configuration with its inputs as channels and its splits read.
+
+    Raises
+    ------
+    ValueError
+        If something cannot be used.
+    """
+    config = checked_config(copy.deepcopy(config))
+    if not config.input:
+        raise ValueError("input must name at least one channel, got none")
+    if config.splits_file and not config.splits:
+        config = replace(config, splits=read_splits(config.splits_file))
+    if config.sync_norm and not torch.cuda.is_available():
+        raise ValueError("sync_norm needs GPUs; on CPUs take model.norm=group, which needs no other samples")
+    if "tensorboard" in config.loggers and not (find_spec("tensorboard") or find_spec("tensorboardX")):
+        raise ValueError("loggers names tensorboard, which needs the package tensorboard; csv needs none")
+    unknown = sorted(set(config.loggers) - {"csv", "tensorboard"})
+    if unknown:
+        raise ValueError(f"loggers must be csv or tensorboard, got {', '.join(unknown)}")
+    return replace(config, input=expanded(config.input))
+
+
+def build_task(config: FitConfig, channels: list[Channel], *, scale: TargetScale) -> Task:
+    """Task with its model, as a configuration names them; weights are new.
+
+    Raises
+    ------
+    ValueError
+        If the two do not fit each other.
+    """
+    chosen, parts = found("tasks", config.task["name"]), modalities(channels)
+    count = sum(len(part) for part in parts.values())
+    cells = (config.cells[0], config.cells[1]) if config.cells else None
+    request = ModelRequest(channels=count, outputs=chosen.OUTPUTS, cells=cells, modalities=parts)
+    model = found("models", config.model["name"]).build(request, **_options(config.model))
+    wanted = TaskRequest(centre=scale.centre, scale=scale.scale, modalities=parts, seed=config.seed)
+    try:
+        task = chosen.build(model, wanted, **_options(config.task))
+    except AttributeError as error:
+        raise ValueError(f"task {config.task['name']} cannot use model {config.model['name']}") from error
+    return task
+
+
+def _options(part: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in part.items() if key != "name"}
+
+
+def _made(config: FitConfig) -> _Run:
+    channels = [Channel.parse(text) for text in config.input]
+    encoder = read_encoder(config.encoder, modality=config.modality) if config.encoder else None
+    data = _data(config, channels, _statistics(config, channels, encoder))
+    scale = target_scale(data.sets["train"]) if data.sets["train"].kind == "values" else TargetScale(0.0, 1.0)
+    task = build_task(config, channels, scale=scale)
+    steps = config.epochs * math.ceil(len(data.train_dataloader()) / (config.devices * config.accumulate))
+    task.optimisation = replace(
+        task.optimisation,
+        **{
+            name: getattr(config, name) for name in ("optimizer", "learning_rate", "weight_decay", "schedule", "warmup")
+        },
+        steps=steps,
+    )
+    if encoder:
+        task.load_encoder(encoder.weights, source=config.encoder, freeze=config.freeze)
+    return _Run(config, data, task, scale)
+
+
+def _statistics(config: FitConfig, channels: list[Channel], encoder: Encoder | None) -> Statistics | None:
+    """Those of the file, or those the encoder saw, which must be the same if both are given."""
+    given = Statistics.from_json(Path(config.statistics).read_text(encoding="utf-8")) if config.statistics else None
+    if encoder is None:
+        return given
+    names, seen = [str(channel) for channel in channels], [band.name for band in encoder.statistics.bands]
+    if names != seen:
+        raise ValueError(
+            f"input must be what {config.encoder} was trained on, {', '.join(seen)}; got {', '.join(names)}"
+        )
+    if given:
+        given.require(encoder.statistics.digest, what=f"the encoder of {config.encoder}")
+    return encoder.statistics
+
+
+def _data(config: FitConfig, channels: list[Channel], statistics: Statistics | None) -> ChipDataModule:
+    options = {name: getattr(config, name) for name in ("batch", "eval_batch", "workers", "crop", "crops")}
     return ChipDataModule(
         ChipArchive(config.archive),
         channels,
         config.splits,
-        batch=config.batch,
-        workers=config.workers,
-        crop=config.crop,
-        crops=config.crops,
+        statistics=statistics,
         target=config.target,
+        kind=found("tasks", config.task["name"]).TARGET,
+        cells=tuple(config.cells) or None,
         missing=config.missing,
         seed=config.seed,
+        **options,
     )
 
 
-def _task(config: FitConfig, statistics: Statistics) -> SegmentationTask:
-    classes = len(WORLDCOVER)
-    model = UNet(statistics.channels, classes, widths=config.widths)
-    return SegmentationTask(model, classes=classes, learning_rate=config.learning_rate)
+def _facts(run: _Run) -> dict[str, Any]:
+    fixed = {name: copy.deepcopy(getattr(run.config, name)) for name in _FIXED}
+    return {**fixed, "data": run.data.digest, "statistics": run.data.statistics.digest}
 
 
-def _trainer(config: FitConfig, callbacks: list[Callback]) -> L.Trainer:
+def _check_resumable(path: Path, task: Task, facts: dict[str, Any]) -> None:
+    state = read_checkpoint(path)
+    kept = next((part for part in state.get("callbacks", {}).values() if "facts" in part), None)
+    if kept is None or "state_dict" not in state:
+        raise ValueError(f"{path} is no checkpoint of a run")
+    check_shapes(task.state_dict(), state["state_dict"], str(path))
+    for name, value in facts.items():
+        if kept["facts"].get(name) != value:
+            raise ValueError(
+                f"{path} was made with {name} {kept['facts'].get(name)}, this run has {value}; a run goes on with the "
+                f"same, or starts anew in another output"
+            )
+
+
+def _trainer(config: FitConfig, callbacks: list[L.Callback]) -> L.Trainer:
     return L.Trainer(
         max_epochs=config.epochs,
         accelerator=config.accelerator,
-        devices=1 if config.accelerator == "cpu" else "auto",
+        devices=config.devices,
+        strategy=config.strategy,
         precision=config.precision,  # type: ignore[arg-type]
+        accumulate_grad_batches=config.accumulate,
+        gradient_clip_val=config.clip or None,
+        sync_batchnorm=config.sync_norm,
         callbacks=callbacks,
-        logger=False,
+        logger=_loggers(config),
         # The callback keeps what resuming needs; the default one would write into the working folder.
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        # The sampler knows the epoch, so the loader is made anew for each.
-        reload_dataloaders_every_n_epochs=1,
+        # The sampler knows the processes.
+        use_distributed_sampler=False,
         deterministic="warn",
     )
 
 
-class _Epochs(Callback):
-    """After each epoch: remembers the best one, keeps what resuming needs, and reports.
-
-    The best weights are part of the state, so ``last.ckpt`` alone holds all: a run that is resumed tests the same
-    epoch as one that was never interrupted.
-    """
-
-    def __init__(self, output: Path, report: Report | None) -> None:
-        self.output, self.report = output, report
-        self.best, self.score, self.done = 0, float("-inf"), 0
-        self.weights: dict[str, torch.Tensor] = {}
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps of this."""
-        return {"best": self.best, "score": self.score, "weights": self.weights}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take it back."""
-        self.best, self.score, self.weights = state_dict["best"], state_dict["score"], state_dict["weights"]
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Remember, write, report."""
-        scores = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.done += 1
-        # A score that is NaN (val tiles without a label) is better than none and worse than any.
-        if not self.weights or scores["val_miou"] > self.score:
-            self.best, self.score = trainer.current_epoch + 1, _or_worst(scores["val_miou"])
-            self.weights = {name: value.detach().cpu().clone() for name, value in pl_module.state_dict().items()}
-        with atomic_path(self.output / RESUME) as partial:
-            trainer.save_checkpoint(partial)
-        if self.report:
-            self.report(trainer.current_epoch + 1, scores)
+def _loggers(config: FitConfig) -> list[Logger]:
+    kinds = {"csv": CSVLogger, "tensorboard": TensorBoardLogger}
+    return [kinds[name](config.output, name=LOGS) for name in config.loggers]
 
 
-def _or_worst(score: float) -> float:
-    return float("-inf") if score != score else score
+def _train_and_test(trainer: L.Trainer, run: _Run, progress: Progress, start: Path | None) -> dict[str, float]:
+    """Losses of the test, with the weights of the best epoch."""
+    try:
+        with progress.stop.listening():
+            # Weights only: a checkpoint is data, and unpickling one must not run what it holds.
+            trainer.fit(run.task, run.data, ckpt_path=str(start) if start else None, weights_only=True)
+            if progress.stop.heard:
+                raise Stopped
+            run.task.load_state_dict(progress.weights)
+            return dict(trainer.test(run.task, run.data, verbose=False)[0])
+    except Stopped as error:
+        raise KeyboardInterrupt from error
 
 
-def _metrics(config: FitConfig, task: SegmentationTask, statistics: Statistics) -> dict[str, Any]:
-    seen = task.seen["test"]
+def _metrics(run: _Run, progress: Progress, counters: Counters, trainer: L.Trainer) -> dict[str, Any]:
     return {
-        "miou": seen.mean_iou(),
-        "accuracy": seen.accuracy(),
-        "iou": {name: score for name, score in zip(WORLDCOVER.values(), seen.iou(), strict=True) if score == score},
-        "inputs": list(config.inputs),
-        "parameters": sum(weight.numel() for weight in task.model.parameters()),
-        "statistics": statistics.digest,
+        **run.task.scores(),
+        "best_epoch": progress.best,
+        "input": list(run.config.input),
+        "parameters": sum(weight.numel() for weight in run.task.model.parameters()),
+        "statistics": run.data.statistics.digest,
+        "data": run.data.digest,
+        "tiles": {name: len(part.identifiers) for name, part in sorted(run.data.sets.items())},
+        "unknown_codes": counters.unknown_codes(),
+        **counters.rates(trainer.world_size),
         "versions": {name: version(name) for name in ("m3leo-sar", "torch", "lightning", "numpy")},
     }
 
 
-def _write(
-    output: Path, config: FitConfig, task: SegmentationTask, statistics: Statistics, metrics: dict[str, Any]
-) -> None:
+@rank_zero_only
+def _write_beginnings(output: Path, run: _Run) -> None:
+    """What says how to go on, from the start."""
+    output.mkdir(parents=True, exist_ok=True)
+    write_splits(output / SPLITS, run.config.splits)
+    write_text(output / CONFIG, to_yaml(replace(run.config, splits={}, splits_file=SPLITS)))
+    write_text(output / STATISTICS, run.data.statistics.to_json() + "\n")
+
+
+def _write_results(output: Path, run: _Run, metrics: dict[str, Any]) -> None:
     with atomic_path(output / CHECKPOINT) as partial:
-        state = {"weights": task.model.state_dict(), "statistics": statistics.to_json(), "config": to_yaml(config)}
+        state = {
+            "weights": run.task.model.state_dict(),
+            "statistics": run.data.statistics.to_json(),
+            "config": to_yaml(replace(run.config, splits={}, splits_file="")),
+            "scale": list(run.scale),
+        }
         torch.save(state, partial)
-    write_text(output / CONFIG, to_yaml(config))
     write_text(output / METRICS, json.dumps(metrics, indent=2) + "\n")
 
 

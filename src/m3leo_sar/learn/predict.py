@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,35 +13,49 @@ from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.io.archive import ChipArchive
 from m3leo_sar.learn.channel import Channel
 from m3leo_sar.learn.config import from_yaml
+from m3leo_sar.learn.datamodule import TargetScale
 from m3leo_sar.learn.dataset import ChipDataset
-from m3leo_sar.learn.labels import WORLDCOVER
-from m3leo_sar.learn.models.unet import UNet
+from m3leo_sar.learn.encoder import read_checkpoint
+from m3leo_sar.learn.fit import build_task
+from m3leo_sar.learn.labels import IGNORE, WORLDCOVER
+from m3leo_sar.learn.task import check_shapes
 
 
-def predict(checkpoint: str | os.PathLike[str], archive: ChipArchive, identifier: str) -> NDArray[np.uint8]:
-    """Land cover of one tile by a model that :func:`m3leo_sar.learn.fit.fit` trained.
+def predict(checkpoint: str | os.PathLike[str], archive: ChipArchive, identifier: str) -> NDArray[Any]:
+    """What a model that :func:`m3leo_sar.learn.fit.fit` trained says of one tile, which needs no label.
 
     Returns
     -------
-    (rows, cols) uint8
-        WorldCover codes, 0 where no input has data.
+    (rows, cols) uint8 or float32
+        WorldCover codes, 0 where no input has data; or values in the target's unit on its cells.
 
     Raises
     ------
     FileNotFoundError
-        If the checkpoint or a chip is missing.
+        If the checkpoint or a chip is missing; a chip that training may lack (``missing``) may be missing here.
     ValueError
-        If the checkpoint's statistics were changed.
+        If the checkpoint is damaged, its statistics were changed, or its task predicts no map.
     """
-    state = torch.load(checkpoint, weights_only=True, map_location="cpu")
-    config = from_yaml(state["config"])
-    statistics = Statistics.from_json(state["statistics"])
-    model = UNet(statistics.channels, len(WORLDCOVER), widths=config.widths)
-    model.load_state_dict(state["weights"])
-    channels = [Channel.parse(text) for text in config.inputs]
-    data = ChipDataset(archive, [identifier], channels=channels, target=config.target, statistics=statistics)
+    state = read_checkpoint(checkpoint)
+    if not {"weights", "statistics", "config", "scale"} <= state.keys():
+        raise ValueError(f"{checkpoint} is no model.pt of a run")
+    config, statistics = from_yaml(state["config"]), Statistics.from_json(state["statistics"])
+    channels = [Channel.parse(text) for text in config.input]
+    task = build_task(config, channels, scale=TargetScale(*state["scale"]))
+    check_shapes(task.model.state_dict(), state["weights"], str(checkpoint))
+    task.model.load_state_dict(state["weights"])
+    missing = "raise" if config.missing == "drop" else config.missing
+    data = ChipDataset(
+        archive, [identifier], channels=channels, target="", kind="none", statistics=statistics, missing=missing
+    )
     sample = data[0]
+    batch = {name: sample[name][None] for name in ("image", "mask")}
+    batch["target"] = torch.full((1, *(config.cells or sample["image"].shape[-2:])), torch.nan)
     with torch.inference_mode():
-        classes = model.eval()(sample["image"][None])[0].argmax(0).numpy()
-    codes = np.array(list(WORLDCOVER), np.uint8)[classes]
-    return np.where(sample["mask"].any(0).numpy(), codes, 0).astype(np.uint8)
+        found = task.eval().predicted(batch)[0].numpy()
+    if found.dtype.kind == "f":
+        return found
+    codes = np.zeros(256, np.uint8)
+    codes[: len(WORLDCOVER)] = list(WORLDCOVER)
+    codes[IGNORE] = 0
+    return codes[found]

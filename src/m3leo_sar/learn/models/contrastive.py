@@ -9,6 +9,7 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
+from m3leo_sar.learn.catalogue import ModelRequest
 from m3leo_sar.learn.models.vit import VisionTransformer
 
 #: Scale similarities start at, and the most they may reach.
@@ -63,6 +64,22 @@ class ModalityAligner(nn.Module):
             raise ValueError(f"images must be of {', '.join(self.encoders)}, got {', '.join(sorted(unknown))}")
         embeddings = {name: self.projections[name](self.encoders[name](image)[:, 0]) for name, image in images.items()}
         return {name: nn.functional.normalize(vector, dim=-1) for name, vector in embeddings.items()}
+
+
+def build(
+    request: ModelRequest,
+    *,
+    side: int = 448,
+    patch: int = 16,
+    dim: int = 768,
+    depth: int = 12,
+    heads: int = 12,
+    embedding: int = 256,
+) -> ModalityAligner:
+    """Model of the task ``alignment``: an encoder for each data set among the inputs."""
+    sizes = {"side": side, "patch": patch, "dim": dim, "depth": depth, "heads": heads}
+    encoders = {name: VisionTransformer(len(part), **sizes) for name, part in request.modalities.items()}
+    return ModalityAligner(encoders, dim=embedding)
 
 
 def alignment_loss(embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor], scale: Tensor) -> Tensor:

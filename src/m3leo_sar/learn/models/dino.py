@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from m3leo_sar.learn.catalogue import ModelRequest
 from m3leo_sar.learn.models.vit import VisionTransformer
 
 
@@ -133,6 +134,34 @@ class SelfDistillation(nn.Module):
         """Move the teacher towards the student: its weights times ``momentum`` plus the student's times the rest."""
         for slow, fast in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
             slow.lerp_(fast, 1 - momentum)
+
+
+def build(
+    request: ModelRequest,
+    *,
+    side: int = 448,
+    patch: int = 16,
+    dim: int = 768,
+    depth: int = 12,
+    heads: int = 12,
+    hidden: int = 2048,
+    bottleneck: int = 256,
+    prototypes: int = 65536,
+    student_temperature: float = 0.1,
+    teacher_temperature: float = 0.04,
+    centre_momentum: float = 0.9,
+) -> SelfDistillation:
+    """Model of the task ``distillation``."""
+    encoder = VisionTransformer(request.channels, side=side, patch=patch, dim=dim, depth=depth, heads=heads)
+    return SelfDistillation(
+        encoder,
+        student_temperature=student_temperature,
+        teacher_temperature=teacher_temperature,
+        centre_momentum=centre_momentum,
+        hidden=hidden,
+        bottleneck=bottleneck,
+        prototypes=prototypes,
+    )
 
 
 def random_views(image: Tensor, *, sides: Sequence[int], generator: torch.Generator | None = None) -> list[Tensor]:

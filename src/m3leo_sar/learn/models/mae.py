@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from m3leo_sar.learn.catalogue import ModelRequest
 from m3leo_sar.learn.models.vit import TransformerBlock, VisionTransformer, initialise, resized_positions, to_patches
 
 
@@ -77,6 +78,25 @@ class MaskedAutoencoder(nn.Module):
         seen = self.encoder.encode(_taken(patches, order[:, :kept]))
         # A patch is hidden if it comes late in the order.
         return Reconstruction(self.decoder(seen, order, grid), order.argsort(dim=1) >= kept)
+
+
+def build(
+    request: ModelRequest,
+    *,
+    side: int = 448,
+    patch: int = 16,
+    dim: int = 768,
+    depth: int = 12,
+    heads: int = 12,
+    mask_ratio: float = 0.75,
+    decoder_dim: int = 512,
+    decoder_depth: int = 1,
+    decoder_heads: int = 16,
+) -> MaskedAutoencoder:
+    """Model of the task ``reconstruction``."""
+    encoder = VisionTransformer(request.channels, side=side, patch=patch, dim=dim, depth=depth, heads=heads)
+    sizes = {"decoder_dim": decoder_dim, "decoder_depth": decoder_depth, "decoder_heads": decoder_heads}
+    return MaskedAutoencoder(encoder, mask_ratio=mask_ratio, **sizes)
 
 
 class MaskedDecoder(nn.Module):

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from m3leo_sar.learn.catalogue import ModelRequest
+
 #: Widths of the paper's network, and of one that trains on a CPU.
 PAPER_WIDTHS = (32, 64, 128, 256, 512)
 SMALL_WIDTHS = (8, 16, 32, 64)
+NORMS = ("batch", "group")
+PADDINGS = ("reflect", "replicate", "zeros")
 
 
 class UNet(nn.Module):
@@ -23,11 +27,18 @@ class UNet(nn.Module):
         Channels of the output.
     widths : sequence of int
         Channels of each level; each level below halves the rows and columns.
+    norm : str
+        ``"batch"`` as in the paper, or ``"group"`` over one group, by which no sample depends on the rest of its batch.
+    padding : str
+        ``"reflect"`` as in the paper, ``"replicate"`` or ``"zeros"``.
+    dropout : float
+        Share of the channels of the lowest level that are left out while training.
 
     Raises
     ------
     ValueError
-        If a number is below 1, or the input's sides are not multiples of 2 to the number of halvings.
+        If a word is unknown, a number is below 1, or the input's sides are not multiples of 2 to the number of
+        halvings.
 
     Notes
     -----
@@ -38,17 +49,31 @@ class UNet(nn.Module):
     Ronneberger et al., 2015, MICCAI; M3LEO, arXiv 2406.04230, 2024, appendix D.
     """
 
-    def __init__(self, in_channels: int, classes: int, *, widths: Sequence[int] = PAPER_WIDTHS) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        classes: int,
+        *,
+        widths: Sequence[int] = PAPER_WIDTHS,
+        norm: str = "batch",
+        padding: str = "reflect",
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
+        for name, word, words in (("norm", norm, NORMS), ("padding", padding, PADDINGS)):
+            if word not in words:
+                raise ValueError(f"{name} must be one of {', '.join(words)}, got {word!r}")
         if min(in_channels, classes, *widths) < 1:
             raise ValueError(f"channels, classes and widths must be at least 1, got {in_channels}, {classes}, {widths}")
         self.halvings = len(widths) - 1
         inputs = (in_channels, *widths[:-1])
-        self.down = nn.ModuleList(_double_conv(a, b) for a, b in zip(inputs, widths, strict=True))
+        layers = {"norm": norm, "padding": padding}
+        self.down = nn.ModuleList(_double_conv(a, b, **layers) for a, b in zip(inputs, widths, strict=True))
         ups = zip(widths[:0:-1], widths[-2::-1], strict=True)
-        self.up = nn.ModuleList(_double_conv(below + here, here) for below, here in ups)
+        self.up = nn.ModuleList(_double_conv(below + here, here, **layers) for below, here in ups)
         self.pool = nn.MaxPool2d(2)
         self.grow = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
+        self.drop = nn.Dropout2d(dropout)
         self.head = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -61,14 +86,30 @@ class UNet(nn.Module):
             image = block(self.pool(image) if level else image)
             kept.append(image)
         kept.pop()
+        image = self.drop(image)
         for block in self.up:
             image = block(torch.cat([kept.pop(), self.grow(image)], dim=1))
         return self.head(image)
 
 
-def _double_conv(inputs: int, outputs: int) -> nn.Sequential:
+def build(
+    request: ModelRequest,
+    *,
+    widths: Sequence[int] = (32, 64, 128, 256, 512),
+    norm: str = "batch",
+    padding: str = "reflect",
+    dropout: float = 0.0,
+) -> UNet:
+    """Network for classes or values of pixels."""
+    if not request.outputs:
+        raise ValueError("model unet needs a task with labels, such as segmentation or regression")
+    return UNet(request.channels, request.outputs, widths=widths, norm=norm, padding=padding, dropout=dropout)
+
+
+def _double_conv(inputs: int, outputs: int, *, norm: str, padding: str) -> nn.Sequential:
     layers: list[nn.Module] = []
     for channels in (inputs, outputs):
-        layers += [nn.Conv2d(channels, outputs, 3, padding=1, padding_mode="reflect"), nn.BatchNorm2d(outputs)]
-        layers.append(nn.ReLU(inplace=True))
+        normal = nn.BatchNorm2d(outputs) if norm == "batch" else nn.GroupNorm(1, outputs)
+        convolution = nn.Conv2d(channels, outputs, 3, padding=1, padding_mode=padding)  # type: ignore[arg-type]
+        layers += [convolution, normal, nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import lightning as L
 import torch
 from torch import Tensor
 
 from m3leo_sar.learn.batch import image_of
+from m3leo_sar.learn.catalogue import TaskRequest
 from m3leo_sar.learn.models.contrastive import ModalityAligner, alignment_loss, retrieval
+from m3leo_sar.learn.optimisation import Optimisation
+from m3leo_sar.learn.processes import gathered
+from m3leo_sar.learn.task import Task
+
+#: What is wanted of labels, and how many channels of a model.
+TARGET, OUTPUTS = "none", 0
 
 
-class AlignmentTask(L.LightningModule):
+class AlignmentTask(Task):
     """Symmetric cross-entropy between the modalities of the places of a batch; needs no target.
 
     A place takes part in a pair of modalities if both have data there.
@@ -32,6 +39,9 @@ class AlignmentTask(L.LightningModule):
         If the modalities are not those of the model.
     """
 
+    model: ModalityAligner
+    watched = ("val_retrieval", "max")
+
     def __init__(
         self,
         model: ModalityAligner,
@@ -40,20 +50,13 @@ class AlignmentTask(L.LightningModule):
         learning_rate: float = 1e-4,
         weight_decay: float = 0.05,
     ) -> None:
-        super().__init__()
+        rates = Optimisation(optimizer="adamw", learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(model, rates)
         if channels.keys() != model.encoders.keys():
             raise ValueError(f"channels must be of {', '.join(model.encoders)}, got {', '.join(channels)}")
-        self.model, self.channels = model, {name: list(indices) for name, indices in channels.items()}
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.seen: list[tuple[dict[str, Tensor], dict[str, Tensor]]] = []
-
-    def training_step(self, batch: dict[str, Any], index: int) -> Tensor:
-        """Loss of one batch."""
-        return self._step(batch, "train")
-
-    def validation_step(self, batch: dict[str, Any], index: int) -> Tensor:
-        """Loss of one batch; its embeddings are kept."""
-        return self._step(batch, "val")
+        self.channels = {name: list(indices) for name, indices in channels.items()}
+        self.seen: list[tuple[dict[str, Tensor], ...]] = []
+        self.found = math.nan
 
     def on_validation_epoch_start(self) -> None:
         """Start collecting anew."""
@@ -61,23 +64,42 @@ class AlignmentTask(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Note the share of places that find their partner among all of the split."""
-        if self.seen:
-            embeddings, present = (
-                {name: torch.cat([part[kind][name] for part in self.seen]) for name in self.channels} for kind in (0, 1)
-            )
-            self.log("val_retrieval", retrieval(embeddings, present), prog_bar=False)
+        self.log("val_retrieval", self._retrieval(), prog_bar=False)
         self.seen = []
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW."""
-        return torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+    def on_test_epoch_start(self) -> None:
+        """Start collecting anew."""
+        self.seen = []
 
-    def _step(self, batch: dict[str, Any], stage: str) -> Tensor:
+    def on_test_epoch_end(self) -> None:
+        """Collect what all processes saw."""
+        self.found = self._retrieval()
+
+    def scores(self) -> dict[str, Any]:
+        """Share of places that find their partner in another modality."""
+        return {"retrieval": self.found}
+
+    def _step(self, batch: dict[str, Any], stage: str, index: int) -> Tensor:
         image = image_of(batch)
         embeddings = self.model({name: image[:, indices] for name, indices in self.channels.items()})
         present = {name: batch["mask"][:, indices].flatten(1).any(dim=1) for name, indices in self.channels.items()}
         loss = alignment_loss(embeddings, present, self.model.scale)
-        if stage == "val":
-            self.seen.append((embeddings, present))
-        self.log(f"{stage}_loss", loss, on_step=False, on_epoch=True, batch_size=len(image))
-        return loss
+        if stage != "train":
+            self.seen.append(
+                tuple({name: part[name].cpu() for name in self.channels} for part in (embeddings, present))
+            )
+        return self.note(stage, loss, len(image))
+
+    def _retrieval(self) -> float:
+        seen = [batch for part in gathered(self.seen) for batch in part]
+        if not seen:
+            return math.nan
+        embeddings, present = (
+            {name: torch.cat([part[kind][name] for part in seen]) for name in self.channels} for kind in (0, 1)
+        )
+        return retrieval(embeddings, present)
+
+
+def build(model: ModalityAligner, request: TaskRequest) -> AlignmentTask:
+    """Task of the model named ``contrastive``; each data set among the inputs is a modality."""
+    return AlignmentTask(model, request.modalities)

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-import lightning as L
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from m3leo_sar.learn.batch import image_of
+from m3leo_sar.learn.catalogue import TaskRequest
 from m3leo_sar.learn.models.area_pool import area_pool
+from m3leo_sar.learn.optimisation import Optimisation
+from m3leo_sar.learn.processes import gathered, shared_mean
 from m3leo_sar.learn.scores import RegressionScores
+from m3leo_sar.learn.task import Task
+from m3leo_sar.learn.tile_bootstrap import rmse_interval, squares_by_tile
+
+#: What is wanted of labels, and how many channels of a model.
+TARGET, OUTPUTS = "values", 1
 
 
-class RegressionTask(L.LightningModule):
+class RegressionTask(Task):
     """Mean squared error over the cells that have a target and data; scores in the target's unit.
 
     A batch holds ``target`` (batch, rows, cols) float32 with NaN where none is known. Its grid covers the ground of the
@@ -27,6 +35,8 @@ class RegressionTask(L.LightningModule):
         The model learns (target - centre) / scale; take the mean and the spread of the training targets.
     learning_rate : float
         Of Adam; the paper's is 1e-4.
+    unit : str
+        Of the target, for the scores.
 
     Raises
     ------
@@ -34,26 +44,18 @@ class RegressionTask(L.LightningModule):
         If ``scale`` is not above zero.
     """
 
+    watched = ("val_rmse", "min")
+
     def __init__(
-        self, model: nn.Module, *, centre: float = 0.0, scale: float = 1.0, learning_rate: float = 1e-4
+        self, model: nn.Module, *, centre: float = 0.0, scale: float = 1.0, learning_rate: float = 1e-4, unit: str = ""
     ) -> None:
-        super().__init__()
+        super().__init__(model, Optimisation(learning_rate=learning_rate))
         if not scale > 0:
             raise ValueError(f"scale must be above 0, got {scale}")
-        self.model, self.centre, self.scale, self.learning_rate = model, centre, scale, learning_rate
-        self.seen = {stage: RegressionScores() for stage in ("val", "test")}
-
-    def training_step(self, batch: dict[str, Any], index: int) -> Tensor:
-        """Loss of one batch."""
-        return self._step(batch, "train")
-
-    def validation_step(self, batch: dict[str, Any], index: int) -> Tensor:
-        """Score one batch."""
-        return self._step(batch, "val")
-
-    def test_step(self, batch: dict[str, Any], index: int) -> Tensor:
-        """Score one batch."""
-        return self._step(batch, "test")
+        self.centre, self.scale, self.unit = centre, scale, unit
+        # The paper scores targets cut to integers.
+        self.seen = {kind: RegressionScores(truncate_targets=kind == "paper") for kind in ("val", "test", "paper")}
+        self.by_tile: list[np.ndarray] = []
 
     def on_validation_epoch_start(self) -> None:
         """Start counting anew."""
@@ -61,15 +63,32 @@ class RegressionTask(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Note the root mean square error, by which the best epoch is kept."""
-        self.log("val_rmse", self.seen["val"].rmse(), prog_bar=False)
+        self.log("val_rmse", _together(self.seen["val"]).rmse(), prog_bar=False)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam, as in the paper."""
-        return torch.optim.Adam(self.parameters(), lr=self.learning_rate)
+    def on_test_epoch_start(self) -> None:
+        """Start counting anew."""
+        self.seen["test"], self.seen["paper"] = RegressionScores(), RegressionScores(truncate_targets=True)
+        self.by_tile = []
+
+    def on_test_epoch_end(self) -> None:
+        """Count what all processes saw."""
+        self.seen |= {kind: _together(self.seen[kind]) for kind in ("test", "paper")}
+        self.by_tile = [sums for part in gathered(self.by_tile) for sums in part]
+
+    def scores(self) -> dict[str, Any]:
+        """Errors in the target's unit, by both protocols, with the interval over tiles."""
+        seen, interval = self.seen["test"], rmse_interval(np.concatenate(self.by_tile))
+        errors = {"rmse": seen.rmse(), "rmse_interval": [interval.low, interval.high]}
+        errors["rmse_paper"] = self.seen["paper"].rmse("paper")
+        return {**errors, "mae": seen.mae(), "bias": seen.bias(), "unit": self.unit}
 
     def predict_cells(self, batch: dict[str, Any], shape: tuple[int, int]) -> Tensor:
         """Values (batch, rows, cols) on a grid of that shape, in the target's unit."""
         return self.centre + self.scale * self._cells(batch, shape)
+
+    def predicted(self, batch: dict[str, Any]) -> Tensor:
+        """Values (batch, rows, cols) on the target's grid, in its unit."""
+        return self.predict_cells(batch, tuple(batch["target"].shape[-2:]))
 
     def _cells(self, batch: dict[str, Any], shape: tuple[int, int]) -> Tensor:
         image = image_of(batch)
@@ -77,14 +96,22 @@ class RegressionTask(L.LightningModule):
         mask = batch["mask"].any(dim=1, keepdim=True) if found.shape[-2:] == image.shape[-2:] else None
         return area_pool(found, shape, mask=mask)[:, 0]
 
-    def _step(self, batch: dict[str, Any], stage: str) -> Tensor:
+    def _step(self, batch: dict[str, Any], stage: str, index: int) -> Tensor:
         target = masked_target(batch)
         found = self._cells(batch, (target.shape[1], target.shape[2]))
-        loss = masked_square(found, (target - self.centre) / self.scale)
+        loss = masked_square(found, (target - self.centre) / self.scale, training=stage == "train")
+        values = self.centre + self.scale * found
         if stage != "train":
-            self.seen[stage].update(self.centre + self.scale * found, target)
-        self.log(f"{stage}_loss", loss, on_step=False, on_epoch=True, batch_size=len(target))
-        return loss
+            self.seen[stage].update(values, target)
+        if stage == "test":
+            self.seen["paper"].update(values, target)
+            self.by_tile.append(squares_by_tile(values, target))
+        return self.note(stage, loss, len(target))
+
+
+def build(model: nn.Module, request: TaskRequest, *, unit: str = "") -> RegressionTask:
+    """Task of values of that unit."""
+    return RegressionTask(model, centre=request.centre, scale=request.scale, unit=unit)
 
 
 def masked_target(batch: dict[str, Any]) -> Tensor:
@@ -102,8 +129,20 @@ def masked_target(batch: dict[str, Any]) -> Tensor:
     return torch.where(covered, target, torch.nan)
 
 
-def masked_square(found: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error where the target is known; 0, with a gradient of 0, where none is."""
+def masked_square(found: Tensor, target: Tensor, *, training: bool = False) -> Tensor:
+    """Mean squared error where the target is known; 0, with a gradient of 0, where none is.
+
+    With ``training`` the mean is that over all processes' cells.
+    """
     known = ~torch.isnan(target)
     # The unknown is replaced before the difference: a NaN times 0 would still be one in the gradient.
-    return (found - torch.where(known, target, found.detach())).square().sum() / known.sum().clamp(min=1)
+    total = (found - torch.where(known, target, found.detach())).square().sum()
+    return shared_mean(total, known.sum(), training=training)
+
+
+def _together(own: RegressionScores) -> RegressionScores:
+    """What all processes counted."""
+    whole = RegressionScores(truncate_targets=own.truncate_targets)
+    for part in gathered(own):
+        whole.merge(part)
+    return whole

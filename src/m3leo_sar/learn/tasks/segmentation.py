@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-import lightning as L
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from m3leo_sar.learn.labels import IGNORE
-from m3leo_sar.learn.metrics import Confusion
+from m3leo_sar.learn.batch import image_of
+from m3leo_sar.learn.catalogue import TaskRequest
+from m3leo_sar.learn.labels import IGNORE, WORLDCOVER
+from m3leo_sar.learn.optimisation import Optimisation
+from m3leo_sar.learn.processes import gathered, shared_mean
+from m3leo_sar.learn.scores import SegmentationScores
+from m3leo_sar.learn.task import Task
+from m3leo_sar.learn.tile_bootstrap import confusion_by_tile, miou_interval
+
+#: What is wanted of labels, and how many channels of a model.
+TARGET, OUTPUTS = "classes", len(WORLDCOVER)
 
 
-class SegmentationTask(L.LightningModule):
+class SegmentationTask(Task):
     """Cross-entropy over the pixels that have a label and data.
 
     Parameters
@@ -24,44 +33,65 @@ class SegmentationTask(L.LightningModule):
         Of Adam; the paper's is 1e-4.
     """
 
+    watched = ("val_miou", "max")
+
     def __init__(self, model: nn.Module, *, classes: int, learning_rate: float = 1e-4) -> None:
-        super().__init__()
-        self.model, self.classes, self.learning_rate = model, classes, learning_rate
-        self.seen = {stage: Confusion(classes) for stage in ("val", "test")}
-
-    def training_step(self, batch: dict[str, Any], index: int) -> Tensor:
-        """Loss of one batch."""
-        return self._step(batch, "train")
-
-    def validation_step(self, batch: dict[str, Any], index: int) -> Tensor:
-        """Count one batch."""
-        return self._step(batch, "val")
-
-    def test_step(self, batch: dict[str, Any], index: int) -> Tensor:
-        """Count one batch."""
-        return self._step(batch, "test")
+        super().__init__(model, Optimisation(learning_rate=learning_rate))
+        self.classes = classes
+        self.seen = {stage: SegmentationScores(classes) for stage in ("val", "test")}
+        self.by_tile: list[np.ndarray] = []
 
     def on_validation_epoch_start(self) -> None:
         """Start counting anew."""
-        self.seen["val"] = Confusion(self.classes)
+        self.seen["val"] = SegmentationScores(self.classes)
 
     def on_validation_epoch_end(self) -> None:
         """Note the scores, by which the best epoch is kept."""
-        score = self.seen["val"].mean_iou()
-        self.log("val_miou", score, prog_bar=False)
+        self.log("val_miou", _together(self.seen["val"]).mean_iou(), prog_bar=False)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam, as in the paper."""
-        return torch.optim.Adam(self.parameters(), lr=self.learning_rate)
+    def on_test_epoch_start(self) -> None:
+        """Start counting anew."""
+        self.seen["test"], self.by_tile = SegmentationScores(self.classes), []
 
-    def _step(self, batch: dict[str, Any], stage: str) -> Tensor:
-        logits = self.model(batch["image"])
+    def on_test_epoch_end(self) -> None:
+        """Count what all processes saw."""
+        self.seen["test"] = _together(self.seen["test"])
+        self.by_tile = [counts for part in gathered(self.by_tile) for counts in part]
+
+    def scores(self) -> dict[str, Any]:
+        """Mean intersection over union by both protocols, with its interval over tiles, and of each class."""
+        seen, interval = self.seen["test"], miou_interval(np.concatenate(self.by_tile))
+        return {
+            "miou": seen.mean_iou(),
+            "miou_interval": [interval.low, interval.high],
+            "miou_paper": seen.mean_iou("paper"),
+            "accuracy": seen.confusion.accuracy(),
+            "iou": {
+                name: score
+                for name, score in zip(WORLDCOVER.values(), seen.confusion.iou(), strict=False)
+                if score == score
+            },
+        }
+
+    def predicted(self, batch: dict[str, Any]) -> Tensor:
+        """Classes (batch, rows, cols), :data:`IGNORE` where no channel has data."""
+        classes = self.model(image_of(batch)).argmax(dim=1)
+        return torch.where(batch["mask"].any(dim=1), classes, IGNORE)
+
+    def _step(self, batch: dict[str, Any], stage: str, index: int) -> Tensor:
+        logits = self.model(image_of(batch))
         target = masked_target(batch)
-        loss = masked_cross_entropy(logits, target)
+        loss = masked_cross_entropy(logits, target, training=stage == "train")
         if stage != "train":
             self.seen[stage].update(logits.argmax(1), target)
-        self.log(f"{stage}_loss", loss, on_step=False, on_epoch=True, batch_size=len(target))
-        return loss
+        if stage == "test":
+            self.by_tile.append(confusion_by_tile(logits.argmax(1), target, classes=self.classes))
+        return self.note(stage, loss, len(target))
+
+
+def build(model: nn.Module, request: TaskRequest) -> SegmentationTask:
+    """Task of ESA WorldCover's classes."""
+    return SegmentationTask(model, classes=OUTPUTS)
 
 
 def masked_target(batch: dict[str, Any]) -> Tensor:
@@ -69,7 +99,19 @@ def masked_target(batch: dict[str, Any]) -> Tensor:
     return torch.where(batch["mask"].any(dim=1), batch["target"], IGNORE)
 
 
-def masked_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """Mean cross-entropy over the pixels that count; 0, with a gradient of 0, where none does."""
+def masked_cross_entropy(logits: Tensor, target: Tensor, *, training: bool = False) -> Tensor:
+    """Mean cross-entropy over the pixels that count; 0, with a gradient of 0, where none does.
+
+    With ``training`` the mean is that over all processes' pixels.
+    """
     total = nn.functional.cross_entropy(logits, target, ignore_index=IGNORE, reduction="sum")
-    return total / (target != IGNORE).sum().clamp(min=1)
+    return shared_mean(total, (target != IGNORE).sum(), training=training)
+
+
+def _together(own: SegmentationScores) -> SegmentationScores:
+    """What all processes counted."""
+    whole = SegmentationScores(own.classes)
+    for part in gathered(own):
+        whole.confusion.counts += part.confusion.counts
+        whole.batches += part.batches
+    return whole
