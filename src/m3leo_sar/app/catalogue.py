@@ -145,9 +145,7 @@ def reopen(source: Mapping[str, Any]) -> tuple[SlcStack, dict[str, LabelRaster]]
     if source["kind"] == "cslc":
         return read_cslc_stack(source["paths"], burst=source["burst"], polarisation=source["polarisation"]), {}
     dates = [parse_date(date) for date in source["dates"]]
-    return read_raster_stack(
-        source["paths"], polarisation=source["polarisation"], dates=dates, **source["facts"]
-    ), {}
+    return read_raster_stack(source["paths"], polarisation=source["polarisation"], dates=dates, **source["facts"]), {}
 
 
 def _of_folder(folder: Path, burst: str | None, polarisation: str | None) -> Catalogue:
@@ -163,7 +161,7 @@ def _of_folder(folder: Path, burst: str | None, polarisation: str | None) -> Cat
 
 def _of_container(folder: Path, stack: SlcStack) -> Catalogue:
     place = folder.resolve()
-    inputs = {f"{date:%Y%m%d}": (place / f"{date:%Y%m%d}",) for date in stack.dates}
+    inputs: dict[str, tuple[Path, ...]] = {f"{date:%Y%m%d}": (place / f"{date:%Y%m%d}",) for date in stack.dates}
     # Where the pixels lie is told by the root, and for radar geometry by a folder of its own.
     inputs["geometry"] = tuple(path for path in (place / "zarr.json", place / "geometry") if path.exists())
     inputs |= {f"label-{name}": (entry,) for name, entry in label_folders(place).items()}
@@ -265,7 +263,7 @@ def _stac_products(file: Path, polarisation: str | None) -> list[_Product]:
     try:
         document = json.loads(_limited(file).read_text(encoding="utf-8"))
         if isinstance(document, dict):
-            document = document["features"] if "features" in document else [document]
+            document = document.get("features", [document])
         products = [_stac_product(file, item, polarisation) for item in document]
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{file} holds no STAC items: {type(error).__name__} {error}") from error

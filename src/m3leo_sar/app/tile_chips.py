@@ -160,8 +160,8 @@ class TileMaker:
     origin : Origin
         Written into each chip.
     check : callable, optional
-        Called with the dates whose pixels have been read and before anything made from them is written; raises if
-        their files have changed meanwhile.
+        Called with the dates (``YYYYMMDD``) and labels (``label-NAME``) that have been read, before anything made from
+        them is written; raises if their files have changed meanwhile.
     """
 
     stack: SlcStack
@@ -169,7 +169,32 @@ class TileMaker:
     recipe: Recipe
     labels: Mapping[str, LabelRaster] = field(default_factory=dict)
     origin: Origin = UNKNOWN
-    check: Callable[[Collection[datetime.date]], None] | None = None
+    check: Callable[[Collection[str]], None] | None = None
+    _wanted: dict[tuple[int, int], dict[str, dict[str, Any]]] = field(default_factory=dict)
+
+    def wanted(self, tile: Tile) -> dict[str, dict[str, Any]]:
+        """Chips that the recipe asks of a tile, and what each depends on."""
+        shape = (tile.pixels, tile.pixels)
+        if shape not in self._wanted:
+            self._wanted[shape] = wanted_chips(
+                self.recipe,
+                polarisation=self.stack.polarisation,
+                shape=shape,
+                labels=self.labels,
+                origin=self.origin,
+            )
+        return self._wanted[shape]
+
+    def is_there(self, tile: Tile, name: str) -> bool:
+        """Whether the archive has a chip, made from the same, that can be read."""
+        dataset, _, key = name.partition("/")
+        if not self.archive.has(tile.identifier, dataset, key, parameters=self.wanted(tile)[name]):
+            return False
+        try:
+            self.archive.read(tile.identifier, dataset, key)
+        except (OSError, ValueError):
+            return False
+        return True
 
     def place(self, tile: Tile) -> tuple[PixelMap, str]:
         """Where a tile lies on the stack, and why it cannot be made if it cannot."""
@@ -231,17 +256,11 @@ class _Work:
     def __init__(self, maker: TileMaker, stack: SlcStack, tile: Tile) -> None:
         self.maker, self.stack, self.tile, self.made = maker, stack, tile, Made()
         self.geobox = tile.geobox
-        self.parameters = wanted_chips(
-            maker.recipe,
-            polarisation=stack.polarisation,
-            shape=self.geobox.shape,
-            labels=maker.labels,
-            origin=maker.origin,
-        )
+        self.parameters = maker.wanted(tile)
         #: Finished chips by product, and their bytes; written together, as an archive may keep them so.
         self.finished: dict[str, list[Layer]] = {}
         self.held = 0
-        self.read: set[datetime.date] = set()
+        self.read: set[str] = set()
 
     def compute(self, positions: PixelMap, pairs: list[Pair], formed: list[Pair], dates: list[datetime.date]) -> None:
         rows, cols = self.maker.span(positions)
@@ -249,7 +268,7 @@ class _Work:
         needed = sorted(needed_dates((*pairs, *formed), dates))
         _check_size(self.tile, rows, cols, len(needed), self.stack)
         pixels = self.stack.window(rows, cols, dates=needed)
-        self.read.update(needed)
+        self.read.update(f"{date:%Y%m%d}" for date in needed)
         place = {date: index for index, date in enumerate(needed)}
 
         def to_tile(images: NDArray[Any]) -> NDArray[Any]:
@@ -283,6 +302,7 @@ class _Work:
             # The tile lies off the labels; any pixel serves to say that there is none.
             rows = cols = slice(0, 1)
         array = read(rows, cols)
+        self.read.add(f"label-{key}")
         is_integer = array.dtype.kind in "iu"
         nodata = 0 if is_integer else None
         chip = sample(array, positions.relative_to(rows, cols), resampling="nearest", nodata=nodata)
@@ -358,8 +378,8 @@ def _check_size(tile: Tile, rows: slice, cols: slice, dates: int, stack: SlcStac
     size = (rows.stop - rows.start) * (cols.stop - cols.start) * dates * np.dtype(stack.dtype).itemsize
     if size > LARGEST_READ:
         raise ValueError(
-            f"tile {tile.identifier} must need at most {LARGEST_READ >> 30} GiB of {stack.name}, got {size / 2**30:.1f} "
-            f"GiB for {dates} dates; take smaller tiles or fewer pairs at a time"
+            f"tile {tile.identifier} must need at most {LARGEST_READ >> 30} GiB of {stack.name}, got "
+            f"{size / 2**30:.1f} GiB for {dates} dates; take smaller tiles or fewer pairs at a time"
         )
 
 

@@ -24,9 +24,9 @@ class RunLock:
     """Lock on a folder for the time of a ``with`` block.
 
     The kernel holds it for this process and for children that inherit :meth:`fileno`, and drops it when the last of
-    them has ended, however it ended. Where the folder is shared by machines whose kernels do not know of each other, the
-    owner is told by a number in the file that grows while it lives; one that has not grown for ``expiry`` seconds of
-    our own steady clock is dead. No time of day is ever compared.
+    them has ended, however it ended. Where the folder is shared by machines whose kernels do not know of each other,
+    the owner is told by a number in the file that grows while it lives; one that has not grown for ``expiry`` seconds
+    of our own steady clock is dead. No time of day is ever compared.
 
     Parameters
     ----------

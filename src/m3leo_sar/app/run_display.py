@@ -1,0 +1,86 @@
+"""A plan in words, and a run as it goes on: time left, chips a second, failures."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from m3leo_sar.app.plan import Plan
+from m3leo_sar.app.progress import ERR
+from m3leo_sar.app.run import Watch
+from m3leo_sar.app.threads import available_cpus
+
+
+def plan_text(plan: Plan, rate: float | None, *, workers: int | None = None) -> str:
+    """What a plan would make and what it takes, in some lines.
+
+    Parameters
+    ----------
+    plan : Plan
+    rate : float, optional
+        Seconds of a worker for a pixel in earlier runs.
+    workers : int, optional
+        As many as CPUs if not given.
+    """
+    count = workers or available_cpus()
+    chips = ", ".join(f"{number} {name}" for name, number in plan.chips.items()) or "nothing"
+    pairs = [key for key in plan.keys if "_" in key]
+    seconds = plan.seconds(workers=count, rate=rate)
+    basis = "as fast as the last run" if rate else "roughly, as no run has told yet"
+    return "\n".join(
+        (
+            f"tiles: {len(plan.lacking)} of {len(plan.grid)} lack something, {len(plan.skipped)} lie off the stack",
+            f"pairs: {len(pairs)} to bring up to date{', ' + _some(pairs) if pairs else ''}",
+            f"chips: {chips} to compute; {plan.present} are there",
+            f"bytes: {_bytes(plan.bytes)} before compression",
+            f"time: {_duration(seconds)} on {count} worker{'s' if count > 1 else ''} ({basis})",
+        )
+    )
+
+
+@contextmanager
+def run_display() -> Iterator[Watch]:
+    """Draw a run on a terminal; nothing where no one watches."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
+    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(
+        *columns, *times, console=ERR, disable=not ERR.is_terminal, speed_estimate_period=120
+    ) as bar:
+        task = bar.add_task("reading inputs", total=None, told="")
+        counts = {"chips": 0, "failed": 0}
+        started = time.monotonic()
+
+        def planned(plan: Plan) -> None:
+            nonlocal started
+            started = time.monotonic()
+            bar.reset(task, total=len(plan.lacking), description="making tiles", told="")
+
+        def settled(entry: Mapping[str, Any]) -> None:
+            counts["chips"] += sum(entry["counts"].values())
+            counts["failed"] += entry["state"] == "failed"
+            speed = counts["chips"] / max(time.monotonic() - started, 1e-9)
+            told = f"{counts['chips']} chips, {speed:.1f}/s"
+            bar.update(task, advance=1, told=told + (f", {counts['failed']} failed" if counts["failed"] else ""))
+
+        yield Watch(checked=lambda: bar.advance(task), planned=planned, settled=settled)
+
+
+def _some(keys: list[str]) -> str:
+    return ", ".join(keys) if len(keys) <= 3 else f"{keys[0]} to {keys[-1]}"
+
+
+def _bytes(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else str(datetime.timedelta(seconds=round(seconds)))

@@ -1,0 +1,48 @@
+"""What happened in a run, one JSON object a line."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import time
+from typing import Any, TextIO
+
+
+class RunLog:
+    """A file to which each event is added as a line; nothing is written without a path.
+
+    Each line has ``event``, ``time`` (UTC, for people) and ``elapsed`` (seconds of a steady clock since the run began,
+    for sums), and what belongs to the event.
+
+    Parameters
+    ----------
+    path : path, optional
+        Lines of earlier runs stay.
+
+    Raises
+    ------
+    OSError
+        On entering, if the file cannot be written to.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        self._path = path
+        self._stream: TextIO | None = None
+        self._started = time.monotonic()
+
+    def __enter__(self) -> RunLog:
+        if self._path is not None:
+            self._stream = open(self._path, "a", encoding="utf-8", buffering=1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._stream:
+            self._stream.close()
+
+    def write(self, event: str, **facts: Any) -> None:
+        """Add a line."""
+        if self._stream:
+            now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+            line = {"event": event, "time": now, "elapsed": round(time.monotonic() - self._started, 3), **facts}
+            self._stream.write(json.dumps(line) + "\n")
