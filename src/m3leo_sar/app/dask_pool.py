@@ -86,7 +86,7 @@ def dask_outcomes(
     distributed = _distributed()
     waiting = iter(jobs)
     under_way: dict[str, Any] = {}
-    flow = distributed.as_completed()
+    flow = distributed.as_completed(loop=client.loop)
 
     def submit() -> None:
         slots = sum(client.nthreads().values()) or 1

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, BinaryIO
+from typing import Any
 
 #: Where the functions that a worker runs may live: a line that names another place is refused.
 PACKAGE = "m3leo_sar.app."
@@ -25,7 +25,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
     lines: SimpleQueue[bytes] = SimpleQueue()
-    threading.Thread(target=_read, args=(sys.stdin.buffer, lines), daemon=True).start()
+    threading.Thread(target=_read, args=(lines,), daemon=True).start()
     first = json.loads(lines.get())
     work = _function(first["function"])
     try:
@@ -39,12 +39,16 @@ def main() -> None:
         os._exit(1)
 
 
-def _read(stream: BinaryIO, lines: SimpleQueue[bytes]) -> None:
+def _read(lines: SimpleQueue[bytes]) -> None:
     """Hand lines on; a parent that is gone, and did not say goodbye with an empty line, ends the process at once."""
-    for line in iter(stream.readline, b""):
-        lines.put(line.strip())
-        if not line.strip():
-            return
+    heard = b""
+    # Not through sys.stdin, whose lock a thread that waits for input would keep at the interpreter's end.
+    while part := os.read(0, 1 << 16):
+        *whole, heard = (heard + part).split(b"\n")
+        for line in whole:
+            lines.put(line)
+            if not line:
+                return
     os._exit(1)
 
 
