@@ -98,7 +98,7 @@ def test_a_tile_whose_step_stretches_the_kernel_equals_the_whole(whole, tmp_path
     """Tile pixels of several samples: the margin of the stretched kernel is held too."""
     coarse = replace(TILE, pixels=19)
     stack = SlcStack.from_arrays(whole, DATES, geometry=BOX, polarisation="VV")
-    build_slc_tiles(stack, [coarse], tmp_path / "tiles", window=WINDOW)
+    build_slc_tiles(stack, [coarse], tmp_path / "tiles", window=Window(rows=1, cols=1))
     held = SlcTileStore(tmp_path / "tiles").read(coarse.identifier)
     plane = pair_products(held, [[PAIRS[2]]], products=products("interferogram"))[0][0]
     formed = interferogram(whole[0], whole[3])
@@ -167,6 +167,14 @@ def test_swapping_a_pair_conjugates_its_phase(held):
     np.testing.assert_allclose(forth[1], np.conj(back[1]), rtol=1e-6, atol=1e-7)
     np.testing.assert_array_equal(forth[2], back[2])
     np.testing.assert_array_equal(forth[3], back[4])
+
+
+def test_coherence_never_passes_one(whole, held):
+    """Two equal dates: weights of the four samples around a pixel may sum to a little over one."""
+    image = whole[0, held.frame.rows, held.frame.cols]
+    equal = replace(held, slc=np.stack([image] * len(DATES)), scales=(1.0,) * len(DATES))
+    plane = pair_products(equal, [[PAIRS[0]]], products=products("coherence:3x8"))[0][0]
+    assert 1 - 1e-6 < plane.min() <= plane.max() <= 1
 
 
 def test_missing_dates_raise_or_are_no_data(held):
@@ -238,3 +246,21 @@ def test_the_function_can_be_sent_to_a_worker():
     assert pickle.loads(pickle.dumps(partial(pair_products, resampling="nearest"))).keywords == {
         "resampling": "nearest"
     }
+
+
+def test_a_device_gives_the_same_products_on_the_device(backend, held):
+    """The emulation runs the GPU's own text; missing dates come as arrays of the device too."""
+    there = replace(held, slc=backend.array(held.slc))
+    groups = [
+        [PAIRS[1], PAIRS[4]],
+        [PAIRS[3].swapped(), PAIRS[0]],
+        [Pair(DATES[1], datetime.date(2024, 1, 1)), PAIRS[5]],
+    ]
+    wanted = products("coherence:3x8", "interferogram", "interferogram:3x5:1", "intensity:secondary", "change:5x12:0-1")
+    found = pair_products(there, groups, products=wanted, missing="nan")
+    expected = pair_products(held, groups, products=wanted, missing="nan")
+    for one, other in zip(found, expected, strict=True):
+        for plane, same in zip(one, other, strict=True):
+            assert type(plane) is type(there.slc)
+            assert plane.dtype == same.dtype
+            np.testing.assert_allclose(backend.numpy(plane), same, rtol=2e-5, atol=2e-5)

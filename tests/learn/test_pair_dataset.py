@@ -197,16 +197,19 @@ def test_arrays_of_another_library_come_by_dlpack_without_a_copy(held):
     np.testing.assert_array_equal(found["mask"].numpy(), there.mask)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-def test_samples_on_the_gpu_are_those_of_the_cpu(held):
-    cupy = pytest.importorskip("cupy")
-    tiers = TileTiers(held.store, device_bytes=1 << 28, to_device=cupy.asarray)
-    there, here = dataset_of(held, tiers=tiers), dataset_of(held)
-    batch, expected = there.__getitems__([4, 44, 5]), here.__getitems__([4, 44, 5])
-    assert batch["image"].is_cuda
+def test_samples_made_on_a_device_are_those_of_the_cpu(held, backend):
+    """On the emulation, and on a GPU where there is one: there the batch never leaves it."""
+    tiers = TileTiers(held.store, device_bytes=1 << 28, to_device=backend.array)
+    if backend.name == "cpu":
+        pytest.skip("is what the device is compared with")
+    there, here = dataset_of(held, tiers=tiers, augmentation=ALL), dataset_of(held, augmentation=ALL)
+    batch, expected = (data.__getitems__([4, 44, 5]) for data in (there, here))
+    assert batch["image"].is_cuda == (backend.name == "gpu")
     assert torch.equal(batch["mask"].cpu(), expected["mask"])
-    torch.testing.assert_close(batch["image"].cpu(), expected["image"], rtol=1e-5, atol=1e-5)
-    assert tiers.counts.disk == 2
+    torch.testing.assert_close(batch["image"].cpu(), expected["image"], rtol=1e-4, atol=1e-4)
+    assert (tiers.counts.disk, tiers.counts.device) == (2, 0)
+    there[5]
+    assert tiers.counts.device == 1
 
 
 def test_missing_dates_by_policy(held, holed):
@@ -316,7 +319,8 @@ def dataset_at(held, epoch):
 def test_flips_take_image_mask_and_label_along(held):
     flipped = dataset_of(held, augmentation=Augmentation(flips=("rows",)))
     plain, seen = dataset_of(held), set()
-    for index in range(8):
+    holed = [index for index in range(60) if not plain[index]["mask"].all()]
+    for index in holed[:8]:
         one, other = plain[index], flipped[index]
         axes = [-2] if other["flipped_rows"] else []
         seen.add(other["flipped_rows"])
@@ -383,13 +387,10 @@ def test_statistics_are_those_of_the_draw_in_any_order(held):
     some = fit_pair_statistics(data, draw=9)
     assert some == fit_pair_statistics(data, draw=9)
     assert some != whole
-    reads = data.tiers.counts.disk
-    fresh = dataset_of(
-        held, statistics=Statistics(tuple(starting_bands(PRODUCTS))), tiers=TileTiers(held.store, memory_bytes=1)
-    )
-    fit_pair_statistics(fresh, draw=30)
-    assert fresh.tiers.counts.disk <= 30
-    assert reads == 6
+    # Room for one tile alone: drawn in any other order than by tile, it would be read again and again.
+    narrow = TileTiers(held.store, memory_bytes=int(1.5 * held.store.read(held.grid.identifiers[0]).nbytes))
+    fit_pair_statistics(dataset_of(held, statistics=data.statistics, tiers=narrow), draw=30)
+    assert narrow.counts.disk == data.tiers.counts.disk == 6
     with pytest.raises(ValueError, match="draw must be at least 1, got 0"):
         fit_pair_statistics(data, draw=0)
 

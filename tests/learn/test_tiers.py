@@ -33,6 +33,16 @@ def test_a_tile_is_read_once_while_it_fits(held):
     assert tiers.counts.disk == 4
 
 
+def test_a_tile_that_does_not_fit_at_all_pushes_nothing_out(held):
+    names = list(held.grid.identifiers)
+    small, large = (held.store.read(names[number]).nbytes for number in (0, 2))
+    assert small < large
+    tiers = TileTiers(held.store, memory_bytes=large - 1)
+    for name in (names[0], names[2], names[0]):
+        tiers.get(name)
+    assert (tiers.counts.disk, tiers.counts.memory) == (2, 1)
+
+
 @given(
     asked=st.lists(st.integers(0, 5), min_size=1, max_size=14),
     memory=st.integers(0, 300_000),

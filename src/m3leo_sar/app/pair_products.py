@@ -12,7 +12,7 @@ from m3leo_sar.grid.window import Window
 from m3leo_sar.insar.change import coherence_change
 from m3leo_sar.insar.coherence import coherence
 from m3leo_sar.insar.interferogram import interferogram
-from m3leo_sar.stack.complex_int16 import from_complex_int16
+from m3leo_sar.stack.complex_int16 import NO_DATA
 from m3leo_sar.stack.pair_product import PairProduct
 from m3leo_sar.stack.pairs import Pair, require_date
 from m3leo_sar.stack.tile_samples import TileFrame, TileSamples
@@ -102,12 +102,12 @@ class _Work:
     def _computed(self, kind: str, window: Window | None, dates: list[tuple[datetime.date, ...]]) -> Any:
         needed = sorted({date for both in dates for date in both})
         if kind == "intensity":
-            images = [self._decoded(both[0]) for both in dates]
-            return [self._on_tile((image.real**2 + image.imag**2).astype(np.float32)) for image in images]
+            images = self._decoded(needed)
+            power = self._on_tile((images.real**2 + images.imag**2).astype(np.float32))
+            return [power[needed.index(one)] for (one,) in dates]
         places = [(needed.index(first), needed.index(second)) for first, second in dates]
         if window is None:
-            stacked = np.stack([self._decoded(date) for date in needed])
-            return self._on_tile(interferogram(stacked, pairs=places))
+            return self._on_tile(interferogram(self._decoded(needed), pairs=places))
         output = "magnitude" if kind == "coherence" else "complex"
         taken = self._on_tile(coherence(self._stored(needed), pairs=places, window=window, output=output))
         # Bilinear weights sum to one up to rounding.
@@ -121,10 +121,17 @@ class _Work:
         indices = [self.tile.dates.index(date) for date in dates]
         return self.tile.slc if len(indices) == len(self.tile.dates) else self.tile.slc[indices]
 
-    def _decoded(self, date: datetime.date) -> Any:
-        index = self.tile.dates.index(date)
-        held = self.tile.slc[index]
-        return held if held.dtype.kind == "c" else from_complex_int16(held, scale=self.tile.scales[index])
+    def _decoded(self, dates: list[datetime.date]) -> Any:
+        """Samples of some dates (dates, rows, cols) complex64 in their unit."""
+        held = self._stored(dates)
+        if held.dtype.kind == "c":
+            return held
+        parts = held.astype(np.float32)
+        for place, date in enumerate(dates):
+            # A power of two, so that float32 holds each product exactly.
+            parts[place] *= np.float32(self.tile.scales[self.tile.dates.index(date)])
+        parts[(held == NO_DATA).any(-1)] = np.nan
+        return parts.view(np.complex64)[..., 0]
 
 
 def _check_window(product: PairProduct, tile: TileSamples) -> None:
@@ -157,5 +164,5 @@ def _assembled(product: PairProduct, pairs: Sequence[Pair], found: dict[_Key, An
     planes = [found.get(key) for key in _keys(product, pairs)]
     if any(plane is None for plane in planes):
         dtype = np.complex64 if product.kind == "interferogram" else np.float32
-        return np.full(tile.frame.geobox.shape, np.nan, dtype, like=tile.slc)
+        return np.full_like(tile.slc, np.nan, dtype=dtype, shape=tile.frame.geobox.shape)
     return coherence_change(*planes) if product.kind == "change" else planes[0]

@@ -221,7 +221,7 @@ class _Batch:
         self.labels = None if label is None else np.empty((count, *label.shape), label.dtype)
 
     def _empty(self, size: tuple[int, ...], dtype: Any, like: Any) -> Any:
-        if not isinstance(like, np.ndarray):
+        if type(like) is not np.ndarray:
             return like.__array_namespace__().empty(size, dtype)
         owner = torch.empty(size, dtype=torch.bool if dtype is np.bool_ else torch.float32)
         # Memory that a worker shares goes to the trainer without a copy.

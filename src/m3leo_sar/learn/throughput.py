@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import lightning as L
@@ -154,7 +155,7 @@ def stall_ratio(
     step: Callable[[Batch], Any],
     batches: Callable[[], Iterable[Batch]],
     *,
-    resident: Batch | None = None,
+    resident: Batch | Sequence[Batch] | None = None,
     blocks: int = 5,
     steps: int = 50,
     warm_up: int = 3,
@@ -168,8 +169,9 @@ def stall_ratio(
         A training step on a batch.
     batches : callable
         Gives an epoch of batches; asked again when it ends.
-    resident : dict, optional
-        The batch that stays; the first of the loader if None. Give it on the device for a GPU.
+    resident : dict or sequence of dict, optional
+        The batch that stays; the first of the loader if None. Give it on the device for a GPU. Several are taken in
+        turn: with the very batches that the loader gives, made before, the ratio is the tax of making them.
     blocks, steps : int
         Blocks of each kind, in turn, and steps a block.
     warm_up : int
@@ -190,7 +192,8 @@ def stall_ratio(
     if blocks < 1 or steps < 1 or warm_up < 0:
         raise ValueError(f"blocks and steps must be at least 1, warm_up at least 0, got {blocks}, {steps}, {warm_up}")
     live = _endless(batches)
-    held = next(live) if resident is None else resident
+    kept = [next(live)] if resident is None else [resident] if isinstance(resident, dict) else list(resident)
+    held = itertools.cycle(kept)
     wait = synchronise or _nothing
     times: dict[str, list[float]] = {"resident": [], "live": []}
     waits: list[float] = []
@@ -198,7 +201,7 @@ def stall_ratio(
         for kind in ("resident", "live"):
             for number in range(warm_up + steps):
                 asked = time.perf_counter()
-                batch = held if kind == "resident" else next(live)
+                batch = next(held if kind == "resident" else live)
                 came = time.perf_counter()
                 step(batch)
                 wait()
