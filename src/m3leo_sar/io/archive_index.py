@@ -11,6 +11,7 @@ from typing import Any
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.archive import ChipArchive
 from m3leo_sar.io.atomic import atomic_path, write_text
+from m3leo_sar.io.parquet_table import read_columns
 
 #: Names of the two files in the archive's folder.
 INDEX, COLLECTION = "index.parquet", "collection.json"
@@ -55,16 +56,13 @@ def read_index(root: str | os.PathLike[str]) -> list[dict[str, Any]]:
     ValueError
         If it is damaged.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     path = Path(root) / INDEX
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}; m3leo-sar index makes it")
     try:
-        rows = pq.read_table(path).to_pylist()
+        rows = read_columns(path).to_pylist()
         return [{**row, "keys": json.loads(row["keys"])} for row in rows]
-    except (pa.ArrowException, OSError, KeyError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, OverflowError) as error:
         raise ValueError(f"{path} is no index of an archive: {type(error).__name__} {error}") from error
 
 

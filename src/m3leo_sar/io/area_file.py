@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from m3leo_sar.grid.aoi import aoi_polygon
+from m3leo_sar.io import limits
 
 #: Suffixes of texts; every other file is left to geopandas.
 _TEXTS = (".wkt", ".txt", ".geojson", ".json")
@@ -35,13 +36,13 @@ def read_area(path: str | os.PathLike[str]) -> Any:
         raise FileNotFoundError(f"there is no file {file}")
     try:
         return aoi_polygon(_content(file))
-    except (ValueError, TypeError, UnicodeDecodeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{file} must hold a polygon: {error}") from error
 
 
 def _content(file: Path) -> Any:
     if file.suffix.lower() in _TEXTS:
-        return file.read_text(encoding="utf-8").strip()
+        return limits.read_text(file).strip()
     try:
         import geopandas
     except ImportError as error:

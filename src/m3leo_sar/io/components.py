@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.raster import read_raster
+from m3leo_sar.io import limits
+from m3leo_sar.io.raster import GEOTIFF, read_raster
 
 SEASONS = ("winter", "spring", "summer", "fall")
 #: Decibels that backscatter of ground may have; beyond them a stored number has wrapped around.
@@ -132,7 +133,7 @@ def read_component(path: str | os.PathLike[str], *, component: str | None = None
     """
     file = Path(path)
     entry, facts = component_of(file.parent.name) if component is None else (_named(component), {})
-    raster = read_raster(file)
+    raster = read_raster(file, driver=GEOTIFF, largest=limits.LARGEST_CHIP)
     if raster.geobox is None:
         raise ValueError(f"{file.name} carries no grid")
     stored = raster.array if raster.array.ndim == 3 else raster.array[None]

@@ -6,17 +6,20 @@ import datetime
 import itertools
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io import limits
+from m3leo_sar.io.hdf5_values import FAULTS, read_values, require_own
+from m3leo_sar.io.tile_source import regular_geobox
 from m3leo_sar.stack.pairs import parse_date
 from m3leo_sar.stack.slc import SlcStack
 
@@ -130,30 +133,31 @@ def _common_grid(products: list[_Product]) -> tuple[GeoBox, dict[str, Any]]:
 def _header(product: _Product) -> tuple[GeoBox, dict[str, Any]]:
     with _open(product.path) as file:
         x, y = _data(file, product.path, "data/x_coordinates"), _data(file, product.path, "data/y_coordinates")
-        code = int(_data(file, product.path, "data/projection"))
-        shape = _dataset(file, product.path, f"data/{product.polarisation}").shape
-        if shape != (len(y), len(x)):
+        code = _data(file, product.path, "data/projection")
+        pixels = _dataset(file, product.path, f"data/{product.polarisation}")
+        if pixels.shape != (y.size, x.size) or pixels.dtype.kind != "c":
             name = f"{product.path.name}: data/{product.polarisation}"
-            raise ValueError(f"{name} has shape {shape}, its coordinates {(len(y), len(x))}")
-        orbit = _optional(file, "metadata/orbit/orbit_direction")
+            raise ValueError(f"{name} has shape {pixels.shape} and {pixels.dtype}, its coordinates {(y.size, x.size)}")
+        orbit = _optional(file, product.path, "metadata/orbit/orbit_direction")
+        wavelength = _optional(file, product.path, "metadata/processing_information/input_burst_metadata/wavelength")
+    with _named_faults(product.path, "its grid and facts"):
         facts = {
-            "orbit": orbit.decode().lower() if orbit is not None else None,
+            "orbit": bytes(orbit).decode().lower() if orbit is not None else None,
             "track": int(product.burst[1:4]),
-            "wavelength": _optional(file, "metadata/processing_information/input_burst_metadata/wavelength"),
+            "wavelength": None if wavelength is None else float(wavelength),
         }
-    step_x, step_y = (x[-1] - x[0]) / (len(x) - 1), (y[-1] - y[0]) / (len(y) - 1)
-    # The coordinates are those of pixel centres.
-    affine = Affine(step_x, 0.0, x[0] - step_x / 2, 0.0, step_y, y[0] - step_y / 2)
-    return GeoBox((len(y), len(x)), affine, f"EPSG:{code}"), facts
+        return regular_geobox(x, y, f"EPSG:{int(code)}"), facts
 
 
 def _pixels(product: _Product, shape: tuple[int, int], rows: slice, cols: slice) -> NDArray[np.complex64]:
     name = f"data/{product.polarisation}"
-    with _open(product.path) as file:
-        try:
-            return np.asarray(_dataset(file, product.path, name)[rows, cols], np.complex64)
-        except OSError as error:
-            raise ValueError(f"{product.path.name}: {name} cannot be read: {error}") from error
+    with _open(product.path) as file, _named_faults(product.path, name):
+        dataset = _dataset(file, product.path, name)
+        if dataset.shape != shape:
+            raise ValueError(f"it has shape {dataset.shape}, expected {shape}")
+        # The caller chose the window, so that only chunks must be small.
+        values = read_values(dataset, product.path, (rows, cols), largest=limits.LARGEST_RASTER)
+        return np.asarray(values, np.complex64)
 
 
 def _open(path: Path) -> h5py.File:
@@ -165,17 +169,28 @@ def _open(path: Path) -> h5py.File:
 
 def _dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
     try:
-        return file[name]
-    except KeyError as error:
+        dataset = file[name]
+    except FAULTS as error:
         raise ValueError(f"{path.name} is no complete CSLC product: it has no data set {name}") from error
+    with _named_faults(path, name):
+        require_own(dataset, path)
+        return dataset
 
 
 def _data(file: h5py.File, path: Path, name: str) -> Any:
+    dataset = _dataset(file, path, name)
+    with _named_faults(path, name):
+        return read_values(dataset, path)
+
+
+def _optional(file: h5py.File, path: Path, name: str) -> Any:
+    with _named_faults(path, name):
+        return read_values(file[name], path) if name in file else None
+
+
+@contextmanager
+def _named_faults(path: Path, name: str) -> Iterator[None]:
     try:
-        return _dataset(file, path, name)[()]
-    except OSError as error:
+        yield
+    except FAULTS as error:
         raise ValueError(f"{path.name}: {name} cannot be read: {error}") from error
-
-
-def _optional(file: h5py.File, name: str) -> Any:
-    return file[name][()] if name in file else None

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io import limits
 from m3leo_sar.io.archive import Chip, Layer, parameter_digest, plain_value
 from m3leo_sar.io.atomic import PARTIAL
-from m3leo_sar.io.raster import geobox_of, open_raster, read_raster, write_geotiff
+from m3leo_sar.io.raster import GEOTIFF, geobox_of, open_raster, read_raster, write_geotiff
 
 _TAG = "M3LEO_SAR"
 
@@ -26,7 +27,7 @@ def read_chip(path: str | os.PathLike[str]) -> Chip | None:
     ValueError
         If it is damaged or no raster.
     """
-    raster = read_raster(path)
+    raster = read_raster(path, driver=GEOTIFF, largest=limits.LARGEST_CHIP)
     if raster.geobox is None or _TAG not in raster.tags:
         return None
     return Chip(raster.array, raster.geobox, _metadata(path, raster.tags[_TAG]))
@@ -75,7 +76,7 @@ class GeotiffStorage:
     def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
         """Grid and metadata of a chip."""
         path = self.path(identifier, dataset, key)
-        with open_raster(path) as source:
+        with open_raster(path, driver=GEOTIFF) as source:
             geobox, tags = geobox_of(source), source.tags()
         if geobox is None or _TAG not in tags:
             raise ValueError(f"{path} is no chip of this library")
@@ -87,7 +88,7 @@ class GeotiffStorage:
         if not path.is_file():
             return None
         try:
-            with open_raster(path) as source:
+            with open_raster(path, driver=GEOTIFF) as source:
                 return str(source.tags().get(f"{_TAG}_DIGEST", ""))
         except ValueError:
             return None

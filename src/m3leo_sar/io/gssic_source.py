@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.components import SEASONS, Band
-from m3leo_sar.io.raster import geobox_of, open_raster, read_window
+from m3leo_sar.io.raster import GEOTIFF, geobox_of, open_raster, read_window
 from m3leo_sar.io.tile_source import Cover, Piece, cover, file_facts
 
 _CELL = r"(?P<cell>(?P<ns>[NS])(?P<lat>\d{2})(?P<ew>[EW])(?P<lon>\d{3}))"
@@ -141,7 +141,7 @@ class GssicSource:
             slice(span.start - outer.start, span.stop - outer.start)
             for span, outer in zip(within, (rows, cols), strict=True)
         )
-        plane[target] = layer.decode(read_window(path, 1, *inside))
+        plane[target] = layer.decode(read_window(path, 1, *inside, driver=GEOTIFF))
 
     def _corners(self, part: Cover) -> list[Corner]:
         return [corner for cols, _ in part.parts for corner in self._corners_of(part.rows, cols)]
@@ -225,7 +225,7 @@ def _label(corner: Corner) -> str:
 
 def _pixels(path: Path) -> int:
     """Pixels a degree, from a first file."""
-    with open_raster(path) as source:
+    with open_raster(path, driver=GEOTIFF) as source:
         rows, cols = source.shape
     if rows != cols:
         raise ValueError(f"{path.name} must have as many rows as columns, a cell being a degree, got {rows} x {cols}")
@@ -233,7 +233,7 @@ def _pixels(path: Path) -> int:
 
 
 def _check_place(path: Path, corner: Corner, pixels: int) -> None:
-    with open_raster(path) as source:
+    with open_raster(path, driver=GEOTIFF) as source:
         box = geobox_of(source)
     if box is None:
         raise ValueError(f"{path.name} carries no grid")

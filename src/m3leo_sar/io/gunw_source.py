@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.components import Band
+from m3leo_sar.io.hdf5_values import FAULTS, as_float32, own_group, read_values, require_own
 from m3leo_sar.io.tile_source import Piece, cover, file_facts, regular_geobox
 
 #: S1-GUNW-direction-side-track-mode-laterdate_earlierdate-time-place-...
@@ -151,14 +152,15 @@ class _opened:
             self.file = h5py.File(self.path, "r")
         except OSError as error:
             raise ValueError(f"{self.path.name} is no netCDF-4 file: {error}") from error
-        if _GROUP not in self.file:
+        try:
+            return own_group(self.file, _GROUP)
+        except FAULTS as error:
             self.file.close()
-            raise ValueError(f"{self.path.name} is no S1-GUNW granule: it has no group {_GROUP}")
-        return self.file[_GROUP]
+            raise ValueError(f"{self.path.name} is no S1-GUNW granule: it has no group {_GROUP}") from error
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self.file.close()
-        if isinstance(error, KeyError | OSError | ValueError):
+        if isinstance(error, FAULTS):
             raise ValueError(f"{self.path.name} is damaged: {error.args[0] if error.args else error}") from error
 
 
@@ -176,7 +178,8 @@ def _granule(path: Path) -> _Granule:
         for name in ("longitude", "latitude"):
             if name not in data:
                 raise ValueError(f"{name} is missing")
-        box = regular_geobox(data["longitude"][...], data["latitude"][...], "EPSG:4326")
+        longitude, latitude = (read_values(data[name], path) for name in ("longitude", "latitude"))
+        box = regular_geobox(longitude, latitude, "EPSG:4326")
     pair = f"{earlier:%Y%m%d}_{later:%Y%m%d}"
     return _Granule(path, box, pair, match["way"] + match["track"], match["time"], match["rest"])
 
@@ -185,14 +188,15 @@ def _plane(data: Any, name: str, rows: slice, cols: slice) -> NDArray[Any]:
     """Pixels of a quantity: float32 with NaN, or int16 with -1 for components."""
     if name not in data:
         raise ValueError(f"{name} is missing")
-    shape = len(data["latitude"]), len(data["longitude"])
+    require_own(data[name], data.file.filename)
+    shape = data["latitude"].size, data["longitude"].size
     if data[name].shape != shape:
         raise ValueError(f"{name} must have the shape {shape} of its coordinates, got {data[name].shape}")
-    values = data[name][rows, cols].astype(np.float32)
-    fill = np.ravel(data[name].attrs.get("_FillValue", QUANTITIES[name][2]))[0]
+    values = as_float32(read_values(data[name], data.file.filename, (rows, cols)))
+    fill = np.float32(np.ravel(data[name].attrs.get("_FillValue", QUANTITIES[name][2]))[0])
     missing = ~np.isfinite(values) | (values == fill)
     if QUANTITIES[name][1] == "class":
-        return np.where(missing, np.int16(-1), np.where(missing, 0, values).astype(np.int16))
+        return np.where(missing, np.int16(-1), np.clip(np.where(missing, 0, values), -1, 32767).astype(np.int16))
     return np.where(missing, np.float32(np.nan), values)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.components import SEASONS, Band, ComponentChip
+from m3leo_sar.io.hdf5_values import FAULTS, as_float32, own_group, read_values
 
 
 def read_gssic(path: str | os.PathLike[str]) -> ComponentChip:
@@ -47,15 +48,15 @@ def read_gssic(path: str | os.PathLike[str]) -> ComponentChip:
     """
     with _opened(path) as file:
         seasons, pols = _labels(file, "season"), _labels(file, "polarimetry")
-        lags = [int(lag) for lag in file["deltadays"][...]]
+        lags = [int(lag) for lag in np.ravel(_values(file, "deltadays"))]
         parameters, features = _labels(file, "param"), _labels(file, "feature")
-        box = _regular(file["x"][...], file["y"][...])
+        box = _regular(_values(file, "x"), _values(file, "y"))
         places = {season: seasons.index(season) for season in SEASONS}
         axes = {"amplitude": (4, len(pols)), "coherence": (4, len(lags)), "decaymodel": (4, len(parameters))}
         shapes = {name: (*leading, *box.shape) for name, leading in axes.items()} | {
             "geometry": (len(features), *box.shape)
         }
-        stored = {name: _shaped(file[name], shape) for name, shape in shapes.items()}
+        stored = {name: _shaped(file, name, shape) for name, shape in shapes.items()}
     planes: list[NDArray[Any]] = []
     bands: list[Band] = []
 
@@ -93,8 +94,8 @@ def read_agb(path: str | os.PathLike[str], *, year: int | None = None) -> Compon
         If it is damaged or lacks a variable.
     """
     with _opened(path) as file:
-        box = _regular(file["lon"][...], file["lat"][...])
-        array = np.stack([_plane(file[name], box.shape) for name in ("agb", "agb_se")])
+        box = _regular(_values(file, "lon"), _values(file, "lat"))
+        array = np.stack([_plane(file, name, box.shape) for name in ("agb", "agb_se")])
     mask = np.isfinite(array) & (array >= 0)
     bands = (
         Band("agb", "above-ground biomass", "Mg/ha", "agb", year),
@@ -127,15 +128,17 @@ def read_gunw(path: str | os.PathLike[str]) -> ComponentChip:
         "connectedComponents": ("connected component", "class"),
     }
     with _opened(path) as file:
-        data = file["science/grids/data"]
-        box = _regular(data["longitude"][...], data["latitude"][...])
+        data = own_group(file, "science/grids/data")
+        box = _regular(_values(data, "longitude"), _values(data, "latitude"))
         names = _pair_names(file, data)
-        extra = file.get("science/extraMetaData")
-        ways = _labels(extra, "direction") if extra is not None and "direction" in extra else [""] * len(names)
-        stored = {name: np.asarray(data[name][...], np.float32) for name in quantities}
-    pairs = [_pair(name) for name in names]
-    if any(len(plane) != len(pairs) for plane in stored.values()) or len(ways) != len(pairs):
-        raise ValueError(f"{Path(path).name} must have one plane a pair, {len(pairs)}")
+        extra = own_group(file, "science/extraMetaData") if "science/extraMetaData" in file else {}
+        ways = _labels(extra, "direction") if "direction" in extra else [""] * len(names)
+        pairs = [_pair(name) for name in names]
+        if len(set(pairs)) != len(pairs) or not pairs:
+            raise ValueError(f"datepair must name each pair once, got {', '.join(names) or 'none'}")
+        if len(ways) != len(pairs):
+            raise ValueError(f"direction must be one a pair, {len(pairs)}, got {len(ways)}")
+        stored = {name: _shaped(data, name, (len(pairs), *box.shape)) for name in quantities}
     planes, bands = [], []
     for index in sorted(range(len(pairs)), key=lambda index: pairs[index]):
         earlier, later = pairs[index]
@@ -168,13 +171,17 @@ class _opened:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self.file.close()
-        if isinstance(error, KeyError | OSError | TypeError | AttributeError | IndexError | ValueError):
+        if isinstance(error, FAULTS):
             detail = error.args[0] if error.args else error
             raise ValueError(f"{self.path.name} is no chip of this component: {detail}") from error
 
 
 def _labels(group: Mapping[str, Any], name: str) -> list[str]:
-    return [label.decode() if isinstance(label, bytes) else str(label) for label in np.ravel(group[name][...])]
+    return [label.decode() if isinstance(label, bytes) else str(label) for label in np.ravel(_values(group, name))]
+
+
+def _values(group: Any, name: str) -> NDArray[Any]:
+    return np.asarray(read_values(group[name], group.file.filename))
 
 
 def _regular(x: NDArray[Any], y: NDArray[Any]) -> GeoBox:
@@ -183,6 +190,9 @@ def _regular(x: NDArray[Any], y: NDArray[Any]) -> GeoBox:
     for name, axis in (("x", x), ("y", y)):
         if axis.ndim != 1 or len(axis) < 2:
             raise ValueError(f"{name} must hold at least two centres, got shape {axis.shape}")
+        if axis.dtype.kind not in "fiu" or not np.isfinite(axis).all():
+            raise ValueError(f"{name} must be numbers that are finite")
+        axis = axis.astype(np.float64)
         step = (axis[-1] - axis[0]) / (len(axis) - 1)
         if step == 0 or not np.allclose(np.diff(axis), step, rtol=1e-3):
             raise ValueError(f"{name} must be evenly spaced")
@@ -191,16 +201,17 @@ def _regular(x: NDArray[Any], y: NDArray[Any]) -> GeoBox:
     return GeoBox((len(y), len(x)), affine, "EPSG:4326")  # type: ignore[arg-type]
 
 
-def _shaped(dataset: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-    if dataset.shape != shape:
-        raise ValueError(f"{dataset.name} must have shape {shape}, got {dataset.shape}")
-    return dataset[...]
+def _shaped(group: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    values = as_float32(_values(group, name))
+    if values.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {values.shape}")
+    return values
 
 
-def _plane(dataset: Any, shape: tuple[int, int]) -> NDArray[np.float32]:
-    plane = np.asarray(dataset[...], np.float32).squeeze()
+def _plane(group: Any, name: str, shape: tuple[int, int]) -> NDArray[np.float32]:
+    plane = as_float32(_values(group, name)).squeeze()
     if plane.shape != shape:
-        raise ValueError(f"{dataset.name} must have shape {shape}, got {plane.shape}")
+        raise ValueError(f"{name} must have shape {shape}, got {plane.shape}")
     return plane
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from m3leo_sar.io import limits
 from m3leo_sar.io.components import ComponentChip, read_component
+from m3leo_sar.io.parquet_table import read_columns
 from m3leo_sar.io.split_file import read_split_columns
+
+#: A name within a folder; what leads elsewhere, or looks like another name, is none.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
 class ParquetRelease:
@@ -47,21 +53,28 @@ class ParquetRelease:
         FileNotFoundError
             If the shard is not there.
         ValueError
-            If the shard is damaged or has other columns, or a name would lead out of the release.
+            If the shard is damaged or has other columns, holds the tile twice or too much of it, or a name or link
+            would lead out of the release.
         """
         if identifier not in self.shards:
             raise KeyError(f"tile {identifier} is in no shard of {self.root}")
         for name in (dataset, self.shards[identifier]):
-            if not name or PurePosixPath(name).name != name or name.startswith("."):
+            if not _NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is no name of a dataset or shard")
         shard = self.root / dataset / f"{self.shards[identifier]}.zstd.parquet"
         if not shard.is_file():
             raise FileNotFoundError(f"there is no file {shard}")
+        if self.root.resolve() not in shard.resolve().parents:
+            raise ValueError(f"{shard} must lie in the release, it is a link that leads out of it")
         places = _places(shard, shard.stat().st_mtime_ns)
         if identifier not in places:
             raise KeyError(f"tile {identifier} is not in {shard}")
         group, row = places[identifier]
-        return bytes(_column(shard, "content", group)[row].as_py())
+        content = _column(shard, "content", group)[row].as_py()
+        if not isinstance(content, bytes):
+            raise ValueError(f"{shard.name} must hold the bytes of tile {identifier}, got {type(content).__name__}")
+        limits.require_size(f"tile {identifier} of {shard.name}", len(content), limits.LARGEST_CHIP)
+        return content
 
     def chip(self, identifier: str, dataset: str) -> ComponentChip:
         """One chip of a GeoTIFF component, decoded in memory.
@@ -102,24 +115,28 @@ def _places(shard: Path, changed: int) -> dict[str, tuple[int, int]]:
     import pyarrow.parquet as pq
 
     try:
-        groups = pq.ParquetFile(shard).num_row_groups
+        with pq.ParquetFile(shard) as file:
+            groups = file.num_row_groups
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{shard.name} is no parquet shard: {error}") from error
-    return {
-        PurePosixPath(path.as_py()).stem: (group, row)
-        for group in range(groups)
-        for row, path in enumerate(_column(shard, "path", group))
-    }
+    places: dict[str, tuple[int, int]] = {}
+    for group in range(groups):
+        for row, path in enumerate(_column(shard, "path", group).to_pylist()):
+            if not isinstance(path, str):
+                raise ValueError(f"{shard.name} is no parquet shard of chips: path {row} is {type(path).__name__}")
+            # Only the name is ever used; where it says that the file lay is not.
+            identifier = PurePosixPath(path).stem
+            if identifier in places:
+                raise ValueError(f"{shard.name} holds tile {identifier} twice")
+            places[identifier] = (group, row)
+    return places
 
 
 def _column(shard: Path, name: str, group: int) -> Any:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
-        with pq.ParquetFile(shard) as file:
-            if name not in file.schema_arrow.names:
-                raise ValueError(f"it has no column {name}")
-            return file.read_row_group(group, columns=[name])[name]
-    except (pa.ArrowException, OSError, ValueError) as error:
+        table = read_columns(shard, [name], group=group)
+        if name not in table.column_names:
+            raise ValueError(f"it has no column {name}")
+        return table[name]
+    except ValueError as error:
         raise ValueError(f"{shard.name} is no parquet shard of chips: {error}") from error

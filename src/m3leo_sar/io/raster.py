@@ -16,7 +16,11 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as RasterWindow
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io import limits
 from m3leo_sar.io.atomic import atomic_path
+
+#: Driver of GDAL for what must be a GeoTIFF and nothing else: a VRT would make it read any other file or URL.
+GEOTIFF = "GTiff"
 
 
 class Raster(NamedTuple):
@@ -34,20 +38,30 @@ class Raster(NamedTuple):
     names: tuple[str | None, ...] = ()
 
 
-def read_raster(path: str | os.PathLike[str]) -> Raster:
+def read_raster(path: str | os.PathLike[str], *, driver: str | None = None, largest: int | None = None) -> Raster:
     """Read all bands of a raster.
 
     Float and complex pixels that equal the file's no-data value become NaN; integers stay as they are, beside
     ``nodata``. complex_int16 becomes complex64 of the same values.
+
+    Parameters
+    ----------
+    path : path
+    driver : str, optional
+        GDAL's name of the only format that it may have, such as ``GEOTIFF``; any if left out.
+    largest : int, optional
+        Bytes that it may unpack to, ``limits.LARGEST_RASTER`` if left out.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is no raster, is cut short, or is damaged.
+        If the file is no raster, is cut short, is damaged, or is too large.
     """
-    with open_raster(path) as source:
+    with open_raster(path, driver=driver) as source:
+        limit = limits.LARGEST_RASTER if largest is None else largest
+        limits.require_array(Path(path).name, (source.count, *source.shape), _itemsize(source), limit)
         array = source.read()
         geobox, tags, nodata = geobox_of(source), source.tags(), source.nodata
         names = tuple(source.descriptions)
@@ -122,15 +136,18 @@ def write_geotiff(
 
 
 @contextmanager
-def open_raster(path: str | os.PathLike[str]) -> Iterator[Any]:
+def open_raster(path: str | os.PathLike[str], *, driver: str | None = None) -> Iterator[Any]:
     """Open a raster for reading; failures inside the block name the file in plain words."""
+    if "\0" in os.fspath(path):
+        raise ValueError(f"path must be the name of a file, got {os.fspath(path)!r}")
     # Names that begin so are GDAL's own, such as a file inside a zip.
     if not os.fspath(path).startswith("/vsi") and not os.path.exists(path):
         raise FileNotFoundError(f"there is no file {os.fspath(path)}")
     with _plain_errors(path, ValueError), warnings.catch_warnings():
         # That a file has no map grid is for the caller to judge; geobox_of says so with None.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path) as source:
+        with rasterio.open(path, driver=driver) as source:
+            _check_blocks(source, Path(path).name)
             yield source
 
 
@@ -143,10 +160,12 @@ def geobox_of(source: Any) -> GeoBox | None:
     return GeoBox(source.shape, source.transform, f"EPSG:{code}" if code else crs.to_wkt())
 
 
-def read_window(path: str | os.PathLike[str], band: int, rows: slice, cols: slice) -> NDArray[Any]:
+def read_window(
+    path: str | os.PathLike[str], band: int, rows: slice, cols: slice, *, driver: str | None = None
+) -> NDArray[Any]:
     """Read the pixels ``[rows, cols]`` of one band as stored, with no data as NaN."""
     part = RasterWindow(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
-    with open_raster(path) as source:
+    with open_raster(path, driver=driver) as source:
         return as_valid(source.read(band, window=part), source.nodata)
 
 
@@ -155,6 +174,18 @@ def as_valid(array: NDArray[Any], nodata: float | None) -> NDArray[Any]:
     if nodata is None or array.dtype.kind not in "fc" or np.isnan(nodata):
         return array
     return np.where(array == nodata, np.array(np.nan, array.dtype), array)
+
+
+def _itemsize(source: Any) -> int:
+    """Bytes of a pixel of the widest band, as it is read."""
+    return max(np.dtype("complex64" if name == "complex_int16" else name).itemsize for name in source.dtypes)
+
+
+def _check_blocks(source: Any, name: str) -> None:
+    """Refuse a raster of which the smallest part that can be unpacked is too large."""
+    bands = source.count if source.interleaving == rasterio.enums.Interleaving.pixel else 1
+    for rows, cols in set(source.block_shapes):
+        limits.require_array(f"a block of {name}", (bands, rows, cols), _itemsize(source), limits.LARGEST_CHIP)
 
 
 @contextmanager

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from xml.etree import ElementTree
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.pixel_polynomial import bilinear_grid
-from m3leo_sar.io.raster import open_raster
+from m3leo_sar.io import limits
+from m3leo_sar.io.plain_xml import parse_xml
+from m3leo_sar.io.raster import GEOTIFF, open_raster
 from m3leo_sar.io.sentinel1_annotation import SwathAnnotation, read_annotation
 
-#: Largest text that is taken out of a zip.
-_LARGEST = 64 << 20
 #: Versions of the processor, before the first point.
 _VERSIONS = ("2", "3")
 
@@ -55,7 +55,7 @@ class SafeSwath:
         timing = note.bursts[index]
         index %= len(note.bursts)
         row, col = range(*rows.indices(note.lines)), range(*cols.indices(note.samples))
-        with open_raster(self.measurement) as source:
+        with open_raster(self.measurement, driver=GEOTIFF) as source:
             expected = len(note.bursts) * note.lines, note.samples
             if source.shape != expected:
                 raise ValueError(
@@ -93,7 +93,7 @@ class SafeSwath:
         if kind not in entries:
             raise ValueError(f"kind must be one of {', '.join(entries)}, got {kind!r}")
         try:
-            vectors = ElementTree.fromstring(self.calibration).findall("calibrationVectorList/calibrationVector")
+            vectors = parse_xml(self.calibration, "calibration").findall("calibrationVectorList/calibrationVector")
             lines = [int(vector.findtext("line", "")) for vector in vectors]
             columns = [int(word) for word in vectors[0].findtext("pixel", "").split()]
             table = np.array(
@@ -102,7 +102,7 @@ class SafeSwath:
             note = self.annotation
             first = (index % len(note.bursts)) * note.lines
             return bilinear_grid(table, [line - first for line in lines], columns, (note.lines, note.samples))
-        except (ElementTree.ParseError, ValueError, IndexError) as error:
+        except (ValueError, IndexError, OverflowError) as error:
             raise ValueError(f"calibration tables cannot be read: {error}") from error
 
     def deburst(self) -> NDArray[np.complex64]:
@@ -119,6 +119,8 @@ class SafeSwath:
         starts = [
             round((burst.azimuth_time - note.bursts[0].azimuth_time) / note.azimuth_interval) for burst in note.bursts
         ]
+        shape = starts[-1] + note.lines, note.samples
+        limits.require_array("the image of all bursts", shape, 8, limits.LARGEST_RASTER)
         out = np.full((starts[-1] + note.lines, note.samples), complex(np.nan, np.nan), np.complex64)
         for index, start in enumerate(starts):
             valid = np.flatnonzero(note.bursts[index].first_valid >= 0)
@@ -193,15 +195,21 @@ def _seam(note: SwathAnnotation, index: int, starts: list[int]) -> int:
 def _files(root: Path) -> list[PurePosixPath]:
     """Relative names of what a product holds; a zip's must stay inside it."""
     if root.is_dir():
-        return [PurePosixPath(file.relative_to(root).as_posix()) for file in root.rglob("*") if file.is_file()]
+        inside = [file for file in root.rglob("*") if file.is_file()]
+        for file in inside:
+            if root.resolve() not in file.resolve().parents:
+                raise ValueError(f"{root.name} holds a link that leads out of it: {file.relative_to(root)}")
+        return [PurePosixPath(file.relative_to(root).as_posix()) for file in inside]
     try:
         with zipfile.ZipFile(root) as archive:
             names = [PurePosixPath(name) for name in archive.namelist() if not name.endswith("/")]
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
         raise ValueError(f"{root.name} must be a SAFE folder or a zip of one: {error}") from error
     for name in names:
         if name.is_absolute() or ".." in name.parts:
             raise ValueError(f"{root.name} holds a name that leads out of it: {name}")
+    if len(set(names)) != len(names):
+        raise ValueError(f"{root.name} holds a name twice")
     return names
 
 
@@ -219,8 +227,13 @@ def _one(files: list[PurePosixPath], folder: str, wanted: object, root: Path) ->
 
 def _read(root: Path, name: PurePosixPath) -> bytes:
     if root.is_dir():
+        limits.require_size(name.name, (root / name).stat().st_size, limits.LARGEST_TEXT)
         return (root / name).read_bytes()
-    with zipfile.ZipFile(root) as archive:
-        if archive.getinfo(str(name)).file_size > _LARGEST:
-            raise ValueError(f"{name.name} must be at most {_LARGEST >> 20} MiB")
-        return archive.read(str(name))
+    try:
+        with zipfile.ZipFile(root) as archive, archive.open(str(name)) as stream:
+            # The size that a zip names is its own word: what comes out is counted.
+            content = stream.read(limits.LARGEST_TEXT + 1)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
+        raise ValueError(f"{name.name} of {root.name} is damaged: {error}") from error
+    limits.require_size(name.name, len(content), limits.LARGEST_TEXT)
+    return content

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.grid.tops import RangePolynomial, TopsCarrier, steering_rate
+from m3leo_sar.io import limits
+from m3leo_sar.io.plain_xml import parse_xml
 
 _LIGHT = 299_792_458.0
-#: Bytes of an annotation that are read; real ones are a few megabytes.
-_LARGEST = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,18 +158,12 @@ def read_annotation(source: str | os.PathLike[str] | bytes) -> SwathAnnotation:
         path = Path(source)
         if not path.is_file():
             raise FileNotFoundError(f"there is no file {path}")
-        if path.stat().st_size > _LARGEST:
-            raise ValueError(f"{path.name} must be an annotation of at most {_LARGEST >> 20} MiB")
+        limits.require_size(path.name, path.stat().st_size, limits.LARGEST_TEXT)
         name, text = path.name, path.read_bytes()
-    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-        raise ValueError(f"{name} must have no document type and no entities")
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError as error:
-        raise ValueError(f"{name} is no XML: {error}") from error
+    root = parse_xml(text, name)
     try:
         return _swath(root)
-    except (KeyError, ValueError, TypeError, IndexError) as error:
+    except (KeyError, ValueError, TypeError, IndexError, ArithmeticError) as error:
         raise ValueError(f"{name} must be the annotation of an IW SLC product: {error}") from error
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from m3leo_sar.io import limits
 from m3leo_sar.io.atomic import atomic_path
 
 _SPLITS = ("train", "val", "test")
@@ -36,7 +38,14 @@ def read_split_columns(path: str | os.PathLike[str]) -> dict[str, list[str]]:
     ValueError
         If a column is missing, a line is short or long, a split is unknown, or a tile stands twice.
     """
-    with open(path, newline="", encoding="utf-8") as file:
+    try:
+        return _columns(path, limits.read_text(path, largest=limits.LARGEST_TILE_FILE))
+    except csv.Error as error:
+        raise ValueError(f"{path} must be a csv: {error}") from error
+
+
+def _columns(path: str | os.PathLike[str], text: str) -> dict[str, list[str]]:
+    with io.StringIO(text, newline="") as file:
         reader = csv.reader(file)
         names = next(reader, [])
         missing = {"identifier", "split"} - set(names)
@@ -44,6 +53,8 @@ def read_split_columns(path: str | os.PathLike[str]) -> dict[str, list[str]]:
             raise ValueError(
                 f"{path} must have the columns identifier and split, it lacks {', '.join(sorted(missing))}"
             )
+        if len(set(names)) != len(names):
+            raise ValueError(f"{path} must have each column once, got {', '.join(names)}")
         columns: dict[str, list[str]] = {name: [] for name in names}
         place, seen = (names.index("identifier"), names.index("split")), set()
         for line in reader:

@@ -13,7 +13,9 @@ import numpy as np
 from m3leo_sar.grid.legacy_lattice import legacy_areas
 from m3leo_sar.grid.tiles import PIXELS, TileGrid
 from m3leo_sar.grid.utm_lattice import UtmCells
+from m3leo_sar.io import limits
 from m3leo_sar.io.atomic import atomic_path
+from m3leo_sar.io.parquet_table import read_columns
 
 #: Suffixes of GeoParquet; everything else is GeoJSON.
 _PARQUET = (".parquet", ".geoparquet")
@@ -210,12 +212,9 @@ def _write_parquet(file: Path, grid: TileGrid, columns: Columns) -> None:
 
 
 def _parquet_table(file: Path, columns: list[str] | None) -> Any:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
-        return pq.read_table(file, columns=columns)
-    except (pa.ArrowException, OSError) as error:
+        return read_columns(file, columns)
+    except ValueError as error:
         raise ValueError(f"{file} must be a GeoParquet of tiles: {error}") from error
 
 
@@ -248,10 +247,10 @@ def _read_parquet(file: Path, pixels: int) -> TileGrid:
 
 def _features(file: Path) -> list[dict[str, Any]]:
     try:
-        features = json.loads(file.read_text(encoding="utf-8"))["features"]
+        features = json.loads(limits.read_text(file, largest=limits.LARGEST_TILE_FILE))["features"]
         if not isinstance(features, list) or not all(isinstance(feature, dict) for feature in features):
             raise TypeError("features must be a list of mappings")
-    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{file} must be a GeoJSON of tile polygons: {type(error).__name__} {error}") from error
     if not features:
         raise ValueError(f"{file} holds no tile")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.components import Band
 from m3leo_sar.io.tile_source import Piece, cover, file_facts, regular_geobox
+from m3leo_sar.io.zarr_metadata import require_safe_store
 
 #: Names of the coordinates along rows and columns that are looked for, in this order, whatever their case.
 _AXES = (("y", "x"), ("lat", "lon"), ("latitude", "longitude"))
@@ -141,6 +142,7 @@ def open_xarray_source(path: str | os.PathLike[str], **options: Any) -> XarraySo
         # Slices are read as they are asked for, without a graph of tasks (chunks). On a disk nothing is won by a copy
         # of all metadata in one place, which many stores lack.
         if place.is_dir():
+            require_safe_store(place)
             data = xarray.open_zarr(place, chunks=None, consolidated=False)
         else:
             data = xarray.open_dataset(place)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.radar_grid import RadarGrid
+from m3leo_sar.io import limits
 from m3leo_sar.io.atomic import PARTIAL, atomic_path, remove_stale
+from m3leo_sar.io.zarr_metadata import require_safe_store
 from m3leo_sar.stack.geometry import Geometry, OrbitGeometry, RadarGeometry
 from m3leo_sar.stack.pairs import parse_date
 from m3leo_sar.stack.slc import SlcStack
@@ -29,6 +32,10 @@ CHUNK = 512
 #: Columns of an orbit.
 _VECTORS = ("time", "position", "velocity")
 _LAYERS = ("latitude", "longitude", "height", "incidence")
+#: What zarr raises on damaged stores.
+_FAULTS = (
+    OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, IndexError, OverflowError, MemoryError
+)  # fmt: skip
 
 
 def write_stack(
@@ -85,26 +92,39 @@ def read_stack(path: str | os.PathLike[str]) -> SlcStack:
     dates = _dates(folder)
     if not dates:
         raise ValueError(f"{folder} holds no finished date")
-    geometry = _geometry(folder, facts)
-    return SlcStack(
-        dates=tuple(dates),
-        read=lambda index, rows, cols: _read_slc(folder, dates[index], geometry.shape, rows, cols),
-        geometry=geometry,
-        polarisation=facts["polarisation"],
-        dtype=facts["dtype"],
-        orbit=facts.get("orbit"),
-        track=facts.get("track"),
-        wavelength=facts.get("wavelength"),
-        name=str(folder),
-    )
+    with _plain_errors(folder):
+        geometry = _geometry(folder, facts)
+        if list(facts["shape"]) != list(geometry.shape):
+            raise ValueError(f"its shape is {facts['shape']}, that of its geometry {list(geometry.shape)}")
+        return SlcStack(
+            dates=tuple(dates),
+            read=lambda index, rows, cols: _read_slc(folder, dates[index], geometry.shape, rows, cols),
+            geometry=geometry,
+            polarisation=facts["polarisation"],
+            dtype=facts["dtype"],
+            orbit=facts.get("orbit"),
+            track=facts.get("track"),
+            wavelength=facts.get("wavelength"),
+            name=str(folder),
+        )
 
 
 def read_labels(path: str | os.PathLike[str]) -> dict[str, tuple[NDArray[Any], GeoBox]]:
-    """Label rasters of a stack by name, each with its grid; none if the stack has none."""
+    """Label rasters of a stack by name, each with its grid; none if the stack has none.
+
+    Raises
+    ------
+    ValueError
+        If one is damaged.
+    """
     folder, labels = Path(path), {}
     for entry in sorted(path for path in folder.glob("label-*") if PARTIAL not in path.name):
-        group = _open_group(entry)
-        labels[entry.name.removeprefix("label-")] = (_whole(group, "label"), _geobox(_attributes(group)))
+        with _plain_errors(entry):
+            group, name = _open_group(entry), entry.name.removeprefix("label-")
+            array, box = _whole(group, "label"), _geobox(_attributes(group))
+            if array.shape != box.shape:
+                raise ValueError(f"it has shape {array.shape}, its grid {box.shape}")
+            labels[name] = (array, box)
     return labels
 
 
@@ -196,16 +216,17 @@ def _open(folder: Path) -> zarr.Group:
     group = _open_group(folder)
     if group.attrs.get("format") != FORMAT:
         raise ValueError(f"{folder} is no SLC stack of this library (its attribute 'format' is not {FORMAT!r})")
-    stored = _attributes(group)["version"]
-    if stored > VERSION:
+    stored = _attributes(group).get("version")
+    if not isinstance(stored, int) or stored > VERSION:
         raise ValueError(f"{folder} has version {stored}; this library reads up to {VERSION}")
+    require_safe_store(folder)
     return group
 
 
 def _open_group(folder: Path) -> zarr.Group:
     try:
-        return zarr.open_group(folder, mode="r")
-    except (FileNotFoundError, ValueError, KeyError) as error:
+        return zarr.open_group(folder, mode="r", zarr_format=3)
+    except _FAULTS as error:
         raise ValueError(f"{folder} is no Zarr group: {error}") from error
 
 
@@ -214,7 +235,11 @@ def _attributes(group: zarr.Group) -> dict[str, Any]:
 
 
 def _whole(group: zarr.Group, name: str) -> NDArray[Any]:
-    return np.asarray(group[name][...])  # type: ignore[index]
+    array = group[name]
+    if not isinstance(array, zarr.Array):
+        raise ValueError(f"{name} must be an array, it is a group")
+    limits.require_array(name, array.shape, array.dtype.itemsize, limits.LARGEST_RASTER)
+    return np.asarray(array[...])
 
 
 def _require_same(group: zarr.Group, facts: dict[str, Any], folder: Path) -> None:
@@ -227,10 +252,16 @@ def _read_slc(
     folder: Path, date: datetime.date, shape: tuple[int, int], rows: slice, cols: slice
 ) -> NDArray[np.complexfloating]:
     place = folder / f"{date:%Y%m%d}"
-    try:
-        array = zarr.open_array(place / "slc", mode="r")
-        if array.shape != shape:
-            raise ValueError(f"it has shape {array.shape}, expected {shape}")
+    with _plain_errors(place):
+        array = zarr.open_array(place / "slc", mode="r", zarr_format=3)
+        if array.shape != shape or array.dtype.kind != "c":
+            raise ValueError(f"it has shape {array.shape} and {array.dtype}, expected complex numbers of {shape}")
         return np.asarray(array[rows, cols])
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+
+
+@contextmanager
+def _plain_errors(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except _FAULTS as error:
         raise ValueError(f"{place} cannot be read: {error}") from error
