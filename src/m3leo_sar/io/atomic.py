@@ -73,7 +73,15 @@ def _is_alive(partial: Path) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return not _has_ended(int(digits))
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process has ended though its number is still taken, as nobody has asked how."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return False
 
 
 def flush(path: Path) -> None:
