@@ -106,7 +106,8 @@ def nearest(name: str, known: list[str]) -> str:
 @cache
 def _found(kind: str) -> dict[str, ast.FunctionDef]:
     functions = {}
-    for path in sorted((Path(__file__).parent / kind).glob("*.py")):
+    folders = importlib.import_module(f"m3leo_sar.learn.{kind}").__path__
+    for path in sorted(path for folder in folders for path in Path(folder).glob("*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef) and node.name == "build":
                 functions[path.stem] = node

@@ -194,11 +194,11 @@ def checked_config(config: FitConfig) -> FitConfig:
 
 
 def to_yaml(config: FitConfig) -> str:
-    """Text that :func:`load_config` reads back, short lists on one line each; what is empty is left out."""
-    lines = []
+    """Text that :func:`load_config` reads back, a line a key; what is empty anyway is left out."""
+    lines, usual = [], FitConfig()
     for item in fields(FitConfig):
         value = getattr(config, item.name)
-        if value not in ({}, [], ""):
+        if value not in ({}, [], "") or value != getattr(usual, item.name):
             lines.append(f"{item.name}: {_flow(value)}")
     return "\n".join(lines) + "\n"
 

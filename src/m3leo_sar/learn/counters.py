@@ -31,7 +31,7 @@ class Counters(Callback):
         self.steps: deque[float] = deque(maxlen=_KEPT)
         #: Tile to how often each code stands in it.
         self.unknown: dict[str, dict[int, int]] = {}
-        self._since = 0.0
+        self._since: float | None = None
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Wait for the first batch."""
@@ -43,7 +43,7 @@ class Counters(Callback):
         """The wait is over."""
         now = self.clock()
         # Where a run goes on in the middle of an epoch no start was told.
-        waited = now - (self._since or now)
+        waited = 0.0 if self._since is None else now - self._since
         self.waiting, self._since = self.waiting + waited, now
         self.waits.append(waited)
 
@@ -52,8 +52,9 @@ class Counters(Callback):
     ) -> None:
         """The step is over."""
         now = self.clock()
-        self.steps.append(now - self._since)
-        self.stepping, self._since = self.stepping + self.steps[-1], now
+        took = 0.0 if self._since is None else now - self._since
+        self.steps.append(took)
+        self.stepping, self._since = self.stepping + took, now
         self.samples += len(batch["image"])
         self.bytes += sum(batch[name].nbytes for name in ("image", "mask", "target"))
         self._note_codes(batch)

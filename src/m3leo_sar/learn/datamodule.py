@@ -151,12 +151,24 @@ def fit_statistics(archive: ChipArchive, identifiers: Sequence[str], channels: S
     """
     bands: list[BandStatistics] = []
     for channel in channels:
-        seen = StatisticsAccumulator([BandStatistics(str(channel), channel.encoding)])
-        for identifier in identifiers:
-            if archive.has(identifier, channel.dataset, channel.key):
-                seen.update(archive.read(identifier, channel.dataset, channel.key).array[None])
-        bands += seen.finish().bands
+        seen = _counted(archive, identifiers, channel)
+        ends = seen.finish("min_max").bands[0]
+        try:
+            bands += seen.finish().bands
+        except ValueError:
+            # Values in a unit of their own, such as decibels: now that their range is known, quantiles can be found.
+            bands += _counted(archive, identifiers, channel, (ends.low, ends.high)).finish().bands
     return Statistics(tuple(bands))
+
+
+def _counted(
+    archive: ChipArchive, identifiers: Sequence[str], channel: Channel, span: tuple[float, float] | None = None
+) -> StatisticsAccumulator:
+    seen = StatisticsAccumulator([BandStatistics(str(channel), channel.encoding)], ranges=[span])
+    for identifier in identifiers:
+        if archive.has(identifier, channel.dataset, channel.key):
+            seen.update(archive.read(identifier, channel.dataset, channel.key).array[None])
+    return seen
 
 
 def target_scale(data: ChipDataset) -> TargetScale:

@@ -146,11 +146,7 @@ def build_task(config: FitConfig, channels: list[Channel], *, scale: TargetScale
     request = ModelRequest(channels=count, outputs=chosen.OUTPUTS, cells=cells, modalities=parts)
     model = found("models", config.model["name"]).build(request, **_options(config.model))
     wanted = TaskRequest(centre=scale.centre, scale=scale.scale, modalities=parts, seed=config.seed)
-    try:
-        task = chosen.build(model, wanted, **_options(config.task))
-    except AttributeError as error:
-        raise ValueError(f"task {config.task['name']} cannot use model {config.model['name']}") from error
-    return task
+    return chosen.build(model, wanted, **_options(config.task))
 
 
 def _options(part: dict[str, Any]) -> dict[str, Any]:

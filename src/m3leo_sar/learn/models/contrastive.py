@@ -77,6 +77,10 @@ def build(
     embedding: int = 256,
 ) -> ModalityAligner:
     """Model of the task ``alignment``: an encoder for each data set among the inputs."""
+    if request.outputs:
+        raise ValueError(
+            "model contrastive knows no labels; train it with the task alignment, then vit_head from its encoder"
+        )
     sizes = {"side": side, "patch": patch, "dim": dim, "depth": depth, "heads": heads}
     encoders = {name: VisionTransformer(len(part), **sizes) for name, part in request.modalities.items()}
     return ModalityAligner(encoders, dim=embedding)

@@ -152,6 +152,10 @@ def build(
     centre_momentum: float = 0.9,
 ) -> SelfDistillation:
     """Model of the task ``distillation``."""
+    if request.outputs:
+        raise ValueError(
+            "model dino knows no labels; train it with the task distillation, then vit_head from its encoder"
+        )
     encoder = VisionTransformer(request.channels, side=side, patch=patch, dim=dim, depth=depth, heads=heads)
     return SelfDistillation(
         encoder,

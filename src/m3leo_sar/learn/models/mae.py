@@ -94,6 +94,10 @@ def build(
     decoder_heads: int = 16,
 ) -> MaskedAutoencoder:
     """Model of the task ``reconstruction``."""
+    if request.outputs:
+        raise ValueError(
+            "model mae knows no labels; train it with the task reconstruction, then vit_head from its encoder"
+        )
     encoder = VisionTransformer(request.channels, side=side, patch=patch, dim=dim, depth=depth, heads=heads)
     sizes = {"decoder_dim": decoder_dim, "decoder_depth": decoder_depth, "decoder_heads": decoder_heads}
     return MaskedAutoencoder(encoder, mask_ratio=mask_ratio, **sizes)

@@ -102,4 +102,6 @@ class AlignmentTask(Task):
 
 def build(model: ModalityAligner, request: TaskRequest) -> AlignmentTask:
     """Task of the model named ``contrastive``; each data set among the inputs is a modality."""
+    if not isinstance(model, ModalityAligner):
+        raise ValueError(f"task alignment needs the model contrastive, got {type(model).__name__}")
     return AlignmentTask(model, request.modalities)

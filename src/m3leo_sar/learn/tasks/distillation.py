@@ -121,5 +121,7 @@ def build(
     momentum: float = 0.996,
 ) -> DistillationTask:
     """Task of the model named ``dino``."""
+    if not isinstance(model, SelfDistillation):
+        raise ValueError(f"task distillation needs the model dino, got {type(model).__name__}")
     sides = {"whole_side": whole_side, "local_side": local_side}
     return DistillationTask(model, **sides, whole=whole, local=local, momentum=momentum, seed=request.seed)

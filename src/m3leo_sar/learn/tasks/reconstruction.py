@@ -50,4 +50,6 @@ class ReconstructionTask(Task):
 
 def build(model: MaskedAutoencoder, request: TaskRequest) -> ReconstructionTask:
     """Task of the model named ``mae``."""
+    if not isinstance(model, MaskedAutoencoder):
+        raise ValueError(f"task reconstruction needs the model mae, got {type(model).__name__}")
     return ReconstructionTask(model, seed=request.seed)
