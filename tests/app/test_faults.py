@@ -20,6 +20,7 @@ from production import BOX, DATES, assert_same, recipe, run, tiles, write_dates
 
 from m3leo_sar.app.catalogue import open_catalogue
 from m3leo_sar.app.run import RunOptions, Watch, bring_up_to_date
+from m3leo_sar.app.tile_chips import is_whole
 from m3leo_sar.io.archive import ChipArchive
 from m3leo_sar.io.chip_ledger import LEDGER
 from m3leo_sar.io.raster import write_geotiff
@@ -285,6 +286,28 @@ def test_a_damaged_chip_is_found_by_verify_and_made_again(stack, tmp_path, stora
     assert done.computed.keys() == {"coherence"}
     assert 1 <= done.computed["coherence"] <= 6
     assert_same(archive, tmp_path / "whole")
+
+
+def test_every_wrong_bit_of_a_chip_is_found(stack, tmp_path):
+    """Some still unpack into pixels, of which the checksum tells."""
+    grid = tiles(1, 2, pixels=96)
+    run(stack, tmp_path / "chips", grid=grid)
+    archive, name = ChipArchive(tmp_path / "chips"), "coherence/20230301_20230325"
+    path = archive.path(grid[1].identifier, *name.split("/"))
+    good, pixels = path.read_bytes(), archive.read(grid[1].identifier, *name.split("/")).array
+    rng, slipped = random.Random(5), 0
+    for _ in range(60):
+        bad = bytearray(good)
+        bad[rng.randrange(1500, len(bad) - 6000)] ^= 1 << rng.randrange(8)
+        path.write_bytes(bad)
+        try:
+            same = (archive.read(grid[1].identifier, *name.split("/")).array == pixels).all()
+        except ValueError:
+            same = None
+        slipped += same is not None and not same
+        assert same or not is_whole(archive, grid[1].identifier, name)
+    assert slipped
+    assert sum(run(stack, tmp_path / "chips", grid=grid, verify=True).computed.values()) == 1
 
 
 def test_a_raster_cut_short_is_refused_and_one_damaged_inside_fails_its_tiles_only(tmp_path):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from m3leo_sar.app.tile_chips import INTERFEROGRAM, LABEL
+from m3leo_sar.app.tile_chips import INTERFEROGRAM, LABEL, is_whole
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.io.archive import ChipArchive, parameter_digest
 from m3leo_sar.io.chip_ledger import ChipLedger, TileState
@@ -222,12 +222,7 @@ class _Search:
         dataset, _, key = name.partition("/")
         if not self.archive.has(identifier, dataset, key, parameters=self.wanted[name]):
             return False
-        if self.verify:
-            try:
-                self.archive.read(identifier, dataset, key)
-            except (OSError, ValueError):
-                return False
-        return True
+        return not self.verify or is_whole(self.archive, identifier, name)
 
     def _alike(self, there: frozenset[str]) -> _Found:
         if there not in self._by_held:

@@ -48,9 +48,7 @@ def run_display() -> Iterator[Watch]:
     """Draw a run on a terminal; nothing where no one watches."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
     times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-    with Progress(
-        *columns, *times, console=ERR, disable=not ERR.is_terminal, speed_estimate_period=120
-    ) as bar:
+    with Progress(*columns, *times, console=ERR, disable=not ERR.is_terminal, speed_estimate_period=120) as bar:
         task = bar.add_task("reading inputs", total=None, told="")
         counts = {"chips": 0, "failed": 0}
         started = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -188,13 +189,8 @@ class TileMaker:
     def is_there(self, tile: Tile, name: str) -> bool:
         """Whether the archive has a chip, made from the same, that can be read."""
         dataset, _, key = name.partition("/")
-        if not self.archive.has(tile.identifier, dataset, key, parameters=self.wanted(tile)[name]):
-            return False
-        try:
-            self.archive.read(tile.identifier, dataset, key)
-        except (OSError, ValueError):
-            return False
-        return True
+        there = self.archive.has(tile.identifier, dataset, key, parameters=self.wanted(tile)[name])
+        return there and is_whole(self.archive, tile.identifier, name)
 
     def place(self, tile: Tile) -> tuple[PixelMap, str]:
         """Where a tile lies on the stack, and why it cannot be made if it cannot."""
@@ -320,6 +316,7 @@ class _Work:
             "software": f"m3leo-sar {version('m3leo-sar')}",
             "versions": {"numpy": np.__version__},
             "parameters": self.parameters[f"{dataset}/{key}"],
+            "crc32": _crc32(chip),
             **({"sources": sources} if sources else {}),
             **facts,
         }
@@ -340,6 +337,19 @@ class _Work:
             self.made.counts[dataset] = self.made.counts.get(dataset, 0) + len(layers)
             self.made.bytes += sum(layer.array.nbytes for layer in layers)
         self.finished, self.held = {}, 0
+
+
+def is_whole(archive: ChipArchive, identifier: str, name: str) -> bool:
+    """Whether a chip ``product/key`` can be read and has the pixels that were written.
+
+    Not every wrong bit of a compressed file shows when it is unpacked; the checksum of its pixels tells.
+    """
+    dataset, _, key = name.partition("/")
+    try:
+        chip = archive.read(identifier, dataset, key)
+    except (OSError, ValueError):
+        return False
+    return chip.metadata.get("crc32") in (None, _crc32(chip.array))
 
 
 def needed_dates(pairs: Iterable[Pair], dates: Iterable[datetime.date]) -> set[datetime.date]:
@@ -381,6 +391,10 @@ def _check_size(tile: Tile, rows: slice, cols: slice, dates: int, stack: SlcStac
             f"tile {tile.identifier} must need at most {LARGEST_READ >> 30} GiB of {stack.name}, got "
             f"{size / 2**30:.1f} GiB for {dates} dates; take smaller tiles or fewer pairs at a time"
         )
+
+
+def _crc32(array: NDArray[Any]) -> str:
+    return f"{zlib.crc32(np.ascontiguousarray(array)):08x}"
 
 
 def _pair_facts(pair: Pair) -> dict[str, Any]:
