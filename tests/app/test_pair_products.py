@@ -169,12 +169,10 @@ def test_swapping_a_pair_conjugates_its_phase(held):
     np.testing.assert_array_equal(forth[3], back[4])
 
 
-def test_coherence_never_passes_one(whole, held):
-    """Two equal dates: weights of the four samples around a pixel may sum to a little over one."""
-    image = whole[0, held.frame.rows, held.frame.cols]
-    equal = replace(held, slc=np.stack([image] * len(DATES)), scales=(1.0,) * len(DATES))
-    plane = pair_products(equal, [[PAIRS[0]]], products=products("coherence:3x8"))[0][0]
-    assert 1 - 1e-6 < plane.min() <= plane.max() <= 1
+def test_coherence_never_passes_one(held):
+    """A cubic kernel overshoots beside values near one, of which a window of two samples has many."""
+    plane = pair_products(held, [[PAIRS[0]]], products=products("coherence:1x2"), resampling="cubic")[0][0]
+    assert 0 <= np.nanmin(plane) < np.nanmax(plane) == 1
 
 
 def test_missing_dates_raise_or_are_no_data(held):

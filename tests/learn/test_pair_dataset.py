@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from pair_store import DATES, PIXELS, PRODUCTS, STATISTICS, dataset_of, prepared
 from torch.utils.data import DataLoader, default_collate
 
-from m3leo_sar import Pair, normalise
+from m3leo_sar import Pair, SlcStack, Window, normalise
 from m3leo_sar.app.pair_products import pair_products
+from m3leo_sar.app.slc_tiles import build_slc_tiles
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.slc_tiles import SlcTileStore
 from m3leo_sar.learn import pair_dataset
@@ -367,6 +368,21 @@ def test_event_samples_give_the_change_of_coherence(held):
     assert data[5]["pairs"] == "20230325_20230406 20230313_20230325 20230406_20230418"
 
 
+def test_disk_use_is_linear_in_the_dates_however_many_pairs(held, tmp_path):
+    sizes = {}
+    for count in (2, 3, 5):
+        stack = held.stack
+        early = SlcStack.from_arrays(stack.window()[:count], DATES[:count], geometry=stack.geometry, polarisation="VV")
+        folder = tmp_path / str(count)
+        build_slc_tiles(early, list(held.grid)[3:5], folder, window=Window(rows=3, cols=8))
+        store = SlcTileStore(folder)
+        index = PairIndex.of_pairs({name: store.dates(name) for name in store.identifiers}, all_pairs)
+        assert len(index) == 2 * count * (count - 1) / 2
+        dataset_of(held, store=store, index=index).__getitems__(range(len(index)))
+        sizes[count] = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    assert sizes[5] - sizes[3] == pytest.approx(2 * (sizes[3] - sizes[2]), rel=0.05)
+
+
 def test_nothing_is_written_while_pairs_are_read(held):
     def listing():
         return {path: path.stat().st_mtime_ns for path in held.store.root.rglob("*")}
@@ -421,11 +437,13 @@ def test_the_data_module_splits_by_place(held):
     assert [len(batch["image"]) for batch in batches] == [4] * 10
     seen = {name for batch in batches for name in batch["identifier"]}
     assert seen == set(list(held.grid.identifiers)[:4])
+    assert {bool(days < 0) for batch in batches for days in batch["days"]} == {True, False}
     again = list(module_of(held, augmentation=ALL, seed=2).train_dataloader())
     for one, other in zip(batches, again, strict=True):
         same(one, other)
     module.sets["train"].epoch = 1
-    assert any(one["pairs"] != other["pairs"] for one, other in zip(batches, module.train_dataloader(), strict=True))
+    later = list(module.train_dataloader())
+    assert [batch["identifier"] for batch in later] != [batch["identifier"] for batch in batches]
     assert sum(len(batch["image"]) for batch in module.val_dataloader()) == 10
     assert {name for batch in module.test_dataloader() for name in batch["identifier"]} == {held.grid.identifiers[5]}
 

@@ -110,7 +110,7 @@ class _Work:
             return self._on_tile(interferogram(self._decoded(needed), pairs=places))
         output = "magnitude" if kind == "coherence" else "complex"
         taken = self._on_tile(coherence(self._stored(needed), pairs=places, window=window, output=output))
-        # Bilinear weights sum to one up to rounding.
+        # Weights sum to one up to rounding, and those of a cubic kernel overshoot.
         return np.clip(taken, 0, 1) if kind == "coherence" else taken
 
     def _on_tile(self, images: Any) -> Any:
