@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from m3leo_sar.app.prepare import _coverage, _positions
+from m3leo_sar.app.tile_chips import coverage_of, positions_on
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.slc_tiles import SlcTileStore, StackFacts
@@ -72,8 +72,8 @@ def build_slc_tiles(
     store = SlcTileStore.create(path, _facts(stack, window, resampling))
     built = TilesBuilt()
     for tile in tiles:
-        positions = _positions(stack, tile)
-        covered = _coverage(positions, stack)
+        positions = positions_on(stack, tile)
+        covered = coverage_of(positions, stack)
         if covered == 0 or covered < minimum_coverage:
             built.skipped[tile.identifier] = f"{covered:.0%} of it lies on the stack"
             continue
