@@ -238,7 +238,7 @@ frame = store.frame("0000000000001")
 def wait(*_):
     print("written", flush=True)
     time.sleep(60)
-slc_tiles._take_next_number = wait
+slc_tiles.take_next_number = wait
 store.write("0000000000001", np.ones((1, *frame.shape), "complex64"), [datetime.date(2024, 1, 1)], frame=frame)
 """
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from m3leo_sar import GeoBox
 from m3leo_sar.io.archive import ChipArchive, Layer
-from m3leo_sar.io.zarr_shard import read_chunk
+from m3leo_sar.io.zarr_shard import read_chunks
 
 BOX = GeoBox.from_bounds((5.5, 49.6, 5.57, 49.64), shape=(24, 31), crs="EPSG:4326")
 TILE = "0123456789abc"
@@ -48,7 +48,10 @@ def test_a_chip_without_data_is_not_stored_and_read_as_such(archive):
     archive.write_layers(TILE, "coherence", [Layer("k0", empty, {}), Layer("k1", np.ones((24, 31), "f4"), {})], BOX)
     assert np.isnan(archive.read(TILE, "coherence", "k0").array).all()
     out = np.empty((24, 31), np.float32)
-    assert not read_chunk(shard_of(archive), 0, 2, out)
+    table = read_chunks(shard_of(archive), [0], 2, [out], fill=-7)
+    assert (out == -7).all()
+    assert read_chunks(shard_of(archive), [1], 2, [out], fill=-7) > table
+    assert (out == 1).all()
 
 
 def test_slcs_are_kept_as_complex_int16_to_half_a_unit(archive, rng):

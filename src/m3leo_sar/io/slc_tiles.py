@@ -22,8 +22,8 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.atomic import PARTIAL, atomic_path, flush, remove, remove_stale, write_text
-from m3leo_sar.io.shard_chunks import read_chunks
-from m3leo_sar.io.zarr_storage import _batches, _take_next_number
+from m3leo_sar.io.batches import batches, take_next_number
+from m3leo_sar.io.zarr_shard import read_chunks
 from m3leo_sar.stack.complex_int16 import LARGEST, NO_DATA, to_complex_int16
 from m3leo_sar.stack.pairs import require_date
 from m3leo_sar.stack.tile_samples import TileFrame, TileSamples
@@ -136,7 +136,7 @@ class SlcTileStore:
     def identifiers(self) -> list[str]:
         """Tiles that have a date, sorted."""
         folders = (path for path in self.root.iterdir() if path.is_dir() and PARTIAL not in path.name)
-        return sorted(path.name for path in folders if _batches(path))
+        return sorted(path.name for path in folders if batches(path))
 
     def dates(self, identifier: str) -> tuple[datetime.date, ...]:
         """Dates of a tile in order; none if it is not there.
@@ -196,7 +196,7 @@ class SlcTileStore:
             partial = folder / f"{uuid.uuid4().hex}{PARTIAL}{os.getpid()}"
             try:
                 _write_array(partial, np.stack(parts), facts, fill=int(NO_DATA), chunks=(1, *parts[0].shape))
-                _take_next_number(partial, folder)
+                take_next_number(partial, folder)
             except BaseException:
                 remove(partial)
                 raise
@@ -245,7 +245,7 @@ class SlcTileStore:
 
     def _planes(self, identifier: str) -> dict[datetime.date, _Plane]:
         found: dict[datetime.date, _Plane] = {}
-        for batch in _batches(self.root / identifier):
+        for batch in batches(self.root / identifier):
             found |= _described(batch)
         return found
 

@@ -1,8 +1,9 @@
-"""One chunk of a sharded Zarr v3 array, without the store's machinery: an open, three reads and a decompression."""
+"""Chunks of a sharded Zarr v3 array without the store's machinery: one open, and a read and a decompression a chunk."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,28 +12,32 @@ import numpy as np
 from numcodecs import blosc
 from numpy.typing import NDArray
 
-#: Where and how long a chunk that is not written lies.
+#: Where and how long a chunk that is not written lies; bytes of a CRC-32C.
 _MISSING = 2**64 - 1
 _CHECKSUM = 4
 
 
-def read_chunk(shard: str | os.PathLike[str], index: int, count: int, out: NDArray[Any]) -> bool:
-    """Fill ``out`` from a chunk of a shard whose chunks are blosc with a CRC-32C and whose index ends it.
+def read_chunks(
+    shard: str | os.PathLike[str], indices: Sequence[int], count: int, outs: Sequence[NDArray[Any]], *, fill: Any
+) -> int:
+    """Fill each of ``outs`` from a chunk of a shard whose chunks are blosc with a CRC-32C and whose index ends it.
 
     Parameters
     ----------
     shard : path
-    index : int
-        Number of the chunk within the shard, of ``count``.
+    indices : sequence of int
+        Numbers of the chunks within the shard, of ``count``.
     count : int
         Chunks of the shard.
-    out : numpy.ndarray
-        C-contiguous, of the chunk's size.
+    outs : sequence of numpy.ndarray
+        C-contiguous, each of a chunk's size.
+    fill : scalar
+        Stands in a chunk that was not written, as all of it is this value.
 
     Returns
     -------
-    bool
-        False if the chunk was not written, as all of it is the fill value.
+    int
+        Bytes read.
 
     Raises
     ------
@@ -44,19 +49,27 @@ def read_chunk(shard: str | os.PathLike[str], index: int, count: int, out: NDArr
     path = Path(shard)
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
-        size = os.fstat(handle).st_size
-        table_bytes = 16 * count + _CHECKSUM
+        size, table_bytes = os.fstat(handle).st_size, 16 * count + _CHECKSUM
         if size < table_bytes:
             raise ValueError(f"{path} is cut short: {size} bytes cannot hold the index of {count} chunks")
-        table = _checked(os.pread(handle, table_bytes, size - table_bytes), path, "index")
-        start, length = (int(number) for number in np.frombuffer(table, "<u8")[2 * index : 2 * index + 2])
-        if start == length == _MISSING:
-            return False
-        if start + length > size - table_bytes or length <= _CHECKSUM:
-            raise ValueError(f"{path} is damaged: chunk {index} would lie beyond its end")
-        packed = _checked(os.pread(handle, length, start), path, f"chunk {index}")
+        body = _checked(os.pread(handle, table_bytes, size - table_bytes), path, "index")
+        table, total = np.frombuffer(body, "<u8").reshape(count, 2).tolist(), table_bytes
+        for index, out in zip(indices, outs, strict=True):
+            start, length = table[index]
+            if start == length == _MISSING:
+                out[...] = fill
+                continue
+            if start + length > size - table_bytes or length <= _CHECKSUM:
+                raise ValueError(f"{path} is damaged: chunk {index} would lie beyond its end")
+            packed = _checked(os.pread(handle, length, start), path, f"chunk {index}")
+            _unpack(packed, out, path, index)
+            total += length
     finally:
         os.close(handle)
+    return total
+
+
+def _unpack(packed: bytes, out: NDArray[Any], path: Path, index: int) -> None:
     # Blosc's header names the size that comes out: a damaged one must not lead beyond the array.
     if len(packed) < 16 or int.from_bytes(packed[4:8], "little") != out.nbytes:
         raise ValueError(f"{path} is damaged: chunk {index} does not hold {out.nbytes} bytes")
@@ -64,7 +77,6 @@ def read_chunk(shard: str | os.PathLike[str], index: int, count: int, out: NDArr
         blosc.decompress(packed, out)
     except RuntimeError as error:
         raise ValueError(f"{path} is damaged: chunk {index}: {error}") from error
-    return True
 
 
 def _checked(data: bytes, path: Path, what: str) -> bytes:

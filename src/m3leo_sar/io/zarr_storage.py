@@ -24,7 +24,8 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.archive import Chip, Layer, parameter_digest, plain_value
 from m3leo_sar.io.atomic import PARTIAL, flush, remove, write_text
-from m3leo_sar.io.zarr_shard import read_chunk
+from m3leo_sar.io.batches import batches, take_next_number
+from m3leo_sar.io.zarr_shard import read_chunks
 from m3leo_sar.stack.complex_int16 import from_complex_int16, to_complex_int16
 
 _ATTRIBUTE = "m3leo_sar"
@@ -126,14 +127,14 @@ class ZarrStorage:
 
     def compact(self, identifier: str, dataset: str) -> int:
         """Join all batches of a tile's product, dropping outdated chips, and return how many batches went."""
-        if len(_batches(self.root / identifier / dataset)) < 2:
+        if len(batches(self.root / identifier / dataset)) < 2:
             return 0
         return self._rewrite(identifier, dataset)
 
     def _rewrite(self, identifier: str, dataset: str, *, without: str | None = None) -> int:
         """Write a product's chips as one batch; it is there before the others go, so a reader finds every chip."""
         folder = self.root / identifier / dataset
-        old = _batches(folder)
+        old = batches(folder)
         layers: list[Layer] = []
         geobox = None
         for key, place in self._places(folder).items():
@@ -169,7 +170,7 @@ class ZarrStorage:
             for path in partial.rglob("*"):
                 if path.is_file():
                     flush(path)
-            _take_next_number(partial, folder)
+            take_next_number(partial, folder)
         except BaseException:
             remove(partial)
             raise
@@ -192,7 +193,7 @@ class ZarrStorage:
                 self._known.move_to_end(folder)
                 return known[1]
         found: dict[str, _Place] = {}
-        for batch in _batches(folder):
+        for batch in batches(folder):
             found |= _described(batch)
         # A folder's time moves in steps of some milliseconds; within one, another writer would not be noticed.
         if time.time_ns() - changed < _SETTLED:
@@ -222,8 +223,7 @@ def read_batch(path: str | os.PathLike[str]) -> list[Chip]:
 
 def _read(place: _Place) -> Chip:
     array = np.empty(place.shape, place.dtype)
-    if not read_chunk(place.shard, place.index, place.count, array):
-        array.fill(_fill_value(place.dtype))
+    read_chunks(place.shard, [place.index], place.count, [array], fill=_fill_value(place.dtype))
     metadata, scale = place.entry["metadata"], place.entry.get("scale")
     if scale is not None:
         array = from_complex_int16(array, scale=scale)
@@ -266,35 +266,9 @@ def _dimensions(count: int, parts: bool) -> tuple[str, ...]:
     return ("chip", "y", "x") if count == 3 else ("chip", "band", "y", "x")
 
 
-def _take_next_number(partial: Path, folder: Path) -> None:
-    """Rename a whole batch to the first number after those that are there; another writer may take it first."""
-    existing = _batches(folder)
-    number = int(existing[-1].name) + 1 if existing else 0
-    while True:
-        try:
-            os.rename(partial, folder / f"{number:06d}")
-        except OSError:
-            if not (folder / f"{number:06d}").exists():
-                raise
-            number += 1
-        else:
-            flush(folder)
-            return
-
-
-def _batches(folder: Path) -> list[Path]:
-    """Finished batches, oldest first."""
-    try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.name.isdigit()]
-    except OSError:
-        return []
-    return [folder / name for name in sorted(names, key=int)]
-
-
 def _broken(folder: Path) -> Iterator[tuple[Path, str]]:
     """Batches whose description cannot be read."""
-    for batch in _batches(folder):
+    for batch in batches(folder):
         try:
             _described(batch)
         except ValueError as error:
