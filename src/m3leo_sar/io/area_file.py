@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from m3leo_sar.grid.aoi import aoi_polygon
 from m3leo_sar.io import limits
 
@@ -35,7 +37,9 @@ def read_area(path: str | os.PathLike[str]) -> Any:
     if not file.is_file() and file.suffix.lower() not in (".gdb", ".shp.zip"):
         raise FileNotFoundError(f"there is no file {file}")
     try:
-        return aoi_polygon(_content(file))
+        # Coordinates that are no numbers are told of below, by what they make of the polygon.
+        with np.errstate(invalid="ignore"):
+            return aoi_polygon(_content(file))
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{file} must hold a polygon: {error}") from error
 

@@ -17,7 +17,7 @@ LARGEST_TEXT = 64 << 20
 LARGEST_TILE_FILE = 2 << 30
 #: Rows of a table, and bytes of the columns that are read at once.
 LARGEST_ROWS = 100_000_000
-LARGEST_TABLE = 8 << 30
+LARGEST_TABLE = 4 << 30
 
 
 def require_size(what: str, size: int, largest: int) -> None:
@@ -58,12 +58,12 @@ def read_text(path: str | os.PathLike[str], *, largest: int | None = None) -> st
         If it is larger, or no UTF-8.
     """
     file = Path(path)
-    # One byte more than may be there: a size that was asked for before could be another by now, or a device's.
     limit = LARGEST_TEXT if largest is None else largest
     with file.open("rb") as stream:
-        require_size(file.name, os.fstat(stream.fileno()).st_size, limit)
-        content = stream.read(limit + 1)
-    require_size(file.name, len(content), limit)
+        size = os.fstat(stream.fileno()).st_size
+        require_size(file.name, size, limit)
+        # No more than was asked for, as a file may grow meanwhile.
+        content = stream.read(size)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
