@@ -15,8 +15,9 @@ _EXTREMES = [0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFF, 
 #: What stands in a text where something else was expected.
 _WORDS = [
     b"null", b"true", b"0", b"-1", b"1e999", b"NaN", b"-Infinity", b"1e-320", b"0.5", b"99999999999999999999",
-    b"2147483648",    b"[]", b"{}", b"[[0]]", b'""', b'"x"', b'"../../up"', b'"\\u0000"', b"nan", b"inf", b"-2", b"20239999", b"\xff\xfe",
-    b"9" * 5000, b"[" * 3000, b"&a;", b"!!python/object/apply:os.getcwd []", b"*a", b"1900-01-01T00:00:00+00:00",
+    b"2147483648", b"[]", b"{}", b"[[0]]", b'""', b'"x"', b'"../../up"', b'"\\u0000"', b"nan", b"inf", b"-2",
+    b"20239999", b"\xff\xfe", b"9" * 5000, b"[" * 3000, b"&a;", b"!!python/object/apply:os.getcwd []", b"*a",
+    b"1900-01-01T00:00:00+00:00",
 ]  # fmt: skip
 _TOKEN = re.compile(rb'"[^"\n]{0,80}"|-?\d+(?:\.\d+)?(?:e[-+]?\d+)?|\b(?:null|true|false)\b|\b[A-Za-z_][\w-]{2,30}\b')
 

@@ -223,7 +223,10 @@ def _pair_names(file: Any, data: Any) -> list[str]:
 
 
 def _pair(name: str) -> tuple[datetime.date, datetime.date]:
-    dates = sorted(datetime.datetime.strptime(part, "%Y%m%d").date() for part in name.split("_"))
+    try:
+        dates = sorted(datetime.datetime.strptime(part, "%Y%m%d").date() for part in name.split("_"))
+    except ValueError as error:
+        raise ValueError(f"datepair must be two dates, got {name!r}: {error}") from error
     if len(dates) != 2 or dates[0] == dates[1]:
         raise ValueError(f"datepair must be two dates, got {name!r}")
     return dates[0], dates[1]

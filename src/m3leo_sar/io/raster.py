@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -146,7 +148,9 @@ def open_raster(path: str | os.PathLike[str], *, driver: str | None = None) -> I
     with _plain_errors(path, ValueError), warnings.catch_warnings():
         # That a file has no map grid is for the caller to judge; geobox_of says so with None.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path, driver=driver) as source:
+        with _Complaints() as complaints, rasterio.open(path, driver=driver) as source:
+            if complaints.of_loss:
+                raise ValueError(f"{Path(path).name} cannot be read as a raster: {complaints.of_loss[0]}")
             _check_blocks(source, Path(path).name)
             yield source
 
@@ -174,6 +178,26 @@ def as_valid(array: NDArray[Any], nodata: float | None) -> NDArray[Any]:
     if nodata is None or array.dtype.kind not in "fc" or np.isnan(nodata):
         return array
     return np.where(array == nodata, np.array(np.nan, array.dtype), array)
+
+
+class _Complaints(logging.Handler):
+    """What GDAL only logs of this thread: a tag that is cut off costs a chip the names of its bands, not its pixels."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.of_loss: list[str] = []
+        self._thread, self._log = threading.get_ident(), logging.getLogger("rasterio._env")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread and "IO error during reading" in record.getMessage():
+            self.of_loss.append(record.getMessage())
+
+    def __enter__(self) -> _Complaints:
+        self._log.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._log.removeHandler(self)
 
 
 def _itemsize(source: Any) -> int:
