@@ -26,6 +26,12 @@ class LandCover:
         Coherence that stays however long, in [0, 1].
     tau : float
         Days after which the rest has fallen to 1/e.
+    phase_step : float
+        Radians by which the interferometric phase grows from each date to the next.
+    cross : float
+        Mean intensity of the cross-polarised channel less that of the co-polarised one, in dB.
+    cross_coherence : float
+        Coherence of the two channels' echoes at one date, in [0, 1].
 
     Raises
     ------
@@ -38,6 +44,9 @@ class LandCover:
     backscatter: float
     rho_inf: float
     tau: float
+    phase_step: float = 0.0
+    cross: float = -7.0
+    cross_coherence: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.code < 256:
@@ -46,6 +55,8 @@ class LandCover:
             raise ValueError(f"rho_inf must lie in [0, 1], got {self.rho_inf}")
         if not self.tau > 0:
             raise ValueError(f"tau must be above 0 days, got {self.tau}")
+        if not 0 <= self.cross_coherence <= 1:
+            raise ValueError(f"cross_coherence must lie in [0, 1], got {self.cross_coherence}")
 
 
 #: Forest and town are equally bright, as are crops, grass and bare ground: only coherence tells them apart.

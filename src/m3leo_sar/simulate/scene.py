@@ -19,6 +19,11 @@ from m3leo_sar.simulate.speckle import speckle
 from m3leo_sar.stack.pairs import Pair
 from m3leo_sar.stack.slc import SlcStack
 
+#: Co-polarised and cross-polarised channel of one sensor.
+POLARISATIONS = ("VV", "VH")
+#: Speckle of the cross-polarised channel starts at this layer, far above any date's.
+_CROSS = 1 << 20
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
@@ -49,7 +54,8 @@ class Scene:
     An echo is sqrt(backscatter) x speckle x exp(-j phase). Speckle is circular Gaussian, independent between pixels;
     between dates it has the coherence of the pixel's class, rho_inf + (1 - rho_inf) exp(-days / tau), less across an
     event. The phase is topographic, 4 pi / wavelength x baseline x height / (range sin(incidence)), plus that of a
-    bowl that sinks at a constant rate. Any window of any date is computed alone, and always with the same bits.
+    bowl that sinks at a constant rate and the steps of the classes. Scenes that differ in polarisation alone show the
+    same ground at the same instants. Any window of any date is computed alone, and always with the same bits.
 
     Parameters
     ----------
@@ -67,7 +73,14 @@ class Scene:
         Standard deviation of the perpendicular baselines in metres.
     sinking : float
         Rate at the centre of the bowl along the line of sight, metres a year, away from the radar.
+    polarisation : str
+        ``"VV"`` or ``"VH"``, whose echo has the ``cross_coherence`` of the pixel's class with that of ``"VV"``.
     seed : int
+
+    Raises
+    ------
+    ValueError
+        If the polarisation is another.
     """
 
     geobox: GeoBox
@@ -78,12 +91,17 @@ class Scene:
     relief: float = 30.0
     baseline: float = 60.0
     sinking: float = 0.05
+    polarisation: str = "VV"
     seed: int = 0
 
     #: Sentinel-1: wavelength and mid-swath range in metres, incidence in radians.
     wavelength = 0.05546576
     slant_range = 850_000.0
     incidence = np.deg2rad(39.0)
+
+    def __post_init__(self) -> None:
+        if self.polarisation not in POLARISATIONS:
+            raise ValueError(f"polarisation must be one of {', '.join(POLARISATIONS)}, got {self.polarisation!r}")
 
     @property
     def stack(self) -> SlcStack:
@@ -92,7 +110,7 @@ class Scene:
             dates=self.dates,
             read=self._read,
             geometry=self.geobox,
-            polarisation="VV",
+            polarisation=self.polarisation,
             orbit="ascending",
             track=1,
             wavelength=self.wavelength,
@@ -160,20 +178,32 @@ class Scene:
         centre_row, centre_col = self.geobox.shape[0] / 2, self.geobox.shape[1] / 2
         radius = max(self.geobox.shape) / 6
         bowl = np.exp(-0.5 * ((down[:, None] - centre_row) ** 2 + (across - centre_col) ** 2) / radius**2)
-        return per_metre * (topography + self.sinking * years * bowl)
+        phase = per_metre * (topography + self.sinking * years * bowl)
+        steps = np.array([item.phase_step for item in self.classes])
+        return phase + index * steps[self._classes(rows, cols)] if steps.any() else phase
 
     def _read(self, index: int, rows: slice, cols: slice) -> NDArray[np.complex64]:
-        layers = [speckle(self.seed, layer, rows, cols) for layer in range(index + 1)]
         cover, hit = self._classes(rows, cols), self._hit(rows, cols)
+        layers = [self._speckle(layer, cover, rows, cols) for layer in range(index + 1)]
         mixing = np.array([[mixing_matrix(matrix)[index, : index + 1] for matrix in side] for side in self._matrices])
         weights = mixing.astype(np.float32)[hit.astype(int), cover]
         echo = np.einsum("rck,krc->rc", weights, np.stack(layers))
-        decibel = np.array([item.backscatter for item in self.classes])[cover]
+        is_cross = self.polarisation != POLARISATIONS[0]
+        decibel = np.array([item.backscatter + is_cross * item.cross for item in self.classes])[cover]
         if self.event is not None and self.dates[index] >= self.event.date:
             decibel = decibel + self.event.change * hit
         amplitude = np.sqrt(10 ** (decibel / 10))
         phasor = np.exp(-1j * self._phase(index, rows, cols))
         return (echo * (amplitude * phasor)).astype(np.complex64)
+
+    def _speckle(self, layer: int, cover: NDArray[np.intp], rows: slice, cols: slice) -> NDArray[np.complex64]:
+        """Independent echoes of one layer in this polarisation."""
+        if self.polarisation == POLARISATIONS[0]:
+            return speckle(self.seed, layer, rows, cols)
+        shared = np.array([item.cross_coherence for item in self.classes], np.float32)[cover]
+        own = speckle(self.seed, _CROSS + layer, rows, cols)
+        mixed = shared * speckle(self.seed, layer, rows, cols) + np.sqrt(1 - shared**2) * own
+        return mixed.astype(np.complex64, copy=False)
 
 
 def simulate_scene(

@@ -1,0 +1,137 @@
+"""Commands that compare: inputs and tasks by a frozen protocol, regions by their distances."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from m3leo_sar.app.bench_protocol import Protocol
+from m3leo_sar.app.progress import ERR, OUT
+from m3leo_sar.io.archive import ChipArchive
+from m3leo_sar.io.atomic import write_text
+from m3leo_sar.io.split_file import read_splits
+
+commands = typer.Typer()
+
+
+@commands.command()
+def bench(
+    output: Annotated[Path, typer.Argument(help="Folder of the results; run again, only what is missing is run.")],
+    archive: Annotated[
+        Path | None, typer.Option(help="Chip archive with labels; simulated by the protocol if not given.")
+    ] = None,
+    splits: Annotated[
+        Path | None, typer.Option(help="Splits csv (identifier, split); west to east if not given.")
+    ] = None,
+    protocol: Annotated[Path | None, typer.Option(help="JSON of a protocol; the toy's if not given.")] = None,
+    europe: Annotated[str | None, typer.Option(help="included or excluded; as the protocol says if not given.")] = None,
+    merge: Annotated[
+        list[Path] | None, typer.Option(help="results.json of the same protocol and data; may be given again.")
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--show-protocol", help="Print the protocol and its hash; run nothing.")
+    ] = False,
+) -> None:
+    """Train and score every task, input and seed of a frozen protocol, with chips missing and without.
+
+    Writes results.json and results.md. Without an archive it takes a few minutes on two cores.
+
+    Examples: m3leo-sar bench bench; m3leo-sar bench bench --archive chips --splits splits.csv --protocol mine.json
+    """
+    chosen = Protocol.from_json(_text(protocol)) if protocol else Protocol()
+    chosen = replace(chosen, europe=europe) if europe else chosen
+    if show:
+        OUT.print(chosen.to_json(), markup=False, soft_wrap=True)
+        OUT.print(f"hash {chosen.digest}", soft_wrap=True)
+        return
+    # Imported here: the kernels behind the toy data take a second to load.
+    from m3leo_sar.app.bench import RESULTS, TABLE, run_bench
+
+    ERR.print(f"protocol {chosen.name}, hash {chosen.digest}", soft_wrap=True)
+    results = run_bench(
+        output,
+        chosen,
+        archive=ChipArchive(archive) if archive else None,
+        splits=read_splits(splits) if splits else None,
+        merge=merge or (),
+        report=lambda line: ERR.print(line, markup=False),
+    )
+    OUT.print(results.table(), markup=False, soft_wrap=True)
+    OUT.print(f"{output / RESULTS}, {output / TABLE}: {len(results.rows)} scores", soft_wrap=True)
+
+
+@commands.command()
+def shift(
+    archives: Annotated[list[Path], typer.Argument(help="Archives to compare, or one with --groups.")],
+    labels: Annotated[str | None, typer.Option(help="Label whose shares of classes are compared.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Option(help="DATASET:KEY, or DATASET for all its keys; may be given again.")
+    ] = None,
+    groups: Annotated[Path | None, typer.Option(help="Splits csv that tells the tiles of one archive apart.")] = None,
+    output: Annotated[Path, typer.Option(help="Folder for shift.json and a figure of each.")] = Path("shift"),
+    permutations: Annotated[int, typer.Option(min=0, help="Exchanges of labels behind each p value.")] = 99,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal floors and p values.")] = 0,
+) -> None:
+    """Tell how far regions lie apart, beside what chance alone gives.
+
+    Shares of classes are compared by half their L1 distance, values by the Wasserstein distance of the chips' means.
+
+    Example: m3leo-sar shift conus/chips europe/chips --labels landcover --values coherence
+    """
+    if not (labels or values):
+        raise ValueError("nothing to compare: give --labels NAME, --values DATASET:KEY, or both")
+    from m3leo_sar.app.plot_shift import plot_shift
+    from m3leo_sar.app.shift_samples import chip_means, class_fractions, regions_of
+    from m3leo_sar.learn.shift_distances import normalised_l1, wasserstein
+    from m3leo_sar.learn.shift_matrix import shift_matrix
+
+    regions = regions_of(archives, read_splits(groups) if groups else None)
+    wanted: list[tuple[str, Any, Any, str]] = []
+    if labels:
+        wanted.append((f"shares of {labels}", class_fractions(regions, labels), normalised_l1, "half of L1"))
+    wanted += [(f"mean {name}", chip_means(regions, name), wasserstein, "") for name in values or ()]
+    told = {}
+    for name, samples, distance, unit in wanted:
+        matrix = shift_matrix(samples, distance=distance, permutations=permutations, seed=seed)
+        told[name] = {
+            "names": list(matrix.names),
+            "chips": [len(samples[region]) for region in matrix.names],
+            **{part: _rows(getattr(matrix, part).tolist()) for part in ("distance", "floor", "p_value")},
+        }
+        figure = output / (name.replace(" ", "-").replace(":", "-") + ".png")
+        output.mkdir(parents=True, exist_ok=True)
+        plot_shift(figure, matrix, title=name, unit=unit)
+        _print(name, matrix)
+        OUT.print(str(figure), soft_wrap=True)
+    write_text(output / "shift.json", json.dumps(told, indent=1, allow_nan=False) + "\n")
+    OUT.print(f"{output / 'shift.json'}: {len(told)} comparisons", soft_wrap=True)
+
+
+def _print(name: str, matrix: Any) -> None:
+    table = Table("", *matrix.names, title=f"{name}: distance (p value); floor on the diagonal")
+    for i, region in enumerate(matrix.names):
+        cells = [
+            f"floor {matrix.floor[i]:.3g}" if i == j else f"{matrix.distance[i, j]:.3g} ({matrix.p_value[i, j]:.2g})"
+            for j in range(len(matrix.names))
+        ]
+        table.add_row(region, *cells)
+    OUT.print(table)
+
+
+def _rows(numbers: Any) -> Any:
+    """Nested lists with None for what is not known, as JSON has no NaN."""
+    if isinstance(numbers, list):
+        return [_rows(item) for item in numbers]
+    return None if math.isnan(numbers) else numbers
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    return path.read_text(encoding="utf-8")
