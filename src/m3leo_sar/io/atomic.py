@@ -65,7 +65,7 @@ def remove_stale(folder: str | os.PathLike[str]) -> list[Path]:
 
 def _is_alive(partial: Path) -> bool:
     digits = partial.name.rpartition(PARTIAL)[2].partition(".")[0].partition("-")[0]
-    if not digits.isdigit() or int(digits) == os.getpid():
+    if not (digits.isascii() and digits.isdigit()) or int(digits) == os.getpid():
         return False
     try:
         os.kill(int(digits), 0)

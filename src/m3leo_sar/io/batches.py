@@ -28,7 +28,7 @@ def batches(folder: Path) -> list[Path]:
     """Finished batches, oldest first."""
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.name.isdigit()]
+            names = [entry.name for entry in entries if entry.name.isascii() and entry.name.isdigit()]
     except OSError:
         return []
     return [folder / name for name in sorted(names, key=int)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -118,6 +119,7 @@ def read_labels(path: str | os.PathLike[str]) -> dict[str, tuple[NDArray[Any], G
         If one is damaged.
     """
     folder, labels = Path(path), {}
+    require_safe_store(folder)
     for entry in sorted(path for path in folder.glob("label-*") if PARTIAL not in path.name):
         with _plain_errors(entry):
             group, name = _open_group(entry), entry.name.removeprefix("label-")
@@ -207,7 +209,8 @@ def _geometry(folder: Path, facts: Mapping[str, Any]) -> Geometry:
 
 
 def _dates(folder: Path) -> list[datetime.date]:
-    return sorted(parse_date(entry.name) for entry in folder.iterdir() if entry.name.isdigit() and len(entry.name) == 8)
+    # Other scripts have digits too, which are no names of ours.
+    return sorted(parse_date(entry.name) for entry in folder.iterdir() if re.fullmatch("[0-9]{8}", entry.name))
 
 
 def _open(folder: Path) -> zarr.Group:
