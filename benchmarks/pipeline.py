@@ -1,24 +1,174 @@
-"""Time of each step from a stack to a normalised tile: ``python benchmarks/pipeline.py``."""
+"""From an IW-like stack on disk to normalised chips in an archive, beside the same job written plainly.
+
+``python benchmarks/pipeline.py [TILES [DATES]]``, 64 tiles and all pairs of 12 dates if not said; ``steps`` instead
+gives the time of each kernel on a tile.
+"""
 
 from __future__ import annotations
 
 import datetime
 import os
+import shutil
 import sys
+import tempfile
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import h5netcdf
 import numpy as np
+import rasterio.warp
 from interleaved import interleaved
+from iw_like import dates, tiles_over, write_iw_like
+from scipy import ndimage
 
-from m3leo_sar import GeoBox, Window, coherence, normalise
+from m3leo_sar import GeoBox, TileGrid, Window, coherence, normalise
+from m3leo_sar.app.catalogue import open_catalogue
+from m3leo_sar.app.run import RunOptions, bring_up_to_date
+from m3leo_sar.app.tile_chips import Recipe
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
+from m3leo_sar.io.archive import ChipArchive
+from m3leo_sar.io.zarr_stack import read_stack
+from m3leo_sar.stack.pairs import Pair, all_pairs
 from m3leo_sar.warp.pixel_map import pixel_map
 from m3leo_sar.warp.sample import sample
 
+#: Odd, so that SciPy's window and ours lie alike.
+WINDOW = Window(rows=5, cols=11)
+CENTRE, SCALE = 0.5, 0.25
 
-def main() -> None:
+
+class Prepared(NamedTuple):
+    """What a run took and made."""
+
+    seconds: float
+    chips: int
+    bytes: int
+
+
+def scene_for(tiles: int) -> tuple[int, int]:
+    """Rows and columns that hold so many tiles well inside."""
+    side = int(np.ceil(np.sqrt(tiles))) + 3
+    return 448 * side, 896 * side
+
+
+def prepared(
+    *, tiles: int, dates: int, storage: str, workers: int | None = None, threads: int | None = None
+) -> Prepared:
+    """Run ours on a stack that is made for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        stack = write_iw_like(Path(folder) / "stack", scene_for(tiles), dates)
+        grid = tiles_over(scene_for(tiles), tiles)
+        started = time.perf_counter()
+        chips = ours(stack, Path(folder) / "chips", grid, storage=storage, workers=workers, threads=threads)
+        seconds = time.perf_counter() - started
+        size = sum(path.stat().st_size for path in (Path(folder) / "chips").rglob("*") if path.is_file())
+        return Prepared(seconds, chips, size)
+
+
+def ours(stack: Path, archive: Path, grid: TileGrid, *, storage: str, workers: int | None, threads: int | None) -> int:
+    """Chips in an archive; how many."""
+    catalogue = open_catalogue(stack)
+    recipe = Recipe(pairs=all_pairs(catalogue.stack.dates), window=WINDOW, intensities=False, minimum_coverage=1.0)
+    done = bring_up_to_date(
+        catalogue,
+        ChipArchive.create(archive, storage=storage),
+        grid,
+        recipe,
+        options=RunOptions(workers=workers, threads=threads),
+    )
+    return sum(done.computed.values())
+
+
+def normalised(archive: Path) -> int:
+    """Read every chip of an archive and normalise it, as a loader does; how many."""
+    chips, count = ChipArchive(archive), 0
+    for tile in chips.identifiers:
+        keys = chips.keys(tile, "coherence")
+        statistics = Statistics(tuple(BandStatistics(key, centre=CENTRE, scale=SCALE) for key in keys))
+        normalise(np.stack([chips.read(tile, "coherence", key).array for key in keys]), statistics)
+        count += len(keys)
+    return count
+
+
+def plain_map(reference: np.ndarray, secondary: np.ndarray) -> np.ndarray:
+    """Coherence of whole images by SciPy's moving means, as it is often written."""
+    size = (WINDOW.rows, WINDOW.cols)
+
+    def mean(image: np.ndarray) -> np.ndarray:
+        return ndimage.uniform_filter(image, size, mode="constant")
+
+    product = reference * secondary.conj()
+    cross = np.hypot(mean(product.real), mean(product.imag))
+    power = mean(np.abs(reference) ** 2) * mean(np.abs(secondary) ** 2)
+    return cross / np.sqrt(power)
+
+
+def plain(stack: Path, folder: Path, grid: TileGrid, pairs: list[Pair]) -> int:
+    """The same job: a map of the scene a pair, warped to each tile, normalised, one netCDF a tile."""
+    opened = read_stack(stack)
+    box = opened.geometry
+    assert isinstance(box, GeoBox)
+    images = {date: opened.window(dates=[date])[0] for date in opened.dates}
+    files = [h5netcdf.File(folder / f"{tile.identifier}.nc", "w") for tile in grid]
+    for tile, file in zip(grid, files, strict=True):
+        file.dimensions = {"pair": len(pairs), "y": tile.pixels, "x": tile.pixels}
+        file.create_variable("coherence", ("pair", "y", "x"), "f4", compression="gzip", chunks=(1, 448, 448))
+    for index, pair in enumerate(pairs):
+        scene = plain_map(images[pair.reference], images[pair.secondary])
+        for tile, file in zip(grid, files, strict=True):
+            chip, target = np.full(tile.geobox.shape, np.nan, np.float32), tile.geobox
+            rasterio.warp.reproject(
+                scene,
+                chip,
+                src_transform=box.affine,
+                src_crs=box.crs,
+                dst_transform=target.affine,
+                dst_crs=target.crs,
+                resampling=rasterio.warp.Resampling.bilinear,
+                dst_nodata=np.nan,
+            )
+            file.variables["coherence"][index] = (np.clip(chip, 0, 1) - CENTRE) / SCALE
+    for file in files:
+        file.close()
+    return len(pairs) * len(grid)
+
+
+def difference(archive: Path, folder: Path, grid: TileGrid, pairs: list[Pair]) -> float:
+    """Largest difference of a normalised value between the two."""
+    chips, worst = ChipArchive(archive), 0.0
+    for tile in grid:
+        with h5netcdf.File(folder / f"{tile.identifier}.nc", "r") as file:
+            for index, pair in enumerate(pairs):
+                mine = (chips.read(tile.identifier, "coherence", str(pair)).array - CENTRE) / SCALE
+                worst = max(worst, float(np.abs(file.variables["coherence"][index] - mine).max()))
+    return worst
+
+
+def compare(tiles: int, count: int, *, storages: tuple[str, ...] = ("zarr", "geotiff")) -> dict[str, float]:
+    """Seconds of each way, and ``difference`` of their values."""
+    seconds, pairs = {}, all_pairs(dates(count))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        stack = write_iw_like(folder / "stack", scene_for(tiles), count)
+        grid = tiles_over(scene_for(tiles), tiles)
+        for storage in storages:
+            archive = folder / storage
+            seconds[f"ours, {storage}"] = _timed(
+                lambda: ours(stack, archive, grid, storage=storage, workers=None, threads=None)  # noqa: B023
+            )
+            seconds[f"reading and normalising it, {storage}"] = _timed(lambda: normalised(archive))  # noqa: B023
+        (folder / "plain").mkdir()
+        seconds["plain"] = _timed(lambda: plain(stack, folder / "plain", grid, pairs))
+        seconds["difference"] = difference(folder / storages[0], folder / "plain", grid, pairs)
+        shutil.rmtree(folder / "plain")
+    return seconds
+
+
+def steps() -> dict[str, float]:
+    """Seconds of each kernel on a tile of 15 pairs."""
     rng = np.random.default_rng(0)
     source = GeoBox.from_bounds((680_000, 5_500_000, 685_000, 5_505_000), shape=(500, 500), crs="EPSG:32631")
     tile = GeoBox.from_bounds((5.501, 49.63, 5.555, 49.67), shape=(448, 448), crs="EPSG:4326")
@@ -28,7 +178,7 @@ def main() -> None:
     maps = coherence(stack, pairs=pairs, window=window)
     chip = sample(maps, positions)
     statistics = Statistics(tuple(BandStatistics(str(pair), centre=0.5, scale=0.25) for pair in pairs))
-    seconds = interleaved(
+    return interleaved(
         {
             "coherence of 15 pairs": lambda: coherence(stack, pairs=pairs, window=window),
             "15 maps to the tile": lambda: sample(maps, positions),
@@ -36,12 +186,32 @@ def main() -> None:
         },
         rounds=9,
     )
+
+
+def _timed(job) -> float:
+    started = time.perf_counter()
+    job()
+    return time.perf_counter() - started
+
+
+def main(arguments: list[str]) -> None:
     print(f"{datetime.date.today()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
-    total = sum(seconds.values())
-    for name, taken in seconds.items():
-        print(f"{name:<24}{1e3 * taken:7.1f} ms a tile")
-    print(f"together{1e3 * total / len(pairs):10.2f} ms a pair and tile, {len(pairs) / total:.0f} pair-tiles a second")
+    if arguments == ["steps"]:
+        seconds = steps()
+        for name, taken in seconds.items():
+            print(f"{name:<24}{1e3 * taken:7.1f} ms a tile")
+        total = sum(seconds.values())
+        print(f"together{1e3 * total / 15:10.2f} ms a pair and tile, {15 / total:.0f} pair-tiles a second")
+        return
+    tiles = int(arguments[0]) if arguments else 64
+    count = int(arguments[1]) if len(arguments) > 1 else 12
+    found = compare(tiles, count)
+    chips = tiles * count * (count - 1) // 2
+    worst = found.pop("difference")
+    print(f"{tiles} tiles, all pairs of {count} dates: {chips} chips; normalised values differ by at most {worst:.1e}")
+    for name, taken in found.items():
+        print(f"{name:<36}{taken:8.1f} s{1e3 * taken / chips:8.2f} ms a chip{found['plain'] / taken:8.1f} x plain")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

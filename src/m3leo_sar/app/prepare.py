@@ -19,8 +19,6 @@ from m3leo_sar.app.tile_chips import (
     Recipe,
     Task,
     TileMaker,
-    coverage_of,
-    positions_on,
     wanted_chips,
 )
 from m3leo_sar.grid.geobox import GeoBox
@@ -33,8 +31,6 @@ __all__ = ["COHERENCE", "INTENSITY", "INTERFEROGRAM", "LABEL", "Label", "Recipe"
 
 #: A raster and where it lies.
 Label = tuple[NDArray[Any], GeoBox]
-#: By these names other makers of tiles know them.
-_coverage, _positions = coverage_of, positions_on
 
 
 @dataclass

@@ -1,0 +1,21 @@
+"""Jobs of a known length, to measure what runs them and to try it out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+
+def sleep(common: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """Wait, as a job does for a disk."""
+    time.sleep(seconds)
+    return {"tiles": []}
+
+
+def spin(common: Mapping[str, Any], amount: float) -> dict[str, Any]:
+    """Compute, for as long as it takes: ``amount`` is in ten millions of additions, about a second each."""
+    total = 0
+    for number in range(int(amount * 1e7)):
+        total += number
+    return {"tiles": [], "total": total}
