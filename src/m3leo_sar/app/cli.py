@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from m3leo_sar.app.archive_commands import commands
 from m3leo_sar.app.bench_commands import commands as bench_commands
 from m3leo_sar.app.catalogue import open_catalogue
+from m3leo_sar.app.pair_commands import commands as pair_commands
 from m3leo_sar.app.plot_network import plot_network
 from m3leo_sar.app.prepare import COHERENCE, Recipe, Summary
 from m3leo_sar.app.progress import OUT, progress_bar
@@ -39,6 +40,7 @@ app = typer.Typer(
 
 app.add_typer(commands)
 app.add_typer(bench_commands)
+app.add_typer(pair_commands)
 
 StackPath = Annotated[
     Path, typer.Argument(help="Stack: our Zarr container, a folder of OPERA CSLC-S1 files, or of complex rasters.")

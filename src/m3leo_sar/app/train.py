@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from m3leo_sar.app.pair_training import pair_data, pair_splits
 from m3leo_sar.app.prepare import COHERENCE, INTENSITY, LABEL
 from m3leo_sar.app.progress import ERR, progress_bar
 from m3leo_sar.grid.geobox import GeoBox
@@ -115,12 +117,19 @@ def score_lines(metrics: dict[str, Any]) -> list[str]:
 def run_fit(config: FitConfig, *, what: str, resume: bool = False) -> FitResult:
     """Train with a bar; inputs and splits that are left open are filled in from the archive."""
     # Imported here: torch and Lightning take seconds, and only training needs them.
+    from m3leo_sar.learn.config import checked_config
     from m3leo_sar.learn.fit import fit
 
-    archive = ChipArchive(config.archive)
-    inputs = input_names(archive, list(config.input) or ["coherence"], target=config.target)
+    config = checked_config(copy.deepcopy(config))
     named = config.splits or config.splits_file
-    config = replace(config, input=inputs, splits=config.splits if named else default_splits(archive, config.target))
+    if config.pairs:
+        splits = config.splits if named else dict(pair_splits(config))
+        config = replace(config, input=list(config.input) or ["coherence:5x20"], splits=splits)
+    else:
+        archive = ChipArchive(config.archive)
+        inputs = input_names(archive, list(config.input) or ["coherence"], target=config.target)
+        splits = config.splits if named else default_splits(archive, config.target)
+        config = replace(config, input=inputs, splits=splits)
     with progress_bar(what, config.epochs) as advance:
 
         def report(epoch: int, scores: dict[str, float]) -> None:
@@ -131,4 +140,4 @@ def run_fit(config: FitConfig, *, what: str, resume: bool = False) -> FitResult:
                 )
                 ERR.print(f"{what}: epoch {epoch} of {config.epochs}, {told}")
 
-        return fit(config, report=report, resume=resume)
+        return fit(config, report=report, resume=resume, pair_data=pair_data)

@@ -58,6 +58,11 @@ class Channel:
             raise ValueError(f"the encoding of {text} must be one of {', '.join(known)}{nearest(parts[2], known)}")
         return cls(*parts)
 
+    @property
+    def name(self) -> str:
+        """What the band's statistics are called."""
+        return str(self)
+
     def __str__(self) -> str:
         return f"{self.dataset}:{self.key}:{self.encoding}"
 

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from m3leo_sar.learn.catalogue import checked, names, nearest, options
+from m3leo_sar.learn.pair_settings import PairSettings
 from m3leo_sar.learn.presets import preset, preset_names
 
 
@@ -44,6 +45,9 @@ class FitConfig:
         Json of the normalisation, such as a run writes; that of the encoder, or fitted to the train tiles, if "".
     encoder : str
         ``model.pt`` of a pretraining run whose encoder the model starts from.
+    pairs : dict
+        What :class:`m3leo_sar.learn.pair_settings.PairSettings` holds: samples are computed from a store of SLC tiles,
+        and ``input`` names their products, such as ``coherence:5x20`` and ``intensity:reference``.
     modality : str
         Which of the encoders, if the run brought several together.
     freeze : bool
@@ -92,6 +96,7 @@ class FitConfig:
     task: dict[str, Any] = field(default_factory=lambda: {"name": "segmentation"})
     model: dict[str, Any] = field(default_factory=lambda: {"name": "unet"})
     input: list[str] = field(default_factory=list)
+    pairs: dict[str, Any] = field(default_factory=dict)
     target: str = "landcover"
     cells: list[int] = field(default_factory=list)
     splits: dict[str, str] = field(default_factory=dict)
@@ -189,6 +194,11 @@ def checked_config(config: FitConfig) -> FitConfig:
         raise ValueError(f"warmup must be a share below 1 of the steps, got {config.warmup}")
     if len(config.cells) not in (0, 2) or (config.cells and min(config.cells) < 1):
         raise ValueError(f"cells must be rows and columns or empty, got {config.cells}")
+    if config.pairs:
+        known = [item.name for item in fields(PairSettings)]
+        config.pairs = vars(_merged(PairSettings, config.pairs, known, prefix="pairs."))
+        if not config.pairs["store"]:
+            raise ValueError("pairs.store must name a store of SLC tiles, got none")
     config.task, config.model = _part(config.task, "tasks"), _part(config.model, "models")
     return config
 

@@ -56,7 +56,7 @@ class Counters(Callback):
         self.steps.append(took)
         self.stepping, self._since = self.stepping + took, now
         self.samples += len(batch["image"])
-        self.bytes += sum(batch[name].nbytes for name in ("image", "mask", "target"))
+        self.bytes += sum(batch[name].nbytes for name in ("image", "mask", "target") if name in batch)
         self._note_codes(batch)
 
     def on_validation_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, *_: Any) -> None:
@@ -103,7 +103,7 @@ class Counters(Callback):
         return {str(code) if code < 256 else "other": total[code] for code in sorted(total)}
 
     def _note_codes(self, batch: dict[str, Any]) -> None:
-        if not batch["unknown"].any():
+        if "unknown" not in batch or not batch["unknown"].any():
             return
         for identifier, counts in zip(batch["identifier"], batch["unknown"], strict=True):
             found = torch.nonzero(counts).flatten().tolist()

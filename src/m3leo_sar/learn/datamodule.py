@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import signal
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import lightning as L
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from m3leo_sar.chips.accumulate import StatisticsAccumulator
@@ -21,6 +22,21 @@ from m3leo_sar.learn.epoch_batches import EpochBatches
 
 Batch = dict[str, Any]
 SPLITS = ("train", "val", "test")
+
+
+class HasTargets(Protocol):
+    """A data set whose targets can be read alone."""
+
+    @property
+    def identifiers(self) -> list[str]:
+        """Tiles."""
+
+    @property
+    def label(self) -> Any:
+        """What the target is called."""
+
+    def read_target(self, identifier: str) -> NDArray[Any]:
+        """Target (rows, cols) of a tile."""
 
 
 class TargetScale(NamedTuple):
@@ -171,7 +187,7 @@ def _counted(
     return seen
 
 
-def target_scale(data: ChipDataset) -> TargetScale:
+def target_scale(data: HasTargets) -> TargetScale:
     """Mean and standard deviation of the targets of all tiles of a data set of values.
 
     Raises

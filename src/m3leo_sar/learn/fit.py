@@ -8,7 +8,7 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
@@ -30,7 +30,10 @@ from m3leo_sar.learn.channel import Channel, modalities
 from m3leo_sar.learn.config import FitConfig, checked_config, to_yaml
 from m3leo_sar.learn.counters import Counters
 from m3leo_sar.learn.datamodule import ChipDataModule, TargetScale, target_scale
+from m3leo_sar.learn.dataset import ChipDataset
 from m3leo_sar.learn.encoder import Encoder, read_checkpoint, read_encoder
+from m3leo_sar.learn.pair_datamodule import PairDataModule, pair_channels
+from m3leo_sar.learn.pair_dataset import PairDataset
 from m3leo_sar.learn.presets import expanded
 from m3leo_sar.learn.progress import Progress, Report, Stopped, StopSignal
 from m3leo_sar.learn.task import Task, check_shapes
@@ -38,7 +41,20 @@ from m3leo_sar.learn.task import Task, check_shapes
 CHECKPOINT, METRICS, CONFIG, RESUME = "model.pt", "metrics.json", "config.yaml", "last.ckpt"
 SPLITS, STATISTICS, LOGS = "splits.csv", "statistics.json", "logs"
 #: What a run that goes on may not change: where it is in the data depends on it.
-_FIXED = ("task", "model", "input", "target", "missing", "crop", "crops", "batch", "devices", "accumulate", "seed")
+_FIXED = (
+    "task",
+    "model",
+    "input",
+    "pairs",
+    "target",
+    "missing",
+    "crop",
+    "crops",
+    "batch",
+    "devices",
+    "accumulate",
+    "seed",
+)
 
 
 class FitResult(NamedTuple):
@@ -50,16 +66,23 @@ class FitResult(NamedTuple):
     metrics: dict[str, Any]
 
 
+#: Loaders with their statistics, and where they are in the data.
+DataModule = ChipDataModule | PairDataModule
+PairData = Callable[[FitConfig, str, Statistics | None], PairDataModule]
+
+
 class _Run(NamedTuple):
     """All that a run is made of."""
 
     config: FitConfig
-    data: ChipDataModule
+    data: DataModule
     task: Task
     scale: TargetScale
 
 
-def fit(config: FitConfig, *, report: Report | None = None, resume: bool = False) -> FitResult:
+def fit(
+    config: FitConfig, *, report: Report | None = None, resume: bool = False, pair_data: PairData | None = None
+) -> FitResult:
     """Train, keep the best epoch on the val tiles, test it, and write the files.
 
     ``model.pt`` holds weights, statistics and configuration; ``metrics.json`` the scores; ``config.yaml`` the
@@ -73,6 +96,9 @@ def fit(config: FitConfig, *, report: Report | None = None, resume: bool = False
         Called with (epochs done, scores) after each epoch.
     resume : bool
         Go on from ``last.ckpt`` of the output folder, if it is there, even from the middle of an epoch.
+    pair_data : callable, optional
+        Makes the data module of a configuration with ``pairs``, given it, the kind of targets the task wants and the
+        statistics of an encoder or a file, None if there are none. It brings the function that computes products.
 
     Raises
     ------
@@ -90,7 +116,7 @@ def fit(config: FitConfig, *, report: Report | None = None, resume: bool = False
     output, stop, counters = Path(config.output), StopSignal(), Counters()
     with _quiet():
         L.seed_everything(config.seed, workers=True, verbose=False)
-        run = _made(config)
+        run = _made(config, pair_data)
         last = output / RESUME
         facts = _facts(run)
         start = last if resume and last.is_file() else None
@@ -129,7 +155,7 @@ def resolved(config: FitConfig) -> FitConfig:
     unknown = sorted(set(config.loggers) - {"csv", "tensorboard"})
     if unknown:
         raise ValueError(f"loggers must be csv or tensorboard, got {', '.join(unknown)}")
-    return replace(config, input=expanded(config.input))
+    return config if config.pairs else replace(config, input=expanded(config.input))
 
 
 def build_task(config: FitConfig, channels: list[Channel], *, scale: TargetScale) -> Task:
@@ -153,10 +179,17 @@ def _options(part: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in part.items() if key != "name"}
 
 
-def _made(config: FitConfig) -> _Run:
-    channels = [Channel.parse(text) for text in config.input]
+def _made(config: FitConfig, pair_data: PairData | None) -> _Run:
     encoder = read_encoder(config.encoder, modality=config.modality) if config.encoder else None
-    data = _data(config, channels, _statistics(config, channels, encoder))
+    channels = pair_channels(config.input) if config.pairs else [Channel.parse(text) for text in config.input]
+    statistics = _statistics(config, channels, encoder)
+    data: DataModule
+    if config.pairs:
+        if pair_data is None:
+            raise ValueError("pairs needs pair_data, which computes them; m3leo-sar train hands it over")
+        data = pair_data(config, found("tasks", config.task["name"]).TARGET, statistics)
+    else:
+        data = _data(config, channels, statistics)
     scale = target_scale(data.sets["train"]) if data.sets["train"].kind == "values" else TargetScale(0.0, 1.0)
     task = build_task(config, channels, scale=scale)
     steps = config.epochs * math.ceil(len(data.train_dataloader()) / (config.devices * config.accumulate))
@@ -177,7 +210,7 @@ def _statistics(config: FitConfig, channels: list[Channel], encoder: Encoder | N
     given = Statistics.from_json(Path(config.statistics).read_text(encoding="utf-8")) if config.statistics else None
     if encoder is None:
         return given
-    names, seen = [str(channel) for channel in channels], [band.name for band in encoder.statistics.bands]
+    names, seen = [channel.name for channel in channels], [band.name for band in encoder.statistics.bands]
     if names != seen:
         raise ValueError(
             f"input must be what {config.encoder} was trained on, {', '.join(seen)}; got {', '.join(names)}"
@@ -265,6 +298,7 @@ def _train_and_test(trainer: L.Trainer, run: _Run, progress: Progress, start: Pa
 
 
 def _metrics(run: _Run, progress: Progress, counters: Counters, trainer: L.Trainer) -> dict[str, Any]:
+    sets: Mapping[str, ChipDataset | PairDataset] = run.data.sets
     return {
         **run.task.scores(),
         "best_epoch": progress.best,
@@ -272,7 +306,7 @@ def _metrics(run: _Run, progress: Progress, counters: Counters, trainer: L.Train
         "parameters": sum(weight.numel() for weight in run.task.model.parameters()),
         "statistics": run.data.statistics.digest,
         "data": run.data.digest,
-        "tiles": {name: len(part.identifiers) for name, part in sorted(run.data.sets.items())},
+        "tiles": {name: len(sets[name].identifiers) for name in sorted(sets)},
         "unknown_codes": counters.unknown_codes(),
         **counters.rates(trainer.world_size),
         "versions": {name: version(name) for name in ("m3leo-sar", "torch", "lightning", "numpy")},

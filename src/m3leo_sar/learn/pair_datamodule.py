@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightning as L
@@ -14,6 +15,7 @@ from m3leo_sar.chips.accumulate import StatisticsAccumulator
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.slc_tiles import SlcTileStore
 from m3leo_sar.learn.augment import Augmentation
+from m3leo_sar.learn.channel import Channel
 from m3leo_sar.learn.pair_dataset import Compute, PairDataset, as_fetched
 from m3leo_sar.learn.pair_index import PairIndex
 from m3leo_sar.learn.samplers import TileBatches
@@ -56,7 +58,7 @@ class PairDataModule(L.LightningDataModule):
     augmentation : Augmentation, optional
         Of the training samples.
     **options
-        ``target``, ``missing`` and ``seed`` of :class:`PairDataset`.
+        ``target``, ``kind``, ``missing`` and ``seed`` of :class:`PairDataset`.
 
     Raises
     ------
@@ -102,14 +104,36 @@ class PairDataModule(L.LightningDataModule):
             training = PairDataset(tiers, parts["train"], statistics=unscaled, **common)
             statistics = fit_pair_statistics(training, draw=draw)
         self.statistics = statistics
-        self.sets = {name: PairDataset(tiers, part, statistics=statistics, **common) for name, part in parts.items()}
+        self.sets: dict[str, PairDataset] = {
+            name: PairDataset(tiers, part, statistics=statistics, **common) for name, part in parts.items()
+        }
         self.sets["train"].augmentation = augmentation
+        #: Epoch and batch the next training loader begins at.
+        self.position = (0, 0)
+        self._batches: TileBatches | None = None
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hex digits of what the samples are made from: tiles and pairs by split, products and statistics."""
+        train = self.sets["train"]
+        pairs = {name: [(s.identifier, *map(str, s.pairs)) for s in part.index] for name, part in self.sets.items()}
+        facts = (pairs, [str(product) for product in train.products], train.label, train.kind, train.missing)
+        return hashlib.sha256(repr((*facts, train.augmentation, self.statistics.digest)).encode()).hexdigest()[:16]
+
+    def move_to(self, epoch: int, batch: int = 0) -> None:
+        """Have the training loader begin at a batch of an epoch the next time it is iterated."""
+        self.position = (epoch, batch)
+        self.sets["train"].epoch = epoch
+        if self._batches is not None:
+            self._batches.set_epoch(epoch)
+            self._batches.start = batch
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled by (seed, epoch), whatever the worker count; a part a process of a distributed run."""
-        data = self.sets["train"]
-        data.epoch = self.trainer.current_epoch if self.trainer is not None else data.epoch
-        return self._loader("train")
+        loader = self._loader("train")
+        self._batches = loader.batch_sampler  # type: ignore[assignment]
+        self.move_to(*self.position)
+        return loader
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Samples by tile."""
@@ -142,6 +166,36 @@ class PairDataModule(L.LightningDataModule):
             num_workers=self.workers,
             multiprocessing_context=context,
         )
+
+
+@dataclass(frozen=True)
+class _ProductChannel(Channel):
+    """A product among the inputs."""
+
+    @property
+    def name(self) -> str:
+        """The product."""
+        return f"{self.dataset}:{self.key}".rstrip(":")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def pair_channels(inputs: Sequence[str]) -> list[Channel]:
+    """Channels of a configuration whose inputs are products of pairs.
+
+    Raises
+    ------
+    ValueError
+        If one is no product.
+
+    Examples
+    --------
+    >>> [channel.encoding for channel in pair_channels(["coherence:5x20", "interferogram"])]
+    ['linear', 'phasor']
+    """
+    products = [str(PairProduct.parse(text)) for text in inputs]
+    return [_ProductChannel(*text.partition(":")[::2], ENCODINGS[text.partition(":")[0]]) for text in products]
 
 
 def starting_bands(products: Sequence[PairProduct]) -> list[BandStatistics]:

@@ -66,6 +66,8 @@ class PairDataset(Dataset[dict[str, Any]]):
     seed : int
     dates : mapping of str to sequence of datetime.date, optional
         Dates that each tile has; asked of the store by default.
+    kind : str
+        What the targets are, ``"classes"`` or ``"values"``.
 
     Attributes
     ----------
@@ -92,6 +94,7 @@ class PairDataset(Dataset[dict[str, Any]]):
         augmentation: Augmentation | None = None,
         seed: int = 0,
         dates: Mapping[str, Sequence[datetime.date]] | None = None,
+        kind: str = "classes",
     ) -> None:
         if missing not in MISSING:
             raise ValueError(f"missing must be one of {', '.join(MISSING)}, got {missing!r}")
@@ -101,7 +104,24 @@ class PairDataset(Dataset[dict[str, Any]]):
         self.tiers, self.compute, self.products, self.statistics = tiers, compute, tuple(products), statistics
         self.target, self.missing, self.augmentation = target, missing, augmentation
         self.seed, self.epoch = seed, 0
+        self.kind = kind if target is not None else "none"
         self.index = _usable(index, tiers, missing, dates)
+
+    @property
+    def identifiers(self) -> list[str]:
+        """Tiles that have a sample, in order."""
+        return self.index.used
+
+    @property
+    def label(self) -> str:
+        """Name of the target."""
+        return str(getattr(self.target, "key", "target"))
+
+    def read_target(self, identifier: str) -> NDArray[Any]:
+        """Target (rows, cols) of a tile whose samples are not computed; (1, 1) of NaN without targets."""
+        if self.target is None:
+            return np.full((1, 1), np.nan, np.float32)
+        return self.target(identifier, self.tiers.store.frame(identifier).geobox)
 
     def __len__(self) -> int:
         return len(self.index)

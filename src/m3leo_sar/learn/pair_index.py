@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -110,6 +110,9 @@ class PairIndex:
         if not 0 <= index < len(self):
             raise IndexError(f"sample must be 0 to {len(self) - 1}, got {index}")
         return PairSample(self.identifiers[self.tile[index]], self.groups[self.group[index]])
+
+    def __iter__(self) -> Iterator[PairSample]:
+        return (self[index] for index in range(len(self)))
 
     @property
     def used(self) -> list[str]:

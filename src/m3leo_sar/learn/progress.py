@@ -17,6 +17,7 @@ from torch import Tensor
 
 from m3leo_sar.io.atomic import atomic_path
 from m3leo_sar.learn.datamodule import ChipDataModule
+from m3leo_sar.learn.pair_datamodule import PairDataModule
 from m3leo_sar.learn.processes import gathered
 from m3leo_sar.learn.random_state import random_state, restore_random_state
 
@@ -66,7 +67,7 @@ class Progress(Callback):
     path : Path
         Checkpoint; it is replaced whole after each epoch, every ``every`` steps, and before the last step of an epoch,
         so that a stop while validating costs a step.
-    data : ChipDataModule
+    data : ChipDataModule or PairDataModule
         Told where to go on.
     watched : pair of str
         Score and ``"max"`` or ``"min"``.
@@ -81,7 +82,7 @@ class Progress(Callback):
     def __init__(
         self,
         path: Path,
-        data: ChipDataModule,
+        data: ChipDataModule | PairDataModule,
         *,
         watched: tuple[str, str],
         facts: dict[str, Any],

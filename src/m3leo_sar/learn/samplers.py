@@ -46,7 +46,8 @@ class TileBatches(Sampler[list[int]]):
     epoch : int
         Epoch whose order is given; :meth:`set_epoch` sets it.
     start : int
-        Batches to leave out at the beginning, when a run goes on in the middle of an epoch.
+        Batches to leave out at the beginning, when a run goes on in the middle of an epoch; the length stays that of a
+        whole epoch, which is what Lightning counts in then.
 
     Raises
     ------
@@ -90,7 +91,7 @@ class TileBatches(Sampler[list[int]]):
         self.epoch, self.start = epoch, 0
 
     def __len__(self) -> int:
-        return -(-len(self._order()) // self.batch) - self.start
+        return -(-len(self._order()) // self.batch)
 
     def __iter__(self) -> Iterator[list[int]]:
         order = self._order()
