@@ -8,15 +8,18 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
+import archive as archive_bench
 import coherence as bench
 import interferogram as forming
+import normalise as normalising
 import peers
 import reproject
 import resample as resample_bench
+import statistics_of_chips
 from bandwidth import triad_bandwidth
 from interleaved import interleaved
 
-from m3leo_sar import Looks, Window
+from m3leo_sar import Looks, Window, normalise
 
 
 def test_peers_compute_the_same_coherence_inside():
@@ -49,6 +52,26 @@ def test_interleaved_times_every_job(jobs):
     seconds = interleaved(jobs, rounds=1)
     assert seconds.keys() == jobs.keys()
     assert all(taken > 0 for taken in seconds.values())
+
+
+def test_normalising_jobs_run_and_agree_with_numpy():
+    for name, (stack, statistics, plain, _) in normalising.jobs((2, 30, 41)).items():
+        got = normalise(list(stack), statistics)
+        wanted = plain(stack if name == "unit phasor" else np.stack(list(stack)))
+        values = [np.atleast_3d(part).reshape(-1, 30, 41) for part in wanted[:-1]]
+        # Two channels a band lie next to each other in ours, one after the other in NumPy's way.
+        both = np.stack(values, axis=1).reshape(-1, 30, 41)
+        np.testing.assert_allclose(got.values, both, atol=1e-4, err_msg=name)
+        np.testing.assert_array_equal(got.mask[:: len(values)], np.broadcast_to(wanted[-1], (len(stack), 30, 41)))
+        assert all(taken > 0 for taken in normalising.timed(stack, statistics, plain).values())
+
+
+def test_archive_and_statistics_jobs_run(tmp_path):
+    share, seconds = archive_bench.measured(2, 2, 24, 3)
+    assert share > 0
+    assert all(taken > 0 for taken in seconds.values())
+    jobs = statistics_of_chips.jobs(tmp_path, (2, 21, 34), 3)
+    assert all(taken > 0 for taken in interleaved(jobs, rounds=1).values())
 
 
 def test_triad_gives_a_plausible_bandwidth():

@@ -54,7 +54,7 @@ def config_of(folder, output, **changes):
 
 
 def test_land_cover_is_learned_from_pairs_nobody_stored(world, tmp_path):
-    folder, grid = world
+    folder, _ = world
     result = run_fit(config_of(folder, tmp_path / "run"), what="training")
     assert result.metrics["miou"] > 0.75
     assert result.metrics["tiles"] == {"train": 3, "val": 1, "test": 1}
