@@ -181,19 +181,21 @@ LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
 @pytest.mark.usefixtures("little_memory")
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be"])
 @pytest.mark.parametrize(
-    "entities", [f'<!ENTITY l0 "ha">{LAUGHS}', '<!ENTITY l11 SYSTEM "file:///etc/hostname">', '<!ENTITY % l11 "x">']
+    "entities", [f'<!ENTITY l0 "ha">{LAUGHS}', '<!ENTITY l11 SYSTEM "file:///etc/hostname">', '<!ENTITY l11 "S1A">']
 )
 def test_entities_of_xml_are_refused_in_any_encoding(tmp_path, encoding, entities):
     inside = valid_files.annotation_text().replace("<missionId>S1A", "<missionId>&l11;")
     text = f'<?xml version="1.0" encoding="{encoding[:6]}"?><!DOCTYPE product [{entities}]>{inside}'
     (tmp_path / "a.xml").write_bytes(text.encode(encoding))
-    with pytest.raises(ValueError, match=r"a.xml must (have no document type|be XML in UTF-8)|a.xml is no XML"):
+    # Told by us in UTF-8, where the parser would expand what is small; in UTF-16 it never comes so far.
+    refusal = "must have no document type" if encoding == "utf-8" else "must be XML in UTF-8|is no XML"
+    with pytest.raises(ValueError, match=f"a.xml ({refusal})"):
         read_annotation(tmp_path / "a.xml")
     folder = valid_files.safe(tmp_path)
     calibration = next(folder.glob("annotation/calibration/*.xml"))
     calibration.write_bytes(f"<!DOCTYPE c [{entities}]><calibration>&l11;</calibration>".encode(encoding))
     swath = open_safe(folder, swath="IW1", polarisation="VV")
-    with pytest.raises(ValueError, match=r"calibration tables cannot be read: calibration (must|is no XML)"):
+    with pytest.raises(ValueError, match=f"calibration tables cannot be read: calibration ({refusal})"):
         swath.calibration_factor(0)
 
 

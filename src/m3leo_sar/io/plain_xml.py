@@ -22,6 +22,9 @@ def parse_xml(content: bytes, name: str) -> ElementTree.Element:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{name} must be XML in UTF-8: {error}") from error
+    if "\0" in text:
+        # No letter of XML, but half of each in UTF-16, which the parser would find out by itself.
+        raise ValueError(f"{name} must be XML in UTF-8, it holds NUL")
     if re.search(r"<!(DOCTYPE|ENTITY)", text):
         raise ValueError(f"{name} must have no document type and no entities")
     try:
