@@ -153,7 +153,7 @@ def toy_ground(folder: Path, toy: ToyGround) -> ChipArchive:
     table[list(_BIOMASS)] = list(_BIOMASS.values())
     biomass = table[scene.labels()["landcover"][0]], geobox
     archive, tiles = simulated_archive(scene, folder, chip=toy.chip, labels={"biomass": biomass})
-    add_raster(archive, tiles, "optical", optical_image(scene, _REFLECTANCE), geobox, key="red")
+    add_raster(archive, tiles, "optical", {"red": optical_image(scene, _REFLECTANCE)}, geobox)
     return archive
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.app.prepare import INTENSITY, Label, Recipe, prepare
@@ -113,21 +114,33 @@ def add_raster(
     archive: ChipArchive,
     tiles: TileGrid,
     dataset: str,
-    raster: NDArray[Any],
+    bands: Mapping[str, NDArray[Any]],
     geobox: GeoBox,
     *,
-    key: str,
     resampling: str = "bilinear",
 ) -> None:
     """Bring a raster into an archive as a user would: a file on disk, cut onto the tiles.
+
+    Parameters
+    ----------
+    archive : ChipArchive
+    tiles : TileGrid
+    dataset : str
+        What the chips are called.
+    bands : mapping of str to (rows, cols) array
+        Key of each chip and its pixels.
+    geobox : GeoBox
+        Where they lie.
+    resampling : str
+        As in :func:`m3leo_sar.reproject`.
 
     Raises
     ------
     OSError
         If a tile could not be written.
     """
-    path = archive.root.parent / f"{dataset}-{key}.tif"
-    write_geotiff(path, raster, geobox, names=(key,))
+    path = archive.root.parent / f"{dataset}.tif"
+    write_geotiff(path, np.stack(list(bands.values())), geobox, names=tuple(bands))
     made = retile(open_source(path), archive, list(tiles), dataset=dataset, resampling=resampling)
     if made.failed:
         raise OSError(f"{dataset} of {len(made.failed)} tiles was not written: {next(iter(made.failed.values()))}")
