@@ -41,8 +41,10 @@ done = bring_up_to_date(
     catalogue, ChipArchive.create(sys.argv[3], storage="zarr"), grid, recipe, options=RunOptions(workers=1, threads=2)
 )
 seconds = time.perf_counter() - started
-peaks = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-print(json.dumps([len(grid), sum(done.computed.values()), seconds, *peaks]))
+used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+cpu = sum(part.ru_utime + part.ru_stime for part in used)
+peaks = [part.ru_maxrss / 1024 for part in used]
+print(json.dumps([len(grid), sum(done.computed.values()), seconds, cpu, *peaks]))
 """
 
 
@@ -53,6 +55,8 @@ class Measured(NamedTuple):
     tiles: int
     chips: int
     seconds: float
+    #: Seconds of all CPUs together, which others on the machine disturb less.
+    cpu: float
     #: MiB at most, of the process that plans and of the one that works.
     main: float
     worker: float
@@ -69,10 +73,10 @@ def measure(share: float, *, full: tuple[int, int] = FULL) -> Measured:
 
 
 def slope(found: list[Measured]) -> tuple[float, float]:
-    """Power of the area with which time grows, and milliseconds a chip by a line through all sizes."""
-    area, seconds = (np.array([getattr(item, name) for item in found], float) for name in ("chips", "seconds"))
-    power = np.polyfit(np.log(area), np.log(seconds), 1)[0]
-    return float(power), float(1e3 * np.polyfit(area, seconds, 1)[0])
+    """Power of the chips with which CPU time grows, and its milliseconds a chip by a line through all sizes."""
+    chips, seconds = (np.array([getattr(item, name) for item in found], float) for name in ("chips", "cpu"))
+    power = np.polyfit(np.log(chips), np.log(seconds), 1)[0]
+    return float(power), float(1e3 * np.polyfit(chips, seconds, 1)[0])
 
 
 def main(shares: list[float]) -> None:
@@ -83,12 +87,12 @@ def main(shares: list[float]) -> None:
         found.append(item)
         print(
             f"{item.shape[0]:>6} x {item.shape[1]:<6} {item.tiles:>5} tiles {item.chips:>6} chips {item.seconds:8.1f} s"
-            f"{1e3 * item.seconds / item.chips:7.1f} ms a chip, peak {item.main:6.0f} and {item.worker:6.0f} MiB",
+            f"{1e3 * item.cpu / item.chips:7.1f} CPU ms a chip, peak {item.main:6.0f} and {item.worker:6.0f} MiB",
             flush=True,
         )
     if len(found) > 1:
         power, line = slope(found)
-        print(f"time grows with the power {power:.2f} of the chips; {line:.1f} ms for each further one")
+        print(f"CPU time grows with the power {power:.2f} of the chips; {line:.1f} ms for each further one")
 
 
 if __name__ == "__main__":

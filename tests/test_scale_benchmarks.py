@@ -39,7 +39,7 @@ def test_memory_and_time_of_a_size_are_told():
     assert found.chips == 6 * found.tiles
     assert 10 < found.main < 2000
     assert 10 < found.worker < 2000
-    line = [found._replace(chips=count, seconds=0.1 * count) for count in (10, 20, 50)]
+    line = [found._replace(chips=count, cpu=0.1 * count) for count in (10, 20, 50)]
     assert out_of_core.slope(line) == (pytest.approx(1.0), pytest.approx(100.0))
 
 

@@ -435,6 +435,26 @@ def test_a_lock_of_a_killed_process_is_taken_at_once(tmp_path):
     assert (tmp_path / "run.lock").read_text() == ""
 
 
+def test_a_lock_waits_for_the_children_of_a_killed_owner(tmp_path):
+    """They may still be writing; that nobody else is alive to ask is no refusal."""
+    code = (
+        "import subprocess, sys; from m3leo_sar.io.run_lock import RunLock\n"
+        "with RunLock(sys.argv[1]) as lock:\n"
+        "    subprocess.Popen(['sleep', '2'], pass_fds=(lock.fileno(),), stdin=-3, stdout=-3)\n"
+        "    print('held', flush=True); input()"
+    )
+    owner = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdout is not None
+    assert owner.stdout.readline() == "held\n"
+    owner.kill()
+    owner.communicate()
+    started = time.monotonic()
+    with RunLock(tmp_path, expiry=60):
+        assert time.monotonic() - started > 0.2
+
+
 def test_a_lost_ledger_is_rebuilt_from_the_archive(stack, whole, tmp_path):
     run(stack, tmp_path / "chips")
     for file in (tmp_path / "chips").glob(f"{LEDGER}*"):

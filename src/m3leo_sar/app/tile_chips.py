@@ -394,7 +394,7 @@ def _check_size(tile: Tile, rows: slice, cols: slice, dates: int, stack: SlcStac
 
 
 def _crc32(array: NDArray[Any]) -> str:
-    return f"{zlib.crc32(np.ascontiguousarray(array)):08x}"
+    return f"{zlib.crc32(np.ascontiguousarray(array).data):08x}"
 
 
 def _pair_facts(pair: Pair) -> dict[str, Any]:
