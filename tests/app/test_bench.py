@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -353,3 +354,36 @@ def test_names_of_archives_are_their_shortest_ends(apart):
     paths = [apart / name / "chips" for name in ("one", "two")]
     assert list(regions_of(paths)) == ["one/chips", "two/chips"]
     assert all(first < second for first, second in pairwise(regions_of(paths)["one/chips"].tiles))
+
+
+def test_the_guide_runs(tmp_path, monkeypatch, capsys):
+    text = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text()
+    assert len(text.splitlines()) <= 60
+    monkeypatch.chdir(tmp_path)
+    Path("quick.json").write_text(re.search("```json\n(.*?)```", text, re.DOTALL).group(1))
+    commands = re.findall(r"^m3leo-sar (.*?)(?: +#.*)?$", text, re.MULTILINE)
+    assert len(commands) == 5
+    for command in commands:
+        if "splits.csv" in command and not Path("splits.csv").exists():
+            names = ChipArchive("out/toy/chips").identifiers
+            write_splits("splits.csv", dict(zip(names, np.resize(["train", "val", "test"], len(names)), strict=True)))
+        assert run(*command.split()) == 0, command
+    one, again, own = (json.loads(Path(name, RESULTS).read_text()) for name in ("out", "again", "own"))
+    assert one == again
+    assert not Path("again/models").exists()
+    assert one["hash"] == own["hash"]
+    assert one["data"] != own["data"]
+    assert one["hash"] in capsys.readouterr().out
+    assert set(json.loads(Path("shift/shift.json").read_text())) == {"shares of landcover", "mean coherence"}
+
+
+@pytest.mark.slow
+def test_the_toy_tells_what_each_input_holds(tmp_path):
+    protocol = Protocol(seeds=(0,))
+    rows = {(row["task"], row["input"], row["track"]): row["score"] for row in run_bench(tmp_path, protocol).rows}
+    amplitude, coherence, optical, both = (rows["landcover", name, "all"] for name in protocol.inputs)
+    assert both > max(coherence, optical) > amplitude
+    assert rows["landcover", "coherence and optical", "without optical"] < both
+    assert rows["biomass", "coherence and optical", "all"] < rows["biomass", "amplitude", "all"]
+    # As in gate X5: a pair before the event tells most, and is what the archive is for.
+    assert rows["damage", "before - across", "all"] > rows["damage", "1 - across", "all"] > 0.5
