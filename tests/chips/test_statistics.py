@@ -168,3 +168,9 @@ def test_statistics_of_another_digest_are_refused():
     held.require(held.digest, what="model")
     with pytest.raises(ValueError, match=f"model was made with statistics {other.digest}, these are {held.digest}"):
         held.require(other.digest, what="model")
+
+
+@pytest.mark.parametrize("read", [Statistics.from_json, GroupedStatistics.from_json, StatisticsAccumulator.from_json])
+def test_a_text_of_endless_brackets_is_refused(read):
+    with pytest.raises(ValueError, match="cannot be read: RecursionError"):
+        read("[" * 100_000)

@@ -69,6 +69,32 @@ def test_what_is_no_archive_is_refused(tmp_path):
         ChipArchive(tmp_path)
 
 
+def test_strange_names_and_links_in_the_folder_are_not_followed(archive, tmp_path, rng):
+    chip = rng.random((24, 31)).astype("f4")
+    archive.write(TILE, "coherence", KEY, chip, BOX, metadata={})
+    other = ChipArchive.create(tmp_path / "other", storage=archive.storage)
+    other.write("outside", "secret", KEY, chip, BOX, metadata={})
+    (archive.root / TILE / "-rf").mkdir()
+    (archive.root / "outside").symlink_to(other.root / "outside")
+    (archive.root / TILE / "secret").symlink_to(other.root / "outside" / "secret")
+    assert list(archive.chips()) == [(TILE, "coherence", KEY)]
+    for place in (("outside", "secret"), (TILE, "secret")):
+        with pytest.raises(ValueError, match="is a link, which may lead out of the archive"):
+            archive.read(*place, KEY)
+        with pytest.raises(ValueError, match="is a link"):
+            archive.write(*place, KEY, chip, BOX, metadata={})
+    if archive.storage == "geotiff":
+        (archive.root / TILE / "coherence" / "-rf.tif").write_bytes(b"")
+        assert archive.keys(TILE, "coherence") == [KEY]
+
+
+@pytest.mark.parametrize("manifest", ["[" * 100_000, '{"format": "m3leo_sar chip archive", "version": "2"}', "\xff"])
+def test_a_strange_manifest_is_refused(tmp_path, manifest):
+    (tmp_path / "archive.json").write_bytes(manifest.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"archive\.json|has version 2"):
+        ChipArchive(tmp_path)
+
+
 def test_verify_names_a_damaged_chip(archive, rng):
     for key in (KEY, "20230301_20230325"):
         archive.write(TILE, "coherence", key, rng.random((24, 31)).astype("f4"), BOX, metadata={})

@@ -302,3 +302,11 @@ def test_the_task_is_thin():
 
     assert len(inspect.getsource(segmentation).splitlines()) < 150
     assert isinstance(SegmentationTask(UNet(1, 2, widths=(2,)), classes=2), torch.nn.Module)
+
+
+def test_a_configuration_of_anchors_is_refused(tmp_path):
+    """Ten lines of names for names would stand for a thousand million values."""
+    lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 30)]
+    (tmp_path / "bomb.yaml").write_text("\n".join(lines))
+    with pytest.raises(ValueError, match="must have no YAML anchors"):
+        load_config(tmp_path / "bomb.yaml")

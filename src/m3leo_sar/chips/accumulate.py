@@ -179,7 +179,7 @@ class StatisticsAccumulator:
             for row, filled in zip(seen.histograms, document["histograms"], strict=True):
                 for index, count in filled:
                     row[index] = count
-        except (json.JSONDecodeError, KeyError, TypeError, IndexError, OverflowError) as error:
+        except (json.JSONDecodeError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
             raise ValueError(f"counts cannot be read: {type(error).__name__} {error}") from error
         return seen
 

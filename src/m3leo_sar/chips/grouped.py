@@ -142,7 +142,7 @@ class GroupedStatistics:
                 for entry in document["groups"]
             }
             stored = document["digest"]
-        except (json.JSONDecodeError, KeyError, TypeError, IndexError) as error:
+        except (json.JSONDecodeError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise ValueError(f"statistics cannot be read: {type(error).__name__} {error}") from error
         found = cls(keys, groups)
         if stored != found.digest:

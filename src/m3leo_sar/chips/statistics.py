@@ -191,7 +191,7 @@ class Statistics:
             document = json.loads(text)
             bands = tuple(BandStatistics(**_numbers(band)) for band in document["bands"])
             stored = document["digest"]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (json.JSONDecodeError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"statistics cannot be read: {type(error).__name__} {error}") from error
         statistics = cls(bands)
         if stored != statistics.digest:

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.atomic import PARTIAL, remove, remove_stale, write_text
+from m3leo_sar.io.limits import read_text
 
 #: Layout of the folder; a reader refuses a later one.
 VERSION = 2
 STORAGES = ("geotiff", "zarr")
 _MANIFEST = "archive.json"
-_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+#: What an identifier, a product or a key may be.
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Chip(NamedTuple):
@@ -107,13 +109,14 @@ class ChipArchive:
         if not manifest.is_file():
             raise ValueError(f"{self.root} is no chip archive: it holds no {_MANIFEST}")
         try:
-            self.manifest: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+            self.manifest: dict[str, Any] = json.loads(read_text(manifest))
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{manifest} is damaged: {error}") from error
         if not isinstance(self.manifest, dict) or self.manifest.get("format") != "m3leo_sar chip archive":
             raise ValueError(f"{manifest} does not describe a chip archive")
-        if self.manifest.get("version", 0) > VERSION:
-            raise ValueError(f"{self.root} has version {self.manifest['version']}; this library reads up to {VERSION}")
+        version = self.manifest.get("version", 0)
+        if not isinstance(version, int) or version > VERSION:
+            raise ValueError(f"{self.root} has version {version}; this library reads up to {VERSION}")
         self._storage = _storage(self.root, self.manifest.get("storage", "geotiff"))
 
     @classmethod
@@ -148,7 +151,7 @@ class ChipArchive:
 
     def path(self, identifier: str, dataset: str, key: str) -> Path:
         """Where a chip lies; ValueError for a name that could lead out of the archive."""
-        _check_names(identifier, dataset, key)
+        self._check(identifier, dataset, key)
         return self._storage.path(identifier, dataset, key)
 
     def write(
@@ -179,7 +182,7 @@ class ChipArchive:
     def write_layers(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
         """Write several chips of one tile and product; Zarr storage keeps them together, all of them or none."""
         for layer in layers:
-            _check_names(identifier, dataset, layer.key)
+            self._check(identifier, dataset, layer.key)
             if layer.array.shape[-2:] != geobox.shape or layer.array.ndim not in (2, 3):
                 raise ValueError(f"array must have the geobox's shape {geobox.shape}, got {layer.array.shape}")
         if layers:
@@ -195,12 +198,12 @@ class ChipArchive:
         ValueError
             If it is damaged.
         """
-        _check_names(identifier, dataset, key)
+        self._check(identifier, dataset, key)
         return self._storage.read(identifier, dataset, key)
 
     def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
         """Grid and metadata of a chip without its pixels; raises as :meth:`read` does."""
-        _check_names(identifier, dataset, key)
+        self._check(identifier, dataset, key)
         return self._storage.facts(identifier, dataset, key)
 
     def chips(self) -> Iterator[tuple[str, str, str]]:
@@ -212,7 +215,7 @@ class ChipArchive:
 
     def has(self, identifier: str, dataset: str, key: str, *, parameters: Any = None) -> bool:
         """Whether a chip exists and, if ``parameters`` are given, depends on the same ones."""
-        _check_names(identifier, dataset, key)
+        self._check(identifier, dataset, key)
         digest = self._storage.digest(identifier, dataset, key)
         return digest is not None and (parameters is None or digest == parameter_digest(parameters))
 
@@ -220,22 +223,24 @@ class ChipArchive:
     def identifiers(self) -> list[str]:
         """Tiles that have a chip, sorted."""
         with os.scandir(self.root) as entries:
-            return sorted(entry.name for entry in entries if _SAFE.fullmatch(entry.name) and entry.is_dir())
+            return sorted(entry.name for entry in entries if _is_own(entry))
 
     def datasets(self, identifier: str) -> list[str]:
         """Products of a tile, sorted."""
         folder = self.root / identifier
-        found = folder.iterdir() if _SAFE.fullmatch(identifier) and folder.is_dir() else ()
-        return sorted(path.name for path in found if path.is_dir() and PARTIAL not in path.name)
+        if not SAFE_NAME.fullmatch(identifier) or not folder.is_dir() or folder.is_symlink():
+            return []
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if _is_own(entry))
 
     def keys(self, identifier: str, dataset: str) -> list[str]:
         """Dates, pairs or names of a tile's product, sorted."""
-        _check_names(identifier, dataset, "any")
+        self._check(identifier, dataset, "any")
         return self._storage.keys(identifier, dataset)
 
     def remove(self, identifier: str, dataset: str, key: str) -> None:
         """Remove one chip, if it is there."""
-        _check_names(identifier, dataset, key)
+        self._check(identifier, dataset, key)
         self._storage.remove(identifier, dataset, key)
 
     def compact(self) -> int:
@@ -267,6 +272,15 @@ class ChipArchive:
         """Read every chip and give the path and fault of each that cannot be."""
         return self._storage.faults()
 
+    def _check(self, identifier: str, dataset: str, key: str) -> None:
+        """Refuse names and links that could lead out of the archive."""
+        for name, value in (("identifier", identifier), ("dataset", dataset), ("key", key)):
+            if not SAFE_NAME.fullmatch(value) or PARTIAL in value:
+                raise ValueError(f"{name} must be letters, digits, '.', '_' and '-', got {value!r}")
+        for folder in (self.root / identifier, self.root / identifier / dataset):
+            if folder.is_symlink():
+                raise ValueError(f"{folder} is a link, which may lead out of the archive")
+
 
 def parameter_digest(parameters: Any) -> str:
     """Sixteen hex digits that change when any parameter does."""
@@ -283,10 +297,9 @@ def plain_value(value: Any) -> Any:
     raise TypeError(f"metadata must be plain values, got {type(value).__name__}")
 
 
-def _check_names(identifier: str, dataset: str, key: str) -> None:
-    for name, value in (("identifier", identifier), ("dataset", dataset), ("key", key)):
-        if not _SAFE.fullmatch(value) or PARTIAL in value:
-            raise ValueError(f"{name} must be letters, digits, '.', '_' and '-', got {value!r}")
+def _is_own(entry: os.DirEntry[str]) -> bool:
+    """Whether a folder's entry is one the archive may have made: no link, no strange name, nothing half written."""
+    return bool(SAFE_NAME.fullmatch(entry.name)) and PARTIAL not in entry.name and entry.is_dir(follow_symlinks=False)
 
 
 def _storage(root: Path, name: str) -> Storage:

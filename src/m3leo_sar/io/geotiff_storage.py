@@ -10,7 +10,7 @@ from typing import Any
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io import limits
-from m3leo_sar.io.archive import Chip, Layer, parameter_digest, plain_value
+from m3leo_sar.io.archive import SAFE_NAME, Chip, Layer, parameter_digest, plain_value
 from m3leo_sar.io.atomic import PARTIAL
 from m3leo_sar.io.raster import GEOTIFF, geobox_of, open_raster, read_raster, write_geotiff
 
@@ -100,7 +100,7 @@ class GeotiffStorage:
     def keys(self, identifier: str, dataset: str) -> list[str]:
         """Keys of a tile's product, sorted."""
         found = (self.root / identifier / dataset).glob("*.tif")
-        return sorted(path.stem for path in found if PARTIAL not in path.name)
+        return sorted(path.stem for path in found if SAFE_NAME.fullmatch(path.stem) and PARTIAL not in path.name)
 
     def unit(self, path: Path) -> Path:
         """The file itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from m3leo_sar.io.limits import read_text
 from m3leo_sar.learn.catalogue import checked, names, nearest, options
 from m3leo_sar.learn.pair_settings import PairSettings
 from m3leo_sar.learn.presets import preset, preset_names
@@ -131,6 +133,8 @@ class FitConfig:
     seed: int = 0
 
 
+#: Bytes of a configuration; one that names a split for every tile of a continent keeps it in a file beside it.
+_LARGEST_YAML = 16 << 20
 #: What must be one of a few words.
 _WORDS = {
     "missing": ("raise", "mask", "fill", "drop"),
@@ -165,7 +169,7 @@ def load_config(path: str | os.PathLike[str] | None = None, overrides: Sequence[
         if "=" not in text:
             raise ValueError(f"an override must read key=value, got {text!r}")
     try:
-        parts = [_beside(_spelled(OmegaConf.load(Path(path))), Path(path).parent)] if path is not None else []
+        parts = [_beside(_spelled(_loaded(Path(path))), Path(path).parent)] if path is not None else []
         parts += [_spelled(OmegaConf.from_dotlist([text])) for text in overrides]
         given: Any = OmegaConf.to_container(OmegaConf.merge(*parts)) if parts else {}
     except (OmegaConfBaseException, ValueError) as error:
@@ -216,6 +220,14 @@ def to_yaml(config: FitConfig) -> str:
 def from_yaml(text: str) -> FitConfig:
     """Read :func:`to_yaml`."""
     return checked_config(_typed(OmegaConf.to_container(OmegaConf.create(text))))  # type: ignore[arg-type]
+
+
+def _loaded(path: Path) -> Any:
+    """A YAML file, without the names inside it by which ten lines can stand for millions of values."""
+    text = read_text(path, largest=_LARGEST_YAML)
+    if re.search(r"(?m)(?:^|[-:,\[{]\s*)&\w", text):
+        raise ValueError(f"{path} must have no YAML anchors (&name)")
+    return OmegaConf.create(text)
 
 
 def _spelled(given: Any) -> Any:
