@@ -6,6 +6,7 @@ import datetime
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
@@ -313,7 +314,7 @@ class _Work:
             "polarisation": self.stack.polarisation,
             "orbit": self.stack.orbit,
             "track": self.stack.track,
-            "software": f"m3leo-sar {version('m3leo-sar')}",
+            "software": _software(),
             "versions": {"numpy": np.__version__},
             "parameters": self.parameters[f"{dataset}/{key}"],
             "crc32": _crc32(chip),
@@ -391,6 +392,12 @@ def _check_size(tile: Tile, rows: slice, cols: slice, dates: int, stack: SlcStac
             f"tile {tile.identifier} must need at most {LARGEST_READ >> 30} GiB of {stack.name}, got "
             f"{size / 2**30:.1f} GiB for {dates} dates; take smaller tiles or fewer pairs at a time"
         )
+
+
+@lru_cache(maxsize=1)
+def _software() -> str:
+    # Looked up in the installed files, which takes as long as four maps of coherence.
+    return f"m3leo-sar {version('m3leo-sar')}"
 
 
 def _crc32(array: NDArray[Any]) -> str:
