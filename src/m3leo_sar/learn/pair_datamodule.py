@@ -108,8 +108,8 @@ class PairDataModule(L.LightningDataModule):
             name: PairDataset(tiers, part, statistics=statistics, **common) for name, part in parts.items()
         }
         self.sets["train"].augmentation = augmentation
-        #: Epoch and batch the next training loader begins at.
-        self.position = (0, 0)
+        #: Epoch and batch the next training loader begins at, if :meth:`move_to` said so.
+        self.position: tuple[int, int] | None = None
         self._batches: TileBatches | None = None
 
     @property
@@ -130,9 +130,13 @@ class PairDataModule(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled by (seed, epoch), whatever the worker count; a part a process of a distributed run."""
+        data = self.sets["train"]
+        if self.position is None and self.trainer is not None:
+            data.epoch = self.trainer.current_epoch
         loader = self._loader("train")
         self._batches = loader.batch_sampler  # type: ignore[assignment]
-        self.move_to(*self.position)
+        if self.position is not None:
+            self.move_to(*self.position)
         return loader
 
     def val_dataloader(self) -> DataLoader[Batch]:
