@@ -15,6 +15,7 @@ import numpy as np
 import zarr
 from affine import Affine
 from numpy.typing import NDArray
+from zarr.codecs import Crc32cCodec
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.orbit import Orbit
@@ -158,6 +159,8 @@ def _write_date(folder: Path, stack: SlcStack, index: int) -> None:
             shape=stack.shape[1:],
             chunks=_chunks(stack.shape[1:]),
             dtype=stack.dtype,
+            # Speckle is noise to a compressor: it saves a twelfth of the bytes and more than doubles the time to read.
+            compressors=[Crc32cCodec()],
             fill_value=complex("nan+nanj"),
         )
         # Band by band of chunks, so that memory holds one band of one date.
