@@ -11,6 +11,7 @@ import torch
 from m3leo_sar import GeoBox
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.archive import ChipArchive
+from m3leo_sar.learn.batch import answer
 from m3leo_sar.learn.channel import Channel
 from m3leo_sar.learn.config import FitConfig, checked_config, load_config, to_yaml
 from m3leo_sar.learn.datamodule import ChipDataModule, fit_statistics
@@ -310,3 +311,23 @@ def test_a_configuration_of_anchors_is_refused(tmp_path):
     (tmp_path / "bomb.yaml").write_text("\n".join(lines))
     with pytest.raises(ValueError, match="must have no YAML anchors"):
         load_config(tmp_path / "bomb.yaml")
+
+
+def test_a_network_that_takes_its_mask_tells_zero_from_nothing():
+    torch.manual_seed(0)
+    plain, aware = (UNet(2, 3, widths=[4, 8], mask=mask).eval() for mask in (False, True))
+    image = torch.randn(2, 2, 8, 12)
+    image[:, 1] = 0
+    whole, holed = torch.ones(2, 2, 8, 12, dtype=torch.bool), torch.ones(2, 2, 8, 12, dtype=torch.bool)
+    holed[:, 1] = False
+    batches = [{"image": image, "mask": mask} for mask in (whole, holed)]
+    assert torch.equal(*(answer(plain, batch) for batch in batches))
+    assert not torch.allclose(*(answer(aware, batch) for batch in batches))
+    with pytest.raises(ValueError, match="mask must be given to a network that takes it"):
+        aware(image)
+
+
+def test_a_run_with_a_network_that_takes_its_mask(archive, tmp_path):
+    model = {"name": "unet", "widths": [8, 16], "mask": True}
+    assert fit(config_of(archive, tmp_path / "run", model=model)).metrics["miou"] > 0.8
+    assert predict(tmp_path / "run" / "model.pt", archive, TILES[-1]).dtype == np.uint8

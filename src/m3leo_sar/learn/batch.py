@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 #: Stages of a run, a stream of random numbers each.
 _STAGES = ("train", "val", "test")
@@ -26,6 +26,12 @@ def image_of(batch: dict[str, Any]) -> Tensor:
             f"image and mask must be (batch, channels, rows, cols), got {tuple(image.shape)} and {tuple(mask.shape)}"
         )
     return torch.where(mask, image, 0)
+
+
+def answer(model: nn.Module, batch: dict[str, Any]) -> Tensor:
+    """What a model says of a batch; one with ``takes_mask`` is told where there are data too."""
+    image = image_of(batch)
+    return model(image, batch["mask"]) if getattr(model, "takes_mask", False) else model(image)
 
 
 def present_of(batch: dict[str, Any]) -> Tensor:

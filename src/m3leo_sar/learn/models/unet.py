@@ -33,6 +33,8 @@ class UNet(nn.Module):
         ``"reflect"`` as in the paper, ``"replicate"`` or ``"zeros"``.
     dropout : float
         Share of the channels of the lowest level that are left out while training.
+    mask : bool
+        Whether it is told where there are data, one more channel for each, so that a zero and nothing differ.
 
     Raises
     ------
@@ -58,15 +60,17 @@ class UNet(nn.Module):
         norm: str = "batch",
         padding: str = "reflect",
         dropout: float = 0.0,
+        mask: bool = False,
     ) -> None:
         super().__init__()
+        self.takes_mask = mask
         for name, word, words in (("norm", norm, NORMS), ("padding", padding, PADDINGS)):
             if word not in words:
                 raise ValueError(f"{name} must be one of {', '.join(words)}, got {word!r}")
         if min(in_channels, classes, *widths) < 1:
             raise ValueError(f"channels, classes and widths must be at least 1, got {in_channels}, {classes}, {widths}")
         self.halvings = len(widths) - 1
-        inputs = (in_channels, *widths[:-1])
+        inputs = (2 * in_channels if mask else in_channels, *widths[:-1])
         layers = {"norm": norm, "padding": padding}
         self.down = nn.ModuleList(_double_conv(a, b, **layers) for a, b in zip(inputs, widths, strict=True))
         ups = zip(widths[:0:-1], widths[-2::-1], strict=True)
@@ -76,8 +80,12 @@ class UNet(nn.Module):
         self.drop = nn.Dropout2d(dropout)
         self.head = nn.Conv2d(widths[0], classes, 1)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Logits (batch, classes, rows, cols) of images (batch, channels, rows, cols)."""
+    def forward(self, image: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Logits (batch, classes, rows, cols) of images (batch, channels, rows, cols), and of their mask if it asks."""
+        if self.takes_mask:
+            if mask is None:
+                raise ValueError("mask must be given to a network that takes it, got none")
+            image = torch.cat([image, mask.to(image.dtype)], dim=1)
         step = 2**self.halvings
         if image.shape[-2] % step or image.shape[-1] % step:
             raise ValueError(f"rows and cols must be multiples of {step}, got {tuple(image.shape[-2:])}")
@@ -99,11 +107,13 @@ def build(
     norm: str = "batch",
     padding: str = "reflect",
     dropout: float = 0.0,
+    mask: bool = False,
 ) -> UNet:
     """Network for classes or values of pixels."""
     if not request.outputs:
         raise ValueError("model unet needs a task with labels, such as segmentation or regression")
-    return UNet(request.channels, request.outputs, widths=widths, norm=norm, padding=padding, dropout=dropout)
+    options = {"norm": norm, "padding": padding, "dropout": dropout, "mask": mask}
+    return UNet(request.channels, request.outputs, widths=widths, **options)  # type: ignore[arg-type]
 
 
 def _double_conv(inputs: int, outputs: int, *, norm: str, padding: str) -> nn.Sequential:

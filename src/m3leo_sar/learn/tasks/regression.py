@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from m3leo_sar.learn.batch import image_of
+from m3leo_sar.learn.batch import answer
 from m3leo_sar.learn.catalogue import TaskRequest
 from m3leo_sar.learn.models.area_pool import area_pool
 from m3leo_sar.learn.optimisation import Optimisation
@@ -91,9 +91,9 @@ class RegressionTask(Task):
         return self.predict_cells(batch, tuple(batch["target"].shape[-2:]))
 
     def _cells(self, batch: dict[str, Any], shape: tuple[int, int]) -> Tensor:
-        image = image_of(batch)
-        found = self.model(image)
-        mask = batch["mask"].any(dim=1, keepdim=True) if found.shape[-2:] == image.shape[-2:] else None
+        found, mask = answer(self.model, batch), None
+        if found.shape[-2:] == batch["image"].shape[-2:]:
+            mask = batch["mask"].any(dim=1, keepdim=True)
         return area_pool(found, shape, mask=mask)[:, 0]
 
     def _step(self, batch: dict[str, Any], stage: str, index: int) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from m3leo_sar.learn.batch import image_of
+from m3leo_sar.learn.batch import answer
 from m3leo_sar.learn.catalogue import TaskRequest
 from m3leo_sar.learn.labels import IGNORE, WORLDCOVER
 from m3leo_sar.learn.optimisation import Optimisation
@@ -75,11 +75,11 @@ class SegmentationTask(Task):
 
     def predicted(self, batch: dict[str, Any]) -> Tensor:
         """Classes (batch, rows, cols), :data:`IGNORE` where no channel has data."""
-        classes = self.model(image_of(batch)).argmax(dim=1)
+        classes = answer(self.model, batch).argmax(dim=1)
         return torch.where(batch["mask"].any(dim=1), classes, IGNORE)
 
     def _step(self, batch: dict[str, Any], stage: str, index: int) -> Tensor:
-        logits = self.model(image_of(batch))
+        logits = answer(self.model, batch)
         target = masked_target(batch)
         loss = masked_cross_entropy(logits, target, training=stage == "train")
         if stage != "train":
