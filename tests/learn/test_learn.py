@@ -331,3 +331,25 @@ def test_a_run_with_a_network_that_takes_its_mask(archive, tmp_path):
     model = {"name": "unet", "widths": [8, 16], "mask": True}
     assert fit(config_of(archive, tmp_path / "run", model=model)).metrics["miou"] > 0.8
     assert predict(tmp_path / "run" / "model.pt", archive, TILES[-1]).dtype == np.uint8
+
+
+@pytest.mark.parametrize("missing", ["mask", "fill"])
+def test_data_sets_are_hidden_from_some_training_samples_and_never_all(archive, missing):
+    whole = dataset_of(archive, missing=missing)
+    data = dataset_of(archive, missing=missing, hide=0.5)
+    seen = []
+    for place in ((epoch, index) for epoch in range(3) for index in range(len(data))):
+        sample, known = data[place], whole[place]
+        assert torch.equal(sample["image"], data[place]["image"])
+        lost = [not torch.equal(sample["image"][c], known["image"][c]) for c in range(2)]
+        assert not all(lost)
+        for channel in np.flatnonzero(lost):
+            assert not sample["image"][channel].any()
+            assert sample["mask"][channel].all() == (missing == "fill")
+        seen.append(tuple(lost))
+    assert set(seen) == {(False, False), (True, False), (False, True)}
+    assert torch.equal(data[0, 3]["target"], whole[0, 3]["target"])
+    module = ChipDataModule(archive, CHANNELS, SPLITS, target="landcover", hide=0.5)
+    assert (module.sets["train"].hide, module.sets["val"].hide) == (0.5, 0.0)
+    with pytest.raises(ValueError, match=r"hide must be a share in \[0, 1\), got 1"):
+        dataset_of(archive, hide=1)

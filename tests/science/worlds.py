@@ -51,18 +51,18 @@ class World:
     def test(self) -> list[str]:
         return [name for name, split in self.splits.items() if split == "test"]
 
-    def score(self, inputs: Sequence[str], *, budget: Budget = BUDGET, **options: Any) -> float:
+    def score(self, inputs: Sequence[str], *, budget: Budget = BUDGET, name: str = "run", **options: Any) -> float:
         """Mean intersection over union on the test tiles of a network trained on these channels, once."""
-        output = self.folder / ("run-" + "-".join(inputs).replace(":", "_"))
+        output = self.model(*inputs, name=name).parent
         options = {"splits": self.splits, **options}
         if (output / "metrics.json").is_file():
             return json.loads((output / "metrics.json").read_text())["miou"]
         metrics = train_once(self.archive, output, inputs=inputs, budget=budget, seed=self.seed, **options)
         return metrics["miou"]
 
-    def model(self, *inputs: str) -> Path:
+    def model(self, *inputs: str, name: str = "run") -> Path:
         """Checkpoint of a network that :meth:`score` has trained."""
-        return self.folder / ("run-" + "-".join(inputs).replace(":", "_")) / "model.pt"
+        return self.folder / (f"{name}-" + "-".join(inputs).replace(":", "_")) / "model.pt"
 
 
 def west_to_east(grid: TileGrid) -> dict[str, str]:

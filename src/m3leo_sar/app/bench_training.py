@@ -42,6 +42,8 @@ def train_once(
     task: str = "segmentation",
     target: str = "landcover",
     missing: str = "mask",
+    mask: bool = False,
+    hide: float = 0.0,
 ) -> dict[str, Any]:
     """Train a UNet and give its metrics; ``model.pt`` and the rest come into ``output``.
 
@@ -56,6 +58,9 @@ def train_once(
     budget : Budget
     seed : int
     task, target, missing : str
+    mask : bool
+        Whether the network takes its mask.
+    hide : float
         As in :class:`m3leo_sar.learn.config.FitConfig`.
 
     Raises
@@ -71,11 +76,12 @@ def train_once(
         archive=str(archive.root),
         output=str(output),
         task={"name": task},
-        model={"name": "unet", "widths": list(budget.widths)},
+        model={"name": "unet", "widths": list(budget.widths), "mask": mask},
         input=list(inputs),
         target=target,
         splits=dict(splits),
         missing=missing,
+        hide=hide,
         batch=budget.batch,
         epochs=budget.epochs,
         learning_rate=budget.learning_rate,

@@ -58,6 +58,9 @@ class FitConfig:
         Side of the random training squares in pixels, 0 for whole tiles.
     crops : int
         Training squares a tile and epoch.
+    hide : float
+        Share of training samples that go without one of the data sets among the inputs; with ``model.mask=true`` a
+        network learns to do without what is missing.
     batch, eval_batch : int
         Samples a step and device; whole tiles a step of val and test, by which the paper's protocol averages.
     epochs : int
@@ -110,6 +113,7 @@ class FitConfig:
     freeze: bool = False
     crop: int = 0
     crops: int = 8
+    hide: float = 0.0
     batch: int = 8
     eval_batch: int = 8
     epochs: int = 75
@@ -144,7 +148,8 @@ _WORDS = {
 }
 #: What must be at least so much.
 _LEAST = {
-    "crop": 0, "crops": 1, "batch": 1, "eval_batch": 1, "epochs": 1, "learning_rate": 0, "weight_decay": 0, "warmup": 0,
+    "crop": 0, "crops": 1, "hide": 0,
+    "batch": 1, "eval_batch": 1, "epochs": 1, "learning_rate": 0, "weight_decay": 0, "warmup": 0,
     "clip": 0, "accumulate": 1, "patience": 0, "checkpoint_steps": 0, "workers": 0, "threads": 0, "devices": 1,
 }  # fmt: skip
 

@@ -61,6 +61,8 @@ class ChipDataModule(L.LightningDataModule):
         Samples a step; whole tiles a step of val and test; loader processes.
     crop, crops : int
         Random training squares; val and test always see whole tiles.
+    hide : float
+        Share of training samples that go without a data set among the inputs.
     **options
         ``target``, ``kind``, ``cells``, ``missing`` and ``seed`` of :class:`ChipDataset`.
 
@@ -82,6 +84,7 @@ class ChipDataModule(L.LightningDataModule):
         workers: int = 0,
         crop: int = 0,
         crops: int = 8,
+        hide: float = 0.0,
         **options: Any,
     ) -> None:
         super().__init__()
@@ -97,7 +100,7 @@ class ChipDataModule(L.LightningDataModule):
         self.statistics = statistics or fit_statistics(archive, tiles["train"], channels)
         common = {"channels": channels, "statistics": self.statistics, **options}
         self.sets = {name: ChipDataset(archive, tiles[name], **common) for name in ("val", "test")}
-        self.sets["train"] = ChipDataset(archive, tiles["train"], crop=crop or None, crops=crops, **common)
+        self.sets["train"] = ChipDataset(archive, tiles["train"], crop=crop or None, crops=crops, hide=hide, **common)
         #: Epoch and batch the next training loader begins at.
         self.position = (0, 0)
         self._batches: EpochBatches | None = None

@@ -14,12 +14,14 @@ from m3leo_sar.chips.normalise import normalise
 from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.archive import ChipArchive
-from m3leo_sar.learn.channel import Channel
+from m3leo_sar.learn.channel import Channel, modalities
 from m3leo_sar.learn.labels import IGNORE, TARGETS, cell_means, label_key, unknown_codes, worldcover_classes
 
 MISSING = ("raise", "mask", "fill", "drop")
 #: Normalised tiles that are kept in memory.
 _TILES_HELD = 64
+#: Stream of random numbers that hides data sets.
+_HIDING = 5
 
 
 class _Tile(NamedTuple):
@@ -58,6 +60,9 @@ class ChipDataset(Dataset[dict[str, Any]]):
         Side of a random square cut from the tile in pixels; the whole tile if None.
     crops : int
         Samples a tile, when cropping.
+    hide : float
+        Share of the samples that go without one of the data sets among the inputs, each drawn by itself and one always
+        kept, so that a network learns what it may have to do without.
     missing : str
         What to do when a tile lacks a chip: ``"raise"``; ``"mask"``, no data in that channel, or no target;
         ``"fill"``, as the M3LEO baselines: 0, the mean, as if it were data, for a chip or a pixel that is missing; or
@@ -83,8 +88,11 @@ class ChipDataset(Dataset[dict[str, Any]]):
         crop: int | None = None,
         crops: int = 1,
         missing: str = "raise",
+        hide: float = 0.0,
         seed: int = 0,
     ) -> None:
+        if not 0 <= hide < 1:
+            raise ValueError(f"hide must be a share in [0, 1), got {hide}")
         if missing not in MISSING:
             raise ValueError(f"missing must be one of {', '.join(MISSING)}, got {missing!r}")
         if kind not in TARGETS:
@@ -92,6 +100,7 @@ class ChipDataset(Dataset[dict[str, Any]]):
         if [band.encoding for band in statistics.bands] != [channel.encoding for channel in channels]:
             raise ValueError(f"statistics must hold the encodings of the {len(channels)} channels, in order")
         self.archive, self.channels, self.statistics = archive, tuple(channels), statistics
+        self.hide, self._modalities = hide, list(modalities(self.channels).values())
         self.kind, self.cells, self.missing = kind, cells if kind == "values" else None, missing
         self.label = label_key(target) if kind != "none" else None
         self.crop, self.crops, self.seed, self.epoch = crop, crops if crop else 1, seed, 0
@@ -111,20 +120,31 @@ class ChipDataset(Dataset[dict[str, Any]]):
         identifier = self.identifiers[index // self.crops]
         tile = self._tile(identifier)
         rows, cols = self._cut(tile.geobox.shape, epoch, index)
-        target = tile.target
+        target, hidden = tile.target, self._hidden(epoch, index, len(tile.values))
         if self.crop is not None and self.kind != "none":
             if target.shape != tile.geobox.shape:
                 raise ValueError(f"crop must be 0 where the target has a grid of its own, {target.shape}")
             target = target[rows, cols]
         return {
-            "image": torch.from_numpy(tile.values[:, rows, cols].copy()),
-            "mask": torch.from_numpy(tile.mask[:, rows, cols].copy()),
+            "image": torch.from_numpy(np.where(hidden, np.float32(0), tile.values[:, rows, cols])),
+            "mask": torch.from_numpy(tile.mask[:, rows, cols] & ~(hidden & (self.missing != "fill"))),
             "target": torch.from_numpy(target.copy()),
             "unknown": torch.from_numpy(tile.unknown),
             "bounds": tile.geobox.crop(rows, cols).bounds,
             "crs": tile.geobox.crs,
             "identifier": identifier,
         }
+
+    def _hidden(self, epoch: int, index: int, channels: int) -> NDArray[np.bool_]:
+        """Channels (channels, 1, 1) that this sample goes without; never all of them."""
+        hidden = np.zeros((channels, 1, 1), bool)
+        if self.hide and len(self._modalities) > 1:
+            rng = np.random.default_rng((self.seed, _HIDING, epoch, index))
+            gone = rng.random(len(self._modalities)) < self.hide
+            gone[rng.integers(len(gone))] = False
+            for which in np.flatnonzero(gone):
+                hidden[self._modalities[which]] = True
+        return hidden
 
     def read_target(self, identifier: str) -> NDArray[Any]:
         """Target (rows, cols) of a tile whose inputs are not read; (1, 1) of NaN if it has none."""

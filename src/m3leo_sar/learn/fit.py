@@ -50,6 +50,7 @@ _FIXED = (
     "missing",
     "crop",
     "crops",
+    "hide",
     "batch",
     "devices",
     "accumulate",
@@ -221,7 +222,7 @@ def _statistics(config: FitConfig, channels: list[Channel], encoder: Encoder | N
 
 
 def _data(config: FitConfig, channels: list[Channel], statistics: Statistics | None) -> ChipDataModule:
-    options = {name: getattr(config, name) for name in ("batch", "eval_batch", "workers", "crop", "crops")}
+    options = {name: getattr(config, name) for name in ("batch", "eval_batch", "workers", "crop", "crops", "hide")}
     return ChipDataModule(
         ChipArchive(config.archive),
         channels,
