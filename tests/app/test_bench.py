@@ -295,7 +295,7 @@ def apart(tmp_path_factory):
 
 def test_shift_tells_archives_apart_and_not_those_of_one_kind(apart, capsys):
     folders = [apart / name / "chips" for name in ("one", "two", "far")]
-    output = apart / "out"
+    output = apart / "three"
     assert run("shift", *folders, "--labels", "landcover", "--values", "coherence:20230301_20230313",
                "--output", output, "--permutations", 49) == 0  # fmt: skip
     told = json.loads((output / "shift.json").read_text())
