@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,13 @@ PIXEL_TYPES = {
 
 def pixel_type(plane: Any) -> str:
     """Word of ``PIXEL_TYPES`` for a plane (rows, cols) or (rows, cols, 2)."""
-    return "complex_int16" if plane.ndim == 3 else str(plane.dtype)
+    return "complex_int16" if plane.ndim == 3 else dtype_name(plane.dtype)
+
+
+@lru_cache(maxsize=64)
+def dtype_name(dtype: Any) -> str:
+    """Name of a dtype; spelling it out takes NumPy longer than a small kernel."""
+    return str(dtype)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +46,6 @@ class NormaliseRequest:
 
     def in_double(self, planes: Sequence[Any]) -> np.ndarray:
         """Which bands read a plane in double precision."""
-        double = np.array([str(plane.dtype) in ("float64", "complex128") for plane in planes])
+        double = np.array([dtype_name(plane.dtype) in ("float64", "complex128") for plane in planes])
         second = self.places[:, 3]
         return double[self.places[:, 2]] | np.where(second >= 0, double[np.maximum(second, 0)], False)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from m3leo_sar._backend.choose import backend_of, module_of
-from m3leo_sar._backend.normalise_request import PIXEL_TYPES, NormaliseRequest, pixel_type
+from m3leo_sar._backend.normalise_request import PIXEL_TYPES, NormaliseRequest, dtype_name, pixel_type
 from m3leo_sar.chips.deramp import PhasePlane, phase_plane
 from m3leo_sar.chips.statistics import ENCODINGS, BandStatistics, Statistics
 
@@ -136,30 +137,34 @@ def _planes(chip: Any, statistics: Statistics) -> list[Any]:
         raise ValueError(f"chip must be ({count}, rows, cols) for these statistics, got shape {shape}")
     for index, plane in enumerate(planes):
         _check_plane(plane, index, planes[0])
+    types = [pixel_type(plane) for plane in planes]
     for band, places in zip(statistics.bands, needed, strict=True):
         for order, place in enumerate(places):
-            _check_fits(band, planes[place], order)
+            _check_fits(band, types[place], order)
     return planes
 
 
 def _check_plane(plane: Any, index: int, first: Any) -> None:
     dtype, shape = getattr(plane, "dtype", None), tuple[int, ...](getattr(plane, "shape", ()))
-    parts = len(shape) == 3 and shape[2] == 2 and str(dtype) == "int16"
-    if dtype is None or str(dtype) not in PIXEL_TYPES:
+    name = None if dtype is None else dtype_name(dtype)
+    parts = len(shape) == 3 and shape[2] == 2 and name == "int16"
+    if name not in PIXEL_TYPES:
         known = ", ".join(PIXEL_TYPES)
-        raise TypeError(f"chip must be an array of {known}, got {dtype or type(plane).__name__} in plane {index}")
+        raise TypeError(f"chip must be an array of {known}, got {name or type(plane).__name__} in plane {index}")
     if not (len(shape) == 2 or parts) or 0 in shape:
-        raise ValueError(f"chip must hold planes (rows, cols) that are not empty, got {tuple(shape)} in plane {index}")
-    if tuple(shape[:2]) != tuple(first.shape[:2]):
-        raise ValueError(f"planes of a chip must have one shape, {tuple(first.shape[:2])}, got {tuple(shape[:2])}")
+        raise ValueError(f"chip must hold planes (rows, cols) that are not empty, got {shape} in plane {index}")
+    if shape[:2] != tuple(first.shape[:2]):
+        raise ValueError(f"planes of a chip must have one shape, {tuple(first.shape[:2])}, got {shape[:2]}")
 
 
-def _check_fits(band: BandStatistics, plane: Any, order: int) -> None:
+def _check_fits(band: BandStatistics, stored: str, order: int) -> None:
     wants = ENCODINGS[band.encoding].takes_complex and order == 0
-    if wants != pixel_type(plane).startswith("complex"):
-        raise ValueError(f"band {band.name}: encoding {band.encoding!r} does not fit a chip of {pixel_type(plane)}")
+    if wants != stored.startswith("complex"):
+        raise ValueError(f"band {band.name}: encoding {band.encoding!r} does not fit a chip of {stored}")
 
 
+# A loader normalises chip after chip with the same statistics; their tables are made once.
+@lru_cache(maxsize=64)
 def _places(statistics: Statistics) -> np.ndarray:
     """Table of ext/normalise.h's NormalisedPlaces."""
     channels = np.cumsum([0, *(band.channels for band in statistics.bands[:-1])])
@@ -172,13 +177,25 @@ def _places(statistics: Statistics) -> np.ndarray:
 
 def _recipes(planes: Sequence[Any], statistics: Statistics) -> np.ndarray:
     """Table of ext/normalise.h's NormalisedBand."""
+    table = _fixed_recipes(statistics)
+    ramps = [index for index, band in enumerate(statistics.bands) if band.encoding == "deramped"]
+    if not ramps:
+        return table
+    table = table.copy()
+    for index in ramps:
+        plane = planes[statistics.planes[index][0]]
+        table[index, -len(PhasePlane._fields) :] = phase_plane(_physical(plane, statistics.bands[index]))
+    return table
+
+
+@lru_cache(maxsize=64)
+def _fixed_recipes(statistics: Statistics) -> np.ndarray:
+    """The table as far as the chip does not decide it."""
     rows = []
-    for band, places in zip(statistics.bands, statistics.planes, strict=True):
-        deramped = band.encoding == "deramped"
-        ramp = phase_plane(_physical(planes[places[0]], band)) if deramped else PhasePlane(0.0, 0.0, 0.0)
+    for band in statistics.bands:
         decoding = (_or_nan(band.gain), _or_nan(band.offset), _or_nan(band.nodata))
         looks = 1 / band.looks if band.looks else 0.0
-        rows.append((band.low, band.high, band.centre, band.scale, *decoding, looks, *ramp))
+        rows.append((band.low, band.high, band.centre, band.scale, *decoding, looks, *PhasePlane(0.0, 0.0, 0.0)))
     return np.array(rows, np.float64)
 
 
