@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 import rasterio
 
-from m3leo_sar import GeoBox, SlcStack, TileGrid
+from m3leo_sar import GeoBox, SlcStack, TileGrid, Window
 from m3leo_sar.app.describe import describe
 from m3leo_sar.chips.accumulate import StatisticsAccumulator
 from m3leo_sar.chips.grouped import GroupedAccumulator, GroupedStatistics
@@ -34,9 +34,11 @@ from m3leo_sar.io.raster import write_geotiff
 from m3leo_sar.io.raster_stack import read_raster_stack
 from m3leo_sar.io.safe import open_safe
 from m3leo_sar.io.sentinel1_annotation import read_annotation
+from m3leo_sar.io.slc_tiles import SlcTileStore, StackFacts
 from m3leo_sar.io.split_file import read_split_columns, write_splits
 from m3leo_sar.io.tile_file import read_tile_columns, read_tiles, write_tiles
 from m3leo_sar.io.zarr_stack import read_labels, read_stack, write_stack
+from m3leo_sar.stack.tile_samples import TileFrame
 
 BOX = GeoBox.from_bounds((9.0, 50.0, 9.06, 50.04), shape=(20, 30), crs="EPSG:4326")
 TILE = GeoBox.from_bounds((9.02, 50.01, 9.04, 50.03), shape=(9, 11), crs="EPSG:4326")
@@ -287,6 +289,25 @@ def _read_stack(path: Path) -> None:
     read_labels(path)
 
 
+def slc_tiles(root: Path) -> Path:
+    store = SlcTileStore.create(root / "t", StackFacts(window=Window(rows=3, cols=5), polarisation="VV"))
+    numbers = np.random.default_rng(4).random
+    frame = TileFrame(
+        geobox=BOX, rows=slice(0, 9), cols=slice(0, 11), down=numbers((2, BOX.shape[0], 2)),
+        along=numbers((2, 2, BOX.shape[1])), terms=2, origin=(0.0, 0.0), error=1e-6, step=None,
+    )  # fmt: skip
+    store.write("0000000000001", numbers((len(DATES), 9, 22)).astype("f4").view("c8"), DATES, frame=frame)
+    return root / "t"
+
+
+def _read_slc_tiles(path: Path) -> None:
+    store = SlcTileStore(path)
+    list(store.faults())
+    for identifier in store.identifiers:
+        store.frame(identifier)
+        store.read(identifier, store.dates(identifier))
+
+
 def rasters(root: Path) -> Path:
     for date in DATES:
         write_geotiff(root / f"slc_{date:%Y%m%d}.tif", _numbers(20, 30).astype("c8"), BOX)
@@ -468,6 +489,7 @@ READERS: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Any]]] = {
     "cslc": (cslc, lambda path: read_cslc_stack(path).window()),
     "zarr-stack": (stack, _read_stack),
     "raster-stack": (rasters, lambda path: read_raster_stack(path, polarisation="VV").window()),
+    "slc-tiles": (slc_tiles, _read_slc_tiles),
     "archive-geotiff": (archive, _read_archive),
     "archive-zarr": (_zarr_archive, _read_archive),
     "archive-index": (_index, read_index),
