@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import zlib
 
 import numpy as np
 import pytest
@@ -110,6 +111,15 @@ def test_verify_names_a_damaged_chip(archive, rng):
     assert archive.read(TILE, "coherence", "20230301_20230325").array.shape == (24, 31)
     with pytest.raises(FileNotFoundError, match="there is no (file|chip)"):
         archive.read(TILE, "coherence", "20240101_20240113")
+
+
+def test_verify_compares_the_checksum_of_the_pixels(archive, rng):
+    chip = rng.random((24, 31)).astype("f4")
+    right = f"{zlib.crc32(chip.tobytes()):08x}"
+    for key, stored in (("a", right), ("b", "00000000")):
+        archive.write(TILE, "coherence", key, chip, BOX, metadata={"crc32": stored})
+    ((_, fault),) = archive.verify()
+    assert f"its pixels have the checksum {right}, 00000000 was written" in fault
 
 
 def test_a_failed_write_keeps_the_old_chip(archive):

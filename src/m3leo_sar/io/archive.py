@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -295,6 +296,24 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"metadata must be plain values, got {type(value).__name__}")
+
+
+def check_pixels(chip: Chip) -> None:
+    """Refuse a chip whose pixels are not those its metadata tell the CRC-32 of, as ``prepare`` writes it.
+
+    A compressed GeoTIFF may unpack a changed byte without a word.
+
+    Raises
+    ------
+    ValueError
+        If they differ.
+    """
+    stored = chip.metadata.get("crc32")
+    if stored is None or "scale" in chip.metadata:
+        return
+    found = f"{zlib.crc32(np.ascontiguousarray(chip.array).tobytes()):08x}"
+    if found != stored:
+        raise ValueError(f"its pixels have the checksum {found}, {stored} was written")
 
 
 def _is_own(entry: os.DirEntry[str]) -> bool:

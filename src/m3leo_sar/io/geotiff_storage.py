@@ -10,7 +10,7 @@ from typing import Any
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io import limits
-from m3leo_sar.io.archive import SAFE_NAME, Chip, Layer, parameter_digest, plain_value
+from m3leo_sar.io.archive import SAFE_NAME, Chip, Layer, check_pixels, parameter_digest, plain_value
 from m3leo_sar.io.atomic import PARTIAL
 from m3leo_sar.io.raster import GEOTIFF, geobox_of, open_raster, read_raster, write_geotiff
 
@@ -120,6 +120,6 @@ class GeotiffStorage:
             if PARTIAL in path.name:
                 continue
             try:
-                self.read(path.parent.parent.name, path.parent.name, path.stem)
+                check_pixels(self.read(path.parent.parent.name, path.parent.name, path.stem))
             except (OSError, ValueError) as error:
                 yield path, str(error)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.archive import Chip, Layer, parameter_digest, plain_value
+from m3leo_sar.io.archive import Chip, Layer, check_pixels, parameter_digest, plain_value
 from m3leo_sar.io.atomic import PARTIAL, flush, remove, write_text
 from m3leo_sar.io.batches import batches, take_next_number
 from m3leo_sar.io.zarr_shard import read_chunks
@@ -111,7 +111,7 @@ class ZarrStorage:
             places = self._places(folder)
             for key in sorted(places):
                 try:
-                    self.read(folder.parent.name, folder.name, key)
+                    check_pixels(self.read(folder.parent.name, folder.name, key))
                 except (OSError, ValueError) as error:
                     yield places[key].shard, f"{key}: {error}"
 
