@@ -18,9 +18,10 @@ struct Moments {
 
 M3_HD inline Moments no_moments() { return {0.0, 0.0, 0.0, (double)INFINITY, -(double)INFINITY, 0.0, 0.0}; }
 
+/* NaN, which no valid value is, goes to the first bin rather than out of the table. */
 M3_HD inline int histogram_bin(float value) {
   const float place = value * (float)HISTOGRAM_BINS;
-  return place < 0.0f ? 0 : (place >= (float)HISTOGRAM_BINS ? HISTOGRAM_BINS - 1 : (int)place);
+  return place >= 0.0f ? (place < (float)HISTOGRAM_BINS ? (int)place : HISTOGRAM_BINS - 1) : 0;
 }
 
 M3_HD inline void add_value(Moments& m, float value) {

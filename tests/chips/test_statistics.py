@@ -174,3 +174,11 @@ def test_statistics_of_another_digest_are_refused():
 def test_a_text_of_endless_brackets_is_refused(read):
     with pytest.raises(ValueError, match="cannot be read: RecursionError"):
         read("[" * 100_000)
+
+
+def test_nan_that_counts_as_valid_leaves_the_table_whole(backend):
+    """Normalised values hold none; a kernel that is handed one all the same must not write elsewhere."""
+    values = np.full((1, 5, 70), np.nan, np.float32)
+    mask = np.ones(values.shape, bool)
+    counts, _ = backend_of(backend.array(values)).histogram(backend.array(values), backend.array(mask))
+    assert backend.numpy(counts)[0, 0] == values.size

@@ -20,7 +20,7 @@ REGISTERS = {
     "fringe": 128,
     "geolocate": 96,
     "geometry": 168,
-    "histogram": 64,
+    "histogram": 80,
     "homogeneous": 64,
     "interferogram": 64,
     "multilook": 64,
