@@ -15,7 +15,7 @@ from m3leo_sar.app.prepare import Recipe, prepare
 from m3leo_sar.app.slc_tiles import build_slc_tiles
 from m3leo_sar.app.train import run_fit
 from m3leo_sar.io.archive import ChipArchive
-from m3leo_sar.learn.config import FitConfig, load_config
+from m3leo_sar.learn.config import FitConfig, checked_config, load_config
 from m3leo_sar.simulate.landcover import LandCover
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.pairs import sequential_pairs
@@ -100,6 +100,31 @@ def test_a_run_goes_on_from_the_middle_of_an_epoch(world, tmp_path):
     assert (rest["miou"], rest["loss"]) == (whole["miou"], whole["loss"])
 
 
+def test_products_are_computed_where_the_tiles_are(world, tmp_path, monkeypatch):
+    """The emulation stands for the GPU: it moves, computes and normalises by the same calls."""
+    from m3leo_sar._backend.simt import as_simt
+    from m3leo_sar.app import pair_training
+
+    folder, _ = world
+    config = config_of(folder, tmp_path / "run")
+    config.splits = dict(pair_splits(config))
+    moved = []
+
+    def to_emulation(array):
+        moved.append(array.shape)
+        return as_simt(array)
+
+    plain = pair_training.pair_data(checked_config(config), "classes", None)
+    monkeypatch.setattr(pair_training, "to_gpu", to_emulation)
+    config.pairs["device"] = "gpu"
+    data = pair_training.pair_data(config, "classes", plain.statistics)
+    planes, wanted = data.sets["val"].planes(0), plain.sets["val"].planes(0)
+    assert moved
+    for got, want in zip(planes, wanted, strict=True):
+        assert type(got).__name__ == "SimtArray"
+        np.testing.assert_allclose(np.asarray(got), want, atol=2e-5)
+
+
 def test_splits_go_from_west_to_east(world, tmp_path):
     folder, grid = world
     splits = pair_splits(config_of(folder, tmp_path))
@@ -111,6 +136,7 @@ def test_what_cannot_be_is_told(world, tmp_path):
     for changes, message in (
         ({"pairs": {"store": str(folder / "tiles"), "days": [7]}}, "no pair of .* is \\[7\\] days apart"),
         ({"pairs": {"store": str(folder / "chips")}}, "is no store of SLC tiles|describe a store|archive.json|store"),
+        ({"pairs": {"store": str(folder / "tiles"), "device": "tpu"}}, "pairs.device must be cpu or gpu, got 'tpu'"),
         ({"pairs": {"stores": "x"}}, "there is no key pairs.stores; did you mean 'store'"),
         ({"input": ["coherence"]}, "window must be given for coherence"),
         ({"input": ["coherence:31x31"]}, "window of coherence:31x31 must be at most 5x5"),

@@ -10,6 +10,7 @@ import numpy as np
 
 from m3leo_sar.app.pair_products import pair_products
 from m3leo_sar.app.prepare import LABEL
+from m3leo_sar.chips.device import to_gpu
 from m3leo_sar.grid.splits import ordered_split
 from m3leo_sar.io.archive import ChipArchive
 from m3leo_sar.io.slc_tiles import SlcTileStore
@@ -46,6 +47,7 @@ def pair_data(config: FitConfig, kind: str, statistics: Statistics | None) -> Pa
         raise ValueError(
             f"no pair of {store.root} is {chosen['days'] or 'of two dates'} days apart in the wanted season"
         )
+    on_gpu = chosen["device"] == "gpu"
     options = {"redraw": chosen["redraw"], "swap": chosen["swap"], "flips": tuple(chosen["flips"])}
     return PairDataModule(
         store,
@@ -58,6 +60,8 @@ def pair_data(config: FitConfig, kind: str, statistics: Statistics | None) -> Pa
         batch=config.batch,
         workers=config.workers,
         memory_bytes=chosen["memory_mib"] << 20,
+        device_bytes=chosen["device_mib"] << 20 if on_gpu else 0,
+        to_device=to_gpu if on_gpu else None,
         augmentation=Augmentation(**options) if any(options.values()) else None,
         target=_target(config, kind),
         kind=kind,

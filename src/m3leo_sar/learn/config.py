@@ -208,6 +208,8 @@ def checked_config(config: FitConfig) -> FitConfig:
         config.pairs = vars(_merged(PairSettings, config.pairs, known, prefix="pairs."))
         if not config.pairs["store"]:
             raise ValueError("pairs.store must name a store of SLC tiles, got none")
+        if config.pairs["device"] not in ("cpu", "gpu"):
+            raise ValueError(f"pairs.device must be cpu or gpu, got {config.pairs['device']!r}")
     config.task, config.model = _part(config.task, "tasks"), _part(config.model, "models")
     return config
 

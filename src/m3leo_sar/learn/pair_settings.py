@@ -25,6 +25,10 @@ class PairSettings:
         ``"rows"`` mirrors half of the training samples up and down.
     memory_mib : int
         Memory for tiles, shared by all workers.
+    device : str
+        ``"cpu"``, or ``"gpu"``: products are computed where the tiles are held, and torch sees them by DLPack.
+    device_mib : int
+        Memory of the GPU for tiles.
     draw : int
         Training samples that statistics are fitted on.
     """
@@ -36,4 +40,6 @@ class PairSettings:
     swap: float = 0.0
     flips: list[str] = field(default_factory=list)
     memory_mib: int = 1024
+    device: str = "cpu"
+    device_mib: int = 4096
     draw: int = 256
