@@ -214,3 +214,39 @@ def test_a_job_says_which_tile_needs_too_much(stack, tmp_path, monkeypatch):
     failed = run(stack, tmp_path / "chips", asked=replace(recipe(), intensities=False)).failed
     assert len(failed) == 6
     assert "must need at most 0 GiB of" in next(iter(failed.values()))
+
+
+def test_chips_computed_where_the_samples_are_moved_to_come_back(stack, tmp_path, monkeypatch):
+    """The emulation stands for the GPU of a worker."""
+    from m3leo_sar._backend.simt import as_simt
+    from m3leo_sar.app import job
+
+    moved = []
+    monkeypatch.setattr(job, "to_gpu", lambda array: moved.append(array.shape) or as_simt(array))
+    catalogue, grid, made = open_catalogue(stack), tiles(), {}
+    plan = make_plan(grid, wanted_chips(recipe(), polarisation="VV", shape=(16, 16)))
+    for device in ("cpu", "gpu"):
+        made[device] = ChipArchive.create(tmp_path / device)
+        common = common_values(catalogue, made[device], recipe(), UNKNOWN, {}, device=device)
+        answer = run_job(common, job_values(plan, range(len(grid))))
+        assert not answer["fatal"]
+        assert bool(moved) == (device == "gpu")
+    chips = list(made["cpu"].chips())
+    assert chips == list(made["gpu"].chips())
+    for chip in chips:
+        np.testing.assert_allclose(made["gpu"].read(*chip).array, made["cpu"].read(*chip).array, atol=2e-5)
+
+
+def test_a_device_that_is_none_and_a_gpu_that_is_not_there_are_told(stack, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="device must be cpu or gpu, got 'tpu'"):
+        run(stack, tmp_path / "chips", device="tpu")
+    from m3leo_sar.app import job
+
+    def none(array):
+        raise RuntimeError("there is no GPU to compute on")
+
+    monkeypatch.setattr(job, "to_gpu", none)
+    catalogue, grid = open_catalogue(stack), tiles()
+    plan = make_plan(grid, wanted_chips(recipe(), polarisation="VV", shape=(16, 16)))
+    common = common_values(catalogue, ChipArchive.create(tmp_path / "none"), recipe(), UNKNOWN, {}, device="gpu")
+    assert "there is no GPU" in run_job(common, job_values(plan, range(len(grid))))["fatal"]

@@ -160,6 +160,7 @@ def prepare(
     ] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; by themselves as many as CPUs.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of each; their share of the CPUs.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, or gpu: workers compute on the GPU that they see.")] = "cpu",
     timeout: Annotated[
         float | None, typer.Option(min=0.001, help="Seconds for a block of tiles after which its worker is replaced.")
     ] = None,
@@ -191,7 +192,9 @@ def prepare(
         plan, rate = plan_only(catalogue, archive, grid, recipe, verify=verify)
         OUT.print(plan_text(plan, rate, workers=workers), markup=False)
         return
-    options = RunOptions(workers=workers, threads=threads, scheduler=scheduler, timeout=timeout, verify=verify, log=log)
+    options = RunOptions(
+        workers=workers, threads=threads, scheduler=scheduler, timeout=timeout, device=device, verify=verify, log=log
+    )
     kind = "legacy" if grid.cells is None else "exact"
     chips = ChipArchive.create(archive, storage=storage, grid=kind, stack=str(stack))
     with run_display() as watch:

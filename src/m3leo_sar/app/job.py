@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from m3leo_sar.app.catalogue import Catalogue, reopen
 from m3leo_sar.app.plan import Plan
 from m3leo_sar.app.tile_chips import Origin, Recipe, Task, TileMaker, WritingFailed, dates_of_chips
+from m3leo_sar.chips.device import to_gpu
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.archive import ChipArchive
@@ -33,7 +34,13 @@ _Place = tuple[PixelMap, str]
 
 
 def common_values(
-    catalogue: Catalogue, archive: ChipArchive, recipe: Recipe, origin: Origin, signatures: Mapping[str, str]
+    catalogue: Catalogue,
+    archive: ChipArchive,
+    recipe: Recipe,
+    origin: Origin,
+    signatures: Mapping[str, str],
+    *,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """What all jobs of a run share, as plain values."""
     return {
@@ -51,6 +58,7 @@ def common_values(
         "names": dict(origin.names),
         "files": {name: [str(path) for path in paths] for name, paths in catalogue.inputs.items()},
         "signatures": dict(signatures),
+        "device": device,
     }
 
 
@@ -88,7 +96,7 @@ def run_job(common: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]
             result["tiles"].append(entry)
     except WritingFailed as error:
         result["fatal"] = f"chips cannot be written: {_sentence(error)}"
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         result["fatal"] = _sentence(error)
     return result | {"seconds": time.perf_counter() - started}
 
@@ -183,7 +191,8 @@ def _open(common: str) -> TileMaker:
                     raise ValueError(f"{path} was changed while the run was reading it; run again")
 
     origin = Origin(values["checksums"], values["names"])
-    return TileMaker(stack, ChipArchive(values["archive"]), Recipe(**recipe), labels, origin, check)
+    move = to_gpu if values.get("device") == "gpu" else None
+    return TileMaker(stack, ChipArchive(values["archive"]), Recipe(**recipe), labels, origin, check, move)
 
 
 def _tile(values: Mapping[str, Any]) -> Tile:

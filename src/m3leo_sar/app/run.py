@@ -52,6 +52,8 @@ class RunOptions:
         Address of a dask scheduler, a Dask cluster, or its client: its workers are used then.
     timeout : float, optional
         Seconds that a worker may take for a block before it is replaced.
+    device : str
+        ``"cpu"``, or ``"gpu"``: workers read and write as ever and compute on the GPU that they see.
     verify : bool
         Read every chip that is there, and make again what is damaged.
     log : path, optional
@@ -62,6 +64,7 @@ class RunOptions:
     threads: int | None = None
     scheduler: Any = None
     timeout: float | None = None
+    device: str = "cpu"
     verify: bool = False
     log: str | os.PathLike[str] | None = None
 
@@ -123,6 +126,8 @@ def bring_up_to_date(
         If an input or the archive cannot be used, or the scheduler is gone; what was finished is kept.
     """
     options, watch = options or RunOptions(), watch or Watch()
+    if options.device not in ("cpu", "gpu"):
+        raise ValueError(f"device must be cpu or gpu, got {options.device!r}")
     _check(catalogue.stack, grid, recipe)
     with ExitStack() as open_:
         lock = open_.enter_context(RunLock(archive.root))
@@ -138,7 +143,7 @@ def bring_up_to_date(
             verify=options.verify,
         )
         watch.planned(plan)
-        common = common_values(catalogue, archive, recipe, origin, signatures)
+        common = common_values(catalogue, archive, recipe, origin, signatures, device=options.device)
         run = _Run(plan, archive, ledger, log, watch)
         run.over(common, options, catalogue.stack, recipe, lock)
     refuse_none(run.summary, len(grid), catalogue.stack.name)

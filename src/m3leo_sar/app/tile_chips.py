@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.chips.device import to_host
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
@@ -164,6 +165,9 @@ class TileMaker:
     check : callable, optional
         Called with the dates (``YYYYMMDD``) and labels (``label-NAME``) that have been read, before anything made from
         them is written; raises if their files have changed meanwhile.
+    move : callable, optional
+        Takes the samples of a tile to where its chips are computed, such as :func:`m3leo_sar.chips.device.to_gpu`;
+        they round differently there.
     """
 
     stack: SlcStack
@@ -172,6 +176,7 @@ class TileMaker:
     labels: Mapping[str, LabelRaster] = field(default_factory=dict)
     origin: Origin = UNKNOWN
     check: Callable[[Collection[str]], None] | None = None
+    move: Callable[[Any], Any] | None = None
     _wanted: dict[tuple[int, int], dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     def wanted(self, tile: Tile) -> dict[str, dict[str, Any]]:
@@ -265,11 +270,12 @@ class _Work:
         needed = sorted(needed_dates((*pairs, *formed), dates))
         _check_size(self.tile, rows, cols, len(needed), self.stack)
         pixels = self.stack.window(rows, cols, dates=needed)
+        pixels = self.maker.move(pixels) if self.maker.move else pixels
         self.read.update(f"{date:%Y%m%d}" for date in needed)
         place = {date: index for index, date in enumerate(needed)}
 
         def to_tile(images: NDArray[Any]) -> NDArray[Any]:
-            taken: NDArray[Any] = sample(images, inside, resampling=self.maker.recipe.resampling)
+            taken: NDArray[Any] = to_host(sample(images, inside, resampling=self.maker.recipe.resampling))
             return taken
 
         # Maps of all pairs of a long stack would not fit in memory.
