@@ -79,6 +79,17 @@ def test_a_scene_across_the_antimeridian():
     np.testing.assert_allclose(found, tile.centres()[1], atol=1e-9)
 
 
+@pytest.mark.parametrize(("west", "turn"), [(-12, 360), (8, -360)])
+def test_longitudes_may_be_told_a_turn_further(west, turn):
+    row, col = np.indices((31, 47), dtype=np.float64)
+    latitude, longitude = 52 - row / 15 - col / 90, west + col / 12 + row / 80
+    tile = GeoBox.from_bounds((west + 1.4, 50.4, west + 2.3, 51.2), shape=(13, 17), crs="EPSG:4326")
+    found, turned = (geolocation_map(latitude, degrees, tile) for degrees in (longitude, longitude + turn))
+    assert np.isfinite(found.rows).all()
+    np.testing.assert_allclose(turned.rows, found.rows, atol=1e-9)
+    np.testing.assert_allclose(turned.cols, found.cols, atol=1e-9)
+
+
 def test_refusals_name_what_came():
     latitude, longitude = scene()
     radar = np.ones(latitude.shape)

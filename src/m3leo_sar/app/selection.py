@@ -94,7 +94,10 @@ def footprint(stack: SlcStack) -> Any:
     import shapely
 
     if not isinstance(stack.geometry, GeoBox):
-        return shapely.box(*stack.geometry.bounds)
+        west, south, east, north = stack.geometry.bounds
+        # Some tell 350 degrees where tiles are told -10.
+        turn = 360 * round((west + east) / 720)
+        return shapely.box(west - turn, south, east - turn, north)
     x, y = stack.geometry.outline()
     return shapely.Polygon(np.stack(stack.geometry.transformer_to("EPSG:4326").transform(x, y), axis=1))
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io import limits
 from m3leo_sar.io.atomic import PARTIAL, atomic_path, remove_stale
 from m3leo_sar.io.zarr_metadata import require_safe_store
-from m3leo_sar.stack.geometry import Geometry, OrbitGeometry, RadarGeometry
+from m3leo_sar.stack.geometry import Geometry, OrbitGeometry, RadarGeometry, StoredRadarGeometry, block_extents
 from m3leo_sar.stack.pairs import parse_date
 from m3leo_sar.stack.slc import SlcStack
 
@@ -34,6 +35,10 @@ CHUNK = 512
 #: Columns of an orbit.
 _VECTORS = ("time", "position", "velocity")
 _LAYERS = ("latitude", "longitude", "height", "incidence")
+#: Name of the bounds of the blocks of these layers.
+_EXTENTS = "extents"
+#: Bytes of layers that are held in memory; larger ones are read around each tile.
+_HELD_BYTES = 64 << 20
 #: What zarr raises on damaged stores.
 _FAULTS = (
     OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, IndexError, OverflowError, MemoryError
@@ -140,9 +145,8 @@ def is_stack(path: str | os.PathLike[str]) -> bool:
 def _create(folder: Path, stack: SlcStack, facts: dict[str, Any]) -> None:
     with atomic_path(folder) as partial:
         zarr.create_group(partial, attributes=facts)
-        if isinstance(stack.geometry, RadarGeometry):
-            layers = {name: getattr(stack.geometry, name) for name in _LAYERS}
-            _fill_group(partial / "geometry", {name: layer for name, layer in layers.items() if layer is not None}, {})
+        if isinstance(stack.geometry, RadarGeometry | StoredRadarGeometry):
+            _write_positions(partial / "geometry", stack.geometry)
         if isinstance(stack.geometry, OrbitGeometry):
             place = stack.geometry
             vectors = {name: getattr(place.orbit, name) for name in _VECTORS}
@@ -207,8 +211,44 @@ def _geometry(folder: Path, facts: Mapping[str, Any]) -> Geometry:
         attributes = _attributes(group)
         orbit = Orbit(*(_whole(group, name) for name in _VECTORS))
         return OrbitGeometry(orbit, RadarGrid(**attributes["radar_grid"]), _whole(group, "dem"), _geobox(attributes))
-    layers = {name: _whole(group, name) for name in _LAYERS if name in group}
-    return RadarGeometry(**layers)
+    layers = {name: _array(group, name) for name in _LAYERS if name in group}
+    held = sum(prod(layer.shape) * layer.dtype.itemsize for layer in layers.values())
+    if held <= _HELD_BYTES or _EXTENTS not in group:
+        return RadarGeometry(**{name: _whole(group, name) for name in layers})
+    shape = layers["latitude"].shape
+    if any(layer.shape != shape for layer in layers.values()) or len(shape) != 2:
+        raise ValueError(f"its layers must have one shape of rows and columns, got {[*layers.values()]}")
+    return StoredRadarGeometry(
+        shape=(shape[0], shape[1]),
+        read=lambda rows, cols: _read_positions(folder / "geometry", rows, cols),
+        block=CHUNK,
+        extents=_whole(group, _EXTENTS),
+    )
+
+
+def _write_positions(path: Path, geometry: RadarGeometry | StoredRadarGeometry) -> None:
+    """Write layers and the bounds of their blocks band by band, as they may be on disk themselves."""
+    first = geometry.crop(slice(0, 1), slice(None))
+    names = [name for name in _LAYERS if getattr(first, name) is not None]
+    group = zarr.create_group(path)
+    arrays = {
+        name: group.create_array(name, shape=geometry.shape, chunks=_chunks(geometry.shape), dtype="f8")
+        for name in names
+    }
+    extents = []
+    for row in range(0, geometry.shape[0], CHUNK):
+        # A row more, as cells of four pixels reach over the edge of a block.
+        band = geometry.crop(slice(row, row + CHUNK + 1), slice(None))
+        extents.append(block_extents(band, CHUNK)[0])
+        for name in names:
+            arrays[name][row : row + CHUNK] = getattr(band, name)[:CHUNK]
+    group.create_array(_EXTENTS, data=np.stack(extents))
+
+
+def _read_positions(path: Path, rows: slice, cols: slice) -> RadarGeometry:
+    with _plain_errors(path):
+        group = _open_group(path)
+        return RadarGeometry(**{name: _array(group, name)[rows, cols] for name in _LAYERS if name in group})
 
 
 def _dates(folder: Path) -> list[datetime.date]:
@@ -240,10 +280,15 @@ def _attributes(group: zarr.Group) -> dict[str, Any]:
     return dict(group.attrs)
 
 
-def _whole(group: zarr.Group, name: str) -> NDArray[Any]:
+def _array(group: zarr.Group, name: str) -> Any:
     array = group[name]
     if not isinstance(array, zarr.Array):
         raise ValueError(f"{name} must be an array, it is a group")
+    return array
+
+
+def _whole(group: zarr.Group, name: str) -> NDArray[Any]:
+    array = _array(group, name)
     limits.require_array(name, array.shape, array.dtype.itemsize, limits.LARGEST_RASTER)
     return np.asarray(array[...])
 

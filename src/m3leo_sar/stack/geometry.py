@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,9 @@ from m3leo_sar import _check
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.radar_grid import RadarGrid
+
+#: Smallest and largest, and what they start from.
+_EDGES = ((np.min, np.inf), (np.max, -np.inf))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,19 +64,105 @@ class RadarGeometry:
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """(west, south, east, north) of the known pixel centres in degrees."""
-        return (
-            float(np.nanmin(self.longitude)),
-            float(np.nanmin(self.latitude)),
-            float(np.nanmax(self.longitude)),
-            float(np.nanmax(self.latitude)),
-        )
+        """(west, south, east, north) of the known pixel centres in degrees, NaN if none is known."""
+        # Many processors fill in 0 for both where they know none.
+        known = np.isfinite(self.latitude) & np.isfinite(self.longitude)
+        known &= (self.latitude != 0) | (self.longitude != 0)
+        if not known.any():
+            return (np.nan,) * 4
+        west, east = (edge(self.longitude, where=known, initial=start) for edge, start in _EDGES)
+        south, north = (edge(self.latitude, where=known, initial=start) for edge, start in _EDGES)
+        return float(west), float(south), float(east), float(north)
 
     def crop(self, rows: slice, cols: slice) -> RadarGeometry:
         """Geometry of the pixels ``[rows, cols]``."""
         height = None if self.height is None else self.height[rows, cols]
         incidence = None if self.incidence is None else self.incidence[rows, cols]
         return RadarGeometry(self.latitude[rows, cols], self.longitude[rows, cols], height, incidence)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class StoredRadarGeometry:
+    """A :class:`RadarGeometry` on disk, of which only what a tile needs is read.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the image.
+    read : callable
+        ``read(rows, cols)`` gives the geometry of the pixels of two slices.
+    block : int
+        Rows and columns of a block.
+    extents : (block rows, block cols, 4) float64
+        (west, south, east, north) of the known pixels of each block and of the row and column after it, as
+        :func:`block_extents` gives them; NaN where none is known.
+
+    Raises
+    ------
+    ValueError
+        If there is not one extent a block, or no position is known.
+    """
+
+    shape: tuple[int, int]
+    read: Callable[[slice, slice], RadarGeometry]
+    block: int
+    extents: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        blocks = (*(-(-size // self.block) for size in self.shape), 4)
+        if self.extents.shape != blocks:
+            raise ValueError(f"extents must have shape {blocks}, got {self.extents.shape}")
+        if not np.isfinite(self.extents).any():
+            raise ValueError("latitude and longitude must be known somewhere, got no known pixel")
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """(west, south, east, north) of the known pixel centres in degrees."""
+        west, south, east, north = np.moveaxis(self.extents, -1, 0)
+        return float(np.nanmin(west)), float(np.nanmin(south)), float(np.nanmax(east)), float(np.nanmax(north))
+
+    def crop(self, rows: slice, cols: slice) -> RadarGeometry:
+        """Geometry of the pixels ``[rows, cols]``, in memory."""
+        return self.read(*(slice(*part.indices(size)[:2]) for part, size in zip((rows, cols), self.shape, strict=True)))
+
+    def around(self, bounds: tuple[float, float, float, float]) -> tuple[slice, slice] | None:
+        """Rows and columns that hold every pixel within (west, south, east, north), and its neighbours.
+
+        All of them where longitudes start anew or a pole is near, None if no pixel is.
+        """
+        west, south, east, north = bounds
+        if not (-178 < west < east < 178 and -85 < south < north < 85):
+            return slice(0, self.shape[0]), slice(0, self.shape[1])
+        left, low, right, high = np.moveaxis(self.extents, -1, 0)
+        # A cell of four pixels may bulge a little beyond their longitudes and latitudes.
+        slack_x, slack_y = (right - left) / 16 + 1e-6, (high - low) / 16 + 1e-6
+        hit = (low - slack_y <= north) & (high + slack_y >= south)
+        # Longitudes may be told as 350 or as -10; extents that span half the globe are taken for all of it.
+        turns = [(left - slack_x <= east + turn) & (right + slack_x >= west + turn) for turn in (-360, 0, 360)]
+        hit &= np.logical_or.reduce([*turns, right - left > 180])
+        if not hit.any():
+            return None
+        rows, cols = (
+            slice(int(found[0]) * self.block, min((int(found[-1]) + 1) * self.block + 1, size))
+            for found, size in zip((np.flatnonzero(hit.any(axis=axis)) for axis in (1, 0)), self.shape, strict=True)
+        )
+        return rows, cols
+
+
+def block_extents(geometry: RadarGeometry, block: int) -> NDArray[np.float64]:
+    """Bounds of the known pixels of each block of a geometry and of the row and column after it.
+
+    Returns
+    -------
+    (block rows, block cols, 4) float64
+        West, south, east, north in degrees; NaN where none is known.
+    """
+    rows, cols = (range(0, size, block) for size in geometry.shape)
+
+    def after(first: int) -> slice:
+        return slice(first, first + block + 1)
+
+    return np.array([[geometry.crop(after(row), after(col)).bounds for col in cols] for row in rows], np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,4 +213,4 @@ class OrbitGeometry:
 
 
 #: What a stack may lie on.
-Geometry = GeoBox | RadarGeometry | OrbitGeometry
+Geometry = GeoBox | RadarGeometry | StoredRadarGeometry | OrbitGeometry

@@ -204,7 +204,9 @@ def _around(
     # Longitudes that start anew within the tile or close to it, and tiles around a pole, are left to the exact search.
     if not (-178 < west < east < 178 and -85 < south < north < 85):
         return whole
-    near = ~unknown & (np.abs(longitude) <= 180)
+    if (np.abs(longitude) > 180).any():
+        longitude = nearest_longitude(longitude, (west + east) / 2)
+    near = ~unknown
     reach = [_largest_step(axis, near) for axis in (latitude, longitude)]
     if max(reach) > 1:
         return whole
