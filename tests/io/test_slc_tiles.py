@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from m3leo_sar import GeoBox, Window
-from m3leo_sar.io import slc_tiles
+from m3leo_sar.io import zarr_shard
 from m3leo_sar.io.slc_tiles import SlcTileStore, StackFacts
 from m3leo_sar.stack.complex_int16 import from_complex_int16
 from m3leo_sar.stack.tile_samples import TileFrame
@@ -209,18 +209,23 @@ def test_a_damaged_manifest_is_named(store):
     manifest = store.root / "slc-tiles.json"
     document = json.loads(manifest.read_text())
     manifest.write_text(json.dumps({**document, "version": 9}))
-    with pytest.raises(ValueError, match="must be 'm3leo_sar slc tiles' of a version up to 1, got"):
+    with pytest.raises(ValueError, match="has version 9; this library reads up to 1"):
         SlcTileStore(store.root)
-    manifest.write_text("[]")
-    with pytest.raises(ValueError, match="slc-tiles.json is damaged"):
-        SlcTileStore(store.root)
+    for content, message in (
+        ("[]", "does not describe a store of SLC tiles"),
+        ("{", "slc-tiles.json is damaged: Expecting"),
+        (json.dumps({**document, "facts": {}}), "slc-tiles.json is damaged: KeyError 'window'"),
+    ):
+        manifest.write_text(content)
+        with pytest.raises(ValueError, match=message):
+            SlcTileStore(store.root)
 
 
 def test_a_failed_write_leaves_nothing(store, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(slc_tiles, "flush", full)
+    monkeypatch.setattr(zarr_shard, "flush", full)
     before = sorted(path for path in store.root.rglob("*"))
     with pytest.raises(OSError, match="No space left"):
         store.write("0000000000001", samples_of(2), later_dates(2), frame=frame_of())
@@ -231,14 +236,14 @@ def test_a_failed_write_leaves_nothing(store, monkeypatch):
 _WRITER = """
 import datetime, sys, time
 import numpy as np
-from m3leo_sar.io import slc_tiles
+from m3leo_sar.io import batches
 from m3leo_sar.io.slc_tiles import SlcTileStore
 store = SlcTileStore(sys.argv[1])
 frame = store.frame("0000000000001")
 def wait(*_):
     print("written", flush=True)
     time.sleep(60)
-slc_tiles.take_next_number = wait
+batches.take_next_number = wait
 store.write("0000000000001", np.ones((1, *frame.shape), "complex64"), [datetime.date(2024, 1, 1)], frame=frame)
 """
 

@@ -104,7 +104,7 @@ def test_damage_never_crashes_nor_gives_other_pixels(tmp_path_factory, position,
     ("change", "message"),
     [
         ({"shape": [1, 24, 31]}, "2 chips are named, 1 are there"),
-        ({"shape": [2, 24, 10**9]}, "is over 1024 MiB"),
+        ({"shape": [2, 24, 10**9]}, "must be at most 1024 MiB"),
         ({"shape": [2, 24, 32]}, "does not hold 3072 bytes"),
         ({"data_type": "object"}, "damaged"),
         ({"attributes": {}}, "damaged: KeyError"),

@@ -8,11 +8,13 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from m3leo_sar.app.tile_chips import Origin
 from m3leo_sar.io.cslc import is_cslc, list_bursts, read_cslc_stack
+from m3leo_sar.io.limits import read_text
 from m3leo_sar.io.open_stack import open_stack
 from m3leo_sar.io.raster_stack import SUFFIXES, raster_paths, read_raster_stack
 from m3leo_sar.io.stack_labels import LabelRaster, label_folders, open_label
@@ -231,12 +233,11 @@ def _common(products: list[_Product], name: str) -> Any:
 
 
 def _csv_products(file: Path) -> list[_Product]:
-    with _limited(file).open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream)
-        unknown = set(reader.fieldnames or ()) - set(_CSV_COLUMNS)
-        if "path" not in (reader.fieldnames or ()) or unknown:
-            raise ValueError(f"{file} must have the columns path and any of {', '.join(_CSV_COLUMNS[1:])}")
-        rows = list(reader)
+    reader = csv.DictReader(StringIO(read_text(file, largest=_LARGEST_FILE), newline=""))
+    unknown = set(reader.fieldnames or ()) - set(_CSV_COLUMNS)
+    if "path" not in (reader.fieldnames or ()) or unknown:
+        raise ValueError(f"{file} must have the columns path and any of {', '.join(_CSV_COLUMNS[1:])}")
+    rows = list(reader)
     if not rows:
         raise ValueError(f"{file} names no product")
     return [_csv_product(file, number, row) for number, row in enumerate(rows, start=2)]
@@ -261,11 +262,11 @@ def _csv_product(file: Path, number: int, row: Mapping[str, str | None]) -> _Pro
 
 def _stac_products(file: Path, polarisation: str | None) -> list[_Product]:
     try:
-        document = json.loads(_limited(file).read_text(encoding="utf-8"))
+        document = json.loads(read_text(file, largest=_LARGEST_FILE))
         if isinstance(document, dict):
             document = document.get("features", [document])
         products = [_stac_product(file, item, polarisation) for item in document]
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{file} holds no STAC items: {type(error).__name__} {error}") from error
     if not products:
         raise ValueError(f"{file} holds no STAC items")
@@ -306,10 +307,3 @@ def _stac_asset(file: Path, item: Mapping[str, Any], polarisation: str | None) -
             "name the polarisation"
         )
     return chosen[0], assets[chosen[0]]
-
-
-def _limited(file: Path) -> Path:
-    size = file.stat().st_size
-    if size > _LARGEST_FILE:
-        raise ValueError(f"{file} must hold at most {_LARGEST_FILE >> 20} MiB, got {size >> 20} MiB")
-    return file

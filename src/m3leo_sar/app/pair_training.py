@@ -82,7 +82,7 @@ def pair_splits(config: FitConfig) -> Mapping[str, str]:
     tiles = store.identifiers
     if config.target:
         archive = ChipArchive(config.archive)
-        tiles = [tile for tile in tiles if archive.has(tile, *_label(config.target))]
+        tiles = [tile for tile in tiles if archive.has(tile, *label_of(config.target))]
     if len(tiles) < 3:
         raise ValueError(f"at least three tiles of {store.root} must have the label {config.target}, {len(tiles)} have")
     bounds = np.array([store.frame(tile).geobox.bounds_in("EPSG:4326") for tile in tiles])
@@ -96,7 +96,8 @@ def _pairs(dates: Any, *, days: list[int], season: str) -> Any:
     return sequential_pairs(dates)
 
 
-def _label(target: str) -> tuple[str, str]:
+def label_of(target: str) -> tuple[str, str]:
+    """Product and key of the chips that a target names: ``KEY`` of the labels, or ``PRODUCT:KEY``."""
     dataset, _, key = target.rpartition(":")
     return dataset or LABEL, key
 
@@ -107,7 +108,7 @@ def _target(config: FitConfig, kind: str) -> Any:
 
     if kind == "none":
         return None
-    dataset, key = _label(config.target)
+    dataset, key = label_of(config.target)
     cells = (config.cells[0], config.cells[1]) if config.cells else None
     encode = worldcover_classes if kind == "classes" else partial(cell_means, shape=cells)
     return ArchiveTarget(ChipArchive(config.archive), key, dataset=dataset, encode=encode)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,10 @@ from m3leo_sar.app.tile_chips import (
     INTERFEROGRAM,
     LABEL,
     UNKNOWN,
-    Made,
     Origin,
     Recipe,
     Task,
     TileMaker,
-    wanted_chips,
 )
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.tiles import Tile
@@ -46,11 +44,13 @@ class Summary:
     #: Tiles that could not be made and why; another run tries them again.
     failed: dict[str, str] = field(default_factory=dict)
 
-    def note(self, identifier: str, made: Made) -> None:
-        """Note what became of a tile."""
-        if made.skipped:
-            self.skipped[identifier] = made.skipped
-        for dataset, count in made.counts.items():
+    def note(self, identifier: str, counts: Mapping[str, int], *, skipped: str = "", failed: str = "") -> None:
+        """Note the chips made of a tile by product, and why it was left out or could not be made."""
+        if skipped:
+            self.skipped[identifier] = skipped
+        if failed:
+            self.failed[identifier] = failed
+        for dataset, count in counts.items():
             self.computed[dataset] = self.computed.get(dataset, 0) + count
 
 
@@ -68,7 +68,7 @@ def prepare(
 
     Each tile is a pure function of the stack and the recipe. Its part of the stack, with the halo of the window, is
     read once for all its pairs, and every product uses one map of positions. For stacks on disk,
-    :func:`m3leo_sar.app.run.run_plan` does the same with several processes and notes what is done.
+    :func:`m3leo_sar.app.run.bring_up_to_date` does the same with several processes and notes what is done.
 
     Parameters
     ----------
@@ -94,18 +94,12 @@ def prepare(
     OSError
         If a chip cannot be written; the chips before it stay, and nothing half written does.
     """
-    if not recipe.pairs:
-        raise ValueError("pairs must hold at least one pair, got none")
-    if not tiles:
-        raise ValueError("tiles must hold at least one tile, got none")
-    stack.pair_indices(recipe.pairs)
+    require_work(stack, tiles, recipe)
     rasters = {name: _in_memory(*label) for name, label in (labels or {}).items()}
     maker = TileMaker(stack, archive, recipe, rasters, origin)
     summary = Summary()
     for tile in tiles:
-        wanted = wanted_chips(
-            recipe, polarisation=stack.polarisation, shape=tile.geobox.shape, labels=rasters, origin=origin
-        )
+        wanted = maker.wanted(tile)
         lacking = [
             name
             for name, parameters in wanted.items()
@@ -113,23 +107,39 @@ def prepare(
         ]
         summary.present += len(wanted) - len(lacking)
         if lacking:
-            summary.note(tile.identifier, maker.make(Task(tile, lacking)))
+            made = maker.make(Task(tile, lacking))
+            summary.note(tile.identifier, made.counts, skipped=made.skipped)
         if report:
             report(tile)
-    refuse_none(summary, len(tiles), stack.name)
+    refuse_none(summary.skipped, len(tiles), stack.name)
     return summary
 
 
-def refuse_none(summary: Summary, tiles: int, name: str) -> None:
-    """Refuse tiles that all lie off a stack.
+def require_work(stack: SlcStack, tiles: Sized, recipe: Recipe) -> None:
+    """Refuse what leaves nothing to do, or asks for what the stack lacks.
+
+    Raises
+    ------
+    ValueError
+        If no pair or tile is given, or a pair's date is missing.
+    """
+    if not recipe.pairs:
+        raise ValueError("pairs must hold at least one pair, got none")
+    if not len(tiles):
+        raise ValueError("tiles must hold at least one tile, got none")
+    stack.pair_indices(recipe.pairs)
+
+
+def refuse_none(skipped: Mapping[str, str], tiles: int, name: str) -> None:
+    """Refuse tiles that all lie off a stack, by why each was left out.
 
     Raises
     ------
     ValueError
         If they do; the message tells why the first was left out.
     """
-    if len(summary.skipped) == tiles:
-        reason = next(iter(summary.skipped.values()))
+    if len(skipped) == tiles:
+        reason = next(iter(skipped.values()))
         raise ValueError(f"none of the {tiles} tiles can be made from {name}: {reason}")
 
 

@@ -17,10 +17,10 @@ from m3leo_sar.app.catalogue import Catalogue
 from m3leo_sar.app.job import BLOCK_BYTES, common_values, job_values, run_job
 from m3leo_sar.app.plan import RATE, Plan, folder_stamp, make_plan
 from m3leo_sar.app.pool import WorkerPool
-from m3leo_sar.app.prepare import Summary, refuse_none
+from m3leo_sar.app.prepare import Summary, refuse_none, require_work
 from m3leo_sar.app.run_log import RunLog
 from m3leo_sar.app.threads import shares
-from m3leo_sar.app.tile_chips import UNKNOWN, Recipe, dates_of_chips, positions_on, wanted_chips
+from m3leo_sar.app.tile_chips import UNKNOWN, Origin, Recipe, dates_of_chips, positions_on, wanted_chips
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.io.archive import ChipArchive, parameter_digest
 from m3leo_sar.io.atomic import remove_stale
@@ -128,25 +128,18 @@ def bring_up_to_date(
     options, watch = options or RunOptions(), watch or Watch()
     if options.device not in ("cpu", "gpu"):
         raise ValueError(f"device must be cpu or gpu, got {options.device!r}")
-    _check(catalogue.stack, grid, recipe)
+    require_work(catalogue.stack, grid, recipe)
     with ExitStack() as open_:
         lock = open_.enter_context(RunLock(archive.root))
         ledger = open_.enter_context(ChipLedger(archive.root / LEDGER))
         log = open_.enter_context(RunLog(options.log))
         origin, signatures = catalogue.origin(_inputs(catalogue, recipe), ledger.checksum, progress=watch.checked)
-        plan = make_plan(
-            grid,
-            _wanted(catalogue, grid, recipe, origin),
-            archive=archive,
-            ledger=ledger,
-            minimum_coverage=recipe.minimum_coverage,
-            verify=options.verify,
-        )
+        plan = _plan(catalogue, grid, recipe, origin, archive, ledger, verify=options.verify)
         watch.planned(plan)
         common = common_values(catalogue, archive, recipe, origin, signatures, device=options.device)
         run = _Run(plan, archive, ledger, log, watch)
         run.over(common, options, catalogue.stack, recipe, lock)
-    refuse_none(run.summary, len(grid), catalogue.stack.name)
+    refuse_none(run.summary.skipped, len(grid), catalogue.stack.name)
     return run.summary
 
 
@@ -160,23 +153,16 @@ def plan_only(
     ValueError, OSError
         As :func:`bring_up_to_date`, or if ``path`` holds something else than an archive.
     """
-    _check(catalogue.stack, grid, recipe)
+    require_work(catalogue.stack, grid, recipe)
     folder = Path(path)
     if not folder.is_dir() or not any(folder.iterdir()):
-        return make_plan(grid, _wanted(catalogue, grid, recipe, UNKNOWN)), None
+        return _plan(catalogue, grid, recipe, UNKNOWN, None, None), None
     archive, book = ChipArchive(folder), folder / LEDGER
     with ExitStack() as open_:
         # An archive without a ledger gets none from being looked at.
         ledger = open_.enter_context(ChipLedger(book)) if book.is_file() else None
         origin, _ = catalogue.origin(_inputs(catalogue, recipe), ledger.checksum if ledger else _checksum)
-        plan = make_plan(
-            grid,
-            _wanted(catalogue, grid, recipe, origin),
-            archive=archive,
-            ledger=ledger,
-            minimum_coverage=recipe.minimum_coverage,
-            verify=verify,
-        )
+        plan = _plan(catalogue, grid, recipe, origin, archive, ledger, verify=verify)
         return plan, ledger.fact(RATE) if ledger else None
 
 
@@ -313,7 +299,13 @@ class _Run:
         self._seconds += answer.get("seconds", 0.0)
         self.ledger.record_tiles({entry["identifier"]: self._state(entry) for entry in entries})
         for entry in entries:
-            self._count(entry)
+            reason = {entry["state"]: entry["reason"]}
+            self.summary.note(
+                entry["identifier"],
+                entry["counts"],
+                skipped=reason.get("skipped", ""),
+                failed=reason.get("failed", ""),
+            )
             self.log.write("tile", **entry)
             self.watch.settled(entry)
         if answer.get("fatal"):
@@ -338,22 +330,26 @@ class _Run:
             self._holdings[kind] = self.ledger.keep(chips), list(one_of_each.values())
         return self._holdings[kind]
 
-    def _count(self, entry: Mapping[str, Any]) -> None:
-        if entry["state"] == "skipped":
-            self.summary.skipped[entry["identifier"]] = entry["reason"]
-        elif entry["state"] == "failed":
-            self.summary.failed[entry["identifier"]] = entry["reason"]
-        for dataset, count in entry["counts"].items():
-            self.summary.computed[dataset] = self.summary.computed.get(dataset, 0) + count
 
-
-def _wanted(catalogue: Catalogue, grid: TileGrid, recipe: Recipe, origin: Any) -> dict[str, dict[str, Any]]:
-    return wanted_chips(
+def _plan(
+    catalogue: Catalogue,
+    grid: TileGrid,
+    recipe: Recipe,
+    origin: Origin,
+    archive: ChipArchive | None,
+    ledger: ChipLedger | None,
+    *,
+    verify: bool = False,
+) -> Plan:
+    wanted = wanted_chips(
         recipe,
         polarisation=catalogue.stack.polarisation,
         shape=(grid.pixels, grid.pixels),
         labels=catalogue.labels,
         origin=origin,
+    )
+    return make_plan(
+        grid, wanted, archive=archive, ledger=ledger, minimum_coverage=recipe.minimum_coverage, verify=verify
     )
 
 
@@ -365,11 +361,3 @@ def _inputs(catalogue: Catalogue, recipe: Recipe) -> list[str]:
 
 def _checksum(path: Path) -> tuple[str, str]:
     return signature(path), checksum(path)
-
-
-def _check(stack: SlcStack, grid: TileGrid, recipe: Recipe) -> None:
-    if not recipe.pairs:
-        raise ValueError("pairs must hold at least one pair, got none")
-    if not len(grid):
-        raise ValueError("tiles must hold at least one tile, got none")
-    stack.pair_indices(recipe.pairs)

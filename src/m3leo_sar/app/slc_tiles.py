@@ -7,14 +7,14 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from m3leo_sar.app.tile_chips import coverage_of, positions_on
+from m3leo_sar.app.prepare import refuse_none
+from m3leo_sar.app.tile_chips import place_on, span_on
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.slc_tiles import SlcTileStore, StackFacts
 from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.stack.tile_samples import TileFrame
 from m3leo_sar.warp.pixel_map import PixelMap
-from m3leo_sar.warp.sample import margin_of
 
 #: Dates that are held in memory and written together.
 _DATES_AT_ONCE = 32
@@ -72,17 +72,14 @@ def build_slc_tiles(
     store = SlcTileStore.create(path, _facts(stack, window, resampling))
     built = TilesBuilt()
     for tile in tiles:
-        positions = positions_on(stack, tile)
-        covered = coverage_of(positions, stack)
-        if covered == 0 or covered < minimum_coverage:
-            built.skipped[tile.identifier] = f"{covered:.0%} of it lies on the stack"
+        positions, reason = place_on(stack, tile, minimum_coverage)
+        if reason:
+            built.skipped[tile.identifier] = reason
             continue
         _add_dates(stack, store, tile.identifier, tile_frame(positions, stack, tile, window, resampling), built)
         if report:
             report(tile)
-    if len(built.skipped) == len(tiles):
-        reason = next(iter(built.skipped.values()))
-        raise ValueError(f"none of the {len(tiles)} tiles can be made from {stack.name}: {reason}")
+    refuse_none(built.skipped, len(tiles), stack.name)
     return built
 
 
@@ -94,11 +91,7 @@ def tile_frame(positions: PixelMap, stack: SlcStack, tile: Tile, window: Window,
     ValueError
         If no pixel of the tile lies on the stack.
     """
-    spans = positions.window(margin=margin_of(positions, resampling))
-    rows, cols = (
-        slice(max(0, span.start - before), min(size, span.stop + after))
-        for span, size, before, after in zip(spans, stack.shape[1:], window.before, window.after, strict=True)
-    )
+    rows, cols = span_on(stack, positions, window=window, resampling=resampling)
     inside = positions.relative_to(rows, cols)
     places = inside.places
     return TileFrame(

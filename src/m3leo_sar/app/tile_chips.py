@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,9 +18,9 @@ from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
 from m3leo_sar.insar.coherence import coherence
 from m3leo_sar.insar.interferogram import interferogram
-from m3leo_sar.io.archive import ChipArchive, Layer
+from m3leo_sar.io.archive import ChipArchive, Layer, check_pixels, pixel_checksum
 from m3leo_sar.io.stack_labels import LabelRaster
-from m3leo_sar.stack.geometry import OrbitGeometry
+from m3leo_sar.stack.geometry import OrbitGeometry, StoredRadarGeometry
 from m3leo_sar.stack.pairs import Pair, parse_date
 from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.warp.geo2rdr import radar_map
@@ -69,7 +68,7 @@ class Recipe:
     @property
     def dates(self) -> list[datetime.date]:
         """Dates of the pairs, sorted."""
-        return sorted({date for pair in self.pairs for date in (pair.reference, pair.secondary)})
+        return sorted(needed_dates(self.pairs, ()))
 
 
 class Origin(NamedTuple):
@@ -200,20 +199,11 @@ class TileMaker:
 
     def place(self, tile: Tile) -> tuple[PixelMap, str]:
         """Where a tile lies on the stack, and why it cannot be made if it cannot."""
-        positions = positions_on(self.stack, tile)
-        covered = coverage_of(positions, self.stack)
-        too_little = covered == 0 or covered < self.recipe.minimum_coverage
-        return positions, f"{covered:.0%} of it lies on the stack" if too_little else ""
+        return place_on(self.stack, tile, self.recipe.minimum_coverage)
 
     def span(self, positions: PixelMap) -> tuple[slice, slice]:
         """Rows and columns to read so that every window of the tile is as full as in the whole stack."""
-        spans = positions.window(margin=margin_of(positions, self.recipe.resampling))
-        window = self.recipe.window
-        rows, cols = (
-            slice(max(0, span.start - before), min(size, span.stop + after))
-            for span, size, before, after in zip(spans, self.stack.shape[1:], window.before, window.after, strict=True)
-        )
-        return rows, cols
+        return span_on(self.stack, positions, window=self.recipe.window, resampling=self.recipe.resampling)
 
     def make(self, task: Task, *, stack: SlcStack | None = None, place: tuple[PixelMap, str] | None = None) -> Made:
         """Make the chips a tile lacks and write them.
@@ -323,7 +313,7 @@ class _Work:
             "software": _software(),
             "versions": {"numpy": np.__version__},
             "parameters": self.parameters[f"{dataset}/{key}"],
-            "crc32": _crc32(chip),
+            "crc32": pixel_checksum(chip),
             **({"sources": sources} if sources else {}),
             **facts,
         }
@@ -353,10 +343,10 @@ def is_whole(archive: ChipArchive, identifier: str, name: str) -> bool:
     """
     dataset, _, key = name.partition("/")
     try:
-        chip = archive.read(identifier, dataset, key)
+        check_pixels(archive.read(identifier, dataset, key))
     except (OSError, ValueError):
         return False
-    return chip.metadata.get("crc32") in (None, _crc32(chip.array))
+    return True
 
 
 def needed_dates(pairs: Iterable[Pair], dates: Iterable[datetime.date]) -> set[datetime.date]:
@@ -379,10 +369,48 @@ def positions_on(stack: SlcStack, tile: Tile) -> PixelMap:
         return radar_map(
             tile.geobox, orbit=place.orbit, radar_grid=place.radar_grid, dem=place.dem, dem_geobox=place.dem_geobox
         )
+    if isinstance(stack.geometry, StoredRadarGeometry):
+        return _positions_in_part(stack.geometry, tile.geobox)
     return geolocation_map(stack.geometry.latitude, stack.geometry.longitude, tile.geobox)
 
 
-def coverage_of(positions: PixelMap, stack: SlcStack) -> float:
+def _positions_in_part(geometry: StoredRadarGeometry, target: GeoBox) -> PixelMap:
+    """Positions on a scene whose coordinates are read around the tile only."""
+    part = geometry.around(target.bounds_in("EPSG:4326"))
+    if part is None:
+        nowhere = np.full(target.shape, np.nan)
+        return PixelMap(nowhere, nowhere, geometry.shape)
+    there = geometry.crop(*part)
+    found = geolocation_map(there.latitude, there.longitude, target)
+    rows, cols = (axis + span.start for axis, span in zip((found.rows, found.cols), part, strict=True))
+    return PixelMap(rows, cols, geometry.shape, scale=found.scale)
+
+
+def place_on(stack: SlcStack, tile: Tile, minimum_coverage: float) -> tuple[PixelMap, str]:
+    """Where a tile lies on a stack, and why it cannot be made if less than a share of its pixels does."""
+    positions = positions_on(stack, tile)
+    covered = _coverage(positions, stack)
+    too_little = covered == 0 or covered < minimum_coverage
+    return positions, f"{covered:.0%} of it lies on the stack" if too_little else ""
+
+
+def span_on(stack: SlcStack, positions: PixelMap, *, window: Window, resampling: str) -> tuple[slice, slice]:
+    """Rows and columns of a stack that a tile needs, so that each of its windows is as full as in the whole stack.
+
+    Raises
+    ------
+    ValueError
+        If no pixel of the tile lies on the stack.
+    """
+    spans = positions.window(margin=margin_of(positions, resampling))
+    rows, cols = (
+        slice(max(0, span.start - before), min(size, span.stop + after))
+        for span, size, before, after in zip(spans, stack.shape[1:], window.before, window.after, strict=True)
+    )
+    return rows, cols
+
+
+def _coverage(positions: PixelMap, stack: SlcStack) -> float:
     """Share of the tile's pixels that lie on the stack."""
     _, rows, cols = stack.shape
     # NaN, where a position is not known, compares false.
@@ -404,10 +432,6 @@ def _check_size(tile: Tile, rows: slice, cols: slice, dates: int, stack: SlcStac
 def _software() -> str:
     # Looked up in the installed files, which takes as long as four maps of coherence.
     return f"m3leo-sar {version('m3leo-sar')}"
-
-
-def _crc32(array: NDArray[Any]) -> str:
-    return f"{zlib.crc32(np.ascontiguousarray(array).data):08x}"
 
 
 def _pair_facts(pair: Pair) -> dict[str, Any]:

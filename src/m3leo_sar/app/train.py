@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from m3leo_sar.app.pair_training import pair_data, pair_splits
-from m3leo_sar.app.prepare import COHERENCE, INTENSITY, LABEL
+from m3leo_sar.app.pair_training import label_of, pair_data, pair_splits
+from m3leo_sar.app.prepare import COHERENCE, INTENSITY
 from m3leo_sar.app.progress import ERR, progress_bar
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.splits import ordered_split
@@ -56,8 +56,7 @@ def labelled_tiles(archive: ChipArchive, target: str) -> list[str]:
     ValueError
         If there are none.
     """
-    label = _label(target)
-    tiles = [identifier for identifier in archive.identifiers if not label or archive.has(identifier, *label)]
+    tiles = [tile for tile in archive.identifiers if not target or archive.has(tile, *label_of(target))]
     if not tiles:
         raise ValueError(f"no tile of {archive.root} has the label {target}")
     return tiles
@@ -77,17 +76,11 @@ def default_splits(archive: ChipArchive, target: str) -> dict[str, str]:
     return dict(zip(tiles, ordered_split(np.array(bounds)).tolist(), strict=True))
 
 
-def _label(target: str) -> tuple[str, str] | None:
-    dataset, _, key = target.rpartition(":")
-    return (dataset or LABEL, key) if target else None
-
-
 def _any_geobox(archive: ChipArchive, identifier: str, target: str) -> GeoBox:
-    label = _label(target)
-    if label:
-        return archive.read(identifier, *label).geobox
+    if target:
+        return archive.facts(identifier, *label_of(target))[0]
     dataset = archive.datasets(identifier)[0]
-    return archive.read(identifier, dataset, archive.keys(identifier, dataset)[0]).geobox
+    return archive.facts(identifier, dataset, archive.keys(identifier, dataset)[0])[0]
 
 
 def settings_of(settings: list[str], *, output: Path | None, inputs: str | None) -> list[str]:

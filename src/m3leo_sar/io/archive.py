@@ -16,13 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.atomic import PARTIAL, remove, remove_stale, write_text
-from m3leo_sar.io.limits import read_text
+from m3leo_sar.io.atomic import PARTIAL, remove, remove_stale
+from m3leo_sar.io.manifest import Kind, make_manifest, read_manifest
 
-#: Layout of the folder; a reader refuses a later one.
-VERSION = 2
 STORAGES = ("geotiff", "zarr")
-_MANIFEST = "archive.json"
+_KIND = Kind("archive.json", "m3leo_sar chip archive", 2, "chip archive")
 #: What an identifier, a product or a key may be.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -104,20 +102,7 @@ class ChipArchive:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root)
-        if not self.root.is_dir():
-            raise FileNotFoundError(f"there is no folder {self.root}")
-        manifest = self.root / _MANIFEST
-        if not manifest.is_file():
-            raise ValueError(f"{self.root} is no chip archive: it holds no {_MANIFEST}")
-        try:
-            self.manifest: dict[str, Any] = json.loads(read_text(manifest))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{manifest} is damaged: {error}") from error
-        if not isinstance(self.manifest, dict) or self.manifest.get("format") != "m3leo_sar chip archive":
-            raise ValueError(f"{manifest} does not describe a chip archive")
-        version = self.manifest.get("version", 0)
-        if not isinstance(version, int) or version > VERSION:
-            raise ValueError(f"{self.root} has version {version}; this library reads up to {VERSION}")
+        self.manifest = read_manifest(self.root, _KIND)
         self._storage = _storage(self.root, self.manifest.get("storage", "geotiff"))
 
     @classmethod
@@ -136,11 +121,7 @@ class ChipArchive:
         folder = Path(root)
         if storage not in STORAGES:
             raise ValueError(f"storage must be one of {', '.join(STORAGES)}, got {storage!r}")
-        if not (folder / _MANIFEST).is_file():
-            if folder.is_dir() and any(PARTIAL not in path.name for path in folder.iterdir()):
-                raise ValueError(f"{folder} holds files but is no chip archive; name a new or empty folder")
-            described = {"format": "m3leo_sar chip archive", "version": VERSION, "storage": storage, **facts}
-            write_text(folder / _MANIFEST, json.dumps(described, indent=2, sort_keys=True, default=plain_value) + "\n")
+        make_manifest(folder, _KIND, {"storage": storage, **facts})
         archive = cls(folder)
         remove_stale(folder)
         return archive
@@ -298,6 +279,11 @@ def plain_value(value: Any) -> Any:
     raise TypeError(f"metadata must be plain values, got {type(value).__name__}")
 
 
+def pixel_checksum(array: NDArray[Any]) -> str:
+    """CRC-32 of an array's elements in order, eight hex digits."""
+    return f"{zlib.crc32(np.ascontiguousarray(array).data):08x}"
+
+
 def check_pixels(chip: Chip) -> None:
     """Refuse a chip whose pixels are not those its metadata tell the CRC-32 of, as ``prepare`` writes it.
 
@@ -311,7 +297,7 @@ def check_pixels(chip: Chip) -> None:
     stored = chip.metadata.get("crc32")
     if stored is None or "scale" in chip.metadata:
         return
-    found = f"{zlib.crc32(np.ascontiguousarray(chip.array).tobytes()):08x}"
+    found = pixel_checksum(chip.array)
     if found != stored:
         raise ValueError(f"its pixels have the checksum {found}, {stored} was written")
 

@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from m3leo_sar.io.atomic import flush
+from m3leo_sar.io.atomic import PARTIAL, flush, remove
+
+
+@contextmanager
+def new_batch(folder: Path) -> Iterator[Path]:
+    """Give a temporary path in ``folder``, which becomes its next batch when the block ends well and is removed if not.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to.
+    """
+    partial = folder / f"{uuid.uuid4().hex}{PARTIAL}{os.getpid()}"
+    try:
+        yield partial
+        take_next_number(partial, folder)
+    except BaseException:
+        remove(partial)
+        raise
 
 
 def take_next_number(partial: Path, folder: Path) -> None:

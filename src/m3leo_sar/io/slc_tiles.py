@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import datetime
-import json
 import math
 import os
-import re
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 from affine import Affine
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec, Crc32cCodec
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
-from m3leo_sar.io.atomic import PARTIAL, atomic_path, flush, remove, remove_stale, write_text
-from m3leo_sar.io.batches import batches, take_next_number
-from m3leo_sar.io.zarr_shard import read_chunks
+from m3leo_sar.io.archive import SAFE_NAME
+from m3leo_sar.io.atomic import PARTIAL, atomic_path, remove_stale
+from m3leo_sar.io.batches import batches, new_batch
+from m3leo_sar.io.manifest import Kind, make_manifest, read_manifest
+from m3leo_sar.io.zarr_shard import described, make_group, read_chunks, write_shard
 from m3leo_sar.stack.complex_int16 import LARGEST, NO_DATA, to_complex_int16
 from m3leo_sar.stack.pairs import require_date
 from m3leo_sar.stack.tile_samples import TileFrame, TileSamples
 
-FORMAT, VERSION = "m3leo_sar slc tiles", 1
-_MANIFEST, _FRAME, _ATTRIBUTE = "slc-tiles.json", "frame", "m3leo_sar"
-_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_GROUP = json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {}}, indent=2) + "\n"
+_KIND = Kind("slc-tiles.json", "m3leo_sar slc tiles", 1, "store of SLC tiles")
+_FRAME = "frame"
+_DIMENSIONS = ("date", "y", "x", "part")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,21 +87,13 @@ class SlcTileStore:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root)
-        if not self.root.is_dir():
-            raise FileNotFoundError(f"there is no folder {self.root}")
-        manifest = self.root / _MANIFEST
-        if not manifest.is_file():
-            raise ValueError(f"{self.root} is no store of SLC tiles: it holds no {_MANIFEST}")
+        document = read_manifest(self.root, _KIND)
         try:
-            document = json.loads(manifest.read_text(encoding="utf-8"))
-            stored = (document["format"], document["version"])
             facts = dict(document["facts"])
             rows, cols = facts.pop("window")
             self.facts = StackFacts(window=Window(rows=rows, cols=cols), **facts)
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise ValueError(f"{manifest} is damaged: {type(error).__name__} {error}") from error
-        if stored[0] != FORMAT or stored[1] > VERSION:
-            raise ValueError(f"{self.root} must be {FORMAT!r} of a version up to {VERSION}, got {stored}")
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{self.root / _KIND.file} is damaged: {type(error).__name__} {error}") from error
 
     @classmethod
     def create(cls, root: str | os.PathLike[str], facts: StackFacts) -> SlcTileStore:
@@ -119,13 +107,9 @@ class SlcTileStore:
             If the folder holds files but is no store, or the store is one with other facts.
         """
         folder = Path(root)
-        if not (folder / _MANIFEST).is_file():
-            if folder.is_dir() and any(PARTIAL not in path.name for path in folder.iterdir()):
-                raise ValueError(f"{folder} holds files but is no store of SLC tiles; name a new or empty folder")
-            plain = {**asdict(facts), "window": [facts.window.rows, facts.window.cols]}
-            document = {"format": FORMAT, "version": VERSION, "facts": plain}
-            write_text(folder / _MANIFEST, json.dumps(document, indent=2, sort_keys=True) + "\n")
-            write_text(folder / "zarr.json", _GROUP)
+        plain = {**asdict(facts), "window": [facts.window.rows, facts.window.cols]}
+        if make_manifest(folder, _KIND, {"facts": plain}):
+            make_group(folder)
         store = cls(folder)
         if store.facts != facts:
             raise ValueError(f"{folder} holds tiles of {store.facts}, those to add are of {facts}")
@@ -182,7 +166,7 @@ class SlcTileStore:
         """
         if slc.shape != (len(dates), *frame.shape):
             raise ValueError(f"slc must have shape {(len(dates), *frame.shape)}, got {slc.shape}")
-        if not _SAFE.fullmatch(identifier):
+        if not SAFE_NAME.fullmatch(identifier):
             raise ValueError(f"identifier must be letters, digits, dots and hyphens, got {identifier!r}")
         folder = self.root / identifier
         self._keep_frame(folder, identifier, frame)
@@ -193,13 +177,9 @@ class SlcTileStore:
             parts = [to_complex_int16(slc[index], scale=scale) for index, scale in zip(new, scales, strict=True)]
             errors = [scale / math.sqrt(2) for scale in scales]
             facts = {"dates": [dates[index].isoformat() for index in new], "scales": scales, "errors": errors}
-            partial = folder / f"{uuid.uuid4().hex}{PARTIAL}{os.getpid()}"
-            try:
-                _write_array(partial, np.stack(parts), facts, fill=int(NO_DATA), chunks=(1, *parts[0].shape))
-                take_next_number(partial, folder)
-            except BaseException:
-                remove(partial)
-                raise
+            with new_batch(folder) as partial:
+                chunk = (1, *parts[0].shape)
+                write_shard(partial, np.stack(parts), facts, chunk=chunk, fill=int(NO_DATA), dimensions=_DIMENSIONS)
         return [dates[index] for index in new]
 
     def read(self, identifier: str, dates: Sequence[datetime.date] | None = None) -> TileSamples:
@@ -251,12 +231,12 @@ class SlcTileStore:
 
     def _keep_frame(self, folder: Path, identifier: str, frame: TileFrame) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / "zarr.json").is_file():
-            write_text(folder / "zarr.json", _GROUP)
+        make_group(folder)
         if not (folder / _FRAME).is_dir():
             flat = np.concatenate([np.ravel(frame.down), np.ravel(frame.along)])
             with atomic_path(folder / _FRAME) as partial:
-                _write_array(partial, flat, _frame_facts(frame), fill=math.nan, chunks=flat.shape)
+                facts, chunk = _frame_facts(frame), flat.shape
+                write_shard(partial, flat, facts, chunk=chunk, fill=math.nan, dimensions=("position",))
         stored = _frame_facts(self.frame(identifier))
         if stored != _frame_facts(frame):
             raise ValueError(f"tile {identifier} of {self.root} lies at {stored}, the one to add at other places")
@@ -270,24 +250,6 @@ def _scale(slc: NDArray[Any]) -> float:
         return 1.0
     mantissa, exponent = math.frexp(largest / LARGEST)
     return math.ldexp(1.0, exponent - 1 if mantissa == 0.5 else exponent)
-
-
-def _write_array(path: Path, array: NDArray[Any], facts: Mapping[str, Any], *, fill: Any, chunks: Any) -> None:
-    target = zarr.create_array(
-        store=path,
-        shape=array.shape,
-        shards=array.shape,
-        chunks=chunks,
-        dtype=array.dtype,
-        compressors=[BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"), Crc32cCodec()],
-        fill_value=fill,
-        attributes={_ATTRIBUTE: dict(facts)},
-        dimension_names=("date", "y", "x", "part") if array.ndim == 4 else ("position",),
-    )
-    target[...] = array
-    for file in path.rglob("*"):
-        if file.is_file():
-            flush(file)
 
 
 def _frame_facts(frame: TileFrame) -> dict[str, Any]:
@@ -307,7 +269,7 @@ def _frame_facts(frame: TileFrame) -> dict[str, Any]:
 
 
 def _read_frame(path: Path) -> TileFrame:
-    document, facts = _document(path)
+    document, facts = described(path)
     try:
         down, along = ([int(size) for size in facts[name]] for name in ("down", "along"))
         (count,) = document["shape"]
@@ -337,7 +299,7 @@ def _read_frame(path: Path) -> TileFrame:
 
 def _described(batch: Path) -> dict[datetime.date, _Plane]:
     """Dates of a batch, from its zarr.json."""
-    document, facts = _document(batch)
+    document, facts = described(batch)
     try:
         count, _, _, _ = (int(size) for size in document["shape"])
         dates = [datetime.date.fromisoformat(text) for text in facts["dates"]]
@@ -348,17 +310,6 @@ def _described(batch: Path) -> dict[datetime.date, _Plane]:
         raise ValueError(f"{batch / 'zarr.json'} is damaged: {type(error).__name__} {error}") from error
     shard = batch / "c" / "0" / "0" / "0" / "0"
     return {date: _Plane(shard, index, count, scales[index]) for index, date in enumerate(dates)}
-
-
-def _document(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """An array's zarr.json and our part of its attributes."""
-    try:
-        document = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
-        return document, document["attributes"][_ATTRIBUTE]
-    except FileNotFoundError as error:
-        raise ValueError(f"{path} is damaged: it holds no zarr.json") from error
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path / 'zarr.json'} is damaged: {type(error).__name__} {error}") from error
 
 
 def _require(date: datetime.date, planes: Mapping[datetime.date, _Plane], identifier: str) -> None:

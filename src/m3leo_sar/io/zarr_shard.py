@@ -1,20 +1,86 @@
-"""Chunks of a sharded Zarr v3 array without the store's machinery: one open, and a read and a decompression a chunk."""
+"""Our Zarr v3 arrays of one shard: written by zarr, read without its machinery, one open and a read a chunk."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import google_crc32c
 import numpy as np
+import zarr
 from numcodecs import blosc
 from numpy.typing import NDArray
+from zarr.codecs import BloscCodec, Crc32cCodec
 
+from m3leo_sar.io.atomic import flush, write_text
+from m3leo_sar.io.limits import read_text
+
+#: Of an array's attributes, what this library tells of it.
+_ATTRIBUTE = "m3leo_sar"
 #: Where and how long a chunk that is not written lies; bytes of a CRC-32C.
 _MISSING = 2**64 - 1
 _CHECKSUM = 4
+
+
+def make_group(folder: Path) -> None:
+    """Have a folder be a Zarr group, if it is not one yet."""
+    if not (folder / "zarr.json").is_file():
+        document = {"zarr_format": 3, "node_type": "group", "attributes": {}}
+        write_text(folder / "zarr.json", json.dumps(document, indent=2) + "\n")
+
+
+def write_shard(
+    path: Path,
+    array: NDArray[Any],
+    attributes: Mapping[str, Any],
+    *,
+    chunk: tuple[int, ...],
+    fill: Any,
+    dimensions: Sequence[str],
+) -> None:
+    """Write an array and what is to be told of it as one shard, and have the disk hold it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; what is there of it is for the caller to remove.
+    """
+    target = zarr.create_array(
+        store=path,
+        shape=array.shape,
+        shards=array.shape,
+        chunks=chunk,
+        dtype=array.dtype,
+        # Bits of one weight side by side pack best, and lz4 unpacks several times faster than zstd here.
+        compressors=[BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"), Crc32cCodec()],
+        fill_value=fill,
+        attributes={_ATTRIBUTE: dict(attributes)},
+        dimension_names=dimensions,
+    )
+    target[...] = array
+    for file in path.rglob("*"):
+        if file.is_file():
+            flush(file)
+
+
+def described(path: Path) -> tuple[dict[str, Any], Any]:
+    """An array's ``zarr.json``, and what :func:`write_shard` was told of it.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it is damaged.
+    """
+    try:
+        document = json.loads(read_text(path / "zarr.json"))
+        return document, document["attributes"][_ATTRIBUTE]
+    except FileNotFoundError as error:
+        raise ValueError(f"{path} is damaged: it holds no zarr.json") from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path / 'zarr.json'} is damaged: {type(error).__name__} {error}") from error
 
 
 def read_chunks(

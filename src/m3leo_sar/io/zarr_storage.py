@@ -6,32 +6,25 @@ import json
 import os
 import threading
 import time
-import uuid
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 from affine import Affine
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec, Crc32cCodec
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io import limits
 from m3leo_sar.io.archive import Chip, Layer, check_pixels, parameter_digest, plain_value
-from m3leo_sar.io.atomic import PARTIAL, flush, remove, write_text
-from m3leo_sar.io.batches import batches, take_next_number
-from m3leo_sar.io.zarr_shard import read_chunks
+from m3leo_sar.io.atomic import PARTIAL, remove
+from m3leo_sar.io.batches import batches, new_batch
+from m3leo_sar.io.zarr_shard import described, make_group, read_chunks, write_shard
 from m3leo_sar.stack.complex_int16 import from_complex_int16, to_complex_int16
 
-_ATTRIBUTE = "m3leo_sar"
-_GROUP = json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {}}, indent=2) + "\n"
-#: Bytes of a chip that a description may ask for.
-LARGEST_CHIP = 1 << 30
 #: Tiles' products whose list of chips is kept in memory.
 _KEPT = 20_000
 #: Nanoseconds after which a folder's time tells of any change.
@@ -68,8 +61,7 @@ class ZarrStorage:
         folder = self.root / identifier / dataset
         folder.mkdir(parents=True, exist_ok=True)
         for group in (folder.parent, folder):
-            if not (group / "zarr.json").is_file():
-                write_text(group / "zarr.json", _GROUP)
+            make_group(group)
         kinds = sorted(layers, key=_kind)
         for _, batch in groupby(kinds, key=_kind):
             self._write_batch(folder, list(batch), geobox)
@@ -151,29 +143,16 @@ class ZarrStorage:
     def _write_batch(self, folder: Path, layers: list[Layer], geobox: GeoBox) -> None:
         entries, arrays = zip(*(_stored(layer) for layer in layers), strict=True)
         shape = (len(layers), *arrays[0].shape)
-        partial = folder / f"{uuid.uuid4().hex}{PARTIAL}{os.getpid()}"
         attributes = {"layers": list(entries), "crs": geobox.crs, "affine": [*geobox.affine][:6]}
-        try:
-            target = zarr.create_array(
-                store=partial,
-                shape=shape,
-                shards=shape,
-                chunks=(1, *shape[1:]),
-                dtype=arrays[0].dtype,
-                # Bits of one weight side by side pack best, and lz4 unpacks several times faster than zstd here.
-                compressors=[BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"), Crc32cCodec()],
-                fill_value=_fill_value(arrays[0].dtype),
-                attributes={_ATTRIBUTE: json.loads(json.dumps(attributes, default=plain_value))},
-                dimension_names=_dimensions(len(shape), arrays[0].dtype == np.int16 and shape[-1] == 2),
+        with new_batch(folder) as partial:
+            write_shard(
+                partial,
+                np.stack(arrays),
+                json.loads(json.dumps(attributes, default=plain_value)),
+                chunk=(1, *shape[1:]),
+                fill=_fill_value(arrays[0].dtype),
+                dimensions=_dimensions(len(shape), arrays[0].dtype == np.int16 and shape[-1] == 2),
             )
-            target[...] = np.stack(arrays)
-            for path in partial.rglob("*"):
-                if path.is_file():
-                    flush(path)
-            take_next_number(partial, folder)
-        except BaseException:
-            remove(partial)
-            raise
 
     def _place(self, identifier: str, dataset: str, key: str) -> _Place:
         place = self._places(self.root / identifier / dataset).get(key)
@@ -277,12 +256,10 @@ def _broken(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def _described(batch: Path) -> dict[str, _Place]:
     """Chips of a batch, from its zarr.json."""
+    document, facts = described(batch)
     try:
-        document = json.loads((batch / "zarr.json").read_text(encoding="utf-8"))
-        facts = document["attributes"][_ATTRIBUTE]
         shape, dtype = tuple(int(size) for size in document["shape"]), np.dtype(str(document["data_type"]))
-        if prod(shape[1:]) * dtype.itemsize > LARGEST_CHIP:
-            raise ValueError(f"a chip of shape {shape[1:]} and {dtype} is over {LARGEST_CHIP >> 20} MiB")
+        limits.require_array("a chip", shape[1:], dtype.itemsize, limits.LARGEST_CHIP)
         rows, cols = shape[-3:-1] if "scale" in facts["layers"][0] else shape[-2:]
         geobox = GeoBox((rows, cols), Affine(*facts["affine"]), facts["crs"])
         shard = batch / "c" / "/".join("0" * len(shape))
@@ -292,7 +269,5 @@ def _described(batch: Path) -> dict[str, _Place]:
             entry["key"]: _Place(shard, index, shape[0], shape[1:], dtype, geobox, entry)
             for index, entry in enumerate(facts["layers"])
         }
-    except FileNotFoundError as error:
-        raise ValueError(f"{batch} is damaged: it holds no zarr.json") from error
-    except (KeyError, TypeError, IndexError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
         raise ValueError(f"{batch / 'zarr.json'} is damaged: {type(error).__name__} {error}") from error
