@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "parallel.h"
 #include "warp.h"
@@ -16,19 +17,32 @@
 
 namespace m3 {
 
-constexpr int WARP_CHUNK = 64, WARP_FAST_TAPS = 6, WARP_SPAN = 2 * WARP_CHUNK;
+constexpr int WARP_CHUNK = 64, WARP_FAST_TAPS = 8, WARP_SPAN = (WARP_FAST_TAPS / 2 + 1) * WARP_CHUNK;
 /* Rows of the tile that a thread takes at a time, as neighbours read the same rows of the raster. */
 constexpr long long WARP_ROWS = 16;
+/* Bands between the one that is summed and the one that is brought from memory. */
+constexpr long long WARP_AHEAD = 2;
 
 enum WarpWay : unsigned char { WARP_VECTOR, WARP_ONE, WARP_COPY };
 
+/* A kernel, stretched along rows and columns. */
+struct WarpKernelShape {
+  int kind;
+  double row_scale, col_scale;
+};
+
 struct WarpChunk {
   double row[WARP_CHUNK], col[WARP_CHUNK];
+  int high, wide; /* taps along rows and columns */
   double down[WARP_CHUNK][WARP_FAST_TAPS], right[WARP_CHUNK][WARP_FAST_TAPS];
   double spread[WARP_CHUNK * WARP_FAST_TAPS * 2]; /* right, each as often as a value has parts, without gaps */
-  long long first[WARP_CHUNK]; /* flat index of the first tap, or of the pixel to copy */
+  long long top_tap[WARP_CHUNK], left_tap[WARP_CHUNK];  /* first tap along each axis, -1 if not all are on the raster */
+  long long first[WARP_CHUNK], copied[WARP_CHUNK];      /* flat index of the first tap, and of the pixel to copy */
+  int known = 0; /* pixels whose columns are known_col, as grids with the same axes have them in every row */
+  double known_col[WARP_CHUNK];
   WarpWay way[WARP_CHUNK];
   bool vectors; /* whether any pixel of the raster has its taps on it */
+  bool all;     /* whether all pixels of the chunk go in vectors */
   /* Where all pixels lie in one row of the raster, as between grids with the same axes: how many columns they need, from
      which flat index on, where each begins, and whose weights serve the rows. */
   int span, leader, within[WARP_CHUNK];
@@ -120,31 +134,83 @@ inline void chunk_weights(int kernel, const double* position, int count, double 
   }
 }
 
+/* Taps along an axis that the pixels of a chunk share under a kernel stretched by `scale`; 0 if that is too many. */
+inline int chunk_tap_count(int kernel, double scale) {
+  const double reach = ceil(warp_radius(kernel) * scale);
+  return reach <= WARP_FAST_TAPS / 2 ? 2 * (int)reach : 0;
+}
+
+/* First tap and weights of a position under a stretched kernel, with weights of zero up to `taps`; -1 if one that counts
+   is off the raster. */
+inline long long stretched_taps(int kernel, double scale, int taps, long long size, double position, double* weights) {
+  const double reach = warp_radius(kernel) * scale;
+  const long long low = (long long)floor(position - reach) + 1, high = (long long)ceil(position + reach) - 1;
+  if (low < 0 || high >= size) return -1;
+  double own[WARP_TAPS];
+  int found = 0;
+  warp_taps(kernel, position, scale, size, own, &found);
+  long long first = (long long)floor(position) - (taps / 2 - 1);
+  first = first + taps > size ? size - taps : first;
+  first = first < 0 ? 0 : first;
+  for (int k = 0; k < taps; ++k) weights[k] = 0.0;
+  for (int k = 0; k < found; ++k) weights[low - first + k] = own[k];
+  return first;
+}
+
+/* First tap and weights of each pixel along an axis of at least `taps` pixels; -1 where one is off the raster. */
+inline void chunk_axis_taps(int kernel, double scale, int taps, long long size, const double* position, int count,
+                            double (*weights)[WARP_FAST_TAPS], long long* first) {
+  if (scale == 1.0) chunk_weights(kernel, position, count, weights);
+  for (int p = 0; p < count; ++p) {
+    const double low = floor(position[p]) - (taps / 2 - 1);
+    if (scale == 1.0) {
+      first[p] = warp_inside(position[p], size) && low >= 0.0 && low + taps <= (double)size ? (long long)low : -1;
+    } else if (p > 0 && position[p] == position[p - 1]) {
+      first[p] = first[p - 1];
+      for (int k = 0; k < taps; ++k) weights[p][k] = weights[p - 1][k];
+      continue;
+    } else {
+      first[p] = warp_inside(position[p], size) ? stretched_taps(kernel, scale, taps, size, position[p], weights[p]) : -1;
+    }
+    if (scale == 1.0 && kernel != WARP_LANCZOS) continue;
+    double sum = 0.0;
+    for (int k = 0; k < taps; ++k) sum += weights[p][k];
+    for (int k = 0; k < taps; ++k) weights[p][k] /= sum;
+  }
+}
+
+/* Columns of a chunk: those of the row before, if it has the same. */
+inline void chunk_columns(int kernel, double scale, int parts, long long cols, int count, WarpChunk& chunk) {
+  if (chunk.known == count && memcmp(chunk.col, chunk.known_col, count * sizeof(double)) == 0) return;
+  memcpy(chunk.known_col, chunk.col, count * sizeof(double));
+  chunk.known = count;
+  chunk_axis_taps(kernel, scale, chunk.wide, cols, chunk.col, count, chunk.right, chunk.left_tap);
+  for (int p = 0; p < count; ++p)
+    for (int i = 0; i < chunk.wide; ++i)
+      for (int part = 0; part < parts; ++part)
+        chunk.spread[(p * chunk.wide + i) * parts + part] = chunk.left_tap[p] < 0 ? 0.0 : chunk.right[p][i];
+}
+
 /* Decides the way of each pixel and prepares its taps. */
-inline void chunk_taps(int kernel, int taps, int parts, long long rows, long long cols, int count, WarpChunk& chunk) {
-  chunk_weights(kernel, chunk.row, count, chunk.down);
-  chunk_weights(kernel, chunk.col, count, chunk.right);
-  chunk.vectors = rows >= taps && cols >= taps;
-  const double before = taps / 2 - 1, after = taps / 2;
+inline void chunk_taps(const WarpKernelShape& kernel, int parts, long long rows, long long cols, int count,
+                       WarpChunk& chunk) {
+  const bool plain = kernel.row_scale == 1.0 && kernel.col_scale == 1.0;
+  chunk.vectors = rows >= chunk.high && cols >= chunk.wide;
+  if (chunk.vectors) {
+    chunk_columns(kernel.kind, kernel.col_scale, parts, cols, count, chunk);
+    chunk_axis_taps(kernel.kind, kernel.row_scale, chunk.high, rows, chunk.row, count, chunk.down, chunk.top_tap);
+  }
+  chunk.all = chunk.vectors;
   for (int p = 0; p < count; ++p) {
     const double top = floor(chunk.row[p]), left = floor(chunk.col[p]);
-    const bool inside = warp_inside(chunk.row[p], rows) && warp_inside(chunk.col[p], cols);
     const bool on = chunk.row[p] >= 0.0 && chunk.col[p] >= 0.0 && chunk.row[p] <= rows - 1.0 && chunk.col[p] <= cols - 1.0;
-    const bool whole = kernel != WARP_SPLINE && on && top == chunk.row[p] && left == chunk.col[p];
-    const bool all = inside && top - before >= 0.0 && left - before >= 0.0 && top + after < rows && left + after < cols;
-    chunk.way[p] = whole ? WARP_COPY : (all ? WARP_VECTOR : WARP_ONE);
-    chunk.first[p] = whole ? (long long)top * cols + (long long)left
-                           : (all ? (long long)(top - before) * cols + (long long)(left - before) : 0);
-    /* A chunk is summed as a whole; what is copied reads somewhere on the raster and is overwritten. */
-    double total = 1.0;
-    if (kernel == WARP_LANCZOS) {
-      double down = 0.0, right = 0.0;
-      for (int i = 0; i < taps; ++i) down += chunk.down[p][i], right += chunk.right[p][i];
-      total = down * right;
-    }
-    double* const spread = chunk.spread + p * taps * parts;
-    for (int i = 0; i < taps; ++i)
-      for (int part = 0; part < parts; ++part) spread[i * parts + part] = chunk.right[p][i] / total;
+    const bool whole = plain && kernel.kind != WARP_SPLINE && on && top == chunk.row[p] && left == chunk.col[p];
+    const bool taps = chunk.vectors && chunk.top_tap[p] >= 0 && chunk.left_tap[p] >= 0;
+    chunk.way[p] = whole ? WARP_COPY : (taps ? WARP_VECTOR : WARP_ONE);
+    chunk.all = chunk.all && chunk.way[p] == WARP_VECTOR;
+    chunk.copied[p] = whole ? (long long)top * cols + (long long)left : 0;
+    /* A chunk is summed as a whole; what goes another way reads somewhere on the raster and is overwritten. */
+    chunk.first[p] = chunk.way[p] == WARP_VECTOR ? chunk.top_tap[p] * cols + chunk.left_tap[p] : 0;
   }
 }
 
@@ -169,7 +235,7 @@ M3_LANES(double, 16)
 #undef M3_LANES
 
 /* Finds whether the pixels of a chunk share their rows; `first` of those in vectors is known. */
-inline void chunk_row(int taps, int count, WarpChunk& chunk) {
+inline void chunk_row(int count, WarpChunk& chunk) {
   chunk.span = 0;
   chunk.leader = -1;
   long long least = 0, most = 0;
@@ -181,8 +247,8 @@ inline void chunk_row(int taps, int count, WarpChunk& chunk) {
     most = chunk.first[p] > most ? chunk.first[p] : most;
   }
   /* With few pixels a column each pass over the row costs more than it saves. */
-  if (chunk.leader < 0 || most - least + taps > WARP_SPAN) return;
-  chunk.span = (int)(most - least) + taps;
+  if (chunk.leader < 0 || most - least + chunk.wide > (chunk.wide / 2 + 1) * WARP_CHUNK) return;
+  chunk.span = (int)(most - least) + chunk.wide;
   chunk.left = least;
   for (int p = 0; p < count; ++p) chunk.within[p] = chunk.way[p] == WARP_VECTOR ? (int)(chunk.first[p] - least) : 0;
 }
@@ -204,66 +270,92 @@ void rows_in_parallel(long long rows, Body body) {
       });
 }
 
-/* Bands (bands, source_rows, source_cols) at the places of a tile, kernels not stretched. */
-template <typename Real, int PARTS>
-void warp_rows(const Real* source, Real* out, long long bands, long long source_rows, long long source_cols,
-               const WarpPlaces& places, int kernel) {
-  const int taps = (int)(2.0 * warp_radius(kernel));
-  const long long source_pixels = source_rows * source_cols, tile_pixels = places.tile_rows * places.tile_cols;
-  rows_in_parallel(
-      places.tile_rows,
-      [&](WarpChunk& chunk, long long r) {
-        Real values[WARP_CHUNK * PARTS];
+/* body(chunk, r, c, count) for `count` pixels from column c of each row r of the tile; a thread goes down before it goes on
+   along the row, as the row below reads the same pixels. */
+template <typename Body>
+void chunks_in_parallel(const WarpPlaces& places, Body body) {
+  parallel_for(
+      (places.tile_rows + WARP_ROWS - 1) / WARP_ROWS, [] { return WarpChunk(); },
+      [&](WarpChunk& chunk, long long task) {
         for (long long c = 0; c < places.tile_cols; c += WARP_CHUNK) {
           const int count = places.tile_cols - c < WARP_CHUNK ? (int)(places.tile_cols - c) : WARP_CHUNK;
-          chunk_places(places, r, c, count, chunk);
-          chunk_taps(kernel, taps, PARTS, source_rows, source_cols, count, chunk);
-          long long at[WARP_CHUNK];
-          for (int p = 0; p < count; ++p) at[p] = chunk.first[p];
-          for (int p = 0; p < count; ++p) chunk.first[p] = chunk.way[p] == WARP_VECTOR ? chunk.first[p] : 0;
-          chunk_row(taps, count, chunk);
-          for (long long band = 0; band < bands; ++band) {
-            const Real* const plane = source + band * source_pixels * PARTS;
-            const long long pixel = r * places.tile_cols + c;
-            Real* const to = out + (band * tile_pixels + pixel) * PARTS;
-            if (chunk.vectors) chunk_values(taps, PARTS, plane, source_cols * PARTS, chunk, count, values);
-            for (int p = 0; p < count; ++p) {
-              bool done = chunk.vectors && chunk.way[p] == WARP_VECTOR;
-              for (int part = 0; part < PARTS; ++part) {
-                to[p * PARTS + part] = chunk.way[p] == WARP_COPY ? plane[at[p] * PARTS + part] : values[p * PARTS + part];
-                done = done && values[p * PARTS + part] == values[p * PARTS + part];
-              }
-              if (done || chunk.way[p] == WARP_COPY) continue;
-              if (kernel == WARP_TRIANGLE)
-                warp_bilinear<Real, PARTS>(plane, to, 1, source_rows, source_cols, chunk.row[p], chunk.col[p], p, 0);
-              else
-                warp_kernel<Real, PARTS>(plane, to, 1, source_rows, source_cols, kernel, 1.0, 1.0, chunk.row[p],
-                                         chunk.col[p], p, 0);
-            }
-          }
+          for (long long r = task * WARP_ROWS; r < places.tile_rows && r < (task + 1) * WARP_ROWS; ++r)
+            body(chunk, r, c, count);
         }
       });
+}
+
+/* Whether a NaN is among some numbers. */
+template <typename Real>
+M3_CLONES static bool any_nan(const Real* numbers, int count) {
+  int found = 0;
+  for (int k = 0; k < count; ++k) found |= !(numbers[k] == numbers[k]);
+  return found != 0;
+}
+
+/* Has the memory bring what a chunk that lies in one row needs of a band. */
+template <typename Real>
+inline void chunk_ahead(const Real* plane, ptrdiff_t line, int parts, const WarpChunk& chunk) {
+  const Real* from = plane + chunk.left * parts;
+  for (int i = 0; i < chunk.high; ++i, from += line)
+    for (int k = 0; k < chunk.span * parts; k += 64 / (int)sizeof(Real)) __builtin_prefetch(from + k);
+}
+
+/* Bands (bands, source_rows, source_cols) at the places of a tile, under a kernel of at most WARP_FAST_TAPS taps. */
+template <typename Real, int PARTS>
+void warp_rows(const Real* source, Real* out, long long bands, long long source_rows, long long source_cols,
+               const WarpPlaces& places, const WarpKernelShape& kernel) {
+  const long long source_pixels = source_rows * source_cols, tile_pixels = places.tile_rows * places.tile_cols;
+  const bool plain = kernel.row_scale == 1.0 && kernel.col_scale == 1.0;
+  chunks_in_parallel(places, [&](WarpChunk& chunk, long long r, long long c, int count) {
+    Real values[WARP_CHUNK * PARTS];
+    chunk_places(places, r, c, count, chunk);
+    chunk.high = chunk_tap_count(kernel.kind, kernel.row_scale);
+    chunk.wide = chunk_tap_count(kernel.kind, kernel.col_scale);
+    chunk_taps(kernel, PARTS, source_rows, source_cols, count, chunk);
+    chunk_row(count, chunk);
+    for (long long band = 0; band < bands; ++band) {
+      const Real* const plane = source + band * source_pixels * PARTS;
+      Real* const to = out + (band * tile_pixels + r * places.tile_cols + c) * PARTS;
+      if (chunk.span && band + WARP_AHEAD < bands)
+        chunk_ahead(plane + WARP_AHEAD * source_pixels * PARTS, source_cols * PARTS, PARTS, chunk);
+      if (chunk.vectors) chunk_values(PARTS, plane, source_cols * PARTS, chunk, count, chunk.all ? to : values);
+      if (chunk.all && !any_nan(to, count * PARTS)) continue;
+      if (chunk.all) memcpy(values, to, count * PARTS * sizeof(Real));
+      for (int p = 0; p < count; ++p) {
+        bool done = chunk.vectors && chunk.way[p] == WARP_VECTOR;
+        for (int part = 0; part < PARTS; ++part) {
+          const Real value = values[p * PARTS + part];
+          to[p * PARTS + part] = chunk.way[p] == WARP_COPY ? plane[chunk.copied[p] * PARTS + part] : value;
+          done = done && value == value;
+        }
+        if (done || chunk.way[p] == WARP_COPY) continue;
+        if (plain && kernel.kind == WARP_TRIANGLE)
+          warp_bilinear<Real, PARTS>(plane, to, 1, source_rows, source_cols, chunk.row[p], chunk.col[p], p, 0);
+        else
+          warp_kernel<Real, PARTS>(plane, to, 1, source_rows, source_cols, kernel.kind, kernel.row_scale,
+                                   kernel.col_scale, chunk.row[p], chunk.col[p], p, 0);
+      }
+    }
+  });
 }
 
 /* body(row, col, pixel) for every pixel of the tile. */
 template <typename Body>
 void places_in_parallel(const WarpPlaces& places, Body body) {
-  rows_in_parallel(places.tile_rows, [&](WarpChunk& chunk, long long r) {
-    for (long long c = 0; c < places.tile_cols; c += WARP_CHUNK) {
-      const int count = places.tile_cols - c < WARP_CHUNK ? (int)(places.tile_cols - c) : WARP_CHUNK;
-      chunk_places(places, r, c, count, chunk);
-      for (int p = 0; p < count; ++p) body(chunk.row[p], chunk.col[p], r * places.tile_cols + c + p);
-    }
+  chunks_in_parallel(places, [&](WarpChunk& chunk, long long r, long long c, int count) {
+    chunk_places(places, r, c, count, chunk);
+    for (int p = 0; p < count; ++p) body(chunk.row[p], chunk.col[p], r * places.tile_cols + c + p);
   });
 }
 
-/* The same under a kernel stretched by row_scale and col_scale. */
+/* The same as warp_rows under a kernel of any number of taps. */
 template <typename Real, int PARTS>
 void warp_stretched(const Real* source, Real* out, long long bands, long long source_rows, long long source_cols,
-                    const WarpPlaces& places, int kernel, double row_scale, double col_scale) {
+                    const WarpPlaces& places, const WarpKernelShape& kernel) {
   places_in_parallel(places, [&](double row, double col, long long pixel) {
-    warp_kernel<Real, PARTS>(source, out, bands, source_rows, source_cols, kernel, row_scale, col_scale, row, col, pixel,
-                             places.tile_rows * places.tile_cols);
+    warp_kernel<Real, PARTS>(source, out, bands, source_rows, source_cols, kernel.kind, kernel.row_scale,
+                             kernel.col_scale, row, col, pixel, places.tile_rows * places.tile_cols);
   });
 }
 
@@ -281,14 +373,12 @@ void warp_nearest_rows(const Word* source, Word* out, long long bands, long long
 template <typename Real>
 void warp_any(const Real* source, Real* out, long long bands, long long source_rows, long long source_cols, int parts,
               const WarpPlaces& places, int kernel, double row_scale, double col_scale) {
-  const bool plain = row_scale == 1.0 && col_scale == 1.0;
-  if (plain && parts == 1) warp_rows<Real, 1>(source, out, bands, source_rows, source_cols, places, kernel);
-  if (plain && parts == 2) warp_rows<Real, 2>(source, out, bands, source_rows, source_cols, places, kernel);
-  if (plain) return;
+  const WarpKernelShape shape = {kernel, row_scale, col_scale};
+  const bool few = chunk_tap_count(kernel, row_scale) > 0 && chunk_tap_count(kernel, col_scale) > 0;
   if (parts == 1)
-    warp_stretched<Real, 1>(source, out, bands, source_rows, source_cols, places, kernel, row_scale, col_scale);
+    (few ? warp_rows<Real, 1> : warp_stretched<Real, 1>)(source, out, bands, source_rows, source_cols, places, shape);
   else
-    warp_stretched<Real, 2>(source, out, bands, source_rows, source_cols, places, kernel, row_scale, col_scale);
+    (few ? warp_rows<Real, 2> : warp_stretched<Real, 2>)(source, out, bands, source_rows, source_cols, places, shape);
 }
 
 }  // namespace m3

@@ -17,20 +17,22 @@ static inline __attribute__((always_inline)) void folded(Wide* sum, int blocks, 
   }
 }
 
-/* Values of a chunk of pixels from TAPS x TAPS taps that all lie on the raster. */
-template <int TAPS, int PARTS>
+/* Values of a chunk of pixels from taps that all lie on the raster, TAPS along columns and HIGH along rows; as many as the
+   chunk tells if HIGH is 0. */
+template <int TAPS, int PARTS, int HIGH>
 static inline __attribute__((always_inline)) void taps_of_chunk(const T* plane, ptrdiff_t line, const WarpChunk& chunk,
                                                                 int count, T* out) {
   constexpr int wide = TAPS * PARTS, lanes = wide % 8 ? (wide % 4 ? 2 : 4) : 8, blocks = wide / lanes;
   typedef typename Lanes<T, lanes>::type Narrow;
   typedef typename Lanes<double, lanes>::type Wide;
+  const int high = HIGH ? HIGH : chunk.high;
   for (int p = 0; p < count; ++p) {
     const T* from = plane + chunk.first[p] * PARTS;
     /* What the next row of the tile will need. */
-    __builtin_prefetch(from + TAPS * line);
+    __builtin_prefetch(from + high * line);
     Wide sum[blocks];
     for (int b = 0; b < blocks; ++b) sum[b] = Wide{};
-    for (int i = 0; i < TAPS; ++i, from += line)
+    for (int i = 0; i < high; ++i, from += line)
       for (int b = 0; b < blocks; ++b)
         sum[b] += chunk.down[p][i] * __builtin_convertvector(*reinterpret_cast<const Narrow*>(from + b * lanes), Wide);
     const double* const right = chunk.spread + p * wide;
@@ -65,8 +67,10 @@ M3_CLONES static void rows_summed(const T* from, ptrdiff_t line, int taps, const
   M3_CLONES static void name(const T* plane, ptrdiff_t line, const WarpChunk& chunk, int count, T* out) {       \
     if (chunk.span)                                                                                             \
       taps_of_row<TAPS, PARTS>(chunk, count, out);                                                              \
+    else if (chunk.high == TAPS)                                                                                \
+      taps_of_chunk<TAPS, PARTS, TAPS>(plane, line, chunk, count, out);                                         \
     else                                                                                                        \
-      taps_of_chunk<TAPS, PARTS>(plane, line, chunk, count, out);                                               \
+      taps_of_chunk<TAPS, PARTS, 0>(plane, line, chunk, count, out);                                            \
   }
 M3_TAPS_OF_CHUNK(two_taps_real, 2, 1)
 M3_TAPS_OF_CHUNK(two_taps_complex, 2, 2)
@@ -74,12 +78,18 @@ M3_TAPS_OF_CHUNK(four_taps_real, 4, 1)
 M3_TAPS_OF_CHUNK(four_taps_complex, 4, 2)
 M3_TAPS_OF_CHUNK(six_taps_real, 6, 1)
 M3_TAPS_OF_CHUNK(six_taps_complex, 6, 2)
+M3_TAPS_OF_CHUNK(eight_taps_real, 8, 1)
+M3_TAPS_OF_CHUNK(eight_taps_complex, 8, 2)
 #undef M3_TAPS_OF_CHUNK
 
-inline void chunk_values(int taps, int parts, const T* plane, ptrdiff_t line, WarpChunk& chunk, int count, T* out) {
+inline void chunk_values(int parts, const T* plane, ptrdiff_t line, WarpChunk& chunk, int count, T* out) {
   if (chunk.span)
-    rows_summed(plane + chunk.left * parts, line, taps, chunk.down[chunk.leader], chunk.span * parts, chunk.summed);
-  if (taps == 2) return parts == 1 ? two_taps_real(plane, line, chunk, count, out) : two_taps_complex(plane, line, chunk, count, out);
-  if (taps == 4) return parts == 1 ? four_taps_real(plane, line, chunk, count, out) : four_taps_complex(plane, line, chunk, count, out);
-  return parts == 1 ? six_taps_real(plane, line, chunk, count, out) : six_taps_complex(plane, line, chunk, count, out);
+    rows_summed(plane + chunk.left * parts, line, chunk.high, chunk.down[chunk.leader], chunk.span * parts, chunk.summed);
+  const bool real = parts == 1;
+  switch (chunk.wide) {
+    case 2: return real ? two_taps_real(plane, line, chunk, count, out) : two_taps_complex(plane, line, chunk, count, out);
+    case 4: return real ? four_taps_real(plane, line, chunk, count, out) : four_taps_complex(plane, line, chunk, count, out);
+    case 6: return real ? six_taps_real(plane, line, chunk, count, out) : six_taps_complex(plane, line, chunk, count, out);
+    default: return real ? eight_taps_real(plane, line, chunk, count, out) : eight_taps_complex(plane, line, chunk, count, out);
+  }
 }

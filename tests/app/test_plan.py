@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
+import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from production import BOX, DATES, recipe, run, tiles, write_dates
 
 from m3leo_sar import TileGrid
+from m3leo_sar.app import job
 from m3leo_sar.app.catalogue import open_catalogue, reopen
 from m3leo_sar.app.plan import Plan, folder_stamp, make_plan
 from m3leo_sar.app.run import block_size, plan_only
@@ -161,13 +166,69 @@ def test_a_signature_tells_changes_and_no_order_of_times(tmp_path):
     assert folder_stamp(tmp_path, "none", ["coherence/x"]) == ""
 
 
+def test_a_folders_checksum_is_of_names_sizes_and_bytes_files_before_folders(tmp_path):
+    for name in ("b/x.bin", "b/a/y.bin", "a.bin", "c/z.bin"):
+        (tmp_path / "f" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "f" / name).write_bytes(name.encode() * 3)
+    (tmp_path / "f" / "loop").symlink_to(tmp_path / "f")
+    whole = b"".join(
+        f"{name}\0{3 * len(name)}\0".encode() + name.encode() * 3
+        for name in ("a.bin", "b/x.bin", "b/a/y.bin", "c/z.bin")
+    )
+    assert checksum(tmp_path / "f") == hashlib.sha256(whole).hexdigest()
+
+
+def test_taking_checksums_ends_when_told_and_gives_them_in_any_number_of_threads(tmp_path):
+    stop = threading.Event()
+    (tmp_path / "a.bin").write_bytes(b"x" * 10)
+    assert checksum(tmp_path / "a.bin", stop=stop) == hashlib.sha256(b"x" * 10).hexdigest()
+    stop.set()
+    with pytest.raises(InterruptedError, match=r"reading .*a\.bin was stopped"):
+        checksum(tmp_path / "a.bin", stop=stop)
+    catalogue = open_catalogue(write_dates(tmp_path / "stack"))
+    names = [*catalogue.inputs, "unknown"]
+
+    def slow(path, stop):
+        time.sleep(0.05 * (path.name == "20230301"))
+        return "signature", checksum(path)
+
+    origin, signatures = catalogue.origin(names, slow)
+    assert list(origin.checksums) == list(catalogue.inputs)
+    assert all(origin.checksums[name] == f"sha256:{checksum(*paths)}" for name, paths in catalogue.inputs.items())
+    assert set(signatures.values()) == {"signature"}
+
+    def failing(path, stop):
+        if path.name == "20230301":
+            raise OSError("gone")
+        assert stop.wait(20)
+        raise InterruptedError
+
+    started = time.monotonic()
+    with pytest.raises(OSError, match="gone"):
+        catalogue.origin(names, failing)
+    assert time.monotonic() - started < 10
+
+
+def test_a_block_that_is_read_at_once_is_checked_once(tmp_path, monkeypatch):
+    stack = write_dates(tmp_path / "stack")
+    asked = []
+    monkeypatch.setattr(job, "signature", lambda path: asked.append(Path(path).name) or signature(path))
+    run(stack, tmp_path / "chips", grid=tiles(4, 4), log=str(tmp_path / "log"))
+    blocks = json.loads((tmp_path / "log").read_text().splitlines()[0])["blocks"]
+    assert 1 < blocks < 8
+    dates = [name for name in asked if not name.startswith("label")]
+    # Four dates a block; labels are read by each tile for itself.
+    assert len(dates) == 4 * blocks
+    assert len(asked) - len(dates) == 2 * 16
+
+
 def test_checksums_are_taken_once_as_long_as_the_signature_stays(tmp_path, monkeypatch):
     import m3leo_sar.io.chip_ledger as chip_ledger
 
     file = tmp_path / "slc.tif"
     file.write_bytes(b"first")
     taken = []
-    monkeypatch.setattr(chip_ledger, "checksum", lambda path: taken.append(path) or checksum(path))
+    monkeypatch.setattr(chip_ledger, "checksum", lambda path, **rest: taken.append(path) or checksum(path, **rest))
     with ChipLedger(tmp_path / LEDGER) as ledger:
         one = ledger.checksum(file)
         assert ledger.checksum(file) == one

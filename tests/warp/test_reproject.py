@@ -144,6 +144,53 @@ def test_kernels_follow_the_rule_with_holes_and_edges(backend, dtype, resampling
     np.testing.assert_allclose(got, expected, rtol=50 * tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("shared", [True, False], ids=["shared axes", "turned"])
+@pytest.mark.parametrize("dtype", ["float32", "complex128"])
+@pytest.mark.parametrize(
+    ("resampling", "scale"),
+    [
+        ("bilinear", (1.0, 2.0)),
+        ("bilinear", (3.9, 1.3)),
+        ("cubic", (1.0, 1.9)),
+        ("cubic_spline", (2.0, 1.0)),
+        ("lanczos", (1.3, 1.0)),
+        ("bilinear", (1.0, 4.2)),
+    ],
+)
+def test_stretched_kernels_over_many_pixels_follow_the_rule_and_a_crop_keeps_the_bits(
+    backend, resampling, scale, dtype, shared
+):
+    """Chunks of pixels in one row of the raster or not, whole positions, holes, edges, several bands."""
+    rows, cols = 5 * scale[0], 70 * scale[1]
+    source = noise((3, int(rows) + 17, int(cols) + 19), dtype)
+    source[1, 3:5, 40:44] = np.nan
+    row, col = np.indices((5, 70), dtype=np.float64)
+    row, col = (
+        2.25 + row * scale[0] + (0 if shared else 0.01 * col),
+        -0.4 + col * scale[1] + (0 if shared else 0.2 * row),
+    )
+    # In steps that a crop's shift does not round.
+    row, col = np.round(row * 256) / 256, np.round(col * 256) / 256
+    positions = PixelMap(row, col, source.shape[1:], scale=scale)
+    got = backend.numpy(sample(backend.array(source), _moved(backend, positions), resampling=resampling))
+    tolerance = 2e-6 if dtype == "float32" else 1e-12
+    for band in range(3):
+        expected = kernel_reference(source[band], row, col, resampling, scale)
+        np.testing.assert_array_equal(np.isnan(got[band]), np.isnan(expected))
+        np.testing.assert_allclose(got[band], expected, rtol=50 * tolerance, atol=tolerance)
+    inner = PixelMap(row[1:4, 13:59], col[1:4, 13:59], source.shape[1:], scale=scale)
+    part = inner.window(margin=margin_of(inner, resampling))
+    there = _moved(backend, inner.relative_to(*part))
+    crop = sample(backend.array(np.ascontiguousarray(source[:, part[0], part[1]])), there, resampling=resampling)
+    whole = sample(backend.array(source), _moved(backend, inner), resampling=resampling)
+    np.testing.assert_array_equal(backend.numpy(crop), backend.numpy(whole))
+
+
+def _moved(backend, positions):
+    rows, cols = backend.array(positions.rows), backend.array(positions.cols)
+    return PixelMap(rows, cols, positions.source_shape, scale=positions.scale)
+
+
 @pytest.mark.parametrize("resampling", KERNELS)
 @pytest.mark.parametrize("crs", ["EPSG:32631", "EPSG:32632", "EPSG:4326"])
 @pytest.mark.parametrize("dtype", ["float64", "complex64"])

@@ -6,12 +6,15 @@ import csv
 import datetime
 import json
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from m3leo_sar.app.threads import available_cpus
 from m3leo_sar.app.tile_chips import Origin
 from m3leo_sar.io.cslc import is_cslc, list_bursts, read_cslc_stack
 from m3leo_sar.io.limits import read_text
@@ -26,6 +29,8 @@ from m3leo_sar.stack.slc import SlcStack
 LARGEST_SIDE = 1 << 20
 #: Bytes of a catalogue file.
 _LARGEST_FILE = 256 << 20
+#: Files that are read at once for their checksums, at most.
+_READERS = 8
 _CSV_COLUMNS = ("path", "date", "polarisation", "burst", "orbit", "track")
 
 
@@ -54,7 +59,7 @@ class Catalogue:
     def origin(
         self,
         names: Iterable[str],
-        checksum: Callable[[Path], tuple[str, str]],
+        checksum: Callable[[Path, threading.Event], tuple[str, str]],
         *,
         progress: Callable[[], Any] | None = None,
     ) -> tuple[Origin, dict[str, str]]:
@@ -65,7 +70,8 @@ class Catalogue:
         names : iterable of str
             Keys of ``inputs``; those that are none are passed over.
         checksum : callable
-            Gives the signature and checksum of a file, such as :meth:`m3leo_sar.io.chip_ledger.ChipLedger.checksum`.
+            Gives the signature and checksum of a file, such as :meth:`m3leo_sar.io.chip_ledger.ChipLedger.checksum`;
+            it is called from several threads, and has to stop when the event is set.
         progress : callable, optional
             Called after each file.
 
@@ -74,16 +80,22 @@ class Catalogue:
         OSError
             If a file is gone or cannot be read.
         """
-        checksums, signatures = {}, {}
         wanted = [name for name in names if name in self.inputs]
-        for name in wanted:
-            found = []
-            for path in self.inputs[name]:
-                signatures[str(path)], digest = checksum(path)
-                found.append(digest)
-                if progress:
-                    progress()
-            checksums[name] = "sha256:" + " ".join(found)
+        signatures, digests = {}, {}
+        paths = list(dict.fromkeys(path for name in wanted for path in self.inputs[name]))
+        stop = threading.Event()
+        with ThreadPoolExecutor(min(available_cpus(), _READERS)) as pool:
+            try:
+                for path, found in zip(paths, pool.map(lambda path: checksum(path, stop), paths), strict=True):
+                    signatures[str(path)], digests[path] = found
+                    if progress:
+                        progress()
+            except BaseException:
+                # A file of gigabytes, or a slow disk, must not keep who has asked for the end.
+                stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        checksums = {name: "sha256:" + " ".join(digests[path] for path in self.inputs[name]) for name in wanted}
         return Origin(checksums, {name: self.inputs[name][0].name for name in wanted}), signatures
 
 

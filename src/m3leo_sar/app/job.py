@@ -147,7 +147,10 @@ def _read_once(maker: TileMaker, tasks: Sequence[Task], places: Mapping[str, _Pl
     apart = sum((span[0].stop - span[0].start) * (span[1].stop - span[1].start) for span in spans)
     if area > _SPREAD * apart or area * len(dates) * np.dtype(maker.stack.dtype).itemsize > BLOCK_BYTES:
         return None
-    return _in_memory(maker.stack, rows, cols, dates)
+    stack = _in_memory(maker.stack, rows, cols, dates)
+    if maker.check:
+        maker.check([f"{date:%Y%m%d}" for date in dates])
+    return stack
 
 
 def _in_memory(stack: SlcStack, rows: slice, cols: slice, dates: list[datetime.date]) -> SlcStack:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -359,5 +360,5 @@ def _inputs(catalogue: Catalogue, recipe: Recipe) -> list[str]:
     return [*dates, "geometry", *(f"label-{name}" for name in catalogue.labels)]
 
 
-def _checksum(path: Path) -> tuple[str, str]:
-    return signature(path), checksum(path)
+def _checksum(path: Path, stop: threading.Event) -> tuple[str, str]:
+    return signature(path), checksum(path, stop=stop)

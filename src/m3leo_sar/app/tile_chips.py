@@ -212,7 +212,7 @@ class TileMaker:
         ----------
         task : Task
         stack : SlcStack, optional
-            Gives the same pixels as the maker's own, such as from memory.
+            Gives the same pixels as the maker's own, such as from memory; ``check`` was called when they were read.
         place : optional
             What :meth:`place` has given for the tile.
 
@@ -261,7 +261,8 @@ class _Work:
         _check_size(self.tile, rows, cols, len(needed), self.stack)
         pixels = self.stack.window(rows, cols, dates=needed)
         pixels = self.maker.move(pixels) if self.maker.move else pixels
-        self.read.update(f"{date:%Y%m%d}" for date in needed)
+        if self.stack is self.maker.stack:
+            self.read.update(f"{date:%Y%m%d}" for date in needed)
         place = {date: index for index, date in enumerate(needed)}
 
         def to_tile(images: NDArray[Any]) -> NDArray[Any]:
@@ -276,7 +277,7 @@ class _Work:
             maps = to_tile(coherence(pixels, pairs=indices, window=self.maker.recipe.window))
             for pair, chip in zip(some, maps, strict=True):
                 # Bilinear weights sum to one up to rounding.
-                self.add(COHERENCE, str(pair), np.clip(chip, 0, 1), **_pair_facts(pair), unit="1")
+                self.add(COHERENCE, str(pair), np.clip(chip, 0, 1, out=chip), **_pair_facts(pair), unit="1")
         for pair in formed:
             indices = [(place[pair.reference], place[pair.secondary])]
             chip = to_tile(interferogram(pixels, pairs=indices))[0]

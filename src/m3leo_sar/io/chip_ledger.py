@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -78,8 +79,10 @@ class ChipLedger(Ledger):
             for identifier, state in states.items()
         )
 
-    def checksum(self, path: str | os.PathLike[str]) -> tuple[str, str]:
+    def checksum(self, path: str | os.PathLike[str], stop: threading.Event | None = None) -> tuple[str, str]:
         """Signature and checksum of a file or folder; its bytes are read only if the signature is new.
+
+        Several threads may ask at once; ``stop`` is that of :func:`m3leo_sar.io.fingerprint.checksum`.
 
         Raises
         ------
@@ -94,7 +97,7 @@ class ChipLedger(Ledger):
         rows = self._select("SELECT signature, checksum FROM checksums WHERE path = ?", (name,))
         if rows and rows[0][0] == now:
             return now, str(rows[0][1])
-        found = checksum(name)
+        found = checksum(name, stop=stop)
         self._write([("INSERT OR REPLACE INTO checksums VALUES (?, ?, ?)", (name, now, found))])
         return now, found
 

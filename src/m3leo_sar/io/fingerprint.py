@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,8 +31,15 @@ def signature(path: str | os.PathLike[str]) -> str:
     return found.hexdigest()[:16]
 
 
-def checksum(*paths: str | os.PathLike[str]) -> str:
+def checksum(*paths: str | os.PathLike[str], stop: threading.Event | None = None) -> str:
     """SHA-256, in hexadecimal, of a file's bytes, or of the names and bytes of all files of folders.
+
+    Parameters
+    ----------
+    *paths
+        Files or folders.
+    stop : threading.Event, optional
+        Ends the reading when another thread sets it.
 
     Raises
     ------
@@ -39,6 +47,8 @@ def checksum(*paths: str | os.PathLike[str]) -> str:
         If there is nothing at a path.
     OSError
         If a file cannot be read.
+    InterruptedError
+        If it was told to stop.
     """
     found = hashlib.sha256()
     for path in paths:
@@ -48,6 +58,8 @@ def checksum(*paths: str | os.PathLike[str]) -> str:
             with open(file, "rb") as stream:
                 while block := stream.read(_BLOCK):
                     found.update(block)
+                    if stop is not None and stop.is_set():
+                        raise InterruptedError(f"reading {file} was stopped")
     return found.hexdigest()
 
 
@@ -58,8 +70,17 @@ def _files(path: Path) -> Iterator[tuple[str, str]]:
             raise FileNotFoundError(f"there is no file or folder {path}")
         yield "", os.fspath(path)
         return
-    for folder, inside, names in os.walk(path):
-        inside[:] = sorted(name for name in inside if PARTIAL not in name)
-        for name in sorted(name for name in names if PARTIAL not in name):
-            file = os.path.join(folder, name)
-            yield os.path.relpath(file, path), file
+    yield from _below(os.fspath(path), "")
+
+
+def _below(folder: str, prefix: str) -> Iterator[tuple[str, str]]:
+    """Files of a folder in order, then those of its folders; links to folders are not followed."""
+    with os.scandir(folder) as entries:
+        found = sorted((entry for entry in entries if PARTIAL not in entry.name), key=lambda entry: entry.name)
+    # A date of a large scene has thousands of files, and every block of tiles looks at them.
+    for entry in found:
+        if not entry.is_dir():
+            yield prefix + entry.name, entry.path
+    for entry in found:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(entry.path, f"{prefix}{entry.name}{os.sep}")
