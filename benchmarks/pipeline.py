@@ -1,7 +1,7 @@
 """From an IW-like stack on disk to normalised chips in an archive, beside the same job written plainly.
 
 ``python benchmarks/pipeline.py [TILES [DATES]]``, 64 tiles and all pairs of 12 dates if not said; ``steps`` instead
-gives the time of each kernel on a tile.
+gives the time of each kernel on a tile, ``profile`` where the time of ours goes in one thread.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,16 +24,23 @@ import numpy as np
 import rasterio.warp
 from interleaved import interleaved
 from iw_like import dates, tiles_over, write_iw_like
+from numcodecs import blosc
 from scipy import ndimage
 
 from m3leo_sar import GeoBox, TileGrid, Window, coherence, normalise
-from m3leo_sar.app.catalogue import open_catalogue
-from m3leo_sar.app.run import RunOptions, bring_up_to_date
-from m3leo_sar.app.tile_chips import Recipe
+from m3leo_sar.app import tile_chips
+from m3leo_sar.app.catalogue import Catalogue, open_catalogue
+from m3leo_sar.app.job import common_values, job_values, run_job
+from m3leo_sar.app.plan import make_plan
+from m3leo_sar.app.run import RunOptions, block_size, bring_up_to_date
+from m3leo_sar.app.threads import limit_openmp
+from m3leo_sar.app.tile_chips import Recipe, wanted_chips
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.archive import ChipArchive
+from m3leo_sar.io.fingerprint import checksum, signature
 from m3leo_sar.io.zarr_stack import read_stack
 from m3leo_sar.stack.pairs import Pair, all_pairs
+from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.warp.pixel_map import pixel_map
 from m3leo_sar.warp.sample import sample
 
@@ -188,6 +197,62 @@ def steps() -> dict[str, float]:
     )
 
 
+def profile(storage: str, *, tiles: int = 16, count: int = 12) -> dict[str, float]:
+    """Milliseconds a chip of the parts of ours, in one thread of this process."""
+    watched = {
+        "checksums of the stack": (Catalogue, "origin"),
+        "planning": (sys.modules[__name__], "make_plan"),
+        "reading the stack": (SlcStack, "window"),
+        "coherence": (tile_chips, "coherence"),
+        "to the tile": (tile_chips, "sample"),
+        "packing and writing": (ChipArchive, "write_layers"),
+    }
+    spent = dict.fromkeys(watched, 0.0)
+    limit_openmp(1)
+    blosc.set_nthreads(1)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as undo:
+        for name, (place, attribute) in watched.items():
+            undo.enter_context(_watched(place, attribute, spent, name))
+        catalogue = open_catalogue(write_iw_like(Path(folder) / "stack", scene_for(tiles), count))
+        # Writing the stack has read it.
+        spent["reading the stack"] = 0.0
+        recipe = Recipe(pairs=all_pairs(catalogue.stack.dates), window=WINDOW, intensities=False, minimum_coverage=1.0)
+        archive = ChipArchive.create(Path(folder) / "chips", storage=storage)
+        started = time.perf_counter()
+        grid, stop = tiles_over(scene_for(tiles), tiles), threading.Event()
+        origin, signatures = catalogue.origin(
+            catalogue.inputs, lambda path, _: (signature(path), checksum(path, stop=stop))
+        )
+        wanted = wanted_chips(recipe, polarisation="VV", shape=(448, 448), origin=origin)
+        plan = make_plan(grid, wanted, archive=archive)
+        common = common_values(catalogue, archive, recipe, origin, signatures)
+        for block in plan.blocks(block_size(plan, catalogue.stack, workers=2)):
+            answer = run_job(common, job_values(plan, block))
+            assert not answer["fatal"]
+        spent["all"] = time.perf_counter() - started
+    chips = tiles * len(recipe.pairs)
+    return {name: 1e3 * seconds / chips for name, seconds in spent.items()}
+
+
+@contextmanager
+def _watched(place, attribute, spent, name):
+    """Count the time in a function, which is to call no other that is watched."""
+    function = getattr(place, attribute)
+
+    def timed(*arguments, **options):
+        started = time.perf_counter()
+        try:
+            return function(*arguments, **options)
+        finally:
+            spent[name] += time.perf_counter() - started
+
+    setattr(place, attribute, timed)
+    try:
+        yield
+    finally:
+        setattr(place, attribute, function)
+
+
 def _timed(job) -> float:
     started = time.perf_counter()
     job()
@@ -202,6 +267,12 @@ def main(arguments: list[str]) -> None:
             print(f"{name:<24}{1e3 * taken:7.1f} ms a tile")
         total = sum(seconds.values())
         print(f"together{1e3 * total / 15:10.2f} ms a pair and tile, {15 / total:.0f} pair-tiles a second")
+        return
+    if arguments == ["profile"]:
+        for storage in ("zarr", "geotiff"):
+            print(f"{storage}, ms a chip of all pairs of 12 dates, one thread")
+            for name, taken in profile(storage).items():
+                print(f"  {name:<24}{taken:7.2f}")
         return
     tiles = int(arguments[0]) if arguments else 64
     count = int(arguments[1]) if len(arguments) > 1 else 12

@@ -24,6 +24,15 @@ def test_the_plain_way_gives_what_ours_gives():
     assert found.keys() == {"ours, zarr", "reading and normalising it, zarr", "plain", "difference"}
 
 
+def test_the_profile_tells_where_the_time_goes():
+    undisturbed = pipeline.tile_chips.sample
+    found = pipeline.profile("zarr", tiles=2, count=3)
+    assert pipeline.tile_chips.sample is undisturbed
+    parts = dict(found)
+    assert all(milliseconds > 0 for milliseconds in parts.values())
+    assert sum(parts.values()) - parts["all"] < parts["all"]
+
+
 def test_a_stack_of_repeated_chunks_reads_as_if_each_were_its_own(tmp_path):
     stack = read_stack(iw_like.write_iw_like(tmp_path / "stack", (700, 1100), 2))
     pixels = stack.window()

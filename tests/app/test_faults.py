@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -113,10 +114,7 @@ def test_the_main_process_killed_takes_its_workers_along_and_a_second_run_comple
 def test_kills_at_random_moments_leave_the_archive_of_an_undisturbed_run(stack, whole, tmp_path):
     """Main process, or one of its workers, at a random moment of a run; then runs until nothing is missing."""
     rng = random.Random(20231121)
-    started = time.monotonic()
-    start(stack, tmp_path / "first", workers=2).communicate()
-    longest = time.monotonic() - started
-    shutil.rmtree(tmp_path / "first")
+    longest = undisturbed(stack, tmp_path / "first", workers=2)
     killed = {"main": 0, "worker": 0}
     for trial in range(TRIALS):
         archive = tmp_path / f"chips{trial}"
@@ -130,13 +128,58 @@ def test_kills_at_random_moments_leave_the_archive_of_an_undisturbed_run(stack, 
         process.communicate(timeout=120)
         if what == "worker":
             assert process.returncode == 0
-        done = run(stack, archive)
-        assert sum(done.computed.values()) + done.present == CHIPS
-        assert_same(archive, whole)
-        assert not run(stack, archive).computed
-        shutil.rmtree(archive)
+        assert_completed(stack, archive, whole)
     print(killed)
     assert min(killed.values()) > TRIALS // 10
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(5400)
+def test_kills_on_a_cluster_at_random_moments_leave_the_archive_of_an_undisturbed_run(stack, whole, tmp_path):
+    """The scheduler, one of its two workers or the process that asked; then a run on this machine, at once."""
+    pytest.importorskip("distributed")
+    rng = random.Random(20231122)
+    with _cluster(tmp_path) as (address, _, _):
+        longest = undisturbed(stack, tmp_path / "first", scheduler=address)
+    killed = {"scheduler": 0, "worker": 0, "main": 0}
+    for trial in range(max(1, TRIALS // 5)):
+        archive, folder = tmp_path / f"chips{trial}", tmp_path / f"cluster{trial}"
+        folder.mkdir()
+        with _cluster(folder) as (address, scheduler, workers):
+            process = start(stack, archive, scheduler=address)
+            # Until then nothing is on the cluster that could be lost.
+            until(lambda: (archive / LEDGER).exists(), process)  # noqa: B023
+            time.sleep(rng.uniform(0.0, longest / 2))
+            what = rng.choice(("scheduler", "scheduler", "worker", "main"))
+            if process.poll() is None:
+                killed[what] += 1
+                {"scheduler": scheduler, "worker": rng.choice(workers), "main": process}[what].kill()
+            _, errors = process.communicate(timeout=120)
+            ends = {"scheduler": (0, 1), "worker": (0,), "main": (0, -signal.SIGKILL)}
+            assert process.returncode in ends[what], errors
+            assert process.returncode != 1 or re.search("OSError: (the )?scheduler", errors), errors
+            # Workers whose run is gone may still be writing meanwhile.
+            run(stack, archive)
+        assert_completed(stack, archive, whole)
+    print(killed)
+    assert min(killed.values()) > 0 or TRIALS < 100
+
+
+def undisturbed(stack: Path, archive: Path, **options: object) -> float:
+    """Seconds of a run in a process of its own."""
+    started = time.monotonic()
+    start(stack, archive, **options).communicate()
+    shutil.rmtree(archive)
+    return time.monotonic() - started
+
+
+def assert_completed(stack: Path, archive: Path, whole: Path) -> None:
+    """A run makes what is missing, the next one nothing, and the archive, which is removed, is the undisturbed one."""
+    done = run(stack, archive)
+    assert sum(done.computed.values()) + done.present == CHIPS
+    assert_same(archive, whole)
+    assert not run(stack, archive).computed
+    shutil.rmtree(archive)
 
 
 def test_dask_goes_on_without_a_worker_and_a_run_without_its_scheduler_ends(stack, whole, tmp_path):

@@ -29,8 +29,11 @@ from m3leo_sar.warp.pixel_map import PixelMap, pixel_map
 from m3leo_sar.warp.sample import margin_of, sample
 
 COHERENCE, INTERFEROGRAM, INTENSITY, LABEL = "coherence", "interferogram", "intensity", "label"
-#: Bytes of finished chips that are held before they are written, and of maps of pairs that are made at once.
+#: Bytes of finished chips that are held before they are written.
 _HELD_BYTES = 256 << 20
+#: Bytes of maps of pairs that are made at once: no more than the kernels keep to use again, as new memory must be
+#: cleared, which takes as long as filling it.
+_MAP_BYTES = 32 << 20
 #: Bytes of the stack that one tile may ask for; a tile that asks for more is refused before anything is allocated.
 LARGEST_READ = 4 << 30
 
@@ -269,8 +272,8 @@ class _Work:
             taken: NDArray[Any] = to_host(sample(images, inside, resampling=self.maker.recipe.resampling))
             return taken
 
-        # Maps of all pairs of a long stack would not fit in memory.
-        at_once = max(1, _HELD_BYTES // pixels[0].nbytes)
+        # A map has half the bytes of a date.
+        at_once = max(1, 2 * _MAP_BYTES // pixels[0].nbytes)
         for first in range(0, len(pairs), at_once):
             some = pairs[first : first + at_once]
             indices = [(place[pair.reference], place[pair.secondary]) for pair in some]
