@@ -11,7 +11,6 @@ import os
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -33,7 +32,7 @@ from m3leo_sar.app.catalogue import Catalogue, open_catalogue
 from m3leo_sar.app.job import common_values, job_values, run_job
 from m3leo_sar.app.plan import make_plan
 from m3leo_sar.app.run import RunOptions, block_size, bring_up_to_date
-from m3leo_sar.app.threads import limit_openmp
+from m3leo_sar.app.threads import available_cpus, limit_openmp
 from m3leo_sar.app.tile_chips import Recipe, wanted_chips
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.archive import ChipArchive
@@ -198,7 +197,7 @@ def steps() -> dict[str, float]:
 
 
 def profile(storage: str, *, tiles: int = 16, count: int = 12) -> dict[str, float]:
-    """Milliseconds a chip of the parts of ours, in one thread of this process."""
+    """Milliseconds a chip of the parts of ours in one thread of this process; checksums take all CPUs."""
     watched = {
         "checksums of the stack": (Catalogue, "origin"),
         "planning": (sys.modules[__name__], "make_plan"),
@@ -208,9 +207,10 @@ def profile(storage: str, *, tiles: int = 16, count: int = 12) -> dict[str, floa
         "packing and writing": (ChipArchive, "write_layers"),
     }
     spent = dict.fromkeys(watched, 0.0)
-    limit_openmp(1)
-    blosc.set_nthreads(1)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as undo:
+        limit_openmp(1)
+        undo.callback(limit_openmp, available_cpus())
+        undo.callback(blosc.set_nthreads, blosc.set_nthreads(1))
         for name, (place, attribute) in watched.items():
             undo.enter_context(_watched(place, attribute, spent, name))
         catalogue = open_catalogue(write_iw_like(Path(folder) / "stack", scene_for(tiles), count))
@@ -219,9 +219,9 @@ def profile(storage: str, *, tiles: int = 16, count: int = 12) -> dict[str, floa
         recipe = Recipe(pairs=all_pairs(catalogue.stack.dates), window=WINDOW, intensities=False, minimum_coverage=1.0)
         archive = ChipArchive.create(Path(folder) / "chips", storage=storage)
         started = time.perf_counter()
-        grid, stop = tiles_over(scene_for(tiles), tiles), threading.Event()
+        grid = tiles_over(scene_for(tiles), tiles)
         origin, signatures = catalogue.origin(
-            catalogue.inputs, lambda path, _: (signature(path), checksum(path, stop=stop))
+            catalogue.inputs, lambda path, stop: (signature(path), checksum(path, stop=stop))
         )
         wanted = wanted_chips(recipe, polarisation="VV", shape=(448, 448), origin=origin)
         plan = make_plan(grid, wanted, archive=archive)

@@ -70,7 +70,7 @@ def overhead(*, jobs: int = 8, seconds: float = 1.0, workers: int = 2) -> tuple[
     return (ends[-1] - started) / ideal - 1, steady
 
 
-def dask_scaling(function: str, *, jobs: int = 12, amount: float = 0.5) -> float:
+def dask_scaling(function: str, *, jobs: int = 16, amount: float) -> float:
     """Times that two Dask workers are as fast as one."""
     seconds = []
     for workers in (1, 2):
@@ -133,8 +133,8 @@ def main(wanted: list[str]) -> None:
         whole, steady = overhead(jobs=400, seconds=0.01)
         print(f"400 jobs of 10 ms: {100 * steady:.1f} % without the start")
     if asked("dask"):
-        for name, function in (("that sleep", SLEEP), ("that compute", SPIN)):
-            print(f"two Dask workers, jobs {name}: {dask_scaling(function):.2f} x one")
+        for name, function, amount in (("that sleep", SLEEP, 0.5), ("that compute", SPIN, 5.0)):
+            print(f"two Dask workers, jobs {name}: {dask_scaling(function, amount=amount):.2f} x one")
     if asked("aois"):
         rates = measured_chip()
         print(f"a chip of 448 x 448: {1e3 * rates[0]:.1f} ms of one thread, {rates[1] / 1e3:.0f} kB on disk")
@@ -144,7 +144,7 @@ def main(wanted: list[str]) -> None:
 
 def measured_chip() -> tuple[float, float]:
     """Seconds and bytes of a coherence chip from a simulated stack on disk, by one thread."""
-    done = prepared(tiles=4, dates=6, storage="zarr", workers=1, threads=1)
+    done = prepared(tiles=16, dates=12, storage="zarr", workers=1, threads=1)
     return done.seconds / done.chips, done.bytes / done.chips
 
 

@@ -78,29 +78,26 @@ template <typename Real, int TAPS>
 void resample_rows(const Real* image, const double* table, const double* phase, Real* out, long long rows, long long cols,
                    const WarpPlaces& places) {
   const ResampleTable<Real> lines(table, TAPS);
-  rows_in_parallel<ResampleChunk<Real>>(places.tile_rows, [&](ResampleChunk<Real>& chunk, long long r) {
-    for (long long c = 0; c < places.tile_cols; c += WARP_CHUNK) {
-      const int count = places.tile_cols - c < WARP_CHUNK ? (int)(places.tile_cols - c) : WARP_CHUNK;
-      const long long pixel = r * places.tile_cols + c;
-      chunk_places(places, r, c, count, chunk);
-      const int found =
-          chunk_whole(chunk.row, chunk.col, (double)rows, (double)cols, (double)TAPS, count, chunk.whole, chunk.first);
-      Real* const values = out + 2 * pixel;
-      if (found > 0) {
-        if (TAPS == 8)
-          lines_of_8(lines.down.data(), lines.right.data(), chunk.row, chunk.col, count, chunk.down, chunk.right);
-        else
-          lines_of_4(lines.down.data(), lines.right.data(), chunk.row, chunk.col, count, chunk.down, chunk.right);
-        chunk_span(TAPS, found, count, chunk);
-        chunk_resampled<TAPS>(image, cols, chunk, count, values);
-        if (found == count && phase == nullptr && !any_nan(values, 2 * count)) continue;
-      }
-      for (int p = 0; p < count; ++p) {
-        double re = values[2 * p], im = values[2 * p + 1];
-        if (chunk.whole[p] == 0.0 || re != re || im != im)
-          resample_value<Real, TAPS>(image, table, rows, cols, chunk.row[p], chunk.col[p], &re, &im);
-        resample_turned(re, im, phase, pixel + p, out);
-      }
+  chunks_in_parallel<ResampleChunk<Real>>(places, [&](ResampleChunk<Real>& chunk, long long r, long long c, int count) {
+    const long long pixel = r * places.tile_cols + c;
+    chunk_places(places, r, c, count, chunk);
+    const int found =
+        chunk_whole(chunk.row, chunk.col, (double)rows, (double)cols, (double)TAPS, count, chunk.whole, chunk.first);
+    Real* const values = out + 2 * pixel;
+    if (found > 0) {
+      if (TAPS == 8)
+        lines_of_8(lines.down.data(), lines.right.data(), chunk.row, chunk.col, count, chunk.down, chunk.right);
+      else
+        lines_of_4(lines.down.data(), lines.right.data(), chunk.row, chunk.col, count, chunk.down, chunk.right);
+      chunk_span(TAPS, found, count, chunk);
+      chunk_resampled<TAPS>(image, cols, chunk, count, values);
+      if (found == count && phase == nullptr && !any_nan(values, 2 * count)) return;
+    }
+    for (int p = 0; p < count; ++p) {
+      double re = values[2 * p], im = values[2 * p + 1];
+      if (chunk.whole[p] == 0.0 || re != re || im != im)
+        resample_value<Real, TAPS>(image, table, rows, cols, chunk.row[p], chunk.col[p], &re, &im);
+      resample_turned(re, im, phase, pixel + p, out);
     }
   });
 }

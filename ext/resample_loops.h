@@ -24,12 +24,6 @@ M3_CLONES static void lines_of_4(const T* down, const T* right, const double* ro
   lines_of<8>(right, col, count, right_weights);
 }
 
-M3_CLONES static bool any_nan(const T* values, int count) {
-  int found = 0;
-  for (int k = 0; k < count; ++k) found |= values[k] != values[k];
-  return found != 0;
-}
-
 /* Sums of the even and of the odd lanes. */
 template <int lanes>
 static inline __attribute__((always_inline)) void parts_summed(typename Lanes<T, lanes>::type sum, T* out) {

@@ -140,42 +140,44 @@ inline int chunk_tap_count(int kernel, double scale) {
   return reach <= WARP_FAST_TAPS / 2 ? 2 * (int)reach : 0;
 }
 
-/* First tap and weights of a position under a stretched kernel, with weights of zero up to `taps`; -1 if one that counts
-   is off the raster. */
-inline long long stretched_taps(int kernel, double scale, int taps, long long size, double position, double* weights) {
-  const double reach = warp_radius(kernel) * scale;
-  const long long low = (long long)floor(position - reach) + 1, high = (long long)ceil(position + reach) - 1;
-  if (low < 0 || high >= size) return -1;
-  double own[WARP_TAPS];
-  int found = 0;
-  warp_taps(kernel, position, scale, size, own, &found);
-  long long first = (long long)floor(position) - (taps / 2 - 1);
-  first = first + taps > size ? size - taps : first;
-  first = first < 0 ? 0 : first;
-  for (int k = 0; k < taps; ++k) weights[k] = 0.0;
-  for (int k = 0; k < found; ++k) weights[low - first + k] = own[k];
-  return first;
+/* First of the taps about a position, -1 where it or one of them is off the raster. */
+inline long long first_tap(double position, int taps, long long size) {
+  const double first = floor(position) - (taps / 2 - 1);
+  return warp_inside(position, size) && first >= 0.0 && first + taps <= (double)size ? (long long)first : -1;
 }
 
-/* First tap and weights of each pixel along an axis of at least `taps` pixels; -1 where one is off the raster. */
+/* Makes weights sum to one. */
+inline void weights_shared(int taps, double* weights) {
+  double sum = 0.0;
+  for (int k = 0; k < taps; ++k) sum += weights[k];
+  for (int k = 0; k < taps; ++k) weights[k] /= sum;
+}
+
+/* Weights of the taps about a position, from the first on, under a stretched kernel; those that it does not reach are 0. */
+inline void stretched_weights(int kernel, double scale, int taps, long long size, double position, long long first,
+                              double* weights) {
+  double own[WARP_TAPS];
+  int found = 0;
+  const long long low = warp_taps(kernel, position, scale, size, own, &found);
+  for (int k = 0; k < taps; ++k) weights[k] = 0.0;
+  for (int k = 0; k < found; ++k) weights[low - first + k] = own[k];
+  weights_shared(taps, weights);
+}
+
+/* First tap and weights of each pixel along an axis. */
 inline void chunk_axis_taps(int kernel, double scale, int taps, long long size, const double* position, int count,
                             double (*weights)[WARP_FAST_TAPS], long long* first) {
-  if (scale == 1.0) chunk_weights(kernel, position, count, weights);
+  for (int p = 0; p < count; ++p) first[p] = first_tap(position[p], taps, size);
+  if (scale == 1.0) {
+    chunk_weights(kernel, position, count, weights);
+    for (int p = 0; kernel == WARP_LANCZOS && p < count; ++p) weights_shared(taps, weights[p]);
+    return;
+  }
   for (int p = 0; p < count; ++p) {
-    const double low = floor(position[p]) - (taps / 2 - 1);
-    if (scale == 1.0) {
-      first[p] = warp_inside(position[p], size) && low >= 0.0 && low + taps <= (double)size ? (long long)low : -1;
-    } else if (p > 0 && position[p] == position[p - 1]) {
-      first[p] = first[p - 1];
-      for (int k = 0; k < taps; ++k) weights[p][k] = weights[p - 1][k];
-      continue;
-    } else {
-      first[p] = warp_inside(position[p], size) ? stretched_taps(kernel, scale, taps, size, position[p], weights[p]) : -1;
-    }
-    if (scale == 1.0 && kernel != WARP_LANCZOS) continue;
-    double sum = 0.0;
-    for (int k = 0; k < taps; ++k) sum += weights[p][k];
-    for (int k = 0; k < taps; ++k) weights[p][k] /= sum;
+    if (p > 0 && position[p] == position[p - 1])
+      memcpy(weights[p], weights[p - 1], sizeof(weights[p]));
+    else if (first[p] >= 0)
+      stretched_weights(kernel, scale, taps, size, position[p], first[p], weights[p]);
   }
 }
 
@@ -260,23 +262,13 @@ inline void chunk_row(int count, WarpChunk& chunk) {
 #include "warp_loops.h"
 #undef T
 
-/* body(chunk, r) for every row of the tile. */
-template <typename Chunk = WarpChunk, typename Body>
-void rows_in_parallel(long long rows, Body body) {
-  parallel_for(
-      (rows + WARP_ROWS - 1) / WARP_ROWS, [] { return Chunk(); },
-      [&](Chunk& chunk, long long task) {
-        for (long long r = task * WARP_ROWS; r < rows && r < (task + 1) * WARP_ROWS; ++r) body(chunk, r);
-      });
-}
-
 /* body(chunk, r, c, count) for `count` pixels from column c of each row r of the tile; a thread goes down before it goes on
    along the row, as the row below reads the same pixels. */
-template <typename Body>
+template <typename Chunk = WarpChunk, typename Body>
 void chunks_in_parallel(const WarpPlaces& places, Body body) {
   parallel_for(
-      (places.tile_rows + WARP_ROWS - 1) / WARP_ROWS, [] { return WarpChunk(); },
-      [&](WarpChunk& chunk, long long task) {
+      (places.tile_rows + WARP_ROWS - 1) / WARP_ROWS, [] { return Chunk(); },
+      [&](Chunk& chunk, long long task) {
         for (long long c = 0; c < places.tile_cols; c += WARP_CHUNK) {
           const int count = places.tile_cols - c < WARP_CHUNK ? (int)(places.tile_cols - c) : WARP_CHUNK;
           for (long long r = task * WARP_ROWS; r < places.tile_rows && r < (task + 1) * WARP_ROWS; ++r)

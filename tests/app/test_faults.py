@@ -168,9 +168,12 @@ def test_kills_on_a_cluster_at_random_moments_leave_the_archive_of_an_undisturbe
 def undisturbed(stack: Path, archive: Path, **options: object) -> float:
     """Seconds of a run in a process of its own."""
     started = time.monotonic()
-    start(stack, archive, **options).communicate()
+    process = start(stack, archive, **options)
+    _, errors = process.communicate()
+    seconds = time.monotonic() - started
+    assert process.returncode == 0, errors
     shutil.rmtree(archive)
-    return time.monotonic() - started
+    return seconds
 
 
 def assert_completed(stack: Path, archive: Path, whole: Path) -> None:
@@ -212,12 +215,20 @@ class _cluster:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         options = ["--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(self.file), *common]
         self.processes = [subprocess.Popen([*dask[:2], "distributed.cli.dask_scheduler", *options], **quiet)]
-        while not self.file.exists():
-            time.sleep(0.02)
+        address = self._address()
         place = ["--scheduler-file", str(self.file), "--nthreads", "1", "--no-nanny", *common]
         for _ in range(2):
             self.processes.append(subprocess.Popen([*dask[:2], "distributed.cli.dask_worker", *place], **quiet))
-        return json.loads(self.file.read_text())["address"], self.processes[0], self.processes[1:]
+        return address, self.processes[0], self.processes[1:]
+
+    def _address(self) -> str:
+        """The scheduler's, once its file is there and whole."""
+        for _ in range(1500):
+            with suppress(OSError, ValueError):
+                return json.loads(self.file.read_text())["address"]
+            time.sleep(0.02)
+        self.__exit__()
+        raise TimeoutError("the scheduler did not start within 30 s")
 
     def __exit__(self, *_):
         for process in self.processes:

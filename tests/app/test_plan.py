@@ -217,8 +217,8 @@ def test_a_block_that_is_read_at_once_is_checked_once(tmp_path, monkeypatch):
     blocks = json.loads((tmp_path / "log").read_text().splitlines()[0])["blocks"]
     assert 1 < blocks < 8
     dates = [name for name in asked if not name.startswith("label")]
-    # Four dates a block; labels are read by each tile for itself.
-    assert len(dates) == 4 * blocks
+    # Four dates and the geometry a block; labels are read by each tile for itself.
+    assert len(dates) == 5 * blocks
     assert len(asked) - len(dates) == 2 * 16
 
 

@@ -10,13 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from m3leo_sar import SlcStack, TileGrid, Window
+from m3leo_sar.app.catalogue import open_catalogue
 from m3leo_sar.app.prepare import Recipe, prepare
+from m3leo_sar.app.run import Watch, bring_up_to_date
+from m3leo_sar.app.selection import footprint
 from m3leo_sar.app.tile_chips import place_on, positions_on
 from m3leo_sar.grid.tiles import Tile
-from m3leo_sar.io import zarr_stack
+from m3leo_sar.io import limits, zarr_stack
 from m3leo_sar.io.archive import ChipArchive
 from m3leo_sar.io.zarr_stack import read_stack, write_stack
-from m3leo_sar.stack.geometry import RadarGeometry, StoredRadarGeometry, block_extents
+from m3leo_sar.stack.geometry import RadarGeometry, StoredRadarGeometry, band_extents
 from m3leo_sar.stack.pairs import all_pairs
 
 SHAPE = (150, 230)
@@ -38,8 +41,13 @@ def stack_on(geometry) -> SlcStack:
     return SlcStack.from_arrays(pixels, DATES, geometry=geometry, polarisation="VV")
 
 
+def block_extents(whole: RadarGeometry, block: int) -> np.ndarray:
+    bands = (whole.crop(slice(row, row + block + 1), slice(None)) for row in range(0, whole.shape[0], block))
+    return np.array([band_extents(band, block) for band in bands])
+
+
 def stored(whole: RadarGeometry, block: int, seen: list[int] | None = None) -> StoredRadarGeometry:
-    def read(rows: slice, cols: slice) -> RadarGeometry:
+    def read(rows: slice, cols: slice, *, every: bool = False) -> RadarGeometry:
         part = whole.crop(rows, cols)
         if seen is not None:
             seen.append(part.latitude.size)
@@ -128,6 +136,44 @@ def test_a_container_too_large_for_memory_gives_the_same_chips(tmp_path, monkeyp
     np.testing.assert_array_equal(chips[2], chips[1])
 
 
+def test_a_geometry_replaced_while_the_run_reads_it_fails_the_tiles_that_follow(tmp_path, monkeypatch):
+    monkeypatch.setattr(zarr_stack, "_HELD_BYTES", 1000)
+    latitude, longitude = positions()
+    write_stack(stack_on(RadarGeometry(latitude, longitude)), tmp_path / "stack")
+    write_stack(stack_on(RadarGeometry(latitude + 0.001, longitude)), tmp_path / "other")
+    corners = [(4.985 + 0.006 * col, 49.997) for col in range(4)]
+    grid = TileGrid([(west, south, west + 0.005, south + 0.004) for west, south in corners], pixels=16)
+    recipe = Recipe(pairs=all_pairs(DATES), window=Window(rows=3, cols=8), intensities=False)
+    seen = []
+
+    def replace(entry):
+        if not seen:
+            (tmp_path / "stack" / "geometry").rename(tmp_path / "old")
+            (tmp_path / "other" / "geometry").rename(tmp_path / "stack" / "geometry")
+        seen.append(entry)
+
+    def run(watch):
+        archive = ChipArchive.create(tmp_path / "chips")
+        return bring_up_to_date(open_catalogue(tmp_path / "stack"), archive, grid, recipe, watch=watch)
+
+    told = run(Watch(settled=replace))
+    assert told.computed["coherence"] == 1
+    assert len(told.failed) == 3
+    assert all("was changed while the run was reading it; run again" in reason for reason in told.failed.values())
+    # All of them anew, the first too, which was made from what is no longer there.
+    assert run(Watch()).computed == {"coherence": 4}
+
+
+def test_a_part_beyond_the_limit_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(zarr_stack, "_HELD_BYTES", 1000)
+    write_stack(stack_on(RadarGeometry(*positions())), tmp_path / "stack")
+    geometry = read_stack(tmp_path / "stack").geometry
+    monkeypatch.setattr(limits, "LARGEST_RASTER", 100_000)
+    assert geometry.read(slice(0, 10), slice(0, 20)).shape == (10, 20)
+    with pytest.raises(ValueError, match="a part of latitude, longitude must be at most 100000 bytes"):
+        geometry.read(slice(0, 150), slice(0, 230))
+
+
 def test_what_does_not_fit_is_refused():
     whole = RadarGeometry(*positions())
     with pytest.raises(ValueError, match=r"extents must have shape \(10, 15, 4\), got \(5, 8, 4\)"):
@@ -135,6 +181,20 @@ def test_what_does_not_fit_is_refused():
     nowhere = np.full((5, 8, 4), np.nan)
     with pytest.raises(ValueError, match="must be known somewhere"):
         StoredRadarGeometry(shape=SHAPE, read=whole.crop, block=32, extents=nowhere)
+
+
+def test_a_footprint_lies_where_tiles_are_looked_for():
+    latitude, longitude = positions(centre=(-12.0, 50.0))
+    plain = footprint(stack_on(RadarGeometry(latitude, longitude)))
+    turned = footprint(stack_on(RadarGeometry(latitude, longitude + 360)))
+    assert turned.bounds == pytest.approx(plain.bounds, abs=1e-9)
+    latitude, longitude = positions(centre=(180.0, 20.0))
+    both = footprint(stack_on(RadarGeometry(latitude, longitude)))
+    assert both.bounds[0] == -180
+    assert both.bounds[2] == 180
+    assert both.area == pytest.approx(np.ptp(latitude) * np.ptp(longitude), rel=1e-9)
+    with pytest.raises(ValueError, match="must be known somewhere"):
+        footprint(stack_on(RadarGeometry(latitude * np.nan, longitude)))
 
 
 def test_bounds_leave_out_what_processors_fill_in():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import subprocess
 import sys
@@ -87,6 +88,11 @@ def test_strange_names_and_links_in_the_folder_are_not_followed(archive, tmp_pat
     if archive.storage == "geotiff":
         (archive.root / TILE / "coherence" / "-rf.tif").write_bytes(b"")
         assert archive.keys(TILE, "coherence") == [KEY]
+
+
+def test_facts_of_an_archive_may_be_dates_and_numbers_of_numpy(tmp_path):
+    made = ChipArchive.create(tmp_path / "x", pixels=np.int64(448), begun=datetime.date(2023, 1, 1))
+    assert (made.manifest["pixels"], made.manifest["begun"]) == (448, "2023-01-01")
 
 
 @pytest.mark.parametrize("manifest", ["[" * 100_000, '{"format": "m3leo_sar chip archive", "version": "2"}', "\xff"])

@@ -179,10 +179,29 @@ def test_stretched_kernels_over_many_pixels_follow_the_rule_and_a_crop_keeps_the
         np.testing.assert_array_equal(np.isnan(got[band]), np.isnan(expected))
         np.testing.assert_allclose(got[band], expected, rtol=50 * tolerance, atol=tolerance)
     inner = PixelMap(row[1:4, 13:59], col[1:4, 13:59], source.shape[1:], scale=scale)
-    part = inner.window(margin=margin_of(inner, resampling))
-    there = _moved(backend, inner.relative_to(*part))
-    crop = sample(backend.array(np.ascontiguousarray(source[:, part[0], part[1]])), there, resampling=resampling)
-    whole = sample(backend.array(source), _moved(backend, inner), resampling=resampling)
+    _assert_crop_keeps_bits(backend, source, inner, resampling)
+
+
+@pytest.mark.parametrize("edge", ["first row", "last row", "first column", "last column"])
+@pytest.mark.parametrize(
+    ("resampling", "scale"), [("bilinear", (1.5, 1.5)), ("bilinear", (1.0, 2.0)), ("cubic", (1.5, 1.0))]
+)
+def test_a_crop_of_the_few_pixels_at_an_edge_keeps_the_bits(backend, resampling, scale, edge):
+    source = noise((2, 31, 90), "float64")
+    row, col = np.indices((5, 70), dtype=np.float64)
+    row, col = 2.25 + row * scale[0], 3.375 + col * 1.125
+    row += {"first row": 0.625 - row.max(), "last row": 30 - 0.625 - row.min()}.get(edge, 0)
+    col += {"first column": 0.625 - col.max(), "last column": 89 - 0.625 - col.min()}.get(edge, 0)
+    positions = PixelMap(row, col, source.shape[1:], scale=scale)
+    assert np.isfinite(backend.numpy(sample(backend.array(source), _moved(backend, positions)))).any()
+    _assert_crop_keeps_bits(backend, source, positions, resampling)
+
+
+def _assert_crop_keeps_bits(backend, source, positions, resampling):
+    rows, cols = positions.window(margin=margin_of(positions, resampling))
+    part = backend.array(np.ascontiguousarray(source[:, rows, cols]))
+    crop = sample(part, _moved(backend, positions.relative_to(rows, cols)), resampling=resampling)
+    whole = sample(backend.array(source), _moved(backend, positions), resampling=resampling)
     np.testing.assert_array_equal(backend.numpy(crop), backend.numpy(whole))
 
 

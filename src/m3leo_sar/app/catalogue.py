@@ -8,7 +8,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -86,8 +86,10 @@ class Catalogue:
         stop = threading.Event()
         with ThreadPoolExecutor(min(available_cpus(), _READERS)) as pool:
             try:
-                for path, found in zip(paths, pool.map(lambda path: checksum(path, stop), paths), strict=True):
-                    signatures[str(path)], digests[path] = found
+                futures = {pool.submit(checksum, path, stop): path for path in paths}
+                for future in as_completed(futures):
+                    path = futures[future]
+                    signatures[str(path)], digests[path] = future.result()
                     if progress:
                         progress()
             except BaseException:

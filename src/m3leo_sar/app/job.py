@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar.app.catalogue import Catalogue, reopen
 from m3leo_sar.app.plan import Plan
-from m3leo_sar.app.tile_chips import Origin, Recipe, Task, TileMaker, WritingFailed, dates_of_chips
+from m3leo_sar.app.tile_chips import Origin, Recipe, Task, TileMaker, WritingFailed, dates_of_chips, inputs_of
 from m3leo_sar.chips.device import to_gpu
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
@@ -149,7 +149,7 @@ def _read_once(maker: TileMaker, tasks: Sequence[Task], places: Mapping[str, _Pl
         return None
     stack = _in_memory(maker.stack, rows, cols, dates)
     if maker.check:
-        maker.check([f"{date:%Y%m%d}" for date in dates])
+        maker.check(inputs_of(dates))
     return stack
 
 

@@ -44,12 +44,12 @@ class Summary:
     #: Tiles that could not be made and why; another run tries them again.
     failed: dict[str, str] = field(default_factory=dict)
 
-    def note(self, identifier: str, counts: Mapping[str, int], *, skipped: str = "", failed: str = "") -> None:
-        """Note the chips made of a tile by product, and why it was left out or could not be made."""
-        if skipped:
-            self.skipped[identifier] = skipped
-        if failed:
-            self.failed[identifier] = failed
+    def note(self, identifier: str, state: str, reason: str, counts: Mapping[str, int]) -> None:
+        """Note a tile that is ``done``, ``skipped`` or ``failed``, why, and its chips by product."""
+        if state == "skipped":
+            self.skipped[identifier] = reason
+        elif state == "failed":
+            self.failed[identifier] = reason
         for dataset, count in counts.items():
             self.computed[dataset] = self.computed.get(dataset, 0) + count
 
@@ -108,7 +108,8 @@ def prepare(
         summary.present += len(wanted) - len(lacking)
         if lacking:
             made = maker.make(Task(tile, lacking))
-            summary.note(tile.identifier, made.counts, skipped=made.skipped)
+            state = "skipped" if made.skipped else "done"
+            summary.note(tile.identifier, state, made.skipped, made.counts)
         if report:
             report(tile)
     refuse_none(summary.skipped, len(tiles), stack.name)

@@ -14,7 +14,7 @@ def sleep(common: Mapping[str, Any], seconds: float) -> dict[str, Any]:
 
 
 def spin(common: Mapping[str, Any], amount: float) -> dict[str, Any]:
-    """Compute, for as long as it takes: ``amount`` is in ten millions of additions, about a second each."""
+    """Compute, for as long as it takes: ``amount`` is in ten millions of additions, some tenths of a second each."""
     total = 0
     for number in range(int(amount * 1e7)):
         total += number

@@ -135,7 +135,7 @@ def bring_up_to_date(
         ledger = open_.enter_context(ChipLedger(archive.root / LEDGER))
         log = open_.enter_context(RunLog(options.log))
         origin, signatures = catalogue.origin(_inputs(catalogue, recipe), ledger.checksum, progress=watch.checked)
-        plan = _plan(catalogue, grid, recipe, origin, archive, ledger, verify=options.verify)
+        plan = _plan(catalogue, grid, recipe, origin, archive=archive, ledger=ledger, verify=options.verify)
         watch.planned(plan)
         common = common_values(catalogue, archive, recipe, origin, signatures, device=options.device)
         run = _Run(plan, archive, ledger, log, watch)
@@ -157,13 +157,13 @@ def plan_only(
     require_work(catalogue.stack, grid, recipe)
     folder = Path(path)
     if not folder.is_dir() or not any(folder.iterdir()):
-        return _plan(catalogue, grid, recipe, UNKNOWN, None, None), None
+        return _plan(catalogue, grid, recipe, UNKNOWN), None
     archive, book = ChipArchive(folder), folder / LEDGER
     with ExitStack() as open_:
         # An archive without a ledger gets none from being looked at.
         ledger = open_.enter_context(ChipLedger(book)) if book.is_file() else None
         origin, _ = catalogue.origin(_inputs(catalogue, recipe), ledger.checksum if ledger else _checksum)
-        plan = _plan(catalogue, grid, recipe, origin, archive, ledger, verify=verify)
+        plan = _plan(catalogue, grid, recipe, origin, archive=archive, ledger=ledger, verify=verify)
         return plan, ledger.fact(RATE) if ledger else None
 
 
@@ -300,13 +300,7 @@ class _Run:
         self._seconds += answer.get("seconds", 0.0)
         self.ledger.record_tiles({entry["identifier"]: self._state(entry) for entry in entries})
         for entry in entries:
-            reason = {entry["state"]: entry["reason"]}
-            self.summary.note(
-                entry["identifier"],
-                entry["counts"],
-                skipped=reason.get("skipped", ""),
-                failed=reason.get("failed", ""),
-            )
+            self.summary.note(entry["identifier"], entry["state"], entry["reason"], entry["counts"])
             self.log.write("tile", **entry)
             self.watch.settled(entry)
         if answer.get("fatal"):
@@ -337,9 +331,9 @@ def _plan(
     grid: TileGrid,
     recipe: Recipe,
     origin: Origin,
-    archive: ChipArchive | None,
-    ledger: ChipLedger | None,
     *,
+    archive: ChipArchive | None = None,
+    ledger: ChipLedger | None = None,
     verify: bool = False,
 ) -> Plan:
     wanted = wanted_chips(

@@ -95,9 +95,11 @@ def footprint(stack: SlcStack) -> Any:
 
     if not isinstance(stack.geometry, GeoBox):
         west, south, east, north = stack.geometry.bounds
+        if np.isnan(west):
+            raise ValueError(f"{stack.name}: latitude and longitude must be known somewhere, got no known pixel")
         # Some tell 350 degrees where tiles are told -10.
-        turn = 360 * round((west + east) / 720)
-        return shapely.box(west - turn, south, east - turn, north)
+        turns = [shapely.box(west + turn, south, east + turn, north) for turn in (-360, 0, 360)]
+        return shapely.union_all(turns).intersection(shapely.box(-180, -90, 180, 90))
     x, y = stack.geometry.outline()
     return shapely.Polygon(np.stack(stack.geometry.transformer_to("EPSG:4326").transform(x, y), axis=1))
 

@@ -165,8 +165,8 @@ class TileMaker:
     origin : Origin
         Written into each chip.
     check : callable, optional
-        Called with the dates (``YYYYMMDD``) and labels (``label-NAME``) that have been read, before anything made from
-        them is written; raises if their files have changed meanwhile.
+        Called with the ``geometry``, dates (``YYYYMMDD``) and labels (``label-NAME``) that have been read, before
+        anything made from them is written; raises if their files have changed meanwhile.
     move : callable, optional
         Takes the samples of a tile to where its chips are computed, such as :func:`m3leo_sar.chips.device.to_gpu`;
         they round differently there.
@@ -265,7 +265,7 @@ class _Work:
         pixels = self.stack.window(rows, cols, dates=needed)
         pixels = self.maker.move(pixels) if self.maker.move else pixels
         if self.stack is self.maker.stack:
-            self.read.update(f"{date:%Y%m%d}" for date in needed)
+            self.read.update(inputs_of(needed))
         place = {date: index for index, date in enumerate(needed)}
 
         def to_tile(images: NDArray[Any]) -> NDArray[Any]:
@@ -358,6 +358,11 @@ def needed_dates(pairs: Iterable[Pair], dates: Iterable[datetime.date]) -> set[d
     return {date for pair in pairs for date in (pair.reference, pair.secondary)} | set(dates)
 
 
+def inputs_of(dates: Iterable[datetime.date]) -> list[str]:
+    """Names of the inputs that are read for chips of some dates: those, and what tells where their pixels lie."""
+    return ["geometry", *(f"{date:%Y%m%d}" for date in dates)]
+
+
 def dates_of_chips(names: Iterable[str]) -> set[datetime.date]:
     """Dates whose pixels chips ``product/key`` are made from."""
     keys = {key for dataset, _, key in (name.partition("/") for name in names) if dataset != LABEL}
@@ -384,7 +389,7 @@ def _positions_in_part(geometry: StoredRadarGeometry, target: GeoBox) -> PixelMa
     if part is None:
         nowhere = np.full(target.shape, np.nan)
         return PixelMap(nowhere, nowhere, geometry.shape)
-    there = geometry.crop(*part)
+    there = geometry.read(*part)
     found = geolocation_map(there.latitude, there.longitude, target)
     rows, cols = (axis + span.start for axis, span in zip((found.rows, found.cols), part, strict=True))
     return PixelMap(rows, cols, geometry.shape, scale=found.scale)

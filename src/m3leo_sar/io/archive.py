@@ -121,7 +121,7 @@ class ChipArchive:
         folder = Path(root)
         if storage not in STORAGES:
             raise ValueError(f"storage must be one of {', '.join(STORAGES)}, got {storage!r}")
-        make_manifest(folder, _KIND, {"storage": storage, **facts})
+        make_manifest(folder, _KIND, json.loads(json.dumps({"storage": storage, **facts}, default=plain_value)))
         archive = cls(folder)
         remove_stale(folder)
         return archive

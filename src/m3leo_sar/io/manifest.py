@@ -51,8 +51,8 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
     return document
 
 
-def make_manifest(folder: Path, kind: Kind, facts: Mapping[str, Any]) -> bool:
-    """Write the manifest of a new folder, with ``facts`` of plain values; whether there was none.
+def make_manifest(folder: Path, kind: Kind, facts: Mapping[str, Any]) -> None:
+    """Write the manifest of a new folder, with ``facts`` of plain values; one that is there stays.
 
     Raises
     ------
@@ -62,9 +62,8 @@ def make_manifest(folder: Path, kind: Kind, facts: Mapping[str, Any]) -> bool:
         If the folder holds files but no manifest.
     """
     if (folder / kind.file).is_file():
-        return False
+        return
     if folder.is_dir() and any(PARTIAL not in path.name for path in folder.iterdir()):
         raise ValueError(f"{folder} holds files but is no {kind.words}; name a new or empty folder")
     document = {"format": kind.format, "version": kind.version, **facts}
     write_text(folder / kind.file, json.dumps(document, indent=2, sort_keys=True) + "\n")
-    return True

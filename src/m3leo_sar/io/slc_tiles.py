@@ -108,8 +108,8 @@ class SlcTileStore:
         """
         folder = Path(root)
         plain = {**asdict(facts), "window": [facts.window.rows, facts.window.cols]}
-        if make_manifest(folder, _KIND, {"facts": plain}):
-            make_group(folder)
+        make_manifest(folder, _KIND, {"facts": plain})
+        make_group(folder)
         store = cls(folder)
         if store.facts != facts:
             raise ValueError(f"{folder} holds tiles of {store.facts}, those to add are of {facts}")

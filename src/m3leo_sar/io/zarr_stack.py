@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io import limits
 from m3leo_sar.io.atomic import PARTIAL, atomic_path, remove_stale
 from m3leo_sar.io.zarr_metadata import require_safe_store
-from m3leo_sar.stack.geometry import Geometry, OrbitGeometry, RadarGeometry, StoredRadarGeometry, block_extents
+from m3leo_sar.stack.geometry import Geometry, OrbitGeometry, RadarGeometry, StoredRadarGeometry, band_extents
 from m3leo_sar.stack.pairs import parse_date
 from m3leo_sar.stack.slc import SlcStack
 
@@ -217,10 +218,11 @@ def _geometry(folder: Path, facts: Mapping[str, Any]) -> Geometry:
         return RadarGeometry(**{name: _whole(group, name) for name in layers})
     shape = layers["latitude"].shape
     if any(layer.shape != shape for layer in layers.values()) or len(shape) != 2:
-        raise ValueError(f"its layers must have one shape of rows and columns, got {[*layers.values()]}")
+        shapes = ", ".join(f"{name} {layer.shape}" for name, layer in layers.items())
+        raise ValueError(f"its layers must have one shape of rows and columns, got {shapes}")
     return StoredRadarGeometry(
         shape=(shape[0], shape[1]),
-        read=lambda rows, cols: _read_positions(folder / "geometry", rows, cols),
+        read=partial(_read_positions, folder / "geometry"),
         block=CHUNK,
         extents=_whole(group, _EXTENTS),
     )
@@ -239,16 +241,19 @@ def _write_positions(path: Path, geometry: RadarGeometry | StoredRadarGeometry) 
     for row in range(0, geometry.shape[0], CHUNK):
         # A row more, as cells of four pixels reach over the edge of a block.
         band = geometry.crop(slice(row, row + CHUNK + 1), slice(None))
-        extents.append(block_extents(band, CHUNK)[0])
+        extents.append(band_extents(band, CHUNK))
         for name in names:
             arrays[name][row : row + CHUNK] = getattr(band, name)[:CHUNK]
-    group.create_array(_EXTENTS, data=np.stack(extents))
+    group.create_array(_EXTENTS, data=np.array(extents, np.float64))
 
 
-def _read_positions(path: Path, rows: slice, cols: slice) -> RadarGeometry:
+def _read_positions(path: Path, rows: slice, cols: slice, *, every: bool = False) -> RadarGeometry:
+    size = (rows.stop - rows.start, cols.stop - cols.start)
     with _plain_errors(path):
         group = _open_group(path)
-        return RadarGeometry(**{name: _array(group, name)[rows, cols] for name in _LAYERS if name in group})
+        layers = [name for name in (_LAYERS if every else _LAYERS[:2]) if name in group]
+        limits.require_array(f"a part of {', '.join(layers)}", (len(layers), *size), 8, limits.LARGEST_RASTER)
+        return RadarGeometry(**{name: _array(group, name)[rows, cols] for name in layers})
 
 
 def _dates(folder: Path) -> list[datetime.date]:

@@ -13,9 +13,6 @@ from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.radar_grid import RadarGrid
 
-#: Smallest and largest, and what they start from.
-_EDGES = ((np.min, np.inf), (np.max, -np.inf))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RadarGeometry:
@@ -70,9 +67,8 @@ class RadarGeometry:
         known &= (self.latitude != 0) | (self.longitude != 0)
         if not known.any():
             return (np.nan,) * 4
-        west, east = (edge(self.longitude, where=known, initial=start) for edge, start in _EDGES)
-        south, north = (edge(self.latitude, where=known, initial=start) for edge, start in _EDGES)
-        return float(west), float(south), float(east), float(north)
+        longitude, latitude = self.longitude[known], self.latitude[known]
+        return float(longitude.min()), float(latitude.min()), float(longitude.max()), float(latitude.max())
 
     def crop(self, rows: slice, cols: slice) -> RadarGeometry:
         """Geometry of the pixels ``[rows, cols]``."""
@@ -90,12 +86,13 @@ class StoredRadarGeometry:
     shape : (int, int)
         Rows and columns of the image.
     read : callable
-        ``read(rows, cols)`` gives the geometry of the pixels of two slices.
+        ``read(rows, cols)`` gives latitude and longitude of the pixels of two slices, and with ``every=True`` whatever
+        else is known of them.
     block : int
         Rows and columns of a block.
     extents : (block rows, block cols, 4) float64
         (west, south, east, north) of the known pixels of each block and of the row and column after it, as
-        :func:`block_extents` gives them; NaN where none is known.
+        :func:`band_extents` gives them; NaN where none is known.
 
     Raises
     ------
@@ -104,7 +101,7 @@ class StoredRadarGeometry:
     """
 
     shape: tuple[int, int]
-    read: Callable[[slice, slice], RadarGeometry]
+    read: Callable[..., RadarGeometry]
     block: int
     extents: NDArray[np.float64]
 
@@ -123,7 +120,8 @@ class StoredRadarGeometry:
 
     def crop(self, rows: slice, cols: slice) -> RadarGeometry:
         """Geometry of the pixels ``[rows, cols]``, in memory."""
-        return self.read(*(slice(*part.indices(size)[:2]) for part, size in zip((rows, cols), self.shape, strict=True)))
+        parts = (slice(*part.indices(size)[:2]) for part, size in zip((rows, cols), self.shape, strict=True))
+        return self.read(*parts, every=True)
 
     def around(self, bounds: tuple[float, float, float, float]) -> tuple[slice, slice] | None:
         """Rows and columns that hold every pixel within (west, south, east, north), and its neighbours.
@@ -149,20 +147,15 @@ class StoredRadarGeometry:
         return rows, cols
 
 
-def block_extents(geometry: RadarGeometry, block: int) -> NDArray[np.float64]:
-    """Bounds of the known pixels of each block of a geometry and of the row and column after it.
+def band_extents(band: RadarGeometry, block: int) -> list[tuple[float, float, float, float]]:
+    """Bounds of each block of a row of blocks, where ``band`` has one row more than they have.
 
     Returns
     -------
-    (block rows, block cols, 4) float64
-        West, south, east, north in degrees; NaN where none is known.
+    list of (west, south, east, north)
+        Degrees, of the block's known pixels and of those in the row and column after it; NaN where none is known.
     """
-    rows, cols = (range(0, size, block) for size in geometry.shape)
-
-    def after(first: int) -> slice:
-        return slice(first, first + block + 1)
-
-    return np.array([[geometry.crop(after(row), after(col)).bounds for col in cols] for row in rows], np.float64)
+    return [band.crop(slice(None), slice(col, col + block + 1)).bounds for col in range(0, band.shape[1], block)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,7 +28,7 @@ class SlcStack:
         Strictly increasing.
     read : callable
         ``read(date_index, rows, cols)`` returns the (rows, cols) complex pixels of two slices.
-    geometry : GeoBox, RadarGeometry or OrbitGeometry
+    geometry : GeoBox, RadarGeometry, StoredRadarGeometry or OrbitGeometry
         Where the pixels lie; its shape is the shape of each image.
     polarisation : str
         ``"VV"``, ``"VH"``, ``"HH"`` or ``"HV"``.
