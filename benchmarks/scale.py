@@ -28,6 +28,10 @@ from m3leo_sar.stack.pairs import all_pairs, pairs_by_days, sequential_pairs
 
 #: Tiles of all six AOIs of the data set, dates of five years at 30 days.
 AOI_TILES, AOI_DATES = 1_048_827, 60
+#: Pixels of 5 m by 10 m of a tile of 4480 m, and bytes of memory that the coherence of a pair moves for each.
+AOI_SOURCE_PIXELS, COHERENCE_BYTES = 896 * 448, 20.0
+#: Bytes a second that RESULTS.md expects of the kernel on an H200, and of a link of sixteen lanes (PCI Express 4).
+GPU_BANDWIDTH, HOST_LINK = 2.1e12, 25e9
 SLEEP = "m3leo_sar.app.rehearsal.sleep"
 SPIN = "m3leo_sar.app.rehearsal.spin"
 
@@ -81,21 +85,26 @@ def dask_scaling(function: str, *, jobs: int = 16, amount: float) -> float:
     return seconds[0] / seconds[1]
 
 
-def six_aois(*, seconds_a_chip: float, bytes_a_chip: float) -> list[tuple[str, int, float, float]]:
-    """Rule, chips, CPU hours and bytes of all tiles of the data set, for each rule over its dates."""
+def six_aois(*, seconds_a_chip: float, bytes_a_chip: float) -> list[tuple[str, int, float, float, float]]:
+    """Rule, chips, CPU hours, bytes and GPU hours of all tiles of the data set, for each rule over its dates.
+
+    GPU hours are counted, not measured: what the kernels move through memory and what goes back to the host, none of
+    it at once, without reading, packing and writing, which stay on the CPU.
+    """
     days = dates(AOI_DATES, every=30)
     rules = {
         "all pairs": len(all_pairs(days)),
         "each date and the next": len(sequential_pairs(days)),
         "30, 60, 90 and 120 days": len(pairs_by_days(days, days=(30, 60, 90, 120))),
     }
-    rows = [
-        (name, pairs * AOI_TILES, pairs * AOI_TILES * seconds_a_chip / 3600, pairs * AOI_TILES * bytes_a_chip)
-        for name, pairs in rules.items()
-    ]
+    gpu_seconds = AOI_SOURCE_PIXELS * COHERENCE_BYTES / GPU_BANDWIDTH + 448 * 448 * 4.0 / HOST_LINK
+    rows = []
+    for name, pairs in rules.items():
+        chips = pairs * AOI_TILES
+        rows.append((name, chips, chips * seconds_a_chip / 3600, chips * bytes_a_chip, chips * gpu_seconds / 3600))
     # What the library is for: the dates, as complex int16, from which any pair is made when it is asked for.
     stored = AOI_DATES * AOI_TILES
-    return [*rows, ("no pair: dates as complex int16", stored, 0.0, stored * 448 * 448 * 4.0)]
+    return [*rows, ("no pair: dates as complex int16", stored, 0.0, stored * 448 * 448 * 4.0, 0.0)]
 
 
 def _jobs(plan) -> int:
@@ -138,8 +147,8 @@ def main(wanted: list[str]) -> None:
     if asked("aois"):
         rates = measured_chip()
         print(f"a chip of 448 x 448: {1e3 * rates[0]:.1f} ms of one thread, {rates[1] / 1e3:.0f} kB on disk")
-        for rule, chips, hours, size in six_aois(seconds_a_chip=rates[0], bytes_a_chip=rates[1]):
-            print(f"{rule:<34}{chips:>15,} chips {hours:>12,.0f} CPU h {size / 1e12:>10,.1f} TB")
+        for rule, chips, hours, size, gpu in six_aois(seconds_a_chip=rates[0], bytes_a_chip=rates[1]):
+            print(f"{rule:<34}{chips:>15,} chips {hours:>8,.0f} CPU h {gpu:>8,.1f} GPU h {size / 1e12:>10,.1f} TB")
 
 
 def measured_chip() -> tuple[float, float]:
