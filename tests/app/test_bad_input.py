@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
+from production import assert_same
 
 from m3leo_sar.io.archive import ChipArchive
 
@@ -105,18 +105,4 @@ def test_stopped_in_the_middle_nothing_is_half_written_and_a_second_run_complete
     call("prepare", *arguments, cwd=tmp_path, code=0)
     call("prepare", stack, "whole", *arguments[2:], cwd=tmp_path, code=0)
     assert not list(tmp_path.rglob("*.partial-*"))
-    _same_chips(tmp_path / "chips", tmp_path / "whole")
-
-
-def _same_chips(first: Path, second: Path) -> None:
-    one, other = ChipArchive(first), ChipArchive(second)
-    assert not list(one.verify())
-    assert one.identifiers == other.identifiers
-    for tile in one.identifiers:
-        assert one.datasets(tile) == other.datasets(tile)
-        for dataset in one.datasets(tile):
-            assert one.keys(tile, dataset) == other.keys(tile, dataset)
-            for key in one.keys(tile, dataset):
-                chip, twin = one.read(tile, dataset, key), other.read(tile, dataset, key)
-                np.testing.assert_array_equal(chip.array, twin.array)
-                assert chip.metadata == twin.metadata
+    assert_same(tmp_path / "chips", tmp_path / "whole")
