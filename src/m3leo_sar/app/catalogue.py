@@ -19,6 +19,7 @@ from m3leo_sar.app.tile_chips import Origin
 from m3leo_sar.io.cslc import is_cslc, list_bursts, read_cslc_stack
 from m3leo_sar.io.limits import read_text
 from m3leo_sar.io.open_stack import open_stack
+from m3leo_sar.io.raster import files_of
 from m3leo_sar.io.raster_stack import SUFFIXES, raster_paths, read_raster_stack
 from m3leo_sar.io.stack_labels import LabelRaster, label_folders, open_label
 from m3leo_sar.io.zarr_stack import is_stack, read_stack
@@ -168,10 +169,15 @@ def _of_folder(folder: Path, burst: str | None, polarisation: str | None) -> Cat
     # Refuses what is no stack, and tells burst and polarisation where there is only one.
     stack = open_stack(folder, burst=burst, polarisation=polarisation)
     if is_stack(folder):
+        if burst is not None or (polarisation is not None and polarisation.upper() != stack.polarisation):
+            asked = f"burst {burst}" if burst is not None else f"polarisation {polarisation}"
+            raise ValueError(f"{folder} is a container of one stack, {stack.polarisation}; it has no {asked}")
         return _of_container(folder, stack)
     files = [entry for entry in sorted(folder.iterdir()) if is_cslc(entry)]
     if files:
         return _of_cslc(files, burst, polarisation or stack.polarisation)
+    if burst is not None:
+        raise ValueError(f"burst goes with CSLC files, {folder} holds rasters, got {burst!r}")
     return _of_rasters([_Product(path) for path in raster_paths(folder)], polarisation or "VV")
 
 
@@ -205,7 +211,8 @@ def _of_products(products: list[_Product], name: str, burst: str | None, polaris
 
 
 def _of_cslc(files: list[Path], burst: str | None, polarisation: str | None) -> Catalogue:
-    paths = [path.resolve() for path in files]
+    # Not where links lead: names tell dates.
+    paths = [path.absolute() for path in files]
     stack = read_cslc_stack(paths, burst=burst, polarisation=polarisation)
     found = stack.name.partition(" of ")[0]
     inputs = {}
@@ -222,7 +229,7 @@ def _of_cslc(files: list[Path], burst: str | None, polarisation: str | None) -> 
 def _of_rasters(products: list[_Product], polarisation: str) -> Catalogue:
     dated = []
     for product in products:
-        path = product.path.resolve()
+        path = product.path.absolute()
         date = product.date or read_raster_stack([path], polarisation=polarisation).dates[0]
         dated.append((date, path))
     # The reader takes files in the order of their names, so the dates must come in that order too.
@@ -236,7 +243,7 @@ def _of_rasters(products: list[_Product], polarisation: str) -> Catalogue:
         "facts": {name: value for name, value in facts.items() if value is not None},
     }
     stack, _ = reopen(source)
-    return Catalogue(stack=stack, inputs={f"{date:%Y%m%d}": (path,) for date, path in dated}, source=source)
+    return Catalogue(stack=stack, inputs={f"{date:%Y%m%d}": files_of(path) for date, path in dated}, source=source)
 
 
 def _common(products: list[_Product], name: str) -> Any:

@@ -46,9 +46,11 @@ def common_values(
     return {
         "source": dict(catalogue.source),
         "archive": str(archive.root.resolve()),
+        # A process that lives on, such as a cluster's, may know an archive of another storage by this name.
+        "storage": archive.storage,
         "recipe": {
             "pairs": [str(pair) for pair in recipe.pairs],
-            "window": [recipe.window.rows, recipe.window.cols],
+            "window": asdict(recipe.window),
             "interferograms": recipe.interferograms,
             "intensities": recipe.intensities,
             "resampling": recipe.resampling,
@@ -185,7 +187,7 @@ def _open(common: str) -> TileMaker:
     stack, labels = reopen(values["source"])
     recipe = dict(values["recipe"])
     recipe["pairs"] = [Pair.parse(pair) for pair in recipe["pairs"]]
-    recipe["window"] = Window(rows=recipe["window"][0], cols=recipe["window"][1])
+    recipe["window"] = Window(**recipe["window"])
 
     def check(names: Collection[str]) -> None:
         for name in sorted(names):

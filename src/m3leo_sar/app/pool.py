@@ -181,7 +181,8 @@ class _Worker:
     """One process and what it has been given."""
 
     def __init__(self, first: bytes, options: dict[str, Any]) -> None:
-        command = [sys.executable, "-m", "m3leo_sar.app.worker"]
+        # -P: modules are not looked for in the folder that the user happens to be in.
+        command = [sys.executable, "-P", "-m", "m3leo_sar.app.worker"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **options)
         self.task: _Task | None = None
         self.since = time.monotonic()

@@ -36,6 +36,10 @@ FUNCTION = "m3leo_sar.app.job.run_job"
 _LARGEST_BLOCK = 16
 #: Blocks a worker should have, so that none waits long for the last.
 _BLOCKS_A_WORKER = 4
+#: Workers that a cluster is taken to have, if nobody says.
+_CLUSTER = 64
+#: Fact of the ledger: what all chips of an archive are made from.
+_SERIES = "series"
 Outcomes = Iterator[tuple[Any, dict[str, Any]]]
 
 
@@ -129,11 +133,14 @@ def bring_up_to_date(
     options, watch = options or RunOptions(), watch or Watch()
     if options.device not in ("cpu", "gpu"):
         raise ValueError(f"device must be cpu or gpu, got {options.device!r}")
+    if options.scheduler is not None and options.timeout is not None:
+        raise ValueError(f"timeout goes with workers of this machine, got {options.timeout} beside a scheduler")
     require_work(catalogue.stack, grid, recipe)
     with ExitStack() as open_:
         lock = open_.enter_context(RunLock(archive.root))
         ledger = open_.enter_context(ChipLedger(archive.root / LEDGER))
         log = open_.enter_context(RunLog(options.log))
+        ledger.note(_SERIES, _series(catalogue, ledger, archive))
         origin, signatures = catalogue.origin(_inputs(catalogue, recipe), ledger.checksum, progress=watch.checked)
         plan = _plan(catalogue, grid, recipe, origin, archive=archive, ledger=ledger, verify=options.verify)
         watch.planned(plan)
@@ -162,6 +169,8 @@ def plan_only(
     with ExitStack() as open_:
         # An archive without a ledger gets none from being looked at.
         ledger = open_.enter_context(ChipLedger(book)) if book.is_file() else None
+        if ledger:
+            _series(catalogue, ledger, archive)
         origin, _ = catalogue.origin(_inputs(catalogue, recipe), ledger.checksum if ledger else _checksum)
         plan = _plan(catalogue, grid, recipe, origin, archive=archive, ledger=ledger, verify=verify)
         return plan, ledger.fact(RATE) if ledger else None
@@ -201,9 +210,11 @@ class _Run:
         """Run all blocks and note what becomes of them."""
         started = time.monotonic()
         self._note_learned()
-        blocks = self.plan.blocks(block_size(self.plan, stack, workers=options.workers or 1))
+        # How many a cluster has may change; small blocks serve any number.
+        few = options.workers or (1 if options.scheduler is None else _CLUSTER)
+        blocks = self.plan.blocks(block_size(self.plan, stack, workers=few))
         workers, threads = shares(workers=options.workers, threads=options.threads, blocks=len(blocks))
-        if workers > 1:
+        if workers > 1 and options.scheduler is None:
             blocks = self.plan.blocks(block_size(self.plan, stack, workers=workers))
         self.log.write(
             "start",
@@ -312,7 +323,9 @@ class _Run:
             return TileState("skipped", entry["reason"], self.plan.asked, "")
         made = self.plan.lacking[position] if entry["state"] == "done" else ()
         holding, names = self._holding(self.plan.held[position], made)
-        stamp = folder_stamp(self.archive.root, entry["identifier"], names)
+        # A job that failed or was lost may have written some of its chips: the next run is to look.
+        done = entry["state"] == "done"
+        stamp = folder_stamp(self.archive.root, entry["identifier"], names) if done else ""
         return TileState(entry["state"], entry["reason"], holding, stamp)
 
     def _holding(self, held: Mapping[str, str], made: tuple[str, ...]) -> tuple[str, list[str]]:
@@ -346,6 +359,24 @@ def _plan(
     return make_plan(
         grid, wanted, archive=archive, ledger=ledger, minimum_coverage=recipe.minimum_coverage, verify=verify
     )
+
+
+def _series(catalogue: Catalogue, ledger: ChipLedger, archive: ChipArchive) -> dict[str, Any]:
+    """What tells a stack from others of the same ground and dates; refused where it is not that of earlier runs.
+
+    Chips are named by their dates alone, so those of another burst or polarisation would take the place of these.
+    """
+    stack, before = catalogue.stack, ledger.fact(_SERIES) or {}
+    found = {"polarisation": stack.polarisation, "orbit": stack.orbit, "track": stack.track}
+    found = {name: value for name, value in found.items() if value is not None}
+    found |= {"burst": catalogue.source["burst"]} if catalogue.source.get("burst") else {}
+    for name, value in found.items():
+        if before.get(name, value) != value:
+            raise ValueError(
+                f"{archive.root} holds chips of {name} {before[name]}, {stack.name} is of {value}: its chips would "
+                "replace them; name another archive"
+            )
+    return before | found
 
 
 def _inputs(catalogue: Catalogue, recipe: Recipe) -> list[str]:

@@ -14,7 +14,7 @@ from m3leo_sar.grid.regions import REGIONS
 from m3leo_sar.grid.tiles import PIXELS, TileGrid
 from m3leo_sar.io.area_file import read_area
 from m3leo_sar.io.tile_file import read_tiles
-from m3leo_sar.stack.pairs import Pair, all_pairs, explicit_pairs, pairs_by_days, sequential_pairs
+from m3leo_sar.stack.pairs import Pair, all_pairs, explicit_pairs, of_season, pairs_by_days, sequential_pairs
 from m3leo_sar.stack.slc import SlcStack
 
 RULES = ("all", "sequential", "days")
@@ -30,23 +30,27 @@ def choose_pairs(
     season: str | None = None,
     named: Sequence[str] = (),
 ) -> list[Pair]:
-    """Pairs of a stack by rule or by name.
+    """Pairs of a stack by rule or by name; season and ``max_days`` leave out what does not fit.
 
     Raises
     ------
     ValueError
-        If the rule is unknown, a named date is missing, or no pair is left; the message tells what the stack has.
+        If the rule is unknown or goes with no ``days``, pairs are named beside a rule, a named date is missing, or no
+        pair is left; the message tells what the stack has.
     """
-    if named:
-        return explicit_pairs(stack.dates, named)
     if rule not in RULES:
         raise ValueError(f"pairs must be one of {', '.join(RULES)}, got {rule!r}")
-    if rule == "days" or days or season:
-        pairs = pairs_by_days(stack.dates, days=tuple(days) or (12, 24, 36, 48), season=season)
-    elif rule == "sequential":
-        pairs = sequential_pairs(stack.dates)
+    if rule == "sequential" and days:
+        raise ValueError("days go with the rules all and days, not with sequential")
+    if named:
+        if rule != "all" or days or season or max_days is not None:
+            raise ValueError("pairs must be named or chosen by a rule, days, max-days and season, got both")
+        return explicit_pairs(stack.dates, named)
+    if rule == "days" or days:
+        pairs = pairs_by_days(stack.dates, days=tuple(days) or (12, 24, 36, 48))
     else:
-        pairs = all_pairs(stack.dates)
+        pairs = sequential_pairs(stack.dates) if rule == "sequential" else all_pairs(stack.dates)
+    pairs = pairs if season is None else of_season(pairs, season)
     pairs = [pair for pair in pairs if max_days is None or pair.days <= max_days]
     if not pairs:
         gaps = sorted({pair.days for pair in all_pairs(stack.dates)})
@@ -70,8 +74,11 @@ def choose_tiles(
     Raises
     ------
     FileNotFoundError, ValueError
-        If a file is missing or holds no area or tiles, the lattice is unknown, or no tile touches the stack.
+        If a file is missing or holds no area or tiles, both are named, the lattice is unknown, or no tile touches the
+        stack.
     """
+    if tiles is not None and aoi is not None:
+        raise ValueError("tiles must come from a tile file or an area, got both")
     if tiles is not None:
         grid = read_tiles(tiles, pixels=pixels)
     else:

@@ -110,7 +110,9 @@ def wanted_chips(
         Checksums of what the chips are made from; another one means another chip.
     """
     common = {"resampling": recipe.resampling, "shape": list(shape), "polarisation": polarisation}
-    window = {"window": [recipe.window.rows, recipe.window.cols]}
+    window: dict[str, Any] = {"window": [recipe.window.rows, recipe.window.cols]}
+    if recipe.window.row_weights is not None:
+        window["weights"] = [recipe.window.row_weights, recipe.window.col_weights]
 
     def inputs(*names: str) -> dict[str, Any]:
         found = {name: origin.checksums[name] for name in (*names, "geometry") if name in origin.checksums}
@@ -299,6 +301,8 @@ class _Work:
             # The tile lies off the labels; any pixel serves to say that there is none.
             rows = cols = slice(0, 1)
         array = read(rows, cols)
+        # GeoTIFF has no truth values.
+        array = array.astype(np.uint8) if array.dtype.kind == "b" else array
         self.read.add(f"label-{key}")
         is_integer = array.dtype.kind in "iu"
         nodata = 0 if is_integer else None
@@ -334,7 +338,8 @@ class _Work:
             try:
                 self.maker.archive.write_layers(self.tile.identifier, dataset, layers, self.geobox)
             except OSError as error:
-                raise WritingFailed(*error.args) from error
+                told = (error.errno, error.strerror, error.filename) if error.errno else error.args
+                raise WritingFailed(*told) from error
             self.made.counts[dataset] = self.made.counts.get(dataset, 0) + len(layers)
             self.made.bytes += sum(layer.array.nbytes for layer in layers)
         self.finished, self.held = {}, 0

@@ -23,6 +23,8 @@ from m3leo_sar.io.atomic import atomic_path
 
 #: Driver of GDAL for what must be a GeoTIFF and nothing else: a VRT would make it read any other file or URL.
 GEOTIFF = "GTiff"
+#: Ends of the names of files beside a raster that its pixels do not depend on.
+_BESIDE = (".aux.xml", ".ovr")
 
 
 class Raster(NamedTuple):
@@ -158,6 +160,31 @@ def open_raster(path: str | os.PathLike[str], *, driver: str | None = None) -> I
                 raise ValueError(f"{Path(path).name} cannot be read as a raster: {complaints.of_loss[0]}")
             _check_blocks(source, Path(path).name)
             yield source
+
+
+def files_of(path: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """Files that a raster is made of: itself first, then its headers, and what a VRT takes its pixels from.
+
+    What lies on a server or is not there is not named, nor are overviews and the statistics that viewers leave beside a
+    raster (``.aux.xml``), as they change no pixel.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no raster.
+    """
+    found = {Path(path): None}
+    waiting = list(found)
+    while waiting:
+        with open_raster(waiting.pop()) as source:
+            named = [Path(name) for name in source.files if os.path.isfile(name) and not name.endswith(_BESIDE)]
+        # GDAL names what a VRT takes its pixels from, but not what these are made of where they are VRTs.
+        waiting += [name for name in named if name not in found and name.suffix.lower() == ".vrt"]
+        found |= dict.fromkeys(named)
+    first, *others = found
+    return first, *sorted(others)
 
 
 def geobox_of(source: Any) -> GeoBox | None:

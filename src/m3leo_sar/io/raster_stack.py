@@ -108,6 +108,9 @@ def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str
         folder = Path(source)
         inside = sorted(folder.iterdir()) if folder.is_dir() else [folder]
         paths = [path for path in inside if path.suffix.lower() in SUFFIXES and path.is_file()]
+        # ISCE puts x.slc.vrt, which tells where the pixels of x.slc lie, beside it.
+        described = {path.with_suffix("") for path in paths if path.suffix.lower() == ".vrt"}
+        paths = [path for path in paths if path not in described]
     else:
         paths = sorted(Path(path) for path in source)
     if not paths:

@@ -158,10 +158,28 @@ def pairs_by_days(
     """
     if not days or min(days) < 1:
         raise ValueError(f"days must be one or more numbers of at least 1, got {tuple(days)}")
-    if season is not None and season not in _SEASONS:
-        raise ValueError(f"season must be one of {', '.join(_SEASONS)}, got {season!r}")
     wanted = [pair for pair in all_pairs(dates) if pair.days in set(days)]
-    return [pair for pair in wanted if season is None or season_of(_middle(pair)) == season]
+    return wanted if season is None else of_season(wanted, season)
+
+
+def of_season(pairs: Iterable[Pair], season: str) -> list[Pair]:
+    """Those pairs whose middle day lies in a season.
+
+    Raises
+    ------
+    ValueError
+        If the season is unknown.
+
+    Examples
+    --------
+    >>> import datetime
+    >>> dates = [datetime.date(2023, 2, 1) + datetime.timedelta(days=24 * i) for i in range(3)]
+    >>> [str(pair) for pair in of_season(sequential_pairs(dates), "spring")]
+    ['20230225_20230321']
+    """
+    if season not in _SEASONS:
+        raise ValueError(f"season must be one of {', '.join(_SEASONS)}, got {season!r}")
+    return [pair for pair in pairs if season_of(_middle(pair)) == season]
 
 
 def explicit_pairs(dates: Iterable[datetime.date], wanted: Iterable[Pair | str]) -> list[Pair]:
