@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,13 +13,15 @@ import numpy as np
 import pytest
 
 from m3leo_sar import TileGrid
-from m3leo_sar.app.bench import RESULTS, TABLE, Ground, confusions, data_digest, hidden_chips, run_bench, square_sums
+from m3leo_sar.app.bench import RESULTS, TABLE, change_counts, confusions, hidden_chips, run_bench, square_sums
+from m3leo_sar.app.bench_ground import Ground, data_digest
+from m3leo_sar.app.bench_origin import MADE_FROM
 from m3leo_sar.app.bench_protocol import BenchTask, Protocol, Results, ToyGround
 from m3leo_sar.app.bench_training import Budget, PartialArchive
-from m3leo_sar.app.change_scores import area_interval, area_under_curve, ranking_counts
+from m3leo_sar.app.change_scores import area_interval, area_under_curve, event_scores, ranking_counts
 from m3leo_sar.app.cli import app
 from m3leo_sar.app.shift_samples import regions_of
-from m3leo_sar.io.archive import ChipArchive, Layer
+from m3leo_sar.io.archive import ChipArchive, Layer, pixel_checksum
 from m3leo_sar.io.split_file import write_splits
 
 TINY = Protocol(
@@ -36,6 +39,30 @@ def done(tmp_path_factory):
     """A finished benchmark: its folder and its results."""
     folder = tmp_path_factory.mktemp("bench")
     return folder, run_bench(folder, TINY)
+
+
+@pytest.fixture
+def left(done, tmp_path):
+    """What a finished benchmark leaves to one whose results were deleted: its models and its toy."""
+    folder = shutil.copytree(done[0], tmp_path / "left")
+    (folder / RESULTS).unlink()
+    return folder
+
+
+def change_chip(archive, tile, dataset, key):
+    """Write a chip anew with other pixels, and a checksum of them where it had one."""
+    chip = archive.read(tile, dataset, key)
+    array = np.where(chip.array == chip.array.flat[0], chip.array.flat[-1], chip.array.flat[0]).astype(chip.array.dtype)
+    array[0, 0] += 1
+    facts = chip.metadata | ({"crc32": pixel_checksum(array)} if "crc32" in chip.metadata else {})
+    archive.write(tile, dataset, key, array, chip.geobox, metadata=facts)
+
+
+def forbid_training(monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr("m3leo_sar.app.bench.train_once", refuse)
 
 
 def run(*arguments):
@@ -155,11 +182,7 @@ def test_the_table_has_the_mean_over_seeds(done):
 
 def test_what_is_done_is_not_done_again(done, monkeypatch):
     folder, results = done
-
-    def refuse(*_, **__):
-        raise AssertionError("trained again")
-
-    monkeypatch.setattr("m3leo_sar.app.bench.train_once", refuse)
+    forbid_training(monkeypatch)
     before = (folder / RESULTS).read_bytes()
     assert run_bench(folder, TINY).rows == results.rows
     assert (folder / RESULTS).read_bytes() == before
@@ -195,6 +218,91 @@ def test_results_of_another_protocol_or_of_changed_files_are_refused(done, tmp_p
         results.merge(tmp_path / "absent.json")
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"budget": replace(TINY.budget, epochs=2)},
+            "landcover-coherence-0 was made with budget .*'epochs': 1.*; remove",
+        ),
+        ({"inputs": {"coherence": ("coherence:20230301_20230313",)}}, "was made with input .*20230313_20230325"),
+        (
+            {"tasks": (replace(TINY.tasks[0], kind="regression"),)},
+            "was made with task segmentation, this benchmark has regression",
+        ),
+        ({"toy": replace(TINY.toy, seed=5)}, "toy was made with seed 4, this benchmark has 5"),
+        ({"toy": replace(TINY.toy, patch=5.0)}, "toy was made with patch 4.0, this benchmark has 5.0"),
+    ],
+)
+def test_what_another_protocol_left_is_refused(left, change, message):
+    with pytest.raises(ValueError, match=message):
+        run_bench(left, replace(TINY, **change))
+
+
+def test_what_other_chips_gave_is_refused(left, tmp_path):
+    archive = ChipArchive(left / "toy" / "chips")
+    names = archive.identifiers
+    splits = dict(zip(names, np.resize(["train", "val", "test"], len(names)).tolist(), strict=True))
+    protocol = replace(TINY, tasks=TINY.tasks[:1], inputs={"both": TINY.inputs["both"]}, seeds=(0,), tracks=("all",))
+    run_bench(tmp_path / "own", protocol, archive=archive, splits=splits)
+    change_chip(archive, names[0], "optical", "red")
+    with pytest.raises(ValueError, match="has results of another data"):
+        run_bench(tmp_path / "own", protocol, archive=archive, splits=splits)
+    (tmp_path / "own" / RESULTS).unlink()
+    with pytest.raises(ValueError, match="landcover-both-0 was made with data [0-9a-f]{16}, this benchmark has"):
+        run_bench(tmp_path / "own", protocol, archive=archive, splits=splits)
+
+
+def test_models_serve_a_protocol_that_differs_elsewhere(left, monkeypatch):
+    forbid_training(monkeypatch)
+    other = replace(TINY, name="other", tasks=TINY.tasks[:1], seeds=(1,), tracks=("all",), draws=60)
+    assert len(run_bench(left, other).rows) == 2
+
+
+def test_a_training_that_was_stopped_goes_on_as_what_it_was(left, monkeypatch):
+    models, protocol = left / "models", replace(TINY, tasks=TINY.tasks[:1], seeds=(0,), tracks=("all",))
+    shutil.rmtree(models)
+
+    def stop(archive, output, **_):
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "last.ckpt").write_bytes(b"")
+        raise RuntimeError("stopped")
+
+    monkeypatch.setattr("m3leo_sar.app.bench.train_once", stop)
+    with pytest.raises(RuntimeError, match="stopped"):
+        run_bench(left, protocol)
+    with pytest.raises(RuntimeError, match="stopped"):
+        run_bench(left, protocol)
+    (left / RESULTS).unlink()
+    with pytest.raises(ValueError, match="was made with budget"):
+        run_bench(left, replace(protocol, budget=replace(TINY.budget, learning_rate=1e-3)))
+
+
+def test_what_earlier_versions_left_is_refused(left, done):
+    model = left / "models" / "landcover-coherence-0"
+    noted = (model / MADE_FROM).read_bytes()
+    (model / MADE_FROM).unlink()
+    with pytest.raises(
+        ValueError, match="landcover-coherence-0 has no made-from.json, as of an earlier version; remove"
+    ):
+        run_bench(left, TINY)
+    for text in ("{", "[]"):
+        (model / MADE_FROM).write_text(text)
+        with pytest.raises(ValueError, match=r"made-from.json is damaged"):
+            run_bench(left, TINY)
+    (model / MADE_FROM).write_bytes(noted)
+    (left / "toy" / MADE_FROM).unlink()
+    with pytest.raises(ValueError, match=r"toy has no made-from.json"):
+        run_bench(left, TINY)
+    facts = json.loads((done[0] / RESULTS).read_text())
+    (left / RESULTS).write_text(json.dumps({name: value for name, value in facts.items() if name != "version"}))
+    with pytest.raises(ValueError, match="is of an earlier version, which did not note what chips and models it used"):
+        run_bench(left, TINY)
+    (left / RESULTS).write_text(json.dumps(facts | {"version": 3}))
+    with pytest.raises(ValueError, match="has version 3; this library reads 2"):
+        run_bench(left, TINY)
+
+
 def test_results_of_the_same_protocol_are_joined(done, tmp_path):
     _, results = done
     half = Results(TINY, results.data, results.rows[:5])
@@ -204,14 +312,78 @@ def test_results_of_the_same_protocol_are_joined(done, tmp_path):
     assert half.table() == results.table()
 
 
-def test_data_have_a_digest_of_their_labels(done):
-    folder, _ = done
-    archive = ChipArchive(folder / "toy" / "chips")
-    splits = dict.fromkeys(archive.identifiers, "train")
-    splits[archive.identifiers[-1]] = "test"
-    ground = Ground(archive, splits)
-    assert data_digest(ground, TINY) == data_digest(Ground(archive, dict(reversed(splits.items()))), TINY)
-    assert data_digest(ground, TINY) != data_digest(ground, replace(TINY, tasks=TINY.tasks[1:]))
+@pytest.fixture
+def ground(left):
+    archive = ChipArchive(left / "toy" / "chips")
+    return Ground(archive, dict(zip(archive.identifiers, ["train"] * 4 + ["val", "val", "test", "test"], strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("split", "dataset", "key"),
+    [
+        ("train", "coherence", "20230301_20230313"),
+        ("train", "optical", "red"),
+        ("train", "label", "landcover"),
+        ("val", "coherence", "20230301_20230313"),
+        ("val", "label", "biomass"),
+        ("test", "optical", "red"),
+        ("test", "label", "event"),
+    ],
+)
+def test_data_have_a_digest_of_every_chip_that_is_used(ground, split, dataset, key):
+    before = data_digest(ground, TINY)
+    tile = next(name for name, where in ground.splits.items() if where == split)
+    change_chip(ground.archive, tile, dataset, key)
+    assert data_digest(Ground(ground.archive, ground.splits), TINY) != before
+
+
+def test_data_have_a_digest_of_no_other_chip(ground):
+    before = data_digest(ground, TINY)
+    assert before == data_digest(Ground(ground.archive, dict(reversed(ground.splits.items()))), TINY)
+    assert before != data_digest(ground, replace(TINY, tasks=TINY.tasks[1:]))
+    train, *_, test = ground.splits
+    assert before != data_digest(Ground(ground.archive, ground.splits | {train: "val"}), TINY)
+    change_chip(ground.archive, train, "label", "event")
+    change_chip(ground.archive, train, "intensity", "20230301")
+    assert before == data_digest(Ground(ground.archive, ground.splits), TINY)
+    ground.archive.remove(train, "label", "landcover")
+    assert before != data_digest(Ground(ground.archive, ground.splits), TINY)
+    ground.archive.remove(test, "label", "biomass")
+    with pytest.raises(FileNotFoundError, match=f"tile {test} is to be scored and has no chip label/biomass"):
+        data_digest(Ground(ground.archive, ground.splits), TINY)
+
+
+def test_pixels_are_read_of_chips_without_a_checksum_only(ground, monkeypatch):
+    seen, read = [], ChipArchive.read
+    monkeypatch.setattr(ChipArchive, "read", lambda self, *names: seen.append(names) or read(self, *names))
+    data_digest(ground, TINY)
+    assert sorted(seen) == [(tile, "optical", "red") for tile in sorted(ground.splits)]
+
+
+def test_inputs_that_are_no_channels_are_refused_before_anything_is_trained(left, monkeypatch):
+    forbid_training(monkeypatch)
+    with pytest.raises(ValueError, match="an input must read dataset:key"):
+        run_bench(left, replace(TINY, inputs={"coherence": ("coherence",), "optical": ("optical",)}))
+
+
+def test_pixels_without_an_event_label_are_not_scored(ground, tmp_path):
+    archive, pairs = ground.archive, ground.triplet(TINY.tasks[2])
+    scores, truths = [], []
+    for tile in ground.test:
+        chip = archive.read(tile, "label", "event")
+        label = (np.arange(32) % 3 == 0) * np.ones((32, 1), np.float32)
+        label[5:, 20:] = np.nan
+        archive.write(tile, "label", "event", label.astype("f4"), chip.geobox, metadata={})
+        scores.append(event_scores(archive, tile, pairs)["1 - across"])
+        truths.append(label)
+    protocol = replace(TINY, tasks=TINY.tasks[2:])
+    rows = run_bench(tmp_path / "own", protocol, archive=archive, splits=ground.splits).rows
+    found = next(row["score"] for row in rows if row["input"] == "1 - across")
+    values, labels = np.concatenate(scores).ravel(), np.concatenate(truths).ravel()
+    struck, quiet = values[labels == 1], values[labels == 0]
+    assert found == pytest.approx(np.mean(struck[:, None] > quiet), abs=1e-3)
+    with pytest.raises(ValueError, match=r"truths must have the shape of their scores, \(32, 32\), got \(3, 4\)"):
+        change_counts(scores, [np.zeros((3, 4))] * 2)
 
 
 def test_europe_is_left_out_where_the_protocol_says_so(done, tmp_path):
@@ -259,6 +431,15 @@ def test_counts_are_those_of_plain_loops(rng):
     np.testing.assert_array_equal(confusions(list(found), list(truths)), wanted)
     truth = np.array([[1.0, np.nan], [3.0, 4.0]])
     np.testing.assert_allclose(square_sums([np.full((2, 2), 2.0)], [truth]), [[1 + 1 + 4, 3]])
+
+
+def test_cells_of_nan_count_neither_as_truth_nor_as_found():
+    truth, found = np.array([[1.0, np.nan], [3.0, 4.0]]), np.array([[3.0, 2.0], [np.nan, 2.0]])
+    np.testing.assert_allclose(square_sums([found], [truth]), [[4 + 4, 2]])
+    np.testing.assert_allclose(square_sums([np.full((2, 2), np.nan)], [truth]), [[0, 0]])
+    assert square_sums([np.full((2, 2), np.inf)], [truth])[0, 0] == np.inf
+    codes = np.array([[10.0, np.nan], [0.0, 50.0]])
+    np.testing.assert_array_equal(confusions([np.full((2, 2), 10)], [codes]), [[[0, 0, 0], [0, 1, 0], [0, 1, 0]]])
 
 
 def test_the_area_is_the_share_of_pairs_in_order(rng):

@@ -3,46 +3,32 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.app.bench_ground import Ground, data_digest
+from m3leo_sar.app.bench_origin import require_origin
 from m3leo_sar.app.bench_protocol import BenchTask, Protocol, Results, ToyGround, read_results
 from m3leo_sar.app.bench_training import PartialArchive, train_once
 from m3leo_sar.app.bench_world import add_raster, simulated_archive, simulated_ground
 from m3leo_sar.app.change_scores import area_interval, event_scores, ranking_counts
-from m3leo_sar.app.prepare import LABEL
-from m3leo_sar.app.train import default_splits, input_names
+from m3leo_sar.app.pair_training import label_of
+from m3leo_sar.app.train import default_splits
 from m3leo_sar.grid.aoi import aoi_polygon
 from m3leo_sar.io.archive import ChipArchive
 from m3leo_sar.io.atomic import write_text
 from m3leo_sar.simulate.optical import optical_image
 from m3leo_sar.simulate.scene import Event, simulate_scene
-from m3leo_sar.stack.events import event_triplets
-from m3leo_sar.stack.pairs import Pair, parse_date
 
 RESULTS, TABLE, MODELS = "results.json", "results.md", "models"
 #: Reflectance in the toy's one optical band, which merges other classes than coherence does; tonnes of biomass.
 _REFLECTANCE = {10: 0.05, 30: 0.25, 40: 0.25, 50: 0.35, 60: 0.35, 80: 0.05}
 _BIOMASS = {10: 150.0, 30: 8.0, 40: 12.0, 50: 3.0, 60: 1.0, 80: 0.0}
-
-
-class Ground(NamedTuple):
-    """What a benchmark is run on."""
-
-    archive: ChipArchive
-    #: Tile to ``train``, ``val`` or ``test``.
-    splits: dict[str, str]
-
-    @property
-    def test(self) -> list[str]:
-        """Tiles that are scored, in order."""
-        return sorted(name for name, split in self.splits.items() if split == "test")
 
 
 def run_bench(
@@ -77,7 +63,10 @@ def run_bench(
     Raises
     ------
     ValueError
-        If ``output`` or a file to merge has results of another protocol or other data, or the archive lacks something.
+        If ``output`` or a file to merge has results of another protocol, other data or an earlier version, a model or
+        the toy data of ``output`` were made from something else, or the archive lacks something.
+    FileNotFoundError
+        If a tile that is scored lacks a label.
     OSError
         If the folder cannot be written to.
     """
@@ -97,15 +86,6 @@ def run_bench(
             for seed in protocol.seeds:
                 run.trained(task, name, seed)
     return results
-
-
-def data_digest(ground: Ground, protocol: Protocol) -> str:
-    """Sixteen hex digits of the tiles, their splits, and the labels of those that are scored."""
-    seen = hashlib.sha256(repr(sorted(ground.splits.items())).encode())
-    for task in protocol.tasks:
-        for tile in ground.test:
-            seen.update(np.ascontiguousarray(ground.archive.read(tile, *_label(task)).array).tobytes())
-    return seen.hexdigest()[:16]
 
 
 def hidden_chips(
@@ -143,7 +123,15 @@ def hidden_chips(
 
 
 def toy_ground(folder: Path, toy: ToyGround) -> ChipArchive:
-    """Simulate the toy's archive: coherence, intensity, an optical band, land cover, biomass and an event."""
+    """Simulate the toy's archive: coherence, intensity, an optical band, land cover, biomass and an event.
+
+    Raises
+    ------
+    ValueError
+        If ``folder`` holds what another toy left.
+    """
+    # What is there is not made again, so it must be of this toy.
+    require_origin(folder, asdict(toy))
     first = datetime.date(2023, 3, 1)
     dates = [first + datetime.timedelta(days=toy.every * number) for number in range(toy.dates)]
     event = Event(date=dates[toy.dates // 2], share=0.3)
@@ -172,8 +160,8 @@ class _Run:
 
     def trained(self, task: BenchTask, name: str, seed: int) -> None:
         """Train one model if it is not there, and score it on every track that lacks a score."""
-        protocol, archive = self.results.protocol, self.ground.archive
-        channels = input_names(archive, list(protocol.inputs[name]), target=":".join(_label(task)))
+        protocol = self.results.protocol
+        channels = self.ground.channels(task, protocol.inputs[name])
         tracks: dict[str, dict[str, set[str]]] = {}
         for track in protocol.tracks:
             tracks |= hidden_chips(self.ground.test, channels, track, drop=protocol.drop)
@@ -181,45 +169,41 @@ class _Run:
         lacking = {track: hidden for track, hidden in tracks.items() if not self.results.has(**key, track=track)}
         if not lacking:
             return
-        folder = self.output / MODELS / "-".join([task.name, name.replace(" ", "_"), str(seed)])
-        if not (folder / "metrics.json").is_file():
-            train_once(
-                archive,
-                folder,
-                inputs=channels,
-                splits=self.ground.splits,
-                budget=protocol.budget,
-                seed=seed,
-                task=task.kind,
-                target=":".join(_label(task)),
-            )
+        folder = self._model(task, name, channels, seed)
         for track, hidden in lacking.items():
             metric, score = self._score(task, folder / "model.pt", hidden)
             self._note(key | {"track": track, "metric": metric}, score)
 
     def change(self, task: BenchTask) -> None:
         """Score every change of coherence about an event, of the shortest pairs that have one before it."""
-        archive, tiles = self.ground.archive, self.ground.test
-        pairs = set.intersection(*(set(archive.keys(tile, "coherence")) for tile in tiles))
-        dates = {date for pair in map(Pair.parse, pairs) for date in (pair.reference, pair.secondary)}
-        end = parse_date(task.end) if task.end else None
-        triplets = [
-            triplet
-            for triplet in event_triplets(sorted(dates), start=parse_date(task.start), end=end)
-            if {str(pair) for pair in triplet if pair is not None} <= pairs
-        ]
-        if not triplets:
-            raise ValueError(
-                f"task {task.name}: the archive has no pair across {task.start} with one of its lag before"
-            )
-        hits = [archive.read(tile, *_label(task)).array != 0 for tile in tiles]
-        by_tile = [event_scores(archive, tile, triplets[0]) for tile in tiles]
+        archive, tiles, triplet = self.ground.archive, self.ground.test, self.ground.triplet(task)
+        truths = [archive.read(tile, *label_of(task.target)).array for tile in tiles]
+        by_tile = [event_scores(archive, tile, triplet) for tile in tiles]
         for name in by_tile[0]:
             key = {"task": task.name, "input": name, "seed": None, "track": "all"}
             if not self.results.has(**key):
-                counts = ranking_counts([scores[name] for scores in by_tile], hits)
+                counts = change_counts([scores[name] for scores in by_tile], truths)
                 score = area_interval(counts, draws=self.results.protocol.draws, level=self.results.protocol.level)
                 self._note(key | {"metric": "AUC"}, score)
+
+    def _model(self, task: BenchTask, name: str, channels: list[str], seed: int) -> Path:
+        """Folder of a trained model, of this very task, input, budget, seed and data."""
+        budget, target = self.results.protocol.budget, ":".join(label_of(task.target))
+        folder = self.output / MODELS / "-".join([task.name, name.replace(" ", "_"), str(seed)])
+        facts = {"task": task.kind, "target": target, "input": channels, "budget": asdict(budget), "seed": seed}
+        require_origin(folder, facts | {"data": self.ground.digest(task, channels)})
+        if not (folder / "metrics.json").is_file():
+            train_once(
+                self.ground.archive,
+                folder,
+                inputs=channels,
+                splits=self.ground.splits,
+                budget=budget,
+                seed=seed,
+                task=task.kind,
+                target=target,
+            )
+        return folder
 
     def _score(
         self, task: BenchTask, checkpoint: Path, hidden: Mapping[str, set[str]]
@@ -228,7 +212,7 @@ class _Run:
         from m3leo_sar.learn.tile_bootstrap import miou_interval, rmse_interval
 
         partial = PartialArchive(self.ground.archive, hidden)
-        label, protocol = _label(task), self.results.protocol
+        label, protocol = label_of(task.target), self.results.protocol
         truths = [partial.read(tile, *label).array for tile in self.ground.test]
         found = [predict(checkpoint, partial, tile) for tile in self.ground.test]
         if task.kind == "segmentation":
@@ -243,14 +227,36 @@ class _Run:
         self.report(f"{row['task']}, {row['input']}{seed}, {row['track']}: {row['metric']} {score[0]:.3f}")
 
 
+def change_counts(scores: Sequence[NDArray[np.floating]], truths: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    """Histograms of :func:`ranking_counts`, of each tile's scores and label: not zero where it was hit.
+
+    NaN of the label is no label, neither hit nor quiet.
+
+    Raises
+    ------
+    ValueError
+        As :func:`ranking_counts`.
+    """
+    # Compared here, as a mask of another shape would fail with words that name neither.
+    for score, truth in zip(scores, truths, strict=True):
+        if score.shape != truth.shape:
+            raise ValueError(f"truths must have the shape of their scores, {score.shape}, got {truth.shape}")
+    known = [~np.isnan(truth) for truth in truths]
+    return ranking_counts(
+        [score[there] for score, there in zip(scores, known, strict=True)],
+        [truth[there] != 0 for truth, there in zip(truths, known, strict=True)],
+    )
+
+
 def confusions(found: Sequence[NDArray[Any]], truths: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
-    """Counts (tiles, true class, predicted class) of maps of codes; class 0, and its row, is what has no code.
+    """Counts (tiles, true class, predicted class) of maps of codes; class 0, and its row, is what has no code or NaN.
 
     Raises
     ------
     ValueError
         If two maps of a tile differ in shape.
     """
+    found, truths = ([np.where(np.isnan(part), 0, part) for part in maps] for maps in (found, truths))
     codes = np.unique(np.concatenate([[0], *(np.unique(part) for part in (*found, *truths))]))
     counts = np.zeros((len(found), len(codes), len(codes)), np.int64)
     for number, (guess, truth) in enumerate(zip(found, truths, strict=True)):
@@ -263,10 +269,13 @@ def confusions(found: Sequence[NDArray[Any]], truths: Sequence[NDArray[Any]]) ->
 
 
 def square_sums(found: Sequence[NDArray[Any]], truths: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
-    """Sum of squared errors and number of values (tiles, 2) of maps of values; NaN of the truth does not count."""
-    errors = [np.asarray(guess, np.float64) - truth for guess, truth in zip(found, truths, strict=True)]
-    known = [part[np.isfinite(truth)] for part, truth in zip(errors, truths, strict=True)]
-    return np.array([(float(np.sum(part**2)), len(part)) for part in known])
+    """Sum of squared errors and number of values (tiles, 2) of maps of values; NaN of either does not count."""
+    sums = []
+    for guess, truth in zip(found, truths, strict=True):
+        # A model that says infinity is wrong, one that says NaN had nothing to go by.
+        errors = (np.asarray(guess, np.float64) - truth)[np.isfinite(truth) & ~np.isnan(guess)]
+        sums.append((float(np.sum(errors**2)), len(errors)))
+    return np.array(sums)
 
 
 def _ground(output: Path, protocol: Protocol, archive: ChipArchive | None, splits: Mapping[str, str] | None) -> Ground:
@@ -274,7 +283,7 @@ def _ground(output: Path, protocol: Protocol, archive: ChipArchive | None, split
     if (output / RESULTS).is_file():
         Results(protocol, read_results(output / RESULTS)["data"]).merge(output / RESULTS)
     chips = toy_ground(output / "toy", protocol.toy) if archive is None else archive
-    wanted = dict(splits) if splits else default_splits(chips, ":".join(_label(protocol.tasks[0])))
+    wanted = dict(splits) if splits else default_splits(chips, ":".join(label_of(protocol.tasks[0].target)))
     if protocol.europe == "excluded":
         wanted = {tile: split for tile, split in wanted.items() if not _in_europe(chips, tile, protocol.tasks[0])}
     ground = Ground(chips, {tile: split for tile, split in wanted.items() if split in ("train", "val", "test")})
@@ -289,13 +298,8 @@ def _ground(output: Path, protocol: Protocol, archive: ChipArchive | None, split
 def _in_europe(archive: ChipArchive, tile: str, task: BenchTask) -> bool:
     import shapely
 
-    west, south, east, north = archive.facts(tile, *_label(task))[0].bounds_in("EPSG:4326")
+    west, south, east, north = archive.facts(tile, *label_of(task.target))[0].bounds_in("EPSG:4326")
     return bool(shapely.contains_xy(aoi_polygon("europe"), (west + east) / 2, (south + north) / 2))
-
-
-def _label(task: BenchTask) -> tuple[str, str]:
-    dataset, _, key = task.target.rpartition(":")
-    return dataset or LABEL, key
 
 
 def _drawn(chips: Sequence[str], drop: float, rng: np.random.Generator) -> set[str]:

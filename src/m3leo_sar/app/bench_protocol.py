@@ -19,6 +19,8 @@ TASKS = ("segmentation", "regression", "change")
 #: All chips are there; all of one product are missing, each in turn; each chip is missing with one probability.
 TRACKS = ("all", "one-missing", "random")
 EUROPE = ("included", "excluded")
+#: Version of a results file. In the first, the digest of the data left out all but the labels of the test tiles.
+VERSION = 2
 #: How a row is told from others.
 KEY = ("task", "input", "seed", "track")
 
@@ -193,7 +195,7 @@ class Results:
     ----------
     protocol : Protocol
     data : str
-        Digest of the tiles, their splits and labels.
+        Digest of the tiles, their splits, and every chip and label that the protocol takes.
     rows : list of dict
         ``task``, ``input``, ``seed`` (None without training), ``track``, ``metric``, ``score``, ``low``, ``high``,
         ``tiles``.
@@ -217,6 +219,7 @@ class Results:
     def write(self, path: Path) -> None:
         """Write the JSON file, whole or not at all."""
         facts = {
+            "version": VERSION,
             "protocol": json.loads(self.protocol.to_json()),
             "hash": self.protocol.digest,
             "data": self.data,
@@ -232,7 +235,7 @@ class Results:
         FileNotFoundError
             If there is no such file.
         ValueError
-            If it is no results file, or of another protocol or other data.
+            If it is no results file, or of another version, protocol or data.
         """
         before = len(self.rows)
         found = read_results(path)
@@ -278,7 +281,7 @@ def read_results(path: Path) -> dict[str, Any]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no results file, or its hash is not that of its protocol.
+        If it is no results file or one of another version, or its hash is not that of its protocol.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -290,6 +293,14 @@ def read_results(path: Path) -> dict[str, Any]:
             raise ValueError("a row or the data is incomplete")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no results file of a benchmark: {error}") from error
+    version = found.get("version", 1)
+    if version == 1:
+        raise ValueError(
+            f"{path} is of an earlier version, which did not note what chips and models it used; take another output "
+            f"folder, or remove it with the models and the toy beside it"
+        )
+    if version != VERSION:
+        raise ValueError(f"{path} has version {version}; this library reads {VERSION}")
     if protocol.digest != named:
         raise ValueError(f"{path} names the hash {named}, its protocol has {protocol.digest}: the file was changed")
     return found

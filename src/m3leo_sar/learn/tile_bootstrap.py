@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from m3leo_sar.learn.metrics import Confusion
+from m3leo_sar.learn.processes import gathered
 from m3leo_sar.learn.scores import errors_that_count
 
 #: Tile weights held at once; 4 million float64 are 32 MiB.
@@ -27,6 +28,70 @@ class Interval(NamedTuple):
     #: Ends of the central interval of the resampled scores.
     low: float
     high: float
+
+
+class TileSums:
+    """Rows of counts, one a tile: those of all samples of a tile are added up, wherever they come from.
+
+    A tile is seen as often as it has pairs or crops, and those are as alike as its pixels are: drawn one by one they
+    would make an interval far too narrow.
+
+    Examples
+    --------
+    >>> sums = TileSums()
+    >>> sums.add(np.array([[4, 1], [9, 1], [25, 2]]), ["a", "b", "a"])
+    >>> sums.rows().tolist()
+    [[29, 3], [9, 1]]
+    """
+
+    def __init__(self) -> None:
+        self._tiles: dict[str, NDArray[Any]] = {}
+        self._unnamed: list[NDArray[Any]] = []
+
+    def add(self, rows: NDArray[Any], identifiers: Sequence[str] | None = None) -> None:
+        """Count the samples of a batch.
+
+        Parameters
+        ----------
+        rows : (samples, ...) int or float
+            As of :func:`confusion_by_tile` or :func:`squares_by_tile`.
+        identifiers : sequence of str, optional
+            Tile of each sample; without, each sample counts as a tile of its own.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many identifiers as rows.
+        """
+        if identifiers is None:
+            self._unnamed += list(rows)
+            return
+        if len(identifiers) != len(rows):
+            raise ValueError(f"identifiers must be one a row, {len(rows)}, got {len(identifiers)}")
+        for name, row in zip(identifiers, rows, strict=True):
+            self._tiles[name] = self._tiles.get(name, 0) + row
+
+    def together(self) -> TileSums:
+        """What all processes counted; all must call it."""
+        whole = TileSums()
+        for part in gathered(self):
+            for name, row in part._tiles.items():
+                whole.add(row[None], [name])
+            whole._unnamed += part._unnamed
+        return whole
+
+    def rows(self) -> NDArray[Any]:
+        """Rows (tiles, ...) by identifier, so that no order of batches or processes matters, then those without.
+
+        Raises
+        ------
+        ValueError
+            If nothing was counted.
+        """
+        rows = [self._tiles[name] for name in sorted(self._tiles)] + self._unnamed
+        if not rows:
+            raise ValueError("rows must be of at least one sample, got none")
+        return np.stack(rows)
 
 
 def confusion_by_tile(predicted: Tensor, target: Tensor, *, classes: int) -> NDArray[np.int64]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +14,7 @@ from m3leo_sar.learn.optimisation import Optimisation
 from m3leo_sar.learn.processes import gathered, shared_mean
 from m3leo_sar.learn.scores import RegressionScores
 from m3leo_sar.learn.task import Task
-from m3leo_sar.learn.tile_bootstrap import rmse_interval, squares_by_tile
+from m3leo_sar.learn.tile_bootstrap import TileSums, rmse_interval, squares_by_tile
 
 #: What is wanted of labels, and how many channels of a model.
 TARGET, OUTPUTS = "values", 1
@@ -55,7 +54,7 @@ class RegressionTask(Task):
         self.centre, self.scale, self.unit = centre, scale, unit
         # The paper scores targets cut to integers.
         self.seen = {kind: RegressionScores(truncate_targets=kind == "paper") for kind in ("val", "test", "paper")}
-        self.by_tile: list[np.ndarray] = []
+        self.by_tile = TileSums()
 
     def on_validation_epoch_start(self) -> None:
         """Start counting anew."""
@@ -68,26 +67,28 @@ class RegressionTask(Task):
     def on_test_epoch_start(self) -> None:
         """Start counting anew."""
         self.seen["test"], self.seen["paper"] = RegressionScores(), RegressionScores(truncate_targets=True)
-        self.by_tile = []
+        self.by_tile = TileSums()
 
     def on_test_epoch_end(self) -> None:
         """Count what all processes saw."""
         self.seen |= {kind: _together(self.seen[kind]) for kind in ("test", "paper")}
-        self.by_tile = [sums for part in gathered(self.by_tile) for sums in part]
+        self.by_tile = self.by_tile.together()
 
     def scores(self) -> dict[str, Any]:
         """Errors in the target's unit, by both protocols, with the interval over tiles."""
-        seen, interval = self.seen["test"], rmse_interval(np.concatenate(self.by_tile))
+        seen, interval = self.seen["test"], rmse_interval(self.by_tile.rows())
         errors = {"rmse": seen.rmse(), "rmse_interval": [interval.low, interval.high]}
         errors["rmse_paper"] = self.seen["paper"].rmse("paper")
         return {**errors, "mae": seen.mae(), "bias": seen.bias(), "unit": self.unit}
 
     def predict_cells(self, batch: dict[str, Any], shape: tuple[int, int]) -> Tensor:
-        """Values (batch, rows, cols) on a grid of that shape, in the target's unit."""
-        return self.centre + self.scale * self._cells(batch, shape)
+        """Values (batch, rows, cols) on a grid of that shape, in the target's unit; NaN where no pixel has data."""
+        values = self.centre + self.scale * self._cells(batch, shape)
+        # The model was never told a target there, whatever it says.
+        return masked_target({**batch, "target": values})
 
     def predicted(self, batch: dict[str, Any]) -> Tensor:
-        """Values (batch, rows, cols) on the target's grid, in its unit."""
+        """Values (batch, rows, cols) on the target's grid, in its unit; NaN where no pixel of a cell has data."""
         return self.predict_cells(batch, tuple(batch["target"].shape[-2:]))
 
     def _cells(self, batch: dict[str, Any], shape: tuple[int, int]) -> Tensor:
@@ -105,7 +106,7 @@ class RegressionTask(Task):
             self.seen[stage].update(values, target)
         if stage == "test":
             self.seen["paper"].update(values, target)
-            self.by_tile.append(squares_by_tile(values, target))
+            self.by_tile.add(squares_by_tile(values, target), batch.get("identifier"))
         return self.note(stage, loss, len(target))
 
 

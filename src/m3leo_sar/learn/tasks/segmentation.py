@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +14,7 @@ from m3leo_sar.learn.optimisation import Optimisation
 from m3leo_sar.learn.processes import gathered, shared_mean
 from m3leo_sar.learn.scores import SegmentationScores
 from m3leo_sar.learn.task import Task
-from m3leo_sar.learn.tile_bootstrap import confusion_by_tile, miou_interval
+from m3leo_sar.learn.tile_bootstrap import TileSums, confusion_by_tile, miou_interval
 
 #: What is wanted of labels, and how many channels of a model.
 TARGET, OUTPUTS = "classes", len(WORLDCOVER)
@@ -39,7 +38,7 @@ class SegmentationTask(Task):
         super().__init__(model, Optimisation(learning_rate=learning_rate))
         self.classes = classes
         self.seen = {stage: SegmentationScores(classes) for stage in ("val", "test")}
-        self.by_tile: list[np.ndarray] = []
+        self.by_tile = TileSums()
 
     def on_validation_epoch_start(self) -> None:
         """Start counting anew."""
@@ -51,16 +50,16 @@ class SegmentationTask(Task):
 
     def on_test_epoch_start(self) -> None:
         """Start counting anew."""
-        self.seen["test"], self.by_tile = SegmentationScores(self.classes), []
+        self.seen["test"], self.by_tile = SegmentationScores(self.classes), TileSums()
 
     def on_test_epoch_end(self) -> None:
         """Count what all processes saw."""
         self.seen["test"] = _together(self.seen["test"])
-        self.by_tile = [counts for part in gathered(self.by_tile) for counts in part]
+        self.by_tile = self.by_tile.together()
 
     def scores(self) -> dict[str, Any]:
         """Mean intersection over union by both protocols, with its interval over tiles, and of each class."""
-        seen, interval = self.seen["test"], miou_interval(np.concatenate(self.by_tile))
+        seen, interval = self.seen["test"], miou_interval(self.by_tile.rows())
         return {
             "miou": seen.mean_iou(),
             "miou_interval": [interval.low, interval.high],
@@ -85,7 +84,8 @@ class SegmentationTask(Task):
         if stage != "train":
             self.seen[stage].update(logits.argmax(1), target)
         if stage == "test":
-            self.by_tile.append(confusion_by_tile(logits.argmax(1), target, classes=self.classes))
+            counts = confusion_by_tile(logits.argmax(1), target, classes=self.classes)
+            self.by_tile.add(counts, batch.get("identifier"))
         return self.note(stage, loss, len(target))
 
 
