@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from m3leo_sar.io.archive import ChipArchive, Layer
 from m3leo_sar.io.archive_index import read_index, write_index
 from m3leo_sar.io.component_writer import write_component
 from m3leo_sar.io.components import Band, ComponentChip
+from m3leo_sar.io.run_lock import NAME, RunLock
 from m3leo_sar.io.tile_file import write_tiles
 
 PAIRS = ("20230301_20230313", "20230313_20230325")
@@ -92,6 +95,26 @@ def test_the_index_refuses_what_is_none(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["geotiff", "cog"])
+@pytest.mark.parametrize("nodata", [255, 0, None])
+def test_an_export_keeps_the_value_of_no_data(archive, tmp_path, form, nodata, rng):
+    """Class 0 stays a class where 255 is none, and what has a value for every pixel gets no hole."""
+    tile = GRID[archive.identifiers[0]]
+    codes = rng.choice([0, 3, 255], tile.geobox.shape).astype("u1")
+    layers = [Layer("cover", codes, {}, nodata), Layer("other", codes, {}, 3)]
+    archive.write_layers(tile.identifier, "classes", layers, tile.geobox)
+    assert archive.read(tile.identifier, "classes", "cover").nodata == nodata
+    assert archive.read(tile.identifier, "coherence", PAIRS[0]).nodata is None
+    export_archive(archive, tmp_path / "out", form=form)
+    for key, value in (("cover", nodata), ("other", 3)):
+        with rasterio.open(tmp_path / "out" / f"classes-{key}" / f"{tile.identifier}.tif") as source:
+            assert source.nodata == value
+            np.testing.assert_array_equal(source.read(1), codes)
+    back = ChipArchive.create(tmp_path / "back", storage="zarr")
+    import_layout(tmp_path / "out", back, tiles=GRID)
+    assert back.read(tile.identifier, "classes-cover", "cover").nodata == nodata
+
+
+@pytest.mark.parametrize("form", ["geotiff", "cog"])
 def test_an_export_comes_back(archive, tmp_path, form):
     done = export_archive(archive, tmp_path / "out", form=form)
     assert (done.files, done.chips, done.left_out) == (9, 12, {})
@@ -115,6 +138,8 @@ def test_a_netcdf_export_opens_in_xarray(archive, tmp_path):
     pytest.importorskip("h5netcdf")
     complexes = np.full((56, 56), 1 + 2j, np.complex64)
     identifier = archive.identifiers[0]
+    codes = np.arange(56 * 56).reshape(56, 56).astype("u1")
+    archive.write(identifier, "label", "landcover", codes, GRID[identifier].geobox, metadata={}, nodata=255)
     archive.write(identifier, "interferogram", PAIRS[0], complexes, GRID[identifier].geobox, metadata={})
     assert export_archive(archive, tmp_path / "out", form="netcdf").files == 10
     with xr.open_dataset(tmp_path / "out" / "coherence" / f"{identifier}.nc", engine="h5netcdf") as opened:
@@ -125,6 +150,8 @@ def test_a_netcdf_export_opens_in_xarray(archive, tmp_path):
         assert opened[PAIRS[1]].attrs["polarisation"] == "VV"
     with xr.open_dataset(tmp_path / "out" / "interferogram" / f"{identifier}.nc", engine="h5netcdf") as opened:
         assert (opened[f"{PAIRS[0]}_imaginary"] == 2).all()
+    with xr.open_dataset(tmp_path / "out" / "label-landcover" / f"{identifier}.nc", engine="h5netcdf") as opened:
+        np.testing.assert_array_equal(opened["landcover"], np.where(codes == 255, np.nan, codes))
 
 
 def test_low_resolution_components_come_onto_the_tile(tmp_path, rng):
@@ -227,3 +254,62 @@ def test_commands_compact_export_and_import(archive, tmp_path, capsys):
         with pytest.raises((ValueError, FileNotFoundError), match=message):
             run(*bad)
     assert not (tmp_path / "y").exists()
+
+
+def test_what_changes_an_archive_is_refused_while_a_run_works_on_it(archive, tmp_path):
+    """A chip that is taken away meanwhile would count as held, and what is joined would outdate what comes."""
+    export_archive(archive, tmp_path / "out")
+    tile = archive.identifiers[0]
+    chip = archive.read(tile, "coherence", PAIRS[0])
+    archive.write(tile, "coherence", "20230325_20230406", chip.array, chip.geobox, metadata=chip.metadata)
+    before = sorted(archive.root.rglob("*"))
+    # What a worker on another machine is writing looks as if it were left by a dead one.
+    partial = archive.root / tile / "coherence" / "0.partial-999999999"
+    partial.write_bytes(b"half")
+    with RunLock(archive.root):
+        for words in (("verify", archive.root, "--discard"), ("compact", archive.root),
+                      ("import", tmp_path / "out", archive.root)):  # fmt: skip
+            with pytest.raises(BlockingIOError, match="chips is being worked on by process"):
+                run(*words)
+        assert partial.exists()
+        # What only reads goes on.
+        assert run("verify", archive.root) == 0
+        assert run("export", archive.root, tmp_path / "more") == 0
+    partial.unlink()
+    assert sorted(archive.root.rglob("*")) == sorted([*before, archive.root / NAME])
+    assert run("compact", archive.root) == 0
+    assert (archive.root / NAME).read_bytes() == b""
+
+
+def test_a_lock_is_no_content_of_an_archive(archive, tmp_path, capsys):
+    assert run("export", archive.root, tmp_path / "out") == 0
+    assert not (archive.root / NAME).exists()
+    assert run("import", tmp_path / "out", tmp_path / "back", "--storage", archive.storage) == 0
+    back = ChipArchive(tmp_path / "back")
+    with RunLock(back.root):
+        assert (back.identifiers, list(back.verify())) == (archive.identifiers, [])
+        assert list(back.chips()) == list(archive.chips())
+        assert write_index(back) == 3
+    assert run("import", tmp_path / "out", back.root) == 0
+    # A folder of something else gets no lock.
+    (tmp_path / "else").mkdir()
+    (tmp_path / "else" / "text").write_text("text")
+    with pytest.raises(ValueError, match="holds files but is no chip archive"):
+        run("import", tmp_path / "out", tmp_path / "else")
+    assert [path.name for path in (tmp_path / "else").iterdir()] == ["text"]
+
+
+def test_a_read_only_archive_is_verified_and_has_nothing_to_join(archive, monkeypatch, capsys):
+    # Not by chmod, which binds no root: as of a file system that is mounted for reading.
+    real = os.open
+
+    def refuse(path, flags, *rest, **more):
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) and str(path).startswith(str(archive.root)):
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        return real(path, flags, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+    for words in (("verify",), ("verify", "--discard"), ("compact",)):
+        assert run(words[0], archive.root, *words[1:]) == 0
+    assert "joined 0 batches" in told(capsys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -22,6 +23,7 @@ from m3leo_sar.io.archive import ChipArchive
 from m3leo_sar.io.components import Band
 from m3leo_sar.io.ledger import Ledger
 from m3leo_sar.io.raster_source import RasterSource
+from m3leo_sar.io.run_lock import RunLock
 from m3leo_sar.io.split_file import write_splits
 from m3leo_sar.io.tile_source import Piece, cover
 
@@ -43,6 +45,26 @@ def write(path, array, box=BOX, **profile):
     shape = {"count": len(array), "height": array.shape[1], "width": array.shape[2], "dtype": array.dtype}
     with rasterio.open(path, "w", driver="GTiff", crs=box.crs, transform=box.affine, **shape, **profile) as file:
         file.write(array)
+    return path
+
+
+def write_vrt(path, names, boxes):
+    """A mosaic of rasters of one band, side by side over the whole of ``BOX``."""
+    parts, first = [], 0
+    for name, box in zip(names, boxes, strict=True):
+        rows, cols = box.shape
+        parts.append(
+            f'<SimpleSource><SourceFilename relativeToVRT="1">{name}</SourceFilename><SourceBand>1</SourceBand>'
+            f'<SrcRect xOff="0" yOff="0" xSize="{cols}" ySize="{rows}"/>'
+            f'<DstRect xOff="{first}" yOff="0" xSize="{cols}" ySize="{rows}"/></SimpleSource>'
+        )
+        first += cols
+    affine = ", ".join(str(number) for number in BOX.affine.to_gdal())
+    path.write_text(
+        f'<VRTDataset rasterXSize="{BOX.shape[1]}" rasterYSize="{BOX.shape[0]}"><SRS>{BOX.crs}</SRS>'
+        f"<GeoTransform>{affine}</GeoTransform>"
+        f'<VRTRasterBand dataType="Float32" band="1">{"".join(parts)}</VRTRasterBand></VRTDataset>'
+    )
     return path
 
 
@@ -281,21 +303,41 @@ def test_a_chip_that_cannot_be_written_leaves_its_tile_undone(archive, monkeypat
             (piece,) = super().read(geobox)
             return [piece, piece._replace(bands=(Band("other", "height", "m", "plane"),))]
 
-    whole, written = archive.write_layers, []
+    whole, written, pauses = archive.write_layers, [], []
 
     def write_some(identifier, dataset, layers, geobox):
         written.append(identifier)
-        if len(written) == 2:
+        if identifier == "t01":
             whole(identifier, dataset, layers[:1], geobox)
-            raise OSError("disk full")
+            raise OSError(errno.ENOSPC, "No space left on device", "chips/t01")
         whole(identifier, dataset, layers, geobox)
 
     monkeypatch.setattr(archive, "write_layers", write_some)
-    summary = retile(Two(), archive, TILES[:3], dataset="dem", retries=0)
-    assert summary.failed == {"t01": "disk full"}
+    message = "^chips cannot be written: chips/t01: No space left on device; what was finished is kept, run again"
+    with pytest.raises(OSError, match=message):
+        retile(Two(), archive, TILES, dataset="dem", sleep=pauses.append)
+    # A tile may have been begun before the fault was seen; none is begun after, and none is tried twice.
+    assert written in (["t00", "t01"], ["t00", "t01", "t02"])
+    assert pauses == []
     monkeypatch.undo()
-    assert retile(Two(), archive, TILES[:3], dataset="dem").done == 1
+    with Ledger(archive.root / "ledger.sqlite") as ledger:
+        assert ledger.entry("dem/t00").state == "done"
+        assert ledger.entry("dem/t01").state == "failed"
+    again = retile(Two(), archive, TILES[:4], dataset="dem")
+    assert (again.done, again.present) == (5 - len(written), len(written) - 1)
     assert archive.keys("t01", "dem") == ["height", "other"]
+
+
+def test_a_disk_that_takes_no_row_either_is_told_of_by_its_chips(archive, monkeypatch):
+    def full(*_, **__):
+        raise OSError("ledger cannot be used: database or disk is full")
+
+    monkeypatch.setattr(archive, "write_layers", full)
+    monkeypatch.setattr(Ledger, "record", full)
+    with pytest.raises(OSError, match="^chips cannot be written: "):
+        retile(Plane(), archive, TILES[:3], dataset="dem", workers=2)
+    monkeypatch.undo()
+    assert retile(Plane(), archive, TILES[:3], dataset="dem").done == 3
 
 
 def test_threads_and_their_number_make_no_difference(tmp_path):
@@ -321,6 +363,46 @@ def test_two_runs_at_once_share_a_ledger(archive):
     thread.join()
     assert other["summary"].done == 6
     assert retile(Plane(), archive, TILES, dataset="dem").present == 12
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_pixels_replaced_behind_a_vrt_make_other_chips(tmp_path, nested):
+    """A mosaic's text stays the same when a file of it does not; the time of one that is as it was tells nothing."""
+    (tmp_path / "parts").mkdir()
+    halves = [BOX.crop(slice(0, 160), slice(0, 90)), BOX.crop(slice(0, 160), slice(90, 200))]
+    for number, box in enumerate(halves):
+        write(tmp_path / "parts" / f"{number}.tif", np.full(box.shape, number, "f4"), box)
+    names = ["parts/0.tif", "parts/1.tif"]
+    if nested:
+        write_vrt(tmp_path / "inner.vrt", names, halves)
+        names, halves = ["inner.vrt"], [BOX]
+    mosaic = write_vrt(tmp_path / "mosaic.vrt", names, halves)
+    archive = ChipArchive.create(tmp_path / "chips")
+    assert retile(RasterSource(mosaic), archive, TILES[:4], dataset="dem").done == 4
+    assert retile(RasterSource(mosaic), archive, TILES[:4], dataset="dem").present == 4
+    write(tmp_path / "parts" / "0.tif", np.full((160, 90), 7, "f4"), BOX.crop(slice(0, 160), slice(0, 90)))
+    assert retile(RasterSource(mosaic), archive, TILES[:4], dataset="dem").done == 4
+    assert (archive.read("t00", "dem", "band1").array == 7).all()
+
+
+def test_a_header_replaced_beside_its_data_makes_other_chips(tmp_path):
+    values = np.arange(160 * 200, dtype="f4").reshape(1, 160, 200)
+    path = tmp_path / "dem.img"
+    with rasterio.open(path, "w", driver="ENVI", crs=BOX.crs, transform=BOX.affine, count=1, height=160, width=200,
+                       dtype="float32") as file:  # fmt: skip
+        file.write(values)
+    header = next(tmp_path.glob("*.hdr"))
+    archive = ChipArchive.create(tmp_path / "chips")
+    assert retile(RasterSource(path), archive, TILES[:2], dataset="dem").done == 2
+    header.write_text(header.read_text() + "data ignore value = 0\n")
+    assert retile(RasterSource(path), archive, TILES[:2], dataset="dem").done == 2
+
+
+def test_a_raster_of_one_file_depends_on_what_it_always_did(tmp_path):
+    """Chips that are there from before stay."""
+    path = write(tmp_path / "dem.tif", np.zeros((160, 200), "f4"))
+    facts = path.stat()
+    assert RasterSource(path).parameters(BOX)["file"] == ["dem.tif", facts.st_size, facts.st_mtime_ns]
 
 
 def test_wrong_words_are_refused_before_anything_is_read(tmp_path, archive, rng):
@@ -385,6 +467,8 @@ def test_the_command_cuts_tells_and_goes_on(tmp_path, rng):
     assert json.loads((archive.root / "archive.json").read_text())["grid"] == "exact"
     assert len(archive.identifiers) == int(done)
     assert archive.read(archive.identifiers[0], "dem", "band1").array.shape == (448, 448)
+    with RunLock(archive.root):
+        assert "chips is being worked on by process" in command(*words, cwd=tmp_path, code=1)
     told = command(*words, cwd=tmp_path, code=0)
     assert f"0 tiles done, {int(done) + int(skipped)} were settled before" in told
     content = (tmp_path / "dem.tif").read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -89,6 +90,23 @@ def test_an_image_of_nothing_reads_as_nothing(tmp_path):
     held = store.read("1")
     assert (held.slc[0] == -32768).all()
     assert (held.slc[1] == 0).all()
+
+
+def test_a_tile_without_data_has_a_shard_and_one_of_an_earlier_version_none(tmp_path):
+    store = SlcTileStore.create(tmp_path / "tiles", FACTS)
+    store.write("1", np.full((2, 27, 41), np.nan, np.complex64), DATES[:2], frame=frame_of())
+    assert (store.read("1").slc == -32768).all()
+    batch = store.root / "1" / "000000"
+    assert (batch / "c/0/0/0/0").is_file()
+    shutil.rmtree(batch / "c")
+    with pytest.raises(FileNotFoundError):
+        store.read("1")
+    assert [identifier for identifier, _ in store.faults()] == ["1"]
+    document = json.loads((batch / "zarr.json").read_text())
+    del document["attributes"]["m3leo_sar"]["has_shard"]
+    (batch / "zarr.json").write_text(json.dumps(document))
+    assert (store.read("1").slc == -32768).all()
+    assert list(store.faults()) == []
 
 
 def test_the_frame_comes_back_to_the_bit(store):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import json
 import shutil
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -16,6 +18,7 @@ from m3leo_sar.io.cslc import list_bursts, read_cslc_stack
 from m3leo_sar.io.open_stack import open_stack
 from m3leo_sar.io.raster import read_raster, write_geotiff
 from m3leo_sar.io.raster_stack import read_raster_stack
+from m3leo_sar.io.zarr_metadata import require_safe_store
 from m3leo_sar.io.zarr_stack import read_labels, read_stack, write_stack
 from m3leo_sar.stack.geometry import RadarGeometry
 
@@ -91,6 +94,38 @@ def test_an_unfinished_date_is_not_read_and_is_written_again(tmp_path, pixels):
     assert read_stack(tmp_path / "s").dates == tuple(DATES[:2])
     assert write_stack(in_memory(pixels), tmp_path / "s") == DATES[2:]
     assert not list((tmp_path / "s").rglob("*.partial-*"))
+
+
+def test_damage_in_an_unfinished_date_hinders_nobody(tmp_path, pixels):
+    write_stack(in_memory(pixels, 2), tmp_path / "s")
+    killed = tmp_path / "s/20230325.partial-999999999" / "slc"
+    killed.mkdir(parents=True)
+    (killed / "zarr.json").write_text("")
+    assert read_stack(tmp_path / "s").dates == tuple(DATES[:2])
+    assert read_labels(tmp_path / "s") == {}
+    assert write_stack(in_memory(pixels), tmp_path / "s") == DATES[2:]
+    assert not killed.exists()
+
+
+def test_a_date_may_go_while_a_stack_is_looked_through(tmp_path, pixels, monkeypatch):
+    write_stack(in_memory(pixels), tmp_path / "s")
+    original = Path.iterdir
+
+    def late(folder):
+        if folder.name == "20230325":
+            shutil.rmtree(folder)
+        return original(folder)
+
+    monkeypatch.setattr(Path, "iterdir", late)
+    assert read_stack(tmp_path / "s").dates == tuple(DATES[:2])
+
+
+def test_a_store_of_others_is_looked_through_whatever_its_names(tmp_path):
+    (tmp_path / "a.partial-1").mkdir()
+    document = {"node_type": "array", "codecs": [{"name": "pickle"}]}
+    (tmp_path / "a.partial-1" / "zarr.json").write_text(json.dumps(document))
+    with pytest.raises(ValueError, match="packed with pickle"):
+        require_safe_store(tmp_path)
 
 
 def test_a_reader_that_fails_leaves_no_date(tmp_path, pixels):

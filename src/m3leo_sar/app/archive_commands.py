@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -13,6 +16,7 @@ from m3leo_sar.app.progress import OUT, progress_bar
 from m3leo_sar.io.archive import STORAGES, ChipArchive
 from m3leo_sar.io.archive_index import COLLECTION, INDEX, write_index
 from m3leo_sar.io.atomic import write_text
+from m3leo_sar.io.run_lock import RunLock
 from m3leo_sar.io.split_file import read_splits
 from m3leo_sar.io.tile_file import read_tiles
 
@@ -31,16 +35,17 @@ def verify(
     Example: m3leo-sar verify chips --discard
     """
     chips = ChipArchive(archive)
-    faults = list(chips.verify())
-    for path, fault in faults:
-        OUT.print(f"{path}: {fault}", markup=False)
-    count = sum(1 for _ in chips.chips()) if not faults else len(faults)
-    if not faults:
-        OUT.print(f"{archive}: all {count} chips can be read")
-        return
-    if discard:
-        removed = chips.discard(path for path, _ in faults)
-        OUT.print(f"{archive}: removed {removed} damaged files; run prepare again to make their chips")
+    # From before the first chip is read: a run could put a whole one where a damaged one was found.
+    with _alone(archive) if discard else nullcontext():
+        faults = list(chips.verify())
+        for path, fault in faults:
+            OUT.print(f"{path}: {fault}", markup=False)
+        if not faults:
+            OUT.print(f"{archive}: all {sum(1 for _ in chips.chips())} chips can be read")
+            return
+        if discard:
+            removed = chips.discard(path for path, _ in faults)
+            OUT.print(f"{archive}: removed {removed} damaged files; run prepare again to make their chips")
     raise typer.Exit(1)
 
 
@@ -60,7 +65,10 @@ def compact(archive: Archive) -> None:
 
     Example: m3leo-sar compact chips
     """
-    OUT.print(f"{archive}: joined {ChipArchive(archive).compact()} batches")
+    chips = ChipArchive(archive)
+    # What is joined takes a higher number than a batch that a run writes meanwhile, and would outdate it.
+    with _alone(archive):
+        OUT.print(f"{archive}: joined {chips.compact()} batches")
 
 
 @commands.command()
@@ -93,8 +101,8 @@ def import_(
     grid = read_tiles(tiles) if tiles else None
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
-    chips = ChipArchive.create(archive, storage=storage)
-    with progress_bar("reading", sum(1 for _ in folder.glob("*/*"))) as advance:
+    files = sum(1 for _ in folder.glob("*/*"))
+    with archive_to_change(archive, storage=storage) as chips, progress_bar("reading", files) as advance:
         done = import_layout(folder, chips, tiles=grid, report=lambda _: advance())
     _tell(done, f"{archive}: took {done.chips} chips of {done.files} files")
 
@@ -132,6 +140,42 @@ def stats(
         table.add_row(", ".join(part or "-" for part in group), band.encoding, *numbers, str(seen.groups[group].chips))
     OUT.print(table)
     OUT.print(f"{output}: digest {found.digest}")
+
+
+@contextmanager
+def archive_to_change(root: Path, *, storage: str = "geotiff", **facts: Any) -> Iterator[ChipArchive]:
+    """Open an archive, or make it, and keep every other run off it until the block ends.
+
+    Raises
+    ------
+    BlockingIOError
+        If another run works on the archive.
+    OSError, ValueError
+        As :meth:`ChipArchive.create`.
+    """
+    with ExitStack() as open_:
+        # First of all where there is one: to create it is also to remove what other writers seem to have left.
+        is_there = _is_archive(root)
+        if is_there:
+            open_.enter_context(RunLock(root))
+        chips = ChipArchive.create(root, storage=storage, **facts)
+        if not is_there:
+            # A folder that turns out to be no archive must not get a lock.
+            open_.enter_context(RunLock(root))
+        yield chips
+
+
+def _is_archive(root: Path) -> bool:
+    try:
+        ChipArchive(root)
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
+
+
+def _alone(root: Path) -> AbstractContextManager[object]:
+    """Keep every other run off an archive; one that is read-only can hold no lock, and nobody can change it."""
+    return RunLock(root) if os.access(root, os.W_OK) else nullcontext()
 
 
 def _tell(done: Exchanged, text: str) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from m3leo_sar.app.archive_commands import commands
+from m3leo_sar.app.archive_commands import archive_to_change, commands
 from m3leo_sar.app.bench_commands import commands as bench_commands
 from m3leo_sar.app.catalogue import open_catalogue
 from m3leo_sar.app.pair_commands import commands as pair_commands
@@ -245,8 +245,8 @@ def retile(
     grid = tiles_over(aoi=aoi, tiles=tiles, lattice=lattice)
     options = {"resampling": resampling, "nodata": nodata, "crs": crs, "variables": variable or None}
     opened = open_source(source, kind=kind, **options)
-    chips = ChipArchive.create(archive, grid="legacy" if grid.cells is None else "exact")
-    with progress_bar("cutting tiles", len(grid)) as advance:
+    lattice_kind = "legacy" if grid.cells is None else "exact"
+    with archive_to_change(archive, grid=lattice_kind) as chips, progress_bar("cutting tiles", len(grid)) as advance:
         summary = cut(opened, chips, grid, dataset=dataset, workers=workers, retries=retries, report=advance)
     OUT.print(
         f"{archive}: {summary.done} tiles done, {summary.present} were settled before, {len(summary.skipped)} skipped, "

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from m3leo_sar.app.prepare import LABEL
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.tiles import TileGrid
-from m3leo_sar.io.archive import ChipArchive, Layer
+from m3leo_sar.io.archive import Chip, ChipArchive, Layer
 from m3leo_sar.io.components import ComponentChip, component_of, read_component
 from m3leo_sar.io.netcdf_components import read_agb, read_gssic, read_gunw
 from m3leo_sar.io.netcdf_file import Variables, axes_of, write_netcdf
@@ -87,7 +86,8 @@ def export_archive(
 
     Notes
     -----
-    Keys of one product that differ in dtype go to folders of their own, ``<product>-<key>``, as each label does.
+    Keys of one product that differ in dtype or in their value of no data go to folders of their own,
+    ``<product>-<key>``, as each label does.
     """
     if form not in FORMATS:
         raise ValueError(f"form must be one of {', '.join(FORMATS)}, got {form!r}")
@@ -100,12 +100,10 @@ def export_archive(
             except (OSError, ValueError) as error:
                 done.left_out[f"{identifier}/{dataset}"] = str(error)
                 continue
-            apart = dataset == LABEL or len({chip.array.dtype for chip in chips.values()}) > 1
+            apart = dataset == LABEL or len({(chip.array.dtype, chip.nodata) for chip in chips.values()}) > 1
             for name, part in _folders(dataset, keys, apart):
-                planes = {key: chips[key].array for key in part}
-                metadata = {key: chips[key].metadata for key in part}
                 path = Path(folder) / name / f"{identifier}{'.nc' if form == 'netcdf' else '.tif'}"
-                _write(path, planes, chips[part[0]].geobox, metadata, form)
+                _write(path, {key: chips[key] for key in part}, form)
                 done.files += 1
                 done.chips += len(part)
         if report:
@@ -202,21 +200,22 @@ def _folders(dataset: str, keys: list[str], apart: bool) -> Iterator[tuple[str, 
         yield f"{dataset}-{key}", [key]
 
 
-def _write(
-    path: Path, planes: dict[str, NDArray[Any]], geobox: GeoBox, metadata: dict[str, dict[str, Any]], form: str
-) -> None:
+def _write(path: Path, chips: dict[str, Chip], form: str) -> None:
+    first = next(iter(chips.values()))
     if form != "netcdf":
-        bands = np.concatenate([plane if plane.ndim == 3 else plane[None] for plane in planes.values()])
-        names = tuple(key for key, plane in planes.items() for _ in range(len(plane) if plane.ndim == 3 else 1))
-        tags = {name: str(value) for name, value in next(iter(metadata.values())).items() if isinstance(value, str)}
-        tags.pop("key", None)
-        nodata = 0 if bands.dtype.kind in "iu" else None
-        write_geotiff(path, bands, geobox, tags=tags, nodata=nodata, names=names, cog=form == "cog")
+        planes = {key: chip.array if chip.array.ndim == 3 else chip.array[None] for key, chip in chips.items()}
+        names = tuple(key for key, plane in planes.items() for _ in plane)
+        tags = {name: value for name, value in first.metadata.items() if isinstance(value, str) and name != "key"}
+        bands = np.concatenate([*planes.values()])
+        write_geotiff(path, bands, first.geobox, tags=tags, nodata=first.nodata, names=names, cog=form == "cog")
         return
-    x, y = axes_of(geobox)
+    x, y = axes_of(first.geobox)
     variables: dict[str, Any] = {}
-    for key, plane in planes.items():
-        facts = {name: value for name, value in metadata[key].items() if isinstance(value, str | int | float)}
+    for key, chip in chips.items():
+        plane = chip.array
+        facts = {name: value for name, value in chip.metadata.items() if isinstance(value, str | int | float)}
+        if chip.nodata is not None:
+            facts["_FillValue"] = plane.dtype.type(chip.nodata)
         if plane.ndim == 3:
             variables |= {f"{key}_{band}": (("y", "x"), part, facts) for band, part in enumerate(plane)}
         elif plane.dtype.kind == "c":
@@ -225,7 +224,7 @@ def _write(
         else:
             variables[key] = (("y", "x"), plane, facts)
     typed: Variables = variables
-    write_netcdf(path, {"": ({"y": y, "x": x}, typed)}, geobox=geobox)
+    write_netcdf(path, {"": ({"y": y, "x": x}, typed)}, geobox=first.geobox)
 
 
 def _read(path: Path, tiles: TileGrid | None) -> tuple[str, list[Layer], GeoBox]:

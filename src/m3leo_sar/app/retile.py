@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.app.selection import LATTICES, named_area
+from m3leo_sar.app.tile_chips import WritingFailed
 from m3leo_sar.grid.tiles import PIXELS, Tile, TileGrid
 from m3leo_sar.io.archive import ChipArchive, Layer, parameter_digest
 from m3leo_sar.io.components import Band
@@ -89,7 +90,7 @@ def retile(
     workers : int
         Threads that read and resample.
     retries : int
-        How often a tile is tried again after an OSError, each time after about twice the pause.
+        How often a tile is tried again after an OSError of its source, each time after about twice the pause.
     ledger : Ledger, str or path, optional
         Where to note what is done; ``ledger.sqlite`` in the archive if left out.
     report : callable, optional
@@ -108,6 +109,8 @@ def retile(
         source.
     TypeError
         If the resampling does not go with the source's dtype.
+    OSError
+        If a chip or the ledger cannot be written; what was finished is kept.
     """
     word = resampling or source.resampling
     if word is None:
@@ -160,6 +163,8 @@ class _Outcome(NamedTuple):
     attempts: int = 1
     checksum: str | None = None
     outputs: tuple[str, ...] = ()
+    #: Whether no other tile can be made either.
+    is_fatal: bool = False
 
 
 class _Chip(NamedTuple):
@@ -207,6 +212,8 @@ class _Job:
                 return self._made(tile, parameters)._replace(attempts=attempt)
             except (FileNotFoundError, PermissionError, ValueError) as error:
                 return _Outcome("failed", str(error), attempt)
+            except WritingFailed as error:
+                return _Outcome("failed", str(error), attempt, is_fatal=True)
             except OSError as error:
                 if attempt > self.retries or self.stop.is_set():
                     return _Outcome("failed", str(error), attempt)
@@ -224,13 +231,20 @@ class _Job:
             return _Outcome("skipped", EMPTY)
         named = _by_key(chips)
         layers = [self._layer(key, chip, parameters) for key, chip in named.items()]
-        self.archive.write_layers(tile.identifier, self.dataset, layers, tile.geobox)
+        self._write(tile, layers)
         checksum = hashlib.sha256()
         for key in sorted(named):
             checksum.update(f"{tile.identifier}/{key}/".encode())
             checksum.update(np.ascontiguousarray(named[key].array).data)
         notes = dict.fromkeys(note for chip in chips for note in chip.notes)
         return _Outcome("done", "; ".join(notes), 1, checksum.hexdigest(), tuple(sorted(named)))
+
+    def _write(self, tile: Tile, layers: list[Layer]) -> None:
+        try:
+            self.archive.write_layers(tile.identifier, self.dataset, layers, tile.geobox)
+        except OSError as error:
+            detail = f"{error.filename or tile.identifier}: {error.strerror}" if error.strerror else str(error)
+            raise WritingFailed(f"chips cannot be written: {detail}") from error
 
     def _cut(self, piece: Piece, tile: Tile) -> list[_Chip]:
         """Bands of a piece on the tile's grid; none if it has no data there."""
@@ -307,8 +321,11 @@ class _Run:
 
     def _collect(self, under_way: dict[Future[_Outcome], _Task], finished: set[Future[_Outcome]]) -> None:
         for future in finished:
+            outcome = future.result()
+            if outcome.is_fatal:
+                raise WritingFailed(f"{outcome.reason}; what was finished is kept, run again to go on")
             # Taken out after it is noted: what an exception leaves here is noted on the way out.
-            self._note(under_way[future], future.result())
+            self._note(under_way[future], outcome)
             del under_way[future]
 
     def _keep_finished(self, under_way: dict[Future[_Outcome], _Task]) -> None:
@@ -318,7 +335,9 @@ class _Run:
             future.cancel()
         for future in wait(under_way).done:
             if not future.cancelled() and future.exception() is None:
-                self._note(under_way[future], future.result())
+                # A full disk may refuse the ledger too: the tile is made once more then, and the first fault is told.
+                with suppress(OSError):
+                    self._note(under_way[future], future.result())
 
     def _note(self, task: _Task, outcome: _Outcome) -> None:
         tile, key, digest, before = task

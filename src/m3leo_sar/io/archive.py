@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.atomic import PARTIAL, remove, remove_stale
+from m3leo_sar.io.atomic import PARTIAL, remove_at_once, remove_stale
 from m3leo_sar.io.manifest import Kind, make_manifest, read_manifest
 
 STORAGES = ("geotiff", "zarr")
@@ -34,6 +34,8 @@ class Chip(NamedTuple):
     geobox: GeoBox
     #: Product, dates, polarisation, orbit, unit, window, parameters, ... as they were written.
     metadata: dict[str, Any]
+    #: Value of integers without data, None if all have data.
+    nodata: float | None = None
 
 
 class Layer(NamedTuple):
@@ -247,7 +249,7 @@ class ChipArchive:
         for path in removed:
             if self.root.resolve() not in path.resolve().parents:
                 raise ValueError(f"{path} does not lie in {self.root}")
-            remove(path)
+            remove_at_once(path)
         return len(removed)
 
     def verify(self) -> Iterator[tuple[Path, str]]:

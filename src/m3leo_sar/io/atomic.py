@@ -5,12 +5,26 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from m3leo_sar.io.host import host_tag
 
 #: In the name of everything that is being written; never part of a finished file's name.
 PARTIAL = ".partial-"
+#: Seconds without a change after which what another machine was writing is taken to be left: we cannot ask it.
+_LEFT = 86_400.0
+#: How often a folder is removed that another run is removing too.
+_TRIES = 3
+
+
+def partial_path(path: Path) -> Path:
+    """Name beside ``path`` for what is being written; it tells by whom: process, thread and host."""
+    # The number comes first, as earlier versions wrote and read no more than that.
+    writer = f"{os.getpid()}-{threading.get_ident()}-{host_tag()}"
+    return path.with_name(f"{path.stem}{PARTIAL}{writer}{path.suffix}")
 
 
 @contextmanager
@@ -28,7 +42,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     # Threads of one process may write one name at once; the last to end stays.
-    partial = target.with_name(f"{target.stem}{PARTIAL}{os.getpid()}-{threading.get_ident()}{target.suffix}")
+    partial = partial_path(target)
     remove(partial)
     try:
         yield partial
@@ -48,23 +62,60 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or folder if it is there."""
+    """Remove a file or folder if it is there; another run may be removing it too."""
+    for left in reversed(range(_TRIES)):
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+            return
+        try:
+            shutil.rmtree(path)
+        except FileNotFoundError:
+            if not left:
+                raise
+
+
+def remove_at_once(path: Path) -> None:
+    """Remove a file or folder if it is there, so that nobody, a later run included, finds half of it in its place."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+        aside = partial_path(path)
+        remove(aside)
+        try:
+            os.rename(path, aside)
+        except FileNotFoundError:
+            return
+        path = aside
+    remove(path)
 
 
 def remove_stale(folder: str | os.PathLike[str]) -> list[Path]:
-    """Remove what killed writers left anywhere below ``folder`` and return it; what a living process writes stays."""
-    stale = [path for path in Path(folder).rglob(f"*{PARTIAL}*") if not _is_alive(path)]
+    """Remove what killed writers left anywhere below ``folder`` and return it; what a living process writes stays.
+
+    Of another machine or container, what has not changed for a day is taken to be left.
+    """
+    stale = [path for path in _partials(folder) if not _is_alive(path)]
     for path in stale:
         remove(path)
     return stale
 
 
+def _partials(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """What is half written below a folder, each whole: what lies within is part of it."""
+    for place, folders, files in os.walk(folder, onerror=_pass_over):
+        yield from (Path(place, name) for name in (*folders, *files) if PARTIAL in name)
+        folders[:] = [name for name in folders if PARTIAL not in name]
+
+
+def _pass_over(error: OSError) -> None:
+    # Another run renames and removes folders while we look; in one that is closed to us, nothing is ours.
+    if not isinstance(error, FileNotFoundError | PermissionError):
+        raise error
+
+
 def _is_alive(partial: Path) -> bool:
-    digits = partial.name.rpartition(PARTIAL)[2].partition(".")[0].partition("-")[0]
+    digits, *rest = partial.name.rpartition(PARTIAL)[2].partition(".")[0].split("-")
+    # Names of earlier versions tell no host and count as ours.
+    if len(rest) == 2 and rest[1] != host_tag():
+        return time.time() - _last_change(partial) < _LEFT
     if not (digits.isascii() and digits.isdigit()) or int(digits) == os.getpid():
         return False
     try:
@@ -74,6 +125,16 @@ def _is_alive(partial: Path) -> bool:
     except PermissionError:
         return True
     return not _has_ended(int(digits))
+
+
+def _last_change(partial: Path) -> float:
+    """Time at which a file, or anything in a folder, was last changed; 0 if it is gone."""
+    inside = (Path(place, name) for place, folders, files in os.walk(partial) for name in (*folders, *files))
+    times = [0.0]
+    for path in (partial, *inside):
+        with suppress(FileNotFoundError):
+            times.append(path.lstat().st_mtime)
+    return max(times)
 
 
 def _has_ended(pid: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from m3leo_sar.io.atomic import PARTIAL, flush, remove
+from m3leo_sar.io.atomic import flush, partial_path, remove
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def new_batch(folder: Path) -> Iterator[Path]:
     OSError
         If the folder cannot be written to.
     """
-    partial = folder / f"{uuid.uuid4().hex}{PARTIAL}{os.getpid()}"
+    partial = partial_path(folder / uuid.uuid4().hex)
     try:
         yield partial
         take_next_number(partial, folder)

@@ -30,7 +30,8 @@ def read_chip(path: str | os.PathLike[str]) -> Chip | None:
     raster = read_raster(path, driver=GEOTIFF, largest=limits.LARGEST_CHIP)
     if raster.geobox is None or _TAG not in raster.tags:
         return None
-    return Chip(raster.array, raster.geobox, _metadata(path, raster.tags[_TAG]))
+    nodata = raster.nodata if raster.array.dtype.kind in "iu" else None
+    return Chip(raster.array, raster.geobox, _metadata(path, raster.tags[_TAG]), nodata)
 
 
 def _metadata(path: str | os.PathLike[str], text: str) -> dict[str, Any]:

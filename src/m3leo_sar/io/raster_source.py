@@ -15,8 +15,9 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.archive import parameter_digest
 from m3leo_sar.io.components import Band
-from m3leo_sar.io.raster import geobox_of, open_raster
+from m3leo_sar.io.raster import files_of, geobox_of, open_raster
 from m3leo_sar.io.tile_source import Piece, cover, file_facts
 
 #: GDAL's own names of what lies on a server, by scheme.
@@ -76,11 +77,11 @@ class RasterSource:
             has_colours = source.colorinterp[self._indexes[0] - 1].name == "palette"
             self.bands = tuple(_band(source, index, self.name) for index in self._indexes)
         self.resampling = resampling or self._usual(has_colours)
-        self._facts = [self.name] if self._is_remote else file_facts(path)
+        self._facts = [self.name] if self._is_remote else _facts(path)
         self._has_failed = False
 
     def parameters(self, geobox: GeoBox) -> Any:
-        """Name, size and time of the file, its bands and what stands for no data: the same for all tiles."""
+        """Its file and those that is made of, its bands and what stands for no data: the same for all tiles."""
         return {"file": self._facts, "bands": self._indexes, "nodata": self._stated, "crs": self.geobox.crs}
 
     def read(self, geobox: GeoBox) -> list[Piece]:
@@ -188,6 +189,14 @@ def _located(path: str) -> tuple[str, str, bool]:
         host = parts.netloc.rpartition("@")[2]
         return _REMOTE[scheme.lower()] + rest, f"{scheme}://{host}{parts.path}", True
     return path, Path(path).name, False
+
+
+def _facts(path: str | os.PathLike[str]) -> list[Any]:
+    """What tells that a raster was replaced, or a file that it is made of."""
+    file, *others = files_of(path)
+    facts = file_facts(file)
+    # As a digest: every chip keeps these facts, and a mosaic may be of thousands of files.
+    return [*facts, parameter_digest([file_facts(other) for other in others])] if others else facts
 
 
 def _placed(source: Any, crs: str | None, name: str) -> GeoBox:

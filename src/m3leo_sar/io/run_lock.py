@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from m3leo_sar.io.host import host_name
+
 #: The lock's file in the folder; it stays there, empty while nobody holds it.
 NAME = "run.lock"
 #: Bytes of the file that are read: an owner takes some hundred.
@@ -86,7 +88,7 @@ class RunLock:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 owner = self._owner()
-                if time.monotonic() > last or not (owner.get("host") == _host() and _is_gone(owner)):
+                if time.monotonic() > last or not (owner.get("host") == host_name() and _is_gone(owner)):
                     raise BlockingIOError(self._refusal(owner)) from None
                 time.sleep(_PAUSE)
             else:
@@ -95,7 +97,7 @@ class RunLock:
     def _wait_for_others(self) -> None:
         """Refuse if an owner on another machine gives a sign of life."""
         first = self._owner()
-        if not first or first.get("host") == _host():
+        if not first or first.get("host") == host_name():
             return
         last = time.monotonic() + self.expiry
         while time.monotonic() < last:
@@ -119,7 +121,7 @@ class RunLock:
         return f"{self.path.parent} is being worked on by {name}; wait until it has ended, or end it"
 
     def _sign(self, beat: int) -> None:
-        owner = {"host": _host(), "machine": socket.gethostname(), "pid": os.getpid(), "beat": beat}
+        owner = {"host": host_name(), "machine": socket.gethostname(), "pid": os.getpid(), "beat": beat}
         text = json.dumps(owner | {"started": _started(os.getpid())}).encode()
         os.pwrite(self._file, text, 0)
         os.ftruncate(self._file, len(text))
@@ -131,16 +133,6 @@ class RunLock:
             # A full disk must not end the run here: the kernel's lock holds all the same.
             with suppress(OSError):
                 self._sign(beat)
-
-
-def _host() -> str:
-    """Name of what our process numbers belong to: a machine since its last start, or a container on it."""
-    parts = [socket.gethostname()]
-    with suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
-    with suppress(OSError):
-        parts.append(str(os.stat("/proc/self/ns/pid").st_ino))
-    return " ".join(parts)
 
 
 def _is_gone(owner: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,14 @@ from m3leo_sar.io import limits
 _DEPTH = 8
 
 
-def require_safe_store(store: str | os.PathLike[str]) -> None:
+def require_safe_store(store: str | os.PathLike[str], *, skip: str | None = None) -> None:
     """Refuse a store that would run code, take more room than a chunk may, or lead out of its own folder.
+
+    Parameters
+    ----------
+    store : path
+    skip : str, optional
+        Folders with this in their name are not looked at. Only for a store whose reader never opens them.
 
     Raises
     ------
@@ -26,7 +33,7 @@ def require_safe_store(store: str | os.PathLike[str]) -> None:
         folder of an array or group is a link that leads out.
     """
     root = Path(store)
-    for folder, document in _arrays(root, root, 0):
+    for folder, document in _arrays(root, root, 0, skip):
         if folder != root and root.resolve() not in folder.resolve().parents:
             raise ValueError(f"{folder} is a link that leads out of {root.name}")
         # Wherever it stands: a codec within a codec counts too.
@@ -40,7 +47,7 @@ def require_safe_store(store: str | os.PathLike[str]) -> None:
         limits.require_array(f"a chunk of {folder}", shape, itemsize, limits.LARGEST_CHIP)
 
 
-def _arrays(folder: Path, root: Path, depth: int) -> Iterator[tuple[Path, dict[str, Any]]]:
+def _arrays(folder: Path, root: Path, depth: int, skip: str | None) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Folder and metadata of every array; chunks are not looked at."""
     if depth > _DEPTH:
         raise ValueError(f"{root} must have at most {_DEPTH} groups within each other")
@@ -51,8 +58,10 @@ def _arrays(folder: Path, root: Path, depth: int) -> Iterator[tuple[Path, dict[s
                 yield folder, document
                 return
     for entry in sorted(folder.iterdir()):
-        if entry.is_dir():
-            yield from _arrays(entry, root, depth + 1)
+        if entry.is_dir() and (skip is None or skip not in entry.name):
+            # A run renames what it has written, and removes what others have left, while we look.
+            with suppress(FileNotFoundError):
+                yield from _arrays(entry, root, depth + 1, skip)
 
 
 def _document(path: Path) -> dict[str, Any]:

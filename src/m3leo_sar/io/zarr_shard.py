@@ -20,6 +20,8 @@ from m3leo_sar.io.limits import read_text
 
 #: Of an array's attributes, what this library tells of it.
 _ATTRIBUTE = "m3leo_sar"
+#: Among what it tells: that there is a shard whatever it holds. Earlier versions left one out that was all fill.
+_HAS_SHARD = "has_shard"
 #: Where and how long a chunk that is not written lies; bytes of a CRC-32C.
 _MISSING = 2**64 - 1
 _CHECKSUM = 4
@@ -57,8 +59,10 @@ def write_shard(
         # Bits of one weight side by side pack best, and lz4 unpacks several times faster than zstd here.
         compressors=[BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"), Crc32cCodec()],
         fill_value=fill,
-        attributes={_ATTRIBUTE: dict(attributes)},
+        attributes={_ATTRIBUTE: {**attributes, _HAS_SHARD: True}},
         dimension_names=dimensions,
+        # A shard without data is a file too, so that one that is not there is one that was lost.
+        config={"write_empty_chunks": True},
     )
     target[...] = array
     for file in path.rglob("*"):
@@ -83,6 +87,11 @@ def described(path: Path) -> tuple[dict[str, Any], Any]:
         raise ValueError(f"{path / 'zarr.json'} is damaged: {type(error).__name__} {error}") from error
 
 
+def is_stored(shard: str | os.PathLike[str]) -> bool:
+    """Whether a shard can be read: it is there, or an earlier version left it out as all of it was the fill value."""
+    return os.path.isfile(shard) or _was_left_out(Path(shard))
+
+
 def read_chunks(
     shard: str | os.PathLike[str], indices: Sequence[int], count: int, outs: Sequence[NDArray[Any]], *, fill: Any
 ) -> int:
@@ -98,7 +107,7 @@ def read_chunks(
     outs : sequence of numpy.ndarray
         C-contiguous, each of a chunk's size.
     fill : scalar
-        Stands in a chunk that was not written, as all of it is this value.
+        Stands in a chunk, or a whole shard, that an earlier version did not write, as all of it is this value.
 
     Returns
     -------
@@ -108,12 +117,19 @@ def read_chunks(
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If there is no such file and there ought to be.
     ValueError
         If the shard is cut short or a checksum does not fit.
     """
     path = Path(shard)
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError:
+        if not _was_left_out(path):
+            raise
+        for out in outs:
+            out[...] = fill
+        return 0
     try:
         size, table_bytes = os.fstat(handle).st_size, 16 * count + _CHECKSUM
         if size < table_bytes:
@@ -133,6 +149,18 @@ def read_chunks(
     finally:
         os.close(handle)
     return total
+
+
+def _was_left_out(shard: Path) -> bool:
+    """Whether an earlier version wrote no shard, as all of it was the fill value; no folder of chunks is there then."""
+    chunks = next((place for place in shard.parents if place.name == "c"), None)
+    if chunks is None or chunks.exists():
+        return False
+    try:
+        _, facts = described(chunks.parent)
+    except ValueError:
+        return False
+    return _HAS_SHARD not in facts
 
 
 def _unpack(packed: bytes, out: NDArray[Any], path: Path, index: int) -> None:

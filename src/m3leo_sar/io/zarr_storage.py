@@ -20,15 +20,17 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io import limits
 from m3leo_sar.io.archive import Chip, Layer, check_pixels, parameter_digest, plain_value
-from m3leo_sar.io.atomic import PARTIAL, remove
+from m3leo_sar.io.atomic import PARTIAL, remove_at_once
 from m3leo_sar.io.batches import batches, new_batch
-from m3leo_sar.io.zarr_shard import described, make_group, read_chunks, write_shard
+from m3leo_sar.io.zarr_shard import described, is_stored, make_group, read_chunks, write_shard
 from m3leo_sar.stack.complex_int16 import from_complex_int16, to_complex_int16
 
 #: Tiles' products whose list of chips is kept in memory.
 _KEPT = 20_000
 #: Nanoseconds after which a folder's time tells of any change.
 _SETTLED = 50_000_000
+#: How often a list of batches is read that changes meanwhile.
+_LOOKS = 5
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,13 @@ class ZarrStorage:
 
     def read(self, identifier: str, dataset: str, key: str) -> Chip:
         """Read one chip."""
-        return _read(self._place(identifier, dataset, key))
+        place = self._place(identifier, dataset, key)
+        try:
+            return _read(place)
+        except FileNotFoundError:
+            # Its batch may have been joined with others since the list was read.
+            self._forget(self.root / identifier / dataset)
+            return _read(self._place(identifier, dataset, key))
 
     def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
         """Grid and metadata of a chip."""
@@ -77,11 +85,13 @@ class ZarrStorage:
 
     def digest(self, identifier: str, dataset: str, key: str) -> str | None:
         """Digest of what a chip depends on, None if there is none."""
-        try:
-            place = self._places(self.root / identifier / dataset).get(key)
-        except ValueError:
-            return None
-        return None if place is None or not place.shard.is_file() else str(place.entry["digest"])
+        folder = self.root / identifier / dataset
+        place = self._places(folder).get(key)
+        if place is not None and not is_stored(place.shard):
+            # As in read.
+            self._forget(folder)
+            place = self._places(folder).get(key)
+        return None if place is None or not is_stored(place.shard) else str(place.entry["digest"])
 
     def path(self, identifier: str, dataset: str, key: str) -> Path:
         """The batch that holds the chip, or the folder of batches if none does."""
@@ -96,10 +106,7 @@ class ZarrStorage:
     def faults(self) -> Iterator[tuple[Path, str]]:
         """Path and fault of every chip that cannot be read."""
         for folder in sorted(path for path in self.root.glob("*/*") if path.is_dir() and PARTIAL not in path.name):
-            broken = list(_broken(folder))
-            yield from broken
-            if broken:
-                continue
+            yield from _broken(folder)
             places = self._places(folder)
             for key in sorted(places):
                 try:
@@ -118,15 +125,18 @@ class ZarrStorage:
             self._rewrite(identifier, dataset, without=key)
 
     def compact(self, identifier: str, dataset: str) -> int:
-        """Join all batches of a tile's product, dropping outdated chips, and return how many batches went."""
-        if len(batches(self.root / identifier / dataset)) < 2:
+        """Join the batches of a tile's product, dropping outdated chips, and return how many batches went."""
+        if len(_whole(self.root / identifier / dataset)) < 2:
             return 0
         return self._rewrite(identifier, dataset)
 
     def _rewrite(self, identifier: str, dataset: str, *, without: str | None = None) -> int:
-        """Write a product's chips as one batch; it is there before the others go, so a reader finds every chip."""
+        """Write a product's chips as one batch; it is there before the others go, so a reader finds every chip.
+
+        A damaged batch stays, for :meth:`faults` to name it: nobody can tell here what was lost with it.
+        """
         folder = self.root / identifier / dataset
-        old = batches(folder)
+        old = _whole(folder)
         layers: list[Layer] = []
         geobox = None
         for key, place in self._places(folder).items():
@@ -137,7 +147,7 @@ class ZarrStorage:
         if geobox is not None:
             self.write(identifier, dataset, layers, geobox)
         for batch in old:
-            remove(batch)
+            remove_at_once(batch)
         return len(old)
 
     def _write_batch(self, folder: Path, layers: list[Layer], geobox: GeoBox) -> None:
@@ -155,13 +165,21 @@ class ZarrStorage:
             )
 
     def _place(self, identifier: str, dataset: str, key: str) -> _Place:
-        place = self._places(self.root / identifier / dataset).get(key)
+        folder = self.root / identifier / dataset
+        place = self._places(folder).get(key)
         if place is None:
-            raise FileNotFoundError(f"there is no chip {self.root / identifier / dataset / key}")
+            faults = "; ".join(fault for _, fault in _broken(folder))
+            if faults:
+                raise ValueError(f"there is no chip {folder / key} that can be read: {faults}")
+            raise FileNotFoundError(f"there is no chip {folder / key}")
         return place
 
+    def _forget(self, folder: Path) -> None:
+        with self._lock:
+            self._known.pop(folder, None)
+
     def _places(self, folder: Path) -> dict[str, _Place]:
-        """Chips of a tile's product by key, from its batches in order."""
+        """Chips of a tile's product by key, from those of its batches, in order, that are not damaged."""
         try:
             changed = os.stat(folder).st_mtime_ns
         except OSError:
@@ -171,10 +189,11 @@ class ZarrStorage:
             if known is not None and known[0] == changed:
                 self._known.move_to_end(folder)
                 return known[1]
-        found: dict[str, _Place] = {}
-        for batch in batches(folder):
-            found |= _described(batch)
-        # A folder's time moves in steps of some milliseconds; within one, another writer would not be noticed.
+        found, whole = _look(folder)
+        # A folder's time tells nothing of a batch that is mended in place.
+        if not whole:
+            return found
+        # It moves in steps of some milliseconds; within one, another writer would not be noticed.
         if time.time_ns() - changed < _SETTLED:
             return found
         with self._lock:
@@ -206,7 +225,7 @@ def _read(place: _Place) -> Chip:
     metadata, scale = place.entry["metadata"], place.entry.get("scale")
     if scale is not None:
         array = from_complex_int16(array, scale=scale)
-    return Chip(array, place.geobox, dict(metadata))
+    return Chip(array, place.geobox, dict(metadata), place.entry.get("nodata") if array.dtype.kind in "iu" else None)
 
 
 def _kind(layer: Layer) -> tuple[str, int, int]:
@@ -245,13 +264,37 @@ def _dimensions(count: int, parts: bool) -> tuple[str, ...]:
     return ("chip", "y", "x") if count == 3 else ("chip", "band", "y", "x")
 
 
+def _look(folder: Path) -> tuple[dict[str, _Place], bool]:
+    """Chips of a product by key, and whether all of its batches could be read."""
+    for _ in range(_LOOKS):
+        found: dict[str, _Place] = {}
+        damaged = []
+        for batch in batches(folder):
+            try:
+                found |= _described(batch)
+            except ValueError:
+                damaged.append(batch)
+        # One that has gone meanwhile was joined with others, in a batch that came after the list was read.
+        if all(batch.exists() for batch in damaged):
+            break
+    return found, not damaged
+
+
 def _broken(folder: Path) -> Iterator[tuple[Path, str]]:
     """Batches whose description cannot be read."""
     for batch in batches(folder):
         try:
             _described(batch)
         except ValueError as error:
-            yield batch, str(error)
+            # Another run may have joined it with others meanwhile.
+            if batch.exists():
+                yield batch, str(error)
+
+
+def _whole(folder: Path) -> list[Path]:
+    """Batches whose description can be read, oldest first."""
+    damaged = {batch for batch, _ in _broken(folder)}
+    return [batch for batch in batches(folder) if batch not in damaged]
 
 
 def _described(batch: Path) -> dict[str, _Place]:
