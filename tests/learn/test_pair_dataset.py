@@ -311,6 +311,40 @@ def test_a_redrawn_pair_has_the_lag_of_its_own(held):
     same(data[4], dataset_at(held, 3)[4])
 
 
+def test_a_redrawn_pair_is_one_of_the_index(held):
+    """Pairs that a season, an event or any other rule left out do not come back."""
+    index = held.index.by_group(lambda pairs: pairs[0].reference != DATES[1])
+    data = dataset_of(held, index=index, augmentation=Augmentation(redraw=True))
+    seen = set()
+    for data.epoch in range(25):
+        seen |= set(data.__getitems__([0, 1])["pairs"])
+    wanted = {index[0].pairs[0].days, index[1].pairs[0].days}
+    assert seen == {str(p) for p in all_pairs(DATES) if p.reference != DATES[1] and p.days in wanted}
+
+
+def test_redrawing_builds_no_pair(held, monkeypatch):
+    """All pairs of the dates would be quadratic work for every sample."""
+    built, check = [], Pair.__post_init__
+    data = dataset_of(held, augmentation=Augmentation(redraw=True))
+    monkeypatch.setattr(Pair, "__post_init__", lambda pair: built.append(pair) or check(pair))
+    data[4]
+    assert not built
+
+
+def test_products_are_resampled_as_the_store_was_made_for(held, tmp_path):
+    build_slc_tiles(
+        held.stack, list(held.grid)[3:5], tmp_path / "cubic", window=Window(rows=3, cols=8), resampling="cubic"
+    )
+    store = SlcTileStore(tmp_path / "cubic")
+    data = dataset_of(held, store=store, index=held.index.by_tile(store.identifiers))
+    sample = data.index[1]
+    options = {"products": PRODUCTS, "missing": "raise"}
+    found = data.planes(1)
+    for kernel, equal in (("cubic", True), ("bilinear", False)):
+        planes = pair_products(store.read(sample.identifier), [sample.pairs], resampling=kernel, **options)[0]
+        assert [np.array_equal(a, b, equal_nan=True) for a, b in zip(found, planes, strict=True)] == [equal] * 3
+
+
 def dataset_at(held, epoch):
     data = dataset_of(held, augmentation=Augmentation(redraw=True))
     data.epoch = epoch

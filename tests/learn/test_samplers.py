@@ -162,6 +162,22 @@ def test_samples_of_an_event_are_complete_triplets(index):
         assert across.days == before.days == after.days == 12
 
 
+def test_samples_alike_are_of_one_tile_lag_and_order_of_dates(index):
+    _, dates, _ = index
+    both = PairIndex.of_pairs(dates, lambda held: [p for pair in all_pairs(held) for p in (pair, pair.swapped())])
+    part = both.where(np.random.default_rng(2).random(len(both)) < 0.6)
+    for number, sample in enumerate(part):
+        same = [
+            other
+            for other in range(len(part))
+            if part[other].identifier == sample.identifier and part[other].pairs[0].days == sample.pairs[0].days
+        ]
+        assert part.alike(number).tolist() == same
+    events = PairIndex.of_events(dates, start=datetime.date(2023, 3, 30), tolerance_days=12)
+    assert len(events) > len(events.used)
+    assert [events.alike(number).tolist() for number in range(len(events))] == [[n] for n in range(len(events))]
+
+
 def test_completeness_is_counted_by_tile(index):
     grid, dates, samples = index
     assert samples.complete(dates).all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.learn.pair_index import Group
-from m3leo_sar.stack.pairs import Pair, pairs_by_days
+from m3leo_sar.learn.pair_index import Group, PairIndex
 
 _STREAM = 2
 FLIPS = ("rows", "cols")
@@ -33,8 +31,9 @@ class Augmentation:
     Parameters
     ----------
     redraw : bool
-        Take another pair of the same lag and order of dates that the tile has, each as likely as the sample's own.
-        Samples of several pairs, such as those of an event, are left as they are.
+        Take another pair of the same lag and order of dates that the index has of the tile, each as likely as the
+        sample's own: what the index leaves out, such as another season, does not come back. Samples of several pairs,
+        such as those of an event, are left as they are.
     swap : float
         Probability of exchanging reference and secondary of all pairs: the phase changes its sign, a change of
         coherence does not.
@@ -67,14 +66,14 @@ class Augmentation:
         if "cols" in self.flips and not self.both_orbits:
             raise ValueError("flips may mirror cols only with both_orbits: it exchanges near and far range")
 
-    def change(self, pairs: Group, dates: Sequence[datetime.date], *, key: tuple[int, int, int]) -> Change:
-        """What becomes of a sample with these pairs on a tile with these dates; ``key`` is (seed, epoch, sample)."""
-        seed, epoch, sample = key
+    def change(self, index: PairIndex, sample: int, *, key: tuple[int, int]) -> Change:
+        """What becomes of a sample of an index; ``key`` is (seed, epoch)."""
+        seed, epoch = key
         random = np.random.default_rng((seed, _STREAM, epoch, sample))
         # Every number is drawn whatever is asked for, so that one option does not change another's draws.
         which, swapped, mirrored = random.random(), random.random(), random.random(len(FLIPS))
-        if self.redraw and len(pairs) == 1:
-            pairs = (_redrawn(pairs[0], dates, which),)
+        alike = index.alike(sample) if self.redraw else [sample]
+        pairs = index[int(alike[int(which * len(alike))])].pairs
         if swapped < self.swap:
             pairs = tuple(pair.swapped() for pair in pairs)
         flips = tuple(axis for axis, name in enumerate(FLIPS) if name in self.flips and mirrored[axis] < 0.5)
@@ -85,11 +84,3 @@ def flip_planes(planes: NDArray[np.generic], flips: Sequence[int]) -> None:
     """Mirror (..., rows, cols) planes in place; NumPy or CuPy."""
     if flips:
         planes[...] = np.flip(planes, tuple(planes.ndim - 2 + axis for axis in flips)).copy()
-
-
-def _redrawn(pair: Pair, dates: Sequence[datetime.date], which: float) -> Pair:
-    alike = pairs_by_days(dates, days=(abs(pair.days),))
-    if not alike:
-        return pair
-    other = alike[int(which * len(alike))]
-    return other if pair.days > 0 else other.swapped()

@@ -204,14 +204,31 @@ def checked_config(config: FitConfig) -> FitConfig:
     if len(config.cells) not in (0, 2) or (config.cells and min(config.cells) < 1):
         raise ValueError(f"cells must be rows and columns or empty, got {config.cells}")
     if config.pairs:
-        known = [item.name for item in fields(PairSettings)]
-        config.pairs = vars(_merged(PairSettings, config.pairs, known, prefix="pairs."))
-        if not config.pairs["store"]:
-            raise ValueError("pairs.store must name a store of SLC tiles, got none")
-        if config.pairs["device"] not in ("cpu", "gpu"):
-            raise ValueError(f"pairs.device must be cpu or gpu, got {config.pairs['device']!r}")
+        config.pairs = _pairs(config)
     config.task, config.model = _part(config.task, "tasks"), _part(config.model, "models")
     return config
+
+
+def _pairs(config: FitConfig) -> dict[str, Any]:
+    """Every setting of pairs, once none is beside them that only chips know."""
+    known = [item.name for item in fields(PairSettings)]
+    pairs = vars(_merged(PairSettings, config.pairs, known, prefix="pairs."))
+    if not pairs["store"]:
+        raise ValueError("pairs.store must name a store of SLC tiles, got none")
+    if pairs["device"] not in ("cpu", "gpu"):
+        raise ValueError(f"pairs.device must be cpu or gpu, got {pairs['device']!r}")
+    usual = FitConfig()
+    for name in ("crop", "crops", "hide"):
+        if getattr(config, name) != getattr(usual, name):
+            raise ValueError(
+                f"{name} must be {getattr(usual, name)} with pairs.store, whose samples are whole tiles with all their "
+                f"products, got {getattr(config, name)}"
+            )
+    if config.eval_batch not in (usual.eval_batch, config.batch):
+        raise ValueError(
+            f"eval_batch must be batch, {config.batch}, or left out with pairs.store, got {config.eval_batch}"
+        )
+    return pairs
 
 
 def to_yaml(config: FitConfig) -> str:

@@ -32,9 +32,19 @@ class Compute(Protocol):
     """Computes the planes of several samples of one tile; ``m3leo_sar.app`` hands one over."""
 
     def __call__(
-        self, tile: TileSamples, groups: Sequence[Group], /, *, products: Sequence[PairProduct], missing: str
+        self,
+        tile: TileSamples,
+        groups: Sequence[Group],
+        /,
+        *,
+        products: Sequence[PairProduct],
+        resampling: str,
+        missing: str,
     ) -> list[list[Any]]:
-        """A list a sample, with a plane (rows, cols) a product; NaN where a date is missing, for ``missing="nan"``."""
+        """A list a sample, with a plane (rows, cols) a product; NaN where a date is missing, for ``missing="nan"``.
+
+        ``resampling`` is that of the store, which takes samples to the tile's pixels.
+        """
 
 
 class PairDataset(Dataset[dict[str, Any]]):
@@ -149,7 +159,7 @@ class PairDataset(Dataset[dict[str, Any]]):
             places.setdefault(sample.identifier, []).append(place)
         for identifier, own in places.items():
             tile = self.tiers.get(identifier)
-            changes = [self._change(samples[place].pairs, tile, indices[place]) for place in own]
+            changes = [self._change(indices[place]) for place in own]
             label = None if self.target is None else self.target(identifier, tile.frame.geobox)
             planes = self._computed(tile, [change.pairs for change in changes])
             if batch is None:
@@ -163,12 +173,13 @@ class PairDataset(Dataset[dict[str, Any]]):
 
     def _computed(self, tile: TileSamples, groups: list[Group]) -> list[list[Any]]:
         missing = "nan" if self.missing in ("mask", "fill") else "raise"
-        return self.compute(tile, groups, products=self.products, missing=missing)
+        resampling = self.tiers.store.facts.resampling
+        return self.compute(tile, groups, products=self.products, resampling=resampling, missing=missing)
 
-    def _change(self, pairs: Group, tile: TileSamples, index: int) -> Change:
+    def _change(self, index: int) -> Change:
         if self.augmentation is None:
-            return Change(pairs)
-        return self.augmentation.change(pairs, tile.dates, key=(self.seed, self.epoch, index))
+            return Change(self.index[index].pairs)
+        return self.augmentation.change(self.index, index, key=(self.seed, self.epoch))
 
     def _facts(self, tile: TileSamples, change: Change) -> dict[str, Any]:
         geobox, pair = tile.frame.geobox, change.pairs[0]
@@ -197,6 +208,8 @@ class ArchiveTarget:
     dataset : str
     encode : callable
         From the chip's values to what a loss takes.
+    nothing : callable, optional
+        Gives what a loss takes of a tile without the label, from its grid; such a tile is an error by default.
     """
 
     def __init__(
@@ -206,8 +219,13 @@ class ArchiveTarget:
         *,
         dataset: str = "label",
         encode: Callable[[NDArray[Any]], NDArray[Any]] = worldcover_classes,
+        nothing: Callable[[GeoBox], NDArray[Any]] | None = None,
     ) -> None:
-        self.archive, self.key, self.dataset, self.encode = archive, key, dataset, encode
+        self.archive, self.key, self.dataset, self.encode, self.nothing = archive, key, dataset, encode, nothing
+
+    def has(self, identifier: str) -> bool:
+        """Whether a tile has the label."""
+        return self.archive.has(identifier, self.dataset, self.key)
 
     def __call__(self, identifier: str, geobox: GeoBox) -> NDArray[Any]:
         """Encoded label (rows, cols) of a tile.
@@ -215,10 +233,12 @@ class ArchiveTarget:
         Raises
         ------
         FileNotFoundError
-            If there is none.
+            If there is none, and nothing is to be given instead.
         ValueError
             If it lies on another grid than the tile, or is damaged.
         """
+        if self.nothing is not None and not self.has(identifier):
+            return self.nothing(geobox)
         chip = self.archive.read(identifier, self.dataset, self.key)
         if chip.geobox != geobox:
             raise ValueError(f"tile {identifier}: {self.dataset} {self.key} does not lie on the grid of the tile")

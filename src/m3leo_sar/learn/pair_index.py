@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -166,6 +167,27 @@ class PairIndex:
     def by_group(self, keep: Callable[[Group], bool]) -> PairIndex:
         """The samples whose pairs a rule keeps, such as ``lambda pairs: pairs[0].days == 12``."""
         return self.where(np.array([keep(group) for group in self.groups], bool)[self.group])
+
+    def alike(self, index: int) -> NDArray[np.intp]:
+        """Samples, in order, of a sample's tile whose pair has its lag and order of dates; itself is one of them.
+
+        A sample of several pairs, such as those of an event, is alike to itself alone.
+        """
+        if len(self[index].pairs) != 1:
+            return np.array([index], np.intp)
+        days, order, keys = self._lags
+        key = (int(self.tile[index]) << 32) + int(days[self.group[index]])
+        first, last = np.searchsorted(keys, (key, key + 1))
+        return order[first:last]
+
+    @cached_property
+    def _lags(self) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.int64]]:
+        """Days of each group, 0 for several pairs; samples sorted by tile and days; what they are sorted by."""
+        days = np.array([pairs[0].days if len(pairs) == 1 else 0 for pairs in self.groups], np.int64)
+        # Tile and days as one number: days between two dates of the calendar are far below 2**31.
+        keys = (self.tile.astype(np.int64) << 32) + days[self.group]
+        order = np.argsort(keys, kind="stable")
+        return days, order, keys[order]
 
     def complete(self, dates: Dates) -> NDArray[np.bool_]:
         """Which samples (samples,) bool have every date of their pairs among those of their tile."""

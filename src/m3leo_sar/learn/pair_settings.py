@@ -18,17 +18,19 @@ class PairSettings:
     season : str
         Only pairs whose middle day lies in it; "" for all.
     redraw : bool
-        Whether a training sample takes any pair of the same days that its tile has.
+        Whether a training sample takes any pair of its tile that is as many days apart, of those that ``days`` and
+        ``season`` leave.
     swap : float
         Share of training samples whose dates change places, which turns the phase around.
     flips : list of str
         ``"rows"`` mirrors half of the training samples up and down.
     memory_mib : int
-        Memory for tiles, shared by all workers.
+        Memory for tiles, shared by all workers. A worker mixes as many tiles in a batch as its share holds, 16 at most,
+        so that each is read once an epoch.
     device : str
         ``"cpu"``, or ``"gpu"``: products are computed where the tiles are held, and torch sees them by DLPack.
     device_mib : int
-        Memory of the GPU for tiles.
+        Memory of the GPU for tiles, which tells how many are mixed there.
     draw : int
         Training samples that statistics are fitted on.
     """

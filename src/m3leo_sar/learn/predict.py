@@ -34,12 +34,19 @@ def predict(checkpoint: str | os.PathLike[str], archive: ChipArchive, identifier
     FileNotFoundError
         If the checkpoint or a chip is missing; a chip that training may lack (``missing``) may be missing here.
     ValueError
-        If the checkpoint is damaged, its statistics were changed, or its task predicts no map.
+        If the checkpoint is damaged, its statistics were changed, it was trained on pairs of a store of SLC tiles, or
+        its task predicts no map.
     """
     state = read_checkpoint(checkpoint)
     if not {"weights", "statistics", "config", "scale"} <= state.keys():
         raise ValueError(f"{checkpoint} is no model.pt of a run")
     config, statistics = from_yaml(state["config"]), Statistics.from_json(state["statistics"])
+    if config.pairs:
+        raise ValueError(
+            f"{checkpoint} must be a model of chips to predict from an archive, got one of pairs computed from "
+            f"{config.pairs['store']}; metrics.json has its test scores, and for maps train without pairs.store on "
+            "chips that m3leo-sar prepare writes, such as input=coherence:20230301_20230313"
+        )
     channels = [Channel.parse(text) for text in config.input]
     task = build_task(config, channels, scale=TargetScale(*state["scale"]))
     check_shapes(task.model.state_dict(), state["weights"], str(checkpoint))
