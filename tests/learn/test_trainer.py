@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +18,17 @@ import pytest
 import torch
 from tiny_archive import COHERENCE, INTENSITY, OPTICAL, SPLITS, TILES, make
 
+from m3leo_sar.chips.presets import preset
 from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.io.archive import ChipArchive
+from m3leo_sar.learn import fit as fit_module
 from m3leo_sar.learn import progress as progress_module
 from m3leo_sar.learn.channel import Channel
 from m3leo_sar.learn.config import FitConfig, load_config
 from m3leo_sar.learn.datamodule import fit_statistics
 from m3leo_sar.learn.dataset import ChipDataset
-from m3leo_sar.learn.fit import fit
+from m3leo_sar.learn.epoch_batches import EpochBatches
+from m3leo_sar.learn.fit import fit, resolved
 from m3leo_sar.learn.metrics import Confusion
 from m3leo_sar.learn.predict import predict
 
@@ -188,7 +192,7 @@ def test_ctrl_c_of_the_command_ends_with_130_and_it_goes_on(archive, tmp_path):
     running.send_signal(signal.SIGINT)
     _, told = running.communicate(timeout=120)
     assert running.returncode == 130, told
-    assert told.endswith("m3leo-sar: stopped; what was finished is kept, run again to go on\n")
+    assert told.endswith("m3leo-sar: stopped; what was finished is kept, run again with --resume to go on\n")
     before = state_of(tmp_path / "run")["epoch"]
     again = [*command, "--config", "run/config.yaml", "--resume", f"epochs={before + 2}"]
     done = subprocess.run(again, cwd=tmp_path, capture_output=True, text=True, timeout=240)
@@ -229,6 +233,69 @@ def test_another_run_or_network_is_refused(archive, tmp_path):
         fit(config_of(archive, tmp_path / "run"), resume=True)
 
 
+CHANGED = {
+    "learning_rate": 2e-2, "weight_decay": 0.1, "optimizer": "sgd", "schedule": "cosine", "warmup": 0.1, "clip": 1.0,
+    "precision": "bf16-mixed", "cells": [2, 4],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(archive, tmp_path_factory):
+    output = tmp_path_factory.mktemp("finished") / "run"
+    fit(config_of(archive, output, epochs=1))
+    return output
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_a_run_goes_on_with_what_it_was_started_with(archive, finished, name):
+    before = (finished / "config.yaml").read_text()
+    with pytest.raises(ValueError, match=f"last.ckpt was made with {name} .*, this run has .*; a run goes on with the"):
+        fit(config_of(archive, finished, epochs=2, **{name: CHANGED[name]}), resume=True)
+    assert (finished / "config.yaml").read_text() == before
+
+
+def test_a_run_does_not_go_on_with_another_encoder_or_what_froze(archive, tmp_path, pretrained):
+    options = {"model": {"name": "vit_head", **VIT, "width": 16}, "input": [COHERENCE, OPTICAL], "epochs": 1}
+    options |= {"encoder": str(pretrained / "model.pt")}
+    fit(config_of(archive, tmp_path / "run", **options))
+    shutil.copy(pretrained / "model.pt", tmp_path / "other.pt")
+    for changes, name in (({"encoder": str(tmp_path / "other.pt")}, "encoder"), ({"freeze": True}, "freeze False")):
+        with pytest.raises(ValueError, match=f"was made with {name}"):
+            fit(config_of(archive, tmp_path / "run", **{**options, **changes, "epochs": 2}), resume=True)
+
+
+def test_a_checkpoint_that_holds_fewer_facts_goes_on(archive, finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "run")
+    state = state_of(tmp_path / "run")
+    facts = next(part for part in state["callbacks"].values() if "facts" in part)["facts"]
+    for name in ("encoder", "freeze", *CHANGED):
+        del facts[name]
+    torch.save(state, tmp_path / "run" / "last.ckpt")
+    fit(config_of(archive, tmp_path / "run", epochs=2), resume=True)
+    assert state_of(tmp_path / "run")["global_step"] == 2 * state_of(finished)["global_step"]
+
+
+def test_a_run_that_starts_anew_leaves_nothing_of_the_one_before_to_go_on_from(
+    archive, finished, tmp_path, monkeypatch
+):
+    from m3leo_sar.learn.tasks import segmentation
+
+    shutil.copytree(finished, tmp_path / "run")
+    real = segmentation.masked_cross_entropy
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            segmentation, "masked_cross_entropy", lambda *given, **options: real(*given, **options) * np.nan
+        )
+        with pytest.raises(ValueError, match="the loss is nan in epoch 1, batch 1; there is no checkpoint yet"):
+            fit(config_of(archive, tmp_path / "run"))
+    assert not (tmp_path / "run" / "last.ckpt").exists()
+    # What is told before anything starts costs nothing that was there.
+    shutil.copy(finished / "last.ckpt", tmp_path / "run")
+    with pytest.raises(ValueError, match="has no valid pixel"):
+        fit(config_of(archive, tmp_path / "run", input=["s1grd_vv"]))
+    assert (tmp_path / "run" / "last.ckpt").exists()
+
+
 def test_a_loss_that_is_no_number_stops_and_the_last_good_checkpoint_stays(archive, tmp_path, monkeypatch):
     from m3leo_sar.learn.tasks import segmentation
 
@@ -248,6 +315,14 @@ def test_a_loss_that_is_no_number_stops_and_the_last_good_checkpoint_stays(archi
 
 
 # --- several steps as one ---
+
+
+@pytest.mark.parametrize(("samples", "batch", "devices", "accumulate"), [(8, 2, 1, 3), (8, 2, 2, 3), (8, 1, 3, 2)])
+def test_a_schedule_ends_with_the_last_step(archive, tmp_path, samples, batch, devices, accumulate):
+    config = config_of(archive, tmp_path, batch=batch, devices=devices, accumulate=accumulate, epochs=5)
+    run = fit_module._made(resolved(config), None)
+    order = EpochBatches(samples, batch, seed=0, world=devices)
+    assert run.task.optimisation.steps == 5 * -(-len(list(order)) // accumulate)
 
 
 def test_accumulated_batches_are_one_batch(archive, tmp_path):
@@ -574,3 +649,38 @@ def test_values_in_decibels_get_statistics_of_their_own_range(archive):
     values = np.concatenate([archive.read(tile, "optical", "red").array.ravel() for tile in TILES])
     assert band.centre == pytest.approx(np.median(values), abs=0.1)
     assert (band.low, band.high) == pytest.approx(np.quantile(values, (0.001, 0.999)), abs=1)
+
+
+def test_one_far_pixel_does_not_blur_the_others(archive, tmp_path):
+    shutil.copytree(archive.root, tmp_path / "chips")
+    copy = ChipArchive(tmp_path / "chips")
+    chip = copy.read(TILES[2], "optical", "red")
+    values = chip.array.copy()
+    values[3, 5] = 1e8
+    copy.write(TILES[2], "optical", "red", values, chip.geobox, metadata={})
+    blurred, plain = (fit_statistics(root, TILES, [Channel.parse(OPTICAL)]).bands[0] for root in (copy, archive))
+    assert (blurred.centre, blurred.scale) == pytest.approx((plain.centre, plain.scale), rel=0.01)
+
+
+def test_statistics_of_other_channels_are_refused(archive, finished, tmp_path):
+    """Band by band: two that are encoded alike would otherwise change places unseen."""
+    inputs, file = [OPTICAL, "optical:nir:linear"], tmp_path / "given.json"
+    band = Statistics.from_json((finished / "statistics.json").read_text()).bands[0]
+    red, nir = replace(band, name=inputs[0]), replace(band, name=inputs[1])
+    for bands, message in (
+        (
+            (nir, red),
+            "band 1 must be optical:red:linear, encoded as linear, got optical:nir:linear as linear in .*given",
+        ),
+        ((red, replace(nir, encoding="decibel")), "band 2 must be optical:nir:linear, .* got .* as decibel"),
+        ((red, nir, nir), "a band for each of the 2 inputs, got 3"),
+    ):
+        file.write_text(Statistics(bands).to_json())
+        with pytest.raises(ValueError, match=message):
+            fit(config_of(archive, tmp_path / "run", input=inputs, statistics=str(file)))
+    assert not (tmp_path / "run").exists()
+    # A run's own, and a preset under its short name.
+    for bands in ((replace(band, name=COHERENCE + ":linear"),), (preset("coherence"),)):
+        file.write_text(Statistics(bands).to_json())
+        fit(config_of(archive, tmp_path / "run", epochs=1, statistics=str(file)))
+        assert (tmp_path / "run" / "statistics.json").read_text() == Statistics(bands).to_json() + "\n"

@@ -28,7 +28,9 @@ def main() -> None:
     if code == _STOPPED:
         # Reads that zarr had under way are dropped with its event loop, which is no news to a user who stopped them.
         logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
-        _say("stopped; what was finished is kept, run again to go on")
+        # A training that is run as it was begins anew.
+        again = "run again with --resume" if sys.argv[1:2] == ["train"] else "run again"
+        _say(f"stopped; what was finished is kept, {again} to go on")
     sys.exit(code)
 
 

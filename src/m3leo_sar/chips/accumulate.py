@@ -1,10 +1,10 @@
-"""Statistics of many chips in one pass."""
+"""Statistics of many chips in one pass, or in a few where the range of their values is not known."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +33,14 @@ RANGES = {
 }
 #: How a band's numbers become clip, centre and scale; :meth:`StatisticsAccumulator.finish` tells what each does.
 RULES = ("robust", "mean_std", "min_max", "percentiles", "m3leo")
+#: Shares of the values below the quantiles of the robust rule.
+_ROBUST = (0.001, 0.25, 0.5, 0.75, 0.999)
+#: Bins that the middle half of the values must span: with fewer, centre and scale would be those of the bins.
+_LEAST_BINS = 8
+#: Times that all values are read at most; each narrows a range by up to the number of bins.
+_PASSES = 5
+
+Span = tuple[float, float]
 
 
 class StatisticsAccumulator:
@@ -202,12 +210,46 @@ class StatisticsAccumulator:
         if rule == "min_max":
             low, high = (start + width * float(end) for end in self._ends[channel])
             return replace(band, low=low, high=max(high, low + step), centre=low, scale=max(high - low, step))
-        shares = (0.001, 0.25, 0.5, 0.75, 0.999) if rule == "robust" else tuple(p / 100 for p in percentiles)
+        shares = _ROBUST if rule == "robust" else tuple(p / 100 for p in percentiles)
         found = [start + width * self._quantile(channel, share, held) for share in shares]
         low, high = found[0], max(found[-1], found[0] + step)
         if rule == "percentiles":
             return replace(band, low=low, high=high, centre=low, scale=high - low)
         return replace(band, low=low, high=high, centre=found[2], scale=max((found[3] - found[1]) / 1.349, step))
+
+    def _whole_range(self, index: int) -> Span | None:
+        """Range from a band's smallest to its largest value, if its robust statistics need it; None if they do not."""
+        ends = self._band(index, "min_max", (1.0, 99.0))
+        try:
+            self._band(index, "robust", (1.0, 99.0))
+        except ValueError:
+            return ends.low, ends.high
+        return None
+
+    def _narrower_range(self, index: int) -> Span | None:
+        """Range that holds nearly all values of a band, if their middle half spans too few bins; None if enough."""
+        held = self._ranges.bands[index]
+        channel = sum(other.channels for other in self._ranges.bands[:index])
+        first, last = self._ends[channel]
+        # A constant band has no spread to find.
+        if first == last:
+            return None
+        try:
+            low, start, _, end, high = (BINS * self._quantile(channel, share, held) for share in _ROBUST)
+        except ValueError:
+            # Rounding has put the smallest or largest value just outside a range that ends there.
+            return _part_of(held, -1, BINS + 1)
+        if end - start >= _LEAST_BINS:
+            return None
+        edges = math.floor(low), max(math.ceil(high), math.floor(low) + 1)
+        if edges[1] - edges[0] > BINS // 2:
+            spread, (first, last) = held.scale * (end - start) / BINS, held.centre + held.scale * self._ends[channel]
+            raise ValueError(
+                f"band {held.name}: half of its values lie within {spread:.3g} of each other and others far off, from "
+                f"{first:g} to {last:g}; mask what is no data, choose another encoding, or give statistics"
+            )
+        # A little wider, so that rounding leaves no value of the end bins outside.
+        return _part_of(held, edges[0] - 0.01, edges[1] + 0.01)
 
     def _moments(self, channel: int, count: int, start: float, width: float) -> tuple[float, float]:
         """Mean and standard deviation over ``count`` pixels, those without data as zeros."""
@@ -243,3 +285,53 @@ def _over_range(band: BandStatistics, chosen: tuple[float, float] | None) -> Ban
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"range of band {band.name} must be two rising finite numbers, got {low} and {high}")
     return replace(band, low=-math.inf, high=math.inf, centre=low, scale=high - low)
+
+
+def _part_of(band: BandStatistics, first: float, last: float) -> Span:
+    """Range between two edges of bins."""
+    return band.centre + band.scale * first / BINS, band.centre + band.scale * last / BINS
+
+
+def fitted(
+    count: Callable[[Sequence[Span | None]], StatisticsAccumulator],
+    ranges: Sequence[Span | None],
+    *,
+    rule: str = "robust",
+) -> Statistics:
+    """Statistics of bands whose range may not be known, such as decibels of digital numbers.
+
+    Where the first ranges hold the values one pass is all. Otherwise a band's range becomes that of its values, and is
+    narrowed to what holds nearly all of them while a few that are far out leave the others too few bins.
+
+    Parameters
+    ----------
+    count : callable
+        Gives an accumulator that has counted all chips, from ranges as :class:`StatisticsAccumulator` takes them.
+    ranges : sequence of (float, float) or None
+        Those of the first pass.
+    rule : str
+        As in :meth:`StatisticsAccumulator.finish`; only ``"robust"`` counts more than once.
+
+    Raises
+    ------
+    ValueError
+        If a band has no valid pixel, or some of its values are so far out that no scale fits the others.
+    """
+    spans = list(ranges)
+    for _ in range(_PASSES):
+        seen = count(spans)
+        if rule != "robust":
+            return seen.finish(rule)
+        # A band whose first range did is left alone, so that its statistics stay those of one pass.
+        better = [
+            seen._whole_range(index) if span is first else seen._narrower_range(index)
+            for index, (span, first) in enumerate(zip(spans, ranges, strict=True))
+        ]
+        if not any(better):
+            return seen.finish(rule)
+        spans = [new or old for new, old in zip(better, spans, strict=True)]
+    name = next(band.name for band, new in zip(seen._ranges.bands, better, strict=True) if new)
+    raise ValueError(
+        f"band {name}: {_PASSES} passes did not find the range of most of its values, as a few lie too far out; mask "
+        "what is no data, or give statistics"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import signal
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import lightning as L
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from m3leo_sar.chips.accumulate import StatisticsAccumulator
+from m3leo_sar.chips.accumulate import Span, StatisticsAccumulator, fitted
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.archive import ChipArchive
 from m3leo_sar.learn.channel import Channel
@@ -119,6 +120,10 @@ class ChipDataModule(L.LightningDataModule):
         if self._batches is not None:
             self._batches.epoch, self._batches.start = self.position
 
+    def train_batches(self, world: int) -> int:
+        """Batches of an epoch that each of so many processes trains on."""
+        return len(EpochBatches(len(self.sets["train"]), self.batch, seed=self.seed, world=world))
+
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled by (seed, epoch), whatever the worker count."""
         data, (rank, world) = self.sets["train"], self._place()
@@ -142,17 +147,20 @@ class ChipDataModule(L.LightningDataModule):
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
 
     def _loader(self, name: str, **options: Any) -> DataLoader[Batch]:
-        return DataLoader(
-            self.sets[name],
-            num_workers=self.workers,
-            # Never fork: OpenMP may have run in this process, and its threads do not survive a fork.
-            multiprocessing_context="spawn" if self.workers else None,
-            persistent_workers=bool(self.workers),
-            worker_init_fn=_leave_stopping_to_the_main_process if self.workers else None,
-            # Its own, so that making an iterator does not move the random numbers of the training.
-            generator=torch.Generator().manual_seed(self.seed),
-            **options,
-        )
+        common = loader_options(self.workers, self.seed)
+        return DataLoader(self.sets[name], persistent_workers=bool(self.workers), **common, **options)
+
+
+def loader_options(workers: int, seed: int) -> dict[str, Any]:
+    """Options of every loader of a run: how its processes start and end, and that it draws no number of the run's."""
+    return {
+        "num_workers": workers,
+        # Never fork: OpenMP may have run in this process, and its threads do not survive a fork.
+        "multiprocessing_context": "spawn" if workers else None,
+        "worker_init_fn": _leave_stopping_to_the_main_process if workers else None,
+        # Its own, so that making an iterator does not move the random numbers of the training.
+        "generator": torch.Generator().manual_seed(seed),
+    }
 
 
 def _leave_stopping_to_the_main_process(_: int) -> None:
@@ -166,24 +174,16 @@ def fit_statistics(archive: ChipArchive, identifiers: Sequence[str], channels: S
     Raises
     ------
     ValueError
-        If a channel has no valid pixel in any tile.
+        If a channel has no valid pixel in any tile, or as :func:`m3leo_sar.chips.accumulate.fitted`.
     """
-    bands: list[BandStatistics] = []
-    for channel in channels:
-        seen = _counted(archive, identifiers, channel)
-        ends = seen.finish("min_max").bands[0]
-        try:
-            bands += seen.finish().bands
-        except ValueError:
-            # Values in a unit of their own, such as decibels: now that their range is known, quantiles can be found.
-            bands += _counted(archive, identifiers, channel, (ends.low, ends.high)).finish().bands
-    return Statistics(tuple(bands))
+    found = [fitted(partial(_counted, archive, identifiers, channel), [None]) for channel in channels]
+    return Statistics(tuple(band for statistics in found for band in statistics.bands))
 
 
 def _counted(
-    archive: ChipArchive, identifiers: Sequence[str], channel: Channel, span: tuple[float, float] | None = None
+    archive: ChipArchive, identifiers: Sequence[str], channel: Channel, ranges: Sequence[Span | None]
 ) -> StatisticsAccumulator:
-    seen = StatisticsAccumulator([BandStatistics(str(channel), channel.encoding)], ranges=[span])
+    seen = StatisticsAccumulator([BandStatistics(str(channel), channel.encoding)], ranges=ranges)
     for identifier in identifiers:
         if archive.has(identifier, channel.dataset, channel.key):
             seen.update(archive.read(identifier, channel.dataset, channel.key).array[None])

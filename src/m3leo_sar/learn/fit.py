@@ -32,7 +32,7 @@ from m3leo_sar.learn.counters import Counters
 from m3leo_sar.learn.datamodule import ChipDataModule, TargetScale, target_scale
 from m3leo_sar.learn.dataset import ChipDataset
 from m3leo_sar.learn.encoder import Encoder, read_checkpoint, read_encoder
-from m3leo_sar.learn.pair_datamodule import PairDataModule, pair_channels
+from m3leo_sar.learn.pair_datamodule import PairDataModule, encodings_of, pair_channels
 from m3leo_sar.learn.pair_dataset import PairDataset
 from m3leo_sar.learn.presets import expanded
 from m3leo_sar.learn.progress import Progress, Report, Stopped, StopSignal
@@ -40,13 +40,16 @@ from m3leo_sar.learn.task import Task, check_shapes
 
 CHECKPOINT, METRICS, CONFIG, RESUME = "model.pt", "metrics.json", "config.yaml", "last.ckpt"
 SPLITS, STATISTICS, LOGS = "splits.csv", "statistics.json", "logs"
-#: What a run that goes on may not change: where it is in the data depends on it.
+#: What a run that goes on may not change: where it is in the data depends on it, or the checkpoint brings back the old.
 _FIXED = (
     "task",
     "model",
+    "encoder",
+    "freeze",
     "input",
     "pairs",
     "target",
+    "cells",
     "missing",
     "crop",
     "crops",
@@ -54,6 +57,13 @@ _FIXED = (
     "batch",
     "devices",
     "accumulate",
+    "optimizer",
+    "learning_rate",
+    "weight_decay",
+    "schedule",
+    "warmup",
+    "clip",
+    "precision",
     "seed",
 )
 
@@ -96,7 +106,8 @@ def fit(
     report : callable, optional
         Called with (epochs done, scores) after each epoch.
     resume : bool
-        Go on from ``last.ckpt`` of the output folder, if it is there, even from the middle of an epoch.
+        Go on from ``last.ckpt`` of the output folder, if it is there, even from the middle of an epoch. A run that does
+        not removes the one it finds.
     pair_data : callable, optional
         Makes the data module of a configuration with ``pairs``, given it, the kind of targets the task wants and the
         statistics of an encoder or a file, None if there are none. It brings the function that computes products.
@@ -123,7 +134,7 @@ def fit(
         start = last if resume and last.is_file() else None
         if start:
             _check_resumable(start, run.task, facts)
-        _write_beginnings(output, run)
+        _write_beginnings(output, run, anew=start is None)
         every = {"every": config.checkpoint_steps, "patience": config.patience}
         progress = Progress(last, run.data, watched=run.task.watched, facts=facts, stop=stop, report=report, **every)
         trainer = _trainer(config, [counters, progress])
@@ -193,7 +204,7 @@ def _made(config: FitConfig, pair_data: PairData | None) -> _Run:
         data = _data(config, channels, statistics)
     scale = target_scale(data.sets["train"]) if data.sets["train"].kind == "values" else TargetScale(0.0, 1.0)
     task = build_task(config, channels, scale=scale)
-    steps = config.epochs * math.ceil(len(data.train_dataloader()) / (config.devices * config.accumulate))
+    steps = config.epochs * math.ceil(data.train_batches(config.devices) / config.accumulate)
     task.optimisation = replace(
         task.optimisation,
         **{
@@ -209,6 +220,8 @@ def _made(config: FitConfig, pair_data: PairData | None) -> _Run:
 def _statistics(config: FitConfig, channels: list[Channel], encoder: Encoder | None) -> Statistics | None:
     """Those of the file, or those the encoder saw, which must be the same if both are given."""
     given = Statistics.from_json(Path(config.statistics).read_text(encoding="utf-8")) if config.statistics else None
+    if given:
+        _check_bands(given, config, channels)
     if encoder is None:
         return given
     names, seen = [channel.name for channel in channels], [band.name for band in encoder.statistics.bands]
@@ -219,6 +232,24 @@ def _statistics(config: FitConfig, channels: list[Channel], encoder: Encoder | N
     if given:
         given.require(encoder.statistics.digest, what=f"the encoder of {config.encoder}")
     return encoder.statistics
+
+
+def _check_bands(given: Statistics, config: FitConfig, channels: list[Channel]) -> None:
+    """Refuse a file of other bands than the input's; a name without a colon, such as a preset's, is a user's own."""
+    if len(given.bands) != len(channels):
+        raise ValueError(
+            f"statistics must hold a band for each of the {len(channels)} inputs, got {len(given.bands)} in "
+            f"{config.statistics}"
+        )
+    names = [channel.name for channel in channels]
+    for number, (band, channel) in enumerate(zip(given.bands, channels, strict=True), 1):
+        known = encodings_of(channel) if config.pairs else (channel.encoding,)
+        free = ":" not in band.name and band.name not in names
+        if (band.name != channel.name and not free) or band.encoding not in known:
+            raise ValueError(
+                f"statistics must be those of the inputs in their order: band {number} must be {channel.name}, encoded "
+                f"as {' or '.join(known)}, got {band.name} as {band.encoding} in {config.statistics}"
+            )
 
 
 def _data(config: FitConfig, channels: list[Channel], statistics: Statistics | None) -> ChipDataModule:
@@ -239,7 +270,9 @@ def _data(config: FitConfig, channels: list[Channel], statistics: Statistics | N
 
 def _facts(run: _Run) -> dict[str, Any]:
     fixed = {name: copy.deepcopy(getattr(run.config, name)) for name in _FIXED}
-    return {**fixed, "data": run.data.digest, "statistics": run.data.statistics.digest}
+    # Pairs are dealt to as many lanes as there are workers.
+    lanes = {"workers": run.config.workers} if run.config.pairs else {}
+    return {**fixed, **lanes, "data": run.data.digest, "statistics": run.data.statistics.digest}
 
 
 def _check_resumable(path: Path, task: Task, facts: dict[str, Any]) -> None:
@@ -249,10 +282,12 @@ def _check_resumable(path: Path, task: Task, facts: dict[str, Any]) -> None:
         raise ValueError(f"{path} is no checkpoint of a run")
     check_shapes(task.state_dict(), state["state_dict"], str(path))
     for name, value in facts.items():
-        if kept["facts"].get(name) != value:
+        # Checkpoints of earlier versions hold fewer facts.
+        before = kept["facts"].get(name, value)
+        if before != value:
             raise ValueError(
-                f"{path} was made with {name} {kept['facts'].get(name)}, this run has {value}; a run goes on with the "
-                f"same, or starts anew in another output"
+                f"{path} was made with {name} {before}, this run has {value}; a run goes on with the same, or starts "
+                "anew in another output"
             )
 
 
@@ -315,9 +350,12 @@ def _metrics(run: _Run, progress: Progress, counters: Counters, trainer: L.Train
 
 
 @rank_zero_only
-def _write_beginnings(output: Path, run: _Run) -> None:
+def _write_beginnings(output: Path, run: _Run, *, anew: bool) -> None:
     """What says how to go on, from the start."""
     output.mkdir(parents=True, exist_ok=True)
+    if anew:
+        # An older run's, from which this one would go on if it stopped before its first.
+        (output / RESUME).unlink(missing_ok=True)
     write_splits(output / SPLITS, run.config.splits)
     write_text(output / CONFIG, to_yaml(replace(run.config, splits={}, splits_file=SPLITS)))
     write_text(output / STATISTICS, run.data.statistics.to_json() + "\n")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import lightning as L
 import numpy as np
 from torch.utils.data import DataLoader
 
-from m3leo_sar.chips.accumulate import StatisticsAccumulator
+from m3leo_sar.chips.accumulate import Span, StatisticsAccumulator, fitted
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.slc_tiles import SlcTileStore
 from m3leo_sar.learn.augment import Augmentation
 from m3leo_sar.learn.channel import Channel
+from m3leo_sar.learn.datamodule import loader_options
 from m3leo_sar.learn.pair_dataset import Compute, PairDataset, as_fetched
 from m3leo_sar.learn.pair_index import PairIndex
 from m3leo_sar.learn.samplers import TileBatches
@@ -28,6 +30,10 @@ ENCODINGS = {"coherence": "linear", "interferogram": "phasor", "intensity": "dec
 #: Ranges of encoded values that are not those of their encoding.
 _RANGES = {"change": (-1.0, 1.0)}
 _STREAM = 3
+#: What else statistics may encode a product with, which the configuration cannot name.
+_OTHER_ENCODINGS = {"coherence": ("fisher",), "intensity": ("linear",)}
+#: Samples whose text is made at a time.
+_CHUNK = 1 << 16
 
 
 class PairDataModule(L.LightningDataModule):
@@ -112,13 +118,19 @@ class PairDataModule(L.LightningDataModule):
         self.position: tuple[int, int] | None = None
         self._batches: TileBatches | None = None
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Sixteen hex digits of what the samples are made from: tiles and pairs by split, products and statistics."""
-        train = self.sets["train"]
-        pairs = {name: [(s.identifier, *map(str, s.pairs)) for s in part.index] for name, part in self.sets.items()}
-        facts = (pairs, [str(product) for product in train.products], train.label, train.kind, train.missing)
-        return hashlib.sha256(repr((*facts, train.augmentation, self.statistics.digest)).encode()).hexdigest()[:16]
+        train, found = self.sets["train"], hashlib.sha256()
+        facts = ([str(product) for product in train.products], train.label, train.kind, train.missing)
+        # What Python prints of (samples by split, *facts), piece by piece: checkpoints hold digests of that text.
+        for number, (name, part) in enumerate(self.sets.items()):
+            found.update(f"{', ' if number else '({'}{name!r}: [".encode())
+            for text in _sample_texts(part.index):
+                found.update(text.encode())
+            found.update(b"]")
+        found.update(("}, " + repr((*facts, train.augmentation, self.statistics.digest))[1:]).encode())
+        return found.hexdigest()[:16]
 
     def move_to(self, epoch: int, batch: int = 0) -> None:
         """Have the training loader begin at a batch of an epoch the next time it is iterated."""
@@ -127,6 +139,10 @@ class PairDataModule(L.LightningDataModule):
         if self._batches is not None:
             self._batches.set_epoch(epoch)
             self._batches.start = batch
+
+    def train_batches(self, world: int) -> int:
+        """Batches of an epoch that each of so many processes trains on."""
+        return -(-(len(self.sets["train"]) // world) // self.batch)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled by (seed, epoch), whatever the worker count; a part a process of a distributed run."""
@@ -161,15 +177,18 @@ class PairDataModule(L.LightningDataModule):
             world=self.trainer.world_size if self.trainer is not None else 1,
         )
         order.set_epoch(data.epoch)
-        # Never fork: OpenMP may have run in this process, and its threads do not survive a fork.
-        context = "spawn" if self.workers else None
-        return DataLoader(
-            data,
-            batch_sampler=order,
-            collate_fn=as_fetched,
-            num_workers=self.workers,
-            multiprocessing_context=context,
-        )
+        # Workers end with their epoch: the next reaches the augmentations only with the data set they start with, and
+        # those of train and val would hold tiles beside each other.
+        return DataLoader(data, batch_sampler=order, collate_fn=as_fetched, **loader_options(self.workers, data.seed))
+
+
+def _sample_texts(index: PairIndex) -> Iterator[str]:
+    """What Python prints of the list of (identifier, *pairs) of all samples, without its brackets, in parts."""
+    names = np.array([f"({name!r}, " for name in index.identifiers], object)
+    groups = np.array([", ".join(repr(str(pair)) for pair in group) + ")" for group in index.groups], object)
+    for start in range(0, len(index), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        yield (", " if start else "") + ", ".join(names[index.tile[part]] + groups[index.group[part]])
 
 
 @dataclass(frozen=True)
@@ -202,13 +221,18 @@ def pair_channels(inputs: Sequence[str]) -> list[Channel]:
     return [_ProductChannel(*text.partition(":")[::2], ENCODINGS[text.partition(":")[0]]) for text in products]
 
 
+def encodings_of(channel: Channel) -> tuple[str, ...]:
+    """Encodings that statistics may have for a product, its usual one first."""
+    return (channel.encoding, *_OTHER_ENCODINGS.get(channel.dataset, ()))
+
+
 def starting_bands(products: Sequence[PairProduct]) -> list[BandStatistics]:
     """A band a product with its usual encoding, not scaled yet."""
     return [BandStatistics(str(product), ENCODINGS[product.kind]) for product in products]
 
 
 def fit_pair_statistics(data: PairDataset, *, draw: int = 256, rule: str = "robust") -> Statistics:
-    """Statistics of a dataset's products over a seeded draw of its samples, in one pass that reads each tile once.
+    """Statistics of a dataset's products over a seeded draw of its samples; each pass over it reads a tile once.
 
     Parameters
     ----------
@@ -222,7 +246,7 @@ def fit_pair_statistics(data: PairDataset, *, draw: int = 256, rule: str = "robu
     Raises
     ------
     ValueError
-        If ``draw`` is below 1, or a band has no valid pixel.
+        If ``draw`` is below 1, a band has no valid pixel, or as :func:`m3leo_sar.chips.accumulate.fitted`.
     """
     if draw < 1:
         raise ValueError(f"draw must be at least 1, got {draw}")
@@ -232,10 +256,14 @@ def fit_pair_statistics(data: PairDataset, *, draw: int = 256, rule: str = "robu
     read = data.statistics.planes
     kinds = [data.products[places[0]].kind for places in read]
     ranges = [_RANGES.get(kind) if band.encoding == "linear" else None for kind, band in zip(kinds, bands, strict=True)]
-    seen = StatisticsAccumulator(
-        [replace(band, planes=places) for band, places in zip(bands, read, strict=True)], ranges=ranges
-    )
-    for index in chosen[np.argsort(data.index.tile[chosen], kind="stable")]:
-        seen.update(data.planes(int(index)))
-    fitted = seen.finish(rule).bands
-    return Statistics(tuple(replace(new, planes=band.planes) for new, band in zip(fitted, bands, strict=True)))
+    order = chosen[np.argsort(data.index.tile[chosen], kind="stable")]
+    planes = [replace(band, planes=places) for band, places in zip(bands, read, strict=True)]
+
+    def count(spans: Sequence[Span | None]) -> StatisticsAccumulator:
+        seen = StatisticsAccumulator(planes, ranges=spans)
+        for index in order:
+            seen.update(data.planes(int(index)))
+        return seen
+
+    found = fitted(count, ranges, rule=rule).bands
+    return Statistics(tuple(replace(new, planes=band.planes) for new, band in zip(found, bands, strict=True)))
