@@ -31,14 +31,6 @@ COHERENCE, INTENSITY = "coherence:20230301_20230313", "intensity:20230301"
 CHANNELS = [Channel.parse(COHERENCE), Channel.parse(INTENSITY)]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     """Tiles of two classes that differ in coherence and not in intensity."""

@@ -28,14 +28,6 @@ from m3leo_sar.stack.pair_product import PairProduct
 from m3leo_sar.stack.pairs import sequential_pairs
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def held(tmp_path_factory):
     return prepared(tmp_path_factory.mktemp("pairs"))

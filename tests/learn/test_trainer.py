@@ -36,14 +36,6 @@ TESTS = Path(__file__).resolve().parents[1]
 VIT = {"side": 32, "patch": 4, "dim": 24, "depth": 2, "heads": 3}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     return make(tmp_path_factory.mktemp("archive") / "chips")

@@ -39,8 +39,8 @@ _CHUNK = 1 << 16
 class PairDataModule(L.LightningDataModule):
     """Loaders for the train, val and test samples of a store of SLC tiles.
 
-    A ``Trainer`` of one's own has to tell the epoch, with :meth:`move_to` at its beginning, such as in a callback's
-    ``on_train_epoch_start``: every epoch has the order of the first otherwise.
+    A ``Trainer`` of one's own has to tell the epoch, with :meth:`move_to` for the next one at the end of each, such as
+    in a callback's ``on_train_epoch_end``: every epoch has the order of the first otherwise.
 
     Parameters
     ----------
