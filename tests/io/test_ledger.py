@@ -170,6 +170,10 @@ def test_files_of_others_and_damaged_ones_are_named(tmp_path):
     path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
     with pytest.raises(ValueError, match=r"ledger.sqlite is damaged"), Ledger(path) as ledger:
         ledger.entries()
+    # SQLite quotes what it cannot parse, in whatever bytes it is.
+    path.write_bytes(content.replace(b"CREATE TABLE", b"CREATE TABL\xdf", 1))
+    with pytest.raises(ValueError, match=r"ledger.sqlite is damaged or no ledger"):
+        Ledger(path)
     with Ledger(tmp_path / "later") as ledger:
         pass
     with sqlite3.connect(tmp_path / "later") as database:

@@ -233,7 +233,7 @@ class Ledger:
             yield
         except sqlite3.OperationalError as error:
             raise OSError(f"ledger {self.path} cannot be used: {error}") from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise ValueError(f"{self.path} is damaged or no ledger: {error}") from error
 
 
