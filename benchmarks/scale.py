@@ -142,7 +142,8 @@ def main(wanted: list[str]) -> None:
         whole, steady = overhead(jobs=400, seconds=0.01)
         print(f"400 jobs of 10 ms: {100 * steady:.1f} % without the start")
     if asked("dask"):
-        for name, function, amount in (("that sleep", SLEEP, 0.5), ("that compute", SPIN, 5.0)):
+        kinds = (("that sleep", SLEEP, 0.5), ("that compute", SPIN, 5.0), ("that compute a tenth of it", SPIN, 0.5))
+        for name, function, amount in kinds:
             print(f"two Dask workers, jobs {name}: {dask_scaling(function, amount=amount):.2f} x one")
     if asked("aois"):
         rates = measured_chip()

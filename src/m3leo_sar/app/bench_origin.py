@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from m3leo_sar.io.atomic import PARTIAL, write_text
+from m3leo_sar.io.atomic import is_free, write_text
 
 #: The note's name.
 MADE_FROM = "made-from.json"
@@ -33,7 +33,7 @@ def require_origin(folder: Path, facts: Mapping[str, Any]) -> None:
     """
     wanted, path = json.loads(json.dumps(facts)), folder / MADE_FROM
     if not path.is_file():
-        if folder.is_dir() and any(PARTIAL not in entry.name for entry in folder.iterdir()):
+        if not is_free(folder):
             raise ValueError(f"{folder} has no {MADE_FROM}, as of an earlier version; {_REMEDY}")
         write_text(path, json.dumps(wanted, indent=1, sort_keys=True) + "\n")
         return

@@ -61,6 +61,11 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def is_free(folder: Path) -> bool:
+    """Whether nothing lies in the place of a folder of ours: none is there, or only what is half written."""
+    return not folder.is_dir() or all(PARTIAL in entry.name for entry in folder.iterdir())
+
+
 def remove(path: Path) -> None:
     """Remove a file or folder if it is there; another run may be removing it too."""
     for left in reversed(range(_TRIES)):

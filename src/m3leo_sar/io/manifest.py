@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from m3leo_sar.io.atomic import PARTIAL, write_text
+from m3leo_sar.io.atomic import is_free, write_text
 from m3leo_sar.io.limits import read_text
 
 
@@ -63,7 +63,7 @@ def make_manifest(folder: Path, kind: Kind, facts: Mapping[str, Any]) -> None:
     """
     if (folder / kind.file).is_file():
         return
-    if folder.is_dir() and any(PARTIAL not in path.name for path in folder.iterdir()):
+    if not is_free(folder):
         raise ValueError(f"{folder} holds files but is no {kind.words}; name a new or empty folder")
     document = {"format": kind.format, "version": kind.version, **facts}
     write_text(folder / kind.file, json.dumps(document, indent=2, sort_keys=True) + "\n")
