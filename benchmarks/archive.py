@@ -13,7 +13,7 @@ import xarray as xr
 from interleaved import interleaved
 
 from m3leo_sar import GeoBox
-from m3leo_sar.io.archive import ChipArchive, Layer
+from m3leo_sar.io.chips.archive import ChipArchive, Layer
 
 TILES, PAIRS, SIDE, READS = 40, 15, 448, 60
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from m3leo_sar import GeoBox, SlcStack, TileGrid
-from m3leo_sar.io.zarr_stack import CHUNK, write_stack
+from m3leo_sar.io.stacks.zarr_stack import CHUNK, write_stack
 
 WEST, NORTH, CRS = 500_000, 5_500_000, "EPSG:32631"
 #: Metres of a pixel along rows and columns.

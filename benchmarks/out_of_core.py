@@ -27,10 +27,10 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from iw_like import tiles_over
 from pipeline import WINDOW
-from m3leo_sar.app.catalogue import open_catalogue
-from m3leo_sar.app.run import RunOptions, bring_up_to_date
-from m3leo_sar.app.tile_chips import Recipe
-from m3leo_sar.io.archive import ChipArchive
+from m3leo_sar.run.catalogue import open_catalogue
+from m3leo_sar.run.update import RunOptions, bring_up_to_date
+from m3leo_sar.products.tile_chips import Recipe
+from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.stack.pairs import all_pairs
 
 catalogue = open_catalogue(sys.argv[2])

@@ -22,7 +22,7 @@ from interleaved import interleaved
 
 from m3leo_sar import GeoBox, TileGrid, reproject
 from m3leo_sar.grid.radar_grid import RadarGrid
-from m3leo_sar.simulate.orbit import circular_orbit
+from m3leo_sar.simulate.circular_orbit import circular_orbit
 from m3leo_sar.warp import pixel_map
 from m3leo_sar.warp.geo2rdr import radar_map, radar_view, rdr2geo
 

@@ -17,13 +17,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from pipeline import prepared
 
 from m3leo_sar import TileGrid, Window
-from m3leo_sar.app.dask_pool import connected, dask_outcomes, local_cluster
-from m3leo_sar.app.job import job_values
-from m3leo_sar.app.plan import folder_stamp, make_plan
-from m3leo_sar.app.pool import WorkerPool
-from m3leo_sar.app.tile_chips import Recipe, wanted_chips
-from m3leo_sar.io.archive import ChipArchive, parameter_digest
-from m3leo_sar.io.chip_ledger import LEDGER, ChipLedger, TileState
+from m3leo_sar.run.dask_pool import connected, dask_outcomes, local_cluster
+from m3leo_sar.run.job import job_values
+from m3leo_sar.run.plan import folder_stamp, make_plan
+from m3leo_sar.run.pool import WorkerPool
+from m3leo_sar.products.tile_chips import Recipe, wanted_chips
+from m3leo_sar.io.chips.archive import ChipArchive, parameter_digest
+from m3leo_sar.io.chips.chip_ledger import LEDGER, ChipLedger, TileState
 from m3leo_sar.stack.pairs import all_pairs, pairs_by_days, sequential_pairs
 
 #: Tiles of all six AOIs of the data set, dates of five years at 30 days.
@@ -32,8 +32,8 @@ AOI_TILES, AOI_DATES = 1_048_827, 60
 AOI_SOURCE_PIXELS, COHERENCE_BYTES = 896 * 448, 20.0
 #: Bytes a second that RESULTS.md expects of the kernel on an H200, and of a link of sixteen lanes (PCI Express 4).
 GPU_BANDWIDTH, HOST_LINK = 2.1e12, 25e9
-SLEEP = "m3leo_sar.app.rehearsal.sleep"
-SPIN = "m3leo_sar.app.rehearsal.spin"
+SLEEP = "m3leo_sar.run.rehearsal.sleep"
+SPIN = "m3leo_sar.run.rehearsal.spin"
 
 
 def dates(count: int, *, every: int = 12) -> list[datetime.date]:

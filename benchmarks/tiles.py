@@ -20,7 +20,7 @@ import numpy as np
 
 from m3leo_sar import TileGrid
 from m3leo_sar.grid.tiles import tile_identifiers
-from m3leo_sar.io.tile_file import read_tiles, write_tiles
+from m3leo_sar.io.tables.tile_file import read_tiles, write_tiles
 
 #: Europe and what lies around it, in one box: a little over a million tiles.
 AREA = (-20.0, 35.0, 60.0, 72.0)

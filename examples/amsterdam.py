@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from m3leo_sar import GeoBox, Window, coherence, geolocate
-from m3leo_sar.io.raster import write_geotiff
+from m3leo_sar.io.files.raster import write_geotiff
 
 WINDOW = Window(rows=3, cols=11)
 METRES_A_DEGREE = 111_320.0

@@ -14,7 +14,7 @@ import numpy as np
 import shapely
 
 from m3leo_sar import TileGrid, reproject
-from m3leo_sar.io.raster import read_raster, write_geotiff
+from m3leo_sar.io.files.raster import read_raster, write_geotiff
 
 
 def read_valid(path: Path, nodata: float) -> tuple:

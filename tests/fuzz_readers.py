@@ -24,7 +24,7 @@ import valid_files
 from damage import BLOWS, PLACES, damaged
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from m3leo_sar.io import limits
+from m3leo_sar.io.files import limits
 
 #: Seconds after which one damaged file counts as a hang.
 HANG = 30

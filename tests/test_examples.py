@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from m3leo_sar import Window, coherence, geolocate, reproject
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.raster import read_raster
+from m3leo_sar.io.files.raster import read_raster
 
 ROOT = Path(__file__).resolve().parents[1]
 

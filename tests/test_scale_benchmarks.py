@@ -15,7 +15,7 @@ import out_of_core
 import pipeline
 import scale
 
-from m3leo_sar.io.zarr_stack import read_stack
+from m3leo_sar.io.stacks.zarr_stack import read_stack
 
 
 def test_the_plain_way_gives_what_ours_gives():

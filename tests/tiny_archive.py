@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from m3leo_sar import GeoBox
-from m3leo_sar.io.archive import ChipArchive
+from m3leo_sar.io.chips.archive import ChipArchive
 
 SIDE = 32
 TILES = [f"{index:013x}" for index in range(1, 13)]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from production import assert_same
 
-from m3leo_sar.io.archive import ChipArchive
+from m3leo_sar.io.chips.archive import ChipArchive
 
 # A shell's background job, as a test run may be, ignores Ctrl-C and hands that down.
 HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "

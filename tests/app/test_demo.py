@@ -6,7 +6,7 @@ import matplotlib.image
 import pytest
 
 from m3leo_sar.app.demo import DemoSize, demo
-from m3leo_sar.io.archive import ChipArchive
+from m3leo_sar.io.chips.archive import ChipArchive
 
 
 def test_a_small_demonstration_goes_all_the_way_and_can_be_repeated(tmp_path):

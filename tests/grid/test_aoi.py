@@ -7,7 +7,7 @@ import shapely
 from m3leo_sar import TileGrid
 from m3leo_sar.grid.aoi import aoi_polygon
 from m3leo_sar.grid.regions import REGIONS
-from m3leo_sar.io.area_file import read_area
+from m3leo_sar.io.tables.area_file import read_area
 
 BOX = shapely.box(6.0, 49.5, 6.25, 49.7)
 COUNTRIES = {

@@ -106,7 +106,7 @@ def test_a_position_belongs_to_the_tile_that_covers_it(lon, lat):
 
 
 def test_legacy_tiles_at_a_position_may_be_several_or_none(shared_data):
-    from m3leo_sar.io.tile_file import read_tiles
+    from m3leo_sar.io.tables.tile_file import read_tiles
 
     grid = read_tiles(shared_data / "m3leo-tiles" / "massachusetts_1285.geojson")
     random = np.random.default_rng(3)
@@ -136,7 +136,7 @@ def test_pixels_beyond_the_meridian_belong_to_the_other_zone():
 
 
 def test_the_published_lattice_leaks_and_the_exact_one_does_not(shared_data):
-    from m3leo_sar.io.tile_file import read_tiles
+    from m3leo_sar.io.tables.tile_file import read_tiles
 
     grid = read_tiles(shared_data / "m3leo-tiles" / "massachusetts_1285.geojson")
     legacy = leakage(grid, legacy_split(grid.bounds, angle=0.9))

@@ -4,7 +4,7 @@ import pytest
 
 from m3leo_sar.grid.orbit import Orbit, earth_fixed
 from m3leo_sar.grid.radar_grid import RadarGrid
-from m3leo_sar.simulate.orbit import circular_orbit
+from m3leo_sar.simulate.circular_orbit import circular_orbit
 
 ORBIT = circular_orbit()
 GRID = {"azimuth_time": 1.0, "azimuth_interval": 0.01, "slant_range": 8e5, "range_spacing": 3.0, "wavelength": 0.05}

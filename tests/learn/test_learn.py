@@ -10,17 +10,17 @@ import torch
 
 from m3leo_sar import GeoBox
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
-from m3leo_sar.io.archive import ChipArchive
-from m3leo_sar.learn.batch import answer
-from m3leo_sar.learn.channel import Channel
-from m3leo_sar.learn.config import FitConfig, checked_config, load_config, to_yaml
-from m3leo_sar.learn.datamodule import ChipDataModule, fit_statistics
-from m3leo_sar.learn.dataset import ChipDataset
-from m3leo_sar.learn.fit import fit, resolved
-from m3leo_sar.learn.labels import IGNORE, worldcover_classes
-from m3leo_sar.learn.metrics import Confusion
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.learn.data.batch import answer
+from m3leo_sar.learn.data.channel import Channel
+from m3leo_sar.learn.fit.config import FitConfig, checked_config, load_config, to_yaml
+from m3leo_sar.learn.data.datamodule import ChipDataModule, fit_statistics
+from m3leo_sar.learn.data.dataset import ChipDataset
+from m3leo_sar.learn.fit.fit import fit, resolved
+from m3leo_sar.learn.data.labels import IGNORE, worldcover_classes
+from m3leo_sar.learn.score.metrics import Confusion
 from m3leo_sar.learn.models.unet import UNet
-from m3leo_sar.learn.predict import predict
+from m3leo_sar.learn.fit.predict import predict
 from m3leo_sar.learn.tasks.segmentation import SegmentationTask, masked_cross_entropy, masked_target
 
 SIDE = 32
@@ -248,7 +248,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(archive, tmp_path, before):
 
 def test_the_best_epoch_survives_an_interruption(archive, tmp_path, monkeypatch):
     """The decisive case: the best epoch lies before the interruption, and what follows is worse."""
-    from m3leo_sar.learn.metrics import Confusion
+    from m3leo_sar.learn.score.metrics import Confusion
 
     fit(config_of(archive, tmp_path / "run", epochs=2))
     best = results_of(tmp_path / "run")

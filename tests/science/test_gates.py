@@ -26,15 +26,15 @@ from science.worlds import (
 )
 
 from m3leo_sar import TileGrid
-from m3leo_sar.app.bench import confusions
-from m3leo_sar.app.change_scores import area_under_curve, event_scores, ranking_counts
+from m3leo_sar.bench.benchmark import confusions
+from m3leo_sar.bench.change_scores import area_under_curve, event_scores, ranking_counts
 from m3leo_sar.grid.leakage import leakage
 from m3leo_sar.grid.splits import banded_split
 from m3leo_sar.insar.bias import true_coherence
 from m3leo_sar.insar.decay import fit_decay
-from m3leo_sar.io.archive import ChipArchive
-from m3leo_sar.learn.predict import predict
-from m3leo_sar.learn.tile_bootstrap import miou_interval
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.learn.fit.predict import predict
+from m3leo_sar.learn.score.tile_bootstrap import miou_interval
 from m3leo_sar.stack.events import event_triplets
 from m3leo_sar.stack.pairs import Pair
 

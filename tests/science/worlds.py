@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar import GeoBox, TileGrid
-from m3leo_sar.app.bench_training import Budget, train_once
-from m3leo_sar.app.bench_world import add_cross_polarisation, add_raster, simulated_archive, simulated_ground
+from m3leo_sar.bench.training_run import Budget, train_once
+from m3leo_sar.bench.world import add_cross_polarisation, add_raster, simulated_archive, simulated_ground
 from m3leo_sar.grid.splits import ordered_split
-from m3leo_sar.io.archive import ChipArchive
+from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.simulate.field import RandomField
 from m3leo_sar.simulate.landcover import LandCover
 from m3leo_sar.simulate.optical import optical_image

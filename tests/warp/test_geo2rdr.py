@@ -8,7 +8,7 @@ from m3leo_sar import GeoBox, TileGrid, reproject
 from m3leo_sar._backend import cpu
 from m3leo_sar.grid.orbit import Orbit, earth_fixed
 from m3leo_sar.grid.radar_grid import RadarGrid
-from m3leo_sar.simulate.orbit import circular_orbit
+from m3leo_sar.simulate.circular_orbit import circular_orbit
 from m3leo_sar.warp.geo2rdr import geo2rdr, radar_map, radar_view, rdr2geo
 from m3leo_sar.warp.sample import sample
 

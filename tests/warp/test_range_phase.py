@@ -6,7 +6,7 @@ import pytest
 from m3leo_sar import GeoBox, interferogram
 from m3leo_sar.grid.orbit import Orbit, earth_fixed
 from m3leo_sar.grid.radar_grid import RadarGrid
-from m3leo_sar.simulate.orbit import circular_orbit
+from m3leo_sar.simulate.circular_orbit import circular_orbit
 from m3leo_sar.stack.baseline import baseline
 from m3leo_sar.warp.geo2rdr import geo2rdr, rdr2geo
 from m3leo_sar.warp.range_phase import Acquisition, geometric_offsets, range_phase

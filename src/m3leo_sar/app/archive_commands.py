@@ -11,14 +11,14 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from m3leo_sar.app.exchange import Exchanged, export_archive, import_layout
+from m3leo_sar.run.exchange import Exchanged, export_archive, import_layout
 from m3leo_sar.app.progress import OUT, progress_bar
-from m3leo_sar.io.archive import STORAGES, ChipArchive
-from m3leo_sar.io.archive_index import COLLECTION, INDEX, write_index
-from m3leo_sar.io.atomic import write_text
-from m3leo_sar.io.run_lock import RunLock
-from m3leo_sar.io.split_file import read_splits
-from m3leo_sar.io.tile_file import read_tiles
+from m3leo_sar.io.chips.archive import STORAGES, ChipArchive
+from m3leo_sar.io.chips.archive_index import COLLECTION, INDEX, write_index
+from m3leo_sar.io.files.atomic import write_text
+from m3leo_sar.io.files.run_lock import RunLock
+from m3leo_sar.io.tables.split_file import read_splits
+from m3leo_sar.io.tables.tile_file import read_tiles
 
 commands = typer.Typer()
 
@@ -120,7 +120,7 @@ def stats(
 
     Example: m3leo-sar stats chips stats.json --splits splits.csv
     """
-    from m3leo_sar.app.archive_statistics import archive_statistics
+    from m3leo_sar.run.archive_statistics import archive_statistics
 
     chips = ChipArchive(archive)
     tiles = chips.identifiers

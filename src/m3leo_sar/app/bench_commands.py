@@ -11,11 +11,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from m3leo_sar.app.bench_protocol import Protocol
+from m3leo_sar.bench.protocol import Protocol
 from m3leo_sar.app.progress import ERR, OUT
-from m3leo_sar.io.archive import ChipArchive
-from m3leo_sar.io.atomic import write_text
-from m3leo_sar.io.split_file import read_splits
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.files.atomic import write_text
+from m3leo_sar.io.tables.split_file import read_splits
 
 commands = typer.Typer()
 
@@ -51,7 +51,7 @@ def bench(
         OUT.print(f"hash {chosen.digest}", soft_wrap=True)
         return
     # Imported here: the kernels behind the toy data take a second to load.
-    from m3leo_sar.app.bench import RESULTS, TABLE, run_bench
+    from m3leo_sar.bench.benchmark import RESULTS, TABLE, run_bench
 
     ERR.print(f"protocol {chosen.name}, hash {chosen.digest}", soft_wrap=True)
     results = run_bench(
@@ -86,10 +86,10 @@ def shift(
     """
     if not (labels or values):
         raise ValueError("nothing to compare: give --labels NAME, --values DATASET:KEY, or both")
-    from m3leo_sar.app.plot_shift import plot_shift
-    from m3leo_sar.app.shift_samples import chip_means, class_fractions, regions_of
-    from m3leo_sar.learn.shift_distances import normalised_l1, wasserstein
-    from m3leo_sar.learn.shift_matrix import shift_matrix
+    from m3leo_sar.pictures.shift_picture import plot_shift
+    from m3leo_sar.learn.shift.region_samples import chip_means, class_fractions, regions_of
+    from m3leo_sar.learn.shift.distances import normalised_l1, wasserstein
+    from m3leo_sar.learn.shift.matrix import shift_matrix
 
     regions = regions_of(archives, read_splits(groups) if groups else None)
     wanted: list[tuple[str, Any, Any, str]] = []

@@ -11,20 +11,20 @@ from rich.table import Column, Table
 
 from m3leo_sar.app.archive_commands import archive_to_change, commands
 from m3leo_sar.app.bench_commands import commands as bench_commands
-from m3leo_sar.app.catalogue import open_catalogue
+from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.app.pair_commands import commands as pair_commands
-from m3leo_sar.app.plot_network import plot_network
-from m3leo_sar.app.prepare import COHERENCE, Recipe, Summary
+from m3leo_sar.pictures.network_picture import plot_network
+from m3leo_sar.run.prepare import COHERENCE, Recipe, Summary
 from m3leo_sar.app.progress import OUT, progress_bar
-from m3leo_sar.app.run import RunOptions, bring_up_to_date, plan_only
+from m3leo_sar.run.update import RunOptions, bring_up_to_date, plan_only
 from m3leo_sar.app.run_display import plan_text, run_display
-from m3leo_sar.app.selection import choose_pairs, choose_tiles
+from m3leo_sar.run.choices import choose_pairs, choose_tiles
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
-from m3leo_sar.io.archive import ChipArchive
-from m3leo_sar.io.open_stack import open_stack
-from m3leo_sar.io.split_file import read_splits
-from m3leo_sar.io.zarr_stack import write_stack
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.stacks.open_stack import open_stack
+from m3leo_sar.io.tables.split_file import read_splits
+from m3leo_sar.io.stacks.zarr_stack import write_stack
 from m3leo_sar.simulate.scene import Event, simulate_scene
 from m3leo_sar.stack.networks import connection
 from m3leo_sar.stack.pairs import parse_date, season_of
@@ -238,9 +238,9 @@ def retile(
     Examples: m3leo-sar retile dem.tif chips --tiles tiles.geojson --dataset dem; m3leo-sar retile people.tif chips
     --aoi area.wkt --lattice exact --dataset people --resampling sum
     """
-    from m3leo_sar.app.retile import retile as cut
-    from m3leo_sar.app.retile import tiles_over
-    from m3leo_sar.io.open_source import open_source
+    from m3leo_sar.run.retile import retile as cut
+    from m3leo_sar.run.retile import tiles_over
+    from m3leo_sar.io.sources.open_source import open_source
 
     grid = tiles_over(aoi=aoi, tiles=tiles, lattice=lattice)
     options = {"resampling": resampling, "nodata": nodata, "crs": crs, "variables": variable or None}
@@ -288,8 +288,8 @@ def train(
     Examples: m3leo-sar train chips model.widths=[8,16,32,64] crop=128 epochs=12 learning_rate=3e-3; m3leo-sar train
     chips task=esawc input=s1grd_vv_vh; m3leo-sar train --config run/config.yaml --resume
     """
-    from m3leo_sar.app.train import run_fit, score_lines, settings_of
-    from m3leo_sar.learn.config import load_config
+    from m3leo_sar.training.archive_training import run_fit, score_lines, settings_of
+    from m3leo_sar.learn.fit.config import load_config
 
     loaded = load_config(config, settings_of(settings or [], output=output, inputs=inputs))
     if splits:
@@ -358,7 +358,7 @@ def plot(
     if not chips.identifiers:
         raise ValueError(f"{archive} holds no tile")
     if as_map:
-        from m3leo_sar.app.plot_map import archive_outlines, plot_map
+        from m3leo_sar.pictures.tile_map import archive_outlines, plot_map
 
         outlines = archive_outlines(chips)
         plot_map(outlines, output, splits=read_splits(splits) if splits else None, title=archive.resolve().name)
@@ -383,7 +383,7 @@ def report(
 
     Example: m3leo-sar report chips report.html
     """
-    from m3leo_sar.app.report import write_report
+    from m3leo_sar.pictures.report import write_report
 
     named = read_splits(splits) if splits else None
     write_report(ChipArchive(archive), output, splits=named, max_tiles=max_tiles)
@@ -414,19 +414,19 @@ def demo(
 
 
 def _plot_tile(chips: ChipArchive, output: Path, identifier: str, model: Path | None) -> str:
-    from m3leo_sar.app.plot import plot_tile
+    from m3leo_sar.pictures.tile_picture import plot_tile
 
     predictions = {}
     if model:
-        from m3leo_sar.learn.predict import predict
+        from m3leo_sar.learn.fit.predict import predict
 
         predictions["Prediction"] = predict(model, chips, identifier)
     return ", ".join(plot_tile(chips, identifier, output, predictions=predictions))
 
 
 def _plot_sheet(chips: ChipArchive, output: Path, sheet: str, max_tiles: int) -> str:
-    from m3leo_sar.app.archive_survey import evenly
-    from m3leo_sar.app.plot_chips import plot_sheet
+    from m3leo_sar.pictures.archive_survey import evenly
+    from m3leo_sar.pictures.contact_sheet import plot_sheet
 
     dataset, colon, key = sheet.partition(":")
     if not (dataset and colon and key):

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from m3leo_sar.app.prepare import Recipe, Summary, prepare
+from m3leo_sar.run.prepare import Recipe, Summary, prepare
 from m3leo_sar.app.progress import ERR, progress_bar
-from m3leo_sar.app.selection import choose_pairs, choose_tiles
+from m3leo_sar.run.choices import choose_pairs, choose_tiles
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
-from m3leo_sar.io.archive import ChipArchive
-from m3leo_sar.io.zarr_stack import read_labels, read_stack, write_stack
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack, write_stack
 from m3leo_sar.simulate.scene import simulate_scene
 
 #: Input sets that are compared.
@@ -64,7 +64,7 @@ def demo(folder: Path, *, size: DemoSize | None = None, seed: int = 1) -> DemoRe
             predictions[f"Prediction from {name}"] = _predict(folder, name, archive, tile)
     with _timed(seconds, "draw the figure"):
         # Imported here: matplotlib takes a second to load.
-        from m3leo_sar.app.plot import plot_tile
+        from m3leo_sar.pictures.tile_picture import plot_tile
 
         plot_tile(archive, tile, folder / "demo.png", predictions=predictions)
     return DemoResult(folder / "demo.png", summary, scores, seconds)
@@ -93,8 +93,8 @@ def _prepare(folder: Path, size: DemoSize) -> tuple[ChipArchive, Summary]:
 
 
 def _train(folder: Path, name: str, size: DemoSize, seed: int) -> tuple[Any, str]:
-    from m3leo_sar.app.train import default_splits, run_fit
-    from m3leo_sar.learn.config import FitConfig
+    from m3leo_sar.training.archive_training import default_splits, run_fit
+    from m3leo_sar.learn.fit.config import FitConfig
 
     splits = default_splits(ChipArchive(folder / "chips"), "landcover")
     config = FitConfig(
@@ -116,7 +116,7 @@ def _train(folder: Path, name: str, size: DemoSize, seed: int) -> tuple[Any, str
 
 
 def _predict(folder: Path, name: str, archive: ChipArchive, tile: str) -> Any:
-    from m3leo_sar.learn.predict import predict
+    from m3leo_sar.learn.fit.predict import predict
 
     return predict(folder / f"model-{name}" / "model.pt", archive, tile)
 

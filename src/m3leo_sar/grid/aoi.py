@@ -37,7 +37,7 @@ def aoi_polygon(aoi: Any) -> Any:
 
     See Also
     --------
-    m3leo_sar.io.area_file.read_area : from a file.
+    m3leo_sar.io.tables.area_file.read_area : from a file.
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from m3leo_sar.learn.catalogue import ModelRequest
+from m3leo_sar.learn.fit.registry import ModelRequest
 from m3leo_sar.learn.models.heads import RegressionHead, SegmentationHead
 from m3leo_sar.learn.models.vit import VisionTransformer
 

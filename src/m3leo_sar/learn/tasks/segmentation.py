@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from m3leo_sar.learn.batch import answer
-from m3leo_sar.learn.catalogue import TaskRequest
-from m3leo_sar.learn.labels import IGNORE, WORLDCOVER
-from m3leo_sar.learn.optimisation import Optimisation
-from m3leo_sar.learn.processes import gathered, shared_mean
-from m3leo_sar.learn.scores import SegmentationScores
-from m3leo_sar.learn.task import Task
-from m3leo_sar.learn.tile_bootstrap import TileSums, confusion_by_tile, miou_interval
+from m3leo_sar.learn.data.batch import answer
+from m3leo_sar.learn.fit.registry import TaskRequest
+from m3leo_sar.learn.data.labels import IGNORE, WORLDCOVER
+from m3leo_sar.learn.tasks.optimisation import Optimisation
+from m3leo_sar.learn.score.processes import gathered, shared_mean
+from m3leo_sar.learn.score.scores import SegmentationScores
+from m3leo_sar.learn.tasks.task import Task
+from m3leo_sar.learn.score.tile_bootstrap import TileSums, confusion_by_tile, miou_interval
 
 #: What is wanted of labels, and how many channels of a model.
 TARGET, OUTPUTS = "classes", len(WORLDCOVER)

@@ -1,0 +1,1 @@
+"""A frozen protocol that compares inputs, models and tasks."""

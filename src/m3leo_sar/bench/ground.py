@@ -1,0 +1,118 @@
+"""What a benchmark is run on, and digests by which it is known again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from m3leo_sar.bench.protocol import BenchTask, Protocol
+from m3leo_sar.training.pair_training import label_of
+from m3leo_sar.run.prepare import COHERENCE
+from m3leo_sar.training.archive_training import input_names
+from m3leo_sar.io.chips.archive import ChipArchive, pixel_checksum
+from m3leo_sar.learn.data.channel import Channel
+from m3leo_sar.stack.events import Triplet, event_triplets
+from m3leo_sar.stack.pairs import Pair, parse_date
+
+#: Mark of a chip that is not there.
+_ABSENT = "absent"
+
+
+@dataclass
+class Ground:
+    """Tiles of an archive by split.
+
+    Parameters
+    ----------
+    archive : ChipArchive
+    splits : dict of str to str
+        Tile to ``train``, ``val`` or ``test``.
+    """
+
+    archive: ChipArchive
+    splits: dict[str, str]
+    # Most chips are inputs of several tasks; each is looked at once.
+    _marks: dict[tuple[str, str, str], str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def test(self) -> list[str]:
+        """Tiles that are scored, in order."""
+        return sorted(name for name, split in self.splits.items() if split == "test")
+
+    def channels(self, task: BenchTask, wanted: Sequence[str]) -> list[str]:
+        """Channels of an input of a protocol; ValueError if a set is empty or one is no channel."""
+        names = input_names(self.archive, list(wanted), target=":".join(label_of(task.target)))
+        for name in names:
+            Channel.parse(name)
+        return names
+
+    def triplet(self, task: BenchTask) -> Triplet:
+        """Shortest pairs about a task's event that every test tile has; ValueError if there are none."""
+        pairs = set.intersection(*(set(self.archive.keys(tile, COHERENCE)) for tile in self.test))
+        dates = {date for pair in map(Pair.parse, pairs) for date in (pair.reference, pair.secondary)}
+        end = parse_date(task.end) if task.end else None
+        for triplet in event_triplets(sorted(dates), start=parse_date(task.start), end=end):
+            if {str(pair) for pair in triplet if pair is not None} <= pairs:
+                return triplet
+        raise ValueError(f"task {task.name}: the archive has no pair across {task.start} with one of its lag before")
+
+    def digest(self, task: BenchTask, channels: Iterable[str]) -> str:
+        """Sixteen hex digits of the tiles, their splits, and the labels and channels that a task has of them.
+
+        A change is only scored, so it depends on the test tiles alone.
+
+        Raises
+        ------
+        FileNotFoundError
+            If a test tile lacks the label.
+        ValueError
+            If a chip is damaged.
+        """
+        label = label_of(task.target)
+        for tile in self.test:
+            if self._mark(tile, *label) == _ABSENT:
+                raise FileNotFoundError(f"tile {tile} is to be scored and has no chip {'/'.join(label)}")
+        chips = sorted({label, *(tuple(name.split(":")[:2]) for name in channels)})
+        seen = hashlib.sha256(repr(sorted(self.splits.items())).encode())
+        for tile in self.test if task.kind == "change" else sorted(self.splits):
+            seen.update(repr([tile, *((*chip, self._mark(tile, *chip)) for chip in chips)]).encode())
+        return seen.hexdigest()[:16]
+
+    def _mark(self, tile: str, dataset: str, key: str) -> str:
+        """What tells a chip's pixels from others."""
+        place = (tile, dataset, key)
+        if place not in self._marks:
+            self._marks[place] = _found_mark(self.archive, *place)
+        return self._marks[place]
+
+
+def data_digest(ground: Ground, protocol: Protocol) -> str:
+    """Sixteen hex digits of the tiles, their splits, and every chip and label that a protocol takes of them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a test tile lacks a label.
+    ValueError
+        If a chip is damaged, or the archive lacks what an input or an event needs.
+    """
+    seen = hashlib.sha256()
+    for task in protocol.tasks:
+        if task.kind == "change":
+            inputs = [[f"{COHERENCE}:{pair}" for pair in ground.triplet(task) if pair is not None]]
+        else:
+            inputs = [ground.channels(task, wanted) for wanted in protocol.inputs.values()]
+        for channels in inputs:
+            seen.update(ground.digest(task, channels).encode())
+    return seen.hexdigest()[:16]
+
+
+def _found_mark(archive: ChipArchive, tile: str, dataset: str, key: str) -> str:
+    try:
+        geobox, metadata = archive.facts(tile, dataset, key)
+    except FileNotFoundError:
+        return _ABSENT
+    # Its own checksum is taken at its word: reading all pixels, each time a benchmark goes on, would take long.
+    checksum = metadata.get("crc32") or pixel_checksum(archive.read(tile, dataset, key).array)
+    return f"{checksum} {geobox.shape} {metadata.get('scale')}"

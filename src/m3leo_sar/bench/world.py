@@ -1,0 +1,162 @@
+"""Archives of simulated ground, made the way archives of real ground are: a stack on disk, pairs, tiles, chips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.run.prepare import INTENSITY, Label, Recipe, prepare
+from m3leo_sar.run.retile import retile
+from m3leo_sar.run.choices import footprint
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.tiles import TileGrid
+from m3leo_sar.grid.window import Window
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.sources.open_source import open_source
+from m3leo_sar.io.files.raster import write_geotiff
+from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack, write_stack
+from m3leo_sar.simulate.scene import Scene
+from m3leo_sar.stack.pairs import Pair, all_pairs
+
+#: Metres of a pixel; easting of the zone's central meridian, and about the northing that simulated ground begins at.
+PIXEL, MERIDIAN, NORTHING = 10, 500_000, 5_500_160
+
+
+def simulated_ground(shape: tuple[int, int], *, chip: int, place: int = 281) -> GeoBox:
+    """Pixel grid of (rows, cols) chips' worth of ground, whose corner is one of the exact lattice of that chip size.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of tiles.
+    chip : int
+        Pixels of a tile's side.
+    place : int
+        Tiles between the zone's central meridian and the ground.
+
+    Raises
+    ------
+    ValueError
+        If a number is below 1.
+    """
+    if min(*shape, chip, place) < 1:
+        raise ValueError(f"shape, chip and place must be at least 1, got {shape}, {chip} and {place}")
+    side = PIXEL * chip
+    left, bottom = MERIDIAN + place * side, NORTHING // side * side
+    bounds = (left, bottom, left + side * shape[1], bottom + side * shape[0])
+    return GeoBox.from_bounds(bounds, shape=(chip * shape[0], chip * shape[1]), crs="EPSG:32631")
+
+
+def simulated_archive(
+    scene: Scene,
+    folder: Path,
+    *,
+    chip: int = 64,
+    window: int = 5,
+    pairs: Sequence[Pair] = (),
+    interferograms: bool = False,
+    intensities: bool = True,
+    tiles: TileGrid | None = None,
+    labels: Mapping[str, Label] | None = None,
+) -> tuple[ChipArchive, TileGrid]:
+    """Write a scene's stack to disk, and the chips of all tiles that it covers whole.
+
+    Parameters
+    ----------
+    scene : Scene
+    folder : path
+        ``stack`` and ``chips`` come into it; what is there already is not made again.
+    chip : int
+        Pixels of a tile's side, 10 m each.
+    window : int
+        Rows and columns of the coherence window.
+    pairs : sequence of Pair
+        All pairs if empty.
+    interferograms, intensities : bool
+        Whether these are cut too.
+    tiles : TileGrid, optional
+        Those of the exact lattice if None.
+    labels : mapping of str to (array, GeoBox), optional
+        Beside those of the scene.
+
+    Returns
+    -------
+    (ChipArchive, TileGrid)
+        The archive, and the tiles it has.
+
+    Raises
+    ------
+    ValueError
+        If no tile lies on the scene whole.
+    OSError
+        If the folder cannot be written to.
+    """
+    write_stack(scene.stack, folder / "stack", labels={**scene.labels(), **(labels or {})})
+    stack = read_stack(folder / "stack")
+    grid = tiles or TileGrid.exact(footprint(stack), side=PIXEL * chip, pixels=chip)
+    archive = ChipArchive.create(folder / "chips", storage="zarr")
+    recipe = Recipe(
+        pairs=pairs or all_pairs(stack.dates),
+        window=Window(rows=window, cols=window),
+        interferograms=interferograms,
+        intensities=intensities,
+        minimum_coverage=1.0,
+    )
+    prepare(stack, archive, list(grid), recipe, labels=read_labels(folder / "stack"))
+    return archive, grid.only(archive.identifiers)
+
+
+def add_raster(
+    archive: ChipArchive,
+    tiles: TileGrid,
+    dataset: str,
+    bands: Mapping[str, NDArray[Any]],
+    geobox: GeoBox,
+    *,
+    resampling: str = "bilinear",
+) -> None:
+    """Bring a raster into an archive as a user would: a file on disk, cut onto the tiles.
+
+    Parameters
+    ----------
+    archive : ChipArchive
+    tiles : TileGrid
+    dataset : str
+        What the chips are called.
+    bands : mapping of str to (rows, cols) array
+        Key of each chip and its pixels.
+    geobox : GeoBox
+        Where they lie.
+    resampling : str
+        As in :func:`m3leo_sar.reproject`.
+
+    Raises
+    ------
+    OSError
+        If a tile could not be written.
+    """
+    path = archive.root.parent / f"{dataset}.tif"
+    write_geotiff(path, np.stack(list(bands.values())), geobox, names=tuple(bands))
+    made = retile(open_source(path), archive, list(tiles), dataset=dataset, resampling=resampling)
+    if made.failed:
+        raise OSError(f"{dataset} of {len(made.failed)} tiles was not written: {next(iter(made.failed.values()))}")
+
+
+def add_cross_polarisation(archive: ChipArchive, cross: ChipArchive) -> str:
+    """Copy the intensities of an archive of the other channel into an archive, as a product of its own.
+
+    Returns
+    -------
+    str
+        The product's name.
+    """
+    name = f"{INTENSITY}-vh"
+    for identifier in archive.identifiers:
+        for key in cross.keys(identifier, INTENSITY):
+            chip = cross.read(identifier, INTENSITY, key)
+            archive.write(identifier, name, key, chip.array, chip.geobox, metadata=chip.metadata)
+    return name

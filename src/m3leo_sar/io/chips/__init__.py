@@ -1,0 +1,1 @@
+"""The chip archive, its storages and index, and the store of SLC tiles."""

@@ -1,0 +1,322 @@
+"""An archive of chips: what each tile has, whole or not at all."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.files.atomic import PARTIAL, remove_at_once, remove_stale
+from m3leo_sar.io.files.manifest import Kind, make_manifest, read_manifest
+
+STORAGES = ("geotiff", "zarr")
+_KIND = Kind("archive.json", "m3leo_sar chip archive", 2, "chip archive")
+#: What an identifier, a product or a key may be.
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class Chip(NamedTuple):
+    """One chip as it was read."""
+
+    #: (rows, cols) or (bands, rows, cols); no data is NaN.
+    array: NDArray[Any]
+    #: The tile's pixel grid.
+    geobox: GeoBox
+    #: Product, dates, polarisation, orbit, unit, window, parameters, ... as they were written.
+    metadata: dict[str, Any]
+    #: Value of integers without data, None if all have data.
+    nodata: float | None = None
+
+
+class Layer(NamedTuple):
+    """One chip as it is written: the key within its product, its pixels and what is known of it."""
+
+    key: str
+    array: NDArray[Any]
+    metadata: Mapping[str, Any]
+    nodata: float | None = None
+
+
+class Storage(Protocol):
+    """How an archive keeps its chips; names have been checked."""
+
+    def write(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
+        """Write chips of one tile and product, replacing earlier ones."""
+
+    def read(self, identifier: str, dataset: str, key: str) -> Chip:
+        """Read one chip; FileNotFoundError if it is not there, ValueError if it is damaged."""
+
+    def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
+        """Grid and metadata of a chip; raises as ``read`` does."""
+
+    def digest(self, identifier: str, dataset: str, key: str) -> str | None:
+        """Digest of what a chip depends on, None if there is no chip that can be read."""
+
+    def path(self, identifier: str, dataset: str, key: str) -> Path:
+        """File or folder that holds a chip, or would."""
+
+    def keys(self, identifier: str, dataset: str) -> list[str]:
+        """Keys of a tile's product, sorted."""
+
+    def remove(self, identifier: str, dataset: str, key: str) -> None:
+        """Remove a chip, if it is there."""
+
+    def compact(self, identifier: str, dataset: str) -> int:
+        """Join what was written at different times; how many batches went."""
+
+    def unit(self, path: Path) -> Path:
+        """What is to be removed where ``path`` is damaged."""
+
+    def faults(self) -> Iterator[tuple[Path, str]]:
+        """Path and fault of every chip that cannot be read."""
+
+
+class ChipArchive:
+    """Chips on disk by tile, product and key.
+
+    The key is a pair (``20230319_20230331``), a date (``20230319``) or a name. Each chip carries what it was computed
+    from and appears whole or not at all. Two storages serve: ``"geotiff"``, a file a chip that any GIS opens, and
+    ``"zarr"``, Zarr v3 with all that is written of a tile's product at once in one sharded array, a chunk a chip, which
+    reads faster and keeps a checksum of each. Layouts are in docs/formats.md.
+
+    Parameters
+    ----------
+    root : path
+        Folder with an ``archive.json``. :meth:`create` makes one.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If the folder is no chip archive, or one of a later version.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root)
+        self.manifest = read_manifest(self.root, _KIND)
+        self._storage = _storage(self.root, self.manifest.get("storage", "geotiff"))
+
+    @classmethod
+    def create(cls, root: str | os.PathLike[str], *, storage: str = "geotiff", **facts: Any) -> ChipArchive:
+        """Open the archive at ``root``, making it if there is none; removes what killed writers left.
+
+        An archive that is there keeps its storage.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be made or written to.
+        ValueError
+            If the folder holds files but is no archive, or the storage is unknown.
+        """
+        folder = Path(root)
+        if storage not in STORAGES:
+            raise ValueError(f"storage must be one of {', '.join(STORAGES)}, got {storage!r}")
+        make_manifest(folder, _KIND, json.loads(json.dumps({"storage": storage, **facts}, default=plain_value)))
+        archive = cls(folder)
+        remove_stale(folder)
+        return archive
+
+    @property
+    def storage(self) -> str:
+        """``"geotiff"`` or ``"zarr"``."""
+        return str(self.manifest.get("storage", "geotiff"))
+
+    def path(self, identifier: str, dataset: str, key: str) -> Path:
+        """Where a chip lies; ValueError for a name that could lead out of the archive."""
+        self._check(identifier, dataset, key)
+        return self._storage.path(identifier, dataset, key)
+
+    def write(
+        self,
+        identifier: str,
+        dataset: str,
+        key: str,
+        array: NDArray[Any],
+        geobox: GeoBox,
+        *,
+        metadata: Mapping[str, Any],
+        nodata: float | None = None,
+    ) -> None:
+        """Write one chip, replacing an earlier one; ``metadata`` is anything JSON can hold.
+
+        Its entry ``parameters``, what the chip depends on, is compared by :meth:`has`. An entry ``scale`` of a complex
+        chip has it stored as complex int16, in units of it, which Zarr storage alone can.
+
+        Raises
+        ------
+        ValueError
+            If a name could lead out of the archive, or the array does not have the geobox's shape.
+        OSError
+            If it cannot be written; nothing is left of it then.
+        """
+        self.write_layers(identifier, dataset, [Layer(key, array, metadata, nodata)], geobox)
+
+    def write_layers(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
+        """Write several chips of one tile and product; Zarr storage keeps them together, all of them or none."""
+        for layer in layers:
+            self._check(identifier, dataset, layer.key)
+            if layer.array.shape[-2:] != geobox.shape or layer.array.ndim not in (2, 3):
+                raise ValueError(f"array must have the geobox's shape {geobox.shape}, got {layer.array.shape}")
+        if layers:
+            self._storage.write(identifier, dataset, layers, geobox)
+
+    def read(self, identifier: str, dataset: str, key: str) -> Chip:
+        """Read one chip.
+
+        Raises
+        ------
+        FileNotFoundError
+            If it is not there; the message names it.
+        ValueError
+            If it is damaged.
+        """
+        self._check(identifier, dataset, key)
+        return self._storage.read(identifier, dataset, key)
+
+    def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
+        """Grid and metadata of a chip without its pixels; raises as :meth:`read` does."""
+        self._check(identifier, dataset, key)
+        return self._storage.facts(identifier, dataset, key)
+
+    def chips(self) -> Iterator[tuple[str, str, str]]:
+        """Identifier, product and key of every chip, in order."""
+        for identifier in self.identifiers:
+            for dataset in self.datasets(identifier):
+                for key in self.keys(identifier, dataset):
+                    yield identifier, dataset, key
+
+    def has(self, identifier: str, dataset: str, key: str, *, parameters: Any = None) -> bool:
+        """Whether a chip exists and, if ``parameters`` are given, depends on the same ones."""
+        self._check(identifier, dataset, key)
+        digest = self._storage.digest(identifier, dataset, key)
+        return digest is not None and (parameters is None or digest == parameter_digest(parameters))
+
+    @property
+    def identifiers(self) -> list[str]:
+        """Tiles that have a chip, sorted."""
+        with os.scandir(self.root) as entries:
+            return sorted(entry.name for entry in entries if _is_own(entry))
+
+    def datasets(self, identifier: str) -> list[str]:
+        """Products of a tile, sorted."""
+        folder = self.root / identifier
+        if not SAFE_NAME.fullmatch(identifier) or not folder.is_dir() or folder.is_symlink():
+            return []
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if _is_own(entry))
+
+    def keys(self, identifier: str, dataset: str) -> list[str]:
+        """Dates, pairs or names of a tile's product, sorted."""
+        self._check(identifier, dataset, "any")
+        return self._storage.keys(identifier, dataset)
+
+    def remove(self, identifier: str, dataset: str, key: str) -> None:
+        """Remove one chip, if it is there."""
+        self._check(identifier, dataset, key)
+        self._storage.remove(identifier, dataset, key)
+
+    def compact(self) -> int:
+        """Join what was written of each tile's product at different times; returns how many batches went into others.
+
+        Only Zarr storage has batches; chips are there throughout.
+        """
+        parts = ((identifier, dataset) for identifier in self.identifiers for dataset in self.datasets(identifier))
+        return sum(self._storage.compact(identifier, dataset) for identifier, dataset in parts)
+
+    def discard(self, paths: Iterable[Path]) -> int:
+        """Remove damaged files that :meth:`verify` named, so that their chips count as missing; returns how many.
+
+        Of Zarr storage the whole batch goes, as its other chips may be damaged alike.
+
+        Raises
+        ------
+        ValueError
+            If a path does not lie in the archive.
+        """
+        removed = {self._storage.unit(path) for path in paths}
+        for path in removed:
+            if self.root.resolve() not in path.resolve().parents:
+                raise ValueError(f"{path} does not lie in {self.root}")
+            remove_at_once(path)
+        return len(removed)
+
+    def verify(self) -> Iterator[tuple[Path, str]]:
+        """Read every chip and give the path and fault of each that cannot be."""
+        return self._storage.faults()
+
+    def _check(self, identifier: str, dataset: str, key: str) -> None:
+        """Refuse names and links that could lead out of the archive."""
+        for name, value in (("identifier", identifier), ("dataset", dataset), ("key", key)):
+            if not SAFE_NAME.fullmatch(value) or PARTIAL in value:
+                raise ValueError(f"{name} must be letters, digits, '.', '_' and '-', got {value!r}")
+        for folder in (self.root / identifier, self.root / identifier / dataset):
+            if folder.is_symlink():
+                raise ValueError(f"{folder} is a link, which may lead out of the archive")
+
+
+def parameter_digest(parameters: Any) -> str:
+    """Sixteen hex digits that change when any parameter does."""
+    text = json.dumps(parameters, sort_keys=True, default=plain_value)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def plain_value(value: Any) -> Any:
+    """A date or NumPy number as JSON has it; TypeError for what has no plain form."""
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"metadata must be plain values, got {type(value).__name__}")
+
+
+def pixel_checksum(array: NDArray[Any]) -> str:
+    """CRC-32 of an array's elements in order, eight hex digits."""
+    return f"{zlib.crc32(np.ascontiguousarray(array).data):08x}"
+
+
+def check_pixels(chip: Chip) -> None:
+    """Refuse a chip whose pixels are not those its metadata tell the CRC-32 of, as ``prepare`` writes it.
+
+    A compressed GeoTIFF may unpack a changed byte without a word.
+
+    Raises
+    ------
+    ValueError
+        If they differ.
+    """
+    stored = chip.metadata.get("crc32")
+    if stored is None or "scale" in chip.metadata:
+        return
+    found = pixel_checksum(chip.array)
+    if found != stored:
+        raise ValueError(f"its pixels have the checksum {found}, {stored} was written")
+
+
+def _is_own(entry: os.DirEntry[str]) -> bool:
+    """Whether a folder's entry is one the archive may have made: no link, no strange name, nothing half written."""
+    return bool(SAFE_NAME.fullmatch(entry.name)) and PARTIAL not in entry.name and entry.is_dir(follow_symlinks=False)
+
+
+def _storage(root: Path, name: str) -> Storage:
+    # Imported here, as each needs a library of its own and both need the words above.
+    if name == "geotiff":
+        from m3leo_sar.io.chips.geotiff_storage import GeotiffStorage
+
+        return GeotiffStorage(root)
+    if name == "zarr":
+        from m3leo_sar.io.chips.zarr_storage import ZarrStorage
+
+        return ZarrStorage(root)
+    raise ValueError(f"{root} is stored as {name!r}; this library reads {', '.join(STORAGES)}")

@@ -1,0 +1,175 @@
+"""A table of an archive's tiles and a description of it, for tools that find data: GeoParquet and a STAC collection."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.files.atomic import atomic_path, write_text
+from m3leo_sar.io.files.parquet_table import read_columns
+
+#: Names of the two files in the archive's folder.
+INDEX, COLLECTION = "index.parquet", "collection.json"
+#: Entries of a chip's metadata that a collection sums up.
+_SUMMED = ("product", "polarisation", "orbit", "track", "unit")
+
+
+def write_index(archive: ChipArchive) -> int:
+    """Write ``index.parquet`` and ``collection.json`` into an archive and return how many tiles they tell of.
+
+    The table has a row a tile: ``id``, ``geometry`` (its outline in longitude and latitude), ``bbox``,
+    ``start_datetime`` and ``end_datetime`` of its dates, ``proj:code``, ``proj:shape``, ``proj:transform`` and ``keys``
+    (JSON, product to keys). Names are those of STAC and of its projection extension, so that stac-geoparquet's tools
+    read it; both files follow from the chips and may be written again at any time.
+
+    Raises
+    ------
+    ValueError
+        If the archive holds no chip that can be read.
+    OSError
+        If a file cannot be written.
+    """
+    rows, found = [], _Summary()
+    for identifier in archive.identifiers:
+        row = _row(archive, identifier, found)
+        if row is not None:
+            rows.append(row)
+    if not rows:
+        raise ValueError(f"{archive.root} holds no chip to index")
+    _write_table(archive.root / INDEX, rows)
+    write_text(archive.root / COLLECTION, json.dumps(found.collection(archive.root.name, rows), indent=2) + "\n")
+    return len(rows)
+
+
+def read_index(root: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Rows of an archive's index, ``keys`` as a mapping of product to keys, ``geometry`` as WKB.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none; :func:`write_index` makes it.
+    ValueError
+        If it is damaged.
+    """
+    path = Path(root) / INDEX
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}; m3leo-sar index makes it")
+    try:
+        rows = read_columns(path).to_pylist()
+        return [{**row, "keys": json.loads(row["keys"])} for row in rows]
+    except (KeyError, TypeError, ValueError, RecursionError, OverflowError) as error:
+        raise ValueError(f"{path} is no index of an archive: {type(error).__name__} {error}") from error
+
+
+class _Summary:
+    """What the chips of an archive have in common."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, set[str]] = {name: set() for name in _SUMMED}
+        self.dates: set[str] = set()
+
+    def add(self, metadata: dict[str, Any]) -> set[str]:
+        """Take a chip's facts in and return its dates."""
+        for name in _SUMMED:
+            if metadata.get(name) not in (None, ""):
+                self.values[name].add(str(metadata[name]))
+        dates = {str(metadata[name]) for name in ("date", "reference", "secondary") if metadata.get(name)}
+        self.dates |= dates
+        return dates
+
+    def collection(self, name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """A STAC collection."""
+        boxes = [row["bbox"] for row in rows]
+        west, south = (min(box[corner] for box in boxes) for corner in ("xmin", "ymin"))
+        east, north = (max(box[corner] for box in boxes) for corner in ("xmax", "ymax"))
+        times: list[str | None] = [*sorted(_moment(date) for date in self.dates)] or [None]
+        return {
+            "type": "Collection",
+            "stac_version": "1.1.0",
+            "stac_extensions": ["https://stac-extensions.github.io/projection/v2.0.0/schema.json"],
+            "id": name,
+            "title": f"Chips of {len(rows)} tiles",
+            "description": "Coherence, interferograms and labels on M3LEO's tiles, computed by m3leo-sar.",
+            "license": "other",
+            "extent": {
+                "spatial": {"bbox": [[west, south, east, north]]},
+                "temporal": {"interval": [[times[0], times[-1]]]},
+            },
+            "summaries": {key: sorted(values) for key, values in self.values.items() if values},
+            "assets": {
+                "index": {
+                    "href": f"./{INDEX}",
+                    "type": "application/vnd.apache.parquet",
+                    "roles": ["metadata"],
+                    "title": "A row a tile",
+                }
+            },
+            "links": [],
+        }
+
+
+def _row(archive: ChipArchive, identifier: str, found: _Summary) -> dict[str, Any] | None:
+    keys = {dataset: archive.keys(identifier, dataset) for dataset in archive.datasets(identifier)}
+    geobox, dates = None, set()
+    for dataset, key in ((dataset, key) for dataset, names in keys.items() for key in names):
+        geobox, metadata = archive.facts(identifier, dataset, key)
+        dates |= found.add({"product": dataset, **metadata})
+    if geobox is None:
+        return None
+    times: list[str | None] = [*sorted(_moment(date) for date in dates)] or [None]
+    west, south, east, north = geobox.bounds_in("EPSG:4326")
+    return {
+        "id": identifier,
+        "geometry": _outline(geobox),
+        "bbox": {"xmin": west, "ymin": south, "xmax": east, "ymax": north},
+        "start_datetime": times[0],
+        "end_datetime": times[-1],
+        "proj:code": geobox.crs,
+        "proj:shape": list(geobox.shape),
+        "proj:transform": [*geobox.affine][:6],
+        "keys": json.dumps(keys, sort_keys=True),
+    }
+
+
+def _outline(geobox: GeoBox) -> bytes:
+    import numpy as np
+    import shapely
+
+    x, y = geobox.outline()
+    points = np.stack(geobox.transformer_to("EPSG:4326").transform(x, y), axis=1)
+    return bytes(shapely.to_wkb(shapely.Polygon(points)))
+
+
+def _moment(date: str) -> str:
+    return f"{datetime.date.fromisoformat(date[:10]).isoformat()}T00:00:00Z"
+
+
+def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    corners = ("xmin", "ymin", "xmax", "ymax")
+    schema = pa.schema(
+        [
+            ("id", pa.string()),
+            ("geometry", pa.binary()),
+            ("bbox", pa.struct([(corner, pa.float64()) for corner in corners])),
+            ("start_datetime", pa.string()),
+            ("end_datetime", pa.string()),
+            ("proj:code", pa.string()),
+            ("proj:shape", pa.list_(pa.int64())),
+            ("proj:transform", pa.list_(pa.float64())),
+            ("keys", pa.string()),
+        ]
+    )
+    covering = {"bbox": {corner: ["bbox", corner] for corner in corners}}
+    column = {"encoding": "WKB", "geometry_types": ["Polygon"], "covering": covering}
+    geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
+    table = pa.Table.from_pylist(rows, schema=schema.with_metadata({"geo": json.dumps(geo)}))
+    with atomic_path(path) as partial:
+        pq.write_table(table, partial, compression="zstd")

@@ -1,0 +1,126 @@
+"""An archive's chips as GeoTIFF, one a chip: ``<root>/<identifier>/<dataset>/<key>.tif``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.files import limits
+from m3leo_sar.io.chips.archive import SAFE_NAME, Chip, Layer, check_pixels, parameter_digest, plain_value
+from m3leo_sar.io.files.atomic import PARTIAL
+from m3leo_sar.io.files.raster import GEOTIFF, geobox_of, open_raster, read_raster, write_geotiff
+
+_TAG = "M3LEO_SAR"
+
+
+def read_chip(path: str | os.PathLike[str]) -> Chip | None:
+    """Read a file as one chip of an archive, None if it is a raster of others.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is damaged or no raster.
+    """
+    raster = read_raster(path, driver=GEOTIFF, largest=limits.LARGEST_CHIP)
+    if raster.geobox is None or _TAG not in raster.tags:
+        return None
+    nodata = raster.nodata if raster.array.dtype.kind in "iu" else None
+    return Chip(raster.array, raster.geobox, _metadata(path, raster.tags[_TAG]), nodata)
+
+
+def _metadata(path: str | os.PathLike[str], text: str) -> dict[str, Any]:
+    try:
+        metadata = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"{Path(path).name} has damaged metadata: {error}") from error
+    if not isinstance(metadata, dict):
+        raise ValueError(f"{Path(path).name} has damaged metadata: no mapping")
+    return metadata
+
+
+class GeotiffStorage:
+    """A GeoTIFF a chip, with its metadata as tags."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
+        """Write each chip as a file of its own."""
+        for layer in layers:
+            if layer.array.dtype.kind == "c" and "scale" in layer.metadata:
+                raise ValueError("scale asks for complex int16, which is kept by an archive with storage='zarr'")
+            metadata = dict(layer.metadata)
+            tags = {
+                _TAG: json.dumps(metadata, sort_keys=True, default=plain_value),
+                f"{_TAG}_DIGEST": parameter_digest(metadata.get("parameters")),
+            }
+            tags |= {
+                name.upper(): str(value) for name, value in metadata.items() if isinstance(value, str | int | float)
+            }
+            path = self.path(identifier, dataset, layer.key)
+            write_geotiff(path, layer.array, geobox, tags=tags, nodata=layer.nodata)
+
+    def read(self, identifier: str, dataset: str, key: str) -> Chip:
+        """Read one chip."""
+        path = self.path(identifier, dataset, key)
+        chip = read_chip(path)
+        if chip is None:
+            raise ValueError(f"{path} is no chip of this library")
+        return chip
+
+    def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
+        """Grid and metadata of a chip."""
+        path = self.path(identifier, dataset, key)
+        with open_raster(path, driver=GEOTIFF) as source:
+            geobox, tags = geobox_of(source), source.tags()
+        if geobox is None or _TAG not in tags:
+            raise ValueError(f"{path} is no chip of this library")
+        return geobox, _metadata(path, tags[_TAG])
+
+    def digest(self, identifier: str, dataset: str, key: str) -> str | None:
+        """Digest of what a chip depends on, None if there is none that can be opened."""
+        path = self.path(identifier, dataset, key)
+        if not path.is_file():
+            return None
+        try:
+            with open_raster(path, driver=GEOTIFF) as source:
+                return str(source.tags().get(f"{_TAG}_DIGEST", ""))
+        except ValueError:
+            return None
+
+    def path(self, identifier: str, dataset: str, key: str) -> Path:
+        """The chip's file."""
+        return self.root / identifier / dataset / f"{key}.tif"
+
+    def keys(self, identifier: str, dataset: str) -> list[str]:
+        """Keys of a tile's product, sorted."""
+        found = (self.root / identifier / dataset).glob("*.tif")
+        return sorted(path.stem for path in found if SAFE_NAME.fullmatch(path.stem) and PARTIAL not in path.name)
+
+    def unit(self, path: Path) -> Path:
+        """The file itself."""
+        return path
+
+    def remove(self, identifier: str, dataset: str, key: str) -> None:
+        """Remove a chip's file."""
+        self.path(identifier, dataset, key).unlink(missing_ok=True)
+
+    def compact(self, identifier: str, dataset: str) -> int:
+        """Nothing to join: a chip is a file."""
+        return 0
+
+    def faults(self) -> Iterator[tuple[Path, str]]:
+        """Path and fault of every chip that cannot be read."""
+        for path in sorted(self.root.glob("*/*/*.tif")):
+            if PARTIAL in path.name:
+                continue
+            try:
+                check_pixels(self.read(path.parent.parent.name, path.parent.name, path.stem))
+            except (OSError, ValueError) as error:
+                yield path, str(error)

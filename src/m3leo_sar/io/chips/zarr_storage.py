@@ -1,0 +1,316 @@
+"""An archive's chips as Zarr v3: what is written of a tile's product at once in one sharded array, a chunk a chip."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.files import limits
+from m3leo_sar.io.chips.archive import Chip, Layer, check_pixels, parameter_digest, plain_value
+from m3leo_sar.io.files.atomic import PARTIAL, remove_at_once
+from m3leo_sar.io.files.batches import batches, new_batch
+from m3leo_sar.io.files.zarr_shard import described, is_stored, make_group, read_chunks, write_shard
+from m3leo_sar.stack.complex_int16 import from_complex_int16, to_complex_int16
+
+#: Tiles' products whose list of chips is kept in memory.
+_KEPT = 20_000
+#: Nanoseconds after which a folder's time tells of any change.
+_SETTLED = 50_000_000
+#: How often a list of batches is read that changes meanwhile.
+_LOOKS = 5
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a chip lies and what it is."""
+
+    shard: Path
+    index: int
+    count: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    geobox: GeoBox
+    entry: dict[str, Any]
+
+
+class ZarrStorage:
+    """Batches ``<root>/<identifier>/<dataset>/<number>``, each a sharded array (chips, [bands,] rows, cols).
+
+    A batch is written beside its place and renamed, and never changed afterwards; a later one outdates equal keys of
+    those before it. Within a shard, chunks are blosc (lz4 over shuffled bits) with a CRC-32C.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._known: OrderedDict[Path, tuple[int, dict[str, _Place]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def write(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
+        """Write layers, those of one dtype and number of bands as one batch."""
+        folder = self.root / identifier / dataset
+        folder.mkdir(parents=True, exist_ok=True)
+        for group in (folder.parent, folder):
+            make_group(group)
+        kinds = sorted(layers, key=_kind)
+        for _, batch in groupby(kinds, key=_kind):
+            self._write_batch(folder, list(batch), geobox)
+
+    def read(self, identifier: str, dataset: str, key: str) -> Chip:
+        """Read one chip."""
+        place = self._place(identifier, dataset, key)
+        try:
+            return _read(place)
+        except FileNotFoundError:
+            # Its batch may have been joined with others since the list was read.
+            self._forget(self.root / identifier / dataset)
+            return _read(self._place(identifier, dataset, key))
+
+    def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
+        """Grid and metadata of a chip."""
+        place = self._place(identifier, dataset, key)
+        return place.geobox, dict(place.entry["metadata"])
+
+    def digest(self, identifier: str, dataset: str, key: str) -> str | None:
+        """Digest of what a chip depends on, None if there is none."""
+        folder = self.root / identifier / dataset
+        place = self._places(folder).get(key)
+        if place is not None and not is_stored(place.shard):
+            # As in read.
+            self._forget(folder)
+            place = self._places(folder).get(key)
+        return None if place is None or not is_stored(place.shard) else str(place.entry["digest"])
+
+    def path(self, identifier: str, dataset: str, key: str) -> Path:
+        """The batch that holds the chip, or the folder of batches if none does."""
+        folder = self.root / identifier / dataset
+        place = self._places(folder).get(key)
+        return folder if place is None else place.shard.parents[len(place.shape) + 1]
+
+    def keys(self, identifier: str, dataset: str) -> list[str]:
+        """Keys of a tile's product, sorted."""
+        return sorted(self._places(self.root / identifier / dataset))
+
+    def faults(self) -> Iterator[tuple[Path, str]]:
+        """Path and fault of every chip that cannot be read."""
+        for folder in sorted(path for path in self.root.glob("*/*") if path.is_dir() and PARTIAL not in path.name):
+            yield from _broken(folder)
+            places = self._places(folder)
+            for key in sorted(places):
+                try:
+                    check_pixels(self.read(folder.parent.name, folder.name, key))
+                except (OSError, ValueError) as error:
+                    yield places[key].shard, f"{key}: {error}"
+
+    def unit(self, path: Path) -> Path:
+        """The batch that holds a shard, or that is described wrongly."""
+        inside = path.relative_to(self.root).parts
+        return self.root.joinpath(*inside[:3])
+
+    def remove(self, identifier: str, dataset: str, key: str) -> None:
+        """Write the product's other chips anew and drop what held this one."""
+        if key in self._places(self.root / identifier / dataset):
+            self._rewrite(identifier, dataset, without=key)
+
+    def compact(self, identifier: str, dataset: str) -> int:
+        """Join the batches of a tile's product, dropping outdated chips, and return how many batches went."""
+        if len(_whole(self.root / identifier / dataset)) < 2:
+            return 0
+        return self._rewrite(identifier, dataset)
+
+    def _rewrite(self, identifier: str, dataset: str, *, without: str | None = None) -> int:
+        """Write a product's chips as one batch; it is there before the others go, so a reader finds every chip.
+
+        A damaged batch stays, for :meth:`faults` to name it: nobody can tell here what was lost with it.
+        """
+        folder = self.root / identifier / dataset
+        old = _whole(folder)
+        layers: list[Layer] = []
+        geobox = None
+        for key, place in self._places(folder).items():
+            if key != without:
+                chip = self.read(identifier, dataset, key)
+                layers.append(Layer(key, chip.array, chip.metadata, place.entry.get("nodata")))
+                geobox = chip.geobox
+        if geobox is not None:
+            self.write(identifier, dataset, layers, geobox)
+        for batch in old:
+            remove_at_once(batch)
+        return len(old)
+
+    def _write_batch(self, folder: Path, layers: list[Layer], geobox: GeoBox) -> None:
+        entries, arrays = zip(*(_stored(layer) for layer in layers), strict=True)
+        shape = (len(layers), *arrays[0].shape)
+        attributes = {"layers": list(entries), "crs": geobox.crs, "affine": [*geobox.affine][:6]}
+        with new_batch(folder) as partial:
+            write_shard(
+                partial,
+                np.stack(arrays),
+                json.loads(json.dumps(attributes, default=plain_value)),
+                chunk=(1, *shape[1:]),
+                fill=_fill_value(arrays[0].dtype),
+                dimensions=_dimensions(len(shape), arrays[0].dtype == np.int16 and shape[-1] == 2),
+            )
+
+    def _place(self, identifier: str, dataset: str, key: str) -> _Place:
+        folder = self.root / identifier / dataset
+        place = self._places(folder).get(key)
+        if place is None:
+            faults = "; ".join(fault for _, fault in _broken(folder))
+            if faults:
+                raise ValueError(f"there is no chip {folder / key} that can be read: {faults}")
+            raise FileNotFoundError(f"there is no chip {folder / key}")
+        return place
+
+    def _forget(self, folder: Path) -> None:
+        with self._lock:
+            self._known.pop(folder, None)
+
+    def _places(self, folder: Path) -> dict[str, _Place]:
+        """Chips of a tile's product by key, from those of its batches, in order, that are not damaged."""
+        try:
+            changed = os.stat(folder).st_mtime_ns
+        except OSError:
+            return {}
+        with self._lock:
+            known = self._known.get(folder)
+            if known is not None and known[0] == changed:
+                self._known.move_to_end(folder)
+                return known[1]
+        found, whole = _look(folder)
+        # A folder's time tells nothing of a batch that is mended in place.
+        if not whole:
+            return found
+        # It moves in steps of some milliseconds; within one, another writer would not be noticed.
+        if time.time_ns() - changed < _SETTLED:
+            return found
+        with self._lock:
+            self._known[folder] = (changed, found)
+            while len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+        return found
+
+
+def read_batch(path: str | os.PathLike[str]) -> list[Chip]:
+    """Chips of one batch of an archive, in order.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If it is no batch, or damaged.
+    """
+    batch = Path(path)
+    if not batch.is_dir():
+        raise FileNotFoundError(f"there is no folder {batch}")
+    return [_read(place) for place in _described(batch).values()]
+
+
+def _read(place: _Place) -> Chip:
+    array = np.empty(place.shape, place.dtype)
+    read_chunks(place.shard, [place.index], place.count, [array], fill=_fill_value(place.dtype))
+    metadata, scale = place.entry["metadata"], place.entry.get("scale")
+    if scale is not None:
+        array = from_complex_int16(array, scale=scale)
+    return Chip(array, place.geobox, dict(metadata), place.entry.get("nodata") if array.dtype.kind in "iu" else None)
+
+
+def _kind(layer: Layer) -> tuple[str, int, int]:
+    scaled = "ci16" if "scale" in layer.metadata and layer.array.dtype.kind == "c" else layer.array.dtype.str
+    return scaled, layer.array.ndim, len(layer.array) if layer.array.ndim == 3 else 1
+
+
+def _stored(layer: Layer) -> tuple[dict[str, Any], NDArray[Any]]:
+    """What the batch's attributes tell of a layer, and its array as it is stored."""
+    metadata = dict(layer.metadata)
+    entry: dict[str, Any] = {
+        "key": layer.key,
+        "digest": parameter_digest(metadata.get("parameters")),
+        "metadata": metadata,
+    }
+    array = np.ascontiguousarray(layer.array)
+    if layer.nodata is not None:
+        entry["nodata"] = layer.nodata
+        if array.dtype.kind in "fc":
+            array = np.where(array == layer.nodata, np.array(np.nan, array.dtype), array)
+    if array.dtype.kind == "c" and "scale" in metadata:
+        entry["scale"] = float(metadata["scale"])
+        # Half a unit in each part, at most.
+        metadata["quantisation_error"] = entry["scale"] / np.sqrt(2)
+        array = to_complex_int16(array, scale=entry["scale"])
+    return entry, array
+
+
+def _fill_value(dtype: np.dtype[Any]) -> Any:
+    return {"f": np.nan, "c": complex(np.nan, np.nan)}.get(dtype.kind, 0)
+
+
+def _dimensions(count: int, parts: bool) -> tuple[str, ...]:
+    if parts:
+        return ("chip", "y", "x", "part") if count == 4 else ("chip", "band", "y", "x", "part")
+    return ("chip", "y", "x") if count == 3 else ("chip", "band", "y", "x")
+
+
+def _look(folder: Path) -> tuple[dict[str, _Place], bool]:
+    """Chips of a product by key, and whether all of its batches could be read."""
+    for _ in range(_LOOKS):
+        found: dict[str, _Place] = {}
+        damaged = []
+        for batch in batches(folder):
+            try:
+                found |= _described(batch)
+            except ValueError:
+                damaged.append(batch)
+        # One that has gone meanwhile was joined with others, in a batch that came after the list was read.
+        if all(batch.exists() for batch in damaged):
+            break
+    return found, not damaged
+
+
+def _broken(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Batches whose description cannot be read."""
+    for batch in batches(folder):
+        try:
+            _described(batch)
+        except ValueError as error:
+            # Another run may have joined it with others meanwhile.
+            if batch.exists():
+                yield batch, str(error)
+
+
+def _whole(folder: Path) -> list[Path]:
+    """Batches whose description can be read, oldest first."""
+    damaged = {batch for batch, _ in _broken(folder)}
+    return [batch for batch in batches(folder) if batch not in damaged]
+
+
+def _described(batch: Path) -> dict[str, _Place]:
+    """Chips of a batch, from its zarr.json."""
+    document, facts = described(batch)
+    try:
+        shape, dtype = tuple(int(size) for size in document["shape"]), np.dtype(str(document["data_type"]))
+        limits.require_array("a chip", shape[1:], dtype.itemsize, limits.LARGEST_CHIP)
+        rows, cols = shape[-3:-1] if "scale" in facts["layers"][0] else shape[-2:]
+        geobox = GeoBox((rows, cols), Affine(*facts["affine"]), facts["crs"])
+        shard = batch / "c" / "/".join("0" * len(shape))
+        if len(facts["layers"]) != shape[0]:
+            raise ValueError(f"{len(facts['layers'])} chips are named, {shape[0]} are there")
+        return {
+            entry["key"]: _Place(shard, index, shape[0], shape[1:], dtype, geobox, entry)
+            for index, entry in enumerate(facts["layers"])
+        }
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+        raise ValueError(f"{batch / 'zarr.json'} is damaged: {type(error).__name__} {error}") from error

@@ -1,0 +1,1 @@
+"""The image components of M3LEO's release, read and written."""

@@ -1,0 +1,1 @@
+"""Files of every kind: atomic writes, limits, locks, HDF5, XML, Zarr, rasters."""

@@ -1,0 +1,159 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from m3leo_sar.io.files.host import host_tag
+
+#: In the name of everything that is being written; never part of a finished file's name.
+PARTIAL = ".partial-"
+#: Seconds without a change after which what another machine was writing is taken to be left: we cannot ask it.
+_LEFT = 86_400.0
+#: How often a folder is removed that another run is removing too.
+_TRIES = 3
+
+
+def partial_path(path: Path) -> Path:
+    """Name beside ``path`` for what is being written; it tells by whom: process, thread and host."""
+    # The number comes first, as earlier versions wrote and read no more than that.
+    writer = f"{os.getpid()}-{threading.get_ident()}-{host_tag()}"
+    return path.with_name(f"{path.stem}{PARTIAL}{writer}{path.suffix}")
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path beside ``path``; it takes the name ``path`` when the block ends well.
+
+    The temporary keeps the suffix, as some formats are chosen by it. It may be a file or, where ``path`` does not exist
+    yet, a folder. On any exception, Ctrl-C included, it is removed and ``path`` is as it was.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or written to, or the disk is full.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Threads of one process may write one name at once; the last to end stays.
+    partial = partial_path(target)
+    remove(partial)
+    try:
+        yield partial
+        if partial.is_file():
+            flush(partial)
+        os.replace(partial, target)
+        flush(target.parent)
+    except BaseException:
+        remove(partial)
+        raise
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file whole or not at all."""
+    with atomic_path(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def is_free(folder: Path) -> bool:
+    """Whether nothing lies in the place of a folder of ours: none is there, or only what is half written."""
+    return not folder.is_dir() or all(PARTIAL in entry.name for entry in folder.iterdir())
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder if it is there; another run may be removing it too."""
+    for left in reversed(range(_TRIES)):
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+            return
+        try:
+            shutil.rmtree(path)
+        except FileNotFoundError:
+            if not left:
+                raise
+
+
+def remove_at_once(path: Path) -> None:
+    """Remove a file or folder if it is there, so that nobody, a later run included, finds half of it in its place."""
+    if path.is_dir() and not path.is_symlink():
+        aside = partial_path(path)
+        remove(aside)
+        try:
+            os.rename(path, aside)
+        except FileNotFoundError:
+            return
+        path = aside
+    remove(path)
+
+
+def remove_stale(folder: str | os.PathLike[str]) -> list[Path]:
+    """Remove what killed writers left anywhere below ``folder`` and return it; what a living process writes stays.
+
+    Of another machine or container, what has not changed for a day is taken to be left.
+    """
+    stale = [path for path in _partials(folder) if not _is_alive(path)]
+    for path in stale:
+        remove(path)
+    return stale
+
+
+def _partials(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """What is half written below a folder, each whole: what lies within is part of it."""
+    for place, folders, files in os.walk(folder, onerror=_pass_over):
+        yield from (Path(place, name) for name in (*folders, *files) if PARTIAL in name)
+        folders[:] = [name for name in folders if PARTIAL not in name]
+
+
+def _pass_over(error: OSError) -> None:
+    # Another run renames and removes folders while we look; in one that is closed to us, nothing is ours.
+    if not isinstance(error, FileNotFoundError | PermissionError):
+        raise error
+
+
+def _is_alive(partial: Path) -> bool:
+    digits, *rest = partial.name.rpartition(PARTIAL)[2].partition(".")[0].split("-")
+    # Names of earlier versions tell no host and count as ours.
+    if len(rest) == 2 and rest[1] != host_tag():
+        return time.time() - _last_change(partial) < _LEFT
+    if not (digits.isascii() and digits.isdigit()) or int(digits) == os.getpid():
+        return False
+    try:
+        os.kill(int(digits), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return not _has_ended(int(digits))
+
+
+def _last_change(partial: Path) -> float:
+    """Time at which a file, or anything in a folder, was last changed; 0 if it is gone."""
+    inside = (Path(place, name) for place, folders, files in os.walk(partial) for name in (*folders, *files))
+    times = [0.0]
+    for path in (partial, *inside):
+        with suppress(FileNotFoundError):
+            times.append(path.lstat().st_mtime)
+    return max(times)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process has ended though its number is still taken, as nobody has asked how."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return False
+
+
+def flush(path: Path) -> None:
+    """Have the disk hold what the name says before anyone trusts the name."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

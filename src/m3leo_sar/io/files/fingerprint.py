@@ -1,0 +1,86 @@
+"""Whether a file or folder is still what it was: a quick signature, and a checksum of its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from m3leo_sar.io.files.atomic import PARTIAL
+
+_BLOCK = 1 << 20
+
+
+def signature(path: str | os.PathLike[str]) -> str:
+    """Digest of the names, sizes, times and inodes of a file or of all files of a folder.
+
+    Another signature means that the bytes may have changed, so that a checksum is worth taking. Times are compared for
+    equality only: a clock that was set back does no harm.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at ``path``.
+    """
+    found = hashlib.sha256()
+    for name, file in _files(Path(path)):
+        facts = os.stat(file)
+        found.update(f"{name}\0{facts.st_size} {facts.st_mtime_ns} {facts.st_ino}\0".encode())
+    return found.hexdigest()[:16]
+
+
+def checksum(*paths: str | os.PathLike[str], stop: threading.Event | None = None) -> str:
+    """SHA-256, in hexadecimal, of a file's bytes, or of the names and bytes of all files of folders.
+
+    Parameters
+    ----------
+    *paths
+        Files or folders.
+    stop : threading.Event, optional
+        Ends the reading when another thread sets it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at a path.
+    OSError
+        If a file cannot be read.
+    InterruptedError
+        If it was told to stop.
+    """
+    found = hashlib.sha256()
+    for path in paths:
+        for name, file in _files(Path(path)):
+            if name:
+                found.update(f"{name}\0{os.path.getsize(file)}\0".encode())
+            with open(file, "rb") as stream:
+                while block := stream.read(_BLOCK):
+                    found.update(block)
+                    if stop is not None and stop.is_set():
+                        raise InterruptedError(f"reading {file} was stopped")
+    return found.hexdigest()
+
+
+def _files(path: Path) -> Iterator[tuple[str, str]]:
+    """Name below ``path``, and place, of each file in order; the name is empty for a file itself."""
+    if not path.is_dir():
+        if not path.exists():
+            raise FileNotFoundError(f"there is no file or folder {path}")
+        yield "", os.fspath(path)
+        return
+    yield from _below(os.fspath(path), "")
+
+
+def _below(folder: str, prefix: str) -> Iterator[tuple[str, str]]:
+    """Files of a folder in order, then those of its folders; links to folders are not followed."""
+    with os.scandir(folder) as entries:
+        found = sorted((entry for entry in entries if PARTIAL not in entry.name), key=lambda entry: entry.name)
+    # A date of a large scene has thousands of files, and every block of tiles looks at them.
+    for entry in found:
+        if not entry.is_dir():
+            yield prefix + entry.name, entry.path
+    for entry in found:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(entry.path, f"{prefix}{entry.name}{os.sep}")

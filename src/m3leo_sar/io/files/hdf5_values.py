@@ -1,0 +1,115 @@
+"""Values of an HDF5 data set that a file from anywhere may hold: of this very file, and of a size that was checked."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.io.files import limits
+
+#: What h5py raises on damaged files.
+FAULTS = (
+    KeyError, OSError, TypeError, AttributeError, IndexError, ValueError, RuntimeError, OverflowError, MemoryError
+)  # fmt: skip
+#: What deflate makes of a byte at most.
+_DEFLATE = 1032
+#: Chunks that one read may touch.
+_CHUNKS = 200_000
+
+
+def read_values(
+    dataset: Any, path: str | os.PathLike[str], part: Sequence[slice] = (), *, largest: int | None = None
+) -> Any:
+    """Read a data set, or the part of it that slices name.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+    path : path
+        File that was opened: a link may lead a data set into another, which is refused.
+    part : sequence of slice
+        Along the first axes; all if left out.
+    largest : int, optional
+        Bytes that may be read, ``limits.LARGEST_CHIP`` if left out.
+
+    Raises
+    ------
+    ValueError
+        If the data set lies in another file, is none, or it, a chunk or what a chunk unpacks to is too large.
+    """
+    require_own(dataset, path)
+    if dataset.shape is None:
+        raise ValueError(f"{dataset.name} must hold values, it is empty")
+    limit = limits.LARGEST_CHIP if largest is None else largest
+    whole = [*part, *(slice(None) for _ in dataset.shape[len(part) :])]
+    spans = [range(*one.indices(size)) for one, size in zip(whole, dataset.shape, strict=True)]
+    limits.require_array(dataset.name, [len(span) for span in spans], dataset.dtype.itemsize, limit)
+    if dataset.chunks is not None:
+        limits.require_array(f"a chunk of {dataset.name}", dataset.chunks, dataset.dtype.itemsize, limits.LARGEST_CHIP)
+        _check_chunks(dataset, spans)
+    return dataset[tuple(part) if part else ()]
+
+
+def require_own(dataset: Any, path: str | os.PathLike[str]) -> None:
+    """Refuse what is no data set, or has its values in another file than ``path``."""
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(f"{getattr(dataset, 'name', dataset)} must be a data set, it is a group")
+    if dataset.file.filename != os.fspath(path) or dataset.external is not None or dataset.is_virtual:
+        raise ValueError(f"{dataset.name} must lie in {Path(path).name} itself, it leads to another file")
+
+
+def own_group(file: h5py.File, name: str) -> Any:
+    """Group of a file by name; raises KeyError where there is none, ValueError where a link leads to another file."""
+    group = file[name]
+    if not isinstance(group, h5py.Group) or group.file.filename != file.filename:
+        raise ValueError(f"{name} must be a group of {Path(file.filename).name} itself")
+    return group
+
+
+def _check_chunks(dataset: Any, spans: Sequence[range]) -> None:
+    """Refuse packed chunks that would unpack to more than a chunk: HDF5 gives them all the room they ask for."""
+    if dataset.id.get_create_plist().get_nfilters() == 0:
+        return
+    raw = math.prod(dataset.chunks) * dataset.dtype.itemsize
+    starts = [
+        range(span.start // size * size, span.stop, size) if len(span) else range(0)
+        for span, size in zip(spans, dataset.chunks, strict=True)
+    ]
+    if math.prod(len(axis) for axis in starts) > _CHUNKS:
+        raise ValueError(f"{dataset.name} must have larger chunks than {dataset.chunks}")
+    for start in itertools.product(*starts):
+        chunk = dataset.id.get_chunk_info_by_coord(start)
+        if chunk.byte_offset is None:
+            continue
+        # Filters add a few bytes at most to what they cannot pack.
+        limits.require_size(f"a packed chunk of {dataset.name}", chunk.size, raw + raw // 8 + 4096)
+        if chunk.size * _DEFLATE > limits.LARGEST_CHIP and dataset.compression == "gzip":
+            _check_deflate(dataset, start, raw)
+
+
+def _check_deflate(dataset: Any, start: tuple[int, ...], raw: int) -> None:
+    mask, packed = dataset.id.read_direct_chunk(start)
+    if mask == 0:
+        try:
+            unpacked = zlib.decompressobj().decompress(packed, raw + 4097)
+        except zlib.error as error:
+            raise ValueError(f"{dataset.name} is damaged: {error}") from error
+        limits.require_size(f"a chunk of {dataset.name}", len(unpacked), raw + 4096)
+
+
+def as_float32(values: Any) -> NDArray[np.float32]:
+    """Numbers as float32; what exceeds its range is no data, as are texts and records refused."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"values must be real numbers, got {array.dtype}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return array.astype(np.float32)

@@ -1,0 +1,87 @@
+"""Columns of a parquet file that may come from anywhere, of a size that was checked before they are unpacked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from m3leo_sar.io.files import limits
+
+
+def read_columns(
+    path: str | os.PathLike[str], columns: Sequence[str] | None = None, *, group: int | None = None
+) -> Any:
+    """Read columns of a parquet file, or of one of its row groups, as an Arrow table.
+
+    Parameters
+    ----------
+    path : path
+    columns : sequence of str, optional
+        All if left out; a file without one of them gives a table without it.
+    group : int, optional
+        Row group; all if left out.
+
+    Raises
+    ------
+    ValueError
+        If the file is no parquet file or damaged, or what it unpacks to is over ``limits.LARGEST_TABLE`` or
+        ``limits.LARGEST_ROWS``.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    name = Path(path).name
+    try:
+        with pq.ParquetFile(path) as plain:
+            groups = list(range(plain.num_row_groups)) if group is None else [group]
+            texts = _texts(plain.schema_arrow)
+            _check_header(plain.metadata, groups, columns, name)
+        # A value that stands in a file once and is named by a million rows stays one value.
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
+            table = file.read_row_groups(groups, columns=None if columns is None else list(columns))
+            table.validate(full=True)
+            return _unfolded(table, name)
+    except (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError, OverflowError) as error:
+        raise ValueError(f"{name} is no parquet file that can be read: {_first_line(error)}") from error
+
+
+def _texts(schema: Any) -> list[str]:
+    import pyarrow as pa
+
+    kinds = (pa.types.is_string, pa.types.is_binary, pa.types.is_large_string, pa.types.is_large_binary)
+    return [field.name for field in schema if any(is_kind(field.type) for is_kind in kinds)]
+
+
+def _check_header(metadata: Any, groups: Sequence[int], columns: Sequence[str] | None, name: str) -> None:
+    size = 0
+    for number in groups:
+        row_group = metadata.row_group(number)
+        if not 0 <= row_group.num_rows <= limits.LARGEST_ROWS:
+            raise ValueError(f"{name} must have at most {limits.LARGEST_ROWS} rows, got {row_group.num_rows}")
+        for place in range(row_group.num_columns):
+            column = row_group.column(place)
+            if columns is None or column.path_in_schema.partition(".")[0] in columns:
+                size += max(0, column.total_uncompressed_size)
+    limits.require_size(f"{name}, unpacked,", size, limits.LARGEST_TABLE)
+
+
+def _unfolded(table: Any, name: str) -> Any:
+    """The table with plain texts in place of numbers of texts, if they are not too large for that."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            size = sum(
+                pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0
+                for chunk in table.column(place).chunks
+            )
+            limits.require_size(f"column {field.name} of {name}", size, limits.LARGEST_TABLE)
+            table = table.set_column(place, field.name, table.column(place).cast(field.type.value_type))
+    return table
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]

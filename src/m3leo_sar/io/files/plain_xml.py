@@ -1,0 +1,34 @@
+"""XML without document types, so that it can neither expand entities nor name other files."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+from m3leo_sar.io.files import limits
+
+
+def parse_xml(content: bytes, name: str) -> ElementTree.Element:
+    """Root of an XML text in UTF-8.
+
+    Raises
+    ------
+    ValueError
+        If it is too large, no UTF-8 or no XML, or has a document type, which no product of Sentinel-1 has.
+    """
+    limits.require_size(name, len(content), limits.LARGEST_TEXT)
+    try:
+        # Other encodings would hide a document type from the search below.
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name} must be XML in UTF-8: {error}") from error
+    if "\0" in text:
+        # No letter of XML, but half of each in UTF-16, which the parser would find out by itself.
+        raise ValueError(f"{name} must be XML in UTF-8, it holds NUL")
+    if re.search(r"<!(DOCTYPE|ENTITY)", text):
+        raise ValueError(f"{name} must have no document type and no entities")
+    try:
+        # A text, unlike bytes, is read as what it is, whatever encoding its first line names.
+        return ElementTree.fromstring(text)
+    except (ElementTree.ParseError, UnicodeEncodeError) as error:
+        raise ValueError(f"{name} is no XML: {error}") from error

@@ -1,0 +1,255 @@
+"""Rasters on a map grid: GeoTIFF, COG, VRT, ENVI and whatever else GDAL reads, through rasterio."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window as RasterWindow
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.files import limits
+from m3leo_sar.io.files.atomic import atomic_path
+
+#: Driver of GDAL for what must be a GeoTIFF and nothing else: a VRT would make it read any other file or URL.
+GEOTIFF = "GTiff"
+#: Ends of the names of files beside a raster that its pixels do not depend on.
+_BESIDE = (".aux.xml", ".ovr")
+
+
+class Raster(NamedTuple):
+    """A raster as it was read."""
+
+    #: (rows, cols), or (bands, rows, cols) if the file has several; no data is NaN where the dtype has one.
+    array: NDArray[Any]
+    #: Where the pixels lie, or None if the file does not say.
+    geobox: GeoBox | None
+    #: The file's own metadata.
+    tags: dict[str, str]
+    #: The value that meant no data in the file, if it named one.
+    nodata: float | None
+    #: What the file calls its bands, None for one without a name.
+    names: tuple[str | None, ...] = ()
+
+
+def read_raster(path: str | os.PathLike[str], *, driver: str | None = None, largest: int | None = None) -> Raster:
+    """Read all bands of a raster.
+
+    Float and complex pixels that equal the file's no-data value become NaN; integers stay as they are, beside
+    ``nodata``. complex_int16 becomes complex64 of the same values.
+
+    Parameters
+    ----------
+    path : path
+    driver : str, optional
+        GDAL's name of the only format that it may have, such as ``GEOTIFF``; any if left out.
+    largest : int, optional
+        Bytes that it may unpack to, ``limits.LARGEST_RASTER`` if left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is no raster, is cut short, is damaged, or is too large.
+    """
+    with open_raster(path, driver=driver) as source:
+        limit = limits.LARGEST_RASTER if largest is None else largest
+        limits.require_array(Path(path).name, (source.count, *source.shape), _itemsize(source), limit)
+        array = source.read()
+        geobox, tags, nodata = geobox_of(source), source.tags(), source.nodata
+        names = tuple(source.descriptions)
+    array = array[0] if len(array) == 1 else array
+    return Raster(as_valid(array, nodata), geobox, tags, nodata, names)
+
+
+def write_geotiff(
+    path: str | os.PathLike[str],
+    array: NDArray[Any],
+    geobox: GeoBox,
+    *,
+    tags: Mapping[str, str] | None = None,
+    nodata: float | None = None,
+    names: tuple[str, ...] = (),
+    cog: bool = False,
+) -> None:
+    """Write (rows, cols) or (bands, rows, cols) as a compressed GeoTIFF, whole or not at all.
+
+    The file is put together in memory first.
+
+    Parameters
+    ----------
+    path
+        File to write; its folder is made.
+    array
+        Real, complex or integer pixels.
+    geobox
+        Where they lie; its shape is the array's.
+    tags
+        Metadata to store.
+    nodata
+        Value that means no data. Floats without one use NaN.
+    names
+        A description for each band.
+    cog
+        Whether to write a cloud-optimised GeoTIFF: tiled, with overviews.
+
+    Raises
+    ------
+    ValueError
+        If the array's shape is not the geobox's.
+    OSError
+        If the file cannot be written; nothing is left of it then.
+    """
+    bands = array if array.ndim == 3 else array[None]
+    if bands.shape[1:] != geobox.shape:
+        raise ValueError(f"array must have the geobox's shape {geobox.shape}, got {array.shape}")
+    if nodata is None and bands.dtype.kind == "f":
+        nodata = float("nan")
+    profile = {
+        "driver": "COG" if cog else "GTiff",
+        "count": len(bands),
+        "height": geobox.shape[0],
+        "width": geobox.shape[1],
+        "dtype": bands.dtype,
+        "crs": geobox.crs,
+        "transform": geobox.affine,
+        "nodata": nodata,
+        "compress": "DEFLATE",
+    }
+    if bands.dtype.kind in "fc":
+        # Speckle has no repetitions to look for: more effort takes longer and packs no better.
+        profile["level" if cog else "zlevel"] = 1
+    # The floating point predictor turns smooth coherence into what DEFLATE can compress; complex has none.
+    if bands.dtype.kind in "fiu":
+        profile["predictor"] = {"f": 3}.get(bands.dtype.kind, 2) if not cog else "YES"
+    with _plain_errors(path, OSError), rasterio.MemoryFile() as memory:
+        with memory.open(**profile) as target:
+            target.write(bands)
+            target.update_tags(**(tags or {}))
+            for band, name in enumerate(names, start=1):
+                target.set_band_description(band, name)
+        # Not by GDAL, which tells of a full disk in its log only.
+        with atomic_path(path) as partial:
+            partial.write_bytes(memory.getbuffer())
+
+
+@contextmanager
+def open_raster(path: str | os.PathLike[str], *, driver: str | None = None) -> Iterator[Any]:
+    """Open a raster for reading; failures inside the block name the file in plain words."""
+    if "\0" in os.fspath(path):
+        raise ValueError(f"path must be the name of a file, got {os.fspath(path)!r}")
+    # Names that begin so are GDAL's own, such as a file inside a zip.
+    if not os.fspath(path).startswith("/vsi") and not os.path.exists(path):
+        raise FileNotFoundError(f"there is no file {os.fspath(path)}")
+    with _plain_errors(path, ValueError), warnings.catch_warnings():
+        # That a file has no map grid is for the caller to judge; geobox_of says so with None.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with _Complaints() as complaints, rasterio.open(path, driver=driver) as source:
+            if complaints.of_loss:
+                raise ValueError(f"{Path(path).name} cannot be read as a raster: {complaints.of_loss[0]}")
+            _check_blocks(source, Path(path).name)
+            yield source
+
+
+def files_of(path: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """Files that a raster is made of: itself first, then its headers, and what a VRT takes its pixels from.
+
+    What lies on a server or is not there is not named, nor are overviews and the statistics that viewers leave beside a
+    raster (``.aux.xml``), as they change no pixel.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no raster.
+    """
+    found = {Path(path): None}
+    waiting = list(found)
+    while waiting:
+        with open_raster(waiting.pop()) as source:
+            named = [Path(name) for name in source.files if os.path.isfile(name) and not name.endswith(_BESIDE)]
+        # GDAL names what a VRT takes its pixels from, but not what these are made of where they are VRTs.
+        waiting += [name for name in named if name not in found and name.suffix.lower() == ".vrt"]
+        found |= dict.fromkeys(named)
+    first, *others = found
+    return first, *sorted(others)
+
+
+def geobox_of(source: Any) -> GeoBox | None:
+    """Where an open raster's pixels lie, or None if it has no transform or no CRS."""
+    if source.crs is None or source.transform.is_identity:
+        return None
+    crs = source.crs
+    code = crs.to_epsg(confidence_threshold=100)
+    return GeoBox(source.shape, source.transform, f"EPSG:{code}" if code else crs.to_wkt())
+
+
+def read_window(
+    path: str | os.PathLike[str], band: int, rows: slice, cols: slice, *, driver: str | None = None
+) -> NDArray[Any]:
+    """Read the pixels ``[rows, cols]`` of one band as stored, with no data as NaN."""
+    part = RasterWindow(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
+    with open_raster(path, driver=driver) as source:
+        return as_valid(source.read(band, window=part), source.nodata)
+
+
+def as_valid(array: NDArray[Any], nodata: float | None) -> NDArray[Any]:
+    """Turn a no-data value into NaN; integers have none and stay."""
+    if nodata is None or array.dtype.kind not in "fc" or np.isnan(nodata):
+        return array
+    return np.where(array == nodata, np.array(np.nan, array.dtype), array)
+
+
+class _Complaints(logging.Handler):
+    """What GDAL only logs of this thread: a tag that is cut off costs a chip the names of its bands, not its pixels."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.of_loss: list[str] = []
+        self._thread, self._log = threading.get_ident(), logging.getLogger("rasterio._env")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread and "IO error during reading" in record.getMessage():
+            self.of_loss.append(record.getMessage())
+
+    def __enter__(self) -> _Complaints:
+        self._log.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._log.removeHandler(self)
+
+
+def _itemsize(source: Any) -> int:
+    """Bytes of a pixel of the widest band, as it is read."""
+    return max(np.dtype("complex64" if name == "complex_int16" else name).itemsize for name in source.dtypes)
+
+
+def _check_blocks(source: Any, name: str) -> None:
+    """Refuse a raster of which the smallest part that can be unpacked is too large."""
+    bands = source.count if source.interleaving == rasterio.enums.Interleaving.pixel else 1
+    for rows, cols in set(source.block_shapes):
+        limits.require_array(f"a block of {name}", (bands, rows, cols), _itemsize(source), limits.LARGEST_CHIP)
+
+
+@contextmanager
+def _plain_errors(path: str | os.PathLike[str], kind: type[Exception]) -> Iterator[None]:
+    name = Path(path).name
+    try:
+        yield
+    except RasterioError as error:
+        detail = str(error.__cause__ or error).strip()
+        done = "written" if kind is OSError else "read as a raster"
+        raise kind(f"{name} cannot be {done}: {detail}") from error

@@ -1,0 +1,101 @@
+"""What a Zarr store from anywhere tells of itself, looked through before a library acts on it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from m3leo_sar.io.files import limits
+
+#: Levels of groups that are followed; a store of ours has three.
+_DEPTH = 8
+
+
+def require_safe_store(store: str | os.PathLike[str], *, skip: str | None = None) -> None:
+    """Refuse a store that would run code, take more room than a chunk may, or lead out of its own folder.
+
+    Parameters
+    ----------
+    store : path
+    skip : str, optional
+        Folders with this in their name are not looked at. Only for a store whose reader never opens them.
+
+    Raises
+    ------
+    ValueError
+        If metadata cannot be read, name pickle as a codec, or tell of a chunk over ``limits.LARGEST_CHIP``; or a
+        folder of an array or group is a link that leads out.
+    """
+    root = Path(store)
+    for folder, document in _arrays(root, root, 0, skip):
+        if folder != root and root.resolve() not in folder.resolve().parents:
+            raise ValueError(f"{folder} is a link that leads out of {root.name}")
+        # Wherever it stands: a codec within a codec counts too.
+        if _names_pickle(document):
+            raise ValueError(f"{folder} is packed with pickle, which could run any code; it is not read")
+        try:
+            shape = _chunk_shape(document)
+            itemsize = _itemsize(document.get("data_type", document.get("dtype")))
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise ValueError(f"{folder} has damaged metadata: {type(error).__name__} {error}") from error
+        limits.require_array(f"a chunk of {folder}", shape, itemsize, limits.LARGEST_CHIP)
+
+
+def _arrays(folder: Path, root: Path, depth: int, skip: str | None) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Folder and metadata of every array; chunks are not looked at."""
+    if depth > _DEPTH:
+        raise ValueError(f"{root} must have at most {_DEPTH} groups within each other")
+    for name in ("zarr.json", ".zarray"):
+        if (folder / name).is_file():
+            document = _document(folder / name)
+            if name == ".zarray" or document.get("node_type") == "array":
+                yield folder, document
+                return
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir() and (skip is None or skip not in entry.name):
+            # A run renames what it has written, and removes what others have left, while we look.
+            with suppress(FileNotFoundError):
+                yield from _arrays(entry, root, depth + 1, skip)
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(limits.read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {type(error).__name__} {error}") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"{path} is damaged: it must be a mapping, got {type(document).__name__}")
+    return document
+
+
+def _names_pickle(value: Any) -> bool:
+    if isinstance(value, dict):
+        named = any("pickle" in str(value.get(word)) for word in ("id", "name", "object_codec_id"))
+        return named or any(_names_pickle(part) for key, part in value.items() if key != "attributes")
+    return isinstance(value, list) and any(_names_pickle(part) for part in value)
+
+
+def _chunk_shape(document: dict[str, Any]) -> list[int]:
+    """Shape of what is unpacked at once: a chunk, or an inner one where several share a file."""
+    shape = document["chunks"] if "chunks" in document else document["chunk_grid"]["configuration"]["chunk_shape"]
+    for codec in document.get("codecs") or ():
+        if codec["name"] == "sharding_indexed":
+            shape = codec["configuration"]["chunk_shape"]
+    sizes = [int(size) for size in shape]
+    if min(sizes, default=1) < 1:
+        raise ValueError(f"chunks must be at least 1 along each axis, got {sizes}")
+    return sizes
+
+
+def _itemsize(dtype: Any) -> int:
+    try:
+        return np.dtype(dtype).itemsize
+    except TypeError:
+        # Of texts and the like, whose length the metadata do not tell.
+        return 16

@@ -1,0 +1,180 @@
+"""Our Zarr v3 arrays of one shard: written by zarr, read without its machinery, one open and a read a chunk."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import numpy as np
+import zarr
+from numcodecs import blosc
+from numpy.typing import NDArray
+from zarr.codecs import BloscCodec, Crc32cCodec
+
+from m3leo_sar.io.files.atomic import flush, write_text
+from m3leo_sar.io.files.limits import read_text
+
+#: Of an array's attributes, what this library tells of it.
+_ATTRIBUTE = "m3leo_sar"
+#: Among what it tells: that there is a shard whatever it holds. Earlier versions left one out that was all fill.
+_HAS_SHARD = "has_shard"
+#: Where and how long a chunk that is not written lies; bytes of a CRC-32C.
+_MISSING = 2**64 - 1
+_CHECKSUM = 4
+
+
+def make_group(folder: Path) -> None:
+    """Have a folder be a Zarr group, if it is not one yet."""
+    if not (folder / "zarr.json").is_file():
+        document = {"zarr_format": 3, "node_type": "group", "attributes": {}}
+        write_text(folder / "zarr.json", json.dumps(document, indent=2) + "\n")
+
+
+def write_shard(
+    path: Path,
+    array: NDArray[Any],
+    attributes: Mapping[str, Any],
+    *,
+    chunk: tuple[int, ...],
+    fill: Any,
+    dimensions: Sequence[str],
+) -> None:
+    """Write an array and what is to be told of it as one shard, and have the disk hold it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; what is there of it is for the caller to remove.
+    """
+    target = zarr.create_array(
+        store=path,
+        shape=array.shape,
+        shards=array.shape,
+        chunks=chunk,
+        dtype=array.dtype,
+        # Bits of one weight side by side pack best, and lz4 unpacks several times faster than zstd here.
+        compressors=[BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"), Crc32cCodec()],
+        fill_value=fill,
+        attributes={_ATTRIBUTE: {**attributes, _HAS_SHARD: True}},
+        dimension_names=dimensions,
+        # A shard without data is a file too, so that one that is not there is one that was lost.
+        config={"write_empty_chunks": True},
+    )
+    target[...] = array
+    for file in path.rglob("*"):
+        if file.is_file():
+            flush(file)
+
+
+def described(path: Path) -> tuple[dict[str, Any], Any]:
+    """An array's ``zarr.json``, and what :func:`write_shard` was told of it.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it is damaged.
+    """
+    try:
+        document = json.loads(read_text(path / "zarr.json"))
+        return document, document["attributes"][_ATTRIBUTE]
+    except FileNotFoundError as error:
+        raise ValueError(f"{path} is damaged: it holds no zarr.json") from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path / 'zarr.json'} is damaged: {type(error).__name__} {error}") from error
+
+
+def is_stored(shard: str | os.PathLike[str]) -> bool:
+    """Whether a shard can be read: it is there, or an earlier version left it out as all of it was the fill value."""
+    return os.path.isfile(shard) or _was_left_out(Path(shard))
+
+
+def read_chunks(
+    shard: str | os.PathLike[str], indices: Sequence[int], count: int, outs: Sequence[NDArray[Any]], *, fill: Any
+) -> int:
+    """Fill each of ``outs`` from a chunk of a shard whose chunks are blosc with a CRC-32C and whose index ends it.
+
+    Parameters
+    ----------
+    shard : path
+    indices : sequence of int
+        Numbers of the chunks within the shard, of ``count``.
+    count : int
+        Chunks of the shard.
+    outs : sequence of numpy.ndarray
+        C-contiguous, each of a chunk's size.
+    fill : scalar
+        Stands in a chunk, or a whole shard, that an earlier version did not write, as all of it is this value.
+
+    Returns
+    -------
+    int
+        Bytes read.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file and there ought to be.
+    ValueError
+        If the shard is cut short or a checksum does not fit.
+    """
+    path = Path(shard)
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError:
+        if not _was_left_out(path):
+            raise
+        for out in outs:
+            out[...] = fill
+        return 0
+    try:
+        size, table_bytes = os.fstat(handle).st_size, 16 * count + _CHECKSUM
+        if size < table_bytes:
+            raise ValueError(f"{path} is cut short: {size} bytes cannot hold the index of {count} chunks")
+        body = _checked(os.pread(handle, table_bytes, size - table_bytes), path, "index")
+        table, total = np.frombuffer(body, "<u8").reshape(count, 2).tolist(), table_bytes
+        for index, out in zip(indices, outs, strict=True):
+            start, length = table[index]
+            if start == length == _MISSING:
+                out[...] = fill
+                continue
+            if start + length > size - table_bytes or length <= _CHECKSUM:
+                raise ValueError(f"{path} is damaged: chunk {index} would lie beyond its end")
+            packed = _checked(os.pread(handle, length, start), path, f"chunk {index}")
+            _unpack(packed, out, path, index)
+            total += length
+    finally:
+        os.close(handle)
+    return total
+
+
+def _was_left_out(shard: Path) -> bool:
+    """Whether an earlier version wrote no shard, as all of it was the fill value; no folder of chunks is there then."""
+    chunks = next((place for place in shard.parents if place.name == "c"), None)
+    if chunks is None or chunks.exists():
+        return False
+    try:
+        _, facts = described(chunks.parent)
+    except ValueError:
+        return False
+    return _HAS_SHARD not in facts
+
+
+def _unpack(packed: bytes, out: NDArray[Any], path: Path, index: int) -> None:
+    # Blosc's header names the size that comes out: a damaged one must not lead beyond the array.
+    if len(packed) < 16 or int.from_bytes(packed[4:8], "little") != out.nbytes:
+        raise ValueError(f"{path} is damaged: chunk {index} does not hold {out.nbytes} bytes")
+    try:
+        blosc.decompress(packed, out)
+    except RuntimeError as error:
+        raise ValueError(f"{path} is damaged: chunk {index}: {error}") from error
+
+
+def _checked(data: bytes, path: Path, what: str) -> bytes:
+    body, stored = data[:-_CHECKSUM], int.from_bytes(data[-_CHECKSUM:], "little")
+    if google_crc32c.value(body) != stored:
+        raise ValueError(f"{path} is damaged: the checksum of its {what} does not fit")
+    return body

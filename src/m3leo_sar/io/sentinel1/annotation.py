@@ -1,0 +1,266 @@
+"""Annotation of Sentinel-1 IW single-look complex products."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.grid.orbit import Orbit
+from m3leo_sar.grid.radar_grid import RadarGrid
+from m3leo_sar.grid.tops import RangePolynomial, TopsCarrier, steering_rate
+from m3leo_sar.io.files import limits
+from m3leo_sar.io.files.plain_xml import parse_xml
+
+_LIGHT = 299_792_458.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BurstTiming:
+    """One burst of a swath.
+
+    Parameters
+    ----------
+    azimuth_time : float
+        Zero-Doppler time of its first row, seconds since the annotation's epoch.
+    first_valid, last_valid : (lines,) int
+        Columns of each row between which pixels are valid, both included; -1 for a row without any.
+    """
+
+    azimuth_time: float
+    first_valid: NDArray[np.int64]
+    last_valid: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SwathAnnotation:
+    """What the annotation of one swath and polarisation tells.
+
+    Parameters
+    ----------
+    swath, polarisation, mission : str
+        Such as ``"IW3"``, ``"VV"``, ``"S1A"``.
+    orbit_direction : str
+        ``"ascending"`` or ``"descending"``.
+    epoch : datetime.datetime
+        UTC that all times count from in seconds: midnight of the first line's day.
+    lines, samples : int
+        Rows and columns of a burst.
+    bursts : tuple of BurstTiming
+        In order of time.
+    azimuth_interval : float
+        Seconds a row.
+    range_time, range_interval : float
+        Two-way time of column 0, and seconds a column.
+    frequency : float
+        Of the radar, Hz.
+    steering : float
+        Steering rate of the antenna, degrees a second.
+    orbit : Orbit
+        State vectors of the annotation.
+    fm_rates, dopplers : tuple of (float, RangePolynomial)
+        Azimuth FM rates and Doppler centroids with the time each is for.
+    geolocation : dict of str to (points,) float64
+        ``line``, ``pixel``, ``latitude``, ``longitude``, ``height``, ``incidence`` of the geolocation grid.
+    """
+
+    swath: str
+    polarisation: str
+    mission: str
+    orbit_direction: str
+    epoch: datetime.datetime
+    lines: int
+    samples: int
+    bursts: tuple[BurstTiming, ...]
+    azimuth_interval: float
+    range_time: float
+    range_interval: float
+    frequency: float
+    steering: float
+    orbit: Orbit
+    fm_rates: tuple[tuple[float, RangePolynomial], ...]
+    dopplers: tuple[tuple[float, RangePolynomial], ...]
+    geolocation: dict[str, NDArray[np.float64]]
+
+    @property
+    def wavelength(self) -> float:
+        """Metres."""
+        return _LIGHT / self.frequency
+
+    @property
+    def date(self) -> datetime.date:
+        """Day of the first line."""
+        return self.epoch.date()
+
+    def radar_grid(self, burst: int) -> RadarGrid:
+        """Azimuth times and ranges of one burst's pixels.
+
+        Raises
+        ------
+        IndexError
+            If there is no such burst.
+        """
+        return RadarGrid(
+            (self.lines, self.samples),
+            azimuth_time=self.bursts[burst].azimuth_time,
+            azimuth_interval=self.azimuth_interval,
+            slant_range=self.range_time * _LIGHT / 2,
+            range_spacing=self.range_interval * _LIGHT / 2,
+            wavelength=self.wavelength,
+        )
+
+    def carrier(self, burst: int) -> TopsCarrier:
+        """Azimuth carrier of one burst, from the estimates nearest to its middle.
+
+        Raises
+        ------
+        IndexError
+            If there is no such burst.
+        """
+        middle = self.bursts[burst].azimuth_time + (self.lines - 1) / 2 * self.azimuth_interval
+        _, velocity = self.orbit.at(middle)
+
+        def nearest(estimates: tuple[tuple[float, RangePolynomial], ...]) -> RangePolynomial:
+            return min(estimates, key=lambda estimate: abs(estimate[0] - middle))[1]
+
+        return TopsCarrier(
+            lines=self.lines,
+            azimuth_interval=self.azimuth_interval,
+            range_time=self.range_time,
+            range_interval=self.range_interval,
+            middle_time=self.range_time + self.samples / 2 * self.range_interval,
+            steering=steering_rate(float(np.linalg.norm(velocity)), self.frequency, self.steering),
+            fm_rate=nearest(self.fm_rates),
+            doppler=nearest(self.dopplers),
+        )
+
+
+def read_annotation(source: str | os.PathLike[str] | bytes) -> SwathAnnotation:
+    """Read the annotation of a swath: a file, or its bytes.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no XML, has a document type (which real ones have not), is no IW single-look complex product, or lacks
+        an entry; the message names it.
+    """
+    if isinstance(source, bytes):
+        name, text = "annotation", source
+    else:
+        path = Path(source)
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no file {path}")
+        limits.require_size(path.name, path.stat().st_size, limits.LARGEST_TEXT)
+        name, text = path.name, path.read_bytes()
+    root = parse_xml(text, name)
+    try:
+        return _swath(root)
+    except (KeyError, ValueError, TypeError, IndexError, ArithmeticError) as error:
+        raise ValueError(f"{name} must be the annotation of an IW SLC product: {error}") from error
+
+
+def _swath(root: ElementTree.Element) -> SwathAnnotation:
+    header, image = _only(root, "adsHeader"), _only(root, "imageAnnotation/imageInformation")
+    kind = _text(header, "productType"), _text(header, "mode")
+    if kind != ("SLC", "IW"):
+        raise ValueError(f"productType and mode must be SLC and IW, got {kind[0]} and {kind[1]}")
+    product, timing = _only(root, "generalAnnotation/productInformation"), _only(root, "swathTiming")
+    first = _time(_text(header, "startTime"))
+    epoch = first.replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def seconds(element: ElementTree.Element, entry: str) -> float:
+        return (_time(_text(element, entry)) - epoch).total_seconds()
+
+    def estimates(path: str, polynomial: str) -> tuple[tuple[float, RangePolynomial], ...]:
+        found = [
+            (seconds(item, "azimuthTime"), RangePolynomial(_number(item, "t0"), tuple(_numbers(item, polynomial))))
+            for item in root.findall(path)
+        ]
+        if not found:
+            raise KeyError(f"{path} is missing")
+        return tuple(found)
+
+    lines, samples = (int(_text(timing, entry)) for entry in ("linesPerBurst", "samplesPerBurst"))
+    bursts = tuple(_burst(item, seconds(item, "azimuthTime"), lines) for item in timing.findall("burstList/burst"))
+    if not bursts:
+        raise KeyError("swathTiming/burstList is empty")
+    return SwathAnnotation(
+        swath=_text(header, "swath"),
+        polarisation=_text(header, "polarisation"),
+        mission=_text(header, "missionId"),
+        orbit_direction=_text(product, "pass").lower(),
+        epoch=epoch,
+        lines=lines,
+        samples=samples,
+        bursts=bursts,
+        azimuth_interval=_number(image, "azimuthTimeInterval"),
+        range_time=_number(image, "slantRangeTime"),
+        range_interval=1 / _number(product, "rangeSamplingRate"),
+        frequency=_number(product, "radarFrequency"),
+        steering=_number(product, "azimuthSteeringRate"),
+        orbit=_orbit(root, seconds),
+        fm_rates=estimates("generalAnnotation/azimuthFmRateList/azimuthFmRate", "azimuthFmRatePolynomial"),
+        dopplers=estimates("dopplerCentroid/dcEstimateList/dcEstimate", "dataDcPolynomial"),
+        geolocation=_geolocation(root),
+    )
+
+
+def _burst(item: ElementTree.Element, azimuth_time: float, lines: int) -> BurstTiming:
+    valid = [np.array(_numbers(item, entry), np.int64) for entry in ("firstValidSample", "lastValidSample")]
+    if any(len(column) != lines for column in valid):
+        raise ValueError(f"firstValidSample must have one entry a line, {lines}, got {len(valid[0])}")
+    return BurstTiming(azimuth_time, *valid)
+
+
+def _orbit(root: ElementTree.Element, seconds: Any) -> Orbit:
+    states = root.findall("generalAnnotation/orbitList/orbit")
+    if not states:
+        raise KeyError("generalAnnotation/orbitList is missing")
+    vectors = [
+        [[_number(state, f"{part}/{axis}") for axis in "xyz"] for state in states] for part in ("position", "velocity")
+    ]
+    return Orbit([seconds(state, "time") for state in states], *vectors)
+
+
+def _geolocation(root: ElementTree.Element) -> dict[str, NDArray[np.float64]]:
+    points = root.findall("geolocationGrid/geolocationGridPointList/geolocationGridPoint")
+    names = ("line", "pixel", "latitude", "longitude", "height", "incidenceAngle")
+    table = np.array([[_number(point, name) for name in names] for point in points]).reshape(-1, len(names))
+    return dict(zip((*names[:-1], "incidence"), table.T, strict=True))
+
+
+def _only(root: ElementTree.Element, path: str) -> ElementTree.Element:
+    found = root.find(path)
+    if found is None:
+        raise KeyError(f"{path} is missing")
+    return found
+
+
+def _text(element: ElementTree.Element, entry: str) -> str:
+    text = _only(element, entry).text
+    if not text:
+        raise KeyError(f"{entry} is empty")
+    return text.strip()
+
+
+def _number(element: ElementTree.Element, entry: str) -> float:
+    value = float(_text(element, entry))
+    if not np.isfinite(value):
+        raise ValueError(f"{entry} must be finite, got {value}")
+    return value
+
+
+def _numbers(element: ElementTree.Element, entry: str) -> list[float]:
+    return [float(word) for word in _text(element, entry).split()]
+
+
+def _time(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text)

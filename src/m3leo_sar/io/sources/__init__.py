@@ -1,0 +1,1 @@
+"""Sources that tiles are cut from: rasters, xarray data, GSSIC, GUNW."""

@@ -1,0 +1,80 @@
+"""Open anything that can be cut onto tiles."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from m3leo_sar.io.sources.gssic_source import GssicSource
+from m3leo_sar.io.sources.gunw_source import GunwSource
+from m3leo_sar.io.sources.raster_source import RasterSource
+from m3leo_sar.io.sources.tile_source import TileSource
+from m3leo_sar.io.sources.xarray_source import open_xarray_source
+
+#: Kinds of source and what opens them.
+KINDS: dict[str, Any] = {
+    "raster": RasterSource,
+    "gssic": GssicSource,
+    "gunw": GunwSource,
+    "xarray": open_xarray_source,
+}
+
+
+def open_source(path: str | os.PathLike[str], *, kind: str | None = None, **options: Any) -> TileSource:
+    """Open a raster (a file or URL), a netCDF file or Zarr store, or a folder of GSSIC or S1-GUNW files.
+
+    Parameters
+    ----------
+    path : str or path
+    kind : {"raster", "gssic", "gunw", "xarray"}, optional
+        Told by the name or by what a folder holds, if left out.
+    options
+        Those of the kind's class; None stands for its default.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file or folder.
+    TypeError
+        If the kind has no such option.
+    ValueError
+        If the kind is unknown or cannot be told, or the source is damaged.
+    """
+    if kind is not None and kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    chosen = kind or kind_of(path)
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        opened: TileSource = KINDS[chosen](path, **given)
+    except TypeError as error:
+        if "unexpected keyword" not in str(error):
+            raise
+        raise TypeError(f"a source of kind {chosen} takes no option {str(error).rpartition(' ')[2]}") from error
+    return opened
+
+
+def kind_of(path: str | os.PathLike[str]) -> str:
+    """Kind of a source by its name, and by the files of a folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file or folder.
+    ValueError
+        If a folder holds none of what is known.
+    """
+    text, place = os.fspath(path), Path(path)
+    if "://" in text or text.startswith("/vsi"):
+        return "raster"
+    if not place.exists():
+        raise FileNotFoundError(f"there is no file or folder {place}")
+    if place.is_file():
+        return "xarray" if place.suffix.lower() in (".nc", ".nc4", ".cdf") else "raster"
+    if any((place / name).is_file() for name in ("zarr.json", ".zgroup", ".zmetadata")):
+        return "xarray"
+    for kind, pattern, name in (("gunw", "*.nc", r"S1-GUNW-.*"), ("gssic", "*.tif", r"[NS]\d\d[EW]\d\d\d_.*")):
+        if any(re.match(name, found.name) for found in place.rglob(pattern)):
+            return kind
+    raise ValueError(f"{place} holds neither S1-GUNW granules nor GSSIC files nor a Zarr store; name its kind")

@@ -1,0 +1,227 @@
+"""Any raster that GDAL reads, on disk or by URL, as a source of tiles."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as RasterWindow
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.chips.archive import parameter_digest
+from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.files.raster import files_of, geobox_of, open_raster
+from m3leo_sar.io.sources.tile_source import Piece, cover, file_facts
+
+#: GDAL's own names of what lies on a server, by scheme.
+_REMOTE = {"http": "/vsicurl/http://", "https": "/vsicurl/https://", "s3": "/vsis3/", "gs": "/vsigs/"}
+
+
+class RasterSource:
+    """A GeoTIFF, COG, VRT or other raster, read by windows.
+
+    Parameters
+    ----------
+    path : str or path
+        A file, or a URL (``https``, ``http``, ``s3``, ``gs``). GDAL's own environment variables hold the keys of a
+        server that asks for them; what follows a ``?`` in a URL and a password are in no message and no metadata.
+    resampling : str, optional
+        A word of :func:`m3leo_sar.reproject`. If left out, bilinear for float and complex rasters, mode for those with
+        a table of colours, and None for other integers, which may be quantities or classes.
+    nodata : int or float, optional
+        Value without data, where the file names none or a wrong one.
+    crs : str, optional
+        CRS of a file that carries none.
+    indexes : sequence of int, optional
+        Bands to take, from 1; all if left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no raster, has no CRS or no map grid, or lacks a band.
+    OSError
+        If a server does not answer, or denies it.
+
+    Notes
+    -----
+    A scale and an offset that the file carries are applied, which gives floats. Masks and alpha bands count as no data.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        resampling: str | None = None,
+        nodata: float | None = None,
+        crs: str | None = None,
+        indexes: Sequence[int] | None = None,
+    ) -> None:
+        self._path, self.name, self._is_remote = _located(os.fspath(path))
+        self._stated, self._has_failed = nodata, True
+        with _Opened(self) as source:
+            self.geobox = _placed(source, crs, self.name)
+            self._indexes = _checked_indexes(indexes, source.count, self.name)
+            self._scales = [(source.scales[index - 1], source.offsets[index - 1]) for index in self._indexes]
+            self._dtype = np.result_type(*(_dtype(source.dtypes[index - 1]) for index in self._indexes))
+            stored = [source.nodatavals[index - 1] for index in self._indexes]
+            self._nodata = nodata if nodata is not None else stored[0]
+            has_colours = source.colorinterp[self._indexes[0] - 1].name == "palette"
+            self.bands = tuple(_band(source, index, self.name) for index in self._indexes)
+        self.resampling = resampling or self._usual(has_colours)
+        self._facts = [self.name] if self._is_remote else _facts(path)
+        self._has_failed = False
+
+    def parameters(self, geobox: GeoBox) -> Any:
+        """Its file and those that is made of, its bands and what stands for no data: the same for all tiles."""
+        return {"file": self._facts, "bands": self._indexes, "nodata": self._stated, "crs": self.geobox.crs}
+
+    def read(self, geobox: GeoBox) -> list[Piece]:
+        """Pixels around a tile; an empty list if the raster does not cover it.
+
+        Raises
+        ------
+        OSError
+            If a server fails.
+        ValueError
+            If the file is damaged, or has a mask but no value for integers without data.
+        """
+        part = cover(self.geobox, geobox)
+        if part is None:
+            return []
+        with _Opened(self) as source:
+            array = part.gather(lambda rows, cols: self._read(source, rows, cols), self._fill)
+        return [Piece(array, part.geobox, self.bands, self._label)]
+
+    @property
+    def _is_scaled(self) -> bool:
+        return any(scale != (1.0, 0.0) for scale in self._scales)
+
+    @property
+    def _is_integer(self) -> bool:
+        return self._dtype.kind in "iub" and not self._is_scaled
+
+    @property
+    def _label(self) -> int | None:
+        """Value of integers without data."""
+        return int(self._nodata) if self._is_integer and self._nodata is not None else None
+
+    @property
+    def _fill(self) -> Any:
+        return (self._label or 0) if self._is_integer else np.nan
+
+    def _usual(self, has_colours: bool) -> str | None:
+        if has_colours:
+            return "mode"
+        return None if self._is_integer else "bilinear"
+
+    def _read(self, source: Any, rows: slice, cols: slice) -> NDArray[Any]:
+        window = RasterWindow(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
+        found = source.read(self._indexes, window=window, masked=True, out_dtype=self._dtype)
+        array, empty = found.data, np.ma.getmaskarray(found)
+        if self._stated is not None:
+            empty = empty | (array == self._stated)
+        if not self._is_integer:
+            return self._scaled(array, empty)
+        if self._label is None and empty.any():
+            raise ValueError(f"{self.name} masks pixels but names no value for integers without data; state nodata=")
+        return np.where(empty, array.dtype.type(self._fill), array)
+
+    def _scaled(self, array: NDArray[Any], empty: NDArray[np.bool_]) -> NDArray[Any]:
+        if self._is_scaled:
+            array = array.astype(np.result_type(array.dtype, np.float32))
+            for plane, (scale, offset) in zip(array, self._scales, strict=True):
+                plane *= scale
+                plane += offset
+        return np.where(empty, array.dtype.type(np.nan), array)
+
+
+class _Opened:
+    """A raster open for reading; a server's faults are OSErrors, and no message holds what a URL keeps to itself."""
+
+    def __init__(self, source: RasterSource) -> None:
+        self.source = source
+
+    def __enter__(self) -> Any:
+        # A server has no folder to look through for files beside the raster.
+        options = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"} if self.source._is_remote else {}
+        if self.source._has_failed:
+            # GDAL remembers that a file was denied, as it does the header of one that was not.
+            options["CPL_VSIL_CURL_NON_CACHED"] = self.source._path
+        self.env = rasterio.Env(**options)
+        self.env.__enter__()
+        self.file = open_raster(self.source._path)
+        try:
+            return self.file.__enter__()
+        except BaseException as error:
+            self._leave(error)
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        try:
+            self.file.__exit__(kind, error, trace)
+        except ValueError as plain:
+            self._leave(plain)
+            raise
+        self._leave(None)
+
+    def _leave(self, error: BaseException | None) -> None:
+        self.env.__exit__(None, None, None)
+        if self.source._is_remote and isinstance(error, ValueError) and isinstance(error.__cause__, RasterioError):
+            self.source._has_failed = True
+            detail = str(error.__cause__).replace(self.source._path, self.source.name)
+            raise OSError(f"{self.source.name} cannot be read: {detail}") from None
+
+
+def _located(path: str) -> tuple[str, str, bool]:
+    """What GDAL opens, what may be told of it, and whether a server is asked."""
+    scheme, colon, rest = path.partition("://")
+    if colon and scheme.lower() in _REMOTE:
+        parts = urlsplit(path)
+        host = parts.netloc.rpartition("@")[2]
+        return _REMOTE[scheme.lower()] + rest, f"{scheme}://{host}{parts.path}", True
+    return path, Path(path).name, False
+
+
+def _facts(path: str | os.PathLike[str]) -> list[Any]:
+    """What tells that a raster was replaced, or a file that it is made of."""
+    file, *others = files_of(path)
+    facts = file_facts(file)
+    # As a digest: every chip keeps these facts, and a mosaic may be of thousands of files.
+    return [*facts, parameter_digest([file_facts(other) for other in others])] if others else facts
+
+
+def _placed(source: Any, crs: str | None, name: str) -> GeoBox:
+    box = geobox_of(source)
+    if box is not None:
+        return box if crs is None else GeoBox(box.shape, box.affine, crs)
+    if source.transform.is_identity:
+        raise ValueError(f"{name} has no map grid: it carries no transform")
+    if crs is None:
+        raise ValueError(f"{name} carries no CRS; state crs=")
+    return GeoBox(source.shape, source.transform, crs)
+
+
+def _checked_indexes(indexes: Sequence[int] | None, count: int, name: str) -> list[int]:
+    chosen = list(range(1, count + 1)) if indexes is None else [int(index) for index in indexes]
+    if not chosen or not all(1 <= index <= count for index in chosen):
+        raise ValueError(f"indexes must name bands 1 to {count} of {name}, got {chosen}")
+    return chosen
+
+
+def _dtype(name: str) -> np.dtype[Any]:
+    return np.dtype("complex64" if name == "complex_int16" else name)
+
+
+def _band(source: Any, index: int, product: str) -> Band:
+    name = source.descriptions[index - 1] or f"band{index}"
+    is_class = source.colorinterp[index - 1].name == "palette"
+    return Band(name, name, "class" if is_class else source.units[index - 1] or "", product)

@@ -1,0 +1,231 @@
+"""What rasters are cut from: anything that gives its own pixels around a tile."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.components.component import Band
+
+#: Pixels from a tile's own to the farthest that any kernel takes, where its pixels are the source's; and some to spare.
+_REACH, _SPARE = 3, 2
+#: Steps of the lattice of points by which a tile is placed.
+_STEPS = 32
+#: Share of a pixel that coordinates may be off an even spacing: float32 degrees of 10 m pixels are by 0.04.
+_UNEVEN = 0.05
+#: Share of a pixel by which a tile must reach into a source to touch it.
+_TOUCH = 1e-6
+
+
+class Piece(NamedTuple):
+    """Pixels of a source around a tile, on the source's own grid."""
+
+    #: (bands, rows, cols); no data is NaN, and ``nodata`` in integers.
+    array: NDArray[Any]
+    #: Where they lie.
+    geobox: GeoBox
+    #: One a band.
+    bands: tuple[Band, ...]
+    #: Value of integers without data, None if every one has data.
+    nodata: int | None = None
+    #: What is to be said of these pixels, in plain words.
+    notes: tuple[str, ...] = ()
+
+
+class TileSource(Protocol):
+    """What can be cut onto tiles; any class with these members is one."""
+
+    #: What it is called, in messages and in the metadata of chips.
+    name: str
+    #: All bands that it may give.
+    bands: tuple[Band, ...]
+    #: The word of :func:`m3leo_sar.reproject` that suits it, None where the user must say.
+    resampling: str | None
+
+    def parameters(self, geobox: GeoBox) -> Any:
+        """What the pixels around a tile depend on, in plain values that JSON can hold; other values, other chips."""
+        ...
+
+    def read(self, geobox: GeoBox) -> list[Piece]:
+        """Pixels around a tile, none of them resampled; an empty list if the source does not cover it.
+
+        Raises
+        ------
+        OSError
+            If they cannot be read now and may be later.
+        ValueError
+            If the source is damaged.
+        """
+        ...
+
+
+class Cover(NamedTuple):
+    """The part of a source that a tile needs."""
+
+    rows: slice
+    #: Columns to read and the column of the part at which they begin; two where a tile crosses the seam of a globe.
+    parts: tuple[tuple[slice, int], ...]
+    #: Grid of the part.
+    geobox: GeoBox
+
+    def gather(self, read: Callable[[slice, slice], NDArray[Any]], fill: Any) -> NDArray[Any]:
+        """Read ``[rows, cols]`` of all parts side by side; ``fill`` where no part is."""
+        read_parts = [(read(self.rows, cols), first) for cols, first in self.parts]
+        if len(read_parts) == 1:
+            return read_parts[0][0]
+        array = read_parts[0][0]
+        out = np.full((*array.shape[:-1], self.geobox.shape[1]), fill, array.dtype)
+        for array, first in read_parts:
+            out[..., first : first + array.shape[-1]] = array
+        return out
+
+
+def cover(source: GeoBox, tile: GeoBox) -> Cover | None:
+    """Part of a source that holds a tile and a margin that is wide enough for every resampling.
+
+    Parameters
+    ----------
+    source : GeoBox
+        Grid of the source. A geographic one is continued over its seam: a tile across the 180th meridian finds the
+        columns of both ends.
+    tile : GeoBox
+        Grid of the tile, in any CRS.
+
+    Returns
+    -------
+    Cover or None
+        None where no ground of the tile lies on the source.
+
+    Examples
+    --------
+    >>> source = GeoBox.from_bounds((0, 0, 1000, 800), shape=(80, 100), crs="EPSG:32631")
+    >>> tile = GeoBox.from_bounds((300, 300, 400, 380), shape=(8, 10), crs="EPSG:32631")
+    >>> part = cover(source, tile)
+    >>> part.rows, part.parts, part.geobox.shape
+    (slice(37, 55, None), ((slice(25, 45, None), 0),), (18, 20))
+    """
+    row, col = _edges(source, tile)
+    if not np.isfinite(row).any():
+        return None
+    low, high = np.nanmin(row), np.nanmax(row)
+    if high <= _TOUCH or low >= source.shape[0] - _TOUCH:
+        return None
+    down, along = _margins(row, tile.shape), _margins(col, tile.shape)
+    # Edges that coincide are off by rounding, which must not cost a pixel more.
+    rows = slice(max(0, math.floor(low + _TOUCH) - down), min(source.shape[0], math.ceil(high - _TOUCH) + down))
+    spans = _spans(source, float(np.nanmin(col)), float(np.nanmax(col)), along)
+    if not spans:
+        return None
+    start = min(first for _, first in spans)
+    stop = max(first + cols.stop - cols.start for cols, first in spans)
+    parts = tuple((cols, first - start) for cols, first in spans)
+    origin = source.affine @ Affine.translation(start, rows.start)
+    return Cover(rows, parts, GeoBox((rows.stop - rows.start, stop - start), origin, source.crs))
+
+
+def regular_geobox(x: NDArray[Any], y: NDArray[Any], crs: str) -> GeoBox:
+    """Grid of evenly spaced pixel centres; rows and columns run as the centres do, up or down.
+
+    Raises
+    ------
+    ValueError
+        If an axis has no two centres, or a centre is off its place by over a twentieth of a pixel.
+
+    Examples
+    --------
+    >>> regular_geobox(np.array([0.5, 1.5, 2.5]), np.array([10.0, 12.0]), "EPSG:4326").resolution
+    (1.0, 2.0)
+    """
+    steps = []
+    for name, axis in (("x", x), ("y", y)):
+        if axis.ndim != 1 or len(axis) < 2:
+            raise ValueError(f"{name} must hold at least two centres along one axis, got shape {axis.shape}")
+        axis = axis.astype(np.float64)
+        step = (axis[-1] - axis[0]) / (len(axis) - 1)
+        even = axis[0] + step * np.arange(len(axis))
+        if not abs(step) > 0 or not np.abs(axis - even).max() <= _UNEVEN * abs(step):
+            raise ValueError(f"{name} must be evenly spaced, it runs {axis[0]:g}, {axis[1]:g}, ... {axis[-1]:g}")
+        steps.append(float(step))
+    affine = (steps[0], 0.0, float(x[0]) - steps[0] / 2, 0.0, steps[1], float(y[0]) - steps[1] / 2)
+    return GeoBox((len(y), len(x)), affine, crs)  # type: ignore[arg-type]
+
+
+def file_facts(path: str | os.PathLike[str]) -> list[Any]:
+    """Name, size and time of a file: what tells that it was replaced. Its folder may move."""
+    file = Path(path)
+    stat = file.stat()
+    return [file.name, stat.st_size, stat.st_mtime_ns]
+
+
+@lru_cache(maxsize=64)
+def _transformer(crs: str, target: str) -> Any:
+    """Transformer between two CRS, x before y; kept, as making one takes longer than placing a tile."""
+    from pyproj import Transformer
+    from pyproj.exceptions import ProjError
+
+    try:
+        return Transformer.from_crs(crs, target, always_xy=True)
+    except ProjError as error:
+        raise ValueError(f"crs must be one that PROJ understands, got {crs!r} to {target!r}: {error}") from error
+
+
+@lru_cache(maxsize=64)
+def _is_geographic(crs: str) -> bool:
+    from pyproj import CRS
+
+    return bool(CRS.from_user_input(crs).is_geographic)
+
+
+def _edges(source: GeoBox, tile: GeoBox) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Source row and column, 0 the outer edge of the first, of a lattice of points from edge to edge of a tile."""
+    steps = np.linspace(0, 1, _STEPS + 1)
+    col, row = np.meshgrid(steps * tile.shape[1], steps * tile.shape[0])
+    a, b, c, d, e, f = tuple(tile.affine)[:6]
+    x, y = a * col + b * row + c, d * col + e * row + f
+    if source.crs != tile.crs:
+        x, y = _transformer(tile.crs, source.crs).transform(x, y)
+        known = np.isfinite(x) & np.isfinite(y)
+        x, y = np.where(known, x, np.nan), np.where(known, y, np.nan)
+    if _is_geographic(source.crs):
+        left, _, right, _ = source.bounds
+        middle = x[_STEPS // 2, _STEPS // 2]
+        # In one piece around the tile's middle, and that on the turn of the source.
+        x = x - 360 * np.round((x - middle) / 360) - 360 * np.round((middle - (left + right) / 2) / 360)
+    rows, cols = source.to_pixels(x, y)
+    return rows + 0.5, cols + 0.5
+
+
+def _margins(positions: NDArray[Any], shape: tuple[int, int]) -> int:
+    """Pixels beyond the tile along a source axis: a kernel's reach, stretched where the tile's pixels are larger."""
+    with np.errstate(invalid="ignore"):
+        steps = [np.abs(np.diff(positions, axis=axis)) * _STEPS / shape[axis] for axis in (0, 1)]
+    step = sum(float(np.nanmax(lengths, initial=0.0)) for lengths in steps)
+    return math.ceil(_REACH * max(1.0, step)) + _SPARE
+
+
+def _spans(source: GeoBox, low: float, high: float, margin: int) -> list[tuple[slice, int]]:
+    """Columns of the source under a tile from ``low`` to ``high``, and where they lie on the tile's turn."""
+    width, turns = source.shape[1], [0]
+    if _is_geographic(source.crs) and source.is_axis_aligned:
+        turn = 360 / abs(source.affine.a)
+        # Another turn fits on the same pixel grid only where a turn is a whole number of pixels.
+        if abs(turn - round(turn)) < 1e-3:
+            turns = [-round(turn), 0, round(turn)]
+    spans = []
+    touched = False
+    for shift in turns:
+        start, stop = math.floor(low + _TOUCH) - margin - shift, math.ceil(high - _TOUCH) + margin - shift
+        cols = slice(max(0, start), min(width, stop))
+        if cols.start < cols.stop:
+            spans.append((cols, cols.start + shift))
+            touched |= high - shift > _TOUCH and low - shift < width - _TOUCH
+    return spans if touched else []

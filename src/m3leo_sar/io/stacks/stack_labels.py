@@ -1,0 +1,57 @@
+"""Label rasters beside a stack of our container, read window by window."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import zarr
+from affine import Affine
+from numpy.typing import NDArray
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.files.atomic import PARTIAL
+
+_PREFIX = "label-"
+
+
+class LabelRaster(NamedTuple):
+    """A raster of labels that is read when it is asked for."""
+
+    #: Where its pixels lie.
+    geobox: GeoBox
+    #: Gives the pixels [rows, cols].
+    read: Callable[[slice, slice], NDArray[Any]]
+
+
+def label_folders(path: str | os.PathLike[str]) -> dict[str, Path]:
+    """Folders of a container's labels by name; none for another kind of stack."""
+    folders = sorted(entry for entry in Path(path).glob(f"{_PREFIX}*") if PARTIAL not in entry.name)
+    return {entry.name.removeprefix(_PREFIX): entry for entry in folders}
+
+
+def open_label(folder: str | os.PathLike[str]) -> LabelRaster:
+    """Open one label raster.
+
+    Raises
+    ------
+    ValueError
+        If the folder is no label raster or is damaged.
+    """
+    try:
+        group = zarr.open_group(folder, mode="r")
+        array, facts = group["label"], group.attrs
+        geobox = GeoBox(tuple(facts["shape"]), Affine(*facts["affine"]), str(facts["crs"]))  # type: ignore[arg-type, misc]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder} is no label raster: {error}") from error
+
+    def read(rows: slice, cols: slice) -> NDArray[Any]:
+        try:
+            return np.asarray(array[rows, cols])  # type: ignore[index]
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{folder} cannot be read: {error}") from error
+
+    return LabelRaster(geobox, read)

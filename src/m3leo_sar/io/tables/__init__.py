@@ -1,0 +1,1 @@
+"""Tables of tiles, of splits and of areas."""

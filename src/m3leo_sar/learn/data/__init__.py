@@ -1,0 +1,1 @@
+"""Chips and pairs as samples and batches."""

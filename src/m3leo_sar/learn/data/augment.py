@@ -1,0 +1,86 @@
+"""Changes of a sample that mean the same: another pair of its lag, its dates exchanged, the tile mirrored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.learn.data.pair_index import Group, PairIndex
+
+_STREAM = 2
+FLIPS = ("rows", "cols")
+
+
+class Change(NamedTuple):
+    """What becomes of one sample."""
+
+    #: Pairs to compute in place of the sample's own.
+    pairs: Group
+    #: Axes of the planes to reverse: 0 for rows, 1 for columns.
+    flips: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Augmentation:
+    """Seeded changes of a training sample; each depends on (seed, epoch, sample) alone.
+
+    Parameters
+    ----------
+    redraw : bool
+        Take another pair of the same lag and order of dates that the index has of the tile, each as likely as the
+        sample's own: what the index leaves out, such as another season, does not come back. Samples of several pairs,
+        such as those of an event, are left as they are.
+    swap : float
+        Probability of exchanging reference and secondary of all pairs: the phase changes its sign, a change of
+        coherence does not.
+    flips : sequence of str
+        ``"rows"`` mirrors up and down, ``"cols"`` left and right, each with probability one half. Rows of a north-up
+        tile run nearly along the track, so that mirroring them leaves near and far range as they are. Mirroring
+        columns exchanges them, and with them the side that layover and shadow fall to: it is only taken where
+        ``both_orbits`` says that the samples come from ascending and descending orbits alike. Nothing is turned by a
+        quarter.
+    both_orbits : bool
+        Whether samples come from both directions of flight.
+
+    Raises
+    ------
+    ValueError
+        If the probability is not in [0, 1], or a flip is unknown or not allowed.
+    """
+
+    redraw: bool = False
+    swap: float = 0.0
+    flips: Sequence[str] = ()
+    both_orbits: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.swap <= 1:
+            raise ValueError(f"swap must be a probability in [0, 1], got {self.swap}")
+        for flip in self.flips:
+            if flip not in FLIPS:
+                raise ValueError(f"flips must be of {', '.join(FLIPS)}, got {flip!r}")
+        if "cols" in self.flips and not self.both_orbits:
+            raise ValueError("flips may mirror cols only with both_orbits: it exchanges near and far range")
+
+    def change(self, index: PairIndex, sample: int, *, key: tuple[int, int]) -> Change:
+        """What becomes of a sample of an index; ``key`` is (seed, epoch)."""
+        seed, epoch = key
+        random = np.random.default_rng((seed, _STREAM, epoch, sample))
+        # Every number is drawn whatever is asked for, so that one option does not change another's draws.
+        which, swapped, mirrored = random.random(), random.random(), random.random(len(FLIPS))
+        alike = index.alike(sample) if self.redraw else [sample]
+        pairs = index[int(alike[int(which * len(alike))])].pairs
+        if swapped < self.swap:
+            pairs = tuple(pair.swapped() for pair in pairs)
+        flips = tuple(axis for axis, name in enumerate(FLIPS) if name in self.flips and mirrored[axis] < 0.5)
+        return Change(pairs, flips)
+
+
+def flip_planes(planes: NDArray[np.generic], flips: Sequence[int]) -> None:
+    """Mirror (..., rows, cols) planes in place; NumPy or CuPy."""
+    if flips:
+        planes[...] = np.flip(planes, tuple(planes.ndim - 2 + axis for axis in flips)).copy()

@@ -1,0 +1,213 @@
+"""Splits, statistics and loaders of an archive."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import lightning as L
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from m3leo_sar.chips.accumulate import Span, StatisticsAccumulator, fitted
+from m3leo_sar.chips.statistics import BandStatistics, Statistics
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.learn.data.channel import Channel
+from m3leo_sar.learn.data.dataset import ChipDataset
+from m3leo_sar.learn.data.epoch_batches import EpochBatches
+
+Batch = dict[str, Any]
+SPLITS = ("train", "val", "test")
+
+
+class HasTargets(Protocol):
+    """A data set whose targets can be read alone."""
+
+    @property
+    def identifiers(self) -> list[str]:
+        """Tiles."""
+
+    @property
+    def label(self) -> Any:
+        """What the target is called."""
+
+    def read_target(self, identifier: str) -> NDArray[Any]:
+        """Target (rows, cols) of a tile."""
+
+
+class TargetScale(NamedTuple):
+    """Mean and spread of targets, in their unit."""
+
+    centre: float
+    scale: float
+
+
+class ChipDataModule(L.LightningDataModule):
+    """Loaders for the train, val and test tiles of an archive.
+
+    A ``Trainer`` of one's own has to tell the epoch, with :meth:`move_to` for the next one at the end of each, such as
+    in a callback's ``on_train_epoch_end``: every epoch has the order of the first otherwise.
+
+    Parameters
+    ----------
+    archive : ChipArchive
+    channels : sequence of Channel
+    splits : mapping of str to str
+        Identifier to ``"train"``, ``"val"`` or ``"test"``.
+    statistics : Statistics, optional
+        Those a model was trained with; fitted on the train tiles if None.
+    batch, eval_batch, workers : int
+        Samples a step; whole tiles a step of val and test; loader processes.
+    crop, crops : int
+        Random training squares; val and test always see whole tiles.
+    hide : float
+        Share of training samples that go without a data set among the inputs.
+    **options
+        ``target``, ``kind``, ``cells``, ``missing`` and ``seed`` of :class:`ChipDataset`.
+
+    Raises
+    ------
+    ValueError
+        If a split is unknown or has no tile.
+    """
+
+    def __init__(
+        self,
+        archive: ChipArchive,
+        channels: Sequence[Channel],
+        splits: Mapping[str, str],
+        *,
+        statistics: Statistics | None = None,
+        batch: int = 8,
+        eval_batch: int = 1,
+        workers: int = 0,
+        crop: int = 0,
+        crops: int = 8,
+        hide: float = 0.0,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        self.batch, self.eval_batch, self.workers, self.seed = batch, eval_batch, workers, options.get("seed", 0)
+        for identifier, split in splits.items():
+            if split not in SPLITS:
+                raise ValueError(f"splits must be {', '.join(SPLITS)}, got {split!r} for {identifier}")
+        tiles = {name: sorted(i for i, split in splits.items() if split == name) for name in SPLITS}
+        for name, identifiers in tiles.items():
+            if not identifiers:
+                raise ValueError(f"splits must name at least one tile for {name}, got none")
+        self.archive, self.tiles, self.channels = archive, tiles, tuple(channels)
+        self.statistics = statistics or fit_statistics(archive, tiles["train"], channels)
+        common = {"channels": channels, "statistics": self.statistics, **options}
+        self.sets = {name: ChipDataset(archive, tiles[name], **common) for name in ("val", "test")}
+        self.sets["train"] = ChipDataset(archive, tiles["train"], crop=crop or None, crops=crops, hide=hide, **common)
+        #: Epoch and batch the next training loader begins at.
+        self.position = (0, 0)
+        self._batches: EpochBatches | None = None
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hex digits of what the samples are made from: tiles by split, channels, target and statistics."""
+        train = self.sets["train"]
+        facts = (self.tiles, [str(channel) for channel in self.channels], train.label, train.kind, train.cells)
+        text = repr((*facts, train.missing, self.statistics.digest))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def move_to(self, epoch: int, batch: int = 0) -> None:
+        """Have the training loader begin at a batch of an epoch the next time it is iterated."""
+        self.position = (epoch, batch)
+        if self._batches is not None:
+            self._batches.epoch, self._batches.start = self.position
+
+    def train_batches(self, world: int) -> int:
+        """Batches of an epoch that each of so many processes trains on."""
+        return len(EpochBatches(len(self.sets["train"]), self.batch, seed=self.seed, world=world))
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled by (seed, epoch), whatever the worker count."""
+        data, (rank, world) = self.sets["train"], self._place()
+        self._batches = EpochBatches(len(data), self.batch, seed=data.seed, rank=rank, world=world)
+        self.move_to(*self.position)
+        return self._loader("train", batch_sampler=self._batches)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Whole tiles in order, each in one process."""
+        return self._evaluation("val")
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Whole tiles in order, each in one process."""
+        return self._evaluation("test")
+
+    def _evaluation(self, name: str) -> DataLoader[Batch]:
+        rank, world = self._place()
+        return self._loader(name, batch_size=self.eval_batch, sampler=range(rank, len(self.sets[name]), world))
+
+    def _place(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
+
+    def _loader(self, name: str, **options: Any) -> DataLoader[Batch]:
+        common = loader_options(self.workers, self.seed)
+        return DataLoader(self.sets[name], persistent_workers=bool(self.workers), **common, **options)
+
+
+def loader_options(workers: int, seed: int) -> dict[str, Any]:
+    """Options of every loader of a run: how its processes start and end, and that it draws no number of the run's."""
+    return {
+        "num_workers": workers,
+        # Never fork: OpenMP may have run in this process, and its threads do not survive a fork.
+        "multiprocessing_context": "spawn" if workers else None,
+        "worker_init_fn": _leave_stopping_to_the_main_process if workers else None,
+        # Its own, so that making an iterator does not move the random numbers of the training.
+        "generator": torch.Generator().manual_seed(seed),
+    }
+
+
+def _leave_stopping_to_the_main_process(_: int) -> None:
+    # Ctrl-C reaches all processes; one that ends while its batch is awaited would turn it into a crash.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def fit_statistics(archive: ChipArchive, identifiers: Sequence[str], channels: Sequence[Channel]) -> Statistics:
+    """Robust statistics of each channel over the tiles that have it.
+
+    Raises
+    ------
+    ValueError
+        If a channel has no valid pixel in any tile, or as :func:`m3leo_sar.chips.accumulate.fitted`.
+    """
+    found = [fitted(partial(_counted, archive, identifiers, channel), [None]) for channel in channels]
+    return Statistics(tuple(band for statistics in found for band in statistics.bands))
+
+
+def _counted(
+    archive: ChipArchive, identifiers: Sequence[str], channel: Channel, ranges: Sequence[Span | None]
+) -> StatisticsAccumulator:
+    seen = StatisticsAccumulator([BandStatistics(str(channel), channel.encoding)], ranges=ranges)
+    for identifier in identifiers:
+        if archive.has(identifier, channel.dataset, channel.key):
+            seen.update(archive.read(identifier, channel.dataset, channel.key).array[None])
+    return seen
+
+
+def target_scale(data: HasTargets) -> TargetScale:
+    """Mean and standard deviation of the targets of all tiles of a data set of values.
+
+    Raises
+    ------
+    ValueError
+        If none has a known target.
+    """
+    count, total, squares = 0, 0.0, 0.0
+    for identifier in data.identifiers:
+        values = data.read_target(identifier)
+        known = values[np.isfinite(values)].astype(np.float64)
+        count, total, squares = count + known.size, total + float(known.sum()), squares + float((known**2).sum())
+    if not count:
+        raise ValueError(f"target {data.label} has no known value in any train tile")
+    mean = total / count
+    # A target that is the same everywhere has no spread to divide by.
+    return TargetScale(mean, max(squares / count - mean**2, 0.0) ** 0.5 or 1.0)

@@ -1,0 +1,222 @@
+"""Chips of an archive as samples of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from m3leo_sar.chips.normalise import normalise
+from m3leo_sar.chips.statistics import Statistics
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.learn.data.channel import Channel, modalities
+from m3leo_sar.learn.data.labels import IGNORE, TARGETS, cell_means, label_key, unknown_codes, worldcover_classes
+
+MISSING = ("raise", "mask", "fill", "drop")
+#: Normalised tiles that are kept in memory.
+_TILES_HELD = 64
+#: Stream of random numbers that hides data sets.
+_HIDING = 5
+
+
+class _Tile(NamedTuple):
+    """One tile as it is kept: values and mask (channels, rows, cols), target (rows, cols), where it lies."""
+
+    values: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    target: NDArray[Any]
+    unknown: NDArray[np.int64]
+    geobox: GeoBox
+
+
+class ChipDataset(Dataset[dict[str, Any]]):
+    """Samples of an archive: normalised input, its mask and the target.
+
+    A sample depends on (seed, epoch, index) alone, so any worker count or batch size gives the same samples. A missing
+    or damaged chip is never replaced by another tile's.
+
+    Parameters
+    ----------
+    archive : ChipArchive
+    identifiers : sequence of str
+        Tiles, in order.
+    channels : sequence of Channel
+        Chips that make the input, in order.
+    target : str
+        Label chip, as :func:`m3leo_sar.learn.data.labels.label_key` reads it.
+    statistics : Statistics
+        One entry a channel.
+    kind : str
+        ``"classes"`` of WorldCover codes (int64, 255 where there is none), ``"values"`` (float32, NaN where there is
+        none) or ``"none"``, a target (1, 1) of NaN.
+    cells : pair of int, optional
+        Rows and columns that values are averaged onto by area; the label's own if None.
+    crop : int, optional
+        Side of a random square cut from the tile in pixels; the whole tile if None.
+    crops : int
+        Samples a tile, when cropping.
+    hide : float
+        Share of the samples that go without one of the data sets among the inputs, each drawn by itself and one always
+        kept, so that a network learns what it may have to do without.
+    missing : str
+        What to do when a tile lacks a chip: ``"raise"``; ``"mask"``, no data in that channel, or no target;
+        ``"fill"``, as the M3LEO baselines: 0, the mean, as if it were data, for a chip or a pixel that is missing; or
+        ``"drop"`` the tile. Pixels without data inside a chip are masked unless filled.
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        If ``missing`` or ``kind`` is unknown, the statistics do not fit, or no tile is left.
+    """
+
+    def __init__(
+        self,
+        archive: ChipArchive,
+        identifiers: Sequence[str],
+        *,
+        channels: Sequence[Channel],
+        target: str,
+        statistics: Statistics,
+        kind: str = "classes",
+        cells: tuple[int, int] | None = None,
+        crop: int | None = None,
+        crops: int = 1,
+        missing: str = "raise",
+        hide: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        if not 0 <= hide < 1:
+            raise ValueError(f"hide must be a share in [0, 1), got {hide}")
+        if missing not in MISSING:
+            raise ValueError(f"missing must be one of {', '.join(MISSING)}, got {missing!r}")
+        if kind not in TARGETS:
+            raise ValueError(f"kind must be one of {', '.join(TARGETS)}, got {kind!r}")
+        if [band.encoding for band in statistics.bands] != [channel.encoding for channel in channels]:
+            raise ValueError(f"statistics must hold the encodings of the {len(channels)} channels, in order")
+        self.archive, self.channels, self.statistics = archive, tuple(channels), statistics
+        self.hide, self._modalities = hide, list(modalities(self.channels).values())
+        self.kind, self.cells, self.missing = kind, cells if kind == "values" else None, missing
+        self.label = label_key(target) if kind != "none" else None
+        self.crop, self.crops, self.seed, self.epoch = crop, crops if crop else 1, seed, 0
+        self.identifiers = list(identifiers) if missing != "drop" else self._complete(identifiers)
+        if not self.identifiers:
+            raise ValueError(f"no tile of {archive.root} has every input")
+        self._held: dict[str, _Tile] = {}
+
+    def __len__(self) -> int:
+        return len(self.identifiers) * self.crops
+
+    def __getitem__(self, place: int | tuple[int, int]) -> dict[str, Any]:
+        """Sample of an index, or of (epoch, index), by which loader processes need not be told of a new epoch."""
+        epoch, index = place if isinstance(place, tuple) else (self.epoch, place)
+        if not 0 <= index < len(self):
+            raise IndexError(f"sample must be 0 to {len(self) - 1}, got {index}")
+        identifier = self.identifiers[index // self.crops]
+        tile = self._tile(identifier)
+        rows, cols = self._cut(tile.geobox.shape, epoch, index)
+        target, hidden = tile.target, self._hidden(epoch, index, len(tile.values))
+        if self.crop is not None and self.kind != "none":
+            if target.shape != tile.geobox.shape:
+                raise ValueError(f"crop must be 0 where the target has a grid of its own, {target.shape}")
+            target = target[rows, cols]
+        return {
+            "image": torch.from_numpy(np.where(hidden, np.float32(0), tile.values[:, rows, cols])),
+            "mask": torch.from_numpy(tile.mask[:, rows, cols] & ~(hidden & (self.missing != "fill"))),
+            "target": torch.from_numpy(target.copy()),
+            "unknown": torch.from_numpy(tile.unknown),
+            "bounds": tile.geobox.crop(rows, cols).bounds,
+            "crs": tile.geobox.crs,
+            "identifier": identifier,
+        }
+
+    def _hidden(self, epoch: int, index: int, channels: int) -> NDArray[np.bool_]:
+        """Channels (channels, 1, 1) that this sample goes without; never all of them."""
+        hidden = np.zeros((channels, 1, 1), bool)
+        if self.hide and len(self._modalities) > 1:
+            rng = np.random.default_rng((self.seed, _HIDING, epoch, index))
+            gone = rng.random(len(self._modalities)) < self.hide
+            gone[rng.integers(len(gone))] = False
+            for which in np.flatnonzero(gone):
+                hidden[self._modalities[which]] = True
+        return hidden
+
+    def read_target(self, identifier: str) -> NDArray[Any]:
+        """Target (rows, cols) of a tile whose inputs are not read; (1, 1) of NaN if it has none."""
+        label, box = self._chip(identifier, *self.label) if self.label else (None, None)
+        return np.full((1, 1), np.nan, np.float32) if box is None else self._target(label, box)[0]
+
+    def _tile(self, identifier: str) -> _Tile:
+        # Random crops come back to the same few tiles; decoding them each time would cost more than training.
+        if identifier not in self._held:
+            if len(self._held) >= _TILES_HELD:
+                self._held.pop(next(iter(self._held)))
+            self._held[identifier] = self._load(identifier)
+        return self._held[identifier]
+
+    def _load(self, identifier: str) -> _Tile:
+        label, label_box = self._chip(identifier, *self.label) if self.label else (None, None)
+        chips = [self._chip(identifier, channel.dataset, channel.key) for channel in self.channels]
+        geobox = self._geobox(identifier, [box for _, box in chips], label_box)
+        values, masks = [], []
+        # Channel by channel: real and complex chips cannot be stacked into one array.
+        for (chip, _), channel, band in zip(chips, self.channels, self.statistics.bands, strict=True):
+            if chip is None:
+                chip = np.full(geobox.shape, np.nan, np.complex64 if channel.encoding == "phasor" else np.float32)
+            part = normalise(chip[None], Statistics((band,)))
+            values.append(part.values)
+            masks.append(part.mask)
+        mask = np.concatenate(masks)
+        target, unknown = self._target(label, geobox)
+        return _Tile(
+            np.concatenate(values), np.ones_like(mask) if self.missing == "fill" else mask, target, unknown, geobox
+        )
+
+    def _chip(self, identifier: str, dataset: str, key: str) -> tuple[NDArray[Any] | None, GeoBox | None]:
+        if self.missing in ("mask", "fill") and not self.archive.has(identifier, dataset, key):
+            return None, None
+        chip = self.archive.read(identifier, dataset, key)
+        return chip.array, chip.geobox
+
+    def _geobox(self, identifier: str, boxes: list[GeoBox | None], label: GeoBox | None) -> GeoBox:
+        # Classes are of pixels; values may have a grid of their own.
+        known = next((box for box in ([label, *boxes] if self.kind == "classes" else boxes) if box is not None), None)
+        if known is None:
+            raise FileNotFoundError(f"tile {identifier} has no input chip at all")
+        for channel, box in zip(self.channels, boxes, strict=True):
+            if box not in (None, known):
+                of = (
+                    f"label {self.label.key}" if self.kind == "classes" and self.label and label else "the other inputs"
+                )
+                raise ValueError(f"tile {identifier}: {channel} does not lie on the grid of {of}")
+        return known
+
+    def _target(self, label: NDArray[Any] | None, geobox: GeoBox) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        nothing = np.zeros(257, np.int64)
+        if self.kind == "none":
+            return np.full((1, 1), np.nan, np.float32), nothing
+        if self.kind == "values":
+            values = np.full(self.cells or geobox.shape, np.nan) if label is None else label
+            return cell_means(values, self.cells), nothing
+        if label is None:
+            return np.full(geobox.shape, IGNORE, np.int64), nothing
+        return worldcover_classes(label), unknown_codes(label)
+
+    def _complete(self, identifiers: Sequence[str]) -> list[str]:
+        wanted = [(channel.dataset, channel.key) for channel in self.channels]
+        wanted += [(self.label.dataset, self.label.key)] if self.label else []
+        return [name for name in identifiers if all(self.archive.has(name, *chip) for chip in wanted)]
+
+    def _cut(self, shape: tuple[int, int], epoch: int, index: int) -> tuple[slice, slice]:
+        if self.crop is None:
+            return slice(0, shape[0]), slice(0, shape[1])
+        if self.crop > min(shape):
+            raise ValueError(f"crop must be at most the tile's {min(shape)} pixels, got {self.crop}")
+        rng = np.random.default_rng((self.seed, epoch, index))
+        row, col = (int(rng.integers(0, size - self.crop + 1)) for size in shape)
+        return slice(row, row + self.crop), slice(col, col + self.crop)

@@ -1,0 +1,389 @@
+"""Training from a configuration to a checkpoint and a metrics file."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import lightning as L
+import torch
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+from m3leo_sar.chips.statistics import Statistics
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.files.atomic import atomic_path, write_text
+from m3leo_sar.io.tables.split_file import read_splits, write_splits
+from m3leo_sar.learn.fit.registry import ModelRequest, TaskRequest, found
+from m3leo_sar.learn.data.channel import Channel, modalities
+from m3leo_sar.learn.fit.config import FitConfig, checked_config, to_yaml
+from m3leo_sar.learn.fit.counters import Counters
+from m3leo_sar.learn.data.datamodule import ChipDataModule, TargetScale, target_scale
+from m3leo_sar.learn.data.dataset import ChipDataset
+from m3leo_sar.learn.fit.encoder import Encoder, read_checkpoint, read_encoder
+from m3leo_sar.learn.data.pair_datamodule import PairDataModule, encodings_of, pair_channels
+from m3leo_sar.learn.data.pair_dataset import PairDataset
+from m3leo_sar.learn.fit.named_configs import expanded
+from m3leo_sar.learn.fit.run_state import Progress, Report, Stopped, StopSignal
+from m3leo_sar.learn.tasks.task import Task, check_shapes
+
+CHECKPOINT, METRICS, CONFIG, RESUME = "model.pt", "metrics.json", "config.yaml", "last.ckpt"
+SPLITS, STATISTICS, LOGS = "splits.csv", "statistics.json", "logs"
+#: What a run that goes on may not change: where it is in the data depends on it, or the checkpoint brings back the old.
+_FIXED = (
+    "task",
+    "model",
+    "encoder",
+    "freeze",
+    "input",
+    "pairs",
+    "target",
+    "cells",
+    "missing",
+    "crop",
+    "crops",
+    "hide",
+    "batch",
+    "devices",
+    "accumulate",
+    "optimizer",
+    "learning_rate",
+    "weight_decay",
+    "schedule",
+    "warmup",
+    "clip",
+    "precision",
+    "seed",
+)
+
+
+class FitResult(NamedTuple):
+    """What a run gave."""
+
+    #: Where the files lie.
+    output: Path
+    #: Scores on the test tiles as the task names them, ``loss``, rates, digests, versions and how the run went.
+    metrics: dict[str, Any]
+
+
+#: Loaders with their statistics, and where they are in the data.
+DataModule = ChipDataModule | PairDataModule
+PairData = Callable[[FitConfig, str, Statistics | None], PairDataModule]
+
+
+class _Run(NamedTuple):
+    """All that a run is made of."""
+
+    config: FitConfig
+    data: DataModule
+    task: Task
+    scale: TargetScale
+
+
+def fit(
+    config: FitConfig, *, report: Report | None = None, resume: bool = False, pair_data: PairData | None = None
+) -> FitResult:
+    """Train, keep the best epoch on the val tiles, test it, and write the files.
+
+    ``model.pt`` holds weights, statistics and configuration; ``metrics.json`` the scores; ``config.yaml`` the
+    configuration, with ``splits.csv``; ``statistics.json`` the normalisation; ``logs`` a table a start; ``last.ckpt``
+    what ``resume`` goes on from, the best epoch so far among it. Each appears whole or not at all.
+
+    Parameters
+    ----------
+    config : FitConfig
+    report : callable, optional
+        Called with (epochs done, scores) after each epoch.
+    resume : bool
+        Go on from ``last.ckpt`` of the output folder, if it is there, even from the middle of an epoch. A run that does
+        not removes the one it finds.
+    pair_data : callable, optional
+        Makes the data module of a configuration with ``pairs``, given it, the kind of targets the task wants and the
+        statistics of an encoder or a file, None if there are none. It brings the function that computes products.
+
+    Raises
+    ------
+    ValueError
+        If an input, a split or a number of the configuration cannot be used, a checkpoint is of another run or
+        network, or the loss is no number any more.
+    OSError
+        If the output cannot be written.
+    KeyboardInterrupt
+        If Ctrl-C was pressed; what resuming needs is written before.
+    """
+    config = resolved(config)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    output, stop, counters = Path(config.output), StopSignal(), Counters()
+    with _quiet():
+        L.seed_everything(config.seed, workers=True, verbose=False)
+        run = _made(config, pair_data)
+        last = output / RESUME
+        facts = _facts(run)
+        start = last if resume and last.is_file() else None
+        if start:
+            _check_resumable(start, run.task, facts)
+        _write_beginnings(output, run, anew=start is None)
+        every = {"every": config.checkpoint_steps, "patience": config.patience}
+        progress = Progress(last, run.data, watched=run.task.watched, facts=facts, stop=stop, report=report, **every)
+        trainer = _trainer(config, [counters, progress])
+        started = time.perf_counter()
+        losses = _train_and_test(trainer, run, progress, start)
+        metrics = _metrics(run, progress, counters, trainer) | {"loss": losses["test_loss"]}
+        metrics["seconds"] = time.perf_counter() - started
+    if trainer.is_global_zero:
+        _write_results(output, run, metrics)
+    return FitResult(output, metrics)
+
+
+def resolved(config: FitConfig) -> FitConfig:
+    """Copy of a configuration with its inputs as channels and its splits read.
+
+    Raises
+    ------
+    ValueError
+        If something cannot be used.
+    """
+    config = checked_config(copy.deepcopy(config))
+    if not config.input:
+        raise ValueError("input must name at least one channel, got none")
+    if config.splits_file and not config.splits:
+        config = replace(config, splits=read_splits(config.splits_file))
+    if config.sync_norm and not torch.cuda.is_available():
+        raise ValueError("sync_norm needs GPUs; on CPUs take model.norm=group, which needs no other samples")
+    if "tensorboard" in config.loggers and not (find_spec("tensorboard") or find_spec("tensorboardX")):
+        raise ValueError("loggers names tensorboard, which needs the package tensorboard; csv needs none")
+    unknown = sorted(set(config.loggers) - {"csv", "tensorboard"})
+    if unknown:
+        raise ValueError(f"loggers must be csv or tensorboard, got {', '.join(unknown)}")
+    return config if config.pairs else replace(config, input=expanded(config.input))
+
+
+def build_task(config: FitConfig, channels: list[Channel], *, scale: TargetScale) -> Task:
+    """Task with its model, as a configuration names them; weights are new.
+
+    Raises
+    ------
+    ValueError
+        If the two do not fit each other.
+    """
+    chosen, parts = found("tasks", config.task["name"]), modalities(channels)
+    count = sum(len(part) for part in parts.values())
+    cells = (config.cells[0], config.cells[1]) if config.cells else None
+    request = ModelRequest(channels=count, outputs=chosen.OUTPUTS, cells=cells, modalities=parts)
+    model = found("models", config.model["name"]).build(request, **_options(config.model))
+    wanted = TaskRequest(centre=scale.centre, scale=scale.scale, modalities=parts, seed=config.seed)
+    return chosen.build(model, wanted, **_options(config.task))
+
+
+def _options(part: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in part.items() if key != "name"}
+
+
+def _made(config: FitConfig, pair_data: PairData | None) -> _Run:
+    encoder = read_encoder(config.encoder, modality=config.modality) if config.encoder else None
+    channels = pair_channels(config.input) if config.pairs else [Channel.parse(text) for text in config.input]
+    statistics = _statistics(config, channels, encoder)
+    data: DataModule
+    if config.pairs:
+        if pair_data is None:
+            raise ValueError("pairs needs pair_data, which computes them; m3leo-sar train hands it over")
+        data = pair_data(config, found("tasks", config.task["name"]).TARGET, statistics)
+    else:
+        data = _data(config, channels, statistics)
+    scale = target_scale(data.sets["train"]) if data.sets["train"].kind == "values" else TargetScale(0.0, 1.0)
+    task = build_task(config, channels, scale=scale)
+    steps = config.epochs * math.ceil(data.train_batches(config.devices) / config.accumulate)
+    task.optimisation = replace(
+        task.optimisation,
+        **{
+            name: getattr(config, name) for name in ("optimizer", "learning_rate", "weight_decay", "schedule", "warmup")
+        },
+        steps=steps,
+    )
+    if encoder:
+        task.load_encoder(encoder.weights, source=config.encoder, freeze=config.freeze)
+    return _Run(config, data, task, scale)
+
+
+def _statistics(config: FitConfig, channels: list[Channel], encoder: Encoder | None) -> Statistics | None:
+    """Those of the file, or those the encoder saw, which must be the same if both are given."""
+    given = Statistics.from_json(Path(config.statistics).read_text(encoding="utf-8")) if config.statistics else None
+    if given:
+        _check_bands(given, config, channels)
+    if encoder is None:
+        return given
+    names, seen = [channel.name for channel in channels], [band.name for band in encoder.statistics.bands]
+    if names != seen:
+        raise ValueError(
+            f"input must be what {config.encoder} was trained on, {', '.join(seen)}; got {', '.join(names)}"
+        )
+    if given:
+        given.require(encoder.statistics.digest, what=f"the encoder of {config.encoder}")
+    return encoder.statistics
+
+
+def _check_bands(given: Statistics, config: FitConfig, channels: list[Channel]) -> None:
+    """Refuse a file of other bands than the input's; a name without a colon, such as a preset's, is a user's own."""
+    if len(given.bands) != len(channels):
+        raise ValueError(
+            f"statistics must hold a band for each of the {len(channels)} inputs, got {len(given.bands)} in "
+            f"{config.statistics}"
+        )
+    names = [channel.name for channel in channels]
+    for number, (band, channel) in enumerate(zip(given.bands, channels, strict=True), 1):
+        known = encodings_of(channel) if config.pairs else (channel.encoding,)
+        free = ":" not in band.name and band.name not in names
+        if (band.name != channel.name and not free) or band.encoding not in known:
+            raise ValueError(
+                f"statistics must be those of the inputs in their order: band {number} must be {channel.name}, encoded "
+                f"as {' or '.join(known)}, got {band.name} as {band.encoding} in {config.statistics}"
+            )
+
+
+def _data(config: FitConfig, channels: list[Channel], statistics: Statistics | None) -> ChipDataModule:
+    options = {name: getattr(config, name) for name in ("batch", "eval_batch", "workers", "crop", "crops", "hide")}
+    return ChipDataModule(
+        ChipArchive(config.archive),
+        channels,
+        config.splits,
+        statistics=statistics,
+        target=config.target,
+        kind=found("tasks", config.task["name"]).TARGET,
+        cells=tuple(config.cells) or None,
+        missing=config.missing,
+        seed=config.seed,
+        **options,
+    )
+
+
+def _facts(run: _Run) -> dict[str, Any]:
+    fixed = {name: copy.deepcopy(getattr(run.config, name)) for name in _FIXED}
+    # Pairs are dealt to as many lanes as there are workers.
+    lanes = {"workers": run.config.workers} if run.config.pairs else {}
+    return {**fixed, **lanes, "data": run.data.digest, "statistics": run.data.statistics.digest}
+
+
+def _check_resumable(path: Path, task: Task, facts: dict[str, Any]) -> None:
+    state = read_checkpoint(path)
+    kept = next((part for part in state.get("callbacks", {}).values() if "facts" in part), None)
+    if kept is None or "state_dict" not in state:
+        raise ValueError(f"{path} is no checkpoint of a run")
+    check_shapes(task.state_dict(), state["state_dict"], str(path))
+    for name, value in facts.items():
+        # Checkpoints of earlier versions hold fewer facts.
+        before = kept["facts"].get(name, value)
+        if before != value:
+            raise ValueError(
+                f"{path} was made with {name} {before}, this run has {value}; a run goes on with the same, or starts "
+                "anew in another output"
+            )
+
+
+def _trainer(config: FitConfig, callbacks: list[L.Callback]) -> L.Trainer:
+    return L.Trainer(
+        max_epochs=config.epochs,
+        accelerator=config.accelerator,
+        devices=config.devices,
+        strategy=config.strategy,
+        precision=config.precision,  # type: ignore[arg-type]
+        accumulate_grad_batches=config.accumulate,
+        gradient_clip_val=config.clip or None,
+        sync_batchnorm=config.sync_norm,
+        callbacks=callbacks,
+        logger=_loggers(config),
+        # The callback keeps what resuming needs; the default one would write into the working folder.
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        # The sampler knows the processes.
+        use_distributed_sampler=False,
+        deterministic="warn",
+    )
+
+
+def _loggers(config: FitConfig) -> list[Logger]:
+    kinds = {"csv": CSVLogger, "tensorboard": TensorBoardLogger}
+    return [kinds[name](config.output, name=LOGS) for name in config.loggers]
+
+
+def _train_and_test(trainer: L.Trainer, run: _Run, progress: Progress, start: Path | None) -> dict[str, float]:
+    """Losses of the test, with the weights of the best epoch."""
+    try:
+        with progress.stop.listening():
+            # Weights only: a checkpoint is data, and unpickling one must not run what it holds.
+            trainer.fit(run.task, run.data, ckpt_path=str(start) if start else None, weights_only=True)
+            if progress.stop.heard:
+                raise Stopped
+            run.task.load_state_dict(progress.weights)
+            return dict(trainer.test(run.task, run.data, verbose=False)[0])
+    except Stopped as error:
+        raise KeyboardInterrupt from error
+
+
+def _metrics(run: _Run, progress: Progress, counters: Counters, trainer: L.Trainer) -> dict[str, Any]:
+    sets: Mapping[str, ChipDataset | PairDataset] = run.data.sets
+    return {
+        **run.task.scores(),
+        "best_epoch": progress.best,
+        "input": list(run.config.input),
+        "parameters": sum(weight.numel() for weight in run.task.model.parameters()),
+        "statistics": run.data.statistics.digest,
+        "data": run.data.digest,
+        "tiles": {name: len(sets[name].identifiers) for name in sorted(sets)},
+        "unknown_codes": counters.unknown_codes(),
+        **counters.rates(trainer.world_size),
+        "versions": {name: version(name) for name in ("m3leo-sar", "torch", "lightning", "numpy")},
+    }
+
+
+@rank_zero_only
+def _write_beginnings(output: Path, run: _Run, *, anew: bool) -> None:
+    """What says how to go on, from the start."""
+    output.mkdir(parents=True, exist_ok=True)
+    if anew:
+        # An older run's, from which this one would go on if it stopped before its first.
+        (output / RESUME).unlink(missing_ok=True)
+    write_splits(output / SPLITS, run.config.splits)
+    write_text(output / CONFIG, to_yaml(replace(run.config, splits={}, splits_file=SPLITS)))
+    write_text(output / STATISTICS, run.data.statistics.to_json() + "\n")
+
+
+def _write_results(output: Path, run: _Run, metrics: dict[str, Any]) -> None:
+    with atomic_path(output / CHECKPOINT) as partial:
+        state = {
+            "weights": run.task.model.state_dict(),
+            "statistics": run.data.statistics.to_json(),
+            "config": to_yaml(replace(run.config, splits={}, splits_file="")),
+            "scale": list(run.scale),
+        }
+        torch.save(state, partial)
+    write_text(output / METRICS, json.dumps(metrics, indent=2) + "\n")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Lightning's advice on workers and devices, which tells a user of this library nothing."""
+    names = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)

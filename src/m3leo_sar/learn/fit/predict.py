@@ -1,0 +1,68 @@
+"""A trained model on the tiles of an archive."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from m3leo_sar.chips.statistics import Statistics
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.learn.data.channel import Channel
+from m3leo_sar.learn.fit.config import from_yaml
+from m3leo_sar.learn.data.datamodule import TargetScale
+from m3leo_sar.learn.data.dataset import ChipDataset
+from m3leo_sar.learn.fit.encoder import read_checkpoint
+from m3leo_sar.learn.fit.fit import build_task
+from m3leo_sar.learn.data.labels import IGNORE, WORLDCOVER
+from m3leo_sar.learn.tasks.task import check_shapes
+
+
+def predict(checkpoint: str | os.PathLike[str], archive: ChipArchive, identifier: str) -> NDArray[Any]:
+    """What a model that :func:`m3leo_sar.learn.fit.fit.fit` trained says of one tile, which needs no label.
+
+    Returns
+    -------
+    (rows, cols) uint8 or float32
+        WorldCover codes, 0 where no input has data; or values in the target's unit on its cells.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the checkpoint or a chip is missing; a chip that training may lack (``missing``) may be missing here.
+    ValueError
+        If the checkpoint is damaged, its statistics were changed, it was trained on pairs of a store of SLC tiles, or
+        its task predicts no map.
+    """
+    state = read_checkpoint(checkpoint)
+    if not {"weights", "statistics", "config", "scale"} <= state.keys():
+        raise ValueError(f"{checkpoint} is no model.pt of a run")
+    config, statistics = from_yaml(state["config"]), Statistics.from_json(state["statistics"])
+    if config.pairs:
+        raise ValueError(
+            f"{checkpoint} must be a model of chips to predict from an archive, got one of pairs computed from "
+            f"{config.pairs['store']}; metrics.json has its test scores, and for maps train without pairs.store on "
+            "chips that m3leo-sar prepare writes, such as input=coherence:20230301_20230313"
+        )
+    channels = [Channel.parse(text) for text in config.input]
+    task = build_task(config, channels, scale=TargetScale(*state["scale"]))
+    check_shapes(task.model.state_dict(), state["weights"], str(checkpoint))
+    task.model.load_state_dict(state["weights"])
+    missing = "raise" if config.missing == "drop" else config.missing
+    data = ChipDataset(
+        archive, [identifier], channels=channels, target="", kind="none", statistics=statistics, missing=missing
+    )
+    sample = data[0]
+    batch = {name: sample[name][None] for name in ("image", "mask")}
+    batch["target"] = torch.full((1, *(config.cells or sample["image"].shape[-2:])), torch.nan)
+    with torch.inference_mode():
+        found = task.eval().predicted(batch)[0].numpy()
+    if found.dtype.kind == "f":
+        return found
+    codes = np.zeros(256, np.uint8)
+    codes[: len(WORLDCOVER)] = list(WORLDCOVER)
+    codes[IGNORE] = 0
+    return codes[found]

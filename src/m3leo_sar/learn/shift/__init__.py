@@ -1,0 +1,1 @@
+"""How far regions lie apart."""

@@ -1,0 +1,98 @@
+"""What all training tasks have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+
+from m3leo_sar.learn.tasks.optimisation import Optimisation
+
+
+class Task(L.LightningModule):
+    """A model that learns: a subclass says with ``_step(batch, stage, index)`` what a batch costs.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    optimisation : Optimisation
+    """
+
+    #: The score by which the best epoch is kept, and whether ``"max"`` or ``"min"`` is best.
+    watched = ("val_loss", "min")
+
+    def __init__(self, model: nn.Module, optimisation: Optimisation) -> None:
+        super().__init__()
+        self.model, self.optimisation = model, optimisation
+
+    def _step(self, batch: dict[str, Any], stage: str, index: int) -> Tensor:
+        raise NotImplementedError
+
+    def training_step(self, batch: dict[str, Any], index: int) -> Tensor:
+        """Loss of one batch."""
+        return self._step(batch, "train", index)
+
+    def validation_step(self, batch: dict[str, Any], index: int) -> Tensor:
+        """Loss of one batch, which is scored."""
+        return self._step(batch, "val", index)
+
+    def test_step(self, batch: dict[str, Any], index: int) -> Tensor:
+        """Loss of one batch, which is scored."""
+        return self._step(batch, "test", index)
+
+    def configure_optimizers(self) -> Any:
+        """As :attr:`optimisation` says."""
+        return self.optimisation.configured(self.parameters())
+
+    def note(self, stage: str, loss: Tensor, samples: int) -> Tensor:
+        """Log the loss of a batch, the mean over an epoch, and give it back."""
+        # Of several processes, all go on from one number.
+        self.log(f"{stage}_loss", loss, on_step=False, on_epoch=True, batch_size=samples, sync_dist=stage != "train")
+        return loss
+
+    def scores(self) -> dict[str, Any]:
+        """Scores of the split that was tested last, as JSON holds them."""
+        return {}
+
+    def predicted(self, batch: dict[str, Any]) -> Tensor:
+        """What the task says of a batch, (batch, rows, cols).
+
+        Raises
+        ------
+        ValueError
+            If the task predicts nothing.
+        """
+        raise ValueError(f"{type(self).__name__} predicts no map; it pretrains an encoder")
+
+    @torch.no_grad()
+    def load_encoder(self, weights: dict[str, Tensor], *, source: str, freeze: bool) -> None:
+        """Start from an encoder's weights; ValueError if the model has no such encoder."""
+        encoder = getattr(self.model, "encoder", None)
+        if encoder is None:
+            raise ValueError(f"encoder was given, but model {type(self.model).__name__} has none; take vit_head")
+        check_shapes(encoder.state_dict(), weights, source)
+        encoder.load_state_dict(weights)
+        encoder.requires_grad_(not freeze)
+
+
+def check_shapes(own: dict[str, Tensor], given: dict[str, Tensor], source: str) -> None:
+    """Refuse weights of another network.
+
+    Raises
+    ------
+    ValueError
+        If a name or a shape differs; the message says what the file has and what is needed.
+    """
+    for name, weight in own.items():
+        if name not in given:
+            raise ValueError(f"{source} has no weights {name}; it is of another network than the configuration's")
+        if given[name].shape != weight.shape:
+            raise ValueError(
+                f"{source} has {name} of shape {tuple(given[name].shape)}, the configuration needs "
+                f"{tuple(weight.shape)}; input and model must be those it was trained with"
+            )
+    more = sorted(given.keys() - own.keys())
+    if more:
+        raise ValueError(f"{source} has weights {more[0]} that the configuration's network lacks")

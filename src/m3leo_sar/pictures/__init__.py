@@ -1,0 +1,1 @@
+"""Arrays, chips, archives and networks as pictures and reports."""

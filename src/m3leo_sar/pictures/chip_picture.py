@@ -1,0 +1,256 @@
+"""How a chip is drawn: which quantity, which colours, which key beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.pictures.colours import (
+    Rgba,
+    amplitude_image,
+    label_image,
+    label_legend,
+    mask_image,
+    overlay,
+    percentile_limits,
+    phase_image,
+    value_image,
+)
+from m3leo_sar.run.prepare import COHERENCE, INTENSITY, LABEL
+from m3leo_sar.io.chips.archive import Chip
+from m3leo_sar.stack.pairs import Pair, parse_date
+
+#: Colours of a mask.
+_TRUE, _FALSE = "#d55e00", "#e6e6e6"
+
+
+class Bar(NamedTuple):
+    """Key of a scale of values."""
+
+    low: float
+    high: float
+    #: Quantity and unit.
+    label: str
+    #: (1, steps, 4) uint8 from low to high.
+    strip: Rgba
+
+
+class Wheel(NamedTuple):
+    """Key of a phase; ``brightness`` names what darkens it, if anything does."""
+
+    brightness: str = ""
+
+
+class Classes(NamedTuple):
+    """Key of classes: name and colour of each, in order."""
+
+    entries: Sequence[tuple[str, str]]
+
+
+Key = Bar | Wheel | Classes
+
+
+class Picture(NamedTuple):
+    """An image with what a reader needs to understand it."""
+
+    title: str
+    image: Rgba
+    key: Key
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plane:
+    """What of a chip is drawn.
+
+    Parameters
+    ----------
+    kind : str
+        ``"coherence"``, ``"decibel"``, ``"phase"``, ``"classes"``, ``"mask"`` or ``"value"``.
+    values : (rows, cols)
+        Power for ``"decibel"``, complex numbers for ``"phase"``, codes for ``"classes"``.
+    label : str
+        Quantity and unit.
+    bands : int
+        How many the chip has; the first is drawn.
+    """
+
+    kind: str
+    values: NDArray[Any]
+    label: str
+    bands: int = 1
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Mask (rows, cols) of the pixels that hold data."""
+        if self.kind == "classes":
+            return self.values != 0
+        return ~np.isnan(self.values) if self.values.dtype.kind in "fc" else np.ones(self.values.shape, bool)
+
+
+def plane_of(dataset: str, key: str, chip: Chip) -> Plane:
+    """Choose how a chip is drawn, from its product, dtype and unit.
+
+    Raises
+    ------
+    ValueError
+        If the chip is neither (rows, cols) nor (bands, rows, cols).
+    """
+    array = np.asarray(chip.array)
+    if array.ndim not in (2, 3) or 0 in array.shape:
+        raise ValueError(f"a chip must be (rows, cols) or (bands, rows, cols), {dataset} {key} has {array.shape}")
+    values, bands = (array, 1) if array.ndim == 2 else (array[0], len(array))
+    unit = str(chip.metadata.get("unit") or "")
+    quantity = str(chip.metadata.get("product") or dataset)
+    if values.dtype.kind == "c":
+        return Plane("phase", values, "phase (rad)", bands)
+    if values.dtype == bool:
+        return Plane("mask", values, key, bands)
+    if values.dtype.kind in "iu" and (unit == "class" or quantity == LABEL):
+        return Plane("classes", values, key, bands)
+    values = values.astype(np.float32)
+    if quantity == COHERENCE:
+        return Plane("coherence", values, "coherence (0 to 1)", bands)
+    if quantity == INTENSITY or unit == "intensity":
+        return Plane("decibel", values, f"{quantity} (dB)", bands)
+    if unit in ("rad", "radian") and not (np.abs(values) > np.pi + 1e-4).any():
+        return Plane("phase", np.exp(1j * values), "phase (rad)", bands)
+    return Plane("value", values, f"{key if quantity == LABEL else quantity} ({unit or 'unit not told'})", bands)
+
+
+def shown_values(plane: Plane) -> NDArray[Any]:
+    """Values as the key tells them, one-dimensional: dB of power, radians of complex numbers; only those with data."""
+    values = plane.values[plane.known]
+    if plane.kind == "phase":
+        return np.angle(values[values != 0])
+    if plane.kind == "decibel":
+        return 10 * np.log10(values[values > 0])
+    return values
+
+
+def limits_of(planes: Iterable[Plane]) -> tuple[float, float] | None:
+    """Limits that several planes share: the 2nd and 98th percentile of all, None where the kind needs none."""
+    found = [shown_values(plane) for plane in planes if plane.kind in ("decibel", "value")]
+    values = np.concatenate(found) if found else np.empty(0)
+    return percentile_limits(values) if np.isfinite(values).any() else None
+
+
+def reduced(plane: Plane, size: int) -> Plane:
+    """The plane with its longer side at most ``size`` pixels: means of blocks, of codes every so manyth.
+
+    Means are those of power and of complex numbers, so that neither dB nor wrapped phase is averaged.
+    """
+    rows, cols = plane.values.shape
+    step = -(-max(rows, cols) // size)
+    if step <= 1:
+        return plane
+    if plane.kind in ("classes", "mask"):
+        # The middle of each block; a side shorter than that gives its last pixel.
+        row, col = (min(step // 2, side - 1) for side in (rows, cols))
+        return Plane(plane.kind, plane.values[row::step, col::step], plane.label, plane.bands)
+    margins = ((0, -rows % step), (0, -cols % step))
+    weight = np.pad(plane.known.astype(np.float32), margins)
+    values = np.pad(np.where(plane.known, plane.values, 0), margins)
+    sums, counts = (
+        array.reshape(array.shape[0] // step, step, -1, step).sum(axis=(1, 3)) for array in (values, weight)
+    )
+    means = np.full(sums.shape, np.nan, sums.dtype)
+    np.divide(sums, counts, out=means, where=counts > 0)
+    return Plane(plane.kind, means, plane.label, plane.bands)
+
+
+def smoothed(plane: Plane) -> Plane:
+    """A phase averaged over 7 by 7 pixels as complex numbers, as single looks are noise to the eye."""
+    padded = np.pad(np.where(plane.known, plane.values, 0), 3)
+    for axis in (0, 1):
+        padded = np.lib.stride_tricks.sliding_window_view(padded, 7, axis=axis).mean(axis=-1)
+    return Plane(plane.kind, np.where(plane.known, padded, np.nan), plane.label, plane.bands)
+
+
+def picture_of(
+    plane: Plane,
+    title: str,
+    *,
+    limits: tuple[float, float] | None = None,
+    brightness: NDArray[Any] | None = None,
+) -> Picture:
+    """Draw a plane with its key.
+
+    Parameters
+    ----------
+    plane : Plane
+        What to draw.
+    title : str
+        What stands above it.
+    limits : (float, float), optional
+        As :func:`limits_of` gives them, for pictures that compare; those of the plane alone if not given.
+    brightness : (rows, cols) float, optional
+        Coherence by which a phase is darkened.
+    """
+    limits = limits or limits_of([plane]) or (0.0, 1.0)
+    if plane.kind == "phase":
+        return Picture(
+            title, phase_image(plane.values, brightness=brightness), Wheel("coherence" * (brightness is not None))
+        )
+    if plane.kind == "classes":
+        return Picture(title, label_image(plane.values), Classes(label_legend(plane.values)))
+    if plane.kind == "mask":
+        return mask_picture(plane.values, title, names=(plane.label, f"not {plane.label}"))
+    ramp = np.linspace(0, 1, 256)[None]
+    if plane.kind == "decibel":
+        # Noise that was subtracted can leave power below zero, which no dB can tell: drawn black like zero.
+        image = amplitude_image(np.sqrt(np.maximum(plane.values, 0)), limits=limits)
+        strip = amplitude_image(ramp**2, stretch="sqrt", limits=(0, 1))
+    else:
+        limits = (0.0, 1.0) if plane.kind == "coherence" else limits
+        image, strip = value_image(plane.values, limits=limits), value_image(ramp, limits=(0, 1))
+    return Picture(title, image, Bar(*limits, plane.label, strip))
+
+
+def mask_picture(mask: NDArray[np.bool_], title: str, *, names: tuple[str, str]) -> Picture:
+    """Draw a mask in two colours, ``names`` being those of true and of false."""
+    # False has a colour too: what is left empty means that there are no data.
+    image = overlay(mask_image(~mask, colour=_FALSE), mask_image(mask, colour=_TRUE), opacity=1)
+    return Picture(title, image, Classes(list(zip(names, (_TRUE, _FALSE), strict=True))))
+
+
+def chip_title(dataset: str, key: str, *, bands: int = 1) -> str:
+    """Product with its dates, told as dates, and the band if there are several.
+
+    Examples
+    --------
+    >>> chip_title("coherence", "20230301_20230313")
+    'Coherence 2023-03-01 / 2023-03-13 (12 days)'
+    >>> chip_title("label", "landcover", bands=3)
+    'Label landcover, band 1 of 3'
+    """
+    name = f"{dataset[:1].upper()}{dataset[1:]} {key_title(key)}"
+    return f"{name}, band 1 of {bands}" if bands > 1 else name
+
+
+def key_title(key: str) -> str:
+    """A pair, a date or a name as a reader likes it.
+
+    Examples
+    --------
+    >>> key_title("20230301_20230313"), key_title("20230301"), key_title("height")
+    ('2023-03-01 / 2023-03-13 (12 days)', '2023-03-01', 'height')
+    """
+    pair = as_pair(key)
+    if pair:
+        return f"{pair.reference} / {pair.secondary} ({pair.days} days)"
+    try:
+        return parse_date(key).isoformat()
+    except ValueError:
+        return key
+
+
+def as_pair(key: str) -> Pair | None:
+    """The pair a key tells, None for a key of another kind."""
+    try:
+        return Pair.parse(key)
+    except ValueError:
+        return None

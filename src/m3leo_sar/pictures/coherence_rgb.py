@@ -1,0 +1,108 @@
+"""Coherence of three lags or three seasons in one picture."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.pictures.chip_picture import Classes, Picture, as_pair
+from m3leo_sar.pictures.colours import rgb_image
+from m3leo_sar.run.prepare import COHERENCE
+from m3leo_sar.pictures.readable_archive import ReadableArchive
+from m3leo_sar.stack.pairs import Pair, season_of
+
+_SEASONS = ("winter", "spring", "summer", "fall")
+#: Red, green and blue of the key.
+_COLOURS = {"red": "#ff0000", "green": "#00ff00", "blue": "#0000ff"}
+
+
+def rgb_groups(keys: Iterable[str], *, over: str) -> list[tuple[str, list[str]]]:
+    """Choose three groups of pairs for red, green and blue.
+
+    Parameters
+    ----------
+    keys : iterable of str
+        Keys of coherence chips; those that are no pairs are passed over.
+    over : str
+        ``"lags"``: the shortest, the middle and the longest lag there is. ``"seasons"``: three seasons of the shortest
+        lag that has three, those with the most pairs, in the order of the year.
+
+    Returns
+    -------
+    list of (str, list of str)
+        Names of three groups and the keys in each, or none where the pairs do not give three.
+
+    Raises
+    ------
+    ValueError
+        If ``over`` is neither.
+
+    Examples
+    --------
+    >>> keys = ["20230101_20230113", "20230101_20230125", "20230101_20230206", "20230101_20230218"]
+    >>> [name for name, _ in rgb_groups(keys, over="lags")]
+    ['12 days', '36 days', '48 days']
+    >>> rgb_groups(keys, over="seasons")
+    []
+    """
+    if over not in ("lags", "seasons"):
+        raise ValueError(f"over must be 'lags' or 'seasons', got {over!r}")
+    by_lag: dict[int, list[str]] = defaultdict(list)
+    pairs = {key: pair for key in keys if (pair := as_pair(key))}
+    for key, pair in pairs.items():
+        by_lag[abs(pair.days)].append(key)
+    lags = sorted(by_lag)
+    if over == "lags":
+        chosen = [lags[0], lags[len(lags) // 2], lags[-1]] if len(lags) > 2 else []
+        return [(f"{lag} days", by_lag[lag]) for lag in chosen]
+    return next((groups for lag in lags if (groups := _seasons(lag, by_lag[lag], pairs))), [])
+
+
+def _seasons(lag: int, keys: list[str], pairs: Mapping[str, Pair]) -> list[tuple[str, list[str]]]:
+    by_season: dict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        pair = pairs[key]
+        by_season[season_of(pair.reference + (pair.secondary - pair.reference) / 2)].append(key)
+    fullest = sorted(by_season, key=lambda name: (-len(by_season[name]), _SEASONS.index(name)))[:3]
+    if len(fullest) < 3:
+        return []
+    return [(f"{name}, {lag} days", by_season[name]) for name in sorted(fullest, key=_SEASONS.index)]
+
+
+def coherence_rgb(archive: ReadableArchive, identifier: str, *, over: str) -> Picture:
+    """Draw the mean coherence of three groups of a tile's pairs as red, green and blue, each from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If ``over`` is unknown, the tile's pairs do not give three groups, or a chip has another shape than the first.
+    """
+    groups = rgb_groups(archive.keys(identifier, COHERENCE), over=over)
+    if not groups:
+        raise ValueError(f"tile {identifier} must have pairs of three {over}, it does not")
+    bands = np.stack([_mean(archive, identifier, chosen) for _, chosen in groups])
+    names = [
+        f"{colour}, 0 to 1: {name} ({len(chosen)} pair{'s' * (len(chosen) != 1)})"
+        for colour, (name, chosen) in zip(_COLOURS, groups, strict=True)
+    ]
+    what = f"Mean coherence of three {over}"
+    return Picture(what, rgb_image(bands), Classes(list(zip(names, _COLOURS.values(), strict=True))))
+
+
+def _mean(archive: ReadableArchive, identifier: str, keys: list[str]) -> NDArray[np.float64]:
+    """Mean over the keys, in each pixel over those that have it; NaN where none has."""
+    total, count = np.zeros(0), np.zeros(0)
+    for key in keys:
+        array = archive.read(identifier, COHERENCE, key).array
+        if not total.size:
+            total, count = np.zeros(array.shape), np.zeros(array.shape)
+        if array.shape != total.shape:
+            raise ValueError(f"coherence {key} of tile {identifier} must be {total.shape}, got {array.shape}")
+        total += np.nan_to_num(array)
+        count += ~np.isnan(array)
+    mean = np.full(total.shape, np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    return mean

@@ -1,0 +1,464 @@
+"""Arrays as colours: every function takes an array and gives a uint8 image with transparency."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from m3leo_sar.learn.data.labels import WORLDCOVER
+
+#: An image: (rows, cols, 4) uint8, red, green, blue and opacity.
+Rgba = NDArray[np.uint8]
+
+#: Colours of ESA WorldCover's own legend, by code.
+WORLDCOVER_COLOURS = {
+    10: "#006400",
+    20: "#ffbb22",
+    30: "#ffff4c",
+    40: "#f096ff",
+    50: "#fa0000",
+    60: "#b4b4b4",
+    70: "#f0f0f0",
+    80: "#0064c8",
+    90: "#0096a0",
+    95: "#00cf75",
+    100: "#fae6a0",
+}
+#: Codes that no legend knows; no class has black.
+UNKNOWN_COLOUR = "#000000"
+
+#: OKLab lightness of the wheel's middle, radius of the wheel, and how far its greens are lighter than its reds.
+_WHEEL_LIGHTNESS, _WHEEL_RADIUS, _WHEEL_TILT = 0.71, 0.135, 0.07
+#: OKLab dark blue, teal and light yellow: the ends and the bend of the ramp, whose lightness rises evenly.
+_RAMP = np.array([[0.22, -0.01, -0.10], [0.575, -0.12, -0.02], [0.93, -0.02, 0.125]])
+#: OKLab to cone responses, and those, cubed, to linear sRGB.
+_TO_CONES = np.array(
+    [[1.0, 0.3963377774, 0.2158037573], [1.0, -0.1055613458, -0.0638541728], [1.0, -0.0894841775, -1.2914855480]]
+)
+_TO_LINEAR = np.array(
+    [
+        [4.0767416621, -3.3077115913, 0.2309699292],
+        [-1.2684380046, 2.6097574011, -0.3413193965],
+        [-0.0041960863, -0.7034186147, 1.7076147010],
+    ]
+)
+
+
+def decibels(amplitude: ArrayLike) -> NDArray[np.float64]:
+    """Power of an amplitude in dB, 20 log10 of its modulus; zero is -inf, NaN stays NaN.
+
+    Examples
+    --------
+    >>> decibels([1.0, 0.1, 3 + 4j]).round(2).tolist()
+    [0.0, -20.0, 13.98]
+    """
+    with np.errstate(divide="ignore"):
+        result: NDArray[np.float64] = 20 * np.log10(np.abs(np.asarray(amplitude)).astype(np.float64))
+    return result
+
+
+def percentile_limits(values: ArrayLike, *, percentiles: tuple[float, float] = (2.0, 98.0)) -> tuple[float, float]:
+    """Values between which a picture is stretched.
+
+    Parameters
+    ----------
+    values : array of float
+        Those that are not finite do not count.
+    percentiles : (float, float)
+        Lower and upper, 0 to 100.
+
+    Raises
+    ------
+    ValueError
+        If the percentiles are not two rising numbers from 0 to 100, or no value is finite.
+
+    Examples
+    --------
+    >>> percentile_limits([float("nan"), *range(101)])
+    (2.0, 98.0)
+    """
+    low, high = percentiles
+    if not 0 <= low < high <= 100:
+        raise ValueError(f"percentiles must rise and lie within 0 to 100, got {percentiles}")
+    array = np.asarray(values, np.float64)
+    finite = array[np.isfinite(array)]
+    if not finite.size:
+        raise ValueError(f"values must hold a finite one, got none among {array.size}")
+    found = np.percentile(finite, [low, high])
+    return float(found[0]), float(found[1])
+
+
+def amplitude_image(
+    amplitude: ArrayLike,
+    *,
+    stretch: str = "decibel",
+    percentiles: tuple[float, float] = (2.0, 98.0),
+    limits: tuple[float, float] | None = None,
+) -> Rgba:
+    """Draw an amplitude in grey, dark for little.
+
+    Parameters
+    ----------
+    amplitude : (rows, cols) float or complex
+        Amplitude, not power; of complex values the modulus counts.
+    stretch : str
+        ``"decibel"``: grey is linear in dB. ``"sqrt"``: linear in the square root of the amplitude.
+    percentiles : (float, float)
+        Of the stretched values: the lower is black, the upper is white.
+    limits : (float, float), optional
+        Black and white themselves, in dB or in the root of the amplitude, so that several pictures compare.
+
+    Returns
+    -------
+    (rows, cols, 4) uint8
+        Transparent where the amplitude is NaN; zero is black.
+
+    Raises
+    ------
+    ValueError
+        If the array is not (rows, cols), a real amplitude is negative, or an option is none of the above.
+
+    Examples
+    --------
+    >>> amplitude_image([[0.0, 0.1, 1.0, float("nan")]], limits=(-20, 0))[0].tolist()
+    [[0, 0, 0, 255], [0, 0, 0, 255], [255, 255, 255, 255], [0, 0, 0, 0]]
+    """
+    array = _plane("amplitude", amplitude)
+    if array.dtype.kind != "c" and (array < 0).any():
+        raise ValueError(f"amplitude must not be negative, got {np.nanmin(array)}")
+    if stretch not in ("decibel", "sqrt"):
+        raise ValueError(f"stretch must be 'decibel' or 'sqrt', got {stretch!r}")
+    stretched = decibels(array) if stretch == "decibel" else np.sqrt(np.abs(array))
+    if limits is None:
+        if not np.isfinite(stretched).any():
+            return _image(np.zeros((*array.shape, 3)), ~np.isnan(stretched))
+        limits = percentile_limits(stretched, percentiles=percentiles)
+    grey = _share(stretched, _rising(limits))
+    return _image(np.repeat(grey[..., None], 3, axis=2), ~np.isnan(stretched))
+
+
+def phase_image(phase: ArrayLike, *, brightness: ArrayLike | None = None) -> Rgba:
+    """Draw a phase on a colour wheel: equal steps of phase are equal steps to the eye, with no seam at ±pi.
+
+    Parameters
+    ----------
+    phase : (rows, cols) float or complex
+        Radians, of which whole turns do not count; of complex values the angle.
+    brightness : (rows, cols) float, optional
+        0 (black) to 1, such as a coherence; values outside are clipped.
+
+    Returns
+    -------
+    (rows, cols, 4) uint8
+        Transparent where the phase or the brightness is not finite, or the complex value is zero and has no phase.
+
+    Raises
+    ------
+    ValueError
+        If the array is not (rows, cols), or ``brightness`` has another shape.
+
+    Notes
+    -----
+    The wheel is a circle in OKLab (Ottosson, 2020), where distances are those the eye sees. It is tilted: green is
+    lighter than red, so that no two phases look alike to eyes that cannot tell these two apart.
+
+    Examples
+    --------
+    >>> phase_image([[np.pi, -np.pi, 0.0, np.nan]])[0].tolist()
+    [[82, 207, 186, 255], [82, 207, 186, 255], [196, 109, 137, 255], [0, 0, 0, 0]]
+    """
+    array = _plane("phase", phase)
+    known = np.isfinite(array)
+    if array.dtype.kind == "c":
+        known = known & (array != 0)
+        array = np.angle(array)
+    angle = np.where(known, array, 0).astype(np.float64)
+    light = np.ones(array.shape)
+    if brightness is not None:
+        light = np.asarray(brightness, np.float64)
+        if light.shape != array.shape:
+            raise ValueError(f"brightness must have the shape of phase, {array.shape}, got {light.shape}")
+        known = known & np.isfinite(light)
+    across = np.sqrt(_WHEEL_RADIUS**2 - _WHEEL_TILT**2)
+    wheel = np.stack(
+        [
+            _WHEEL_LIGHTNESS - _WHEEL_TILT * np.cos(angle),
+            across * np.cos(angle),
+            _WHEEL_RADIUS * np.sin(angle),
+        ],
+        axis=2,
+    )
+    return _image(_from_oklab(wheel * _clipped(light)[..., None]), known)
+
+
+def value_image(values: ArrayLike, *, limits: tuple[float, float]) -> Rgba:
+    """Draw values from dark blue over teal to light yellow, equal steps being equal steps of lightness.
+
+    Parameters
+    ----------
+    values : (rows, cols) float
+        Any unit.
+    limits : (float, float)
+        Values of the darkest and the lightest colour; values beyond take the same.
+
+    Returns
+    -------
+    (rows, cols, 4) uint8
+        Transparent where a value is NaN.
+
+    Raises
+    ------
+    ValueError
+        If the array is not (rows, cols), or the limits are not finite or fall.
+
+    Examples
+    --------
+    >>> value_image([[-1.0, 0.0, 5.0, 10.0]], limits=(0, 10))[0, :, 2].tolist()
+    [72, 72, 125, 130]
+    """
+    array = _plane("values", values)
+    share = _share(array.astype(np.float64), _rising(limits))[..., None]
+    lab = (1 - share) ** 2 * _RAMP[0] + 2 * share * (1 - share) * _RAMP[1] + share**2 * _RAMP[2]
+    return _image(_from_oklab(lab), ~np.isnan(array))
+
+
+def coherence_image(coherence: ArrayLike) -> Rgba:
+    """Draw a coherence on the one scale that all coherences share, 0 (dark blue) to 1 (light yellow).
+
+    Parameters
+    ----------
+    coherence : (rows, cols) float
+        0 to 1.
+
+    Returns
+    -------
+    (rows, cols, 4) uint8
+        Transparent where there is none.
+
+    Raises
+    ------
+    ValueError
+        If the array is not (rows, cols).
+    """
+    return value_image(_plane("coherence", coherence), limits=(0.0, 1.0))
+
+
+def rgb_image(bands: ArrayLike, *, limits: tuple[float, float] = (0.0, 1.0)) -> Rgba:
+    """Draw three bands as red, green and blue, all stretched alike, so that grey means three equal values.
+
+    Parameters
+    ----------
+    bands : (3, rows, cols) float
+        Such as the coherence of three seasons or of three lags.
+    limits : (float, float)
+        Values of no colour and of full colour, the same for all bands; the default is that of a coherence.
+
+    Returns
+    -------
+    (rows, cols, 4) uint8
+        Transparent where any band is NaN.
+
+    Raises
+    ------
+    ValueError
+        If there are not three bands of one shape, or the limits are not finite or fall.
+
+    Examples
+    --------
+    >>> rgb_image(np.array([1.0, 0.5, 0.0]).reshape(3, 1, 1)).tolist()
+    [[[255, 128, 0, 255]]]
+    """
+    array = np.asarray(bands, np.float64)
+    if array.ndim != 3 or len(array) != 3:
+        raise ValueError(f"bands must be (3, rows, cols), got {array.shape}")
+    return _image(np.moveaxis(_share(array, _rising(limits)), 0, 2), np.logical_and.reduce(~np.isnan(array)))
+
+
+def label_image(codes: ArrayLike) -> Rgba:
+    """Draw ESA WorldCover codes in the colours of its legend.
+
+    Parameters
+    ----------
+    codes : (rows, cols) integer
+        0 is no data; codes that the legend does not know are black.
+
+    Returns
+    -------
+    (rows, cols, 4) uint8
+        Transparent where the code is 0.
+
+    Raises
+    ------
+    TypeError
+        If the codes are no integers.
+    ValueError
+        If the array is not (rows, cols).
+
+    Examples
+    --------
+    >>> label_image([[80, 0, 33]]).tolist()
+    [[[0, 100, 200, 255], [0, 0, 0, 0], [0, 0, 0, 255]]]
+    """
+    array = _codes(codes)
+    image = np.zeros((*array.shape, 4), np.uint8)
+    image[array != 0] = _colour(UNKNOWN_COLOUR)
+    for code, colour in WORLDCOVER_COLOURS.items():
+        image[array == code] = _colour(colour)
+    return image
+
+
+def label_legend(codes: ArrayLike) -> list[tuple[str, str]]:
+    """Name and colour ``#rrggbb`` of each class that occurs, in the order of the codes, unknown codes last.
+
+    Raises
+    ------
+    TypeError
+        If the codes are no integers.
+    ValueError
+        If the array is not (rows, cols).
+
+    Examples
+    --------
+    >>> label_legend([[80, 0, 33, 10]])
+    [('tree cover', '#006400'), ('water', '#0064c8'), ('unknown code 33', '#000000')]
+    """
+    present = [int(code) for code in np.unique(_codes(codes)) if code != 0]
+    entries = [(WORLDCOVER[code], WORLDCOVER_COLOURS[code]) for code in present if code in WORLDCOVER]
+    unknown = [str(code) for code in present if code not in WORLDCOVER]
+    if unknown:
+        more = f" and {len(unknown) - 4} more" if len(unknown) > 4 else ""
+        name = f"unknown code{'s' if len(unknown) > 1 else ''} {', '.join(unknown[:4])}{more}"
+        entries.append((name, UNKNOWN_COLOUR))
+    return entries
+
+
+def mask_image(mask: ArrayLike, *, colour: str = "#d55e00") -> Rgba:
+    """Draw a mask: one colour where it is true, transparent elsewhere.
+
+    Parameters
+    ----------
+    mask : (rows, cols) bool
+    colour : str
+        ``#rrggbb``.
+
+    Returns
+    -------
+    (rows, cols, 4) uint8
+
+    Raises
+    ------
+    TypeError
+        If the mask is not boolean.
+    ValueError
+        If the array is not (rows, cols), or the colour is none.
+
+    Examples
+    --------
+    >>> mask_image([[True, False]], colour="#0102ff").tolist()
+    [[[1, 2, 255, 255], [0, 0, 0, 0]]]
+    """
+    array = _plane("mask", mask)
+    if array.dtype != bool:
+        raise TypeError(f"mask must be boolean, got {array.dtype}")
+    image = np.zeros((*array.shape, 4), np.uint8)
+    image[array] = _colour(colour)
+    return image
+
+
+def overlay(image: Rgba, over: Rgba, *, opacity: float = 0.5) -> Rgba:
+    """Lay one image over another.
+
+    Parameters
+    ----------
+    image, over : (rows, cols, 4) uint8
+        What lies below and what lies above.
+    opacity : float
+        Of the upper image, 0 to 1; it multiplies its own.
+
+    Returns
+    -------
+    (rows, cols, 4) uint8
+
+    Raises
+    ------
+    TypeError
+        If one is not uint8.
+    ValueError
+        If the shapes differ or are not (rows, cols, 4), or the opacity lies outside its range.
+
+    Examples
+    --------
+    >>> red, blue = mask_image([[True]], colour="#ff0000"), mask_image([[True]], colour="#0000ff")
+    >>> overlay(red, blue, opacity=0.2).tolist()
+    [[[204, 0, 51, 255]]]
+    """
+    for name, array in (("image", image), ("over", over)):
+        if array.dtype != np.uint8:
+            raise TypeError(f"{name} must be uint8, got {array.dtype}")
+        if array.shape != image.shape or array.ndim != 3 or array.shape[2] != 4:
+            raise ValueError(f"image and over must both be (rows, cols, 4), got {image.shape} and {over.shape}")
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"opacity must lie within 0 and 1, got {opacity}")
+    above = over[..., 3:] / 255 * opacity
+    below = image[..., 3:] / 255 * (1 - above)
+    total = above + below
+    mixed = over[..., :3] * above + image[..., :3] * below
+    colours = np.divide(mixed, total, out=np.zeros_like(mixed), where=total > 0)
+    return np.rint(np.concatenate([colours, 255 * total], axis=2)).astype(np.uint8)
+
+
+def _plane(name: str, values: ArrayLike) -> NDArray[Any]:
+    array = np.asarray(values)
+    if array.ndim != 2:
+        raise ValueError(f"{name} must be (rows, cols), got {array.shape}")
+    return array
+
+
+def _codes(codes: ArrayLike) -> NDArray[np.integer]:
+    array = _plane("codes", codes)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"codes must be integers, got {array.dtype}")
+    return array
+
+
+def _rising(limits: tuple[float, float]) -> tuple[float, float]:
+    if not (np.isfinite(limits).all() and limits[0] <= limits[1]):
+        raise ValueError(f"limits must be two finite numbers, the lower first, got {limits}")
+    return limits
+
+
+def _share(values: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[np.float64]:
+    """Where values lie between the limits, 0 to 1; halfway if the limits are one number."""
+    low, high = limits
+    if high == low:
+        return np.where(values == low, 0.5, values > low)
+    return _clipped((values - low) / (high - low))
+
+
+def _clipped(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Values within 0 and 1; NaN, which no image shows, is 0."""
+    return np.clip(np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0), 0, 1)
+
+
+def _image(colours: NDArray[np.float64], known: NDArray[np.bool_]) -> Rgba:
+    """From colours (rows, cols, 3) within 0 and 1; what is not known is transparent."""
+    image = np.zeros((*known.shape, 4), np.uint8)
+    image[known, :3] = np.rint(255 * colours[known])
+    image[known, 3] = 255
+    return image
+
+
+def _from_oklab(lab: NDArray[np.float64]) -> NDArray[np.float64]:
+    """SRGB within 0 and 1 of (..., 3) OKLab."""
+    linear = np.clip((lab @ _TO_CONES.T) ** 3 @ _TO_LINEAR.T, 0, 1)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def _colour(text: str) -> tuple[int, int, int, int]:
+    try:
+        red, green, blue = bytes.fromhex(text.removeprefix("#"))
+    except ValueError:
+        raise ValueError(f"colour must read #rrggbb, got {text!r}") from None
+    return red, green, blue, 255

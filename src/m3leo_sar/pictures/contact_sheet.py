@@ -1,0 +1,151 @@
+"""A contact sheet: one product of many tiles."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.pictures.chip_picture import (
+    Bar,
+    Classes,
+    Key,
+    Plane,
+    Wheel,
+    chip_title,
+    limits_of,
+    picture_of,
+    plane_of,
+    reduced,
+)
+from m3leo_sar.pictures.colours import label_legend
+from m3leo_sar.pictures.figure import (
+    HEADING,
+    KEY_HEIGHT,
+    MARGIN,
+    draw_image,
+    draw_key,
+    hatch_empty,
+    new_figure,
+    panel_axes,
+    save_figure,
+    set_heading,
+    set_title,
+)
+from m3leo_sar.run.prepare import COHERENCE
+from m3leo_sar.pictures.readable_archive import ReadableArchive
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Side of a chip on the sheet in inches and in pixels at most, and height of its title in inches.
+_SIDE, _PIXELS, _TITLE = 1.7, 160, 0.3
+
+
+def plot_sheet(
+    archive: ReadableArchive,
+    dataset: str,
+    key: str,
+    path: str | os.PathLike[str],
+    *,
+    identifiers: Sequence[str] | None = None,
+) -> None:
+    """Write the picture of :func:`sheet_figure`.
+
+    Raises
+    ------
+    ValueError
+        If no tile has the chip, or the suffix names no format.
+    OSError
+        If the picture cannot be written.
+    """
+    save_figure(sheet_figure(archive, dataset, key, identifiers=identifiers), path)
+
+
+def sheet_figure(
+    archive: ReadableArchive, dataset: str, key: str, *, identifiers: Sequence[str] | None = None
+) -> Figure:
+    """Draw one chip of each tile, all on one scale.
+
+    Parameters
+    ----------
+    archive : ReadableArchive
+        Where the chips are.
+    dataset, key : str
+        Product, and date, pair or name.
+    identifiers : sequence of str, optional
+        Tiles in the order of the sheet; all if not given. One without the chip, or with a damaged one, keeps its place,
+        hatched and marked.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If no tile has the chip.
+    """
+    tiles = list(archive.identifiers if identifiers is None else identifiers)
+    found = {tile: _read(archive, tile, dataset, key) for tile in tiles}
+    planes = {tile: plane for tile, plane in found.items() if isinstance(plane, Plane)}
+    if not planes:
+        raise ValueError(f"no tile of {archive.root} has {dataset} {key} to draw, of {len(tiles)} asked for")
+    limits, darkening = limits_of(planes.values()), _darkening(archive, planes, key)
+    across = min(len(tiles), max(4, int(np.ceil(np.sqrt(1.5 * len(tiles))))), 12)
+    down = -(-len(tiles) // across)
+    # Room for the heading and the key where the sheet itself is narrow.
+    width = max(across * (_SIDE + MARGIN) + MARGIN, 6.0)
+    figure = new_figure(width, HEADING + down * (_SIDE + _TITLE) + KEY_HEIGHT + MARGIN)
+    bands = next(iter(planes.values())).bands
+    shown = f"{len(planes)} of {len(tiles)} tiles" if len(planes) < len(tiles) else f"{len(tiles)} tiles"
+    set_heading(figure, f"{chip_title(dataset, key, bands=bands)}, {shown}", length=int(9 * width))
+    axes = panel_axes(figure, len(tiles), across, (_SIDE, _SIDE), title=_TITLE)
+    for axis, tile in zip(axes, tiles, strict=True):
+        set_title(axis, tile, size=7.5, length=24)
+        plane = found[tile]
+        if isinstance(plane, Plane):
+            draw_image(axis, picture_of(plane, tile, limits=limits, brightness=darkening.get(tile)).image)
+        else:
+            hatch_empty(axis, text=plane)
+            axis.set_box_aspect(1)
+    height = figure.get_size_inches()[1]
+    keyed = figure.add_axes((0.5 - 2 / width, 0, 4 / width, KEY_HEIGHT / height))
+    draw_key(keyed, Wheel(COHERENCE) if darkening else _common_key(list(planes.values()), limits))
+    return figure
+
+
+def _read(archive: ReadableArchive, identifier: str, dataset: str, key: str) -> Plane | str:
+    """The chip made small, or why there is none."""
+    # Listed is more than readable, which is what an archive may mean by having a chip.
+    if key not in archive.keys(identifier, dataset):
+        return "missing"
+    try:
+        return reduced(plane_of(dataset, key, archive.read(identifier, dataset, key)), _PIXELS)
+    except (OSError, ValueError):
+        return "damaged"
+
+
+def _darkening(archive: ReadableArchive, planes: Mapping[str, Plane], key: str) -> dict[str, NDArray[Any]]:
+    """Coherence of the same pair by which phases are darkened; of all tiles or of none, so that they compare."""
+    if any(plane.kind != "phase" for plane in planes.values()):
+        return {}
+    found: dict[str, NDArray[Any]] = {}
+    for tile, plane in planes.items():
+        coherence = _read(archive, tile, COHERENCE, key)
+        if not isinstance(coherence, Plane) or coherence.values.shape != plane.values.shape:
+            return {}
+        found[tile] = coherence.values
+    return found
+
+
+def _common_key(planes: Sequence[Plane], limits: tuple[float, float] | None) -> Key:
+    """The key of all chips: their scale, or every class that occurs in one."""
+    first = picture_of(planes[0], "", limits=limits).key
+    if isinstance(first, Bar | Wheel) or planes[0].kind == "mask":
+        return first
+    codes = np.unique(np.concatenate([plane.values.ravel() for plane in planes]))
+    return Classes(label_legend(codes[None]))

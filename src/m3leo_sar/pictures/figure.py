@@ -1,0 +1,258 @@
+"""Paper and pen: figures without a window, panels with keys, scale bars."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from m3leo_sar.pictures.chip_picture import Bar, Classes, Key, Picture, Wheel
+from m3leo_sar.pictures.colours import phase_image
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.files.atomic import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Sides of a panel, height of its key and of the titles, in inches.
+PANEL, KEY_HEIGHT, TITLE_HEIGHT = 3.6, 1.25, 0.38
+#: Height of the figure's own title and margin around everything, in inches.
+HEADING, MARGIN = 0.5, 0.15
+
+#: Latin, Greek and Cyrillic end here; the font that comes with the drawing library has no letters of most others.
+_SCRIPTS = 0x530
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty white figure of this many inches; it belongs to no window and needs no closing."""
+    # Imported here: drawing is the only use, and it takes a second to load.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), facecolor="white")
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 110) -> None:
+    """Write a figure whole or not at all; the suffix chooses the format, PNG without one.
+
+    Raises
+    ------
+    ValueError
+        If there is no such format.
+    OSError
+        If the file cannot be written.
+    """
+    with atomic_path(path) as partial:
+        figure.savefig(partial, dpi=dpi, format=Path(path).suffix.lstrip(".") or "png")
+
+
+def png_bytes(figure: Figure, *, dpi: int = 90) -> bytes:
+    """The figure as a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=dpi, format="png")
+    return buffer.getvalue()
+
+
+def plain(text: str, *, length: int = 46) -> str:
+    r"""Text from a file as it can be drawn: what cannot be printed becomes ``?``, what is too long an ellipsis.
+
+    Examples
+    --------
+    >>> plain("a\x00b"), plain("abcdefgh", length=5)
+    ('a?b', 'abcd…')
+    """
+    drawn = "".join(letter if letter.isprintable() and ord(letter) < _SCRIPTS else "?" for letter in text)
+    return drawn if len(drawn) <= length else f"{drawn[: length - 1]}…"
+
+
+def set_title(axis: Axes, text: str, *, size: float = 9.0, length: int = 56) -> None:
+    """Title a panel; a dollar sign from a file is one and no formula."""
+    axis.set_title(plain(text, length=length), fontsize=size, parse_math=False)
+
+
+def set_heading(figure: Figure, text: str, *, length: int = 110) -> None:
+    """Title a figure."""
+    height = figure.get_size_inches()[1]
+    figure.text(
+        0.5, 1 - MARGIN / height, plain(text, length=length), ha="center", va="top", fontsize=12.5, parse_math=False
+    )
+
+
+def panel_axes(figure: Figure, count: int, across: int, size: tuple[float, float], *, title: float) -> list[Axes]:
+    """Axes of ``size`` inches (width, height), ``across`` in a row, each below ``title`` inches for its own title."""
+    width, height = figure.get_size_inches()
+    first = (width - across * size[0] - (across - 1) * MARGIN) / 2
+    places = [divmod(number, across) for number in range(count)]
+    corners = [
+        (first + column * (size[0] + MARGIN), height - HEADING - (row + 1) * (size[1] + title))
+        for row, column in places
+    ]
+    return [
+        figure.add_axes((left / width, bottom / height, size[0] / width, size[1] / height)) for left, bottom in corners
+    ]
+
+
+def draw_image(axis: Axes, image: Any) -> None:
+    """Show an image as it is, pixel by pixel, over a hatching that tells where it holds nothing."""
+    hatch_empty(axis)
+    axis.imshow(image, interpolation="nearest", zorder=1)
+    axis.set_xticks([])
+    axis.set_yticks([])
+
+
+def hatch_empty(axis: Axes, *, text: str = "") -> None:
+    """Fill a panel with a hatching, and a word if there is nothing else in it."""
+    from matplotlib.patches import Rectangle
+
+    hatching = "xx" if text else "///"
+    axis.add_patch(
+        Rectangle((0, 0), 1, 1, transform=axis.transAxes, facecolor="#f2f2f2", edgecolor="#bdbdbd", hatch=hatching,
+                  linewidth=0, zorder=0)
+    )  # fmt: skip
+    axis.set_xticks([])
+    axis.set_yticks([])
+    if text:
+        box = {"facecolor": "white", "edgecolor": "#808080", "boxstyle": "round"}
+        axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", fontsize=8, bbox=box)
+
+
+def draw_panel(axis: Axes, picture: Picture) -> Axes:
+    """Draw a picture in the upper part of a panel and its key below; returns the axes of the picture."""
+    set_title(axis, picture.title)
+    axis.axis("off")
+    share = KEY_HEIGHT / _inches(axis)[1]
+    image = axis.inset_axes((0, share, 1, 1 - share))
+    draw_image(image, picture.image)
+    draw_key(axis.inset_axes((0, 0, 1, share)), picture.key)
+    return image
+
+
+def draw_key(axis: Axes, key: Key) -> None:
+    """Draw what the colours of a picture mean."""
+    axis.axis("off")
+    if isinstance(key, Bar):
+        _draw_bar(axis, key)
+    elif isinstance(key, Wheel):
+        _draw_wheel(axis, key)
+    else:
+        _draw_classes(axis, key)
+
+
+def _draw_bar(axis: Axes, key: Bar) -> None:
+    height = _inches(axis)[1]
+    bar = axis.inset_axes((0.05, 1 - 0.3 / height, 0.9, 0.16 / height))
+    low, high = (key.low, key.high) if key.high > key.low else (key.low - 0.5, key.high + 0.5)
+    bar.imshow(key.strip, extent=(low, high, 0, 1), aspect="auto")
+    bar.set_yticks([])
+    bar.locator_params(axis="x", nbins=6)
+    bar.tick_params(labelsize=8)
+    bar.set_xlabel(plain(key.label), fontsize=9, parse_math=False)
+
+
+def _draw_wheel(axis: Axes, key: Wheel) -> None:
+    width, height = _inches(axis)
+    side = height - 0.52
+    disc = axis.inset_axes((0.5 - side / width / 2, 0.24 / height, side / width, side / height))
+    # Up is +pi/2, as an angle is drawn; rows count downwards.
+    rows, cols = np.mgrid[1:-1:161j, -1:1:161j]
+    radius = np.hypot(rows, cols)
+    inside = radius <= 1 if key.brightness else (radius <= 1) & (radius >= 0.45)
+    angle = np.where(inside, np.arctan2(rows, cols), np.nan)
+    disc.imshow(phase_image(angle, brightness=radius if key.brightness else None), extent=(-1, 1, -1, 1))
+    disc.axis("off")
+    for x, y, text, place in ((1.1, 0, "0", "left"), (-1.1, 0, "±π", "right")):
+        disc.text(x, y, text, ha=place, va="center", fontsize=8)
+    disc.text(0, 1.08, "π/2", ha="center", va="bottom", fontsize=8)
+    disc.text(0, -1.08, "−π/2", ha="center", va="top", fontsize=8)
+    axis.text(
+        0.5 + side / width / 2 + 0.3 / width, 0.5, "phase (rad)", fontsize=9, va="center", transform=axis.transAxes
+    )
+    if key.brightness:
+        words = f"{key.brightness}:\nmiddle 0, rim 1"
+        left = 0.5 - side / width / 2 - 0.35 / width
+        axis.text(left, 0.5, words, fontsize=8, ha="right", va="center", transform=axis.transAxes)
+
+
+def _draw_classes(axis: Axes, key: Classes) -> None:
+    longest = max((len(name) for name, _ in key.entries), default=0)
+    columns = 1 if longest > 24 else 2 if longest > 13 or len(key.entries) < 7 else 3
+    draw_legend(axis, key.entries, columns=columns, loc="upper center")
+
+
+def draw_legend(
+    place: Axes | Figure, entries: Sequence[tuple[str, str]], *, columns: int, loc: Any, opacity: float = 1.0
+) -> None:
+    """List names with their colours."""
+    from matplotlib.colors import to_rgba
+    from matplotlib.patches import Patch
+
+    handles = [Patch(facecolor=to_rgba(colour, opacity), edgecolor="#606060", linewidth=0.6) for _, colour in entries]
+    legend = place.legend(
+        handles=handles, labels=["-"] * len(entries), ncols=columns, loc=loc, fontsize=8, frameon=False,
+        handlelength=1.2, handleheight=1.0, columnspacing=1.0, labelspacing=0.35,
+    )  # fmt: skip
+    for text, (name, _) in zip(legend.get_texts(), entries, strict=True):
+        # Set afterwards: a name that begins with an underscore would be left out, one with dollars be a formula.
+        text.set_parse_math(False)
+        text.set_text(plain(name))
+
+
+def draw_scale_bar(axis: Axes, geobox: GeoBox) -> None:
+    """Draw a bar of a round number of metres along the middle row, at most a third of it, in the lower left corner.
+
+    Raises
+    ------
+    pyproj.exceptions.CRSError
+        If the CRS is none.
+    """
+    width = ground_width(geobox)
+    length = round_length(width / 3)
+    share = length / width
+    for colour, line in (("black", 5.0), ("white", 2.5)):
+        axis.plot(
+            [0.04, 0.04 + share], [0.05, 0.05], transform=axis.transAxes, color=colour, linewidth=line,
+            solid_capstyle="butt", zorder=3,
+        )  # fmt: skip
+    text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    box = {"facecolor": "black", "alpha": 0.6, "edgecolor": "none", "pad": 1.5}
+    axis.text(0.04, 0.08, text, transform=axis.transAxes, color="white", fontsize=8, bbox=box, zorder=3)
+
+
+def ground_width(geobox: GeoBox) -> float:
+    """Metres on the ellipsoid from the left to the right end of the middle row.
+
+    Examples
+    --------
+    >>> box = GeoBox.from_bounds((500_000, 0, 504_480, 4480), shape=(448, 448), crs="EPSG:32631")
+    >>> round(ground_width(box))
+    4482
+    """
+    import pyproj
+
+    rows, cols = geobox.shape
+    ends = [geobox.affine @ (col, rows / 2) for col in (0, cols)]
+    x, y = zip(*ends, strict=True)
+    longitude, latitude = geobox.transformer_to("EPSG:4326").transform(x, y)
+    return float(pyproj.Geod(ellps="WGS84").inv(longitude[0], latitude[0], longitude[1], latitude[1])[2])
+
+
+def round_length(longest: float) -> float:
+    """The largest 1, 2 or 5 times a power of ten that is at most ``longest``.
+
+    Examples
+    --------
+    >>> round_length(1493.3), round_length(70.0)
+    (1000.0, 50.0)
+    """
+    power = 10.0 ** np.floor(np.log10(longest))
+    return float(power * max(step for step in (1, 2, 5) if step * power <= longest))
+
+
+def _inches(axis: Axes) -> tuple[float, float]:
+    box = axis.get_window_extent()
+    dpi = axis.get_figure(root=True).dpi  # type: ignore[union-attr]
+    return box.width / dpi, box.height / dpi

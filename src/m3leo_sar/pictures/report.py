@@ -1,0 +1,288 @@
+"""A report of an archive: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from m3leo_sar.pictures.archive_survey import Product, Survey, survey
+from m3leo_sar.pictures.chip_picture import chip_title, key_title
+from m3leo_sar.pictures.figure import png_bytes
+from m3leo_sar.pictures.contact_sheet import sheet_figure
+from m3leo_sar.pictures.histogram import histogram_figure
+from m3leo_sar.pictures.tile_map import archive_outlines, map_figure
+from m3leo_sar.pictures.network_picture import plot_network
+from m3leo_sar.run.prepare import LABEL
+from m3leo_sar.pictures.readable_archive import ReadableArchive
+from m3leo_sar.io.files.atomic import write_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Rows of a table, and labels with a contact sheet, at most; what is left out is counted.
+_ROWS, _LABELS = 200, 4
+#: Between what a tile has of a product and what it has not.
+_LACKS = ", lacks "
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --mark: #b3261e; --soft: #8881; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 0 auto; padding: 1rem; }
+h1, h2 { line-height: 1.2; overflow-wrap: anywhere; }
+h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
+nav a { margin-right: 1rem; }
+.wide { overflow-x: auto; margin-bottom: 1.2rem; }
+table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; vertical-align: top; padding: 0.3rem 0.8rem 0.3rem 0; border-bottom: 1px solid var(--line); }
+th, td { overflow-wrap: break-word; max-width: 28rem; }
+caption { text-align: left; padding-bottom: 0.4rem; }
+tbody tr:nth-child(even) { background: var(--soft); }
+figure { margin: 1rem 0; }
+img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
+.row { display: flex; flex-wrap: wrap; gap: 1rem; }
+.row figure { margin: 0; }
+.lack { color: var(--mark); font-weight: 600; }
+@media (prefers-color-scheme: dark) { :root { --mark: #ff8a80; } }
+"""
+#: Told to the browser too: nothing in this file may run or be loaded from elsewhere.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def write_report(
+    archive: ReadableArchive,
+    path: str | os.PathLike[str],
+    *,
+    splits: Mapping[str, str] | None = None,
+    max_tiles: int = 24,
+) -> None:
+    """Write what an archive holds, what it lacks and what it looks like into one HTML file.
+
+    Told are the chips of each product with their facts, a map of the tiles, the network of pairs, which tile lacks
+    what, the share of pixels with data and the spread of values, contact sheets, and every chip that cannot be read.
+    Pictures are inside the file; it holds no scripts and loads nothing. An equal archive gives an equal report.
+
+    Parameters
+    ----------
+    archive : ReadableArchive
+        An archive of chips, of whatever class.
+    path : str or path
+        File to write, whole or not at all.
+    splits : mapping of str to str, optional
+        Split by identifier, which the map shows.
+    max_tiles : int
+        Tiles, evenly chosen, whose values are read for histograms, shares and contact sheets; counts, the map and the
+        search for damaged chips take all.
+
+    Raises
+    ------
+    ValueError
+        If ``max_tiles`` is below 1.
+    OSError
+        If the report cannot be written.
+    """
+    found = survey(archive, max_tiles=max_tiles)
+    sections = {
+        "Contents": _contents(found),
+        "Map": _map(archive, found, splits),
+        "Pairs": _network(found),
+        "Coverage": _coverage(found),
+        "Values": _values(found),
+        "Sheets": _sheets(archive, found),
+        "Faults": _faults(archive),
+    }
+    name = f"Chip archive {Path(str(archive.root)).name or archive.root}"
+    links = "".join(f'<a href="#{title.lower()}">{title}</a> ' for title in sections)
+    body = "\n".join(
+        f'<section id="{title.lower()}"><h2>{title}</h2>\n{text}\n</section>' for title, text in sections.items()
+    )
+    page = f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{_text(_POLICY)}">
+<title>{_text(name)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<header><h1>{_text(name)}</h1><p>{_text(archive.root)}</p></header>
+<nav aria-label="Sections">{links}</nav>
+<main>
+{body}
+</main>
+</body>
+</html>
+"""
+    write_text(path, page)
+
+
+def _contents(found: Survey) -> str:
+    days = sorted({abs(pair.days) for pair in found.pairs})
+    apart = " to ".join(str(day) for day in dict.fromkeys((days[0], days[-1]))) if days else ""
+    spans = [f"{len(found.dates)}, {found.dates[0]} to {found.dates[-1]}"] if found.dates else ["none"]
+    facts = {
+        "tiles": [str(len(found.identifiers))],
+        "chips": [str(sum(product.chips for product in found.products.values()))],
+        "dates": spans,
+        "pairs": [f"{len(found.pairs)}, {apart} days apart"] if days else ["none"],
+        **{name: found.told(name) or ["not told"] for name in ("polarisation", "orbit", "track", "grid", "software")},
+    }
+    rows = [(name, _some(values)) for name, values in facts.items()]
+    text = _table("The archive", ("", ""), rows)
+    heads = (
+        "product",
+        "chips",
+        "tiles",
+        "keys",
+        "unit",
+        "polarisation",
+        "orbit",
+        "window",
+        "looks",
+        "pixels with data",
+    )
+    return text + _table(
+        f"Its products. {_basis(found)}", heads, [_product_row(found, item) for item in found.products.values()]
+    )
+
+
+def _product_row(found: Survey, product: Product) -> tuple[str, ...]:
+    told = [_some(sorted(product.facts.get(name, ()))) for name in ("unit", "polarisation", "orbit", "window", "looks")]
+    tiles = f"{len(product.tiles)} of {len(found.identifiers)}"
+    share = f"{np.mean(product.valid):.1%}, lowest {min(product.valid):.1%}" if product.valid else "none could be read"
+    return product.name, str(product.chips), tiles, str(len(product.tiles_by_key)), *told, share
+
+
+def _basis(found: Survey) -> str:
+    if len(found.sampled) == len(found.identifiers):
+        return "Facts and shares are those of all tiles."
+    return f"Facts and shares are those of {len(found.sampled)} of {len(found.identifiers)} tiles, evenly chosen."
+
+
+def _map(archive: ReadableArchive, found: Survey, splits: Mapping[str, str] | None) -> str:
+    outlines = archive_outlines(archive, identifiers=found.identifiers)
+    if not outlines:
+        return "<p>No tile has a chip that tells where it lies.</p>"
+    lost = len(found.identifiers) - len(outlines)
+    note = f"<p>{lost} more have no chip that can be read, and no place on it.</p>" if lost else ""
+    alt = f"Map of {len(outlines)} tiles in longitude and latitude{', coloured by split' if splits else ''}"
+    return _picture(map_figure(outlines, splits=splits), alt) + note
+
+
+def _network(found: Survey) -> str:
+    if not found.pairs:
+        return "<p>No key of the archive is a pair.</p>"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "network.png"
+        plot_network(file, found.dates, found.pairs)
+        alt = f"Network of {len(found.pairs)} pairs between {len(found.dates)} dates"
+        return _embedded(file.read_bytes(), alt)
+
+
+def _coverage(found: Survey) -> str:
+    products = list(found.products.values())
+    lacks = {tile: [product.lacking(tile) for product in products] for tile in found.identifiers}
+    wanting = [tile for tile in found.identifiers if any(lacks[tile])]
+    # Those that lack something first, so that a limit hides no lack behind whole tiles.
+    ordered = [*wanting, *(tile for tile in found.identifiers if not any(lacks[tile]))]
+    rows = [
+        (tile, *(_covered(product, lacking) for product, lacking in zip(products, lacks[tile], strict=True)))
+        for tile in ordered[:_ROWS]
+    ]
+    told = f"{len(wanting)} of {len(found.identifiers)} tiles lack something that another one has."
+    left = len(ordered) - len(rows)
+    more = f" {left} more tiles are not listed." if left else ""
+    return _table(told + more, ("tile", *(product.name for product in products)), rows, mark=_LACKS)
+
+
+def _covered(product: Product, lacking: list[str]) -> str:
+    keys = len(product.tiles_by_key)
+    told = f"{keys - len(lacking)} of {keys}"
+    return f"{told}{_LACKS}{_some([key_title(key) for key in lacking], most=3)}" if lacking else told
+
+
+def _values(found: Survey) -> str:
+    figures = []
+    for product in found.products.values():
+        for (kind, label), parts in product.values.items():
+            values = np.concatenate(parts)
+            name = label if label.startswith(product.name) else f"{product.name}: {label}"
+            if not np.isfinite(values).any():
+                figures.append(f"<p>{_text(name)}: no pixel has data.</p>")
+                continue
+            middle = "" if kind in ("classes", "mask") else f", median {np.nanmedian(values):.3g}"
+            figure = histogram_figure(values, kind=kind, label=label, title=name)
+            figures.append(_picture(figure, f"Histogram of {name}{middle}"))
+    return f'<p>{_basis(found)}</p><div class="row">{"".join(figures)}</div>'
+
+
+def _sheets(archive: ReadableArchive, found: Survey) -> str:
+    texts = []
+    for product in found.products.values():
+        keys = list(product.tiles_by_key)[:_LABELS] if product.name == LABEL else [product.common_key()]
+        for key in keys if product.tiles_by_key else []:
+            title = chip_title(product.name, key)
+            try:
+                figure = sheet_figure(archive, product.name, key, identifiers=found.sampled)
+            except ValueError as error:
+                texts.append(f"<p>{_text(title)}: {_text(error)}</p>")
+                continue
+            shown = f"{len(found.sampled)} of {len(found.identifiers)} tiles"
+            caption = f"{shown}, evenly chosen" if len(found.sampled) < len(found.identifiers) else ""
+            texts.append(_picture(figure, f"Contact sheet: {title}, {shown}", caption))
+    return "".join(texts) or "<p>There is nothing to show.</p>"
+
+
+def _faults(archive: ReadableArchive) -> str:
+    rows = [(_within(archive, path), fault) for path, fault in archive.verify()]
+    if not rows:
+        return "<p>Every chip can be read.</p>"
+    left = f" {len(rows) - _ROWS} more are not listed." if len(rows) > _ROWS else ""
+    told = "1 chip cannot" if len(rows) == 1 else f"{len(rows)} chips cannot"
+    return _table(f"{told} be read.{left}", ("file", "fault"), rows[:_ROWS])
+
+
+def _within(archive: ReadableArchive, path: Path) -> str:
+    """The path as seen from the archive's root, if it lies there."""
+    root = Path(str(archive.root))
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, mark: str = "") -> str:
+    """A table; the first cell of each row is its head, cells that hold the words ``mark`` are marked."""
+    head = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in heads) if any(heads) else ""
+    lines = [f'<div class="wide"><table><caption>{_text(caption)}</caption>']
+    lines += [f"<thead><tr>{head}</tr></thead>"] if head else []
+    lines.append("<tbody>")
+    for first, *rest in rows:
+        marks = [' class="lack"' if mark and mark in cell else "" for cell in rest]
+        cells = "".join(f"<td{marked}>{_text(cell)}</td>" for marked, cell in zip(marks, rest, strict=True))
+        lines.append(f'<tr><th scope="row">{_text(first)}</th>{cells}</tr>')
+    return "\n".join([*lines, "</tbody></table></div>\n"])
+
+
+def _picture(figure: Figure, alt: str, caption: str = "") -> str:
+    return _embedded(png_bytes(figure), alt, caption)
+
+
+def _embedded(png: bytes, alt: str, caption: str = "") -> str:
+    told = f"<figcaption>{_text(caption)}</figcaption>" if caption else ""
+    data = base64.b64encode(png).decode("ascii")
+    return f'<figure><img alt="{_text(alt)}" src="data:image/png;base64,{data}">{told}</figure>\n'
+
+
+def _some(values: Sequence[str], *, most: int = 6) -> str:
+    more = f" and {len(values) - most} more" if len(values) > most else ""
+    return ", ".join(values[:most]) + more
+
+
+def _text(value: Any) -> str:
+    """Text as HTML may hold it: names in files and folders are not to be trusted, nor always Unicode."""
+    printable = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(value))
+    return html.escape(printable, quote=True)

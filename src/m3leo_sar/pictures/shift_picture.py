@@ -1,0 +1,78 @@
+"""A picture of how far regions lie apart, and of what chance alone would give."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from m3leo_sar.io.files.atomic import atomic_path
+from m3leo_sar.learn.shift.matrix import ShiftMatrix
+
+
+def plot_shift(
+    path: str | os.PathLike[str], matrix: ShiftMatrix, *, title: str = "", unit: str = "", level: float = 0.05
+) -> None:
+    """Draw distances between regions as a coloured table; the diagonal shows the floor of each region.
+
+    Parameters
+    ----------
+    path : str or path
+        Picture to write; its suffix chooses the format.
+    matrix : ShiftMatrix
+        Distances, floors and p values.
+    title, unit : str
+        Above the table, and beside the colour bar.
+    level : float
+        Distances with a p value above this are set in brackets: chance reaches them too.
+
+    Raises
+    ------
+    ValueError
+        If ``level`` is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level}")
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    size = len(matrix.names)
+    side = 2.6 + 0.85 * size
+    figure, axis = pyplot.subplots(figsize=(side + 1.2, side), layout="constrained")
+    try:
+        shown = np.where(np.eye(size, dtype=bool), matrix.floor[:, None], matrix.distance)
+        top = float(np.nanmax(shown)) if np.isfinite(shown).any() else 1.0
+        colours = pyplot.get_cmap("cividis").with_extremes(bad="0.85")
+        image = axis.imshow(np.ma.masked_invalid(shown), cmap=colours, vmin=0, vmax=top or 1.0)
+        _write_numbers(axis, matrix, shown, top, level)
+        for ticks in (axis.set_xticks, axis.set_yticks):
+            ticks(range(size), matrix.names)
+        axis.tick_params(length=0)
+        pyplot.setp(axis.get_xticklabels(), rotation=35, ha="right", rotation_mode="anchor")
+        axis.set_title(title, fontsize=12)
+        axis.set_xlabel(f"diagonal: random halves of one region; in brackets: p > {level:g}", fontsize=9)
+        figure.colorbar(image, ax=axis, shrink=0.8, label=f"distance ({unit})" if unit else "distance")
+        with atomic_path(path) as partial:
+            figure.savefig(partial, dpi=110, format=Path(path).suffix.lstrip(".") or "png")
+    finally:
+        pyplot.close(figure)
+
+
+def _write_numbers(axis: Any, matrix: ShiftMatrix, shown: Any, top: float, level: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    for (row, col), value in np.ndenumerate(shown):
+        if np.isnan(value):
+            axis.text(col, row, "none\nshared", ha="center", va="center", color="0.35", fontsize=8)
+            continue
+        text = f"{value:.3g}" if value else "0"
+        if row == col:
+            axis.add_patch(Rectangle((col - 0.46, row - 0.46), 0.92, 0.92, fill=False, edgecolor="white", ls="--"))
+            text = f"floor\n{text}"
+        elif matrix.p_value[row, col] > level:
+            text = f"({text})"
+        axis.text(col, row, text, ha="center", va="center", color="white" if value < 0.55 * top else "black")

@@ -1,0 +1,1 @@
+"""Long runs that bring an archive or a store up to date: plan, jobs, workers, ledger."""

@@ -1,0 +1,137 @@
+"""What a user names on the command line: pairs, tiles, an area."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from m3leo_sar.grid.aoi import aoi_polygon
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.regions import REGIONS
+from m3leo_sar.grid.tiles import PIXELS, TileGrid
+from m3leo_sar.io.tables.area_file import read_area
+from m3leo_sar.io.tables.tile_file import read_tiles
+from m3leo_sar.stack.pairs import Pair, all_pairs, explicit_pairs, of_season, pairs_by_days, sequential_pairs
+from m3leo_sar.stack.slc import SlcStack
+
+RULES = ("all", "sequential", "days")
+LATTICES = ("legacy", "exact")
+
+
+def choose_pairs(
+    stack: SlcStack,
+    *,
+    rule: str = "all",
+    max_days: int | None = None,
+    days: Sequence[int] = (),
+    season: str | None = None,
+    named: Sequence[str] = (),
+) -> list[Pair]:
+    """Pairs of a stack by rule or by name; season and ``max_days`` leave out what does not fit.
+
+    Raises
+    ------
+    ValueError
+        If the rule is unknown or goes with no ``days``, pairs are named beside a rule, a named date is missing, or no
+        pair is left; the message tells what the stack has.
+    """
+    if rule not in RULES:
+        raise ValueError(f"pairs must be one of {', '.join(RULES)}, got {rule!r}")
+    if rule == "sequential" and days:
+        raise ValueError("days go with the rules all and days, not with sequential")
+    if named:
+        if rule != "all" or days or season or max_days is not None:
+            raise ValueError("pairs must be named or chosen by a rule, days, max-days and season, got both")
+        return explicit_pairs(stack.dates, named)
+    if rule == "days" or days:
+        pairs = pairs_by_days(stack.dates, days=tuple(days) or (12, 24, 36, 48))
+    else:
+        pairs = sequential_pairs(stack.dates) if rule == "sequential" else all_pairs(stack.dates)
+    pairs = pairs if season is None else of_season(pairs, season)
+    pairs = [pair for pair in pairs if max_days is None or pair.days <= max_days]
+    if not pairs:
+        gaps = sorted({pair.days for pair in all_pairs(stack.dates)})
+        raise ValueError(
+            f"no pair of the {len(stack.dates)} dates fits the rule; they are {', '.join(map(str, gaps[:12])) or 'no'}"
+            " days apart"
+        )
+    return pairs
+
+
+def choose_tiles(
+    stack: SlcStack,
+    *,
+    aoi: str | None = None,
+    tiles: Path | None = None,
+    lattice: str = "legacy",
+    pixels: int = PIXELS,
+) -> TileGrid:
+    """Tiles of a file, of a lattice over an area (a file, a region's name, WKT), or over the stack's own footprint.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If a file is missing or holds no area or tiles, both are named, the lattice is unknown, or no tile touches the
+        stack.
+    """
+    if tiles is not None and aoi is not None:
+        raise ValueError("tiles must come from a tile file or an area, got both")
+    if tiles is not None:
+        grid = read_tiles(tiles, pixels=pixels)
+    else:
+        if lattice not in LATTICES:
+            raise ValueError(f"lattice must be one of {', '.join(LATTICES)}, got {lattice!r}")
+        area = footprint(stack) if aoi is None else named_area(aoi)
+        # A region is cut to the stack: its tiles lie on one lattice whatever the area, as those of a legacy one do not.
+        if lattice == "exact":
+            grid = TileGrid.exact(_common(area, footprint(stack), stack), pixels=pixels)
+        else:
+            grid = TileGrid.legacy(area, pixels=pixels)
+    touching = grid.select(footprint(stack).bounds)
+    if len(touching) == 0:
+        raise ValueError(f"none of the {len(grid)} tiles touches {stack.name}, whose bounds are {_bounds(stack)}")
+    return touching
+
+
+def footprint(stack: SlcStack) -> Any:
+    """Outline of a stack in longitude and latitude, a shapely polygon."""
+    import shapely
+
+    if not isinstance(stack.geometry, GeoBox):
+        west, south, east, north = stack.geometry.bounds
+        if np.isnan(west):
+            raise ValueError(f"{stack.name}: latitude and longitude must be known somewhere, got no known pixel")
+        # Some tell 350 degrees where tiles are told -10.
+        turns = [shapely.box(west + turn, south, east + turn, north) for turn in (-360, 0, 360)]
+        return shapely.union_all(turns).intersection(shapely.box(-180, -90, 180, 90))
+    x, y = stack.geometry.outline()
+    return shapely.Polygon(np.stack(stack.geometry.transformer_to("EPSG:4326").transform(x, y), axis=1))
+
+
+def named_area(aoi: str) -> Any:
+    """Area by a region's name, as WKT or GeoJSON text, or in a file.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If a file is missing, or there is no area in it.
+    """
+    if aoi in REGIONS or "(" in aoi or aoi.lstrip().startswith("{"):
+        return aoi_polygon(aoi)
+    return read_area(aoi)
+
+
+def _common(area: Any, outline: Any, stack: SlcStack) -> Any:
+    import shapely
+
+    common = shapely.intersection(area, outline)
+    if common.area == 0:
+        raise ValueError(f"the area of interest does not touch {stack.name}, whose bounds are {_bounds(stack)}")
+    return common
+
+
+def _bounds(stack: SlcStack) -> str:
+    return ", ".join(f"{edge:.4f}" for edge in footprint(stack).bounds)

@@ -1,0 +1,287 @@
+"""Chips from M3LEO's layout, and to it: a folder a product, a file a tile."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from m3leo_sar.run.prepare import LABEL
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.tiles import TileGrid
+from m3leo_sar.io.chips.archive import Chip, ChipArchive, Layer
+from m3leo_sar.io.components.component import ComponentChip, component_of, read_component
+from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read_gunw
+from m3leo_sar.io.files.netcdf_file import Variables, axes_of, write_netcdf
+from m3leo_sar.io.files.raster import read_raster, write_geotiff
+from m3leo_sar.warp.reproject import reproject
+
+FORMATS = ("geotiff", "cog", "netcdf")
+#: Readers of netCDF components by the first word of their folder, and what brings their bands onto a tile.
+_NETCDF: dict[str, tuple[Callable[[Path], ComponentChip], str]] = {
+    "gssic": (read_gssic, "bilinear"),
+    "gunw": (read_gunw, "bilinear"),
+    "biomass": (read_agb, "average"),
+    "agb": (read_agb, "average"),
+}
+#: Components that are learned, not looked at; they become labels of the archive.
+_LABELS = ("esawc", "agb", "ghsbuilts")
+
+
+@dataclass
+class Exchanged:
+    """What became of the files.
+
+    Parameters
+    ----------
+    files : int
+        Files read or written whole.
+    chips : int
+        Chips in them.
+    left_out : dict of str to str
+        Files or tiles left out, and why.
+    """
+
+    files: int = 0
+    chips: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def export_archive(
+    archive: ChipArchive,
+    folder: str | os.PathLike[str],
+    *,
+    form: str = "geotiff",
+    report: Callable[[str], None] | None = None,
+) -> Exchanged:
+    """Write every chip as M3LEO lays its data out, ``<folder>/<product>/<identifier>.tif`` or ``.nc``.
+
+    Parameters
+    ----------
+    archive : ChipArchive
+    folder : path
+        Files in it are replaced, each whole or not at all.
+    form : str
+        ``"geotiff"`` or ``"cog"``: a band a key, named by it; ``"netcdf"``: a variable a key over ``y`` and ``x``, a
+        complex one as ``<key>_real`` and ``<key>_imaginary``.
+    report : callable, optional
+        Called with each tile's identifier when it is done.
+
+    Returns
+    -------
+    Exchanged
+        A damaged chip leaves its file out.
+
+    Raises
+    ------
+    ValueError
+        If the form is unknown.
+    OSError
+        If a file cannot be written.
+
+    Notes
+    -----
+    Keys of one product that differ in dtype or in their value of no data go to folders of their own,
+    ``<product>-<key>``, as each label does.
+    """
+    if form not in FORMATS:
+        raise ValueError(f"form must be one of {', '.join(FORMATS)}, got {form!r}")
+    done = Exchanged()
+    for identifier in archive.identifiers:
+        for dataset in archive.datasets(identifier):
+            keys = archive.keys(identifier, dataset)
+            try:
+                chips = {key: archive.read(identifier, dataset, key) for key in keys}
+            except (OSError, ValueError) as error:
+                done.left_out[f"{identifier}/{dataset}"] = str(error)
+                continue
+            apart = dataset == LABEL or len({(chip.array.dtype, chip.nodata) for chip in chips.values()}) > 1
+            for name, part in _folders(dataset, keys, apart):
+                path = Path(folder) / name / f"{identifier}{'.nc' if form == 'netcdf' else '.tif'}"
+                _write(path, {key: chips[key] for key in part}, form)
+                done.files += 1
+                done.chips += len(part)
+        if report:
+            report(identifier)
+    return done
+
+
+def import_layout(
+    folder: str | os.PathLike[str],
+    archive: ChipArchive,
+    *,
+    tiles: TileGrid | None = None,
+    report: Callable[[str], None] | None = None,
+) -> Exchanged:
+    """Read M3LEO's layout into an archive: every file of every product folder, a chip a band.
+
+    Parameters
+    ----------
+    folder : path
+        Holds a folder a product: components of the release by their names (``s1grd-2020``, ``gssic``, ...), or what
+        :func:`export_archive` wrote as GeoTIFF.
+    archive : ChipArchive
+    tiles : TileGrid, optional
+        With it every chip is brought onto its tile's own grid: radar, colours and heights bilinearly, biomass and tree
+        cover by the mean over a pixel's ground, built surface so that its sum is kept, codes by their commonest.
+        Without it chips keep the grid they have.
+    report : callable, optional
+        Called with each file's name when it is done.
+
+    Returns
+    -------
+    Exchanged
+        Files that are damaged, of no known product, or of a tile that is not in ``tiles`` are left out and named.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    OSError
+        If a chip cannot be written.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise FileNotFoundError(f"there is no folder {root}")
+    done = Exchanged()
+    for path in sorted(path for path in root.glob("*/*") if path.suffix in (".tif", ".nc") and path.is_file()):
+        try:
+            product, layers, geobox = _read(path, tiles)
+            archive.write_layers(path.stem, product, layers, geobox)
+        except ValueError as error:
+            done.left_out[f"{path.parent.name}/{path.name}"] = str(error)
+        else:
+            done.files += 1
+            done.chips += len(layers)
+        if report:
+            report(path.name)
+    return done
+
+
+def component_on_tile(chip: ComponentChip, geobox: GeoBox, *, resampling: str) -> ComponentChip:
+    """A component's chip on the grid of a tile.
+
+    Parameters
+    ----------
+    chip : ComponentChip
+    geobox : GeoBox
+        The tile's pixel grid, such as 448 x 448.
+    resampling : str
+        A word of :func:`m3leo_sar.reproject`; codes and masks take ``"mode"`` or ``"nearest"``, whatever it says.
+
+    Returns
+    -------
+    ComponentChip
+        NaN, or 0 for codes, where the chip does not reach.
+    """
+    if chip.array.dtype.kind in "iu":
+        word = resampling if resampling in ("mode", "nearest") else "mode"
+        array = reproject(chip.array, chip.geobox, geobox, resampling=word, mask=chip.mask, nodata=0)
+        return ComponentChip(array, array != 0, geobox, chip.bands, chip.notes)
+    planes = [
+        # A code that is kept as a number must not be blended with its neighbours.
+        reproject(plane, chip.geobox, geobox, resampling="nearest" if band.unit == "class" else resampling)
+        for band, plane in zip(chip.bands, chip.array, strict=True)
+    ]
+    array = np.stack(planes)
+    return ComponentChip(array, ~np.isnan(array), geobox, chip.bands, chip.notes)
+
+
+def _folders(dataset: str, keys: list[str], apart: bool) -> Iterator[tuple[str, list[str]]]:
+    if not apart:
+        yield dataset, keys
+        return
+    for key in keys:
+        yield f"{dataset}-{key}", [key]
+
+
+def _write(path: Path, chips: dict[str, Chip], form: str) -> None:
+    first = next(iter(chips.values()))
+    if form != "netcdf":
+        planes = {key: chip.array if chip.array.ndim == 3 else chip.array[None] for key, chip in chips.items()}
+        names = tuple(key for key, plane in planes.items() for _ in plane)
+        tags = {name: value for name, value in first.metadata.items() if isinstance(value, str) and name != "key"}
+        bands = np.concatenate([*planes.values()])
+        write_geotiff(path, bands, first.geobox, tags=tags, nodata=first.nodata, names=names, cog=form == "cog")
+        return
+    x, y = axes_of(first.geobox)
+    variables: dict[str, Any] = {}
+    for key, chip in chips.items():
+        plane = chip.array
+        facts = {name: value for name, value in chip.metadata.items() if isinstance(value, str | int | float)}
+        if chip.nodata is not None:
+            facts["_FillValue"] = plane.dtype.type(chip.nodata)
+        if plane.ndim == 3:
+            variables |= {f"{key}_{band}": (("y", "x"), part, facts) for band, part in enumerate(plane)}
+        elif plane.dtype.kind == "c":
+            parts = {"real": plane.real, "imaginary": plane.imag}
+            variables |= {f"{key}_{name}": (("y", "x"), part.copy(), facts) for name, part in parts.items()}
+        else:
+            variables[key] = (("y", "x"), plane, facts)
+    typed: Variables = variables
+    write_netcdf(path, {"": ({"y": y, "x": x}, typed)}, geobox=first.geobox)
+
+
+def _read(path: Path, tiles: TileGrid | None) -> tuple[str, list[Layer], GeoBox]:
+    """Product, layers and grid of a file of the layout."""
+    own = None if tiles is None else _tile_geobox(tiles, path.stem)
+    word = re.split(r"[-_]", path.parent.name)[0]
+    if path.suffix == ".nc" and word in _NETCDF:
+        reader, resampling = _NETCDF[word]
+        return _as_layers(reader(path), own, resampling, path.parent.name)
+    try:
+        resampling = component_of(path.parent.name)[0].resampling
+    except ValueError:
+        return _exported(path, own)
+    return _as_layers(read_component(path), own, resampling, path.parent.name)
+
+
+def _as_layers(
+    chip: ComponentChip, geobox: GeoBox | None, resampling: str, folder: str
+) -> tuple[str, list[Layer], GeoBox]:
+    if geobox is not None and geobox != chip.geobox:
+        chip = component_on_tile(chip, geobox, resampling=resampling)
+    product = chip.bands[0].product
+    label = product in _LABELS
+    layers = []
+    for band, plane, mask in zip(chip.bands, chip.array, chip.mask, strict=True):
+        facts = {name: value for name, value in asdict(band).items() if value is not None}
+        facts["orbit"] = facts.pop("orbit_direction", None)
+        notes = {"notes": list(chip.notes)} if chip.notes else {}
+        codes = plane.dtype.kind in "iu"
+        values = np.where(mask, plane, 0 if codes else np.float32(np.nan)).astype(plane.dtype)
+        years = re.findall(r"\d{4}", folder)
+        key = "_".join([product if band.name == "Map" else band.name, *years[:1]]) if label else band.name
+        metadata = {**facts, **notes, "key": key, "resampling": resampling, "source": folder}
+        layers.append(Layer(key, values, metadata, 0 if codes else None))
+    return (LABEL if label else folder), layers, chip.geobox
+
+
+def _exported(path: Path, geobox: GeoBox | None) -> tuple[str, list[Layer], GeoBox]:
+    """What :func:`export_archive` wrote as GeoTIFF."""
+    if path.suffix == ".nc":
+        raise ValueError(f"folder {path.parent.name!r} is of no known component")
+    raster = read_raster(path)
+    if raster.geobox is None or not raster.names or not all(raster.names):
+        raise ValueError(f"folder {path.parent.name!r} is of no known component, and the bands have no names")
+    if geobox is not None and geobox != raster.geobox:
+        raise ValueError(f"{path.name} does not lie on its tile's grid")
+    planes = raster.array if raster.array.ndim == 3 else raster.array[None]
+    tags = {name.lower(): value for name, value in raster.tags.items() if not name.startswith(("AREA", "M3LEO"))}
+    layers = [
+        Layer(str(name), plane, {**tags, "key": name}, raster.nodata if plane.dtype.kind in "iu" else None)
+        for name, plane in zip(raster.names, planes, strict=True)
+    ]
+    folder = path.parent.name
+    return (LABEL if folder.startswith(f"{LABEL}-") else folder), layers, raster.geobox
+
+
+def _tile_geobox(tiles: TileGrid, identifier: str) -> GeoBox:
+    if identifier not in tiles.positions:
+        raise ValueError(f"tile {identifier} is not among the {len(tiles)} tiles")
+    return tiles[tiles.positions[identifier]].geobox

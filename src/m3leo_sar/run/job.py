@@ -1,0 +1,218 @@
+"""A block of neighbouring tiles as one job: a pure function of plain values, wherever it runs."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.run.catalogue import Catalogue, reopen
+from m3leo_sar.run.plan import Plan
+from m3leo_sar.products.tile_chips import Origin, Recipe, Task, TileMaker, WritingFailed, dates_of_chips, inputs_of
+from m3leo_sar.chips.transfer import to_gpu
+from m3leo_sar.grid.tiles import Tile
+from m3leo_sar.grid.window import Window
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.files.fingerprint import signature
+from m3leo_sar.stack.pairs import Pair
+from m3leo_sar.stack.slc import SlcStack
+from m3leo_sar.warp.pixel_map import PixelMap
+
+#: Bytes of the stack that are held for all tiles of a block; larger blocks are read tile by tile.
+BLOCK_BYTES = 256 << 20
+#: A block's pixels are read at once as long as they are no more than so many times those of its tiles.
+_SPREAD = 1.5
+_Place = tuple[PixelMap, str]
+
+
+def common_values(
+    catalogue: Catalogue,
+    archive: ChipArchive,
+    recipe: Recipe,
+    origin: Origin,
+    signatures: Mapping[str, str],
+    *,
+    device: str = "cpu",
+) -> dict[str, Any]:
+    """What all jobs of a run share, as plain values."""
+    return {
+        "source": dict(catalogue.source),
+        "archive": str(archive.root.resolve()),
+        # A process that lives on, such as a cluster's, may know an archive of another storage by this name.
+        "storage": archive.storage,
+        "recipe": {
+            "pairs": [str(pair) for pair in recipe.pairs],
+            "window": asdict(recipe.window),
+            "interferograms": recipe.interferograms,
+            "intensities": recipe.intensities,
+            "resampling": recipe.resampling,
+            "minimum_coverage": recipe.minimum_coverage,
+        },
+        "checksums": dict(origin.checksums),
+        "names": dict(origin.names),
+        "files": {name: [str(path) for path in paths] for name, paths in catalogue.inputs.items()},
+        "signatures": dict(signatures),
+        "device": device,
+    }
+
+
+def job_values(plan: Plan, block: Sequence[int]) -> dict[str, Any]:
+    """The job of a block of tiles as plain values; tiles that lack the same share one list."""
+    lists: dict[tuple[str, ...], int] = {}
+    tiles = []
+    for position in block:
+        names = plan.lacking[position]
+        tiles.append({**asdict(plan.grid[position]), "names": lists.setdefault(names, len(lists))})
+    return {"tiles": tiles, "names": [list(names) for names in lists]}
+
+
+def run_job(common: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
+    """Make what the tiles of a block lack, and tell what became of each.
+
+    Parameters
+    ----------
+    common : mapping
+        From :func:`common_values`.
+    job : mapping
+        From :func:`job_values`.
+
+    Returns
+    -------
+    dict
+        ``tiles``: for each, ``identifier``, ``state`` (``done``, ``skipped`` or ``failed``), ``reason``, ``counts`` of
+        chips by product and ``bytes``; ``seconds``; and ``fatal``, a sentence, if no other job can succeed either.
+    """
+    started = time.perf_counter()
+    result: dict[str, Any] = {"tiles": [], "fatal": ""}
+    try:
+        opened = _open(json.dumps(common, sort_keys=True))
+        for entry in _over_block(opened, job):
+            result["tiles"].append(entry)
+    except WritingFailed as error:
+        result["fatal"] = f"chips cannot be written: {_sentence(error)}"
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        result["fatal"] = _sentence(error)
+    return result | {"seconds": time.perf_counter() - started}
+
+
+def _over_block(maker: TileMaker, job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    tasks = [Task(_tile(values), job["names"][values["names"]]) for values in job["tiles"]]
+    tasks = [Task(task.tile, _still_lacking(maker, task)) for task in tasks]
+    places: dict[str, _Place] = {}
+    stack: SlcStack | None = None
+    # What cannot be read at once may be readable tile by tile, each of which then tells its own trouble.
+    with suppress(ValueError, OSError, MemoryError):
+        places = {task.tile.identifier: maker.place(task.tile) for task in tasks if task.names}
+        stack = _read_once(maker, [task for task in tasks if task.names], places)
+    for task in tasks:
+        entry = {"identifier": task.tile.identifier, "state": "done", "reason": "", "counts": {}, "bytes": 0}
+        yield entry | (_made(maker, task, stack, places.get(task.tile.identifier)) if task.names else {})
+
+
+def _made(maker: TileMaker, task: Task, stack: SlcStack | None, place: _Place | None) -> dict[str, Any]:
+    try:
+        made = maker.make(task, stack=stack, place=place)
+    except WritingFailed:
+        raise
+    except (ValueError, OSError, MemoryError) as error:
+        return {"state": "failed", "reason": _sentence(error)}
+    if made.skipped:
+        return {"state": "skipped", "reason": made.skipped}
+    return {"counts": made.counts, "bytes": made.bytes}
+
+
+def _still_lacking(maker: TileMaker, task: Task) -> list[str]:
+    """Chips that no worker has written since the plan was made, such as one that was killed after writing."""
+    if not (maker.archive.root / task.tile.identifier).is_dir():
+        return list(task.names)
+    return [name for name in task.names if not maker.is_there(task.tile, name)]
+
+
+def _read_once(maker: TileMaker, tasks: Sequence[Task], places: Mapping[str, _Place]) -> SlcStack | None:
+    """The pixels of all tiles of a block in memory, as a stack; None if they lie too far apart or are too many."""
+    if len(tasks) < 2:
+        return None
+    spans = [maker.span(place) for place, reason in (places[task.tile.identifier] for task in tasks) if not reason]
+    dates = sorted({date for task in tasks for date in dates_of_chips(task.names)})
+    if not spans or not dates:
+        return None
+    rows, cols = (slice(min(span[k].start for span in spans), max(span[k].stop for span in spans)) for k in (0, 1))
+    area = (rows.stop - rows.start) * (cols.stop - cols.start)
+    apart = sum((span[0].stop - span[0].start) * (span[1].stop - span[1].start) for span in spans)
+    if area > _SPREAD * apart or area * len(dates) * np.dtype(maker.stack.dtype).itemsize > BLOCK_BYTES:
+        return None
+    stack = _in_memory(maker.stack, rows, cols, dates)
+    if maker.check:
+        maker.check(inputs_of(dates))
+    return stack
+
+
+def _in_memory(stack: SlcStack, rows: slice, cols: slice, dates: list[datetime.date]) -> SlcStack:
+    """A stack of the same geometry that has the pixels [rows, cols] of some dates in memory, and no others."""
+    pixels = stack.window(rows, cols, dates=dates)
+
+    def read(index: int, some_rows: slice, some_cols: slice) -> NDArray[Any]:
+        first_row, first_col = rows.start, cols.start
+        inner = (
+            slice(some_rows.start - first_row, some_rows.stop - first_row),
+            slice(some_cols.start - first_col, some_cols.stop - first_col),
+        )
+        return np.asarray(pixels[(index, *inner)])
+
+    return SlcStack(
+        dates=tuple(dates),
+        read=read,
+        geometry=stack.geometry,
+        polarisation=stack.polarisation,
+        dtype=stack.dtype,
+        orbit=stack.orbit,
+        track=stack.track,
+        wavelength=stack.wavelength,
+        name=stack.name,
+    )
+
+
+@lru_cache(maxsize=2)
+def _open(common: str) -> TileMaker:
+    """What a run's jobs need, opened once a process."""
+    values = json.loads(common)
+    stack, labels = reopen(values["source"])
+    recipe = dict(values["recipe"])
+    recipe["pairs"] = [Pair.parse(pair) for pair in recipe["pairs"]]
+    recipe["window"] = Window(**recipe["window"])
+
+    def check(names: Collection[str]) -> None:
+        for name in sorted(names):
+            for path in values["files"].get(name, ()):
+                if path in values["signatures"] and signature(path) != values["signatures"][path]:
+                    raise ValueError(f"{path} was changed while the run was reading it; run again")
+
+    origin = Origin(values["checksums"], values["names"])
+    move = to_gpu if values.get("device") == "gpu" else None
+    return TileMaker(stack, ChipArchive(values["archive"]), Recipe(**recipe), labels, origin, check, move)
+
+
+def _tile(values: Mapping[str, Any]) -> Tile:
+    square, meridians = values["square"], values["meridians"]
+    return Tile(
+        values["identifier"],
+        tuple(values["bounds"]),
+        values["pixels"],
+        tuple(square) if square else None,
+        values["crs"],
+        tuple(meridians) if meridians else None,
+    )
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'}: {error.strerror}"
+    return str(error) or type(error).__name__

@@ -1,0 +1,232 @@
+"""What each tile of an archive lacks, in which blocks to make it, and what that takes."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from m3leo_sar.products.tile_chips import INTERFEROGRAM, LABEL, is_whole
+from m3leo_sar.grid.tiles import TileGrid
+from m3leo_sar.io.chips.archive import ChipArchive, parameter_digest
+from m3leo_sar.io.chips.chip_ledger import ChipLedger, TileState
+
+#: Bytes of a pixel of each product before compression, where they are not those of float32.
+_PIXEL_BYTES = {INTERFEROGRAM: 8, LABEL: 1}
+#: Seconds of one thread for one chip of 448 x 448, where no earlier run has told; benchmarks/pipeline.py measures it.
+_SECONDS_A_CHIP = 0.03
+#: What the ledger calls the seconds of one worker for a pixel of a chip.
+RATE = "seconds a pixel"
+
+
+@dataclass
+class Plan:
+    """Tiles and the chips they lack.
+
+    Parameters
+    ----------
+    grid : TileGrid
+    wanted : mapping
+        Chips ``product/key`` that each tile should have, and what each depends on.
+    asked : str
+        Digest of what is asked of a tile.
+    lacking : dict of int to tuple of str
+        By position in the grid; tiles that lack nothing are not there. Tiles that lack the same share one tuple.
+    held : dict of int to mapping
+        What the tiles that lack something hold: chips and their digests.
+    present : int
+        Chips that are there.
+    skipped : dict
+        Identifiers of tiles that an earlier run has found off the stack, and its words.
+    learned : dict
+        What was found about tiles that the ledger did not know, or knew otherwise.
+    """
+
+    grid: TileGrid
+    wanted: Mapping[str, Mapping[str, Any]]
+    asked: str
+    lacking: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    held: dict[int, Mapping[str, str]] = field(default_factory=dict)
+    present: int = 0
+    skipped: dict[str, str] = field(default_factory=dict)
+    learned: dict[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def chips(self) -> dict[str, int]:
+        """Number of lacking chips by product."""
+        counts: Counter[str] = Counter()
+        for names, tiles in Counter(self.lacking.values()).items():
+            for name in names:
+                counts[name.partition("/")[0]] += tiles
+        return dict(sorted(counts.items()))
+
+    @property
+    def keys(self) -> list[str]:
+        """Pairs, dates and labels of which some tile lacks a chip, sorted."""
+        return sorted({name.partition("/")[2] for names in set(self.lacking.values()) for name in names})
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the lacking chips before compression."""
+        return sum(count * self.grid.pixels**2 * _PIXEL_BYTES.get(name, 4) for name, count in self.chips.items())
+
+    def seconds(self, *, workers: int, rate: float | None = None) -> float:
+        """Expected seconds.
+
+        Parameters
+        ----------
+        workers : int
+        rate : float, optional
+            Seconds of a worker for a pixel, as an earlier run has noted in the ledger.
+        """
+        a_pixel = rate or _SECONDS_A_CHIP / 448**2
+        return sum(self.chips.values()) * self.grid.pixels**2 * a_pixel / workers
+
+    def blocks(self, size: int) -> list[list[int]]:
+        """Positions of lacking tiles in groups of at most ``size`` neighbours, in order of their place."""
+        if not self.lacking:
+            return []
+        positions = np.fromiter(self.lacking, np.intp)
+        west, south, east, north = self.grid.bounds[positions].T
+        side = max(1, math.isqrt(size))
+        rows, cols = (
+            np.floor((low + high) / 2 / (side * max(float(np.median(high - low)), 1e-9))).astype(np.int64)
+            for low, high in ((south, north), (west, east))
+        )
+        order = np.lexsort((west, south, cols, rows))
+        blocks: list[list[int]] = []
+        cell: tuple[int, int] | None = None
+        for index in order:
+            if cell != (rows[index], cols[index]) or len(blocks[-1]) >= size:
+                cell = (rows[index], cols[index])
+                blocks.append([])
+            blocks[-1].append(int(positions[index]))
+        return blocks
+
+
+def make_plan(
+    grid: TileGrid,
+    wanted: Mapping[str, Mapping[str, Any]],
+    *,
+    archive: ChipArchive | None = None,
+    ledger: ChipLedger | None = None,
+    minimum_coverage: float = 0.0,
+    verify: bool = False,
+    progress: Callable[[], Any] | None = None,
+) -> Plan:
+    """Find what each tile lacks; changes nothing.
+
+    A tile whose folders have not changed since the ledger noted what it holds is not looked at again, so that only
+    what is new takes time.
+
+    Parameters
+    ----------
+    grid : TileGrid
+    wanted : mapping
+        From :func:`m3leo_sar.products.tile_chips.wanted_chips`.
+    archive : ChipArchive, optional
+        Nothing is there yet if left out.
+    ledger : ChipLedger, optional
+        The archive's.
+    minimum_coverage : float
+        With another one, tiles that were found off the stack are tried again.
+    verify : bool
+        Read every chip and count those that are damaged as lacking.
+    progress : callable, optional
+        Called after each tile.
+    """
+    search = _Search(wanted, archive, ledger, verify)
+    asked = parameter_digest({"chips": search.digests, "minimum_coverage": minimum_coverage})
+    plan = Plan(grid, wanted, asked)
+    known = ledger.tiles() if ledger and archive else {}
+    for position, identifier in enumerate(grid.identifiers):
+        state = known.get(identifier)
+        if state is not None and state.state == "skipped" and state.holding == asked:
+            plan.skipped[identifier] = state.reason
+        else:
+            found = search.tile(identifier, state)
+            plan.present += found.present
+            if found.lacking:
+                plan.lacking[position], plan.held[position] = found.lacking, found.held
+            if search.learned:
+                plan.learned[identifier] = found.held
+        if progress:
+            progress()
+    return plan
+
+
+def folder_stamp(root: Path, identifier: str, chips: Iterable[str]) -> str:
+    """Times at which something was last added to or taken from the folders of a tile's chips; empty if one is gone."""
+    try:
+        datasets = sorted({name.partition("/")[0] for name in chips})
+        return " ".join(str(os.stat(f"{root}/{identifier}/{dataset}").st_mtime_ns) for dataset in datasets)
+    except OSError:
+        return ""
+
+
+class _Found(NamedTuple):
+    """What a tile holds and lacks; tiles that are alike share it."""
+
+    lacking: tuple[str, ...]
+    held: Mapping[str, str]
+    present: int
+
+
+class _Search:
+    """Looks tiles up, in the ledger where that suffices."""
+
+    def __init__(
+        self,
+        wanted: Mapping[str, Mapping[str, Any]],
+        archive: ChipArchive | None,
+        ledger: ChipLedger | None,
+        verify: bool,
+    ) -> None:
+        self.wanted, self.archive, self.ledger, self.verify = wanted, archive, ledger, verify
+        self.digests = {name: parameter_digest(parameters) for name, parameters in wanted.items()}
+        self._by_holding: dict[str, tuple[_Found, Sequence[str]]] = {}
+        self._by_held: dict[frozenset[str], _Found] = {}
+        #: Whether the last tile had to be looked at.
+        self.learned = False
+
+    def tile(self, identifier: str, state: TileState | None) -> _Found:
+        self.learned = False
+        if self.archive is None:
+            return self._alike(frozenset())
+        if state is not None and state.holding and not self.verify:
+            found, datasets = self._of_holding(state.holding)
+            if found.held and state.stamp == folder_stamp(self.archive.root, identifier, datasets):
+                return found
+        if not (self.archive.root / identifier).is_dir():
+            return self._alike(frozenset())
+        self.learned = True
+        return self._alike(frozenset(name for name in self.wanted if self._is_there(identifier, name)))
+
+    def _of_holding(self, digest: str) -> tuple[_Found, Sequence[str]]:
+        if digest not in self._by_holding:
+            held = self.ledger.holding(digest) if self.ledger else {}
+            there = {name for name, wanted in self.digests.items() if held.get(name) == wanted}
+            lacking = tuple(name for name in self.wanted if name not in there)
+            one_of_each = {name.partition("/")[0]: name for name in held}
+            self._by_holding[digest] = _Found(lacking, held, len(there)), list(one_of_each.values())
+        return self._by_holding[digest]
+
+    def _is_there(self, identifier: str, name: str) -> bool:
+        assert self.archive is not None
+        dataset, _, key = name.partition("/")
+        if not self.archive.has(identifier, dataset, key, parameters=self.wanted[name]):
+            return False
+        return not self.verify or is_whole(self.archive, identifier, name)
+
+    def _alike(self, there: frozenset[str]) -> _Found:
+        if there not in self._by_held:
+            lacking = tuple(name for name in self.wanted if name not in there)
+            held = {name: digest for name, digest in self.digests.items() if name in there}
+            self._by_held[there] = _Found(lacking, held, len(there))
+        return self._by_held[there]

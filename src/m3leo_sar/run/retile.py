@@ -1,0 +1,396 @@
+"""Cut any raster source onto the tiles of a grid; what is done already is not done again."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.run.choices import LATTICES, named_area
+from m3leo_sar.products.tile_chips import WritingFailed
+from m3leo_sar.grid.tiles import PIXELS, Tile, TileGrid
+from m3leo_sar.io.chips.archive import ChipArchive, Layer, parameter_digest
+from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.files.ledger import Entry, Ledger
+from m3leo_sar.io.tables.tile_file import read_tiles
+from m3leo_sar.io.sources.tile_source import Piece, TileSource
+from m3leo_sar.warp.area import AREA_RESAMPLINGS, check_resampling
+from m3leo_sar.warp.reproject import reproject
+
+#: The ledger's name inside an archive.
+LEDGER = "ledger.sqlite"
+#: Why a tile has no chips.
+OFF, EMPTY = "source does not cover the tile", "no data at all"
+#: Seconds before the first and the last of many retries, at most.
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+#: Resamplings that copy values and never mix them.
+_COPIES = ("nearest", "mode")
+
+
+@dataclass
+class RetileSummary:
+    """What a run did."""
+
+    #: Tiles whose chips were written.
+    done: int = 0
+    #: Tiles that were settled before, with the same parameters.
+    present: int = 0
+    #: Tiles without chips and why.
+    skipped: dict[str, str] = field(default_factory=dict)
+    #: Tiles that could not be made and why; another run tries them again.
+    failed: dict[str, str] = field(default_factory=dict)
+    #: Tiles that were made, of which something is to be said.
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+def retile(
+    source: TileSource,
+    archive: ChipArchive,
+    tiles: Sequence[Tile],
+    *,
+    dataset: str,
+    resampling: str | None = None,
+    workers: int = 1,
+    retries: int = 3,
+    ledger: Ledger | str | Path | None = None,
+    report: Callable[[Tile], None] | None = None,
+    sleep: Callable[[float], Any] | None = None,
+) -> RetileSummary:
+    """Cut a source onto tiles: a chip a band, each exactly on its tile's pixels.
+
+    A tile is settled when all its chips are written, or when there is nothing to write; both are noted in the ledger,
+    and a later run passes over it as long as the source, the resampling and the tile's pixels are the same and the
+    chips are there. Tiles that failed, and those that Ctrl-C kept from being made, are made by the next run. Chips of
+    an earlier recipe that the present one has none of are removed.
+
+    Parameters
+    ----------
+    source : TileSource
+        Such as :class:`m3leo_sar.io.sources.raster_source.RasterSource`; threads share it.
+    archive : ChipArchive
+        Where ``<tile>/<dataset>/<band>.tif`` go; signs in a band's name that are no letters, digits, ``.``, ``_`` or
+        ``-`` become ``-``.
+    tiles : sequence of Tile
+    dataset : str
+        What the chips are called.
+    resampling : str, optional
+        A word of :func:`m3leo_sar.reproject`; the source's own if left out. Codes are never mixed: with a kernel they
+        take the nearest, with a rule over the ground the commonest. Integers that are quantities become float first.
+    workers : int
+        Threads that read and resample.
+    retries : int
+        How often a tile is tried again after an OSError of its source, each time after about twice the pause.
+    ledger : Ledger, str or path, optional
+        Where to note what is done; ``ledger.sqlite`` in the archive if left out.
+    report : callable, optional
+        Called with each tile that is settled or failed.
+    sleep : callable, optional
+        Waits for some seconds before a retry.
+
+    Returns
+    -------
+    RetileSummary
+
+    Raises
+    ------
+    ValueError
+        If there is no tile, a number is out of range, or the resampling is unknown or neither given nor told by the
+        source.
+    TypeError
+        If the resampling does not go with the source's dtype.
+    OSError
+        If a chip or the ledger cannot be written; what was finished is kept.
+    """
+    word = resampling or source.resampling
+    if word is None:
+        raise ValueError(
+            f"resampling must be given for {source.name}, whose integers may be classes (mode) or quantities "
+            "(bilinear, average, sum)"
+        )
+    check_resampling(word)
+    for name, number, least in (("workers", workers, 1), ("retries", retries, 0)):
+        if number < least:
+            raise ValueError(f"{name} must be at least {least}, got {number}")
+    if not tiles:
+        raise ValueError("tiles must hold at least one tile, got none")
+    # Refuses a name that could lead out of the archive before anything is read.
+    archive.path("a", dataset, "a")
+    job = _Job(source, archive, dataset, word, retries, sleep)
+    opened: AbstractContextManager[Ledger]
+    opened = nullcontext(ledger) if isinstance(ledger, Ledger) else Ledger(ledger or archive.root / LEDGER)
+    with opened as book:
+        return _Run(job, book, report).over(tiles, workers)
+
+
+def tiles_over(
+    *, aoi: str | None = None, tiles: Path | None = None, lattice: str = "legacy", pixels: int = PIXELS
+) -> TileGrid:
+    """Tiles of a file, or of a lattice over an area: a file, a region's name, or WKT.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing.
+    ValueError
+        If not one of the two is given, a file holds no area or tiles, or the lattice is unknown.
+    """
+    if (aoi is None) == (tiles is None):
+        raise ValueError(f"either tiles or aoi must be given, got tiles={tiles}, aoi={aoi!r}")
+    if tiles is not None:
+        return read_tiles(tiles, pixels=pixels)
+    if lattice not in LATTICES:
+        raise ValueError(f"lattice must be one of {', '.join(LATTICES)}, got {lattice!r}")
+    make = TileGrid.exact if lattice == "exact" else TileGrid.legacy
+    return make(named_area(str(aoi)), pixels=pixels)
+
+
+class _Outcome(NamedTuple):
+    """What became of a tile."""
+
+    state: str
+    reason: str = ""
+    attempts: int = 1
+    checksum: str | None = None
+    outputs: tuple[str, ...] = ()
+    #: Whether no other tile can be made either.
+    is_fatal: bool = False
+
+
+class _Chip(NamedTuple):
+    """A band on the tile's grid."""
+
+    band: Band
+    array: NDArray[Any]
+    nodata: int | None
+    notes: tuple[str, ...]
+
+
+class _Job:
+    """How one tile is made; threads share it."""
+
+    def __init__(
+        self,
+        source: TileSource,
+        archive: ChipArchive,
+        dataset: str,
+        resampling: str,
+        retries: int,
+        sleep: Callable[[float], Any] | None,
+    ) -> None:
+        self.source, self.archive, self.dataset = source, archive, dataset
+        self.resampling, self.retries = resampling, retries
+        #: Set once, when the run ends early; a pause ends then too.
+        self.stop = threading.Event()
+        self._sleep = sleep or self.stop.wait
+
+    def parameters(self, tile: Tile) -> dict[str, Any]:
+        """What the tile's chips depend on."""
+        box = tile.geobox
+        return {
+            "source": self.source.parameters(box),
+            "resampling": self.resampling,
+            "shape": list(box.shape),
+            "affine": list(tuple(box.affine)[:6]),
+            "crs": box.crs,
+        }
+
+    def make(self, tile: Tile, parameters: dict[str, Any]) -> _Outcome:
+        """Make a tile's chips, trying again where the source may yet answer."""
+        for attempt in range(1, self.retries + 2):
+            try:
+                return self._made(tile, parameters)._replace(attempts=attempt)
+            except (FileNotFoundError, PermissionError, ValueError) as error:
+                return _Outcome("failed", str(error), attempt)
+            except WritingFailed as error:
+                return _Outcome("failed", str(error), attempt, is_fatal=True)
+            except OSError as error:
+                if attempt > self.retries or self.stop.is_set():
+                    return _Outcome("failed", str(error), attempt)
+            longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1))
+            # Threads that failed together must not come back together.
+            self._sleep(longest * random.uniform(0.5, 1.0))
+        raise AssertionError("a last attempt returns")
+
+    def _made(self, tile: Tile, parameters: dict[str, Any]) -> _Outcome:
+        pieces = self.source.read(tile.geobox)
+        if not pieces:
+            return _Outcome("skipped", OFF)
+        chips = [chip for piece in pieces for chip in self._cut(piece, tile)]
+        if not chips:
+            return _Outcome("skipped", EMPTY)
+        named = _by_key(chips)
+        layers = [self._layer(key, chip, parameters) for key, chip in named.items()]
+        self._write(tile, layers)
+        checksum = hashlib.sha256()
+        for key in sorted(named):
+            checksum.update(f"{tile.identifier}/{key}/".encode())
+            checksum.update(np.ascontiguousarray(named[key].array).data)
+        notes = dict.fromkeys(note for chip in chips for note in chip.notes)
+        return _Outcome("done", "; ".join(notes), 1, checksum.hexdigest(), tuple(sorted(named)))
+
+    def _write(self, tile: Tile, layers: list[Layer]) -> None:
+        try:
+            self.archive.write_layers(tile.identifier, self.dataset, layers, tile.geobox)
+        except OSError as error:
+            detail = f"{error.filename or tile.identifier}: {error.strerror}" if error.strerror else str(error)
+            raise WritingFailed(f"chips cannot be written: {detail}") from error
+
+    def _cut(self, piece: Piece, tile: Tile) -> list[_Chip]:
+        """Bands of a piece on the tile's grid; none if it has no data there."""
+        array, word, nodata = _prepared(piece, self.resampling, self.source.name)
+        planes = reproject(array, piece.geobox, tile.geobox, resampling=word, nodata=nodata)
+        has_data = (planes != nodata) if nodata is not None else ~np.isnan(planes)
+        if not has_data.any():
+            return []
+        return [_Chip(band, plane, nodata, piece.notes) for band, plane in zip(piece.bands, planes, strict=True)]
+
+    def _layer(self, key: str, chip: _Chip, parameters: dict[str, Any]) -> Layer:
+        band = chip.band
+        metadata = {
+            "product": self.dataset,
+            "key": key,
+            "band": band.name,
+            "quantity": band.quantity,
+            "unit": band.unit,
+            "year": band.year,
+            "period": band.period,
+            "polarisation": band.polarisation,
+            "orbit": band.orbit_direction,
+            "source": self.source.name,
+            "notes": list(chip.notes),
+            "software": f"m3leo-sar {version('m3leo-sar')}",
+            "parameters": parameters,
+        }
+        return Layer(key, chip.array, metadata, chip.nodata)
+
+
+#: A tile under way: the tile, its ledger key, its digest and what the ledger said of it.
+_Task = tuple[Tile, str, str, Entry | None]
+
+
+class _Run:
+    """Tiles through a pool of threads; the ledger is written by one of them only."""
+
+    def __init__(self, job: _Job, book: Ledger, report: Callable[[Tile], None] | None) -> None:
+        self.job, self.book, self.report = job, book, report
+        self.summary = RetileSummary()
+
+    def over(self, tiles: Sequence[Tile], workers: int) -> RetileSummary:
+        under_way: dict[Future[_Outcome], _Task] = {}
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                for task, parameters in self._open(tiles):
+                    under_way[pool.submit(self.job.make, task[0], parameters)] = task
+                    # No more than the threads can soon take: a million tiles must not wait in memory.
+                    if len(under_way) >= 2 * workers:
+                        self._collect(under_way, wait(under_way, return_when=FIRST_COMPLETED).done)
+                self._collect(under_way, wait(under_way).done)
+            except BaseException:
+                self._keep_finished(under_way)
+                raise
+        return self.summary
+
+    def _open(self, tiles: Sequence[Tile]) -> Iterator[tuple[_Task, dict[str, Any]]]:
+        """Tiles that are not settled, and their parameters."""
+        for tile in tiles:
+            parameters = self.job.parameters(tile)
+            key, digest = f"{self.job.dataset}/{tile.identifier}", parameter_digest(parameters)
+            entry = self.book.entry(key)
+            if entry is not None and self._is_settled(entry, tile, digest):
+                self.summary.present += 1
+                if self.report:
+                    self.report(tile)
+            else:
+                yield (tile, key, digest, entry), parameters
+
+    def _is_settled(self, entry: Entry, tile: Tile, digest: str) -> bool:
+        if entry.state == "failed" or entry.digest != digest:
+            return False
+        return all(self.job.archive.has(tile.identifier, self.job.dataset, key) for key in entry.outputs)
+
+    def _collect(self, under_way: dict[Future[_Outcome], _Task], finished: set[Future[_Outcome]]) -> None:
+        for future in finished:
+            outcome = future.result()
+            if outcome.is_fatal:
+                raise WritingFailed(f"{outcome.reason}; what was finished is kept, run again to go on")
+            # Taken out after it is noted: what an exception leaves here is noted on the way out.
+            self._note(under_way[future], outcome)
+            del under_way[future]
+
+    def _keep_finished(self, under_way: dict[Future[_Outcome], _Task]) -> None:
+        """Note what is ready and what is being made; the rest is for the next run."""
+        self.job.stop.set()
+        for future in under_way:
+            future.cancel()
+        for future in wait(under_way).done:
+            if not future.cancelled() and future.exception() is None:
+                # A full disk may refuse the ledger too: the tile is made once more then, and the first fault is told.
+                with suppress(OSError):
+                    self._note(under_way[future], future.result())
+
+    def _note(self, task: _Task, outcome: _Outcome) -> None:
+        tile, key, digest, before = task
+        stale = set(before.outputs if before else ()) - set(outcome.outputs)
+        outputs = outcome.outputs
+        if outcome.state == "failed":
+            # The chips of an earlier run may still be there; who makes the tile at last removes them.
+            outputs = tuple(sorted(stale))
+        else:
+            for name in stale:
+                self.job.archive.remove(tile.identifier, self.job.dataset, name)
+        state, reason, attempts, checksum = outcome[:4]
+        self.book.record(
+            key, state, digest=digest, reason=reason, attempts=attempts, checksum=checksum, outputs=outputs
+        )
+        self._count(tile, outcome)
+
+    def _count(self, tile: Tile, outcome: _Outcome) -> None:
+        if outcome.state == "done":
+            self.summary.done += 1
+        reasons = {"done": self.summary.notes, "skipped": self.summary.skipped, "failed": self.summary.failed}
+        if outcome.reason or outcome.state != "done":
+            reasons[outcome.state][tile.identifier] = outcome.reason
+        if self.report:
+            self.report(tile)
+
+
+def _prepared(piece: Piece, resampling: str, name: str) -> tuple[NDArray[Any], str, int | None]:
+    """Array, resampling and no-data value that go together."""
+    array = piece.array
+    if array.dtype.kind not in "iub":
+        return array, resampling, None
+    is_class = any(band.unit == "class" for band in piece.bands)
+    if is_class or resampling in _COPIES:
+        if piece.nodata is None:
+            raise ValueError(
+                f"{name} names no value for integers without data, with which tiles are filled; state nodata="
+            )
+        if resampling not in _COPIES:
+            resampling = "mode" if resampling in AREA_RESAMPLINGS else "nearest"
+        return array, resampling, piece.nodata
+    # Sixteen bits fit float32 exactly.
+    values = array.astype(np.float32 if array.dtype.itemsize <= 2 else np.float64)
+    return values if piece.nodata is None else np.where(array == piece.nodata, np.nan, values), resampling, None
+
+
+def _by_key(chips: list[_Chip]) -> dict[str, _Chip]:
+    """Chips by names that an archive takes."""
+    named: dict[str, _Chip] = {}
+    for chip in chips:
+        key = re.sub(r"[^A-Za-z0-9._-]+", "-", chip.band.name).lstrip("._-")
+        if not key or key in named:
+            other = f" and {named[key].band.name!r}" if key else ""
+            raise ValueError(f"band {chip.band.name!r}{other} must have names of letters and digits of their own")
+        named[key] = chip
+    return named

@@ -1,0 +1,389 @@
+"""Bring an archive up to date: plan, run on one machine or a cluster, note what is done."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from m3leo_sar.run.catalogue import Catalogue
+from m3leo_sar.run.job import BLOCK_BYTES, common_values, job_values, run_job
+from m3leo_sar.run.plan import RATE, Plan, folder_stamp, make_plan
+from m3leo_sar.run.pool import WorkerPool
+from m3leo_sar.run.prepare import Summary, refuse_none, require_work
+from m3leo_sar.run.run_log import RunLog
+from m3leo_sar.run.threads import shares
+from m3leo_sar.products.tile_chips import UNKNOWN, Origin, Recipe, dates_of_chips, positions_on, wanted_chips
+from m3leo_sar.grid.tiles import TileGrid
+from m3leo_sar.io.chips.archive import ChipArchive, parameter_digest
+from m3leo_sar.io.files.atomic import remove_stale
+from m3leo_sar.io.chips.chip_ledger import LEDGER, ChipLedger, TileState
+from m3leo_sar.io.files.fingerprint import checksum, signature
+from m3leo_sar.io.files.run_lock import RunLock
+from m3leo_sar.stack.slc import SlcStack
+
+#: What a worker runs.
+FUNCTION = "m3leo_sar.run.job.run_job"
+#: Tiles of a block, at most.
+_LARGEST_BLOCK = 16
+#: Blocks a worker should have, so that none waits long for the last.
+_BLOCKS_A_WORKER = 4
+#: Workers that a cluster is taken to have, if nobody says.
+_CLUSTER = 64
+#: Fact of the ledger: what all chips of an archive are made from.
+_SERIES = "series"
+Outcomes = Iterator[tuple[Any, dict[str, Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Where and how a plan runs.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Processes; as many as there are CPUs if not given, and this one alone for little work.
+    threads : int, optional
+        Threads of each; their share of the CPUs if not given.
+    scheduler : str or object, optional
+        Address of a dask scheduler, a Dask cluster, or its client: its workers are used then.
+    timeout : float, optional
+        Seconds that a worker may take for a block before it is replaced.
+    device : str
+        ``"cpu"``, or ``"gpu"``: workers read and write as ever and compute on the GPU that they see.
+    verify : bool
+        Read every chip that is there, and make again what is damaged.
+    log : path, optional
+        File to which each event is added as a line of JSON.
+    """
+
+    workers: int | None = None
+    threads: int | None = None
+    scheduler: Any = None
+    timeout: float | None = None
+    device: str = "cpu"
+    verify: bool = False
+    log: str | os.PathLike[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """What is told while a run goes on; each is called with what its name says.
+
+    Parameters
+    ----------
+    checked : callable
+        An input's checksum is known.
+    planned : callable
+        The plan is made.
+    settled : callable
+        A tile is done, skipped or failed: the job's words for it, as :func:`m3leo_sar.run.job.run_job` gives them.
+    """
+
+    checked: Callable[[], Any] = lambda: None
+    planned: Callable[[Plan], Any] = lambda plan: None
+    settled: Callable[[Mapping[str, Any]], Any] = lambda entry: None
+
+
+def bring_up_to_date(
+    catalogue: Catalogue,
+    archive: ChipArchive,
+    grid: TileGrid,
+    recipe: Recipe,
+    *,
+    options: RunOptions | None = None,
+    watch: Watch | None = None,
+) -> Summary:
+    """Make every chip of the recipe that the archive lacks, or has from other inputs or parameters.
+
+    It may be stopped, or killed, at any time and started again: chips appear whole, the ledger notes them after, and
+    what was noted is not made again. Another run on the archive is refused while this one lasts.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    archive : ChipArchive
+    grid : TileGrid
+    recipe : Recipe
+    options : RunOptions, optional
+    watch : Watch, optional
+
+    Returns
+    -------
+    Summary
+        ``failed`` tells of tiles whose input could not be read; the next run tries them again.
+
+    Raises
+    ------
+    ValueError
+        If no pair or tile is given, a pair's date is missing, or every tile lies off the stack.
+    BlockingIOError
+        If another run works on the archive.
+    OSError
+        If an input or the archive cannot be used, or the scheduler is gone; what was finished is kept.
+    """
+    options, watch = options or RunOptions(), watch or Watch()
+    if options.device not in ("cpu", "gpu"):
+        raise ValueError(f"device must be cpu or gpu, got {options.device!r}")
+    if options.scheduler is not None and options.timeout is not None:
+        raise ValueError(f"timeout goes with workers of this machine, got {options.timeout} beside a scheduler")
+    require_work(catalogue.stack, grid, recipe)
+    with ExitStack() as open_:
+        lock = open_.enter_context(RunLock(archive.root))
+        ledger = open_.enter_context(ChipLedger(archive.root / LEDGER))
+        log = open_.enter_context(RunLog(options.log))
+        ledger.note(_SERIES, _series(catalogue, ledger, archive))
+        origin, signatures = catalogue.origin(_inputs(catalogue, recipe), ledger.checksum, progress=watch.checked)
+        plan = _plan(catalogue, grid, recipe, origin, archive=archive, ledger=ledger, verify=options.verify)
+        watch.planned(plan)
+        common = common_values(catalogue, archive, recipe, origin, signatures, device=options.device)
+        run = _Run(plan, archive, ledger, log, watch)
+        run.over(common, options, catalogue.stack, recipe, lock)
+    refuse_none(run.summary.skipped, len(grid), catalogue.stack.name)
+    return run.summary
+
+
+def plan_only(
+    catalogue: Catalogue, path: str | os.PathLike[str], grid: TileGrid, recipe: Recipe, *, verify: bool = False
+) -> tuple[Plan, float | None]:
+    """What :func:`bring_up_to_date` would make, and the seconds a pixel of earlier runs; nothing is written.
+
+    Raises
+    ------
+    ValueError, OSError
+        As :func:`bring_up_to_date`, or if ``path`` holds something else than an archive.
+    """
+    require_work(catalogue.stack, grid, recipe)
+    folder = Path(path)
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return _plan(catalogue, grid, recipe, UNKNOWN), None
+    archive, book = ChipArchive(folder), folder / LEDGER
+    with ExitStack() as open_:
+        # An archive without a ledger gets none from being looked at.
+        ledger = open_.enter_context(ChipLedger(book)) if book.is_file() else None
+        if ledger:
+            _series(catalogue, ledger, archive)
+        origin, _ = catalogue.origin(_inputs(catalogue, recipe), ledger.checksum if ledger else _checksum)
+        plan = _plan(catalogue, grid, recipe, origin, archive=archive, ledger=ledger, verify=verify)
+        return plan, ledger.fact(RATE) if ledger else None
+
+
+def block_size(plan: Plan, stack: SlcStack, *, workers: int) -> int:
+    """Tiles of a block, so that its pixels fit in memory and every worker gets several blocks."""
+    positions = list(plan.lacking)
+    fair = -(-len(positions) // (_BLOCKS_A_WORKER * workers))
+    for position in positions[:: max(1, len(positions) // 8)]:
+        dates = len(dates_of_chips(plan.lacking[position])) or 1
+        try:
+            rows, cols = positions_on(stack, plan.grid[position]).window()
+        except ValueError:
+            # Off the stack; another one tells.
+            continue
+        area = (rows.stop - rows.start) * (cols.stop - cols.start)
+        fitting = BLOCK_BYTES // (area * dates * np.dtype(stack.dtype).itemsize)
+        return max(1, min(fair, fitting, _LARGEST_BLOCK))
+    return max(1, min(fair, _LARGEST_BLOCK))
+
+
+class _Run:
+    """A plan being carried out; one thread writes the ledger."""
+
+    def __init__(self, plan: Plan, archive: ChipArchive, ledger: ChipLedger, log: RunLog, watch: Watch) -> None:
+        self.plan, self.archive, self.ledger, self.log, self.watch = plan, archive, ledger, log, watch
+        self.summary = Summary(present=plan.present, skipped=dict(plan.skipped))
+        self._position = {plan.grid.identifiers[position]: position for position in plan.lacking}
+        self._digests = {name: parameter_digest(parameters) for name, parameters in plan.wanted.items()}
+        self._holdings: dict[tuple[int, tuple[str, ...]], tuple[str, list[str]]] = {}
+        self._seconds = 0.0
+
+    def over(
+        self, common: Mapping[str, Any], options: RunOptions, stack: SlcStack, recipe: Recipe, lock: RunLock
+    ) -> None:
+        """Run all blocks and note what becomes of them."""
+        started = time.monotonic()
+        self._note_learned()
+        # How many a cluster has may change; small blocks serve any number.
+        few = options.workers or (1 if options.scheduler is None else _CLUSTER)
+        blocks = self.plan.blocks(block_size(self.plan, stack, workers=few))
+        workers, threads = shares(workers=options.workers, threads=options.threads, blocks=len(blocks))
+        if workers > 1 and options.scheduler is None:
+            blocks = self.plan.blocks(block_size(self.plan, stack, workers=workers))
+        self.log.write(
+            "start",
+            software=f"m3leo-sar {version('m3leo-sar')}",
+            archive=str(self.archive.root),
+            stack=stack.name,
+            tiles=len(self.plan.grid),
+            lacking=self.plan.chips,
+            present=self.plan.present,
+            pairs=len(recipe.pairs),
+            blocks=len(blocks),
+            workers=workers,
+            threads=threads,
+        )
+        jobs = (job_values(self.plan, block) for block in blocks)
+        try:
+            for job, answer in self._outcomes(common, jobs, options, workers, threads, lock):
+                self._note(job, answer)
+        finally:
+            pixels = sum(self.summary.computed.values()) * self.plan.grid.pixels**2
+            self.log.write(
+                "end",
+                computed=self.summary.computed,
+                skipped=len(self.summary.skipped),
+                failed=len(self.summary.failed),
+                seconds=round(time.monotonic() - started, 3),
+                worker_seconds=round(self._seconds, 3),
+            )
+        if pixels:
+            self.ledger.note(RATE, self._seconds / pixels)
+
+    def _outcomes(
+        self,
+        common: Mapping[str, Any],
+        jobs: Iterable[Any],
+        options: RunOptions,
+        workers: int,
+        threads: int,
+        lock: RunLock,
+    ) -> Outcomes:
+        if options.scheduler is not None:
+            yield from self._on_cluster(common, jobs, options)
+        elif workers == 1 and options.workers is None and options.threads is None and options.timeout is None:
+            # Little work: starting another process would take longer.
+            yield from ((job, run_job(common, job)) for job in jobs)
+        else:
+            pool = WorkerPool(
+                FUNCTION,
+                common,
+                workers=workers,
+                threads=threads,
+                timeout=options.timeout,
+                keep_open=(lock.fileno(),),
+                told=lambda word, sentence: self.log.write(word, reason=sentence),
+            )
+            try:
+                yield from pool.run(jobs)
+            finally:
+                if pool.lost:
+                    remove_stale(self.archive.root)
+
+    def _on_cluster(self, common: Mapping[str, Any], jobs: Iterable[Any], options: RunOptions) -> Outcomes:
+        from m3leo_sar.run.dask_pool import connected, dask_outcomes
+
+        with connected(options.scheduler) as client:
+            try:
+                yield from dask_outcomes(client, FUNCTION, common, jobs, threads=options.threads or 1)
+            finally:
+                # Workers may have been lost without our being told.
+                remove_stale(self.archive.root)
+
+    def _note_learned(self) -> None:
+        """Tell the ledger what was found in the archive beside what it knew."""
+        states = {}
+        for identifier, held in self.plan.learned.items():
+            stamp = folder_stamp(self.archive.root, identifier, held)
+            states[identifier] = TileState("done", "", self._holding(held, ())[0], stamp)
+        self.ledger.record_tiles(states)
+
+    def _note(self, job: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        """Record the tiles of a job, count them, tell of them."""
+        entries = answer.get("tiles")
+        if entries is None:
+            entries = [
+                {
+                    "identifier": tile["identifier"],
+                    "state": "failed",
+                    "reason": answer["lost"],
+                    "counts": {},
+                    "bytes": 0,
+                }
+                for tile in job["tiles"]
+            ]
+        self._seconds += answer.get("seconds", 0.0)
+        self.ledger.record_tiles({entry["identifier"]: self._state(entry) for entry in entries})
+        for entry in entries:
+            self.summary.note(entry["identifier"], entry["state"], entry["reason"], entry["counts"])
+            self.log.write("tile", **entry)
+            self.watch.settled(entry)
+        if answer.get("fatal"):
+            raise OSError(f"{answer['fatal']}; what was finished is kept, run again to go on")
+
+    def _state(self, entry: Mapping[str, Any]) -> TileState:
+        position = self._position[entry["identifier"]]
+        if entry["state"] == "skipped":
+            return TileState("skipped", entry["reason"], self.plan.asked, "")
+        made = self.plan.lacking[position] if entry["state"] == "done" else ()
+        holding, names = self._holding(self.plan.held[position], made)
+        # A job that failed or was lost may have written some of its chips: the next run is to look.
+        done = entry["state"] == "done"
+        stamp = folder_stamp(self.archive.root, entry["identifier"], names) if done else ""
+        return TileState(entry["state"], entry["reason"], holding, stamp)
+
+    def _holding(self, held: Mapping[str, str], made: tuple[str, ...]) -> tuple[str, list[str]]:
+        """Digest under which the ledger keeps what a tile holds now, and one chip of each product."""
+        # Tiles that are alike share the mapping, which the plan keeps alive.
+        kind = (id(held), made)
+        if kind not in self._holdings:
+            chips = dict(held) | {name: self._digests[name] for name in made}
+            one_of_each = {name.partition("/")[0]: name for name in chips}
+            self._holdings[kind] = self.ledger.keep(chips), list(one_of_each.values())
+        return self._holdings[kind]
+
+
+def _plan(
+    catalogue: Catalogue,
+    grid: TileGrid,
+    recipe: Recipe,
+    origin: Origin,
+    *,
+    archive: ChipArchive | None = None,
+    ledger: ChipLedger | None = None,
+    verify: bool = False,
+) -> Plan:
+    wanted = wanted_chips(
+        recipe,
+        polarisation=catalogue.stack.polarisation,
+        shape=(grid.pixels, grid.pixels),
+        labels=catalogue.labels,
+        origin=origin,
+    )
+    return make_plan(
+        grid, wanted, archive=archive, ledger=ledger, minimum_coverage=recipe.minimum_coverage, verify=verify
+    )
+
+
+def _series(catalogue: Catalogue, ledger: ChipLedger, archive: ChipArchive) -> dict[str, Any]:
+    """What tells a stack from others of the same ground and dates; refused where it is not that of earlier runs.
+
+    Chips are named by their dates alone, so those of another burst or polarisation would take the place of these.
+    """
+    stack, before = catalogue.stack, ledger.fact(_SERIES) or {}
+    found = {"polarisation": stack.polarisation, "orbit": stack.orbit, "track": stack.track}
+    found = {name: value for name, value in found.items() if value is not None}
+    found |= {"burst": catalogue.source["burst"]} if catalogue.source.get("burst") else {}
+    for name, value in found.items():
+        if before.get(name, value) != value:
+            raise ValueError(
+                f"{archive.root} holds chips of {name} {before[name]}, {stack.name} is of {value}: its chips would "
+                "replace them; name another archive"
+            )
+    return before | found
+
+
+def _inputs(catalogue: Catalogue, recipe: Recipe) -> list[str]:
+    """Names of the inputs that a recipe's chips are made from."""
+    dates = [f"{date:%Y%m%d}" for date in recipe.dates]
+    return [*dates, "geometry", *(f"label-{name}" for name in catalogue.labels)]
+
+
+def _checksum(path: Path, stop: threading.Event) -> tuple[str, str]:
+    return signature(path), checksum(path, stop=stop)

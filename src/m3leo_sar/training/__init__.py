@@ -1,0 +1,1 @@
+"""Training runs on an archive of chips or on a store of SLC tiles."""

@@ -1,0 +1,187 @@
+"""Data of a training run whose samples are computed from a store of SLC tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.products.pair_products import pair_products
+from m3leo_sar.run.prepare import LABEL
+from m3leo_sar.chips.transfer import to_gpu
+from m3leo_sar.grid.splits import ordered_split
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
+from m3leo_sar.stack.pairs import of_season, pairs_by_days, sequential_pairs
+
+if TYPE_CHECKING:
+    from m3leo_sar.chips.statistics import Statistics
+    from m3leo_sar.grid.geobox import GeoBox
+    from m3leo_sar.learn.fit.config import FitConfig
+    from m3leo_sar.learn.data.pair_datamodule import PairDataModule
+    from m3leo_sar.learn.data.pair_dataset import ArchiveTarget
+    from m3leo_sar.learn.data.pair_index import PairIndex
+
+_SPLITS = ("train", "val", "test")
+#: Bytes of a sample, complex int16.
+_SAMPLE = 4
+#: Tiles that tell how large the tiles of a store are.
+_LOOKED_AT = 64
+#: Tiles of a worker whose samples are mixed at most; more mix no better and only fill memory.
+_MOST_MIXED = 16
+
+
+def pair_data(config: FitConfig, kind: str, statistics: Statistics | None) -> PairDataModule:
+    """Loaders of a configuration with ``pairs``; :func:`m3leo_sar.learn.fit.fit.fit` takes it.
+
+    Labels come from the archive, whose tiles lie on the same grids as those of the store. A tile of the splits that
+    lacks its samples, a pair or, without ``missing`` of ``"mask"`` or ``"fill"``, its label is left out with
+    ``missing="drop"`` and an error otherwise, before anything is computed.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no store, or no archive to take labels from.
+    ValueError
+        If no pair fits, a tile lacks what it must have, or as
+        :class:`m3leo_sar.learn.data.pair_datamodule.PairDataModule`.
+    """
+    from m3leo_sar.learn.data.augment import Augmentation
+    from m3leo_sar.learn.data.pair_datamodule import PairDataModule
+    from m3leo_sar.stack.pair_product import PairProduct
+
+    chosen = config.pairs
+    store, target = SlcTileStore(chosen["store"]), _target(config, kind)
+    index = _labelled(_index(config, store), config, target)
+    lanes, hold = _mixing(config, store, index.used)
+    on_gpu = chosen["device"] == "gpu"
+    options = {"redraw": chosen["redraw"], "swap": chosen["swap"], "flips": tuple(chosen["flips"])}
+    return PairDataModule(
+        store,
+        index,
+        config.splits,
+        compute=pair_products,
+        products=[PairProduct.parse(text) for text in config.input],
+        statistics=statistics,
+        draw=chosen["draw"],
+        batch=config.batch,
+        workers=config.workers,
+        memory_bytes=chosen["memory_mib"] << 20,
+        device_bytes=chosen["device_mib"] << 20 if on_gpu else 0,
+        to_device=to_gpu if on_gpu else None,
+        lanes=lanes,
+        hold=hold,
+        augmentation=Augmentation(**options) if any(options.values()) else None,
+        target=target,
+        kind=kind,
+        missing=config.missing,
+        seed=config.seed,
+    )
+
+
+def _index(config: FitConfig, store: SlcTileStore) -> PairIndex:
+    """Pairs of the tiles of the splits, each of which has some unless it may be left out."""
+    from m3leo_sar.learn.data.pair_index import PairIndex
+
+    chosen = config.pairs
+    wanted = {tile for tile, split in config.splits.items() if split in _SPLITS}
+    dates = {tile: store.dates(tile) for tile in store.identifiers if tile in wanted}
+    # Nothing can be masked of a tile without a grid or a sample.
+    raises = config.missing != "drop"
+    if raises:
+        _require_none(wanted - set(dates), wanted, f"are not in {store.root}")
+    index = PairIndex.of_pairs(dates, partial(_pairs, days=chosen["days"], season=chosen["season"]))
+    rule = f"is {chosen['days']} days apart" if chosen["days"] else "is of a date and the next"
+    rule += f" in {chosen['season']}" if chosen["season"] else ""
+    if not len(index):
+        raise ValueError(f"no pair of {store.root} {rule}")
+    if raises:
+        _require_none(set(dates) - set(index.used), wanted, f"have no pair in {store.root} that {rule}")
+    return index
+
+
+def _labelled(index: PairIndex, config: FitConfig, target: ArchiveTarget | None) -> PairIndex:
+    """The samples that have their label, or may lack it."""
+    if target is None or config.missing in ("mask", "fill"):
+        return index
+    have = [tile for tile in index.used if target.has(tile)]
+    if config.missing == "raise":
+        _require_none(set(index.used) - set(have), index.used, f"lack the label {config.target} in {config.archive}")
+    return index.by_tile(have)
+
+
+def _require_none(lacking: Collection[str], tiles: Collection[str], what: str) -> None:
+    if lacking:
+        raise ValueError(
+            f"{len(lacking)} of {len(tiles)} tiles of the splits {what}, first {', '.join(sorted(lacking)[:3])}; "
+            "leave them out, or choose missing='drop'"
+        )
+
+
+def _mixing(config: FitConfig, store: SlcTileStore, tiles: Sequence[str]) -> tuple[int, int]:
+    """Lanes, one a worker, and tiles a lane: as many as fit its share of the memory, so that each is read once."""
+    chosen, lanes = config.pairs, max(1, config.workers)
+    # A worker has its own part of the host's memory; a device has one process.
+    budget = chosen["device_mib"] << 20 if chosen["device"] == "gpu" else (chosen["memory_mib"] << 20) // lanes
+    # Tiles of one grid differ little, and looking at every one of a large store would hold the start up.
+    largest = max((_held_bytes(store, tile) for tile in tiles[:: 1 + len(tiles) // _LOOKED_AT]), default=1)
+    return lanes, min(_MOST_MIXED, max(1, budget // largest))
+
+
+def _held_bytes(store: SlcTileStore, tile: str) -> int:
+    frame = store.frame(tile)
+    return frame.shape[0] * frame.shape[1] * _SAMPLE * len(store.dates(tile)) + frame.nbytes
+
+
+def pair_splits(config: FitConfig) -> Mapping[str, str]:
+    """Train, val and test from west to east over the store's tiles that have the label.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than three.
+    """
+    store = SlcTileStore(config.pairs["store"])
+    tiles = store.identifiers
+    if config.target:
+        archive = ChipArchive(config.archive)
+        tiles = [tile for tile in tiles if archive.has(tile, *label_of(config.target))]
+    if len(tiles) < 3:
+        raise ValueError(f"at least three tiles of {store.root} must have the label {config.target}, {len(tiles)} have")
+    bounds = np.array([store.frame(tile).geobox.bounds_in("EPSG:4326") for tile in tiles])
+    return dict(zip(tiles, ordered_split(bounds).tolist(), strict=True))
+
+
+def _pairs(dates: Any, *, days: list[int], season: str) -> Any:
+    pairs = pairs_by_days(dates, days=days) if days else sequential_pairs(dates)
+    return of_season(pairs, season) if season else pairs
+
+
+def label_of(target: str) -> tuple[str, str]:
+    """Product and key of the chips that a target names: ``KEY`` of the labels, or ``PRODUCT:KEY``."""
+    dataset, _, key = target.rpartition(":")
+    return dataset or LABEL, key
+
+
+def _target(config: FitConfig, kind: str) -> ArchiveTarget | None:
+    from m3leo_sar.learn.data.labels import cell_means, worldcover_classes
+    from m3leo_sar.learn.data.pair_dataset import ArchiveTarget
+
+    if kind == "none":
+        return None
+    dataset, key = label_of(config.target)
+    cells = (config.cells[0], config.cells[1]) if config.cells else None
+    encode = worldcover_classes if kind == "classes" else partial(cell_means, shape=cells)
+    nothing = partial(_no_label, kind=kind, cells=cells) if config.missing in ("mask", "fill") else None
+    return ArchiveTarget(ChipArchive(config.archive), key, dataset=dataset, encode=encode, nothing=nothing)
+
+
+def _no_label(geobox: GeoBox, *, kind: str, cells: tuple[int, int] | None) -> NDArray[Any]:
+    from m3leo_sar.learn.data.labels import IGNORE
+
+    if kind == "classes":
+        return np.full(geobox.shape, IGNORE, np.int64)
+    return np.full(cells or geobox.shape, np.nan, np.float32)

@@ -1,0 +1,264 @@
+"""Configurations: the presets of the M3LEO baselines, names and typos, and what is found without loading torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from m3leo_sar.learn.fit.fit import registry as catalogue
+from m3leo_sar.learn.fit.registry import ModelRequest, TaskRequest
+from m3leo_sar.learn.data.channel import Channel, modalities
+from m3leo_sar.learn.fit.config import FitConfig, from_yaml, load_config, to_yaml
+from m3leo_sar.learn.fit.counters import Counters
+from m3leo_sar.learn.data.datamodule import TargetScale
+from m3leo_sar.learn.data.epoch_batches import EpochBatches
+from m3leo_sar.learn.fit.fit import build_task, resolved
+from m3leo_sar.learn.tasks.optimisation import Optimisation
+from m3leo_sar.learn.fit.named_configs import expanded, preset_names
+from m3leo_sar.learn.score.processes import gathered, shared_mean
+from m3leo_sar.learn.fit.random_state import random_state, restore_random_state
+
+SETS = {
+    "gssic": 4, "s1grd_vh": 4, "s1grd_vv": 4, "s1grd_vv_vh": 8, "s2rgbm": 12, "s2rgbm_gssic": 16,
+    "s2rgbm_s1grd_vv_vh": 20,
+}  # fmt: skip
+
+
+def channels_of(config):
+    return [Channel.parse(text) for text in expanded(config.input)]
+
+
+def parameters(config):
+    with torch.device("meta"):
+        task = build_task(config, channels_of(config), scale=TargetScale(0, 1))
+    return sum(weight.numel() for weight in task.model.parameters())
+
+
+def test_the_seven_input_sets():
+    assert preset_names("input") == sorted(SETS)
+    for name, count in SETS.items():
+        channels = channels_of(load_config(None, [f"input={name}"]))
+        assert len(set(channels)) == count
+        parts = modalities(channels)
+        assert sorted(index for part in parts.values() for index in part) == list(range(count))
+    both = channels_of(load_config(None, ["input=s2rgbm,gssic"]))
+    assert both == channels_of(load_config(None, ["input=s2rgbm_gssic"]))
+
+
+@pytest.mark.parametrize("task", ["esawc", "agb", "ghsbuilts"])
+def test_the_baselines_have_the_papers_settings(task):
+    config = load_config(None, [f"task={task}", "input=s1grd_vv_vh"])
+    said = (config.optimizer, config.learning_rate, config.batch, config.epochs, config.crop, config.schedule)
+    assert said == ("adam", 1e-4, 8, 75, 0, "constant")
+    assert config.model["widths"] == [32, 64, 128, 256, 512]
+    assert config.cells == ([] if task == "esawc" else [45, 55])
+    assert parameters(config) == (7_854_315 if task == "esawc" else 7_853_985)
+
+
+def test_the_pretraining_has_the_papers_settings():
+    config = load_config(None, ["task=mae", "input=s2rgbm"])
+    said = (config.optimizer, config.learning_rate, config.epochs, config.model["mask_ratio"], config.model["side"])
+    assert said == ("adamw", 1e-4, 75, 0.75, 448)
+    assert parameters(config) == 88_019_712 + 5_525_504
+    for name in ("dino", "clip"):
+        config = load_config(None, [f"task={name}", "input=s2rgbm_gssic", "model.depth=1", "model.dim=24"])
+        assert parameters(config) > 0
+        assert from_yaml(to_yaml(config)) == config
+
+
+def test_what_a_preset_says_gives_way(tmp_path):
+    (tmp_path / "run.yaml").write_text("task: {name: agb, unit: t/ha}\nepochs: 3\nmodel: {widths: [4, 8]}\n")
+    config = load_config(tmp_path / "run.yaml", ["epochs=4", "cells=[9,11]"])
+    assert config.task == {"name": "regression", "unit": "t/ha"}
+    assert (config.epochs, config.cells, config.batch) == (4, [9, 11], 8)
+    assert config.model["widths"] == [4, 8]
+    assert load_config(None, ["task=agb", "model=vit_head"]).model["patch"] == 16
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epohcs=3", "there is no key epohcs; did you mean 'epochs'?"),
+        ("model.widht=[4]", r"there is no key model.widht; did you mean 'widths'\? \(known keys of unet: widths, norm"),
+        ("model.widths=4", r"model.widths must be a list such as \[1,2\], got 4"),
+        ("model.widths=[a]", "model.widths.*could not be converted to Integer"),
+        ("model=unett", "model must be one of .*; did you mean 'unet'?"),
+        ("task=esaw", "task must be one of .*; did you mean 'esawc'?"),
+        ("task.uint=m", "there is no key task.uint"),
+        ("missing=guess", "missing must be one of raise, mask, fill, drop, got 'guess'"),
+        ("epochs=0", "epochs must be at least 1, got 0"),
+        ("learning_rate=-1", "learning_rate must be at least 0"),
+        ("warmup=1.5", "warmup must be a share below 1"),
+        ("cells=[3]", "cells must be rows and columns or empty"),
+        ("freeze=perhaps", "freeze: .*not a valid bool"),
+        ("splits=here", "splits"),
+    ],
+)
+def test_a_mistake_names_what_was_meant(override, message):
+    with pytest.raises(ValueError, match=message) as raised:
+        load_config(None, [override])
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["{", "- a\n- b\n", "epochs: [1\n", "a: b: c\n"])
+def test_what_is_no_configuration_is_refused(tmp_path, text):
+    (tmp_path / "run.yaml").write_text(text)
+    with pytest.raises(ValueError, match="run.yaml is no YAML|must be keys with values") as raised:
+        load_config(tmp_path / "run.yaml")
+    assert "\n" not in str(raised.value)
+
+
+def test_texts_survive_the_file():
+    splits = {"0000000000001": "train", "123": "val", "a: b": "test"}
+    config = resolved(FitConfig(input=["s1grd_vv"], splits=splits, output='a "b" \\ c: d # e', target="x:y"))
+    assert from_yaml(to_yaml(config)) == config
+    assert len(to_yaml(config).splitlines()) <= 40
+
+
+LIGHT = """
+import sys
+from m3leo_sar.app.cli import app
+{code}
+print(sorted(name for name in ("torch", "lightning", "torchmetrics") if name in sys.modules))
+"""
+CALLS = {
+    "help": "app(['train', '--help'], standalone_mode=False)",
+    "mistake": "try: app(['train', 'chips', 'model.widht=3'], standalone_mode=False)\nexcept ValueError as e: print(e)",
+    "folder": "try: app(['train', 'none', 'task=mae'], standalone_mode=False)\nexcept FileNotFoundError as e: print(e)",
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_help_and_mistakes_load_no_torch(tmp_path, name):
+    code = LIGHT.format(code=CALLS[name])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+NEW = """
+from collections.abc import Sequence
+
+from torch import nn
+
+def build(request, *, width: int = 3, names: Sequence[str] = ("a", "b")):
+    return nn.Sequential(nn.Conv2d(request.channels, width, 1), nn.Conv2d(width, request.outputs, 1))
+"""
+
+
+def test_a_model_is_added_by_one_file(tmp_path, monkeypatch):
+    from m3leo_sar.learn import models
+
+    (tmp_path / "thin.py").write_text(NEW)
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    catalogue._found.cache_clear()
+    try:
+        assert "thin" in catalogue.names("models")
+        config = load_config(None, ["model=thin", "model.width=5", "input=gssic"])
+        assert config.model == {"name": "thin", "width": 5, "names": ["a", "b"]}
+        assert parameters(config) == 4 * 5 + 5 + 5 * 11 + 11
+    finally:
+        catalogue._found.cache_clear()
+        sys.modules.pop("m3leo_sar.learn.models.thin", None)
+
+
+def test_every_model_and_task_can_be_built_as_it_stands():
+    """The text that the options are read from is what Python sees."""
+    import inspect
+
+    for kind in catalogue.KINDS:
+        for name in catalogue.names(kind):
+            seen = inspect.signature(catalogue.found(kind, name).build).parameters.values()
+            keywords = {item.name: item.default for item in seen if item.kind is item.KEYWORD_ONLY}
+            read = vars(catalogue.options(kind, name)())
+            assert {key: list(value) if isinstance(value, tuple) else value for key, value in keywords.items()} == read
+    assert catalogue.found("tasks", "segmentation").TARGET == "classes"
+    assert TaskRequest().scale == 1
+    assert ModelRequest(channels=1, outputs=2).modalities == {}
+
+
+def test_batches_go_on_from_any_place():
+    whole = EpochBatches(11, 3, seed=5)
+    batches = list(whole)
+    assert [len(batch) for batch in batches] == [3, 3, 3, 2]
+    assert sorted(index for batch in batches for _, index in batch) == list(range(11))
+    whole.start = 2
+    assert list(whole) == batches[2:]
+    assert len(whole) == 4
+    whole.epoch, whole.start = 1, 0
+    assert list(whole) != batches
+    assert {epoch for batch in whole for epoch, _ in batch} == {1}
+    # Two processes see, at each step, what one with twice the batch does.
+    two = [list(EpochBatches(13, 3, seed=5, rank=rank, world=2)) for rank in (0, 1)]
+    one = list(EpochBatches(13, 6, seed=5))
+    assert [first + second for first, second in zip(*two, strict=True)] == one[:2]
+    with pytest.raises(ValueError, match="batch must be at most 5 for 2 devices and 11 samples"):
+        EpochBatches(11, 6, seed=0, world=2)
+
+
+def test_the_learning_rate_takes_its_course():
+    weight = torch.nn.Parameter(torch.zeros(1))
+    frozen = torch.nn.Parameter(torch.zeros(1), requires_grad=False)
+    course = Optimisation(optimizer="adamw", learning_rate=0.1, schedule="cosine", warmup=0.25, steps=8)
+    found = course.configured([weight, frozen])
+    assert found["lr_scheduler"]["interval"] == "step"
+    assert [len(group["params"]) for group in found["optimizer"].param_groups] == [1]
+    rates = [course.rate(step) for step in range(9)]
+    assert rates[:3] == [0.5, 1, 1]
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+    assert rates[8] == pytest.approx(0)
+    assert isinstance(Optimisation(optimizer="sgd").configured([weight]), torch.optim.SGD)
+    with pytest.raises(ValueError, match="optimizer must be one of adam, adamw, sgd"):
+        Optimisation(optimizer="adagrad")
+    with pytest.raises(ValueError, match="steps must be at least 1 for a schedule, got 0"):
+        Optimisation(schedule="cosine")
+
+
+def test_random_numbers_go_on():
+    import random
+
+    import numpy as np
+
+    def draw():
+        return float(torch.rand(1)), float(np.random.rand()), random.random()  # noqa: NPY002
+
+    state = random_state()
+    first = draw()
+    assert draw() != first
+    restore_random_state(state)
+    assert draw() == first
+
+
+def test_one_process_counts_for_itself():
+    assert gathered([1]) == [[1]]
+    assert float(shared_mean(torch.tensor(6.0), torch.tensor(4), training=True)) == 1.5
+    assert float(shared_mean(torch.tensor(0.0), torch.tensor(0), training=True)) == 0
+
+
+def test_waits_and_steps_are_told_apart():
+    times = iter([0.0, 1.0, 4.0, 4.5, 8.5, 11.0, 14.0])
+    counters = Counters(clock=lambda: next(times))
+    assert set(counters.rates().values()) == {0.0}
+    batch = {
+        "image": torch.zeros(3, 1, 2, 2), "mask": torch.zeros(3, 1, 2, 2, dtype=torch.bool),
+        "target": torch.zeros(3, 1, 1), "unknown": torch.zeros(3, 257), "identifier": ["a", "b", "c"],
+    }  # fmt: skip
+    counters.on_train_epoch_start(None, None)
+    for _ in range(3):
+        counters.on_train_batch_start(None, None, batch, 0)
+        counters.on_train_batch_end(None, None, None, batch, 0)
+    rates = counters.rates(world=2)
+    waits, steps = [1, 0.5, 2.5], [3, 4, 3]
+    assert rates["wait_fraction"] == pytest.approx(sum(waits) / 14)
+    assert rates["samples_per_second"] == pytest.approx(2 * 9 / 14)
+    assert rates["bytes_per_second"] == pytest.approx(2 * 3 * (3 * (16 + 4 + 4)) / 14)
+    assert rates["wait_p50"] == 1
+    assert rates["stall_ratio"] == pytest.approx(sorted(w + s for w, s in zip(waits, steps, strict=True))[1] / 3 - 1)
+
+
+def test_tensorboard_is_asked_for_by_name(monkeypatch):
+    monkeypatch.setattr("m3leo_sar.learn.fit.fit.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="loggers names tensorboard, which needs the package tensorboard"):
+        resolved(FitConfig(input=["gssic"], loggers=["csv", "tensorboard"]))
