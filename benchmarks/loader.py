@@ -16,18 +16,18 @@ import numpy as np
 import torch
 
 from m3leo_sar import GeoBox, TileGrid, Window
-from m3leo_sar.products.pair_products import pair_products
-from m3leo_sar.products.slc_tile_writer import build_slc_tiles
 from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.io.tables.tile_file import write_tiles
-from m3leo_sar.learn.models.unet import UNet
 from m3leo_sar.learn.data.pair_datamodule import starting_bands
 from m3leo_sar.learn.data.pair_dataset import PairDataset
 from m3leo_sar.learn.data.pair_index import PairIndex
 from m3leo_sar.learn.data.samplers import TileBatches
-from m3leo_sar.learn.fit.throughput import headroom, stall_ratio
 from m3leo_sar.learn.data.tile_tiers import TileTiers
+from m3leo_sar.learn.fit.throughput import headroom, stall_ratio
+from m3leo_sar.learn.models.unet import UNet
+from m3leo_sar.products.pair_products import pair_products
+from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.pair_product import PairProduct
 from m3leo_sar.stack.pairs import all_pairs

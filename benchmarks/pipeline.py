@@ -27,17 +27,17 @@ from numcodecs import blosc
 from scipy import ndimage
 
 from m3leo_sar import GeoBox, TileGrid, Window, coherence, normalise
-from m3leo_sar.products import tile_chips
-from m3leo_sar.run.catalogue import Catalogue, open_catalogue
-from m3leo_sar.run.job import common_values, job_values, run_job
-from m3leo_sar.run.plan import make_plan
-from m3leo_sar.run.update import RunOptions, block_size, bring_up_to_date
-from m3leo_sar.run.threads import available_cpus, limit_openmp
-from m3leo_sar.products.tile_chips import Recipe, wanted_chips
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.fingerprint import checksum, signature
 from m3leo_sar.io.stacks.zarr_stack import read_stack
+from m3leo_sar.products import tile_chips
+from m3leo_sar.products.recipe import Recipe, wanted_chips
+from m3leo_sar.run.catalogue import Catalogue, open_catalogue
+from m3leo_sar.run.job import common_values, job_values, run_job
+from m3leo_sar.run.plan import make_plan
+from m3leo_sar.run.threads import available_cpus, limit_openmp
+from m3leo_sar.run.update import RunOptions, block_size, bring_up_to_date
 from m3leo_sar.stack.pairs import Pair, all_pairs
 from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.warp.pixel_map import pixel_map

@@ -17,13 +17,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 from pipeline import prepared
 
 from m3leo_sar import TileGrid, Window
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip_ledger import LEDGER, ChipLedger, TileState
+from m3leo_sar.io.files.plain_values import parameter_digest
+from m3leo_sar.products.recipe import Recipe, wanted_chips
 from m3leo_sar.run.dask_pool import connected, dask_outcomes, local_cluster
 from m3leo_sar.run.job import job_values
 from m3leo_sar.run.plan import folder_stamp, make_plan
 from m3leo_sar.run.pool import WorkerPool
-from m3leo_sar.products.tile_chips import Recipe, wanted_chips
-from m3leo_sar.io.chips.archive import ChipArchive, parameter_digest
-from m3leo_sar.io.chips.chip_ledger import LEDGER, ChipLedger, TileState
 from m3leo_sar.stack.pairs import all_pairs, pairs_by_days, sequential_pairs
 
 #: Tiles of all six AOIs of the data set, dates of five years at 30 days.

@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from m3leo_sar import GeoBox, SlcStack, TileGrid, Window
-from m3leo_sar.products.pair_products import pair_products
-from m3leo_sar.run.prepare import Recipe, prepare
-from m3leo_sar.products.slc_tile_writer import build_slc_tiles
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.learn.data.pair_dataset import ArchiveTarget, PairDataset
 from m3leo_sar.learn.data.pair_index import PairIndex
 from m3leo_sar.learn.data.tile_tiers import TileTiers
+from m3leo_sar.products.pair_products import pair_products
+from m3leo_sar.products.recipe import Recipe
+from m3leo_sar.run.prepare import prepare
+from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.pair_product import PairProduct
 from m3leo_sar.stack.pairs import all_pairs

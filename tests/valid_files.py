@@ -23,21 +23,21 @@ from m3leo_sar.chips.grouped import GroupedAccumulator, GroupedStatistics
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.archive_index import read_index, write_index
-from m3leo_sar.io.tables.area_file import read_area
-from m3leo_sar.io.components.component import read_component
-from m3leo_sar.io.stacks.cslc import read_cslc_stack
-from m3leo_sar.io.files.ledger import Ledger
-from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read_gunw
-from m3leo_sar.io.sources.open_source import open_source
-from m3leo_sar.io.components.parquet_release import ParquetRelease, shards_of
-from m3leo_sar.io.files.raster import write_geotiff
-from m3leo_sar.io.stacks.raster_stack import read_raster_stack
-from m3leo_sar.io.sentinel1.safe import open_safe
-from m3leo_sar.io.sentinel1.annotation import read_annotation
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore, StackFacts
+from m3leo_sar.io.components.component import read_component
+from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read_gunw
+from m3leo_sar.io.components.parquet_release import ParquetRelease, shards_of
+from m3leo_sar.io.files.ledger import Ledger
+from m3leo_sar.io.files.raster import write_geotiff
+from m3leo_sar.io.sentinel1.annotation import read_annotation
+from m3leo_sar.io.sentinel1.safe import open_safe
+from m3leo_sar.io.sources.open_source import open_source
+from m3leo_sar.io.stacks.cslc import read_cslc_stack
+from m3leo_sar.io.stacks.raster_stack import read_raster_stack
+from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack, write_stack
+from m3leo_sar.io.tables.area_file import read_area
 from m3leo_sar.io.tables.split_file import read_split_columns, write_splits
 from m3leo_sar.io.tables.tile_file import read_tile_columns, read_tiles, write_tiles
-from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack, write_stack
 from m3leo_sar.stack.tile_samples import TileFrame
 
 BOX = GeoBox.from_bounds((9.0, 50.0, 9.06, 50.04), shape=(20, 30), crs="EPSG:4326")

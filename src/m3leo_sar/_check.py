@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any
 
 #: Real dtype that holds a statistic of each complex dtype.
@@ -116,3 +117,22 @@ def height_array(dem: Any, shape: tuple[int, int]) -> None:
         raise TypeError(f"dem must be float32 or float64 with NaN where no height is known, got {dtype}")
     if tuple(dem.shape) != shape:
         raise ValueError(f"dem must have the shape of dem_geobox, {shape}, got {tuple(dem.shape)}")
+
+
+def checked(name: str, known: list[str], *, what: str) -> str:
+    """Give a name that is known.
+
+    Raises
+    ------
+    ValueError
+        If it is not; the message names the nearest.
+    """
+    if name in known:
+        return name
+    raise ValueError(f"{what} must be one of {', '.join(known)}; got {name!r}{nearest(name, known)}")
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """Question that names the known word most like ``name``, nothing if none is like it."""
+    close = get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -13,14 +13,14 @@ from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.learn.data.batch import answer
 from m3leo_sar.learn.data.channel import Channel
-from m3leo_sar.learn.fit.config import FitConfig, checked_config, load_config, to_yaml
 from m3leo_sar.learn.data.datamodule import ChipDataModule, fit_statistics
 from m3leo_sar.learn.data.dataset import ChipDataset
-from m3leo_sar.learn.fit.fit import fit, resolved
 from m3leo_sar.learn.data.labels import IGNORE, worldcover_classes
-from m3leo_sar.learn.score.metrics import Confusion
-from m3leo_sar.learn.models.unet import UNet
+from m3leo_sar.learn.fit.config import FitConfig, checked_config, load_config, to_yaml
+from m3leo_sar.learn.fit.fit import fit, resolved
 from m3leo_sar.learn.fit.predict import predict
+from m3leo_sar.learn.models.unet import UNet
+from m3leo_sar.learn.score.metrics import Confusion
 from m3leo_sar.learn.tasks.segmentation import SegmentationTask, masked_cross_entropy, masked_target
 
 SIDE = 32

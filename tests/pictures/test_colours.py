@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from m3leo_sar.chips.land_cover import WORLDCOVER, WORLDCOVER_COLOURS
 from m3leo_sar.pictures import colours
 from m3leo_sar.pictures.colours import (
-    WORLDCOVER_COLOURS,
     amplitude_image,
     coherence_image,
     decibels,
@@ -18,7 +18,6 @@ from m3leo_sar.pictures.colours import (
     rgb_image,
     value_image,
 )
-from m3leo_sar.learn.data.labels import WORLDCOVER
 
 
 def oklab(image):

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from m3leo_sar import GeoBox, TileGrid
+from m3leo_sar.io.chips.archive import Chip, ChipArchive
 from m3leo_sar.pictures.chip_picture import limits_of, plane_of, reduced
 from m3leo_sar.pictures.coherence_rgb import coherence_rgb, rgb_groups
 from m3leo_sar.pictures.colours import amplitude_image, coherence_image, label_image, phase_image
-from m3leo_sar.pictures.figure import ground_width, png_bytes, round_length
-from m3leo_sar.pictures.tile_picture import plot_tile, tile_figure
 from m3leo_sar.pictures.contact_sheet import plot_sheet, sheet_figure
+from m3leo_sar.pictures.figure import ground_width, png_bytes, round_length
 from m3leo_sar.pictures.histogram import histogram_figure
 from m3leo_sar.pictures.tile_map import archive_outlines, grid_outlines, map_figure, plot_map
-from m3leo_sar.io.chips.archive import Chip, ChipArchive
+from m3leo_sar.pictures.tile_picture import plot_tile, tile_figure
 
 pytest.importorskip("matplotlib")
 

@@ -13,16 +13,16 @@ from production import BOX, DATES, assert_same, recipe, run, tiles, write_dates
 
 import m3leo_sar.run.update as running
 from m3leo_sar import Window
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip_ledger import LEDGER
+from m3leo_sar.io.files.raster import files_of, write_geotiff
+from m3leo_sar.io.stacks.open_stack import open_stack
+from m3leo_sar.io.stacks.zarr_stack import write_stack
 from m3leo_sar.run.catalogue import open_catalogue
+from m3leo_sar.run.choices import choose_pairs, choose_tiles
 from m3leo_sar.run.pool import WorkerPool
 from m3leo_sar.run.prepare import prepare
 from m3leo_sar.run.update import RunOptions, bring_up_to_date, plan_only
-from m3leo_sar.run.choices import choose_pairs, choose_tiles
-from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.io.chips.chip_ledger import LEDGER
-from m3leo_sar.io.stacks.open_stack import open_stack
-from m3leo_sar.io.files.raster import files_of, write_geotiff
-from m3leo_sar.io.stacks.zarr_stack import write_stack
 from m3leo_sar.simulate.scene import simulate_scene
 
 VRT = """<VRTDataset rasterXSize="{cols}" rasterYSize="{rows}"><SRS>{crs}</SRS>

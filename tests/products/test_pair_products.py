@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m3leo_sar import GeoBox, Pair, SlcStack, TileGrid, Window, coherence, interferogram, reproject
-from m3leo_sar.products.pair_products import pair_products
-from m3leo_sar.run.prepare import Recipe, prepare
-from m3leo_sar.products.slc_tile_writer import build_slc_tiles
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
+from m3leo_sar.products.pair_products import pair_products
+from m3leo_sar.products.recipe import Recipe
+from m3leo_sar.run.prepare import prepare
+from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.geometry import RadarGeometry
 from m3leo_sar.stack.pair_product import PairProduct

@@ -16,16 +16,17 @@ import pytest
 from production import BOX, DATES, recipe, run, tiles, write_dates
 
 from m3leo_sar import TileGrid
+from m3leo_sar.app.run_display import plan_text
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip_ledger import LEDGER, ChipLedger, TileState
+from m3leo_sar.io.files.fingerprint import checksum, signature
+from m3leo_sar.io.files.plain_values import parameter_digest
+from m3leo_sar.io.files.raster import write_geotiff
+from m3leo_sar.products.recipe import Origin, wanted_chips
 from m3leo_sar.run import job
 from m3leo_sar.run.catalogue import open_catalogue, reopen
 from m3leo_sar.run.plan import Plan, folder_stamp, make_plan
 from m3leo_sar.run.update import block_size, plan_only
-from m3leo_sar.app.run_display import plan_text
-from m3leo_sar.products.tile_chips import Origin, wanted_chips
-from m3leo_sar.io.chips.archive import ChipArchive, parameter_digest
-from m3leo_sar.io.chips.chip_ledger import LEDGER, ChipLedger, TileState
-from m3leo_sar.io.files.fingerprint import checksum, signature
-from m3leo_sar.io.files.raster import write_geotiff
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.pairs import all_pairs
 

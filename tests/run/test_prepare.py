@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from m3leo_sar import GeoBox, SlcStack, TileGrid, Window, coherence, interferogram, reproject
-from m3leo_sar.run.prepare import Recipe, prepare
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.stacks.zarr_stack import read_stack, write_stack
+from m3leo_sar.products.recipe import Recipe
+from m3leo_sar.run.prepare import prepare
 from m3leo_sar.simulate.circular_orbit import circular_orbit
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.geometry import OrbitGeometry, RadarGeometry

@@ -17,15 +17,15 @@ import numpy as np
 import pytest
 
 from m3leo_sar import GeoBox, TileGrid
-from m3leo_sar.run.retile import retile, tiles_over
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.components.component import Band
 from m3leo_sar.io.files.ledger import Ledger
-from m3leo_sar.io.sources.raster_source import RasterSource
 from m3leo_sar.io.files.run_lock import RunLock
-from m3leo_sar.io.tables.split_file import write_splits
+from m3leo_sar.io.sources.raster_source import RasterSource
 from m3leo_sar.io.sources.tile_source import Piece, cover
+from m3leo_sar.io.tables.split_file import write_splits
+from m3leo_sar.run.retile import retile, tiles_over
 
 rasterio = pytest.importorskip("rasterio")
 #: Twelve tiles of 400 m by 24 pixels, 4 by 3, and a source of 10 m pixels around them with a rim.

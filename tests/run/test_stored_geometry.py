@@ -10,16 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from m3leo_sar import SlcStack, TileGrid, Window
-from m3leo_sar.run.catalogue import open_catalogue
-from m3leo_sar.run.prepare import Recipe, prepare
-from m3leo_sar.run.update import Watch, bring_up_to_date
-from m3leo_sar.run.choices import footprint
-from m3leo_sar.products.tile_chips import place_on, positions_on
 from m3leo_sar.grid.tiles import Tile
+from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.stacks import zarr_stack
-from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.stacks.zarr_stack import read_stack, write_stack
+from m3leo_sar.products.placement import place_on, positions_on
+from m3leo_sar.products.recipe import Recipe
+from m3leo_sar.run.catalogue import open_catalogue
+from m3leo_sar.run.choices import footprint
+from m3leo_sar.run.prepare import prepare
+from m3leo_sar.run.update import Watch, bring_up_to_date
 from m3leo_sar.stack.geometry import RadarGeometry, StoredRadarGeometry, band_extents
 from m3leo_sar.stack.pairs import all_pairs
 

@@ -13,15 +13,15 @@ import pytest
 from production import DATES, assert_same, recipe, run, tiles, write_dates
 
 from m3leo_sar import TileGrid, Window
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack
+from m3leo_sar.products.recipe import UNKNOWN, wanted_chips
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.job import common_values, job_values, run_job
 from m3leo_sar.run.plan import make_plan
 from m3leo_sar.run.pool import WorkerPool
 from m3leo_sar.run.prepare import prepare
 from m3leo_sar.run.threads import available_cpus, environment, limit_openmp, shares
-from m3leo_sar.products.tile_chips import UNKNOWN, wanted_chips
-from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack
 
 #: 6 tiles: 6 pairs, 4 dates, 2 labels each.
 ALL = {"coherence": 36, "intensity": 24, "label": 12}

@@ -11,19 +11,20 @@ import pytest
 
 from m3leo_sar import GeoBox, TileGrid, Window
 from m3leo_sar.app.cli import app
-from m3leo_sar.training.pair_training import _mixing, pair_data, pair_splits
-from m3leo_sar.run.prepare import Recipe, prepare
-from m3leo_sar.products.slc_tile_writer import build_slc_tiles
-from m3leo_sar.training.archive_training import run_fit
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
-from m3leo_sar.learn.fit.config import FitConfig, checked_config, load_config
 from m3leo_sar.learn.data.labels import IGNORE
-from m3leo_sar.learn.fit.predict import predict
 from m3leo_sar.learn.data.tile_tiers import TileTiers
+from m3leo_sar.learn.fit.config import FitConfig, checked_config, load_config
+from m3leo_sar.learn.fit.predict import predict
+from m3leo_sar.products.recipe import Recipe
+from m3leo_sar.run.prepare import prepare
+from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.simulate.landcover import LandCover
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.pairs import sequential_pairs
+from m3leo_sar.training.archive_training import run_fit
+from m3leo_sar.training.pair_training import _mixing, pair_data, pair_splits
 
 CLASSES = (
     LandCover(name="tree cover", code=10, backscatter=-10, rho_inf=0.1, tau=0.01),
@@ -60,7 +61,7 @@ def config_of(folder, output, **changes):
 
 def test_land_cover_is_learned_from_pairs_nobody_stored(world, tmp_path):
     folder, _ = world
-    result = run_fit(config_of(folder, tmp_path / "run"), what="training")
+    result = run_fit(config_of(folder, tmp_path / "run"))
     assert result.metrics["miou"] > 0.75
     assert result.metrics["tiles"] == {"train": 3, "val": 1, "test": 1}
     assert result.metrics["samples_per_second"] > 0
@@ -68,13 +69,13 @@ def test_land_cover_is_learned_from_pairs_nobody_stored(world, tmp_path):
     assert not [path for path in tmp_path.rglob("*") if path.suffix in (".tif", ".zarr", ".npy")]
     again = load_config(tmp_path / "run" / "config.yaml", [f"output={tmp_path / 'again'}"])
     assert again.pairs["redraw"] is True
-    assert run_fit(again, what="training").metrics["miou"] == result.metrics["miou"]
+    assert run_fit(again).metrics["miou"] == result.metrics["miou"]
 
 
 def test_a_run_goes_on_from_the_middle_of_an_epoch(world, tmp_path):
     folder, _ = world
     options = {"epochs": 2, "checkpoint_steps": 1, "batch": 2}
-    whole = run_fit(config_of(folder, tmp_path / "whole", **options), what="training").metrics
+    whole = run_fit(config_of(folder, tmp_path / "whole", **options)).metrics
 
     class Stop(Exception):
         pass
@@ -261,7 +262,7 @@ def test_missing_labels_are_told_dropped_or_left_out_of_the_loss(world, tmp_path
 
 def test_a_model_of_pairs_says_that_it_cannot_predict_from_chips(world, tmp_path):
     folder, grid = world
-    run_fit(config_of(folder, tmp_path / "run", epochs=1), what="training")
+    run_fit(config_of(folder, tmp_path / "run", epochs=1))
     model, tile = tmp_path / "run" / "model.pt", grid[4].identifier
     with pytest.raises(
         ValueError, match=r"model.pt must be a model of chips .*, got one of pairs computed from .*tiles"
@@ -287,13 +288,13 @@ def test_what_cannot_be_is_told(world, tmp_path):
         ({"input": ["coherence:31x31"]}, "window of coherence:31x31 must be at most 5x5"),
     ):
         with pytest.raises((ValueError, FileNotFoundError), match=message):
-            run_fit(config_of(folder, tmp_path / "run", **changes), what="training")
+            run_fit(config_of(folder, tmp_path / "run", **changes))
 
 
 def test_the_commands(world, tmp_path, capsys):
     folder, grid = world
-    from m3leo_sar.io.tables.tile_file import write_tiles
     from m3leo_sar.io.stacks.zarr_stack import write_stack
+    from m3leo_sar.io.tables.tile_file import write_tiles
 
     box = GeoBox.from_bounds((680_000, 5_500_000, 682_400, 5_501_300), shape=(130, 240), crs="EPSG:32631")
     scene = simulate_scene(box, dates=DATES[:2], classes=CLASSES, patch=12.0, seed=3)

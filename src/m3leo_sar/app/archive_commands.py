@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from m3leo_sar.run.exchange import Exchanged, export_archive, import_layout
 from m3leo_sar.app.progress import OUT, progress_bar
 from m3leo_sar.io.chips.archive import STORAGES, ChipArchive
 from m3leo_sar.io.chips.archive_index import COLLECTION, INDEX, write_index
@@ -19,6 +18,7 @@ from m3leo_sar.io.files.atomic import write_text
 from m3leo_sar.io.files.run_lock import RunLock
 from m3leo_sar.io.tables.split_file import read_splits
 from m3leo_sar.io.tables.tile_file import read_tiles
+from m3leo_sar.run.exchange import Exchanged, export_archive, import_layout
 
 commands = typer.Typer()
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from m3leo_sar.bench.protocol import Protocol
 from m3leo_sar.app.progress import ERR, OUT
+from m3leo_sar.bench.protocol import Protocol
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.atomic import write_text
 from m3leo_sar.io.tables.split_file import read_splits
@@ -86,10 +86,10 @@ def shift(
     """
     if not (labels or values):
         raise ValueError("nothing to compare: give --labels NAME, --values DATASET:KEY, or both")
-    from m3leo_sar.pictures.shift_picture import plot_shift
-    from m3leo_sar.learn.shift.region_samples import chip_means, class_fractions, regions_of
     from m3leo_sar.learn.shift.distances import normalised_l1, wasserstein
     from m3leo_sar.learn.shift.matrix import shift_matrix
+    from m3leo_sar.learn.shift.region_samples import chip_means, class_fractions, regions_of
+    from m3leo_sar.pictures.shift_picture import plot_shift
 
     regions = regions_of(archives, read_splits(groups) if groups else None)
     wanted: list[tuple[str, Any, Any, str]] = []

@@ -11,20 +11,22 @@ from rich.table import Column, Table
 
 from m3leo_sar.app.archive_commands import archive_to_change, commands
 from m3leo_sar.app.bench_commands import commands as bench_commands
-from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.app.pair_commands import commands as pair_commands
-from m3leo_sar.pictures.network_picture import plot_network
-from m3leo_sar.run.prepare import COHERENCE, Recipe, Summary
 from m3leo_sar.app.progress import OUT, progress_bar
-from m3leo_sar.run.update import RunOptions, bring_up_to_date, plan_only
 from m3leo_sar.app.run_display import plan_text, run_display
-from m3leo_sar.run.choices import choose_pairs, choose_tiles
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.product_names import COHERENCE
 from m3leo_sar.io.stacks.open_stack import open_stack
-from m3leo_sar.io.tables.split_file import read_splits
 from m3leo_sar.io.stacks.zarr_stack import write_stack
+from m3leo_sar.io.tables.split_file import read_splits
+from m3leo_sar.pictures.network_picture import plot_network
+from m3leo_sar.products.recipe import Recipe
+from m3leo_sar.run.catalogue import open_catalogue
+from m3leo_sar.run.choices import choose_pairs, choose_tiles
+from m3leo_sar.run.prepare import Summary
+from m3leo_sar.run.update import RunOptions, bring_up_to_date, plan_only
 from m3leo_sar.simulate.scene import Event, simulate_scene
 from m3leo_sar.stack.networks import connection
 from m3leo_sar.stack.pairs import parse_date, season_of
@@ -238,9 +240,9 @@ def retile(
     Examples: m3leo-sar retile dem.tif chips --tiles tiles.geojson --dataset dem; m3leo-sar retile people.tif chips
     --aoi area.wkt --lattice exact --dataset people --resampling sum
     """
+    from m3leo_sar.io.sources.open_source import open_source
     from m3leo_sar.run.retile import retile as cut
     from m3leo_sar.run.retile import tiles_over
-    from m3leo_sar.io.sources.open_source import open_source
 
     grid = tiles_over(aoi=aoi, tiles=tiles, lattice=lattice)
     options = {"resampling": resampling, "nodata": nodata, "crs": crs, "variables": variable or None}
@@ -288,7 +290,7 @@ def train(
     Examples: m3leo-sar train chips model.widths=[8,16,32,64] crop=128 epochs=12 learning_rate=3e-3; m3leo-sar train
     chips task=esawc input=s1grd_vv_vh; m3leo-sar train --config run/config.yaml --resume
     """
-    from m3leo_sar.training.archive_training import run_fit, score_lines, settings_of
+    from m3leo_sar.app.fit_display import fit_with_bar, score_lines, settings_of
     from m3leo_sar.learn.fit.config import load_config
 
     loaded = load_config(config, settings_of(settings or [], output=output, inputs=inputs))
@@ -296,7 +298,7 @@ def train(
         loaded.splits, loaded.splits_file = read_splits(splits), ""
     # Before torch is loaded: a wrong folder should be told at once.
     ChipArchive(loaded.archive)
-    result = run_fit(loaded, what="training", resume=resume)
+    result = fit_with_bar(loaded, title="training", resume=resume)
     if "iou" in result.metrics:
         table = Table("class", "IoU")
         for name, score in result.metrics["iou"].items():

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from m3leo_sar.run.prepare import Recipe, Summary, prepare
 from m3leo_sar.app.progress import ERR, progress_bar
-from m3leo_sar.run.choices import choose_pairs, choose_tiles
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack, write_stack
+from m3leo_sar.products.recipe import Recipe
+from m3leo_sar.run.choices import choose_pairs, choose_tiles
+from m3leo_sar.run.prepare import Summary, prepare
 from m3leo_sar.simulate.scene import simulate_scene
 
 #: Input sets that are compared.
@@ -93,8 +94,9 @@ def _prepare(folder: Path, size: DemoSize) -> tuple[ChipArchive, Summary]:
 
 
 def _train(folder: Path, name: str, size: DemoSize, seed: int) -> tuple[Any, str]:
-    from m3leo_sar.training.archive_training import default_splits, run_fit
+    from m3leo_sar.app.fit_display import fit_with_bar
     from m3leo_sar.learn.fit.config import FitConfig
+    from m3leo_sar.training.archive_training import default_splits
 
     splits = default_splits(ChipArchive(folder / "chips"), "landcover")
     config = FitConfig(
@@ -111,7 +113,7 @@ def _train(folder: Path, name: str, size: DemoSize, seed: int) -> tuple[Any, str
         accelerator="cpu",
         seed=seed,
     )
-    result = run_fit(config, what=f"training on {name}")
+    result = fit_with_bar(config, title=f"training on {name}")
     return result, next(tile for tile, split in sorted(splits.items()) if split == "test")
 
 

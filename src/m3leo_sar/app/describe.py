@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from m3leo_sar.io.chips.archive import Chip
-from m3leo_sar.io.components.component import Band, ComponentChip, read_component
 from m3leo_sar.io.chips.geotiff_storage import read_chip
-from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read_gunw
 from m3leo_sar.io.chips.zarr_storage import read_batch
+from m3leo_sar.io.components.component import Band, ComponentChip, read_component
+from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read_gunw
 
 #: Columns of the table.
 COLUMNS = ("band", "quantity", "unit", "dates", "polarisation", "orbit", "looks", "valid", "values")

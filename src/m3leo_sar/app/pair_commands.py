@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from m3leo_sar.app.progress import OUT, progress_bar
-from m3leo_sar.run.choices import choose_tiles
-from m3leo_sar.products.slc_tile_writer import build_slc_tiles
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.stacks.open_stack import open_stack
+from m3leo_sar.run.choices import choose_tiles
+from m3leo_sar.run.slc_tiles import build_slc_tiles
 
 commands = typer.Typer()
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from m3leo_sar.run.plan import Plan
 from m3leo_sar.app.progress import ERR
-from m3leo_sar.run.update import Watch
+from m3leo_sar.run.plan import Plan
 from m3leo_sar.run.threads import available_cpus
+from m3leo_sar.run.update import Watch
 
 
 def plan_text(plan: Plan, rate: float | None, *, workers: int | None = None) -> str:

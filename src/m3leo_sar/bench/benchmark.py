@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.bench.change_scores import area_interval, event_scores, ranking_counts
 from m3leo_sar.bench.ground import Ground, data_digest
 from m3leo_sar.bench.origin import require_origin
 from m3leo_sar.bench.protocol import BenchTask, Protocol, Results, ToyGround, read_results
 from m3leo_sar.bench.training_run import PartialArchive, train_once
 from m3leo_sar.bench.world import add_raster, simulated_archive, simulated_ground
-from m3leo_sar.bench.change_scores import area_interval, event_scores, ranking_counts
-from m3leo_sar.training.pair_training import label_of
-from m3leo_sar.training.archive_training import default_splits
 from m3leo_sar.grid.aoi import aoi_polygon
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.atomic import write_text
 from m3leo_sar.simulate.optical import optical_image
 from m3leo_sar.simulate.scene import Event, simulate_scene
+from m3leo_sar.training.archive_training import default_splits
+from m3leo_sar.training.pair_training import label_of
 
 RESULTS, TABLE, MODELS = "results.json", "results.md", "models"
 #: Reflectance in the toy's one optical band, which merges other classes than coherence does; tonnes of biomass.

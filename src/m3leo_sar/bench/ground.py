@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from m3leo_sar.bench.protocol import BenchTask, Protocol
-from m3leo_sar.training.pair_training import label_of
-from m3leo_sar.run.prepare import COHERENCE
-from m3leo_sar.training.archive_training import input_names
 from m3leo_sar.io.chips.archive import ChipArchive, pixel_checksum
+from m3leo_sar.io.chips.product_names import COHERENCE
 from m3leo_sar.learn.data.channel import Channel
 from m3leo_sar.stack.events import Triplet, event_triplets
 from m3leo_sar.stack.pairs import Pair, parse_date
+from m3leo_sar.training.archive_training import input_names
+from m3leo_sar.training.pair_training import label_of
 
 #: Mark of a chip that is not there.
 _ABSENT = "absent"

@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.run.prepare import INTENSITY, Label, Recipe, prepare
-from m3leo_sar.run.retile import retile
-from m3leo_sar.run.choices import footprint
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.io.sources.open_source import open_source
+from m3leo_sar.io.chips.product_names import INTENSITY
 from m3leo_sar.io.files.raster import write_geotiff
+from m3leo_sar.io.sources.open_source import open_source
 from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack, write_stack
+from m3leo_sar.products.recipe import Recipe
+from m3leo_sar.run.choices import footprint
+from m3leo_sar.run.prepare import Label, prepare
+from m3leo_sar.run.retile import retile
 from m3leo_sar.simulate.scene import Scene
 from m3leo_sar.stack.pairs import Pair, all_pairs
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from affine import Affine
 
+from m3leo_sar.grid.projection import transformer_between
+
 if TYPE_CHECKING:
     import pyproj
 
@@ -137,7 +139,4 @@ class GeoBox:
 
     def transformer_to(self, crs: str) -> pyproj.Transformer:
         """Transformer from this grid's CRS to ``crs``, x before y in both."""
-        # Imported here because loading PROJ costs more than the rest of the package.
-        import pyproj
-
-        return pyproj.Transformer.from_crs(self.crs, crs, always_xy=True)
+        return transformer_between(self.crs, crs)

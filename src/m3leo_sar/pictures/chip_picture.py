@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.io.chips.archive import Chip
+from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, LABEL
 from m3leo_sar.pictures.colours import (
     Rgba,
     amplitude_image,
@@ -20,8 +22,6 @@ from m3leo_sar.pictures.colours import (
     phase_image,
     value_image,
 )
-from m3leo_sar.run.prepare import COHERENCE, INTENSITY, LABEL
-from m3leo_sar.io.chips.archive import Chip
 from m3leo_sar.stack.pairs import Pair, parse_date
 
 #: Colours of a mask.

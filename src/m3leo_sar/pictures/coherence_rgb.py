@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.io.chips.product_names import COHERENCE
 from m3leo_sar.pictures.chip_picture import Classes, Picture, as_pair
 from m3leo_sar.pictures.colours import rgb_image
-from m3leo_sar.run.prepare import COHERENCE
 from m3leo_sar.pictures.readable_archive import ReadableArchive
 from m3leo_sar.stack.pairs import Pair, season_of
 

@@ -7,28 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from m3leo_sar.learn.data.labels import WORLDCOVER
+from m3leo_sar.chips.land_cover import UNKNOWN_COLOUR, WORLDCOVER, WORLDCOVER_COLOURS
 
 #: An image: (rows, cols, 4) uint8, red, green, blue and opacity.
 Rgba = NDArray[np.uint8]
-
-#: Colours of ESA WorldCover's own legend, by code.
-WORLDCOVER_COLOURS = {
-    10: "#006400",
-    20: "#ffbb22",
-    30: "#ffff4c",
-    40: "#f096ff",
-    50: "#fa0000",
-    60: "#b4b4b4",
-    70: "#f0f0f0",
-    80: "#0064c8",
-    90: "#0096a0",
-    95: "#00cf75",
-    100: "#fae6a0",
-}
-#: Codes that no legend knows; no class has black.
-UNKNOWN_COLOUR = "#000000"
-
 #: OKLab lightness of the wheel's middle, radius of the wheel, and how far its greens are lighter than its reds.
 _WHEEL_LIGHTNESS, _WHEEL_RADIUS, _WHEEL_TILT = 0.71, 0.135, 0.07
 #: OKLab dark blue, teal and light yellow: the ends and the bend of the ramp, whose lightness rises evenly.

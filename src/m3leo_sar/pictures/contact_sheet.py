@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.io.chips.product_names import COHERENCE
 from m3leo_sar.pictures.chip_picture import (
     Bar,
     Classes,
@@ -35,7 +36,6 @@ from m3leo_sar.pictures.figure import (
     set_heading,
     set_title,
 )
-from m3leo_sar.run.prepare import COHERENCE
 from m3leo_sar.pictures.readable_archive import ReadableArchive
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from m3leo_sar.pictures.chip_picture import Bar, Classes, Key, Picture, Wheel
-from m3leo_sar.pictures.colours import phase_image
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.files.atomic import atomic_path
+from m3leo_sar.pictures.chip_picture import Bar, Classes, Key, Picture, Wheel
+from m3leo_sar.pictures.colours import phase_image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

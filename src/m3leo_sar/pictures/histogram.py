@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.pictures.colours import UNKNOWN_COLOUR, WORLDCOVER_COLOURS
+from m3leo_sar.chips.land_cover import UNKNOWN_COLOUR, WORLDCOVER, WORLDCOVER_COLOURS
 from m3leo_sar.pictures.figure import new_figure, plain, set_title
-from m3leo_sar.learn.data.labels import WORLDCOVER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +25,8 @@ def histogram_figure(values: NDArray[Any], *, kind: str, label: str, title: str 
     values : (values,) array
         As their key tells them: dB of power, radians of phase, codes of classes.
     kind : str
-        That of a :class:`m3leo_sar.pictures.chip_picture.Plane`: coherence has the range 0 to 1, phase ±pi, classes one bar
+        That of a :class:`m3leo_sar.pictures.chip_picture.Plane`: coherence has the range 0 to 1, phase ±pi, classes
+        one bar
         each, everything else reaches from the 0.5th to the 99.5th percentile.
     label : str
         Quantity and unit.

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from m3leo_sar.io.chips.product_names import LABEL
+from m3leo_sar.io.files.atomic import write_text
 from m3leo_sar.pictures.archive_survey import Product, Survey, survey
 from m3leo_sar.pictures.chip_picture import chip_title, key_title
-from m3leo_sar.pictures.figure import png_bytes
 from m3leo_sar.pictures.contact_sheet import sheet_figure
+from m3leo_sar.pictures.figure import png_bytes
 from m3leo_sar.pictures.histogram import histogram_figure
-from m3leo_sar.pictures.tile_map import archive_outlines, map_figure
 from m3leo_sar.pictures.network_picture import plot_network
-from m3leo_sar.run.prepare import LABEL
 from m3leo_sar.pictures.readable_archive import ReadableArchive
-from m3leo_sar.io.files.atomic import write_text
+from m3leo_sar.pictures.tile_map import archive_outlines, map_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

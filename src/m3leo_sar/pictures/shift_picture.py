@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from m3leo_sar.io.files.atomic import atomic_path
-from m3leo_sar.learn.shift.matrix import ShiftMatrix
+
+
+class Distances(Protocol):
+    """Distances between regions, such as :class:`m3leo_sar.learn.shift.matrix.ShiftMatrix`."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Regions, in the order of rows and columns."""
+
+    @property
+    def distance(self) -> NDArray[np.float64]:
+        """(regions, regions), NaN where nothing is shared."""
+
+    @property
+    def floor(self) -> NDArray[np.float64]:
+        """(regions,), what chance alone gives."""
+
+    @property
+    def p_value(self) -> NDArray[np.float64]:
+        """(regions, regions), share of permutations that lie as far apart."""
 
 
 def plot_shift(
-    path: str | os.PathLike[str], matrix: ShiftMatrix, *, title: str = "", unit: str = "", level: float = 0.05
+    path: str | os.PathLike[str], matrix: Distances, *, title: str = "", unit: str = "", level: float = 0.05
 ) -> None:
     """Draw distances between regions as a coloured table; the diagonal shows the floor of each region.
 
@@ -21,7 +41,7 @@ def plot_shift(
     ----------
     path : str or path
         Picture to write; its suffix chooses the format.
-    matrix : ShiftMatrix
+    matrix : Distances
         Distances, floors and p values.
     title, unit : str
         Above the table, and beside the colour bar.
@@ -62,7 +82,7 @@ def plot_shift(
         pyplot.close(figure)
 
 
-def _write_numbers(axis: Any, matrix: ShiftMatrix, shown: Any, top: float, level: float) -> None:
+def _write_numbers(axis: Any, matrix: Distances, shown: Any, top: float, level: float) -> None:
     from matplotlib.patches import Rectangle
 
     for (row, col), value in np.ndenumerate(shown):

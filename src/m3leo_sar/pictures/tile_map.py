@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.pictures.figure import draw_legend, new_figure, plain, save_figure
 from m3leo_sar.pictures.readable_archive import ReadableArchive
-from m3leo_sar.grid.tiles import TileGrid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL
 from m3leo_sar.pictures.chip_picture import (
     Classes,
     Picture,
@@ -35,9 +37,7 @@ from m3leo_sar.pictures.figure import (
     save_figure,
     set_heading,
 )
-from m3leo_sar.run.prepare import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL
 from m3leo_sar.pictures.readable_archive import ReadableArchive
-from m3leo_sar.grid.geobox import GeoBox
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

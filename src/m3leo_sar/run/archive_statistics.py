@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from m3leo_sar.run.prepare import COHERENCE, INTENSITY, INTERFEROGRAM
 from m3leo_sar.chips.grouped import KEYS, GroupedAccumulator
 from m3leo_sar.io.chips.archive import Chip, ChipArchive
+from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM
 
 #: How products are encoded before they are counted; a phasor has nothing to count.
 ENCODINGS = {COHERENCE: "linear", INTENSITY: "decibel"}

@@ -14,15 +14,15 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from m3leo_sar.run.threads import available_cpus
-from m3leo_sar.products.tile_chips import Origin
-from m3leo_sar.io.stacks.cslc import is_cslc, list_bursts, read_cslc_stack
 from m3leo_sar.io.files.limits import read_text
-from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.io.files.raster import files_of
+from m3leo_sar.io.stacks.cslc import is_cslc, list_bursts, read_cslc_stack
+from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.io.stacks.raster_stack import SUFFIXES, raster_paths, read_raster_stack
 from m3leo_sar.io.stacks.stack_labels import LabelRaster, label_folders, open_label
 from m3leo_sar.io.stacks.zarr_stack import is_stack, read_stack
+from m3leo_sar.products.recipe import Origin
+from m3leo_sar.run.threads import available_cpus
 from m3leo_sar.stack.pairs import parse_date
 from m3leo_sar.stack.slc import SlcStack
 
@@ -71,7 +71,8 @@ class Catalogue:
         names : iterable of str
             Keys of ``inputs``; those that are none are passed over.
         checksum : callable
-            Gives the signature and checksum of a file, such as :meth:`m3leo_sar.io.chips.chip_ledger.ChipLedger.checksum`;
+            Gives the signature and checksum of a file, such as
+            :meth:`m3leo_sar.io.chips.chip_ledger.ChipLedger.checksum`;
             it is called from several threads, and has to stop when the event is set.
         progress : callable, optional
             Called after each file.
@@ -118,10 +119,10 @@ def open_catalogue(
 
     Parameters
     ----------
-    path
-        A folder as :func:`m3leo_sar.io.stacks.open_stack.open_stack` takes it; a JSON file of STAC items (an item, a feature
-        collection or a list) whose assets are local files; or a CSV with a column ``path`` and, where the files do not
-        say, ``date``, ``polarisation``, ``burst``, ``orbit``, ``track``. Paths are relative to the file.
+    path : path
+        A folder as :func:`m3leo_sar.io.stacks.open_stack.open_stack` takes it; a JSON file of STAC items (an item, a
+        feature collection or a list) whose assets are local files; or a CSV with a column ``path`` and, where the files
+        do not say, ``date``, ``polarisation``, ``burst``, ``orbit``, ``track``. Paths are relative to the file.
     burst : str, optional
         Which burst, where there are several.
     polarisation : str, optional

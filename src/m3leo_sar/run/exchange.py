@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from m3leo_sar.run.prepare import LABEL
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.io.chips.archive import Chip, ChipArchive, Layer
+from m3leo_sar.io.chips.product_names import LABEL
 from m3leo_sar.io.components.component import ComponentChip, component_of, read_component
 from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read_gunw
 from m3leo_sar.io.files.netcdf_file import Variables, axes_of, write_netcdf

@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.run.catalogue import Catalogue, reopen
-from m3leo_sar.run.plan import Plan
-from m3leo_sar.products.tile_chips import Origin, Recipe, Task, TileMaker, WritingFailed, dates_of_chips, inputs_of
 from m3leo_sar.chips.transfer import to_gpu
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.fingerprint import signature
+from m3leo_sar.products.recipe import Origin, Recipe, dates_of_chips, inputs_of
+from m3leo_sar.products.tile_maker import Task, TileMaker, WritingFailed
+from m3leo_sar.run.catalogue import Catalogue, reopen
+from m3leo_sar.run.plan import Plan
 from m3leo_sar.stack.pairs import Pair
 from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.warp.pixel_map import PixelMap

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from m3leo_sar.products.tile_chips import INTERFEROGRAM, LABEL, is_whole
 from m3leo_sar.grid.tiles import TileGrid
-from m3leo_sar.io.chips.archive import ChipArchive, parameter_digest
+from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip_ledger import ChipLedger, TileState
+from m3leo_sar.io.chips.product_names import INTERFEROGRAM, LABEL
+from m3leo_sar.io.files.plain_values import parameter_digest
+from m3leo_sar.products.tile_maker import is_whole
 
 #: Bytes of a pixel of each product before compression, where they are not those of float32.
 _PIXEL_BYTES = {INTERFEROGRAM: 8, LABEL: 1}
@@ -129,7 +131,7 @@ def make_plan(
     ----------
     grid : TileGrid
     wanted : mapping
-        From :func:`m3leo_sar.products.tile_chips.wanted_chips`.
+        From :func:`m3leo_sar.products.recipe.wanted_chips`.
     archive : ChipArchive, optional
         Nothing is there yet if left out.
     ledger : ChipLedger, optional

@@ -8,24 +8,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from m3leo_sar.products.tile_chips import (
-    COHERENCE,
-    INTENSITY,
-    INTERFEROGRAM,
-    LABEL,
-    UNKNOWN,
-    Origin,
-    Recipe,
-    Task,
-    TileMaker,
-)
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.stacks.stack_labels import LabelRaster
+from m3leo_sar.products.recipe import UNKNOWN, Origin, Recipe
+from m3leo_sar.products.tile_maker import Task, TileMaker
 from m3leo_sar.stack.slc import SlcStack
-
-__all__ = ["COHERENCE", "INTENSITY", "INTERFEROGRAM", "LABEL", "Label", "Recipe", "Summary", "prepare"]
 
 #: A raster and where it lies.
 Label = tuple[NDArray[Any], GeoBox]

@@ -17,14 +17,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.run.choices import LATTICES, named_area
-from m3leo_sar.products.tile_chips import WritingFailed
 from m3leo_sar.grid.tiles import PIXELS, Tile, TileGrid
-from m3leo_sar.io.chips.archive import ChipArchive, Layer, parameter_digest
+from m3leo_sar.io.chips.archive import ChipArchive, Layer
 from m3leo_sar.io.components.component import Band
 from m3leo_sar.io.files.ledger import Entry, Ledger
-from m3leo_sar.io.tables.tile_file import read_tiles
+from m3leo_sar.io.files.plain_values import parameter_digest
 from m3leo_sar.io.sources.tile_source import Piece, TileSource
+from m3leo_sar.io.tables.tile_file import read_tiles
+from m3leo_sar.products.tile_maker import WritingFailed
+from m3leo_sar.run.choices import LATTICES, named_area
 from m3leo_sar.warp.area import AREA_RESAMPLINGS, check_resampling
 from m3leo_sar.warp.reproject import reproject
 

@@ -14,6 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from m3leo_sar.grid.tiles import TileGrid
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip_ledger import LEDGER, ChipLedger, TileState
+from m3leo_sar.io.files.atomic import remove_stale
+from m3leo_sar.io.files.fingerprint import checksum, signature
+from m3leo_sar.io.files.plain_values import parameter_digest
+from m3leo_sar.io.files.run_lock import RunLock
+from m3leo_sar.products.placement import positions_on
+from m3leo_sar.products.recipe import UNKNOWN, Origin, Recipe, dates_of_chips, wanted_chips
 from m3leo_sar.run.catalogue import Catalogue
 from m3leo_sar.run.job import BLOCK_BYTES, common_values, job_values, run_job
 from m3leo_sar.run.plan import RATE, Plan, folder_stamp, make_plan
@@ -21,13 +30,6 @@ from m3leo_sar.run.pool import WorkerPool
 from m3leo_sar.run.prepare import Summary, refuse_none, require_work
 from m3leo_sar.run.run_log import RunLog
 from m3leo_sar.run.threads import shares
-from m3leo_sar.products.tile_chips import UNKNOWN, Origin, Recipe, dates_of_chips, positions_on, wanted_chips
-from m3leo_sar.grid.tiles import TileGrid
-from m3leo_sar.io.chips.archive import ChipArchive, parameter_digest
-from m3leo_sar.io.files.atomic import remove_stale
-from m3leo_sar.io.chips.chip_ledger import LEDGER, ChipLedger, TileState
-from m3leo_sar.io.files.fingerprint import checksum, signature
-from m3leo_sar.io.files.run_lock import RunLock
 from m3leo_sar.stack.slc import SlcStack
 
 #: What a worker runs.

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from m3leo_sar.training.pair_training import label_of, pair_data, pair_splits
-from m3leo_sar.run.prepare import COHERENCE, INTENSITY
-from m3leo_sar.app.progress import ERR, progress_bar
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.splits import ordered_split
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY
+from m3leo_sar.training.pair_training import label_of, pair_data, pair_splits
 
 if TYPE_CHECKING:
     from m3leo_sar.learn.fit.config import FitConfig
     from m3leo_sar.learn.fit.fit import FitResult
+
 
 #: Input sets that stand for all chips of a product, and for the first date alone.
 SETS = ("amplitude", "amplitudes", "coherence")
@@ -83,32 +83,24 @@ def _any_geobox(archive: ChipArchive, identifier: str, target: str) -> GeoBox:
     return archive.facts(identifier, dataset, archive.keys(identifier, dataset)[0])[0]
 
 
-def settings_of(settings: list[str], *, output: Path | None, inputs: str | None) -> list[str]:
-    """Overrides of a configuration for what the command was given; the first setting may be the archive."""
-    named = [f"archive={settings[0]}", *settings[1:]] if settings and "=" not in settings[0] else list(settings)
-    named += [f"output={output}"] if output else []
-    return named + ([f"input={inputs}"] if inputs else [])
+def run_fit(
+    config: FitConfig, *, report: Callable[[int, dict[str, float]], None] | None = None, resume: bool = False
+) -> FitResult:
+    """Train from a configuration; inputs and splits that are left open are filled in from the archive.
 
+    Parameters
+    ----------
+    config : FitConfig
+    report : callable, optional
+        Called after each epoch with its number and scores.
+    resume : bool
+        Whether to continue an interrupted run in the same folder.
 
-def score_lines(metrics: dict[str, Any]) -> list[str]:
-    """What a run scored, for a person; the interval is that of 95 % over tiles."""
-    lines = []
-    for name, word in (("miou", "mIoU"), ("rmse", "RMSE"), ("retrieval", "retrieval"), ("spread", "spread")):
-        if name in metrics:
-            low, high = metrics.get(f"{name}_interval", (None, None))
-            between = f" ({low:.3g} to {high:.3g})" if low is not None else ""
-            lines.append(
-                f"{word} {metrics[name]:.3f}{between} {metrics.get('unit', '')}".rstrip() + " on the test tiles"
-            )
-    lines += [] if lines else [f"loss {metrics['loss']:.4f} on the test tiles"]
-    if metrics["unknown_codes"]:
-        told = ", ".join(f"{code} ({count} pixels)" for code, count in metrics["unknown_codes"].items())
-        lines.append(f"labels hold codes that are no class, and were left out: {told}")
-    return lines
-
-
-def run_fit(config: FitConfig, *, what: str, resume: bool = False) -> FitResult:
-    """Train with a bar; inputs and splits that are left open are filled in from the archive."""
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the archive is missing, or the configuration does not fit it.
+    """
     # Imported here: torch and Lightning take seconds, and only training needs them.
     from m3leo_sar.learn.fit.config import checked_config
     from m3leo_sar.learn.fit.fit import fit
@@ -123,14 +115,4 @@ def run_fit(config: FitConfig, *, what: str, resume: bool = False) -> FitResult:
         inputs = input_names(archive, list(config.input) or ["coherence"], target=config.target)
         splits = config.splits if named else default_splits(archive, config.target)
         config = replace(config, input=inputs, splits=splits)
-    with progress_bar(what, config.epochs) as advance:
-
-        def report(epoch: int, scores: dict[str, float]) -> None:
-            advance()
-            if not ERR.is_terminal and (epoch == config.epochs or epoch % 10 == 0):
-                told = ", ".join(
-                    f"{name.replace('_', ' ')} {scores[name]:.4g}" for name in sorted(scores) if "val_" in name
-                )
-                ERR.print(f"{what}: epoch {epoch} of {config.epochs}, {told}")
-
-        return fit(config, report=report, resume=resume, pair_data=pair_data)
+    return fit(config, report=report, resume=resume, pair_data=pair_data)

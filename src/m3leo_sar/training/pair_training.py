@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.products.pair_products import pair_products
-from m3leo_sar.run.prepare import LABEL
 from m3leo_sar.chips.transfer import to_gpu
 from m3leo_sar.grid.splits import ordered_split
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.product_names import LABEL
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
+from m3leo_sar.products.pair_products import pair_products
 from m3leo_sar.stack.pairs import of_season, pairs_by_days, sequential_pairs
 
 if TYPE_CHECKING:
     from m3leo_sar.chips.statistics import Statistics
     from m3leo_sar.grid.geobox import GeoBox
-    from m3leo_sar.learn.fit.config import FitConfig
     from m3leo_sar.learn.data.pair_datamodule import PairDataModule
     from m3leo_sar.learn.data.pair_dataset import ArchiveTarget
     from m3leo_sar.learn.data.pair_index import PairIndex
+    from m3leo_sar.learn.fit.config import FitConfig
 
 _SPLITS = ("train", "val", "test")
 #: Bytes of a sample, complex int16.

@@ -11,9 +11,10 @@ from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.orbit import Orbit, earth_fixed
+from m3leo_sar.grid.projection import is_geographic
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.warp.interpolated import interpolated
-from m3leo_sar.warp.pixel_map import PixelMap, is_geographic, step_of, transformed
+from m3leo_sar.warp.pixel_map import PixelMap, step_of, transformed
 from m3leo_sar.warp.reproject import reproject
 
 #: Metres that the positions of a tile's pixels on the ellipsoid may be off, and heights that this holds up to.

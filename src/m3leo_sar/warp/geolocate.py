@@ -8,16 +8,11 @@ import numpy as np
 
 from m3leo_sar._backend.choose import backend_of
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.projection import is_geographic, nearest_longitude
 from m3leo_sar.warp.area import AREA_RESAMPLINGS, area_sample, check_resampling, corner_grid
 from m3leo_sar.warp.mask import masked
 from m3leo_sar.warp.outside import check_outside, refuse_outside
-from m3leo_sar.warp.pixel_map import (
-    PixelMap,
-    is_geographic,
-    nearest_longitude,
-    step_of,
-    transformed,
-)
+from m3leo_sar.warp.pixel_map import PixelMap, step_of, transformed
 from m3leo_sar.warp.sample import sample
 
 #: Radar pixels further from a tile in a geographic CRS, in degrees of longitude, are on the other side of the globe.

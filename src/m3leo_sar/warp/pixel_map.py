@@ -9,14 +9,12 @@ import numpy as np
 
 from m3leo_sar._backend.places import Places
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.projection import is_geographic, nearest_longitude, transformer_between
 from m3leo_sar.warp.interpolated import interpolated
 
 #: Positions this close to a pixel's centre or edge, in pixels, are taken to lie on it: so much do affines rounded
 #: on writing disagree, and so grids that coincide give the very bits of the source.
 SNAP = 1e-7
-
-#: Names of plain longitude and latitude in degrees that need no projection library to recognise.
-_LONGITUDE_LATITUDE = ("EPSG:4326", "OGC:CRS84")
 
 
 class PixelMap:
@@ -278,52 +276,6 @@ def transformed(x: np.ndarray, y: np.ndarray, crs: str, target: str) -> tuple[np
     x, y = (np.asarray(axis) for axis in transformer.transform(x, y))
     known = np.isfinite(x) & np.isfinite(y)
     return np.where(known, x, np.nan), np.where(known, y, np.nan)
-
-
-@lru_cache(maxsize=64)
-def transformer_between(crs: str, target: str) -> Any:
-    """Transformer between two CRS, x before y; kept, as making one takes longer than a tile's positions.
-
-    Raises
-    ------
-    ValueError
-        If a CRS is not understood, or there is no way between the two.
-    """
-    # Imported here because loading PROJ costs more than the rest of the package.
-    from pyproj import Transformer
-    from pyproj.exceptions import ProjError
-
-    try:
-        return Transformer.from_crs(crs, target, always_xy=True)
-    except ProjError as error:
-        raise ValueError(
-            f"crs must be one that PROJ understands and leads to the other, got {crs!r} to {target!r}: {error}"
-        ) from error
-
-
-@lru_cache(maxsize=64)
-def is_geographic(crs: str) -> bool:
-    """Whether the coordinates are longitude and latitude in degrees.
-
-    Raises
-    ------
-    ValueError
-        If the CRS is not understood.
-    """
-    if crs.upper() in _LONGITUDE_LATITUDE:
-        return True
-    from pyproj import CRS
-    from pyproj.exceptions import CRSError
-
-    try:
-        return bool(CRS.from_user_input(crs).is_geographic)
-    except CRSError as error:
-        raise ValueError(f"crs must be one that PROJ understands, got {crs!r}: {error}") from error
-
-
-def nearest_longitude(longitude: np.ndarray, centre: float) -> np.ndarray:
-    """Longitudes moved by whole turns to within 180 degrees of ``centre``; those that are there keep their bits."""
-    return longitude - 360.0 * np.round((longitude - centre) / 360.0)
 
 
 def _snapped(positions: np.ndarray) -> np.ndarray:

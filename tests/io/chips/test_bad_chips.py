@@ -15,12 +15,12 @@ import valid_files
 from m3leo_sar import GeoBox
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.components.component import read_component
-from m3leo_sar.io.stacks.cslc import read_cslc_stack
 from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read_gunw
 from m3leo_sar.io.components.parquet_release import ParquetRelease
+from m3leo_sar.io.stacks.cslc import read_cslc_stack
+from m3leo_sar.io.stacks.zarr_stack import read_stack
 from m3leo_sar.io.tables.split_file import read_splits
 from m3leo_sar.io.tables.tile_file import read_tiles
-from m3leo_sar.io.stacks.zarr_stack import read_stack
 
 SEASONS = ("winter", "spring", "summer", "fall")
 MONTHS = [f"{month:02d}" for month in range(1, 13)]

@@ -5,8 +5,8 @@ import pytest
 import rasterio
 
 from m3leo_sar import GeoBox
-from m3leo_sar.io.components.component_writer import write_component
 from m3leo_sar.io.components.component import SEASONS, Band, ComponentChip, read_component
+from m3leo_sar.io.components.component_writer import write_component
 from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read_gunw
 
 BOX = GeoBox.from_bounds((9.0, 50.0, 9.06, 50.04), shape=(31, 43), crs="EPSG:4326")

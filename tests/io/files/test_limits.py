@@ -19,22 +19,22 @@ import rasterio
 import valid_files
 
 from m3leo_sar.app.describe import describe
-from m3leo_sar.io.files import limits
-from m3leo_sar.io.tables.area_file import read_area
 from m3leo_sar.io.components.component import read_component
-from m3leo_sar.io.stacks.cslc import read_cslc_stack
-from m3leo_sar.io.sources.gunw_source import GunwSource
 from m3leo_sar.io.components.netcdf_components import read_agb
+from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.parquet_table import read_columns
 from m3leo_sar.io.files.plain_xml import parse_xml
 from m3leo_sar.io.files.raster import read_raster
-from m3leo_sar.io.sources.raster_source import RasterSource
-from m3leo_sar.io.sentinel1.safe import open_safe
 from m3leo_sar.io.sentinel1.annotation import read_annotation
+from m3leo_sar.io.sentinel1.safe import open_safe
+from m3leo_sar.io.sources.gunw_source import GunwSource
+from m3leo_sar.io.sources.raster_source import RasterSource
+from m3leo_sar.io.sources.xarray_source import open_xarray_source
+from m3leo_sar.io.stacks.cslc import read_cslc_stack
+from m3leo_sar.io.stacks.zarr_stack import read_stack
+from m3leo_sar.io.tables.area_file import read_area
 from m3leo_sar.io.tables.split_file import read_splits
 from m3leo_sar.io.tables.tile_file import read_tiles
-from m3leo_sar.io.sources.xarray_source import open_xarray_source
-from m3leo_sar.io.stacks.zarr_stack import read_stack
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from m3leo_sar import resample
-from m3leo_sar.io.sentinel1.safe import open_safe
 from m3leo_sar.io.sentinel1.annotation import read_annotation
+from m3leo_sar.io.sentinel1.safe import open_safe
 from m3leo_sar.warp.doppler import doppler_centroid
 from m3leo_sar.warp.geo2rdr import geo2rdr
 

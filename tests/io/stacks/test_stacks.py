@@ -14,11 +14,11 @@ import rasterio
 import rasterio.shutil
 
 from m3leo_sar import GeoBox, SlcStack
+from m3leo_sar.io.files.raster import read_raster, write_geotiff
+from m3leo_sar.io.files.zarr_metadata import require_safe_store
 from m3leo_sar.io.stacks.cslc import list_bursts, read_cslc_stack
 from m3leo_sar.io.stacks.open_stack import open_stack
-from m3leo_sar.io.files.raster import read_raster, write_geotiff
 from m3leo_sar.io.stacks.raster_stack import read_raster_stack
-from m3leo_sar.io.files.zarr_metadata import require_safe_store
 from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack, write_stack
 from m3leo_sar.stack.geometry import RadarGeometry
 

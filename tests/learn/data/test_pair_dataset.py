@@ -14,8 +14,6 @@ from pair_store import DATES, PIXELS, PRODUCTS, STATISTICS, dataset_of, prepared
 from torch.utils.data import DataLoader, default_collate
 
 from m3leo_sar import Pair, SlcStack, Window, normalise
-from m3leo_sar.products.pair_products import pair_products
-from m3leo_sar.products.slc_tile_writer import build_slc_tiles
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.learn.data import pair_dataset
@@ -24,9 +22,11 @@ from m3leo_sar.learn.data.pair_datamodule import PairDataModule, fit_pair_statis
 from m3leo_sar.learn.data.pair_dataset import ArchiveTarget, PairDataset, as_fetched
 from m3leo_sar.learn.data.pair_index import PairIndex
 from m3leo_sar.learn.data.samplers import TileBatches
-from m3leo_sar.learn.fit.throughput import ThroughputCallback, ThroughputCounter, headroom, stall_ratio
 from m3leo_sar.learn.data.tile_tiers import TileTiers
 from m3leo_sar.learn.data.torchgeo_sample import TorchGeoSamples
+from m3leo_sar.learn.fit.throughput import ThroughputCallback, ThroughputCounter, headroom, stall_ratio
+from m3leo_sar.products.pair_products import pair_products
+from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.stack.pair_product import PairProduct
 from m3leo_sar.stack.pairs import all_pairs
 

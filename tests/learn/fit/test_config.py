@@ -8,18 +8,19 @@ import sys
 import pytest
 import torch
 
-from m3leo_sar.learn.fit.fit import registry as catalogue
-from m3leo_sar.learn.fit.registry import ModelRequest, TaskRequest
 from m3leo_sar.learn.data.channel import Channel, modalities
-from m3leo_sar.learn.fit.config import FitConfig, from_yaml, load_config, to_yaml
-from m3leo_sar.learn.fit.counters import Counters
 from m3leo_sar.learn.data.datamodule import TargetScale
 from m3leo_sar.learn.data.epoch_batches import EpochBatches
+from m3leo_sar.learn.fit.config import FitConfig, from_yaml, load_config, to_yaml
+from m3leo_sar.learn.fit.counters import Counters
 from m3leo_sar.learn.fit.fit import build_task, resolved
-from m3leo_sar.learn.tasks.optimisation import Optimisation
+from m3leo_sar.learn.fit.fit import registry as catalogue
 from m3leo_sar.learn.fit.named_configs import expanded, preset_names
-from m3leo_sar.learn.score.processes import gathered, shared_mean
 from m3leo_sar.learn.fit.random_state import random_state, restore_random_state
+from m3leo_sar.learn.models.model_request import ModelRequest
+from m3leo_sar.learn.score.processes import gathered, shared_mean
+from m3leo_sar.learn.tasks.optimisation import Optimisation
+from m3leo_sar.learn.tasks.task_request import TaskRequest
 
 SETS = {
     "gssic": 4, "s1grd_vh": 4, "s1grd_vv": 4, "s1grd_vv_vh": 8, "s2rgbm": 12, "s2rgbm_gssic": 16,

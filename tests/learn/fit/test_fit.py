@@ -21,16 +21,16 @@ from tiny_archive import COHERENCE, INTENSITY, OPTICAL, SPLITS, TILES, make
 from m3leo_sar.chips.presets import preset
 from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.learn.fit.fit import fit as fit_module
-from m3leo_sar.learn.fit.fit import run_state as progress_module
 from m3leo_sar.learn.data.channel import Channel
-from m3leo_sar.learn.fit.config import FitConfig, load_config
 from m3leo_sar.learn.data.datamodule import fit_statistics
 from m3leo_sar.learn.data.dataset import ChipDataset
 from m3leo_sar.learn.data.epoch_batches import EpochBatches
+from m3leo_sar.learn.fit.config import FitConfig, load_config
 from m3leo_sar.learn.fit.fit import fit, resolved
-from m3leo_sar.learn.score.metrics import Confusion
+from m3leo_sar.learn.fit.fit import fit as fit_module
+from m3leo_sar.learn.fit.fit import run_state as progress_module
 from m3leo_sar.learn.fit.predict import predict
+from m3leo_sar.learn.score.metrics import Confusion
 
 TESTS = Path(__file__).resolve().parents[2]
 VIT = {"side": 32, "patch": 4, "dim": 24, "depth": 2, "heads": 3}

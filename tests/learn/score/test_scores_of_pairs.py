@@ -8,10 +8,8 @@ import torch
 from pair_store import dataset_of, prepared
 from torch.utils.data import DataLoader
 
-from m3leo_sar.learn.score import tile_bootstrap
 from m3leo_sar.learn.data.pair_dataset import as_fetched
-from m3leo_sar.learn.tasks.regression import RegressionTask
-from m3leo_sar.learn.tasks.segmentation import SegmentationTask
+from m3leo_sar.learn.score import tile_bootstrap
 from m3leo_sar.learn.score.tile_bootstrap import (
     TileSums,
     confusion_by_tile,
@@ -19,6 +17,8 @@ from m3leo_sar.learn.score.tile_bootstrap import (
     rmse_interval,
     squares_by_tile,
 )
+from m3leo_sar.learn.tasks.regression import RegressionTask
+from m3leo_sar.learn.tasks.segmentation import SegmentationTask
 
 TILES, PAIRS, CLASSES, ROWS, COLS = 10, 30, 3, 4, 6
 

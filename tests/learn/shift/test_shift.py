@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from m3leo_sar.pictures.shift_picture import plot_shift
 from m3leo_sar.learn.shift.conditional import UNKNOWN, conditional_distance, fraction_bins, terrain_bins
 from m3leo_sar.learn.shift.distances import (
     histogram_wasserstein,
@@ -20,6 +19,7 @@ from m3leo_sar.learn.shift.distances import (
     wasserstein,
 )
 from m3leo_sar.learn.shift.matrix import ShiftMatrix, shift_matrix
+from m3leo_sar.pictures.shift_picture import plot_shift
 
 stats = pytest.importorskip("scipy.stats")
 VALUES = st.floats(-1e4, 1e4, allow_nan=False)

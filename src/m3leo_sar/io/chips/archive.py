@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import hashlib
 import json
 import os
 import re
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.files.atomic import PARTIAL, remove_at_once, remove_stale
 from m3leo_sar.io.files.manifest import Kind, make_manifest, read_manifest
+from m3leo_sar.io.files.plain_values import parameter_digest, plain_value
 
 STORAGES = ("geotiff", "zarr")
 _KIND = Kind("archive.json", "m3leo_sar chip archive", 2, "chip archive")
@@ -264,21 +263,6 @@ class ChipArchive:
         for folder in (self.root / identifier, self.root / identifier / dataset):
             if folder.is_symlink():
                 raise ValueError(f"{folder} is a link, which may lead out of the archive")
-
-
-def parameter_digest(parameters: Any) -> str:
-    """Sixteen hex digits that change when any parameter does."""
-    text = json.dumps(parameters, sort_keys=True, default=plain_value)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def plain_value(value: Any) -> Any:
-    """A date or NumPy number as JSON has it; TypeError for what has no plain form."""
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"metadata must be plain values, got {type(value).__name__}")
 
 
 def pixel_checksum(array: NDArray[Any]) -> str:

@@ -8,9 +8,9 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from m3leo_sar.io.chips.archive import parameter_digest
 from m3leo_sar.io.files.fingerprint import checksum, signature
 from m3leo_sar.io.files.ledger import Ledger
+from m3leo_sar.io.files.plain_values import parameter_digest
 
 #: The file's name in an archive.
 LEDGER = "ledger.sqlite"

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.chips.archive import SAFE_NAME, Chip, Layer, check_pixels
 from m3leo_sar.io.files import limits
-from m3leo_sar.io.chips.archive import SAFE_NAME, Chip, Layer, check_pixels, parameter_digest, plain_value
 from m3leo_sar.io.files.atomic import PARTIAL
+from m3leo_sar.io.files.plain_values import parameter_digest, plain_value
 from m3leo_sar.io.files.raster import GEOTIFF, geobox_of, open_raster, read_raster, write_geotiff
 
 _TAG = "M3LEO_SAR"

@@ -18,10 +18,11 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.chips.archive import Chip, Layer, check_pixels
 from m3leo_sar.io.files import limits
-from m3leo_sar.io.chips.archive import Chip, Layer, check_pixels, parameter_digest, plain_value
 from m3leo_sar.io.files.atomic import PARTIAL, remove_at_once
 from m3leo_sar.io.files.batches import batches, new_batch
+from m3leo_sar.io.files.plain_values import parameter_digest, plain_value
 from m3leo_sar.io.files.zarr_shard import described, is_stored, make_group, read_chunks, write_shard
 from m3leo_sar.stack.complex_int16 import from_complex_int16, to_complex_int16
 

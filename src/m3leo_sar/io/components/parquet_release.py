@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from m3leo_sar.io.files import limits
 from m3leo_sar.io.components.component import ComponentChip, read_component
+from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.parquet_table import read_columns
 from m3leo_sar.io.tables.split_file import read_split_columns
 

@@ -41,7 +41,8 @@ class GssicSource:
     """A folder of the data set's GeoTIFFs, ``<cell>_<season>_<polarisation>_<metric>.tif``, in any folders below it.
 
     The cells that a tile touches are put together. Numbers are decoded as by
-    :func:`m3leo_sar.io.components.netcdf_components.read_gssic`; 0 is no data. Incidence and the layover and shadow map,
+    :func:`m3leo_sar.io.components.netcdf_components.read_gssic`; 0 is no data. Incidence and the layover and shadow
+    map,
     ``<cell>_<orbit>_inc.tif`` and ``_lsmap.tif``, stay one band an orbit. A file that is missing in a cell leaves its
     ground without data, and the notes say so.
 

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.regular_geobox import regular_geobox
 from m3leo_sar.io.components.component import Band
 from m3leo_sar.io.files.hdf5_values import FAULTS, as_float32, own_group, read_values, require_own
-from m3leo_sar.io.sources.tile_source import Piece, cover, file_facts, regular_geobox
+from m3leo_sar.io.sources.tile_source import Piece, cover, file_facts
 
 #: S1-GUNW-direction-side-track-mode-laterdate_earlierdate-time-place-...
 _NAME = re.compile(

@@ -15,8 +15,8 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.chips.archive import parameter_digest
 from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.files.plain_values import parameter_digest
 from m3leo_sar.io.files.raster import files_of, geobox_of, open_raster
 from m3leo_sar.io.sources.tile_source import Piece, cover, file_facts
 

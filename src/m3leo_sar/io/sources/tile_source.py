@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -14,14 +13,13 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.projection import is_geographic, transformer_between
 from m3leo_sar.io.components.component import Band
 
 #: Pixels from a tile's own to the farthest that any kernel takes, where its pixels are the source's; and some to spare.
 _REACH, _SPARE = 3, 2
 #: Steps of the lattice of points by which a tile is placed.
 _STEPS = 32
-#: Share of a pixel that coordinates may be off an even spacing: float32 degrees of 10 m pixels are by 0.04.
-_UNEVEN = 0.05
 #: Share of a pixel by which a tile must reach into a source to touch it.
 _TOUCH = 1e-6
 
@@ -132,57 +130,11 @@ def cover(source: GeoBox, tile: GeoBox) -> Cover | None:
     return Cover(rows, parts, GeoBox((rows.stop - rows.start, stop - start), origin, source.crs))
 
 
-def regular_geobox(x: NDArray[Any], y: NDArray[Any], crs: str) -> GeoBox:
-    """Grid of evenly spaced pixel centres; rows and columns run as the centres do, up or down.
-
-    Raises
-    ------
-    ValueError
-        If an axis has no two centres, or a centre is off its place by over a twentieth of a pixel.
-
-    Examples
-    --------
-    >>> regular_geobox(np.array([0.5, 1.5, 2.5]), np.array([10.0, 12.0]), "EPSG:4326").resolution
-    (1.0, 2.0)
-    """
-    steps = []
-    for name, axis in (("x", x), ("y", y)):
-        if axis.ndim != 1 or len(axis) < 2:
-            raise ValueError(f"{name} must hold at least two centres along one axis, got shape {axis.shape}")
-        axis = axis.astype(np.float64)
-        step = (axis[-1] - axis[0]) / (len(axis) - 1)
-        even = axis[0] + step * np.arange(len(axis))
-        if not abs(step) > 0 or not np.abs(axis - even).max() <= _UNEVEN * abs(step):
-            raise ValueError(f"{name} must be evenly spaced, it runs {axis[0]:g}, {axis[1]:g}, ... {axis[-1]:g}")
-        steps.append(float(step))
-    affine = (steps[0], 0.0, float(x[0]) - steps[0] / 2, 0.0, steps[1], float(y[0]) - steps[1] / 2)
-    return GeoBox((len(y), len(x)), affine, crs)  # type: ignore[arg-type]
-
-
 def file_facts(path: str | os.PathLike[str]) -> list[Any]:
     """Name, size and time of a file: what tells that it was replaced. Its folder may move."""
     file = Path(path)
     stat = file.stat()
     return [file.name, stat.st_size, stat.st_mtime_ns]
-
-
-@lru_cache(maxsize=64)
-def _transformer(crs: str, target: str) -> Any:
-    """Transformer between two CRS, x before y; kept, as making one takes longer than placing a tile."""
-    from pyproj import Transformer
-    from pyproj.exceptions import ProjError
-
-    try:
-        return Transformer.from_crs(crs, target, always_xy=True)
-    except ProjError as error:
-        raise ValueError(f"crs must be one that PROJ understands, got {crs!r} to {target!r}: {error}") from error
-
-
-@lru_cache(maxsize=64)
-def _is_geographic(crs: str) -> bool:
-    from pyproj import CRS
-
-    return bool(CRS.from_user_input(crs).is_geographic)
 
 
 def _edges(source: GeoBox, tile: GeoBox) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -192,10 +144,10 @@ def _edges(source: GeoBox, tile: GeoBox) -> tuple[NDArray[Any], NDArray[Any]]:
     a, b, c, d, e, f = tuple(tile.affine)[:6]
     x, y = a * col + b * row + c, d * col + e * row + f
     if source.crs != tile.crs:
-        x, y = _transformer(tile.crs, source.crs).transform(x, y)
+        x, y = transformer_between(tile.crs, source.crs).transform(x, y)
         known = np.isfinite(x) & np.isfinite(y)
         x, y = np.where(known, x, np.nan), np.where(known, y, np.nan)
-    if _is_geographic(source.crs):
+    if is_geographic(source.crs):
         left, _, right, _ = source.bounds
         middle = x[_STEPS // 2, _STEPS // 2]
         # In one piece around the tile's middle, and that on the turn of the source.
@@ -215,7 +167,7 @@ def _margins(positions: NDArray[Any], shape: tuple[int, int]) -> int:
 def _spans(source: GeoBox, low: float, high: float, margin: int) -> list[tuple[slice, int]]:
     """Columns of the source under a tile from ``low`` to ``high``, and where they lie on the tile's turn."""
     width, turns = source.shape[1], [0]
-    if _is_geographic(source.crs) and source.is_axis_aligned:
+    if is_geographic(source.crs) and source.is_axis_aligned:
         turn = 360 / abs(source.affine.a)
         # Another turn fits on the same pixel grid only where a turn is a whole number of pixels.
         if abs(turn - round(turn)) < 1e-3:

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.projection import short_name
+from m3leo_sar.grid.regular_geobox import regular_geobox
 from m3leo_sar.io.components.component import Band
-from m3leo_sar.io.sources.tile_source import Piece, cover, file_facts, regular_geobox
 from m3leo_sar.io.files.zarr_metadata import require_safe_store
+from m3leo_sar.io.sources.tile_source import Piece, cover, file_facts
 
 #: Names of the coordinates along rows and columns that are looked for, in this order, whatever their case.
 _AXES = (("y", "x"), ("lat", "lon"), ("latitude", "longitude"))
@@ -266,7 +268,7 @@ def _geobox(dataset: Any, arrays: Mapping[str, Any], axes: tuple[str, str], crs:
     if told is None:
         raise ValueError(f"{name} tells no CRS in spatial_ref, a grid mapping or crs; state crs=")
     try:
-        return regular_geobox(dataset[axes[1]].values, dataset[axes[0]].values, _short(told))
+        return regular_geobox(dataset[axes[1]].values, dataset[axes[0]].values, short_name(told))
     except ValueError as error:
         raise ValueError(f"coordinates {axes[1]} (x) and {axes[0]} (y) of {name}: {error}") from error
 
@@ -283,18 +285,6 @@ def _told_crs(dataset: Any, arrays: Mapping[str, Any]) -> str | None:
         if isinstance(holder.attrs.get("crs"), str):
             return str(holder.attrs["crs"])
     return None
-
-
-def _short(crs: str) -> str:
-    """EPSG code of a CRS that has one, so that equal grids are known to be equal."""
-    from pyproj import CRS
-    from pyproj.exceptions import CRSError
-
-    try:
-        code = CRS.from_user_input(crs).to_epsg(min_confidence=100)
-    except CRSError as error:
-        raise ValueError(f"its CRS must be one that PROJ understands, got {crs!r}: {error}") from error
-    return f"EPSG:{code}" if code else crs
 
 
 def _bands(array: Any, key: str, source: str) -> Iterator[Band]:

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.regular_geobox import regular_geobox
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.hdf5_values import FAULTS, read_values, require_own
-from m3leo_sar.io.sources.tile_source import regular_geobox
 from m3leo_sar.stack.pairs import parse_date
 from m3leo_sar.stack.slc import SlcStack
 

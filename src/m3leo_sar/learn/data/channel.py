@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from m3leo_sar._check import nearest
 from m3leo_sar.chips.statistics import ENCODINGS
-from m3leo_sar.learn.fit.registry import nearest
 
 #: How each product is encoded unless a channel says otherwise.
 DEFAULT_ENCODINGS = {"coherence": "linear", "intensity": "decibel", "interferogram": "phasor"}

@@ -8,22 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from m3leo_sar.chips.land_cover import WORLDCOVER
 from m3leo_sar.learn.models.area_pool import area_pool
 
-#: ESA WorldCover codes in order, with their names; the position is the class.
-WORLDCOVER = {
-    10: "tree cover",
-    20: "shrubland",
-    30: "grassland",
-    40: "cropland",
-    50: "built-up",
-    60: "bare",
-    70: "snow and ice",
-    80: "water",
-    90: "wetland",
-    95: "mangroves",
-    100: "moss and lichen",
-}
 #: Class of a pixel that has no label; losses and metrics leave it out.
 IGNORE = 255
 #: What a task may want of a label: ``"classes"`` of WorldCover codes, ``"values"`` as they are, or ``"none"``.

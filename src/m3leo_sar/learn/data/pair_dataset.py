@@ -59,7 +59,8 @@ class PairDataset(Dataset[dict[str, Any]]):
     index : PairIndex
         The samples.
     compute : callable
-        ``m3leo_sar.products.pair_products.pair_products``, or another with its arguments; it must not mind being sent to
+        ``m3leo_sar.products.pair_products.pair_products``, or another with its arguments; it must not mind being sent
+        to
         another process.
     products : sequence of PairProduct
         Planes of a sample, in the order in which the statistics read them.

@@ -12,10 +12,11 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from m3leo_sar._check import checked, nearest
 from m3leo_sar.io.files.limits import read_text
-from m3leo_sar.learn.fit.registry import checked, names, nearest, options
-from m3leo_sar.learn.fit.pair_settings import PairSettings
 from m3leo_sar.learn.fit.named_configs import preset, preset_names
+from m3leo_sar.learn.fit.pair_settings import PairSettings
+from m3leo_sar.learn.fit.registry import names, options
 
 
 @dataclass
@@ -29,7 +30,8 @@ class FitConfig:
     output : str
         Folder for checkpoints, metrics and this configuration.
     task, model : dict
-        ``name`` of a file in learn/tasks or learn/models, and its options; see :func:`m3leo_sar.learn.fit.registry.names`.
+        ``name`` of a file in learn/tasks or learn/models, and its options; see
+        :func:`m3leo_sar.learn.fit.registry.names`.
     input : list of str
         Channels, each ``dataset:key`` such as ``"coherence:20230101_20230113"``, and names of input sets.
     target : str
@@ -48,8 +50,8 @@ class FitConfig:
     encoder : str
         ``model.pt`` of a pretraining run whose encoder the model starts from.
     pairs : dict
-        What :class:`m3leo_sar.learn.fit.pair_settings.PairSettings` holds: samples are computed from a store of SLC tiles,
-        and ``input`` names their products, such as ``coherence:5x20`` and ``intensity:reference``.
+        Fields of :class:`m3leo_sar.learn.fit.pair_settings.PairSettings`: samples are computed from a store of SLC
+        tiles, and ``input`` names their products, such as ``coherence:5x20`` and ``intensity:reference``.
     modality : str
         Which of the encoders, if the run brought several together.
     freeze : bool

@@ -25,18 +25,20 @@ from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.atomic import atomic_path, write_text
 from m3leo_sar.io.tables.split_file import read_splits, write_splits
-from m3leo_sar.learn.fit.registry import ModelRequest, TaskRequest, found
 from m3leo_sar.learn.data.channel import Channel, modalities
-from m3leo_sar.learn.fit.config import FitConfig, checked_config, to_yaml
-from m3leo_sar.learn.fit.counters import Counters
 from m3leo_sar.learn.data.datamodule import ChipDataModule, TargetScale, target_scale
 from m3leo_sar.learn.data.dataset import ChipDataset
-from m3leo_sar.learn.fit.encoder import Encoder, read_checkpoint, read_encoder
 from m3leo_sar.learn.data.pair_datamodule import PairDataModule, encodings_of, pair_channels
 from m3leo_sar.learn.data.pair_dataset import PairDataset
+from m3leo_sar.learn.fit.config import FitConfig, checked_config, to_yaml
+from m3leo_sar.learn.fit.counters import Counters
+from m3leo_sar.learn.fit.encoder import Encoder, read_checkpoint, read_encoder
 from m3leo_sar.learn.fit.named_configs import expanded
+from m3leo_sar.learn.fit.registry import found
 from m3leo_sar.learn.fit.run_state import Progress, Report, Stopped, StopSignal
+from m3leo_sar.learn.models.model_request import ModelRequest
 from m3leo_sar.learn.tasks.task import Task, check_shapes
+from m3leo_sar.learn.tasks.task_request import TaskRequest
 
 CHECKPOINT, METRICS, CONFIG, RESUME = "model.pt", "metrics.json", "config.yaml", "last.ckpt"
 SPLITS, STATISTICS, LOGS = "splits.csv", "statistics.json", "logs"

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from m3leo_sar.learn.fit.registry import checked
+from m3leo_sar._check import checked
 
 KINDS = ("task", "input")
 

@@ -9,15 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from m3leo_sar.chips.land_cover import WORLDCOVER
 from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.learn.data.channel import Channel
-from m3leo_sar.learn.fit.config import from_yaml
 from m3leo_sar.learn.data.datamodule import TargetScale
 from m3leo_sar.learn.data.dataset import ChipDataset
+from m3leo_sar.learn.data.labels import IGNORE
+from m3leo_sar.learn.fit.config import from_yaml
 from m3leo_sar.learn.fit.encoder import read_checkpoint
 from m3leo_sar.learn.fit.fit import build_task
-from m3leo_sar.learn.data.labels import IGNORE, WORLDCOVER
 from m3leo_sar.learn.tasks.task import check_shapes
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import importlib
-from dataclasses import dataclass, field, make_dataclass
-from difflib import get_close_matches
+from dataclasses import field, make_dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+
+from m3leo_sar._check import checked
 
 #: Folder of each kind, and what one of it is called.
 KINDS = {"models": "model", "tasks": "task"}
@@ -20,32 +21,6 @@ KINDS = {"models": "model", "tasks": "task"}
 _TYPES: dict[str, Any] = {
     "int": int, "float": float, "str": str, "bool": bool, "Sequence[int]": list[int], "Sequence[str]": list[str],
 }  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelRequest:
-    """What a task and its data ask of a model."""
-
-    #: Channels of the input.
-    channels: int
-    #: Channels of the answer: classes, 1 for a value, 0 where the task asks for none.
-    outputs: int
-    #: Rows and columns of the target where its grid is not the input's.
-    cells: tuple[int, int] | None = None
-    #: Channels of each data set among the inputs.
-    modalities: dict[str, list[int]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskRequest:
-    """What a run tells a task of its data."""
-
-    #: Mean and spread of the training targets, in their unit.
-    centre: float = 0.0
-    scale: float = 1.0
-    #: Channels of each data set among the inputs.
-    modalities: dict[str, list[int]] = field(default_factory=dict)
-    seed: int = 0
 
 
 def names(kind: str) -> list[str]:
@@ -82,25 +57,6 @@ def found(kind: str, name: str) -> Any:
     """
     checked(name, names(kind), what=KINDS[kind])
     return importlib.import_module(f"m3leo_sar.learn.{kind}.{name}")
-
-
-def checked(name: str, known: list[str], *, what: str) -> str:
-    """Give a name that is known.
-
-    Raises
-    ------
-    ValueError
-        If it is not; the message names the nearest.
-    """
-    if name in known:
-        return name
-    raise ValueError(f"{what} must be one of {', '.join(known)}; got {name!r}{nearest(name, known)}")
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """Question that names the known word most like ``name``, nothing if none is like it."""
-    close = get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 @cache

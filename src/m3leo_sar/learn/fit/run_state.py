@@ -18,8 +18,8 @@ from torch import Tensor
 from m3leo_sar.io.files.atomic import atomic_path
 from m3leo_sar.learn.data.datamodule import ChipDataModule
 from m3leo_sar.learn.data.pair_datamodule import PairDataModule
-from m3leo_sar.learn.score.processes import gathered
 from m3leo_sar.learn.fit.random_state import random_state, restore_random_state
+from m3leo_sar.learn.score.processes import gathered
 
 #: Called with (epochs done, scores) after each epoch.
 Report = Callable[[int, dict[str, float]], None]

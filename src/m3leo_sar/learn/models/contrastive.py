@@ -9,7 +9,7 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-from m3leo_sar.learn.fit.registry import ModelRequest
+from m3leo_sar.learn.models.model_request import ModelRequest
 from m3leo_sar.learn.models.vit import VisionTransformer
 
 #: Scale similarities start at, and the most they may reach.

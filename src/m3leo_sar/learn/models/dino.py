@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from m3leo_sar.learn.fit.registry import ModelRequest
+from m3leo_sar.learn.models.model_request import ModelRequest
 from m3leo_sar.learn.models.vit import VisionTransformer
 
 

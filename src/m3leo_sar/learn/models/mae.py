@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from m3leo_sar.learn.fit.registry import ModelRequest
+from m3leo_sar.learn.models.model_request import ModelRequest
 from m3leo_sar.learn.models.vit import TransformerBlock, VisionTransformer, initialise, resized_positions, to_patches
 
 

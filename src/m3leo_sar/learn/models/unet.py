@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from m3leo_sar.learn.fit.registry import ModelRequest
+from m3leo_sar.learn.models.model_request import ModelRequest
 
 #: Widths of the paper's network, and of one that trains on a CPU.
 PAPER_WIDTHS = (32, 64, 128, 256, 512)

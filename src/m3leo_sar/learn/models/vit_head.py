@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from m3leo_sar.learn.fit.registry import ModelRequest
 from m3leo_sar.learn.models.heads import RegressionHead, SegmentationHead
+from m3leo_sar.learn.models.model_request import ModelRequest
 from m3leo_sar.learn.models.vit import VisionTransformer
 
 

@@ -51,7 +51,8 @@ class SegmentationScores:
         Parameters
         ----------
         predicted, target : (batch, ...) int64
-            Classes; the target may hold :data:`m3leo_sar.learn.data.labels.IGNORE`. A batch of nothing else has no score.
+            Classes; the target may hold :data:`m3leo_sar.learn.data.labels.IGNORE`. A batch of nothing else has no
+            score.
         """
         batch = Confusion(self.classes)
         batch.update(predicted, target)

@@ -130,7 +130,8 @@ def miou_interval(confusion: ArrayLike, *, draws: int = 2000, level: float = 0.9
     Returns
     -------
     Interval
-        By the definition of :meth:`m3leo_sar.learn.score.metrics.Confusion.mean_iou`, the mean over the classes that occur in
+        By the definition of :meth:`m3leo_sar.learn.score.metrics.Confusion.mean_iou`, the mean over the classes that
+        occur in
         the target: in a draw without a rare class that class does not count, and a draw without any label is left out.
         NaN if no tile has a label.
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.run.prepare import LABEL
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.product_names import LABEL
 
 
 class Region(NamedTuple):

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from m3leo_sar.learn.data.batch import image_of
-from m3leo_sar.learn.fit.registry import TaskRequest
 from m3leo_sar.learn.models.contrastive import ModalityAligner, alignment_loss, retrieval
-from m3leo_sar.learn.tasks.optimisation import Optimisation
 from m3leo_sar.learn.score.processes import gathered
+from m3leo_sar.learn.tasks.optimisation import Optimisation
 from m3leo_sar.learn.tasks.task import Task
+from m3leo_sar.learn.tasks.task_request import TaskRequest
 
 #: What is wanted of labels, and how many channels of a model.
 TARGET, OUTPUTS = "none", 0

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from m3leo_sar.learn.data.batch import answer
-from m3leo_sar.learn.fit.registry import TaskRequest
 from m3leo_sar.learn.models.area_pool import area_pool
-from m3leo_sar.learn.tasks.optimisation import Optimisation
 from m3leo_sar.learn.score.processes import gathered, shared_mean
 from m3leo_sar.learn.score.scores import RegressionScores
-from m3leo_sar.learn.tasks.task import Task
 from m3leo_sar.learn.score.tile_bootstrap import TileSums, rmse_interval, squares_by_tile
+from m3leo_sar.learn.tasks.optimisation import Optimisation
+from m3leo_sar.learn.tasks.task import Task
+from m3leo_sar.learn.tasks.task_request import TaskRequest
 
 #: What is wanted of labels, and how many channels of a model.
 TARGET, OUTPUTS = "values", 1

@@ -7,14 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from m3leo_sar.chips.land_cover import WORLDCOVER
 from m3leo_sar.learn.data.batch import answer
-from m3leo_sar.learn.fit.registry import TaskRequest
-from m3leo_sar.learn.data.labels import IGNORE, WORLDCOVER
-from m3leo_sar.learn.tasks.optimisation import Optimisation
+from m3leo_sar.learn.data.labels import IGNORE
 from m3leo_sar.learn.score.processes import gathered, shared_mean
 from m3leo_sar.learn.score.scores import SegmentationScores
-from m3leo_sar.learn.tasks.task import Task
 from m3leo_sar.learn.score.tile_bootstrap import TileSums, confusion_by_tile, miou_interval
+from m3leo_sar.learn.tasks.optimisation import Optimisation
+from m3leo_sar.learn.tasks.task import Task
+from m3leo_sar.learn.tasks.task_request import TaskRequest
 
 #: What is wanted of labels, and how many channels of a model.
 TARGET, OUTPUTS = "classes", len(WORLDCOVER)

@@ -7,14 +7,14 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from m3leo_sar.run.prepare import refuse_none
-from m3leo_sar.products.tile_chips import place_on, span_on
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore, StackFacts
+from m3leo_sar.products.placement import place_on
+from m3leo_sar.products.tile_frame import tile_frame
+from m3leo_sar.run.prepare import refuse_none
 from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.stack.tile_samples import TileFrame
-from m3leo_sar.warp.pixel_map import PixelMap
 
 #: Dates that are held in memory and written together.
 _DATES_AT_ONCE = 32
@@ -81,30 +81,6 @@ def build_slc_tiles(
             report(tile)
     refuse_none(built.skipped, len(tiles), stack.name)
     return built
-
-
-def tile_frame(positions: PixelMap, stack: SlcStack, tile: Tile, window: Window, resampling: str) -> TileFrame:
-    """Window of the stack that a tile needs, with the halo of a window and the margin of a resampling, and positions.
-
-    Raises
-    ------
-    ValueError
-        If no pixel of the tile lies on the stack.
-    """
-    rows, cols = span_on(stack, positions, window=window, resampling=resampling)
-    inside = positions.relative_to(rows, cols)
-    places = inside.places
-    return TileFrame(
-        geobox=tile.geobox,
-        rows=rows,
-        cols=cols,
-        down=places.rows,
-        along=places.cols,
-        terms=places.terms,
-        origin=(float(places.origin[0]), float(places.origin[1])),
-        error=inside.error,
-        step=inside.scale,
-    )
 
 
 def _add_dates(stack: SlcStack, store: SlcTileStore, identifier: str, frame: TileFrame, built: TilesBuilt) -> None:

@@ -1,9 +1,9 @@
-"""The chips of one tile: which ones a recipe asks for, what each depends on, and how they are made."""
+"""Making the chips of a tile and writing them to an archive."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
@@ -13,125 +13,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.chips.transfer import to_host
-from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.tiles import Tile
-from m3leo_sar.grid.window import Window
 from m3leo_sar.insar.coherence import coherence
 from m3leo_sar.insar.interferogram import interferogram
 from m3leo_sar.io.chips.archive import ChipArchive, Layer, check_pixels, pixel_checksum
+from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL
 from m3leo_sar.io.stacks.stack_labels import LabelRaster
-from m3leo_sar.stack.geometry import OrbitGeometry, StoredRadarGeometry
+from m3leo_sar.products.placement import _check_size, place_on, span_on
+from m3leo_sar.products.recipe import UNKNOWN, Origin, Recipe, inputs_of, needed_dates, wanted_chips
 from m3leo_sar.stack.pairs import Pair, parse_date
 from m3leo_sar.stack.slc import SlcStack
-from m3leo_sar.warp.geo2rdr import radar_map
-from m3leo_sar.warp.geolocate import geolocation_map
 from m3leo_sar.warp.pixel_map import PixelMap, pixel_map
-from m3leo_sar.warp.sample import margin_of, sample
+from m3leo_sar.warp.sample import sample
 
-COHERENCE, INTERFEROGRAM, INTENSITY, LABEL = "coherence", "interferogram", "intensity", "label"
 #: Bytes of finished chips that are held before they are written.
 _HELD_BYTES = 256 << 20
 #: Bytes of maps of pairs that are made at once: no more than the kernels keep to use again, as new memory must be
 #: cleared, which takes as long as filling it.
 _MAP_BYTES = 32 << 20
-#: Bytes of the stack that one tile may ask for; a tile that asks for more is refused before anything is allocated.
-LARGEST_READ = 4 << 30
 
 
 class WritingFailed(OSError):
     """A chip could not be written: nothing that follows can be either."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """What to compute for each tile.
-
-    Parameters
-    ----------
-    pairs : sequence of Pair
-    window : Window
-        Coherence window in the stack's own pixels.
-    interferograms : bool
-        Whether to write single-look interferograms too.
-    intensities : bool
-        Whether to write each date's intensity.
-    resampling : str
-        From the stack's pixels to the tile's.
-    minimum_coverage : float
-        Share of a tile's pixels that must lie on the stack.
-    """
-
-    pairs: Sequence[Pair]
-    window: Window
-    interferograms: bool = False
-    intensities: bool = True
-    resampling: str = "bilinear"
-    minimum_coverage: float = 0.5
-
-    @property
-    def dates(self) -> list[datetime.date]:
-        """Dates of the pairs, sorted."""
-        return sorted(needed_dates(self.pairs, ()))
-
-
-class Origin(NamedTuple):
-    """What chips were made from, as far as it is known."""
-
-    #: Checksum of each date (``YYYYMMDD``), label (``label-NAME``) and of the ``geometry``, if it is a file's own.
-    checksums: Mapping[str, str]
-    #: What the files of the dates are called.
-    names: Mapping[str, str]
-
-
-#: A stack in memory has no files whose bytes could change.
-UNKNOWN = Origin({}, {})
-
-
-def wanted_chips(
-    recipe: Recipe,
-    *,
-    polarisation: str,
-    shape: tuple[int, int],
-    labels: Iterable[str] = (),
-    origin: Origin = UNKNOWN,
-) -> dict[str, dict[str, Any]]:
-    """Chips ``product/key`` that a recipe asks of a tile, and what each depends on beside its tile and dates.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    polarisation : str
-        The stack's.
-    shape : (int, int)
-        Rows and columns of the tile.
-    labels : iterable of str
-        Names of label rasters.
-    origin : Origin
-        Checksums of what the chips are made from; another one means another chip.
-    """
-    common = {"resampling": recipe.resampling, "shape": list(shape), "polarisation": polarisation}
-    window: dict[str, Any] = {"window": [recipe.window.rows, recipe.window.cols]}
-    if recipe.window.row_weights is not None:
-        window["weights"] = [recipe.window.row_weights, recipe.window.col_weights]
-
-    def inputs(*names: str) -> dict[str, Any]:
-        found = {name: origin.checksums[name] for name in (*names, "geometry") if name in origin.checksums}
-        return {"inputs": found} if found else {}
-
-    wanted: dict[str, dict[str, Any]] = {}
-    for pair in recipe.pairs:
-        wanted[f"{COHERENCE}/{pair}"] = common | window | inputs(*str(pair).split("_"))
-    if recipe.interferograms:
-        for pair in recipe.pairs:
-            wanted[f"{INTERFEROGRAM}/{pair}"] = common | inputs(*str(pair).split("_"))
-    if recipe.intensities:
-        for date in recipe.dates:
-            wanted[f"{INTENSITY}/{date:%Y%m%d}"] = common | inputs(f"{date:%Y%m%d}")
-    for name in labels:
-        checksum = origin.checksums.get(f"label-{name}")
-        known = {"inputs": {f"label-{name}": checksum}} if checksum else {}
-        wanted[f"{LABEL}/{name}"] = {"resampling": "nearest", "shape": list(shape), **known}
-    return wanted
 
 
 @dataclass
@@ -356,90 +259,6 @@ def is_whole(archive: ChipArchive, identifier: str, name: str) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-def needed_dates(pairs: Iterable[Pair], dates: Iterable[datetime.date]) -> set[datetime.date]:
-    """Dates of pairs and those named beside."""
-    return {date for pair in pairs for date in (pair.reference, pair.secondary)} | set(dates)
-
-
-def inputs_of(dates: Iterable[datetime.date]) -> list[str]:
-    """Names of the inputs that are read for chips of some dates: those, and what tells where their pixels lie."""
-    return ["geometry", *(f"{date:%Y%m%d}" for date in dates)]
-
-
-def dates_of_chips(names: Iterable[str]) -> set[datetime.date]:
-    """Dates whose pixels chips ``product/key`` are made from."""
-    keys = {key for dataset, _, key in (name.partition("/") for name in names) if dataset != LABEL}
-    return {parse_date(part) for key in keys for part in key.split("_")}
-
-
-def positions_on(stack: SlcStack, tile: Tile) -> PixelMap:
-    """Where each pixel of a tile lies on a stack."""
-    if isinstance(stack.geometry, GeoBox):
-        return pixel_map(stack.geometry, tile.geobox)
-    if isinstance(stack.geometry, OrbitGeometry):
-        place = stack.geometry
-        return radar_map(
-            tile.geobox, orbit=place.orbit, radar_grid=place.radar_grid, dem=place.dem, dem_geobox=place.dem_geobox
-        )
-    if isinstance(stack.geometry, StoredRadarGeometry):
-        return _positions_in_part(stack.geometry, tile.geobox)
-    return geolocation_map(stack.geometry.latitude, stack.geometry.longitude, tile.geobox)
-
-
-def _positions_in_part(geometry: StoredRadarGeometry, target: GeoBox) -> PixelMap:
-    """Positions on a scene whose coordinates are read around the tile only."""
-    part = geometry.around(target.bounds_in("EPSG:4326"))
-    if part is None:
-        nowhere = np.full(target.shape, np.nan)
-        return PixelMap(nowhere, nowhere, geometry.shape)
-    there = geometry.read(*part)
-    found = geolocation_map(there.latitude, there.longitude, target)
-    rows, cols = (axis + span.start for axis, span in zip((found.rows, found.cols), part, strict=True))
-    return PixelMap(rows, cols, geometry.shape, scale=found.scale)
-
-
-def place_on(stack: SlcStack, tile: Tile, minimum_coverage: float) -> tuple[PixelMap, str]:
-    """Where a tile lies on a stack, and why it cannot be made if less than a share of its pixels does."""
-    positions = positions_on(stack, tile)
-    covered = _coverage(positions, stack)
-    too_little = covered == 0 or covered < minimum_coverage
-    return positions, f"{covered:.0%} of it lies on the stack" if too_little else ""
-
-
-def span_on(stack: SlcStack, positions: PixelMap, *, window: Window, resampling: str) -> tuple[slice, slice]:
-    """Rows and columns of a stack that a tile needs, so that each of its windows is as full as in the whole stack.
-
-    Raises
-    ------
-    ValueError
-        If no pixel of the tile lies on the stack.
-    """
-    spans = positions.window(margin=margin_of(positions, resampling))
-    rows, cols = (
-        slice(max(0, span.start - before), min(size, span.stop + after))
-        for span, size, before, after in zip(spans, stack.shape[1:], window.before, window.after, strict=True)
-    )
-    return rows, cols
-
-
-def _coverage(positions: PixelMap, stack: SlcStack) -> float:
-    """Share of the tile's pixels that lie on the stack."""
-    _, rows, cols = stack.shape
-    # NaN, where a position is not known, compares false.
-    inside = np.abs(positions.rows - (rows - 1) / 2) <= rows / 2
-    inside &= np.abs(positions.cols - (cols - 1) / 2) <= cols / 2
-    return float(inside.mean())
-
-
-def _check_size(tile: Tile, rows: slice, cols: slice, dates: int, stack: SlcStack) -> None:
-    size = (rows.stop - rows.start) * (cols.stop - cols.start) * dates * np.dtype(stack.dtype).itemsize
-    if size > LARGEST_READ:
-        raise ValueError(
-            f"tile {tile.identifier} must need at most {LARGEST_READ >> 30} GiB of {stack.name}, got "
-            f"{size / 2**30:.1f} GiB for {dates} dates; take smaller tiles or fewer pairs at a time"
-        )
 
 
 @lru_cache(maxsize=1)

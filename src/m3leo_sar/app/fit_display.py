@@ -1,0 +1,52 @@
+"""A training run as a person sees it: settings in, a bar while it runs, scores as lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from m3leo_sar.app.progress import ERR, progress_bar
+from m3leo_sar.training.archive_training import run_fit
+
+if TYPE_CHECKING:
+    from m3leo_sar.learn.fit.config import FitConfig
+    from m3leo_sar.learn.fit.fit import FitResult
+
+
+def settings_of(settings: list[str], *, output: Path | None, inputs: str | None) -> list[str]:
+    """Overrides of a configuration for what the command was given; the first setting may be the archive."""
+    named = [f"archive={settings[0]}", *settings[1:]] if settings and "=" not in settings[0] else list(settings)
+    named += [f"output={output}"] if output else []
+    return named + ([f"input={inputs}"] if inputs else [])
+
+
+def score_lines(metrics: dict[str, Any]) -> list[str]:
+    """What a run scored, for a person; the interval is that of 95 % over tiles."""
+    lines = []
+    for name, word in (("miou", "mIoU"), ("rmse", "RMSE"), ("retrieval", "retrieval"), ("spread", "spread")):
+        if name in metrics:
+            low, high = metrics.get(f"{name}_interval", (None, None))
+            between = f" ({low:.3g} to {high:.3g})" if low is not None else ""
+            lines.append(
+                f"{word} {metrics[name]:.3f}{between} {metrics.get('unit', '')}".rstrip() + " on the test tiles"
+            )
+    lines += [] if lines else [f"loss {metrics['loss']:.4f} on the test tiles"]
+    if metrics["unknown_codes"]:
+        told = ", ".join(f"{code} ({count} pixels)" for code, count in metrics["unknown_codes"].items())
+        lines.append(f"labels hold codes that are no class, and were left out: {told}")
+    return lines
+
+
+def fit_with_bar(config: FitConfig, *, title: str, resume: bool = False) -> FitResult:
+    """Train as :func:`m3leo_sar.training.archive_training.run_fit` does, with a bar or, without a terminal, lines."""
+    with progress_bar(title, config.epochs) as advance:
+
+        def report(epoch: int, scores: dict[str, float]) -> None:
+            advance()
+            if not ERR.is_terminal and (epoch == config.epochs or epoch % 10 == 0):
+                shown = ", ".join(
+                    f"{name.replace('_', ' ')} {scores[name]:.4g}" for name in sorted(scores) if "val_" in name
+                )
+                ERR.print(f"{title}: epoch {epoch} of {config.epochs}, {shown}")
+
+        return run_fit(config, report=report, resume=resume)

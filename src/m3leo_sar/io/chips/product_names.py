@@ -1,0 +1,5 @@
+"""Names of the products of a tile, as an archive stores them."""
+
+from __future__ import annotations
+
+COHERENCE, INTERFEROGRAM, INTENSITY, LABEL = "coherence", "interferogram", "intensity", "label"

@@ -1,0 +1,86 @@
+"""Where a tile lies on a stack, and which part of the stack it needs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.tiles import Tile
+from m3leo_sar.grid.window import Window
+from m3leo_sar.stack.geometry import OrbitGeometry, StoredRadarGeometry
+from m3leo_sar.stack.slc import SlcStack
+from m3leo_sar.warp.geo2rdr import radar_map
+from m3leo_sar.warp.geolocate import geolocation_map
+from m3leo_sar.warp.pixel_map import PixelMap, pixel_map
+from m3leo_sar.warp.sample import margin_of
+
+#: Bytes of the stack that one tile may ask for; a tile that asks for more is refused before anything is allocated.
+LARGEST_READ = 4 << 30
+
+
+def positions_on(stack: SlcStack, tile: Tile) -> PixelMap:
+    """Where each pixel of a tile lies on a stack."""
+    if isinstance(stack.geometry, GeoBox):
+        return pixel_map(stack.geometry, tile.geobox)
+    if isinstance(stack.geometry, OrbitGeometry):
+        place = stack.geometry
+        return radar_map(
+            tile.geobox, orbit=place.orbit, radar_grid=place.radar_grid, dem=place.dem, dem_geobox=place.dem_geobox
+        )
+    if isinstance(stack.geometry, StoredRadarGeometry):
+        return _positions_in_part(stack.geometry, tile.geobox)
+    return geolocation_map(stack.geometry.latitude, stack.geometry.longitude, tile.geobox)
+
+
+def _positions_in_part(geometry: StoredRadarGeometry, target: GeoBox) -> PixelMap:
+    """Positions on a scene whose coordinates are read around the tile only."""
+    part = geometry.around(target.bounds_in("EPSG:4326"))
+    if part is None:
+        nowhere = np.full(target.shape, np.nan)
+        return PixelMap(nowhere, nowhere, geometry.shape)
+    there = geometry.read(*part)
+    found = geolocation_map(there.latitude, there.longitude, target)
+    rows, cols = (axis + span.start for axis, span in zip((found.rows, found.cols), part, strict=True))
+    return PixelMap(rows, cols, geometry.shape, scale=found.scale)
+
+
+def place_on(stack: SlcStack, tile: Tile, minimum_coverage: float) -> tuple[PixelMap, str]:
+    """Where a tile lies on a stack, and why it cannot be made if less than a share of its pixels does."""
+    positions = positions_on(stack, tile)
+    covered = _coverage(positions, stack)
+    too_little = covered == 0 or covered < minimum_coverage
+    return positions, f"{covered:.0%} of it lies on the stack" if too_little else ""
+
+
+def span_on(stack: SlcStack, positions: PixelMap, *, window: Window, resampling: str) -> tuple[slice, slice]:
+    """Rows and columns of a stack that a tile needs, so that each of its windows is as full as in the whole stack.
+
+    Raises
+    ------
+    ValueError
+        If no pixel of the tile lies on the stack.
+    """
+    spans = positions.window(margin=margin_of(positions, resampling))
+    rows, cols = (
+        slice(max(0, span.start - before), min(size, span.stop + after))
+        for span, size, before, after in zip(spans, stack.shape[1:], window.before, window.after, strict=True)
+    )
+    return rows, cols
+
+
+def _coverage(positions: PixelMap, stack: SlcStack) -> float:
+    """Share of the tile's pixels that lie on the stack."""
+    _, rows, cols = stack.shape
+    # NaN, where a position is not known, compares false.
+    inside = np.abs(positions.rows - (rows - 1) / 2) <= rows / 2
+    inside &= np.abs(positions.cols - (cols - 1) / 2) <= cols / 2
+    return float(inside.mean())
+
+
+def _check_size(tile: Tile, rows: slice, cols: slice, dates: int, stack: SlcStack) -> None:
+    size = (rows.stop - rows.start) * (cols.stop - cols.start) * dates * np.dtype(stack.dtype).itemsize
+    if size > LARGEST_READ:
+        raise ValueError(
+            f"tile {tile.identifier} must need at most {LARGEST_READ >> 30} GiB of {stack.name}, got "
+            f"{size / 2**30:.1f} GiB for {dates} dates; take smaller tiles or fewer pairs at a time"
+        )

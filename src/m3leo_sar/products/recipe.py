@@ -1,0 +1,120 @@
+"""What a recipe asks of a tile, and what each of its chips depends on."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from m3leo_sar.grid.window import Window
+from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL
+from m3leo_sar.stack.pairs import Pair, parse_date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What to compute for each tile.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+    window : Window
+        Coherence window in the stack's own pixels.
+    interferograms : bool
+        Whether to write single-look interferograms too.
+    intensities : bool
+        Whether to write each date's intensity.
+    resampling : str
+        From the stack's pixels to the tile's.
+    minimum_coverage : float
+        Share of a tile's pixels that must lie on the stack.
+    """
+
+    pairs: Sequence[Pair]
+    window: Window
+    interferograms: bool = False
+    intensities: bool = True
+    resampling: str = "bilinear"
+    minimum_coverage: float = 0.5
+
+    @property
+    def dates(self) -> list[datetime.date]:
+        """Dates of the pairs, sorted."""
+        return sorted(needed_dates(self.pairs, ()))
+
+
+class Origin(NamedTuple):
+    """What chips were made from, as far as it is known."""
+
+    #: Checksum of each date (``YYYYMMDD``), label (``label-NAME``) and of the ``geometry``, if it is a file's own.
+    checksums: Mapping[str, str]
+    #: What the files of the dates are called.
+    names: Mapping[str, str]
+
+
+#: A stack in memory has no files whose bytes could change.
+UNKNOWN = Origin({}, {})
+
+
+def wanted_chips(
+    recipe: Recipe,
+    *,
+    polarisation: str,
+    shape: tuple[int, int],
+    labels: Iterable[str] = (),
+    origin: Origin = UNKNOWN,
+) -> dict[str, dict[str, Any]]:
+    """Chips ``product/key`` that a recipe asks of a tile, and what each depends on beside its tile and dates.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    polarisation : str
+        The stack's.
+    shape : (int, int)
+        Rows and columns of the tile.
+    labels : iterable of str
+        Names of label rasters.
+    origin : Origin
+        Checksums of what the chips are made from; another one means another chip.
+    """
+    common = {"resampling": recipe.resampling, "shape": list(shape), "polarisation": polarisation}
+    window: dict[str, Any] = {"window": [recipe.window.rows, recipe.window.cols]}
+    if recipe.window.row_weights is not None:
+        window["weights"] = [recipe.window.row_weights, recipe.window.col_weights]
+
+    def inputs(*names: str) -> dict[str, Any]:
+        found = {name: origin.checksums[name] for name in (*names, "geometry") if name in origin.checksums}
+        return {"inputs": found} if found else {}
+
+    wanted: dict[str, dict[str, Any]] = {}
+    for pair in recipe.pairs:
+        wanted[f"{COHERENCE}/{pair}"] = common | window | inputs(*str(pair).split("_"))
+    if recipe.interferograms:
+        for pair in recipe.pairs:
+            wanted[f"{INTERFEROGRAM}/{pair}"] = common | inputs(*str(pair).split("_"))
+    if recipe.intensities:
+        for date in recipe.dates:
+            wanted[f"{INTENSITY}/{date:%Y%m%d}"] = common | inputs(f"{date:%Y%m%d}")
+    for name in labels:
+        checksum = origin.checksums.get(f"label-{name}")
+        known = {"inputs": {f"label-{name}": checksum}} if checksum else {}
+        wanted[f"{LABEL}/{name}"] = {"resampling": "nearest", "shape": list(shape), **known}
+    return wanted
+
+
+def needed_dates(pairs: Iterable[Pair], dates: Iterable[datetime.date]) -> set[datetime.date]:
+    """Dates of pairs and those named beside."""
+    return {date for pair in pairs for date in (pair.reference, pair.secondary)} | set(dates)
+
+
+def inputs_of(dates: Iterable[datetime.date]) -> list[str]:
+    """Names of the inputs that are read for chips of some dates: those, and what tells where their pixels lie."""
+    return ["geometry", *(f"{date:%Y%m%d}" for date in dates)]
+
+
+def dates_of_chips(names: Iterable[str]) -> set[datetime.date]:
+    """Dates whose pixels chips ``product/key`` are made from."""
+    keys = {key for dataset, _, key in (name.partition("/") for name in names) if dataset != LABEL}
+    return {parse_date(part) for key in keys for part in key.split("_")}
