@@ -16,7 +16,9 @@ from setuptools.command.build_ext import build_ext
 
 DEBUG = bool(os.environ.get("M3LEO_DEBUG"))
 ONLY = {stem for stem in os.environ.get("M3LEO_ONLY", "").split(",") if stem}
-HEADERS = sorted(str(path) for path in Path("ext").glob("*.h"))
+#: ext/ has a folder per room of the package, `shared` for what several kernels include and `simt` for the emulation.
+FOLDERS = sorted(str(path) for path in Path("ext").iterdir() if path.is_dir() and list(path.glob("*.h")))
+HEADERS = sorted(str(path) for path in Path("ext").glob("*/*.h"))
 
 # -ffp-contract=off: a tile with its halo must equal the crop of the whole bit for bit, so the vector body and
 # the scalar tail of one loop may not round differently. -ffast-math is never used: it breaks NaN tests, and at
@@ -27,21 +29,21 @@ MACROS = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
 
 
 def kernel_extensions():
-    """One extension a stem: ext/x.pyx becomes m3leo_sar._ext.x."""
-    stems = sorted(path.stem for path in Path("ext").glob("*.pyx"))
+    """One extension per stem: ext/ROOM/x.pyx becomes m3leo_sar._ext.x."""
+    sources = sorted(Path("ext").glob("*/*.pyx"))
     return [
         Extension(
-            f"m3leo_sar._ext.{stem}",
-            [f"ext/{stem}.pyx"],
+            f"m3leo_sar._ext.{source.stem}",
+            [str(source)],
             language="c++",
-            include_dirs=["ext", numpy.get_include()],
+            include_dirs=[*FOLDERS, numpy.get_include()],
             depends=HEADERS,
             define_macros=MACROS,
             extra_compile_args=COMPILE,
             extra_link_args=["-fopenmp"],
         )
-        for stem in stems
-        if not ONLY or stem in ONLY
+        for source in sources
+        if not ONLY or source.stem in ONLY
     ]
 
 
@@ -51,8 +53,8 @@ def simt_extension():
         "m3leo_sar._ext._simt",
         ["ext/simt/runtime.cpp", "ext/simt/kernels.cpp"],
         language="c++",
-        include_dirs=["ext"],
-        depends=HEADERS + sorted(str(path) for pattern in ("*.cu", "simt/*.h") for path in Path("ext").glob(pattern)),
+        include_dirs=FOLDERS,
+        depends=HEADERS + sorted(str(path) for path in Path("ext").glob("*/*.cu")),
         # Not -O3: the switch between fibers, not arithmetic, is what emulation costs.
         extra_compile_args=["-std=c++17", "-O2", "-ffp-contract=off"],
         extra_link_args=["-lpthread"],

@@ -14,6 +14,13 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "m3leo_sar"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
+#: Rooms that hold rooms of their own; a file right inside one belongs to no inner room.
+NESTED = ("io", "learn")
+MAP_AND_STACK = {"grid", "stack"}
+IO = {"io.files", "io.tables", "io.chips", "io.components", "io.sources", "io.stacks", "io.sentinel1"}
+PIXELS = {"insar", "warp", "chips"}
+LEARN = {"learn.models", "learn.data", "learn.score", "learn.tasks", "learn.fit", "learn.shift"}
+BELOW_PRODUCTS = MAP_AND_STACK | PIXELS | IO
 #: Room to the rooms it may import beside itself; `_check` is open to all.
 ARROWS = {
     "_check": set(),
@@ -23,32 +30,59 @@ ARROWS = {
     "insar": {"grid", "_backend"},
     "warp": {"grid", "_backend"},
     "chips": {"grid", "_backend"},
-    "io": {"grid", "stack"},
-    "simulate": {"grid", "stack"},
-    "learn": {"grid", "stack", "io", "chips"},
-    "app": {"grid", "stack", "insar", "warp", "chips", "io", "simulate", "learn"},
+    "simulate": MAP_AND_STACK,
+    "io.files": {"grid"},
+    "io.tables": {"grid", "io.files"},
+    "io.components": {"grid", "io.files", "io.tables"},
+    "io.sources": {"grid", "io.files", "io.components"},
+    "io.sentinel1": {"grid", "io.files"},
+    "io.stacks": MAP_AND_STACK | {"io.files", "io.sentinel1"},
+    "io.chips": MAP_AND_STACK | {"io.files", "io.tables"},
+    "products": BELOW_PRODUCTS,
+    "run": BELOW_PRODUCTS | {"products"},
+    "learn.models": set(),
+    "learn.data": MAP_AND_STACK | {"chips", "io.files", "io.tables", "io.chips", "learn.models"},
+    "learn.score": {"learn.data"},
+    "learn.tasks": {"chips", "learn.models", "learn.data", "learn.score"},
+    "learn.fit": MAP_AND_STACK | IO | {"chips", "learn.models", "learn.data", "learn.score", "learn.tasks"},
+    "learn.shift": MAP_AND_STACK | IO | {"chips", "learn.data", "learn.score"},
+    "training": BELOW_PRODUCTS | LEARN | {"products"},
+    "pictures": MAP_AND_STACK | IO | {"chips"},
+    "bench": BELOW_PRODUCTS | LEARN | {"products", "run", "training", "simulate", "pictures"},
+    "app": BELOW_PRODUCTS | LEARN | {"products", "run", "training", "simulate", "pictures", "bench"},
 }
 #: Library to the only rooms that may import it.
 KEPT = {
-    "torch": {"learn"},
-    "lightning": {"learn"},
-    "torchmetrics": {"learn"},
-    "omegaconf": {"learn"},
+    "torch": LEARN | {"training"},
+    "lightning": LEARN,
+    "torchmetrics": LEARN,
+    "omegaconf": LEARN,
     "cupy": {"_backend"},
-    "rasterio": {"io"},
-    "h5py": {"io"},
-    "zarr": {"io"},
-    "pyarrow": {"io"},
+    "rasterio": IO,
+    "h5py": IO,
+    "zarr": IO,
+    "pyarrow": IO,
     "yaml": {"app"},
     "argparse": {"app"},
     "typer": {"app"},
     "rich": {"app"},
-    "matplotlib": {"app"},
+    "matplotlib": {"pictures"},
 }
 
 
 def room_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return _room(parts)
+
+
+def _room(parts: tuple[str, ...]) -> str:
+    return ".".join(parts[:2]) if parts[0] in NESTED and len(parts) > 1 else parts[0]
+
+
+def rooms_in(path: Path) -> set[str]:
+    """Rooms of ours that a file imports; a name imported from a nested room is a room or a file of it."""
+    names = {tuple(name.split(".")[1:]) for name in imported(path) if name.startswith("m3leo_sar.")}
+    return {_room(parts) for parts in names} - set(NESTED)
 
 
 def imported(path: Path) -> set[str]:
@@ -67,8 +101,36 @@ def test_imports_follow_the_arrows(path: Path) -> None:
     room = room_of(path)
     if room == "__init__":
         return
-    ours = {name.split(".")[1] for name in imported(path) if name.startswith("m3leo_sar.")}
-    assert ours <= ARROWS[room] | {room, "_check"}
+    if path.name == "__init__.py":
+        assert not rooms_in(path)
+        return
+    assert rooms_in(path) <= ARROWS[room] | {room, "_check"}
+
+
+def test_the_arrows_have_no_circle_and_no_room_is_forgotten() -> None:
+    rooms = {room_of(path) for path in FILES if path.name != "__init__.py"}
+    assert rooms == set(ARROWS)
+    settled: set[str] = {"_ext"}
+    while left := {room for room in ARROWS if room not in settled}:
+        free = {room for room in left if ARROWS[room] <= settled | {room}}
+        assert free, f"a circle among {sorted(left)}"
+        settled |= free
+
+
+def test_every_concept_has_one_home() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in FILES:
+        if path.name != "__init__.py" and room_of(path) not in ("_backend", "_check"):
+            homes.setdefault(path.stem, []).append(str(path.relative_to(PACKAGE)))
+    assert not {stem: paths for stem, paths in homes.items() if len(paths) > 1}
+
+
+def test_no_folder_is_a_hall() -> None:
+    folders = [path.parent for path in FILES if path.name == "__init__.py"]
+    folders += [path for path in (ROOT / "ext").iterdir() if path.is_dir()]
+    for folder in folders:
+        files = [path for path in folder.iterdir() if path.suffix in (".py", ".h", ".pyx", ".cu", ".cpp")]
+        assert len(files) <= 33, folder
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

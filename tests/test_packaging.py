@@ -12,7 +12,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-NATIVE = {path.name for pattern in ("*.h", "*.cu", "*.pyx") for path in (ROOT / "ext").glob(pattern)}
+NATIVE = {
+    path.relative_to(ROOT / "ext").as_posix()
+    for pattern in ("*/*.h", "*/*.cu", "*/*.pyx")
+    for path in (ROOT / "ext").glob(pattern)
+    if path.parent.name != "simt"
+}
 
 
 def run(*command: object, cwd: Path) -> str:
@@ -45,7 +50,7 @@ def test_wheel_carries_kernels_but_not_the_emulation(archives: tuple[Path, Path]
     assert {f"m3leo_sar/_ext/{name}" for name in NATIVE} <= names
     assert "m3leo_sar/py.typed" in names
     assert not [name for name in names if "simt" in name and "_backend" not in name]
-    for stem in (name.removesuffix(".pyx") for name in NATIVE if name.endswith(".pyx")):
+    for stem in (Path(name).stem for name in NATIVE if name.endswith(".pyx")):
         assert [name for name in names if name.startswith(f"m3leo_sar/_ext/{stem}.") and name.endswith(".so")], stem
 
 

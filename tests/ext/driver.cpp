@@ -4,17 +4,17 @@
 #include <random>
 #include <vector>
 
-#include "../../ext/area.h"
-#include "../../ext/coherence_cpu.h"
-#include "../../ext/decay.h"
-#include "../../ext/fringe_cpu.h"
-#include "../../ext/geolocate.h"
-#include "../../ext/histogram_cpu.h"
-#include "../../ext/homogeneous.h"
-#include "../../ext/interferogram.h"
-#include "../../ext/multilook.h"
-#include "../../ext/normalise_cpu.h"
-#include "../../ext/resample_cpu.h"
+#include "area.h"
+#include "coherence_cpu.h"
+#include "decay.h"
+#include "fringe_cpu.h"
+#include "geolocate.h"
+#include "histogram_cpu.h"
+#include "homogeneous.h"
+#include "interferogram.h"
+#include "multilook.h"
+#include "normalise_cpu.h"
+#include "resample_cpu.h"
 
 static unsigned long long digest = 1469598103934665603ULL;
 

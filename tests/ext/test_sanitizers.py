@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+INCLUDES = [f"-I{folder}" for folder in sorted((ROOT / "ext").iterdir()) if folder.is_dir()]
 BUILDS = {
     "plain": ["-fopenmp"],
     # Clones are picked before the sanitizers' runtime is ready, and OpenMP's runtime looks like a race to them.
@@ -32,7 +33,7 @@ def digest(tmp_path_factory):
         program = folder / build
         if not program.exists():
             source = ROOT / "tests/ext/driver.cpp"
-            subprocess.run([compiler, *common, *BUILDS[build], source, "-o", program], check=True)
+            subprocess.run([compiler, *common, *INCLUDES, *BUILDS[build], source, "-o", program], check=True)
         done = subprocess.run([program], capture_output=True, text=True, env={**os.environ, **environment}, check=False)
         assert done.returncode == 0, done.stderr[:4000]
         assert done.stderr == ""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+INCLUDES = [f"-I{folder}" for folder in sorted((ROOT / "ext").iterdir()) if folder.is_dir()]
 SANITIZERS = {
     "plain": ([], []),
     "thread": (["-DM3_SIMT_TSAN"], ["-fsanitize=thread"]),
@@ -24,7 +25,7 @@ def build(tmp_path_factory):
     if shutil.which(compiler) is None:
         pytest.skip(f"there is no {compiler}")
     folder, made = tmp_path_factory.mktemp("sanitizers"), {}
-    common = [compiler, "-std=c++17", "-g", "-O1", "-I", str(ROOT / "ext"), "-I", str(ROOT / "ext/simt")]
+    common = [compiler, "-std=c++17", "-g", "-O1", *INCLUDES]
 
     def program(name: str, sanitizer: str) -> Path:
         if (name, sanitizer) not in made:

@@ -38,7 +38,7 @@ class Device(Protocol):
         arguments: Sequence[Any],
         shared_bytes: int = 0,
     ) -> None:
-        """Run a kernel of ``ext/<stem>.cu``; scalars must be NumPy scalars of the width the kernel names."""
+        """Run a kernel of ``ext/<room>/<stem>.cu``; scalars must be NumPy scalars of the width the kernel names."""
 
 
 def over_pixels(count: int, *, threads: int = THREADS) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -1,4 +1,4 @@
-"""Size of what a histogram kernel fills, as in ext/histogram.h."""
+"""Size of what a histogram kernel fills, as in ext/chips/histogram.h."""
 
 #: Bins over [0, 1].
 BINS = 4096

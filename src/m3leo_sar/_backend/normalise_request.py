@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-#: Codes of ext/normalise.h's enum PixelType; "complex_int16" is int16 with the parts on a last axis of 2.
+#: Codes of ext/chips/normalise.h's enum PixelType; "complex_int16" is int16 with the parts on a last axis of 2.
 PIXEL_TYPES = {
     "float32": 0,
     "float64": 1,
@@ -35,7 +35,7 @@ def dtype_name(dtype: Any) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class NormaliseRequest:
-    """Tables of ext/normalise.h's structs, a line a band, and the size of the result."""
+    """Tables of ext/chips/normalise.h's structs, a line a band, and the size of the result."""
 
     #: (bands, 4) int32: encoding, first channel, first plane, second plane or -1.
     places: np.ndarray

@@ -166,7 +166,7 @@ def _check_fits(band: BandStatistics, stored: str, order: int) -> None:
 # A loader normalises chip after chip with the same statistics; their tables are made once.
 @lru_cache(maxsize=64)
 def _places(statistics: Statistics) -> np.ndarray:
-    """Table of ext/normalise.h's NormalisedPlaces."""
+    """Table of ext/chips/normalise.h's NormalisedPlaces."""
     channels = np.cumsum([0, *(band.channels for band in statistics.bands[:-1])])
     rows = [
         (_CODES[band.encoding], channel, planes[0], planes[1] if len(planes) > 1 else -1)
@@ -176,7 +176,7 @@ def _places(statistics: Statistics) -> np.ndarray:
 
 
 def _recipes(planes: Sequence[Any], statistics: Statistics) -> np.ndarray:
-    """Table of ext/normalise.h's NormalisedBand."""
+    """Table of ext/chips/normalise.h's NormalisedBand."""
     table = _fixed_recipes(statistics)
     ramps = [index for index, band in enumerate(statistics.bands) if band.encoding == "deramped"]
     if not ramps:

@@ -124,7 +124,7 @@ class RadarGrid:
         return orbit.arc(max(start - more, orbit.time[0]), min(stop + more, orbit.time[-1]))
 
     def model(self, orbit: Orbit) -> NDArray[np.float64]:
-        """Table (64,) of grid and orbit as the kernels take it (ext/geometry.h)."""
+        """Table (64,) of grid and orbit as the kernels take it (ext/warp/geometry.h)."""
         return _model(self, orbit)
 
 

@@ -11,7 +11,7 @@ from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.warp.pixel_map import PixelMap
 from m3leo_sar.warp.sample import LABEL_DTYPES, NAN_DTYPES, RESAMPLINGS, backend_for, check_fits, check_nodata
 
-#: Rules by their number in ext/area.h; ``mode`` has a kernel of its own.
+#: Rules by their number in ext/warp/area.h; ``mode`` has a kernel of its own.
 _RULES = {"average": 0, "sum": 1, "min": 2, "max": 3}
 #: Resamplings that look at the whole ground of a pixel instead of the neighbourhood of its centre.
 AREA_RESAMPLINGS = (*_RULES, "mode")

@@ -16,7 +16,7 @@ from m3leo_sar.warp.pixel_map import sum_of_terms
 
 #: Kernels and their taps an axis.
 KERNELS = {"sinc": 8, "knab": 8, "cubic": 4}
-#: Steps between two pixels that weights are tabulated for (ext/resample.h).
+#: Steps between two pixels that weights are tabulated for (ext/warp/resample.h).
 _STEPS = 1024
 #: Shape of the Kaiser window and bandwidth of Knab's, for signals that fill four fifths of the sampled band.
 _KAISER, _KNAB = 2.75, 0.2

@@ -13,7 +13,7 @@ from m3leo_sar.warp.pixel_map import PixelMap
 #: Ways of taking a value between pixels.
 RESAMPLINGS = ("nearest", "bilinear", "cubic", "cubic_spline", "lanczos")
 
-#: Kernels by their number in ext/warp.h, and half their width in pixels.
+#: Kernels by their number in ext/warp/warp.h, and half their width in pixels.
 KERNELS = {"bilinear": (0, 1), "cubic": (1, 2), "cubic_spline": (2, 2), "lanczos": (3, 3)}
 
 #: Steps of more source pixels than this are downsampling; below, a kernel is not stretched.
