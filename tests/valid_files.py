@@ -17,7 +17,6 @@ import numpy as np
 import rasterio
 
 from m3leo_sar import GeoBox, SlcStack, TileGrid, Window
-from m3leo_sar.app.describe import describe
 from m3leo_sar.chips.accumulate import StatisticsAccumulator
 from m3leo_sar.chips.grouped import GroupedAccumulator, GroupedStatistics
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
@@ -38,6 +37,7 @@ from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack, write_stack
 from m3leo_sar.io.tables.area_file import read_area
 from m3leo_sar.io.tables.split_file import read_split_columns, write_splits
 from m3leo_sar.io.tables.tile_file import read_tile_columns, read_tiles, write_tiles
+from m3leo_sar.pictures.chip_description import describe
 from m3leo_sar.stack.tile_samples import TileFrame
 
 BOX = GeoBox.from_bounds((9.0, 50.0, 9.06, 50.04), shape=(20, 30), crs="EPSG:4326")

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from m3leo_sar.app import options
 from m3leo_sar.app.progress import OUT, progress_bar
 from m3leo_sar.io.chips.archive import STORAGES, ChipArchive
 from m3leo_sar.io.chips.archive_index import COLLECTION, INDEX, write_index
@@ -22,12 +23,10 @@ from m3leo_sar.run.exchange import Exchanged, export_archive, import_layout
 
 commands = typer.Typer()
 
-Archive = Annotated[Path, typer.Argument(help="Chip archive.")]
-
 
 @commands.command()
 def verify(
-    archive: Archive,
+    archive: options.Archive,
     discard: Annotated[bool, typer.Option(help="Remove what is damaged, so that a new run makes it again.")] = False,
 ) -> None:
     """Read every chip of an archive and name those that are damaged; ends with code 1 if there are any.
@@ -50,7 +49,7 @@ def verify(
 
 
 @commands.command()
-def index(archive: Archive) -> None:
+def index(archive: options.Archive) -> None:
     """Write a table of an archive's tiles (GeoParquet) and a STAC collection into it.
 
     Example: m3leo-sar index chips
@@ -60,7 +59,7 @@ def index(archive: Archive) -> None:
 
 
 @commands.command()
-def compact(archive: Archive) -> None:
+def compact(archive: options.Archive) -> None:
     """Join what was written of each tile at different times into one file; chips stay readable throughout.
 
     Example: m3leo-sar compact chips
@@ -73,7 +72,7 @@ def compact(archive: Archive) -> None:
 
 @commands.command()
 def export(
-    archive: Archive,
+    archive: options.Archive,
     folder: Annotated[Path, typer.Argument(help="Folder to write to; a folder a product comes into it.")],
     form: Annotated[str, typer.Option("--format", help="geotiff, cog (cloud-optimised) or netcdf.")] = "geotiff",
 ) -> None:
@@ -90,7 +89,7 @@ def export(
 @commands.command("import")
 def import_(
     folder: Annotated[Path, typer.Argument(help="Folder of M3LEO's layout: a folder a product, a file a tile.")],
-    archive: Annotated[Path, typer.Argument(help="Chip archive; made if it is not there.")],
+    archive: options.NewArchive,
     tiles: Annotated[Path | None, typer.Option(help="Tile file: bring every chip onto its tile's own grid.")] = None,
     storage: Annotated[str, typer.Option(help=f"Of a new archive: {' or '.join(STORAGES)}.")] = "zarr",
 ) -> None:
@@ -109,7 +108,7 @@ def import_(
 
 @commands.command()
 def stats(
-    archive: Archive,
+    archive: options.Archive,
     output: Annotated[Path, typer.Argument(help="JSON to write.")],
     rule: Annotated[str, typer.Option(help="robust, mean_std, min_max, percentiles or m3leo.")] = "robust",
     by: Annotated[str, typer.Option(help="Facts that make groups.")] = "product,polarisation,orbit",

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from m3leo_sar.app import options
 from m3leo_sar.app.progress import ERR, OUT
 from m3leo_sar.bench.protocol import Protocol
 from m3leo_sar.io.chips.archive import ChipArchive
@@ -26,9 +27,7 @@ def bench(
     archive: Annotated[
         Path | None, typer.Option(help="Chip archive with labels; simulated by the protocol if not given.")
     ] = None,
-    splits: Annotated[
-        Path | None, typer.Option(help="Splits csv (identifier, split); west to east if not given.")
-    ] = None,
+    splits: options.Splits = None,
     protocol: Annotated[Path | None, typer.Option(help="JSON of a protocol; the toy's if not given.")] = None,
     europe: Annotated[str | None, typer.Option(help="included or excluded; as the protocol says if not given.")] = None,
     merge: Annotated[

@@ -6,12 +6,14 @@ import datetime
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from m3leo_sar.app.progress import ERR
 from m3leo_sar.run.plan import Plan
+from m3leo_sar.run.prepare import Summary
 from m3leo_sar.run.threads import available_cpus
 from m3leo_sar.run.update import Watch
 
@@ -41,6 +43,18 @@ def plan_text(plan: Plan, rate: float | None, *, workers: int | None = None) -> 
             f"time: {_duration(seconds)} on {count} worker{'s' if count > 1 else ''} ({basis})",
         )
     )
+
+
+def summary_text(summary: Summary, archive: Path) -> str:
+    """What a run did, in one to three lines."""
+    done = ", ".join(f"{count} {name}" for name, count in sorted(summary.computed.items())) or "nothing"
+    lines = [f"{archive}: computed {done}; {summary.present} chips were already there"]
+    if summary.skipped:
+        reason = next(iter(summary.skipped.values()))
+        lines.append(f"{len(summary.skipped)} tiles left out (the first: {reason})")
+    if summary.failed:
+        lines.append(f"{len(summary.failed)} tiles failed; run again to try them again")
+    return "\n".join(lines)
 
 
 @contextmanager

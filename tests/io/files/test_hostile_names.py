@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 import valid_files
 
-from m3leo_sar.app.describe import describe
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.components.parquet_release import ParquetRelease, shards_of
 from m3leo_sar.io.files.raster import read_raster
@@ -21,6 +20,7 @@ from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack
 from m3leo_sar.io.tables.split_file import read_split_columns
 from m3leo_sar.io.tables.tile_file import read_tile_columns, read_tiles
+from m3leo_sar.pictures.chip_description import describe
 
 #: Two dots, absolute, hidden, with NUL or a line's end, too long, full-width and Cyrillic letters, other digits.
 HOSTILE = ["..", ".", "", "../up", "a/../../up", "/etc/passwd", "~root", ".hidden", "a\0b", "a\nb", "a\\b", "x" * 300,

@@ -18,7 +18,6 @@ import pytest
 import rasterio
 import valid_files
 
-from m3leo_sar.app.describe import describe
 from m3leo_sar.io.components.component import read_component
 from m3leo_sar.io.components.netcdf_components import read_agb
 from m3leo_sar.io.files import limits
@@ -35,6 +34,7 @@ from m3leo_sar.io.stacks.zarr_stack import read_stack
 from m3leo_sar.io.tables.area_file import read_area
 from m3leo_sar.io.tables.split_file import read_splits
 from m3leo_sar.io.tables.tile_file import read_tiles
+from m3leo_sar.pictures.chip_description import describe
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from m3leo_sar import GeoBox
-from m3leo_sar.app.describe import COLUMNS, describe
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.pictures.chip_description import COLUMNS, describe
 
 rasterio = pytest.importorskip("rasterio")
 BOX = GeoBox.from_bounds((9.0, 50.0, 9.06, 50.04), shape=(40, 50), crs="EPSG:4326")

@@ -1,0 +1,123 @@
+"""Commands that draw what an archive holds, or put it in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from m3leo_sar.app import options
+from m3leo_sar.app.progress import OUT
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.tables.split_file import read_splits
+
+commands = typer.Typer()
+
+
+@commands.command()
+def describe(
+    file: Annotated[
+        Path, typer.Argument(help="A chip of M3LEO's release, or a file or batch of an archive of this library.")
+    ],
+    component: Annotated[
+        str | None, typer.Option(help="s1grd, esawc, ... where the folder's name does not tell.")
+    ] = None,
+) -> None:
+    """Print what each band of a chip means: quantity, unit, dates, polarisation, orbit, valid share, values.
+
+    Example: m3leo-sar describe s1grd-2020/1a1e77399c5bd.tif
+    """
+    from m3leo_sar.pictures.chip_description import COLUMNS
+    from m3leo_sar.pictures.chip_description import describe as described
+
+    found = described(file, component=component)
+    table = Table(title=found.heading)
+    for column in COLUMNS:
+        table.add_column(column, overflow="fold")
+    for row in found.rows:
+        table.add_row(*row)
+    OUT.print(table)
+    for note in found.notes:
+        OUT.print(f"note: {note}")
+
+
+@commands.command()
+def plot(
+    archive: options.Archive,
+    output: Annotated[Path, typer.Argument(help="Picture to write, .png, .svg or .pdf.")],
+    tile: Annotated[str | None, typer.Option(help="Identifier; the first tile if not given.")] = None,
+    model: Annotated[Path | None, typer.Option(help="model.pt whose prediction is drawn too.")] = None,
+    sheet: Annotated[
+        str | None, typer.Option(help="Many tiles instead of one: PRODUCT:KEY, such as coherence:20230301_20230313.")
+    ] = None,
+    max_tiles: Annotated[int, typer.Option(min=1, help="Tiles of a sheet at most, evenly chosen.")] = 48,
+    as_map: Annotated[bool, typer.Option("--map", help="A map of the tiles instead of their chips.")] = False,
+    splits: Annotated[Path | None, typer.Option(help="Splits csv (identifier, split) that colours the map.")] = None,
+) -> None:
+    """Draw a tile with all its products, one product of many tiles, or a map of the tiles and their splits.
+
+    Examples: m3leo-sar plot chips tile.png --model run/model.pt; m3leo-sar plot chips map.svg --map --splits splits.csv
+    """
+    if ((tile or model) and (sheet or as_map)) or (sheet and as_map):
+        raise ValueError("a picture shows one of a tile (--tile, --model), a --sheet or a --map; give one")
+    if splits and not as_map:
+        raise ValueError("--splits colours the map, which --map asks for")
+    chips = ChipArchive(archive)
+    if not chips.identifiers:
+        raise ValueError(f"{archive} holds no tile")
+    if as_map:
+        from m3leo_sar.pictures.tile_map import archive_outlines, plot_map
+
+        outlines = archive_outlines(chips)
+        plot_map(outlines, output, splits=read_splits(splits) if splits else None, title=archive.resolve().name)
+        drawn = f"{len(outlines)} of {len(chips.identifiers)} tiles"
+    elif sheet:
+        drawn = _plot_sheet(chips, output, sheet, max_tiles)
+    else:
+        drawn = _plot_tile(chips, output, tile or chips.identifiers[0], model)
+    OUT.print(f"{output}: {drawn}")
+
+
+@commands.command()
+def report(
+    archive: options.Archive,
+    output: Annotated[Path, typer.Argument(help="HTML file to write; it needs no other file.")],
+    splits: Annotated[Path | None, typer.Option(help="Splits csv (identifier, split) that colours the map.")] = None,
+    max_tiles: Annotated[
+        int, typer.Option(min=1, help="Tiles whose values are read for shares, histograms and sheets.")
+    ] = 24,
+) -> None:
+    """Write what an archive holds, lacks and looks like into one HTML file; damaged chips are listed.
+
+    Example: m3leo-sar report chips report.html
+    """
+    from m3leo_sar.pictures.report import write_report
+
+    named = read_splits(splits) if splits else None
+    write_report(ChipArchive(archive), output, splits=named, max_tiles=max_tiles)
+    OUT.print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+
+
+def _plot_tile(chips: ChipArchive, output: Path, identifier: str, model: Path | None) -> str:
+    from m3leo_sar.pictures.tile_picture import plot_tile
+
+    predictions = {}
+    if model:
+        from m3leo_sar.learn.fit.predict import predict
+
+        predictions["Prediction"] = predict(model, chips, identifier)
+    return ", ".join(plot_tile(chips, identifier, output, predictions=predictions))
+
+
+def _plot_sheet(chips: ChipArchive, output: Path, sheet: str, max_tiles: int) -> str:
+    from m3leo_sar.pictures.archive_survey import evenly
+    from m3leo_sar.pictures.contact_sheet import plot_sheet
+
+    dataset, colon, key = sheet.partition(":")
+    if not (dataset and colon and key):
+        raise ValueError(f"--sheet must read PRODUCT:KEY, such as coherence:20230301_20230313, got {sheet!r}")
+    tiles = evenly(chips.identifiers, max_tiles)
+    plot_sheet(chips, dataset, key, output, identifiers=tiles)
+    return f"{dataset} {key} of {len(tiles)} of {len(chips.identifiers)} tiles"

@@ -1,0 +1,181 @@
+"""Commands that bring an archive or a store up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from m3leo_sar.app import options
+from m3leo_sar.app.archive_commands import archive_to_change
+from m3leo_sar.app.progress import OUT, progress_bar
+from m3leo_sar.app.run_display import plan_text, run_display, summary_text
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.stacks.open_stack import open_stack
+from m3leo_sar.products.recipe import Recipe
+from m3leo_sar.run.catalogue import open_catalogue
+from m3leo_sar.run.choices import choose_pairs, choose_tiles
+from m3leo_sar.run.slc_tiles import build_slc_tiles
+from m3leo_sar.run.update import RunOptions, bring_up_to_date, plan_only
+
+commands = typer.Typer()
+
+
+@commands.command()
+def prepare(
+    stack: options.Stack,
+    archive: options.NewArchive,
+    aoi: Annotated[
+        str | None,
+        typer.Option(help="Area: a file, a region such as conus, or WKT; the stack's own footprint if not given."),
+    ] = None,
+    tiles: options.Tiles = None,
+    lattice: options.Lattice = "legacy",
+    rule: options.Rule = "all",
+    max_days: options.MaxDays = None,
+    days: options.Days = None,
+    season: options.Season = None,
+    pair: options.Named = None,
+    window: Annotated[str, typer.Option(help="Coherence window, ROWSxCOLS in the stack's pixels.")] = "5x20",
+    interferograms: Annotated[bool, typer.Option(help="Write single-look interferograms too.")] = False,
+    intensities: Annotated[bool, typer.Option(help="Write each date's intensity.")] = True,
+    minimum_coverage: options.Coverage = 0.5,
+    burst: options.Burst = None,
+    polarisation: options.Polarisation = None,
+    storage: Annotated[str, typer.Option(help="Of a new archive: geotiff, a file a chip; or zarr.")] = "geotiff",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what is missing and what it takes.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read every chip that is there; make damaged ones again.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by themselves as many as CPUs.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of each; their share of the CPUs.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, or gpu: workers compute on the GPU that they see.")] = "cpu",
+    timeout: Annotated[
+        float | None, typer.Option(min=0.001, help="Seconds for a block of tiles after which its worker is replaced.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a dask scheduler, such as tcp://host:8786, whose workers do it.")
+    ] = None,
+    log: Annotated[Path | None, typer.Option(help="Add each event as a line of JSON to this file.")] = None,
+) -> None:
+    """Compute the chips of a stack's pairs on M3LEO's tiles; what is there already is not computed again.
+
+    Each chip is a GeoTIFF, ARCHIVE/TILE/coherence/PAIR.tif, 448 x 448 pixels on the tile's grid. With new dates in the
+    stack, only the new pairs are computed; with a file of it replaced, only the pairs of its date. It may be stopped at
+    any time and run again. Ends with code 1 if a tile failed.
+
+    Examples: m3leo-sar prepare stack chips --max-days 48; m3leo-sar prepare cslc chips --aoi area.wkt --window 5x20;
+    m3leo-sar prepare stack chips --dry-run
+    """
+    catalogue = open_catalogue(stack, burst=burst, polarisation=polarisation)
+    opened = catalogue.stack
+    chosen = choose_pairs(
+        opened, rule=rule, max_days=max_days, days=options.numbers(days), season=season, named=pair or ()
+    )
+    recipe = Recipe(
+        pairs=chosen,
+        window=options.window_of(window),
+        interferograms=interferograms,
+        intensities=intensities,
+        minimum_coverage=minimum_coverage,
+    )
+    grid = choose_tiles(opened, aoi=aoi, tiles=tiles, lattice=lattice)
+    if dry_run:
+        plan, rate = plan_only(catalogue, archive, grid, recipe, verify=verify)
+        OUT.print(plan_text(plan, rate, workers=workers), markup=False)
+        return
+    how = RunOptions(
+        workers=workers, threads=threads, scheduler=scheduler, timeout=timeout, device=device, verify=verify, log=log
+    )
+    kind = "legacy" if grid.cells is None else "exact"
+    chips = ChipArchive.create(archive, storage=storage, grid=kind, stack=str(stack))
+    with run_display() as watch:
+        summary = bring_up_to_date(catalogue, chips, grid, recipe, options=how, watch=watch)
+    OUT.print(summary_text(summary, archive))
+    if summary.failed:
+        for identifier, reason in list(summary.failed.items())[:3]:
+            OUT.print(f"failed: {identifier}: {reason}", markup=False)
+        raise typer.Exit(code=1)
+
+
+@commands.command()
+def retile(
+    source: Annotated[
+        str,
+        typer.Argument(help="Raster file or URL, netCDF file, Zarr store, or a folder of GSSIC or S1-GUNW files."),
+    ],
+    archive: options.NewArchive,
+    dataset: Annotated[str, typer.Option(help="What the chips are called: ARCHIVE/TILE/DATASET/BAND.tif.")],
+    aoi: options.Aoi = None,
+    tiles: options.Tiles = None,
+    lattice: options.Lattice = "legacy",
+    resampling: Annotated[
+        str | None,
+        typer.Option(help="bilinear, nearest, cubic, ...; average, sum, mode, min, max over a pixel's ground."),
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="raster, gssic, gunw or xarray; told by itself if left out.")] = None,
+    nodata: Annotated[float | None, typer.Option(help="Value without data of a raster that names none.")] = None,
+    crs: Annotated[str | None, typer.Option(help="CRS of a raster or of xarray data that carry none.")] = None,
+    variable: Annotated[list[str] | None, typer.Option(help="A variable of xarray data; may be given again.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Threads that read and resample.")] = 1,
+    retries: Annotated[int, typer.Option(min=0, help="How often a tile is tried again when a server fails.")] = 3,
+) -> None:
+    """Cut any raster onto the tiles of a grid; what is done already is not done again.
+
+    What became of each tile is noted in ARCHIVE/ledger.sqlite. It may be stopped at any time and run again, which makes
+    what is missing or has failed. Ends with code 1 if a tile failed.
+
+    Examples: m3leo-sar retile dem.tif chips --tiles tiles.geojson --dataset dem; m3leo-sar retile people.tif chips
+    --aoi area.wkt --lattice exact --dataset people --resampling sum
+    """
+    from m3leo_sar.io.sources.open_source import open_source
+    from m3leo_sar.run.retile import retile as cut
+    from m3leo_sar.run.retile import tiles_over
+
+    grid = tiles_over(aoi=aoi, tiles=tiles, lattice=lattice)
+    facts = {"resampling": resampling, "nodata": nodata, "crs": crs, "variables": variable or None}
+    opened = open_source(source, kind=kind, **facts)
+    lattice_kind = "legacy" if grid.cells is None else "exact"
+    with archive_to_change(archive, grid=lattice_kind) as chips, progress_bar("cutting tiles", len(grid)) as advance:
+        summary = cut(opened, chips, grid, dataset=dataset, workers=workers, retries=retries, report=advance)
+    OUT.print(
+        f"{archive}: {summary.done} tiles done, {summary.present} were settled before, {len(summary.skipped)} skipped, "
+        f"{len(summary.failed)} failed"
+    )
+    for what, reasons in (("skipped", summary.skipped), ("failed", summary.failed), ("note", summary.notes)):
+        for identifier, reason in list(reasons.items())[:3]:
+            OUT.print(f"{what}: {identifier}: {reason}", markup=False)
+    if summary.failed:
+        raise typer.Exit(code=1)
+
+
+@commands.command("slc-tiles")
+def slc_tiles(
+    stack: options.Stack,
+    store: Annotated[Path, typer.Argument(help="Store of SLC tiles; made if it is not there.")],
+    aoi: options.Aoi = None,
+    tiles: options.Tiles = None,
+    lattice: options.Lattice = "legacy",
+    window: Annotated[str, typer.Option(help="Largest coherence window that will be asked for, ROWSxCOLS.")] = "5x20",
+    minimum_coverage: options.Coverage = 0.5,
+    burst: options.Burst = None,
+    polarisation: options.Polarisation = None,
+) -> None:
+    """Store what each tile needs of a stack, complex int16, so that any pair can be computed while a model trains.
+
+    Grows with the dates, not with the pairs. Run it again with new dates and only they are added.
+
+    Example: m3leo-sar slc-tiles stack tiles --window 5x20; then m3leo-sar train chips pairs.store=tiles
+    input=coherence:5x20 pairs.redraw=true
+    """
+    largest = options.window_of(window)
+    opened = open_stack(stack, burst=burst, polarisation=polarisation)
+    grid = list(choose_tiles(opened, aoi=aoi, tiles=tiles, lattice=lattice))
+    with progress_bar("storing tiles", len(grid)) as advance:
+        built = build_slc_tiles(
+            opened, grid, store, window=largest, minimum_coverage=minimum_coverage, report=lambda _: advance()
+        )
+    OUT.print(f"{store}: wrote {built.written} planes, {built.present} were already there")
+    if built.skipped:
+        OUT.print(f"{len(built.skipped)} tiles left out (the first: {next(iter(built.skipped.values()))})")

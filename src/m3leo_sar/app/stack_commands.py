@@ -1,0 +1,96 @@
+"""Commands about a stack: one that is simulated, and the pairs it allows."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from m3leo_sar.app import options
+from m3leo_sar.app.progress import OUT, progress_bar
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.product_names import COHERENCE
+from m3leo_sar.io.stacks.open_stack import open_stack
+from m3leo_sar.io.stacks.zarr_stack import write_stack
+from m3leo_sar.pictures.network_picture import plot_network
+from m3leo_sar.run.choices import choose_pairs
+from m3leo_sar.simulate.scene import Event, simulate_scene
+from m3leo_sar.stack.networks import connection
+from m3leo_sar.stack.pairs import parse_date, season_of
+
+commands = typer.Typer()
+
+
+@commands.command()
+def simulate(
+    path: Annotated[Path, typer.Argument(help="Folder to write the stack to.")],
+    rows: Annotated[int, typer.Option(min=1, help="Rows of 10 m pixels.")] = 1000,
+    cols: Annotated[int, typer.Option(min=1, help="Columns of 10 m pixels.")] = 1200,
+    dates: Annotated[int, typer.Option(min=1, help="Acquisitions.")] = 6,
+    every: Annotated[int, typer.Option(min=1, help="Days between them.")] = 12,
+    start: Annotated[str, typer.Option(help="First date, YYYYMMDD.")] = "20230301",
+    event: Annotated[
+        str | None, typer.Option(help="Date of an event, YYYYMMDD: coherence drops in part of it.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal stacks.")] = 0,
+) -> None:
+    """Write a simulated stack with known coherence, phase and land cover.
+
+    Run again with more [bold]--dates[/bold], only the new dates are written.
+
+    Example: m3leo-sar simulate stack --dates 6
+    """
+    first = parse_date(start)
+    days = [first + datetime.timedelta(days=every * index) for index in range(dates)]
+    bounds = (680_000.0, 5_500_000.0, 680_000.0 + 10 * cols, 5_500_000.0 + 10 * rows)
+    geobox = GeoBox.from_bounds(bounds, shape=(rows, cols), crs="EPSG:32631")
+    happening = Event(date=parse_date(event)) if event else None
+    scene = simulate_scene(geobox, dates=days, event=happening, seed=seed)
+    with progress_bar("simulating dates", dates) as advance:
+        written = write_stack(scene.stack, path, labels=scene.labels(), progress=advance)
+    OUT.print(f"{path}: {len(written)} dates written, {dates - len(written)} already there")
+
+
+@commands.command()
+def pairs(
+    stack: options.Stack,
+    archive: Annotated[
+        Path | None, typer.Option(help="Chip archive: shows for how many tiles each pair exists.")
+    ] = None,
+    rule: options.Rule = "all",
+    max_days: options.MaxDays = None,
+    days: options.Days = None,
+    season: options.Season = None,
+    pair: options.Named = None,
+    figure: Annotated[Path | None, typer.Option(help="Draw the network of pairs into this picture.")] = None,
+    burst: options.Burst = None,
+    polarisation: options.Polarisation = None,
+) -> None:
+    """List the pairs a stack allows, with their days, which an archive holds, and whether they connect all dates.
+
+    Examples: m3leo-sar pairs stack --max-days 24 --figure network.png; m3leo-sar pairs stack --archive chips
+    """
+    opened = open_stack(stack, burst=burst, polarisation=polarisation)
+    chosen = choose_pairs(
+        opened, rule=rule, max_days=max_days, days=options.numbers(days), season=season, named=pair or ()
+    )
+    table = Table("pair", "days", "season", *(["tiles that have it"] if archive else []))
+    chips = ChipArchive(archive) if archive else None
+    tiles = chips.identifiers if chips else []
+    for item in chosen:
+        there = [str(sum(chips.has(tile, COHERENCE, str(item)) for tile in tiles))] if chips else []
+        middle = item.reference + (item.secondary - item.reference) / 2
+        table.add_row(str(item), str(item.days), season_of(middle), *there)
+    OUT.print(table)
+    found = connection(opened.dates, chosen)
+    groups = "all connected" if found.is_connected else f"in {len(found.components)} groups that no pair connects"
+    OUT.print(
+        f"{len(chosen)} pairs of {len(opened.dates)} dates, {opened.dates[0]} to {opened.dates[-1]}, {groups}, "
+        f"loops: {found.loops}"
+    )
+    if figure:
+        plot_network(figure, opened.dates, chosen)
