@@ -13,7 +13,8 @@ import xarray as xr
 from interleaved import interleaved
 
 from m3leo_sar import GeoBox
-from m3leo_sar.io.chips.archive import ChipArchive, Layer
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import Layer
 
 TILES, PAIRS, SIDE, READS = 40, 15, 448, 60
 

@@ -171,3 +171,13 @@ def test_import_is_light() -> None:
     assert set(loaded) == {"[]"}
     # Far above what it takes, so that only a heavy import fails it and not a busy machine.
     assert min(float(text) for text in seconds) < 0.5
+
+
+def test_files_import_each_other_in_no_circle_not_even_inside_functions() -> None:
+    names = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in FILES}
+    needs = {name: imported(path) & (names.keys() - {name}) for name, path in names.items()}
+    settled: set[str] = set()
+    while left := names.keys() - settled:
+        free = {name for name in left if needs[name] <= settled}
+        assert free, f"a circle among {sorted(left)}"
+        settled |= free

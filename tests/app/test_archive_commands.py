@@ -13,8 +13,9 @@ import rasterio
 from m3leo_sar import GeoBox, TileGrid
 from m3leo_sar.app.cli import app
 from m3leo_sar.chips.grouped import GroupedStatistics
-from m3leo_sar.io.chips.archive import ChipArchive, Layer
+from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.archive_index import read_index, write_index
+from m3leo_sar.io.chips.chip import Layer
 from m3leo_sar.io.components.component import Band, ComponentChip
 from m3leo_sar.io.components.component_writer import write_component
 from m3leo_sar.io.files.run_lock import NAME, RunLock

@@ -20,7 +20,8 @@ from m3leo_sar.bench.ground import Ground, data_digest
 from m3leo_sar.bench.origin import MADE_FROM
 from m3leo_sar.bench.protocol import BenchTask, Protocol, Results, ToyGround
 from m3leo_sar.bench.training_run import Budget, PartialArchive
-from m3leo_sar.io.chips.archive import ChipArchive, Layer, pixel_checksum
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import Layer, pixel_checksum
 from m3leo_sar.io.tables.split_file import write_splits
 from m3leo_sar.learn.shift.region_samples import regions_of
 

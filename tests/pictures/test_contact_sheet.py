@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from m3leo_sar import GeoBox, TileGrid
-from m3leo_sar.io.chips.archive import Chip, ChipArchive
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.pictures.chip_picture import limits_of, plane_of, reduced
 from m3leo_sar.pictures.coherence_rgb import coherence_rgb, rgb_groups
 from m3leo_sar.pictures.colours import amplitude_image, coherence_image, label_image, phase_image

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from m3leo_sar import GeoBox
-from m3leo_sar.io.chips.archive import Chip
+from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.pictures.report import write_report
 
 image = pytest.importorskip("matplotlib.image")

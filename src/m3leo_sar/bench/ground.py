@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from m3leo_sar.bench.protocol import BenchTask, Protocol
-from m3leo_sar.io.chips.archive import ChipArchive, pixel_checksum
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import pixel_checksum
 from m3leo_sar.io.chips.product_names import COHERENCE
 from m3leo_sar.learn.data.channel import Channel
 from m3leo_sar.stack.events import Triplet, event_triplets

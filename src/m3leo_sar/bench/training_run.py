@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from m3leo_sar.io.chips.archive import Chip, ChipArchive
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import Chip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.io.chips.archive import Chip
+from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.pictures.chip_picture import as_pair, plane_of, shown_values
 from m3leo_sar.pictures.readable_archive import ReadableArchive
 from m3leo_sar.stack.pairs import Pair, parse_date

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from m3leo_sar.io.chips.archive import Chip
+from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.geotiff_storage import read_chip
 from m3leo_sar.io.chips.zarr_storage import read_batch
 from m3leo_sar.io.components.component import Band, ComponentChip, read_component

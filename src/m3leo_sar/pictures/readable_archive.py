@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
-from m3leo_sar.io.chips.archive import Chip
+from m3leo_sar.io.chips.chip import Chip
 
 
 class ReadableArchive(Protocol):

@@ -16,7 +16,8 @@ from m3leo_sar.chips.transfer import to_host
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.insar.coherence import coherence
 from m3leo_sar.insar.interferogram import interferogram
-from m3leo_sar.io.chips.archive import ChipArchive, Layer, check_pixels, pixel_checksum
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import Layer, check_pixels, pixel_checksum
 from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL
 from m3leo_sar.io.stacks.stack_labels import LabelRaster
 from m3leo_sar.products.placement import _check_size, place_on, span_on

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from m3leo_sar.chips.grouped import KEYS, GroupedAccumulator
-from m3leo_sar.io.chips.archive import Chip, ChipArchive
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM
 
 #: How products are encoded before they are counted; a phasor has nothing to count.

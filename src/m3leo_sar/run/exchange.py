@@ -13,7 +13,8 @@ import numpy as np
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.tiles import TileGrid
-from m3leo_sar.io.chips.archive import Chip, ChipArchive, Layer
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import Chip, Layer
 from m3leo_sar.io.chips.product_names import LABEL
 from m3leo_sar.io.components.component import ComponentChip, component_of, read_component
 from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read_gunw

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -134,4 +135,8 @@ def refuse_none(skipped: Mapping[str, str], tiles: int, name: str) -> None:
 
 
 def _in_memory(array: NDArray[Any], geobox: GeoBox) -> LabelRaster:
-    return LabelRaster(geobox, lambda rows, cols: array[rows, cols])
+    return LabelRaster(geobox, partial(_part, array))
+
+
+def _part(array: NDArray[Any], rows: slice, cols: slice) -> NDArray[Any]:
+    return array[rows, cols]

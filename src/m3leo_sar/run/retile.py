@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.tiles import PIXELS, Tile, TileGrid
-from m3leo_sar.io.chips.archive import ChipArchive, Layer
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import Layer
 from m3leo_sar.io.components.component import Band
 from m3leo_sar.io.files.ledger import Entry, Ledger
 from m3leo_sar.io.files.plain_values import parameter_digest

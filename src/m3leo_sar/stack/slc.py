@@ -6,6 +6,7 @@ import datetime
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ class SlcStack:
             raise ValueError(f"array must have shape {(len(dates), *geometry.shape)}, got {array.shape}")
         return cls(
             dates=tuple(dates),
-            read=lambda index, rows, cols: array[index, rows, cols],
+            read=partial(_part, array),
             geometry=geometry,
             polarisation=polarisation,
             dtype=str(array.dtype),
@@ -157,10 +158,17 @@ class SlcStack:
         """Stack of the pixels ``[rows, cols]``, still unread."""
         rows, cols = _plain(rows, self.shape[1], "rows"), _plain(cols, self.shape[2], "cols")
 
-        def read(index: int, inner_rows: slice, inner_cols: slice) -> NDArray[Any]:
-            return self.read(index, _shifted(inner_rows, rows.start), _shifted(inner_cols, cols.start))
-
+        read = partial(_read_shifted, self.read, rows.start, cols.start)
         return replace(self, read=read, geometry=self.geometry.crop(rows, cols))
+
+
+def _part(array: NDArray[Any], index: int, rows: slice, cols: slice) -> NDArray[Any]:
+    part: NDArray[Any] = array[index, rows, cols]
+    return part
+
+
+def _read_shifted(read: Read, row: int, col: int, index: int, rows: slice, cols: slice) -> NDArray[Any]:
+    return read(index, _shifted(rows, row), _shifted(cols, col))
 
 
 def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from m3leo_sar import GeoBox
-from m3leo_sar.io.chips.archive import ChipArchive, Layer
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import Layer
 from m3leo_sar.io.files.atomic import atomic_path, remove_stale
 
 BOX = GeoBox.from_bounds((5.5, 49.6, 5.57, 49.64), shape=(24, 31), crs="EPSG:4326")

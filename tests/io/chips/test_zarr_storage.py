@@ -16,7 +16,8 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 
 from m3leo_sar import GeoBox
 from m3leo_sar.io.chips import zarr_storage
-from m3leo_sar.io.chips.archive import ChipArchive, Layer
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import Layer
 from m3leo_sar.io.files.zarr_shard import read_chunks
 
 BOX = GeoBox.from_bounds((5.5, 49.6, 5.57, 49.64), shape=(24, 31), crs="EPSG:4326")

@@ -4,80 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.chips.chip import SAFE_NAME, Chip, Layer
+from m3leo_sar.io.chips.storage import Storage
 from m3leo_sar.io.files.atomic import PARTIAL, remove_at_once, remove_stale
 from m3leo_sar.io.files.manifest import Kind, make_manifest, read_manifest
 from m3leo_sar.io.files.plain_values import parameter_digest, plain_value
 
 STORAGES = ("geotiff", "zarr")
 _KIND = Kind("archive.json", "m3leo_sar chip archive", 2, "chip archive")
-#: What an identifier, a product or a key may be.
-SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-class Chip(NamedTuple):
-    """One chip as it was read."""
-
-    #: (rows, cols) or (bands, rows, cols); no data is NaN.
-    array: NDArray[Any]
-    #: The tile's pixel grid.
-    geobox: GeoBox
-    #: Product, dates, polarisation, orbit, unit, window, parameters, ... as they were written.
-    metadata: dict[str, Any]
-    #: Value of integers without data, None if all have data.
-    nodata: float | None = None
-
-
-class Layer(NamedTuple):
-    """One chip as it is written: the key within its product, its pixels and what is known of it."""
-
-    key: str
-    array: NDArray[Any]
-    metadata: Mapping[str, Any]
-    nodata: float | None = None
-
-
-class Storage(Protocol):
-    """How an archive keeps its chips; names have been checked."""
-
-    def write(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
-        """Write chips of one tile and product, replacing earlier ones."""
-
-    def read(self, identifier: str, dataset: str, key: str) -> Chip:
-        """Read one chip; FileNotFoundError if it is not there, ValueError if it is damaged."""
-
-    def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
-        """Grid and metadata of a chip; raises as ``read`` does."""
-
-    def digest(self, identifier: str, dataset: str, key: str) -> str | None:
-        """Digest of what a chip depends on, None if there is no chip that can be read."""
-
-    def path(self, identifier: str, dataset: str, key: str) -> Path:
-        """File or folder that holds a chip, or would."""
-
-    def keys(self, identifier: str, dataset: str) -> list[str]:
-        """Keys of a tile's product, sorted."""
-
-    def remove(self, identifier: str, dataset: str, key: str) -> None:
-        """Remove a chip, if it is there."""
-
-    def compact(self, identifier: str, dataset: str) -> int:
-        """Join what was written at different times; how many batches went."""
-
-    def unit(self, path: Path) -> Path:
-        """What is to be removed where ``path`` is damaged."""
-
-    def faults(self) -> Iterator[tuple[Path, str]]:
-        """Path and fault of every chip that cannot be read."""
 
 
 class ChipArchive:
@@ -265,36 +206,13 @@ class ChipArchive:
                 raise ValueError(f"{folder} is a link, which may lead out of the archive")
 
 
-def pixel_checksum(array: NDArray[Any]) -> str:
-    """CRC-32 of an array's elements in order, eight hex digits."""
-    return f"{zlib.crc32(np.ascontiguousarray(array).data):08x}"
-
-
-def check_pixels(chip: Chip) -> None:
-    """Refuse a chip whose pixels are not those its metadata tell the CRC-32 of, as ``prepare`` writes it.
-
-    A compressed GeoTIFF may unpack a changed byte without a word.
-
-    Raises
-    ------
-    ValueError
-        If they differ.
-    """
-    stored = chip.metadata.get("crc32")
-    if stored is None or "scale" in chip.metadata:
-        return
-    found = pixel_checksum(chip.array)
-    if found != stored:
-        raise ValueError(f"its pixels have the checksum {found}, {stored} was written")
-
-
 def _is_own(entry: os.DirEntry[str]) -> bool:
     """Whether a folder's entry is one the archive may have made: no link, no strange name, nothing half written."""
     return bool(SAFE_NAME.fullmatch(entry.name)) and PARTIAL not in entry.name and entry.is_dir(follow_symlinks=False)
 
 
 def _storage(root: Path, name: str) -> Storage:
-    # Imported here, as each needs a library of its own and both need the words above.
+    # Imported here, as each loads a library that the other has no use for.
     if name == "geotiff":
         from m3leo_sar.io.chips.geotiff_storage import GeotiffStorage
 

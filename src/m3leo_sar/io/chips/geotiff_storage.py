@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.chips.archive import SAFE_NAME, Chip, Layer, check_pixels
+from m3leo_sar.io.chips.chip import SAFE_NAME, Chip, Layer, check_pixels
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.atomic import PARTIAL
 from m3leo_sar.io.files.plain_values import parameter_digest, plain_value

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
-from m3leo_sar.io.chips.archive import SAFE_NAME
+from m3leo_sar.io.chips.chip import SAFE_NAME
 from m3leo_sar.io.files.atomic import PARTIAL, atomic_path, remove_stale
 from m3leo_sar.io.files.batches import batches, new_batch
 from m3leo_sar.io.files.manifest import Kind, make_manifest, read_manifest

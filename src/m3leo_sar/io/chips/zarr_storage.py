@@ -18,7 +18,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.chips.archive import Chip, Layer, check_pixels
+from m3leo_sar.io.chips.chip import Chip, Layer, check_pixels
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.atomic import PARTIAL, remove_at_once
 from m3leo_sar.io.files.batches import batches, new_batch
@@ -58,6 +58,10 @@ class ZarrStorage:
         self.root = root
         self._known: OrderedDict[Path, tuple[int, dict[str, _Place]]] = OrderedDict()
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[type[ZarrStorage], tuple[Path]]:
+        """A copy in another process has a lock and a memory of its own."""
+        return type(self), (self.root,)
 
     def write(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
         """Write layers, those of one dtype and number of bands as one batch."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -206,7 +207,11 @@ def _amplitude(stored: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _over(scale: int) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
-    return lambda stored: np.where(stored > 0, stored.astype(np.float32) / np.float32(scale), np.float32(np.nan))
+    return partial(_scaled, scale)
+
+
+def _scaled(scale: int, stored: NDArray[Any]) -> NDArray[np.float32]:
+    return np.where(stored > 0, stored.astype(np.float32) / np.float32(scale), np.float32(np.nan))
 
 
 def _codes(stored: NDArray[Any]) -> NDArray[np.uint8]:

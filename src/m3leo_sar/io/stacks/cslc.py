@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def read_cslc_stack(
     geobox, facts = _common_grid(products)
     return SlcStack(
         dates=tuple(product.date for product in products),
-        read=lambda index, rows, cols: _pixels(products[index], geobox.shape, rows, cols),
+        read=partial(_pixels, tuple(products), geobox.shape),
         geometry=geobox,
         polarisation=products[0].polarisation,
         name=f"{products[0].burst} of {products[0].path.parent}",
@@ -149,7 +150,10 @@ def _header(product: _Product) -> tuple[GeoBox, dict[str, Any]]:
         return regular_geobox(x, y, f"EPSG:{int(code)}"), facts
 
 
-def _pixels(product: _Product, shape: tuple[int, int], rows: slice, cols: slice) -> NDArray[np.complex64]:
+def _pixels(
+    products: tuple[_Product, ...], shape: tuple[int, int], index: int, rows: slice, cols: slice
+) -> NDArray[np.complex64]:
+    product = products[index]
     name = f"data/{product.polarisation}"
     with _open(product.path) as file, _named_faults(product.path, name):
         dataset = _dataset(file, product.path, name)

@@ -6,6 +6,7 @@ import datetime
 import os
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,18 +83,19 @@ def read_raster_stack(
     if place.shape != header.shape:
         raise ValueError(f"geometry must have the shape of the images, {header.shape}, got {place.shape}")
 
-    def read(index: int, rows: slice, cols: slice) -> NDArray[np.complexfloating]:
-        return read_window(paths[index], 1, rows, cols).astype(header.dtype, copy=False)
-
     return SlcStack(
         dates=tuple(days),
-        read=read,
+        read=partial(_pixels, tuple(paths), header.dtype),
         geometry=place,
         polarisation=polarisation,
         dtype=header.dtype,
         name=str(paths[0].parent),
         **facts,  # type: ignore[arg-type]
     )
+
+
+def _pixels(paths: tuple[Path, ...], dtype: str, index: int, rows: slice, cols: slice) -> NDArray[np.complexfloating]:
+    return read_window(paths[index], 1, rows, cols).astype(dtype, copy=False)
 
 
 def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:

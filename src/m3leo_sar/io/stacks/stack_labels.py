@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,11 +48,11 @@ def open_label(folder: str | os.PathLike[str]) -> LabelRaster:
         geobox = GeoBox(tuple(facts["shape"]), Affine(*facts["affine"]), str(facts["crs"]))  # type: ignore[arg-type, misc]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{folder} is no label raster: {error}") from error
+    return LabelRaster(geobox, partial(_pixels, Path(folder), array))
 
-    def read(rows: slice, cols: slice) -> NDArray[Any]:
-        try:
-            return np.asarray(array[rows, cols])  # type: ignore[index]
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ValueError(f"{folder} cannot be read: {error}") from error
 
-    return LabelRaster(geobox, read)
+def _pixels(folder: Path, array: Any, rows: slice, cols: slice) -> NDArray[Any]:
+    try:
+        return np.asarray(array[rows, cols])
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{folder} cannot be read: {error}") from error

@@ -106,7 +106,7 @@ def read_stack(path: str | os.PathLike[str]) -> SlcStack:
             raise ValueError(f"its shape is {facts['shape']}, that of its geometry {list(geometry.shape)}")
         return SlcStack(
             dates=tuple(dates),
-            read=lambda index, rows, cols: _read_slc(folder, dates[index], geometry.shape, rows, cols),
+            read=partial(_read_slc, folder, tuple(dates), geometry.shape),
             geometry=geometry,
             polarisation=facts["polarisation"],
             dtype=facts["dtype"],
@@ -305,9 +305,9 @@ def _require_same(group: zarr.Group, facts: dict[str, Any], folder: Path) -> Non
 
 
 def _read_slc(
-    folder: Path, date: datetime.date, shape: tuple[int, int], rows: slice, cols: slice
+    folder: Path, dates: tuple[datetime.date, ...], shape: tuple[int, int], index: int, rows: slice, cols: slice
 ) -> NDArray[np.complexfloating]:
-    place = folder / f"{date:%Y%m%d}"
+    place = folder / f"{dates[index]:%Y%m%d}"
     with _plain_errors(place):
         array = zarr.open_array(place / "slc", mode="r", zarr_format=3)
         if array.shape != shape or array.dtype.kind != "c":
