@@ -17,7 +17,7 @@ from m3leo_sar.learn.data.pair_index import PairIndex
 from m3leo_sar.learn.data.tile_tiers import TileTiers
 from m3leo_sar.products.pair_products import pair_products
 from m3leo_sar.products.recipe import Recipe
-from m3leo_sar.run.prepare import prepare
+from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.pair_product import PairProduct
@@ -72,7 +72,7 @@ def prepared(folder: Path) -> Prepared:
     build_slc_tiles(stack, list(grid), folder / "tiles", window=WINDOW)
     store, archive = SlcTileStore(folder / "tiles"), ChipArchive.create(folder / "chips")
     recipe = Recipe(pairs=all_pairs(DATES)[:1], window=WINDOW, intensities=False)
-    prepare(stack, archive, list(grid), recipe, labels={"landcover": scene.labels()["landcover"]})
+    make_chips(stack, archive, list(grid), recipe, labels={"landcover": scene.labels()["landcover"]})
     dates = {name: store.dates(name) for name in grid.identifiers}
     return Prepared(stack, grid, store, archive, PairIndex.of_pairs(dates, all_pairs))
 

@@ -20,8 +20,8 @@ from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.io.stacks.zarr_stack import write_stack
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.choices import choose_pairs, choose_tiles
+from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.run.pool import WorkerPool
-from m3leo_sar.run.prepare import prepare
 from m3leo_sar.run.update import RunOptions, bring_up_to_date, plan_only
 from m3leo_sar.simulate.scene import simulate_scene
 
@@ -110,7 +110,7 @@ def test_weights_of_a_window_go_with_the_job_and_tell_chips_apart(stack, tmp_pat
     plain = recipe(window=Window(rows=3, cols=9), intensities=False)
     run(stack, tmp_path / "chips", asked=weighted)
     here = ChipArchive.create(tmp_path / "here")
-    prepare(open_catalogue(stack).stack, here, list(tiles()), weighted)
+    make_chips(open_catalogue(stack).stack, here, list(tiles()), weighted)
     key = (tiles()[0].identifier, "coherence", "20230301_20230313")
     chip = ChipArchive(tmp_path / "chips").read(*key).array
     np.testing.assert_array_equal(chip, here.read(*key).array)
@@ -184,7 +184,7 @@ def test_workers_import_nothing_from_the_folder_one_is_in(tmp_path, monkeypatch)
 def test_labels_that_are_true_or_false_become_bytes(tmp_path, scene):
     archive = ChipArchive.create(tmp_path / "chips")
     water = (np.arange(BOX.shape[0])[:, None] + np.zeros(BOX.shape, int)) % 7 < 3
-    done = prepare(scene.stack, archive, list(tiles()), recipe(), labels={"water": (water, BOX)})
+    done = make_chips(scene.stack, archive, list(tiles()), recipe(), labels={"water": (water, BOX)})
     assert done.computed["label"] == 6
     chip = archive.read(tiles()[0].identifier, "label", "water")
     assert chip.array.dtype == np.uint8

@@ -16,7 +16,7 @@ from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.products.pair_products import pair_products
 from m3leo_sar.products.recipe import Recipe
-from m3leo_sar.run.prepare import prepare
+from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.geometry import RadarGeometry
@@ -53,7 +53,7 @@ def stack(whole):
 def held(stack, tmp_path_factory):
     path = tmp_path_factory.mktemp("store") / "tiles"
     built = build_slc_tiles(stack, [TILE], path, window=LARGEST)
-    assert (built.written, built.present, built.skipped) == (4, 0, {})
+    assert (built.computed, built.present, built.skipped) == ({"slc": 4}, 0, {})
     return SlcTileStore(path).read(TILE.identifier)
 
 
@@ -64,7 +64,7 @@ def products(*texts):
 def test_products_are_those_of_prepare_bit_for_bit(stack, held, tmp_path):
     archive = ChipArchive.create(tmp_path / "chips")
     recipe = Recipe(pairs=PAIRS, window=WINDOW, interferograms=True, minimum_coverage=1.0)
-    prepare(stack, archive, [TILE], recipe)
+    make_chips(stack, archive, [TILE], recipe)
     wanted = products("coherence:3x8", "interferogram", "intensity:reference", "intensity:secondary")
     planes = pair_products(held, [[pair] for pair in PAIRS], products=wanted)
     for pair, (magnitude, formed, first, second) in zip(PAIRS, planes, strict=True):
@@ -111,7 +111,7 @@ def test_radar_geometry_and_the_edge_of_the_stack(whole, tmp_path):
     longitude, latitude = BOX.transformer_to("EPSG:4326").transform(x, y)
     stack = SlcStack.from_arrays(whole, DATES, geometry=RadarGeometry(latitude, longitude), polarisation="VV")
     archive = ChipArchive.create(tmp_path / "chips")
-    prepare(stack, archive, list(EDGE), Recipe(pairs=PAIRS[:1], window=WINDOW, minimum_coverage=0.3))
+    make_chips(stack, archive, list(EDGE), Recipe(pairs=PAIRS[:1], window=WINDOW, minimum_coverage=0.3))
     build_slc_tiles(stack, list(EDGE), tmp_path / "tiles", window=LARGEST, minimum_coverage=0.3)
     held = SlcTileStore(tmp_path / "tiles").read(EDGE[0].identifier)
     plane = pair_products(held, [PAIRS[:1]], products=products("coherence:3x8"))[0][0]
@@ -208,9 +208,10 @@ def test_building_again_adds_only_new_dates(stack, whole, tmp_path):
     tiles = list(TileGrid([*INSIDE.bounds, away], pixels=48))
     done = []
     first = build_slc_tiles(early, tiles, tmp_path / "tiles", window=WINDOW, report=done.append)
-    assert (first.written, list(first.skipped), done) == (3, [tiles[1].identifier], [tiles[0]])
+    assert (first.computed, list(first.skipped)) == ({"slc": 3}, [tiles[1].identifier])
+    assert [outcome.identifier for outcome in done] == [tile.identifier for tile in tiles]
     again = build_slc_tiles(stack, tiles, tmp_path / "tiles", window=WINDOW)
-    assert (again.written, again.present) == (1, 3)
+    assert (again.computed, again.present) == ({"slc": 1}, 3)
     with pytest.raises(ValueError, match="those to add are of"):
         build_slc_tiles(stack, tiles, tmp_path / "tiles", window=LARGEST)
 

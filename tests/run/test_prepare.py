@@ -13,7 +13,7 @@ from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.stacks.zarr_stack import read_stack, write_stack
 from m3leo_sar.products.recipe import Recipe
-from m3leo_sar.run.prepare import prepare
+from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.simulate.circular_orbit import circular_orbit
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.geometry import OrbitGeometry, RadarGeometry
@@ -39,7 +39,7 @@ def recipe(**options):
 
 def test_a_chip_is_the_whole_scenes_coherence_on_the_tiles_grid(scene, tmp_path):
     archive, pairs = ChipArchive.create(tmp_path / "chips"), all_pairs(DATES)
-    summary = prepare(scene.stack, archive, list(INSIDE), recipe(interferograms=True), labels=scene.labels())
+    summary = make_chips(scene.stack, archive, list(INSIDE), recipe(interferograms=True), labels=scene.labels())
     assert summary.computed == {"coherence": 6, "interferogram": 6, "intensity": 4, "label": 2}
     tile, whole = INSIDE[0], scene.stack.window()
     maps = coherence(scene.stack, pairs=pairs, window=WINDOW)
@@ -59,30 +59,30 @@ def test_a_chip_is_the_whole_scenes_coherence_on_the_tiles_grid(scene, tmp_path)
 def test_a_second_run_computes_nothing_and_new_dates_only_their_pairs(scene, tmp_path):
     archive = ChipArchive.create(tmp_path / "chips")
     first = recipe(pairs=all_pairs(DATES[:2]))
-    assert prepare(scene.stack, archive, list(INSIDE), first).computed == {"coherence": 1, "intensity": 2}
-    again = prepare(scene.stack, archive, list(INSIDE), first)
+    assert make_chips(scene.stack, archive, list(INSIDE), first).computed == {"coherence": 1, "intensity": 2}
+    again = make_chips(scene.stack, archive, list(INSIDE), first)
     assert (again.computed, again.present) == ({}, 3)
-    grown = prepare(scene.stack, archive, list(INSIDE), recipe())
+    grown = make_chips(scene.stack, archive, list(INSIDE), recipe())
     assert grown.computed == {"coherence": 5, "intensity": 2}
-    wider = prepare(scene.stack, archive, list(INSIDE), recipe(window=Window(rows=5, cols=8)))
+    wider = make_chips(scene.stack, archive, list(INSIDE), recipe(window=Window(rows=5, cols=8)))
     assert wider.computed == {"coherence": 6}
 
 
 def test_tiles_off_the_stack_are_left_out_with_a_reason(scene, tmp_path):
     archive = ChipArchive.create(tmp_path / "chips")
     tiles = TileGrid([*INSIDE.bounds, OUTSIDE], pixels=48)
-    summary = prepare(scene.stack, archive, list(tiles), recipe())
+    summary = make_chips(scene.stack, archive, list(tiles), recipe())
     assert summary.skipped == {tiles[1].identifier: "0% of it lies on the stack"}
     with pytest.raises(ValueError, match="none of the 1 tiles can be made from simulated stack: 0% of it"):
-        prepare(scene.stack, archive, [tiles[1]], recipe())
+        make_chips(scene.stack, archive, [tiles[1]], recipe())
 
 
 def test_no_pairs_and_no_tiles_are_refused(scene, tmp_path):
     archive = ChipArchive.create(tmp_path / "chips")
     with pytest.raises(ValueError, match="pairs must hold at least one pair, got none"):
-        prepare(scene.stack, archive, list(INSIDE), recipe(pairs=[]))
+        make_chips(scene.stack, archive, list(INSIDE), recipe(pairs=[]))
     with pytest.raises(ValueError, match="tiles must hold at least one tile, got none"):
-        prepare(scene.stack, archive, [], recipe())
+        make_chips(scene.stack, archive, [], recipe())
 
 
 def test_a_stack_in_mirrored_radar_geometry_gives_the_same_chip(scene, tmp_path):
@@ -97,7 +97,7 @@ def test_a_stack_in_mirrored_radar_geometry_gives_the_same_chip(scene, tmp_path)
     # An odd window is symmetric, so mirroring moves no sample.
     for name, stack in (("map", scene.stack), ("radar", mirrored)):
         archive = ChipArchive.create(tmp_path / name)
-        prepare(stack, archive, list(INSIDE), recipe(window=Window(rows=3, cols=9)))
+        make_chips(stack, archive, list(INSIDE), recipe(window=Window(rows=3, cols=9)))
         key = archive.keys(INSIDE[0].identifier, "coherence")[0]
         chips.append(archive.read(INSIDE[0].identifier, "coherence", key).array)
     np.testing.assert_allclose(chips[1], chips[0], atol=2e-5)
@@ -132,7 +132,7 @@ def test_a_stack_with_orbit_and_terrain_needs_no_coordinates(tmp_path):
         archive = ChipArchive.create(tmp_path / name)
         opened = read_stack(tmp_path / f"{name}.zarr")
         options = {"pairs": all_pairs(DATES[:2]), "window": Window(rows=3, cols=9), "minimum_coverage": 0.5}
-        prepare(opened, archive, [tile], recipe(**options))
+        make_chips(opened, archive, [tile], recipe(**options))
         chips.append(archive.read(tile.identifier, "coherence", archive.keys(tile.identifier, "coherence")[0]).array)
     inside = ~np.isnan(chips[0])
     assert inside.mean() > 0.8

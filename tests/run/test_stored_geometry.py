@@ -19,7 +19,7 @@ from m3leo_sar.products.placement import place_on, positions_on
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.choices import footprint
-from m3leo_sar.run.prepare import prepare
+from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.run.update import Watch, bring_up_to_date
 from m3leo_sar.stack.geometry import RadarGeometry, StoredRadarGeometry, band_extents
 from m3leo_sar.stack.pairs import all_pairs
@@ -131,7 +131,7 @@ def test_a_container_too_large_for_memory_gives_the_same_chips(tmp_path, monkeyp
     chips = []
     for name, stack in (("held", held), ("large", large), ("again", read_stack(tmp_path / "again"))):
         archive = ChipArchive.create(tmp_path / f"{name}-chips")
-        prepare(stack, archive, [tile], recipe)
+        make_chips(stack, archive, [tile], recipe)
         chips.append(archive.read(tile.identifier, "coherence", "20230101_20230113").array)
     assert np.isfinite(chips[0]).all()
     np.testing.assert_allclose(chips[1], chips[0], atol=1e-5)

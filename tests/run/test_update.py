@@ -18,9 +18,9 @@ from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack
 from m3leo_sar.products.recipe import UNKNOWN, wanted_chips
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.job import common_values, job_values, run_job
+from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.run.plan import make_plan
 from m3leo_sar.run.pool import WorkerPool
-from m3leo_sar.run.prepare import prepare
 from m3leo_sar.run.threads import available_cpus, environment, limit_openmp, shares
 
 #: 6 tiles: 6 pairs, 4 dates, 2 labels each.
@@ -42,7 +42,7 @@ def whole(stack, tmp_path_factory):
 
 def test_a_block_read_once_gives_what_each_tile_gives_by_itself(stack, whole, tmp_path):
     archive = ChipArchive.create(tmp_path / "chips")
-    prepare(read_stack(stack), archive, list(tiles()), recipe(), labels=read_labels(stack))
+    make_chips(read_stack(stack), archive, list(tiles()), recipe(), labels=read_labels(stack))
     one = ChipArchive(whole)
     for tile in one.identifiers:
         for dataset in one.datasets(tile):
@@ -208,9 +208,9 @@ def test_two_runs_at_once_are_refused_by_name(stack, tmp_path):
 
 
 def test_a_job_says_which_tile_needs_too_much(stack, tmp_path, monkeypatch):
-    import m3leo_sar.products.tile_chips as tile_chips
+    import m3leo_sar.products.placement as placement
 
-    monkeypatch.setattr(tile_chips, "LARGEST_READ", 1000)
+    monkeypatch.setattr(placement, "LARGEST_READ", 1000)
     failed = run(stack, tmp_path / "chips", asked=replace(recipe(), intensities=False)).failed
     assert len(failed) == 6
     assert "must need at most 0 GiB of" in next(iter(failed.values()))

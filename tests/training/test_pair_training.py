@@ -18,7 +18,7 @@ from m3leo_sar.learn.data.tile_tiers import TileTiers
 from m3leo_sar.learn.fit.config import FitConfig, checked_config, load_config
 from m3leo_sar.learn.fit.predict import predict
 from m3leo_sar.products.recipe import Recipe
-from m3leo_sar.run.prepare import prepare
+from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.simulate.landcover import LandCover
 from m3leo_sar.simulate.scene import simulate_scene
@@ -45,7 +45,7 @@ def world(tmp_path_factory):
     build_slc_tiles(scene.stack, list(grid), folder / "tiles", window=Window(rows=5, cols=5))
     archive = ChipArchive.create(folder / "chips")
     recipe = Recipe(pairs=sequential_pairs(DATES)[:1], window=Window(rows=5, cols=5), intensities=False)
-    prepare(scene.stack, archive, list(grid), recipe, labels=scene.labels())
+    make_chips(scene.stack, archive, list(grid), recipe, labels=scene.labels())
     return folder, grid
 
 

@@ -17,7 +17,8 @@ from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack, write_stack
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.choices import choose_pairs, choose_tiles
-from m3leo_sar.run.prepare import Summary, prepare
+from m3leo_sar.run.loop import Summary
+from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.simulate.scene import simulate_scene
 
 #: Input sets that are compared.
@@ -89,7 +90,7 @@ def _prepare(folder: Path, size: DemoSize) -> tuple[ChipArchive, Summary]:
     tiles = choose_tiles(stack, pixels=size.chip)
     recipe = Recipe(pairs=choose_pairs(stack), window=Window(rows=7, cols=7), interferograms=True, minimum_coverage=1.0)
     with progress_bar("computing pairs, cutting tiles", len(tiles)) as advance:
-        summary = prepare(stack, archive, list(tiles), recipe, labels=read_labels(folder / "stack"), report=advance)
+        summary = make_chips(stack, archive, list(tiles), recipe, labels=read_labels(folder / "stack"), report=advance)
     return archive, summary
 
 

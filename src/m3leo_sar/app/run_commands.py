@@ -15,7 +15,7 @@ from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.catalogue import open_catalogue
-from m3leo_sar.run.choices import choose_pairs, choose_tiles
+from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of
 from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.run.update import RunOptions, bring_up_to_date, plan_only
 
@@ -88,8 +88,7 @@ def prepare(
     how = RunOptions(
         workers=workers, threads=threads, scheduler=scheduler, timeout=timeout, device=device, verify=verify, log=log
     )
-    kind = "legacy" if grid.cells is None else "exact"
-    chips = ChipArchive.create(archive, storage=storage, grid=kind, stack=str(stack))
+    chips = ChipArchive.create(archive, storage=storage, grid=lattice_of(grid), stack=str(stack))
     with run_display() as watch:
         summary = bring_up_to_date(catalogue, chips, grid, recipe, options=how, watch=watch)
     OUT.print(summary_text(summary, archive))
@@ -136,8 +135,10 @@ def retile(
     grid = tiles_over(aoi=aoi, tiles=tiles, lattice=lattice)
     facts = {"resampling": resampling, "nodata": nodata, "crs": crs, "variables": variable or None}
     opened = open_source(source, kind=kind, **facts)
-    lattice_kind = "legacy" if grid.cells is None else "exact"
-    with archive_to_change(archive, grid=lattice_kind) as chips, progress_bar("cutting tiles", len(grid)) as advance:
+    with (
+        archive_to_change(archive, grid=lattice_of(grid)) as chips,
+        progress_bar("cutting tiles", len(grid)) as advance,
+    ):
         summary = cut(opened, chips, grid, dataset=dataset, workers=workers, retries=retries, report=advance)
     OUT.print(
         f"{archive}: {summary.done} tiles done, {summary.present} were settled before, {len(summary.skipped)} skipped, "
@@ -176,6 +177,6 @@ def slc_tiles(
         built = build_slc_tiles(
             opened, grid, store, window=largest, minimum_coverage=minimum_coverage, report=lambda _: advance()
         )
-    OUT.print(f"{store}: wrote {built.written} planes, {built.present} were already there")
+    OUT.print(f"{store}: wrote {sum(built.computed.values())} planes, {built.present} were already there")
     if built.skipped:
         OUT.print(f"{len(built.skipped)} tiles left out (the first: {next(iter(built.skipped.values()))})")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from m3leo_sar.app.progress import ERR
+from m3leo_sar.run.loop import Outcome, Summary
 from m3leo_sar.run.plan import Plan
-from m3leo_sar.run.prepare import Summary
 from m3leo_sar.run.threads import available_cpus
 from m3leo_sar.run.update import Watch
 
@@ -72,9 +71,9 @@ def run_display() -> Iterator[Watch]:
             started = time.monotonic()
             bar.reset(task, total=len(plan.lacking), description="making tiles", told="")
 
-        def settled(entry: Mapping[str, Any]) -> None:
-            counts["chips"] += sum(entry["counts"].values())
-            counts["failed"] += entry["state"] == "failed"
+        def settled(outcome: Outcome) -> None:
+            counts["chips"] += sum(outcome.counts.values())
+            counts["failed"] += outcome.state == "failed"
             speed = counts["chips"] / max(time.monotonic() - started, 1e-9)
             told = f"{counts['chips']} chips, {speed:.1f}/s"
             bar.update(task, advance=1, told=told + (f", {counts['failed']} failed" if counts["failed"] else ""))

@@ -19,7 +19,7 @@ from m3leo_sar.io.sources.open_source import open_source
 from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack, write_stack
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.choices import footprint
-from m3leo_sar.run.prepare import Label, prepare
+from m3leo_sar.run.make_chips import Label, make_chips
 from m3leo_sar.run.retile import retile
 from m3leo_sar.simulate.scene import Scene
 from m3leo_sar.stack.pairs import Pair, all_pairs
@@ -108,7 +108,7 @@ def simulated_archive(
         intensities=intensities,
         minimum_coverage=1.0,
     )
-    prepare(stack, archive, list(grid), recipe, labels=read_labels(folder / "stack"))
+    make_chips(stack, archive, list(grid), recipe, labels=read_labels(folder / "stack"))
     return archive, grid.only(archive.identifiers)
 
 

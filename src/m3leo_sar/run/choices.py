@@ -96,6 +96,11 @@ def choose_tiles(
     return touching
 
 
+def lattice_of(grid: TileGrid) -> str:
+    """Name of the lattice that tiles come from."""
+    return "legacy" if grid.cells is None else "exact"
+
+
 def footprint(stack: SlcStack) -> Any:
     """Outline of a stack in longitude and latitude, a shapely polygon."""
     import shapely

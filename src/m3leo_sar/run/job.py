@@ -22,6 +22,7 @@ from m3leo_sar.io.files.fingerprint import signature
 from m3leo_sar.products.recipe import Origin, Recipe, dates_of_chips, inputs_of
 from m3leo_sar.products.tile_maker import Task, TileMaker, WritingFailed
 from m3leo_sar.run.catalogue import Catalogue, reopen
+from m3leo_sar.run.loop import reason_of
 from m3leo_sar.run.plan import Plan
 from m3leo_sar.stack.pairs import Pair
 from m3leo_sar.stack.slc import SlcStack
@@ -98,9 +99,9 @@ def run_job(common: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]
         for entry in _over_block(opened, job):
             result["tiles"].append(entry)
     except WritingFailed as error:
-        result["fatal"] = f"chips cannot be written: {_sentence(error)}"
+        result["fatal"] = f"chips cannot be written: {reason_of(error)}"
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        result["fatal"] = _sentence(error)
+        result["fatal"] = reason_of(error)
     return result | {"seconds": time.perf_counter() - started}
 
 
@@ -124,7 +125,7 @@ def _made(maker: TileMaker, task: Task, stack: SlcStack | None, place: _Place | 
     except WritingFailed:
         raise
     except (ValueError, OSError, MemoryError) as error:
-        return {"state": "failed", "reason": _sentence(error)}
+        return {"state": "failed", "reason": reason_of(error)}
     if made.skipped:
         return {"state": "skipped", "reason": made.skipped}
     return {"counts": made.counts, "bytes": made.bytes}
@@ -211,9 +212,3 @@ def _tile(values: Mapping[str, Any]) -> Tile:
         values["crs"],
         tuple(meridians) if meridians else None,
     )
-
-
-def _sentence(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'a file'}: {error.strerror}"
-    return str(error) or type(error).__name__

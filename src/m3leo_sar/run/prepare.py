@@ -1,142 +1,158 @@
-"""From a stack, pairs and tiles to a chip archive; what is there already is not computed again."""
+"""From a stack to the chips of its pairs on tiles, in one call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Sized
-from dataclasses import dataclass, field
-from functools import partial
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
-from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.grid.tiles import Tile
+from m3leo_sar.grid.tiles import TileGrid
+from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.io.stacks.stack_labels import LabelRaster
-from m3leo_sar.products.recipe import UNKNOWN, Origin, Recipe
-from m3leo_sar.products.tile_maker import Task, TileMaker
+from m3leo_sar.io.files.run_lock import RunLock
+from m3leo_sar.products.recipe import Recipe
+from m3leo_sar.run.catalogue import open_catalogue
+from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of
+from m3leo_sar.run.loop import Outcome, Summary
+from m3leo_sar.run.make_chips import make_chips
+from m3leo_sar.run.update import RunOptions, Watch, bring_up_to_date
+from m3leo_sar.stack.pairs import Pair
 from m3leo_sar.stack.slc import SlcStack
 
-#: A raster and where it lies.
-Label = tuple[NDArray[Any], GeoBox]
-
-
-@dataclass
-class Summary:
-    """What a run did."""
-
-    #: Chips computed, by product.
-    computed: dict[str, int] = field(default_factory=dict)
-    #: Chips that were there already, with the same parameters.
-    present: int = 0
-    #: Tiles left out and why.
-    skipped: dict[str, str] = field(default_factory=dict)
-    #: Tiles that could not be made and why; another run tries them again.
-    failed: dict[str, str] = field(default_factory=dict)
-
-    def note(self, identifier: str, state: str, reason: str, counts: Mapping[str, int]) -> None:
-        """Note a tile that is ``done``, ``skipped`` or ``failed``, why, and its chips by product."""
-        if state == "skipped":
-            self.skipped[identifier] = reason
-        elif state == "failed":
-            self.failed[identifier] = reason
-        for dataset, count in counts.items():
-            self.computed[dataset] = self.computed.get(dataset, 0) + count
+#: A file or folder.
+FilePath = str | os.PathLike[str]
 
 
 def prepare(
-    stack: SlcStack,
-    archive: ChipArchive,
-    tiles: Sequence[Tile],
-    recipe: Recipe,
+    stack: SlcStack | FilePath,
+    archive: ChipArchive | FilePath,
     *,
-    labels: Mapping[str, Label] | None = None,
-    origin: Origin = UNKNOWN,
-    report: Callable[[Tile], None] | None = None,
+    pairs: str | Sequence[Pair | str] = "all",
+    max_days: int | None = None,
+    tiles: TileGrid | FilePath | None = None,
+    aoi: str | None = None,
+    lattice: str = "legacy",
+    window: Window | None = None,
+    interferograms: bool = False,
+    intensities: bool = True,
+    minimum_coverage: float = 0.5,
+    burst: str | None = None,
+    polarisation: str | None = None,
+    storage: str = "geotiff",
+    options: RunOptions | None = None,
+    report: Callable[[Outcome], Any] | None = None,
 ) -> Summary:
-    """Compute every chip of the recipe that the archive does not hold, in this process.
+    """Compute the chips of a stack's pairs on tiles; chips that the archive already holds are kept.
 
-    Each tile is a pure function of the stack and the recipe. Its part of the stack, with the halo of the window, is
-    read once for all its pairs, and every product uses one map of positions. For stacks on disk,
-    :func:`m3leo_sar.run.update.bring_up_to_date` does the same with several processes and notes what is done.
+    This is the command ``m3leo-sar prepare`` as a function, with the same defaults. It may be stopped at any time and
+    called again: a chip is either whole or absent.
 
     Parameters
     ----------
-    stack : SlcStack
-    archive : ChipArchive
-    tiles : sequence of Tile
-    recipe : Recipe
-    labels : mapping of str to (array, GeoBox), optional
-        Rasters to be cut too.
-    origin : Origin
-        Checksums and names of the stack's files; a chip made from others is computed again.
+    stack : SlcStack or path
+        A stack, or a path as :func:`m3leo_sar.run.catalogue.open_catalogue` takes it: our Zarr container, a folder of
+        OPERA CSLC-S1 files or of complex rasters, a JSON file of STAC items, a CSV of products. An `SlcStack` is
+        processed in this process; a path in as many processes as ``options`` says, with a ledger and checksums of the
+        inputs.
+    archive : ChipArchive or path
+        Created if there is none.
+    pairs : str or sequence of Pair or str
+        ``"all"``, ``"sequential"`` (each date and the next), ``"days"`` (12, 24, 36 or 48 days apart), or the pairs
+        themselves, as `Pair` or ``"YYYYMMDD_YYYYMMDD"``.
+    max_days : int, optional
+        Longest time between the dates of a pair; with a rule only.
+    tiles : TileGrid or path, optional
+        Tiles, or a tile file (GeoJSON, GeoParquet).
+    aoi : str, optional
+        Area of interest instead of tiles: a file, the name of a region, or WKT. Without both, the footprint of the
+        stack.
+    lattice : {"legacy", "exact"}
+        Tiles over an area: M3LEO's own, or squares in UTM without overlap.
+    window : Window, optional
+        Coherence window in pixels of the stack; 5 rows x 20 columns if not given.
+    interferograms, intensities : bool
+        Whether to write single-look interferograms and the intensity of each date.
+    minimum_coverage : float
+        Least share of a tile that must lie on the stack, in [0, 1].
+    burst, polarisation : str, optional
+        Of a path with several.
+    storage : {"geotiff", "zarr"}
+        Of an archive that is created.
+    options : RunOptions, optional
+        Processes, threads, device and log of a stack on disk.
     report : callable, optional
-        Called with each tile that is settled.
+        Called with the outcome of each tile.
 
     Returns
     -------
     Summary
+        Chips that were made and kept, and the tiles that were skipped or failed, with reasons.
 
     Raises
     ------
+    FileNotFoundError
+        If a path does not exist.
     ValueError
-        If no pair or tile is given, a pair's date is missing, or every tile lies off the stack.
+        If an argument is out of range, tiles and an area are both given, no pair or tile is left, or every tile lies
+        off the stack.
+    BlockingIOError
+        If another run works on the archive.
     OSError
-        If a chip cannot be written; the chips before it stay, and nothing half written does.
+        If an input or the archive cannot be used; what was finished is kept.
+
+    Examples
+    --------
+    >>> import datetime, tempfile
+    >>> import m3leo_sar
+    >>> from m3leo_sar.run.prepare import prepare
+    >>> from m3leo_sar.simulate.scene import simulate_scene
+    >>> box = m3leo_sar.GeoBox.from_bounds((680000, 5500000, 681400, 5501300), shape=(130, 140), crs="EPSG:32631")
+    >>> dates = [datetime.date(2023, 3, 1), datetime.date(2023, 3, 13)]
+    >>> stack = simulate_scene(box, dates=dates, seed=1).stack
+    >>> tiles = m3leo_sar.TileGrid([(5.502, 49.624, 5.512, 49.631)], pixels=64)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     summary = prepare(stack, f"{folder}/chips", tiles=tiles, window=m3leo_sar.Window(rows=3, cols=9))
+    >>> summary.computed
+    {'coherence': 1, 'intensity': 2}
     """
-    require_work(stack, tiles, recipe)
-    rasters = {name: _in_memory(*label) for name, label in (labels or {}).items()}
-    maker = TileMaker(stack, archive, recipe, rasters, origin)
-    summary = Summary()
-    for tile in tiles:
-        wanted = maker.wanted(tile)
-        lacking = [
-            name
-            for name, parameters in wanted.items()
-            if not archive.has(tile.identifier, *name.split("/"), parameters=parameters)
-        ]
-        summary.present += len(wanted) - len(lacking)
-        if lacking:
-            made = maker.make(Task(tile, lacking))
-            state = "skipped" if made.skipped else "done"
-            summary.note(tile.identifier, state, made.skipped, made.counts)
-        if report:
-            report(tile)
-    refuse_none(summary.skipped, len(tiles), stack.name)
-    return summary
+    catalogue = None if isinstance(stack, SlcStack) else open_catalogue(stack, burst=burst, polarisation=polarisation)
+    opened = stack if isinstance(stack, SlcStack) else catalogue.stack  # type: ignore[union-attr]
+    if catalogue is None and (options is not None or burst is not None or polarisation is not None):
+        raise ValueError("options, burst and polarisation apply to a stack on disk; stack is an SlcStack")
+    recipe = Recipe(
+        pairs=_pairs(opened, pairs, max_days),
+        window=window or Window(rows=5, cols=20),
+        interferograms=interferograms,
+        intensities=intensities,
+        minimum_coverage=minimum_coverage,
+    )
+    grid = _tiles(opened, tiles, aoi, lattice)
+    chips = _archive(archive, storage, grid, opened.name if catalogue is None else str(stack))
+    if catalogue is None:
+        with RunLock(chips.root):
+            return make_chips(opened, chips, list(grid), recipe, report=report)
+    watch = Watch(settled=report) if report else None
+    return bring_up_to_date(catalogue, chips, grid, recipe, options=options, watch=watch)
 
 
-def require_work(stack: SlcStack, tiles: Sized, recipe: Recipe) -> None:
-    """Refuse what leaves nothing to do, or asks for what the stack lacks.
-
-    Raises
-    ------
-    ValueError
-        If no pair or tile is given, or a pair's date is missing.
-    """
-    if not recipe.pairs:
-        raise ValueError("pairs must hold at least one pair, got none")
-    if not len(tiles):
-        raise ValueError("tiles must hold at least one tile, got none")
-    stack.pair_indices(recipe.pairs)
+def _pairs(stack: SlcStack, pairs: str | Sequence[Pair | str], max_days: int | None) -> list[Pair]:
+    if isinstance(pairs, str):
+        return choose_pairs(stack, rule=pairs, max_days=max_days)
+    if max_days is not None:
+        raise ValueError(f"max_days goes with a rule, got {max_days} beside {len(pairs)} pairs")
+    return [pair if isinstance(pair, Pair) else Pair.parse(pair) for pair in pairs]
 
 
-def refuse_none(skipped: Mapping[str, str], tiles: int, name: str) -> None:
-    """Refuse tiles that all lie off a stack, by why each was left out.
-
-    Raises
-    ------
-    ValueError
-        If they do; the message tells why the first was left out.
-    """
-    if len(skipped) == tiles:
-        reason = next(iter(skipped.values()))
-        raise ValueError(f"none of the {tiles} tiles can be made from {name}: {reason}")
+def _tiles(stack: SlcStack, tiles: TileGrid | FilePath | None, aoi: str | None, lattice: str) -> TileGrid:
+    if isinstance(tiles, TileGrid):
+        if aoi is not None:
+            raise ValueError("tiles and aoi are both given; give one")
+        return tiles
+    return choose_tiles(stack, aoi=aoi, tiles=None if tiles is None else Path(tiles), lattice=lattice)
 
 
-def _in_memory(array: NDArray[Any], geobox: GeoBox) -> LabelRaster:
-    return LabelRaster(geobox, partial(_part, array))
-
-
-def _part(array: NDArray[Any], rows: slice, cols: slice) -> NDArray[Any]:
-    return array[rows, cols]
+def _archive(archive: ChipArchive | FilePath, storage: str, grid: TileGrid, name: str) -> ChipArchive:
+    if isinstance(archive, ChipArchive):
+        return archive
+    return ChipArchive.create(archive, storage=storage, grid=lattice_of(grid), stack=name)

@@ -6,10 +6,9 @@ import hashlib
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +26,8 @@ from m3leo_sar.io.sources.tile_source import Piece, TileSource
 from m3leo_sar.io.tables.tile_file import read_tiles
 from m3leo_sar.products.tile_maker import WritingFailed
 from m3leo_sar.run.choices import LATTICES, named_area
+from m3leo_sar.run.loop import Answer, Loop, Outcome, Summary
+from m3leo_sar.run.thread_pool import ThreadPool
 from m3leo_sar.warp.area import AREA_RESAMPLINGS, check_resampling
 from m3leo_sar.warp.reproject import reproject
 
@@ -40,22 +41,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _COPIES = ("nearest", "mode")
 
 
-@dataclass
-class RetileSummary:
-    """What a run did."""
-
-    #: Tiles whose chips were written.
-    done: int = 0
-    #: Tiles that were settled before, with the same parameters.
-    present: int = 0
-    #: Tiles without chips and why.
-    skipped: dict[str, str] = field(default_factory=dict)
-    #: Tiles that could not be made and why; another run tries them again.
-    failed: dict[str, str] = field(default_factory=dict)
-    #: Tiles that were made, of which something is to be said.
-    notes: dict[str, str] = field(default_factory=dict)
-
-
 def retile(
     source: TileSource,
     archive: ChipArchive,
@@ -66,9 +51,9 @@ def retile(
     workers: int = 1,
     retries: int = 3,
     ledger: Ledger | str | Path | None = None,
-    report: Callable[[Tile], None] | None = None,
+    report: Callable[[Outcome], Any] | None = None,
     sleep: Callable[[float], Any] | None = None,
-) -> RetileSummary:
+) -> Summary:
     """Cut a source onto tiles: a chip a band, each exactly on its tile's pixels.
 
     A tile is settled when all its chips are written, or when there is nothing to write; both are noted in the ledger,
@@ -96,13 +81,14 @@ def retile(
     ledger : Ledger, str or path, optional
         Where to note what is done; ``ledger.sqlite`` in the archive if left out.
     report : callable, optional
-        Called with each tile that is settled or failed.
+        Called with the outcome of each tile.
     sleep : callable, optional
         Waits for some seconds before a retry.
 
     Returns
     -------
-    RetileSummary
+    Summary
+        ``present`` counts tiles.
 
     Raises
     ------
@@ -132,7 +118,9 @@ def retile(
     opened: AbstractContextManager[Ledger]
     opened = nullcontext(ledger) if isinstance(ledger, Ledger) else Ledger(ledger or archive.root / LEDGER)
     with opened as book:
-        return _Run(job, book, report).over(tiles, workers)
+        notes = _Notes(job, book)
+        loop: Loop[_Task] = Loop(note=notes.note, report=report)
+        return loop.over(notes.claim(tiles, loop), ThreadPool(job.make, workers=workers, stopping=job.stop))
 
 
 def tiles_over(
@@ -157,16 +145,13 @@ def tiles_over(
     return make(named_area(str(aoi)), pixels=pixels)
 
 
-class _Outcome(NamedTuple):
-    """What became of a tile."""
+@dataclass(frozen=True, kw_only=True)
+class _Cut(Outcome):
+    """The result of a tile, with what the ledger keeps of it."""
 
-    state: str
-    reason: str = ""
     attempts: int = 1
     checksum: str | None = None
     outputs: tuple[str, ...] = ()
-    #: Whether no other tile can be made either.
-    is_fatal: bool = False
 
 
 class _Chip(NamedTuple):
@@ -207,30 +192,31 @@ class _Job:
             "crs": box.crs,
         }
 
-    def make(self, tile: Tile, parameters: dict[str, Any]) -> _Outcome:
+    def make(self, task: _Task) -> Answer:
         """Make a tile's chips, trying again where the source may yet answer."""
+        tile = task.tile
         for attempt in range(1, self.retries + 2):
             try:
-                return self._made(tile, parameters)._replace(attempts=attempt)
+                return Answer([replace(self._made(tile, task.parameters), attempts=attempt)])
             except (FileNotFoundError, PermissionError, ValueError) as error:
-                return _Outcome("failed", str(error), attempt)
+                return Answer([_failed(tile, error, attempt)])
             except WritingFailed as error:
-                return _Outcome("failed", str(error), attempt, is_fatal=True)
+                return Answer([_failed(tile, error, attempt)], fatal=str(error))
             except OSError as error:
                 if attempt > self.retries or self.stop.is_set():
-                    return _Outcome("failed", str(error), attempt)
+                    return Answer([_failed(tile, error, attempt)])
             longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1))
             # Threads that failed together must not come back together.
             self._sleep(longest * random.uniform(0.5, 1.0))
         raise AssertionError("a last attempt returns")
 
-    def _made(self, tile: Tile, parameters: dict[str, Any]) -> _Outcome:
+    def _made(self, tile: Tile, parameters: Mapping[str, Any]) -> _Cut:
         pieces = self.source.read(tile.geobox)
         if not pieces:
-            return _Outcome("skipped", OFF)
+            return _Cut(identifier=tile.identifier, state="skipped", reason=OFF)
         chips = [chip for piece in pieces for chip in self._cut(piece, tile)]
         if not chips:
-            return _Outcome("skipped", EMPTY)
+            return _Cut(identifier=tile.identifier, state="skipped", reason=EMPTY)
         named = _by_key(chips)
         layers = [self._layer(key, chip, parameters) for key, chip in named.items()]
         self._write(tile, layers)
@@ -238,8 +224,15 @@ class _Job:
         for key in sorted(named):
             checksum.update(f"{tile.identifier}/{key}/".encode())
             checksum.update(np.ascontiguousarray(named[key].array).data)
-        notes = dict.fromkeys(note for chip in chips for note in chip.notes)
-        return _Outcome("done", "; ".join(notes), 1, checksum.hexdigest(), tuple(sorted(named)))
+        return _Cut(
+            identifier=tile.identifier,
+            state="done",
+            reason="; ".join(dict.fromkeys(note for chip in chips for note in chip.notes)),
+            counts={self.dataset: len(layers)},
+            bytes=sum(layer.array.nbytes for layer in layers),
+            checksum=checksum.hexdigest(),
+            outputs=tuple(sorted(named)),
+        )
 
     def _write(self, tile: Tile, layers: list[Layer]) -> None:
         try:
@@ -257,7 +250,7 @@ class _Job:
             return []
         return [_Chip(band, plane, nodata, piece.notes) for band, plane in zip(piece.bands, planes, strict=True)]
 
-    def _layer(self, key: str, chip: _Chip, parameters: dict[str, Any]) -> Layer:
+    def _layer(self, key: str, chip: _Chip, parameters: Mapping[str, Any]) -> Layer:
         band = chip.band
         metadata = {
             "product": self.dataset,
@@ -272,99 +265,68 @@ class _Job:
             "source": self.source.name,
             "notes": list(chip.notes),
             "software": f"m3leo-sar {version('m3leo-sar')}",
-            "parameters": parameters,
+            "parameters": dict(parameters),
         }
         return Layer(key, chip.array, metadata, chip.nodata)
 
 
-#: A tile under way: the tile, its ledger key, its digest and what the ledger said of it.
-_Task = tuple[Tile, str, str, Entry | None]
+class _Task(NamedTuple):
+    """A tile to be made: what it depends on, and what the ledger knows of it."""
+
+    tile: Tile
+    parameters: Mapping[str, Any]
+    key: str
+    digest: str
+    before: Entry | None
 
 
-class _Run:
-    """Tiles through a pool of threads; the ledger is written by one of them only."""
+class _Notes:
+    """Which tiles are settled, and the ledger's rows about them."""
 
-    def __init__(self, job: _Job, book: Ledger, report: Callable[[Tile], None] | None) -> None:
-        self.job, self.book, self.report = job, book, report
-        self.summary = RetileSummary()
+    def __init__(self, job: _Job, book: Ledger) -> None:
+        self.job, self.book = job, book
 
-    def over(self, tiles: Sequence[Tile], workers: int) -> RetileSummary:
-        under_way: dict[Future[_Outcome], _Task] = {}
-        with ThreadPoolExecutor(workers) as pool:
-            try:
-                for task, parameters in self._open(tiles):
-                    under_way[pool.submit(self.job.make, task[0], parameters)] = task
-                    # No more than the threads can soon take: a million tiles must not wait in memory.
-                    if len(under_way) >= 2 * workers:
-                        self._collect(under_way, wait(under_way, return_when=FIRST_COMPLETED).done)
-                self._collect(under_way, wait(under_way).done)
-            except BaseException:
-                self._keep_finished(under_way)
-                raise
-        return self.summary
-
-    def _open(self, tiles: Sequence[Tile]) -> Iterator[tuple[_Task, dict[str, Any]]]:
-        """Tiles that are not settled, and their parameters."""
+    def claim(self, tiles: Sequence[Tile], loop: Loop[_Task]) -> Iterator[_Task]:
+        """Tiles that are not settled."""
         for tile in tiles:
             parameters = self.job.parameters(tile)
             key, digest = f"{self.job.dataset}/{tile.identifier}", parameter_digest(parameters)
             entry = self.book.entry(key)
             if entry is not None and self._is_settled(entry, tile, digest):
-                self.summary.present += 1
-                if self.report:
-                    self.report(tile)
+                loop.present(tile.identifier)
             else:
-                yield (tile, key, digest, entry), parameters
+                yield _Task(tile, parameters, key, digest, entry)
 
     def _is_settled(self, entry: Entry, tile: Tile, digest: str) -> bool:
         if entry.state == "failed" or entry.digest != digest:
             return False
         return all(self.job.archive.has(tile.identifier, self.job.dataset, key) for key in entry.outputs)
 
-    def _collect(self, under_way: dict[Future[_Outcome], _Task], finished: set[Future[_Outcome]]) -> None:
-        for future in finished:
-            outcome = future.result()
-            if outcome.is_fatal:
-                raise WritingFailed(f"{outcome.reason}; what was finished is kept, run again to go on")
-            # Taken out after it is noted: what an exception leaves here is noted on the way out.
-            self._note(under_way[future], outcome)
-            del under_way[future]
-
-    def _keep_finished(self, under_way: dict[Future[_Outcome], _Task]) -> None:
-        """Note what is ready and what is being made; the rest is for the next run."""
-        self.job.stop.set()
-        for future in under_way:
-            future.cancel()
-        for future in wait(under_way).done:
-            if not future.cancelled() and future.exception() is None:
-                # A full disk may refuse the ledger too: the tile is made once more then, and the first fault is told.
-                with suppress(OSError):
-                    self._note(under_way[future], future.result())
-
-    def _note(self, task: _Task, outcome: _Outcome) -> None:
-        tile, key, digest, before = task
-        stale = set(before.outputs if before else ()) - set(outcome.outputs)
+    def note(self, task: _Task, answer: Answer) -> None:
+        """Write the row of a tile, and remove the chips of an earlier recipe that this one has none of."""
+        (outcome,) = answer.outcomes
+        assert isinstance(outcome, _Cut)
+        stale = set(task.before.outputs if task.before else ()) - set(outcome.outputs)
         outputs = outcome.outputs
         if outcome.state == "failed":
             # The chips of an earlier run may still be there; who makes the tile at last removes them.
             outputs = tuple(sorted(stale))
         else:
             for name in stale:
-                self.job.archive.remove(tile.identifier, self.job.dataset, name)
-        state, reason, attempts, checksum = outcome[:4]
+                self.job.archive.remove(task.tile.identifier, self.job.dataset, name)
         self.book.record(
-            key, state, digest=digest, reason=reason, attempts=attempts, checksum=checksum, outputs=outputs
+            task.key,
+            outcome.state,
+            digest=task.digest,
+            reason=outcome.reason,
+            attempts=outcome.attempts,
+            checksum=outcome.checksum,
+            outputs=outputs,
         )
-        self._count(tile, outcome)
 
-    def _count(self, tile: Tile, outcome: _Outcome) -> None:
-        if outcome.state == "done":
-            self.summary.done += 1
-        reasons = {"done": self.summary.notes, "skipped": self.summary.skipped, "failed": self.summary.failed}
-        if outcome.reason or outcome.state != "done":
-            reasons[outcome.state][tile.identifier] = outcome.reason
-        if self.report:
-            self.report(tile)
+
+def _failed(tile: Tile, error: Exception, attempts: int) -> _Cut:
+    return _Cut(identifier=tile.identifier, state="failed", reason=str(error), attempts=attempts)
 
 
 def _prepared(piece: Piece, resampling: str, name: str) -> tuple[NDArray[Any], str, int | None]:

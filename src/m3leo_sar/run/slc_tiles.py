@@ -5,31 +5,22 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from typing import Any
 
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore, StackFacts
 from m3leo_sar.products.placement import place_on
 from m3leo_sar.products.tile_frame import tile_frame
-from m3leo_sar.run.prepare import refuse_none
+from m3leo_sar.products.tile_maker import WritingFailed
+from m3leo_sar.run.loop import Answer, Here, Loop, Outcome, Summary, reason_of, refuse_none
 from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.stack.tile_samples import TileFrame
 
 #: Dates that are held in memory and written together.
 _DATES_AT_ONCE = 32
-
-
-@dataclass
-class TilesBuilt:
-    """What a run did."""
-
-    #: Planes (a date of a tile) written.
-    written: int = 0
-    #: Planes that were there already.
-    present: int = 0
-    #: Tiles left out and why.
-    skipped: dict[str, str] = field(default_factory=dict)
+#: Product by which a summary counts planes.
+PLANES = "slc"
 
 
 def build_slc_tiles(
@@ -40,8 +31,8 @@ def build_slc_tiles(
     window: Window,
     resampling: str = "bilinear",
     minimum_coverage: float = 0.5,
-    report: Callable[[Tile], None] | None = None,
-) -> TilesBuilt:
+    report: Callable[[Outcome], Any] | None = None,
+) -> Summary:
     """Write what each tile needs of a stack, or add the stack's new dates to what is there.
 
     Parameters
@@ -58,7 +49,12 @@ def build_slc_tiles(
     minimum_coverage : float
         Share of a tile's pixels that must lie on the stack.
     report : callable, optional
-        Called with each tile that is done.
+        Called with the outcome of each tile.
+
+    Returns
+    -------
+    Summary
+        ``computed`` and ``present`` count planes, a date of a tile each.
 
     Raises
     ------
@@ -70,27 +66,57 @@ def build_slc_tiles(
     if not tiles:
         raise ValueError("tiles must hold at least one tile, got none")
     store = SlcTileStore.create(path, _facts(stack, window, resampling))
-    built = TilesBuilt()
-    for tile in tiles:
-        positions, reason = place_on(stack, tile, minimum_coverage)
-        if reason:
-            built.skipped[tile.identifier] = reason
-            continue
-        _add_dates(stack, store, tile.identifier, tile_frame(positions, stack, tile, window, resampling), built)
-        if report:
-            report(tile)
-    refuse_none(built.skipped, len(tiles), stack.name)
-    return built
+    work = _Work(stack, store, window, resampling, minimum_coverage)
+    summary = Loop[Tile](report=report).over(tiles, Here(work.make))
+    summary.present = work.present
+    refuse_none(summary.skipped, len(tiles), stack.name)
+    return summary
 
 
-def _add_dates(stack: SlcStack, store: SlcTileStore, identifier: str, frame: TileFrame, built: TilesBuilt) -> None:
-    there = set(store.dates(identifier))
-    new: list[datetime.date] = [date for date in stack.dates if date not in there]
-    built.present += len(stack.dates) - len(new)
-    for first in range(0, len(new), _DATES_AT_ONCE):
-        dates = new[first : first + _DATES_AT_ONCE]
-        slc = stack.window(frame.rows, frame.cols, dates=dates)
-        built.written += len(store.write(identifier, slc, dates, frame=frame))
+class _Work:
+    """How the planes of one tile are stored."""
+
+    def __init__(
+        self, stack: SlcStack, store: SlcTileStore, window: Window, resampling: str, minimum_coverage: float
+    ) -> None:
+        self.stack, self.store, self.window, self.resampling = stack, store, window, resampling
+        self.minimum_coverage = minimum_coverage
+        #: Planes that were there already; the store itself is the ledger of what it holds.
+        self.present = 0
+
+    def make(self, tile: Tile) -> Answer:
+        """Store the dates of a tile that the store lacks; a date that cannot be read fails its tile only."""
+        written = 0
+        try:
+            positions, reason = place_on(self.stack, tile, self.minimum_coverage)
+            if reason:
+                return Answer([Outcome(identifier=tile.identifier, state="skipped", reason=reason)])
+            frame = tile_frame(positions, self.stack, tile, self.window, self.resampling)
+            for dates in self._lacking(tile.identifier):
+                slc = self.stack.window(frame.rows, frame.cols, dates=dates)
+                written += len(self._write(tile.identifier, slc, dates, frame))
+        except WritingFailed as error:
+            return Answer([_outcome(tile, written, str(error))], fatal=str(error))
+        except (ValueError, OSError, MemoryError) as error:
+            return Answer([_outcome(tile, written, reason_of(error))])
+        self.present += len(self.stack.dates) - written
+        return Answer([_outcome(tile, written)])
+
+    def _lacking(self, identifier: str) -> list[list[datetime.date]]:
+        there = set(self.store.dates(identifier))
+        new = [date for date in self.stack.dates if date not in there]
+        return [new[first : first + _DATES_AT_ONCE] for first in range(0, len(new), _DATES_AT_ONCE)]
+
+    def _write(self, identifier: str, slc: Any, dates: list[datetime.date], frame: TileFrame) -> list[datetime.date]:
+        try:
+            return self.store.write(identifier, slc, dates, frame=frame)
+        except OSError as error:
+            raise WritingFailed(f"planes cannot be written: {reason_of(error)}") from error
+
+
+def _outcome(tile: Tile, written: int, reason: str = "") -> Outcome:
+    counts = {PLANES: written} if written else {}
+    return Outcome(identifier=tile.identifier, state="failed" if reason else "done", reason=reason, counts=counts)
 
 
 def _facts(stack: SlcStack, window: Window, resampling: str) -> StackFacts:

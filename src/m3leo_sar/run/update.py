@@ -6,8 +6,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,10 @@ from m3leo_sar.products.placement import positions_on
 from m3leo_sar.products.recipe import UNKNOWN, Origin, Recipe, dates_of_chips, wanted_chips
 from m3leo_sar.run.catalogue import Catalogue
 from m3leo_sar.run.job import BLOCK_BYTES, common_values, job_values, run_job
+from m3leo_sar.run.loop import Answer, Executor, Here, Loop, Outcome, Summary, refuse_none
+from m3leo_sar.run.make_chips import require_work
 from m3leo_sar.run.plan import RATE, Plan, folder_stamp, make_plan
 from m3leo_sar.run.pool import WorkerPool
-from m3leo_sar.run.prepare import Summary, refuse_none, require_work
 from m3leo_sar.run.run_log import RunLog
 from m3leo_sar.run.threads import shares
 from m3leo_sar.stack.slc import SlcStack
@@ -42,7 +43,8 @@ _BLOCKS_A_WORKER = 4
 _CLUSTER = 64
 #: Fact of the ledger: what all chips of an archive are made from.
 _SERIES = "series"
-Outcomes = Iterator[tuple[Any, dict[str, Any]]]
+#: A block of tiles as plain values, and what came of it.
+Outcomes = Iterator[tuple[Any, Answer]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +89,12 @@ class Watch:
     planned : callable
         The plan is made.
     settled : callable
-        A tile is done, skipped or failed: the job's words for it, as :func:`m3leo_sar.run.job.run_job` gives them.
+        A tile is done, skipped or failed.
     """
 
     checked: Callable[[], Any] = lambda: None
     planned: Callable[[Plan], Any] = lambda plan: None
-    settled: Callable[[Mapping[str, Any]], Any] = lambda entry: None
+    settled: Callable[[Outcome], Any] = lambda outcome: None
 
 
 def bring_up_to_date(
@@ -200,7 +202,9 @@ class _Run:
 
     def __init__(self, plan: Plan, archive: ChipArchive, ledger: ChipLedger, log: RunLog, watch: Watch) -> None:
         self.plan, self.archive, self.ledger, self.log, self.watch = plan, archive, ledger, log, watch
-        self.summary = Summary(present=plan.present, skipped=dict(plan.skipped))
+        self.loop: Loop[Any] = Loop(note=self._note, report=watch.settled)
+        self.summary = self.loop.summary
+        self.summary.present, self.summary.skipped = plan.present, dict(plan.skipped)
         self._position = {plan.grid.identifiers[position]: position for position in plan.lacking}
         self._digests = {name: parameter_digest(parameters) for name, parameters in plan.wanted.items()}
         self._holdings: dict[tuple[int, tuple[str, ...]], tuple[str, list[str]]] = {}
@@ -233,8 +237,7 @@ class _Run:
         )
         jobs = (job_values(self.plan, block) for block in blocks)
         try:
-            for job, answer in self._outcomes(common, jobs, options, workers, threads, lock):
-                self._note(job, answer)
+            self.loop.over(jobs, self._executor(common, options, workers, threads, lock))
         finally:
             pixels = sum(self.summary.computed.values()) * self.plan.grid.pixels**2
             self.log.write(
@@ -248,45 +251,24 @@ class _Run:
         if pixels:
             self.ledger.note(RATE, self._seconds / pixels)
 
-    def _outcomes(
-        self,
-        common: Mapping[str, Any],
-        jobs: Iterable[Any],
-        options: RunOptions,
-        workers: int,
-        threads: int,
-        lock: RunLock,
-    ) -> Outcomes:
+    def _executor(
+        self, common: Mapping[str, Any], options: RunOptions, workers: int, threads: int, lock: RunLock
+    ) -> Executor[Any]:
         if options.scheduler is not None:
-            yield from self._on_cluster(common, jobs, options)
-        elif workers == 1 and options.workers is None and options.threads is None and options.timeout is None:
+            return _Cluster(common, options, self.archive.root)
+        if workers == 1 and options.workers is None and options.threads is None and options.timeout is None:
             # Little work: starting another process would take longer.
-            yield from ((job, run_job(common, job)) for job in jobs)
-        else:
-            pool = WorkerPool(
-                FUNCTION,
-                common,
-                workers=workers,
-                threads=threads,
-                timeout=options.timeout,
-                keep_open=(lock.fileno(),),
-                told=lambda word, sentence: self.log.write(word, reason=sentence),
-            )
-            try:
-                yield from pool.run(jobs)
-            finally:
-                if pool.lost:
-                    remove_stale(self.archive.root)
-
-    def _on_cluster(self, common: Mapping[str, Any], jobs: Iterable[Any], options: RunOptions) -> Outcomes:
-        from m3leo_sar.run.dask_pool import connected, dask_outcomes
-
-        with connected(options.scheduler) as client:
-            try:
-                yield from dask_outcomes(client, FUNCTION, common, jobs, threads=options.threads or 1)
-            finally:
-                # Workers may have been lost without our being told.
-                remove_stale(self.archive.root)
+            return Here(lambda job: _answer(job, run_job(common, job)))
+        pool = WorkerPool(
+            FUNCTION,
+            common,
+            workers=workers,
+            threads=threads,
+            timeout=options.timeout,
+            keep_open=(lock.fileno(),),
+            told=lambda word, sentence: self.log.write(word, reason=sentence),
+        )
+        return _Processes(pool, self.archive.root)
 
     def _note_learned(self) -> None:
         """Tell the ledger what was found in the archive beside what it knew."""
@@ -296,39 +278,23 @@ class _Run:
             states[identifier] = TileState("done", "", self._holding(held, ())[0], stamp)
         self.ledger.record_tiles(states)
 
-    def _note(self, job: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        """Record the tiles of a job, count them, tell of them."""
-        entries = answer.get("tiles")
-        if entries is None:
-            entries = [
-                {
-                    "identifier": tile["identifier"],
-                    "state": "failed",
-                    "reason": answer["lost"],
-                    "counts": {},
-                    "bytes": 0,
-                }
-                for tile in job["tiles"]
-            ]
-        self._seconds += answer.get("seconds", 0.0)
-        self.ledger.record_tiles({entry["identifier"]: self._state(entry) for entry in entries})
-        for entry in entries:
-            self.summary.note(entry["identifier"], entry["state"], entry["reason"], entry["counts"])
-            self.log.write("tile", **entry)
-            self.watch.settled(entry)
-        if answer.get("fatal"):
-            raise OSError(f"{answer['fatal']}; what was finished is kept, run again to go on")
+    def _note(self, job: Any, answer: Answer) -> None:
+        """Record the tiles of a block in the ledger and the log."""
+        self._seconds += answer.seconds
+        self.ledger.record_tiles({outcome.identifier: self._state(outcome) for outcome in answer.outcomes})
+        for outcome in answer.outcomes:
+            self.log.write("tile", **asdict(outcome))
 
-    def _state(self, entry: Mapping[str, Any]) -> TileState:
-        position = self._position[entry["identifier"]]
-        if entry["state"] == "skipped":
-            return TileState("skipped", entry["reason"], self.plan.asked, "")
-        made = self.plan.lacking[position] if entry["state"] == "done" else ()
+    def _state(self, outcome: Outcome) -> TileState:
+        position = self._position[outcome.identifier]
+        if outcome.state == "skipped":
+            return TileState("skipped", outcome.reason, self.plan.asked, "")
+        done = outcome.state == "done"
+        made = self.plan.lacking[position] if done else ()
         holding, names = self._holding(self.plan.held[position], made)
         # A job that failed or was lost may have written some of its chips: the next run is to look.
-        done = entry["state"] == "done"
-        stamp = folder_stamp(self.archive.root, entry["identifier"], names) if done else ""
-        return TileState(entry["state"], entry["reason"], holding, stamp)
+        stamp = folder_stamp(self.archive.root, outcome.identifier, names) if done else ""
+        return TileState(outcome.state, outcome.reason, holding, stamp)
 
     def _holding(self, held: Mapping[str, str], made: tuple[str, ...]) -> tuple[str, list[str]]:
         """Digest under which the ledger keeps what a tile holds now, and one chip of each product."""
@@ -339,6 +305,58 @@ class _Run:
             one_of_each = {name.partition("/")[0]: name for name in chips}
             self._holdings[kind] = self.ledger.keep(chips), list(one_of_each.values())
         return self._holdings[kind]
+
+
+class _Processes:
+    """Worker processes of this machine."""
+
+    def __init__(self, pool: WorkerPool, root: Path) -> None:
+        self._pool, self._root = pool, root
+
+    def run(self, jobs: Iterable[Any]) -> Outcomes:
+        try:
+            with closing(self._pool.run(jobs)) as answers:  # type: ignore[type-var]
+                for job, values in answers:
+                    yield job, _answer(job, values)
+        finally:
+            if self._pool.lost:
+                remove_stale(self._root)
+
+    def stop(self) -> tuple[()]:
+        """The workers end with the iterator of `run`; what they have written the next run finds."""
+        return ()
+
+
+class _Cluster:
+    """Workers of a dask scheduler."""
+
+    def __init__(self, common: Mapping[str, Any], options: RunOptions, root: Path) -> None:
+        self._common, self._options, self._root = common, options, root
+
+    def run(self, jobs: Iterable[Any]) -> Outcomes:
+        from m3leo_sar.run.dask_pool import connected, dask_outcomes
+
+        threads = self._options.threads or 1
+        with connected(self._options.scheduler) as client:
+            try:
+                for job, values in dask_outcomes(client, FUNCTION, self._common, jobs, threads=threads):
+                    yield job, _answer(job, values)
+            finally:
+                # Workers may have been lost without our being told.
+                remove_stale(self._root)
+
+    def stop(self) -> tuple[()]:
+        """The scheduler drops the jobs with the client; what they have written the next run finds."""
+        return ()
+
+
+def _answer(job: Mapping[str, Any], values: Mapping[str, Any]) -> Answer:
+    """The plain values that a worker gives, or the loss of the worker, as an answer."""
+    if "tiles" in values:
+        outcomes = [Outcome(**entry) for entry in values["tiles"]]
+        return Answer(outcomes, values.get("fatal", ""), values.get("seconds", 0.0))
+    lost = values["lost"]
+    return Answer([Outcome(identifier=tile["identifier"], state="failed", reason=lost) for tile in job["tiles"]])
 
 
 def _plan(

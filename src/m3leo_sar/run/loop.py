@@ -1,0 +1,200 @@
+"""The loop of every long run: claim a job, do it, note what became of it, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+#: One unit of work, such as a tile or a block of tiles.
+Job = TypeVar("Job")
+#: States of an outcome; `present` is settled by an earlier run.
+STATES = ("done", "skipped", "failed", "present")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The result of one tile.
+
+    Parameters
+    ----------
+    identifier : str
+        The tile's.
+    state : str
+        One of ``STATES``.
+    reason : str
+        Why it was skipped or failed, or a remark on what was made.
+    counts : mapping of str to int
+        What was made, by product.
+    bytes : int
+        Before compression.
+    """
+
+    identifier: str
+    state: str
+    reason: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    bytes: int = 0
+
+
+class Answer(NamedTuple):
+    """The result of one job."""
+
+    outcomes: Sequence[Outcome]
+    #: Why no other job can succeed either; empty if others can.
+    fatal: str = ""
+    #: Time of the worker.
+    seconds: float = 0.0
+
+
+@dataclass
+class Summary:
+    """The result of a run."""
+
+    #: Chips (or planes of SLC tiles) made, by product.
+    computed: dict[str, int] = field(default_factory=dict)
+    #: Those that were there already, with the same parameters; `retile` counts tiles.
+    present: int = 0
+    #: Tiles that were left out and why.
+    skipped: dict[str, str] = field(default_factory=dict)
+    #: Tiles that could not be made and why; the next run tries them again.
+    failed: dict[str, str] = field(default_factory=dict)
+    #: Remarks on tiles that were made.
+    notes: dict[str, str] = field(default_factory=dict)
+    #: Tiles that were made.
+    done: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        if outcome.state == "done":
+            self.done += 1
+        reasons = {"done": self.notes, "skipped": self.skipped, "failed": self.failed}.get(outcome.state)
+        if reasons is not None and (outcome.reason or outcome.state != "done"):
+            reasons[outcome.identifier] = outcome.reason
+        for product, count in outcome.counts.items():
+            self.computed[product] = self.computed.get(product, 0) + count
+
+
+class Executor(Protocol[Job]):
+    """Where jobs are done: this process, threads, worker processes, a cluster."""
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
+        """Do the jobs and give each back with its answer, in the order in which they end."""
+        ...
+
+    def stop(self) -> Iterable[tuple[Job, Answer]]:
+        """End early; gives what was finished and has not been given back."""
+        ...
+
+
+class Here(Generic[Job]):
+    """Jobs in this process, one after the other.
+
+    Parameters
+    ----------
+    do : callable
+        Does one job.
+    """
+
+    def __init__(self, do: Callable[[Job], Answer]) -> None:
+        self._do = do
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
+        """Do the jobs in order."""
+        for job in jobs:
+            yield job, self._do(job)
+
+    def stop(self) -> Iterable[tuple[Job, Answer]]:
+        """Nothing is left over: each answer is given back before the next job begins."""
+        return ()
+
+
+class Loop(Generic[Job]):
+    """Claim, do, note, report; an exception, Ctrl-C included, keeps what was finished.
+
+    Parameters
+    ----------
+    note : callable, optional
+        Called with a job and its answer, to write it into a ledger. It comes before the report, and in one thread.
+    report : callable, optional
+        Called with each outcome.
+    """
+
+    def __init__(
+        self,
+        *,
+        note: Callable[[Job, Any], Any] | None = None,
+        report: Callable[[Outcome], Any] | None = None,
+    ) -> None:
+        self.summary = Summary()
+        self._note, self._report = note, report
+        #: The job that was noted last; an exception may come before its executor knows.
+        self._noted: Job | None = None
+
+    def present(self, identifier: str, count: int = 1) -> None:
+        """Count and report a tile that lacks nothing; called while jobs are claimed."""
+        self.summary.present += count
+        self._tell(Outcome(identifier=identifier, state="present"))
+
+    def over(self, jobs: Iterable[Job], executor: Executor[Job]) -> Summary:
+        """Go through the jobs, which are claimed as the executor takes them.
+
+        Raises
+        ------
+        OSError
+            If an answer says that no other job can succeed either.
+        """
+        try:
+            with closing(executor.run(jobs)) as answers:  # type: ignore[type-var]
+                for job, answer in answers:
+                    self._settle(job, answer)
+        except BaseException:
+            for job, answer in executor.stop():
+                # A full disk may refuse the ledger too: the job is done once more then, and the first fault is raised.
+                if job is not self._noted:
+                    with suppress(OSError):
+                        self._settle(job, answer)
+            raise
+        return self.summary
+
+    def _settle(self, job: Job, answer: Answer) -> None:
+        if not answer.fatal:
+            self._count(job, answer)
+            return
+        # The cause is raised, not its consequence that the ledger can take no row either.
+        with suppress(OSError):
+            self._count(job, answer)
+        raise OSError(f"{answer.fatal}; what was finished is kept, run again to go on")
+
+    def _count(self, job: Job, answer: Answer) -> None:
+        if self._note:
+            self._note(job, answer)
+        self._noted = job
+        for outcome in answer.outcomes:
+            self.summary.add(outcome)
+            self._tell(outcome)
+
+    def _tell(self, outcome: Outcome) -> None:
+        if self._report:
+            self._report(outcome)
+
+
+def reason_of(error: BaseException) -> str:
+    """An exception as the reason of an outcome, in one sentence."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'}: {error.strerror}"
+    return str(error) or type(error).__name__
+
+
+def refuse_none(skipped: Mapping[str, str], tiles: int, name: str) -> None:
+    """Refuse tiles that all lie off a stack.
+
+    Raises
+    ------
+    ValueError
+        If they do; the message gives the reason of the first.
+    """
+    if len(skipped) == tiles:
+        reason = next(iter(skipped.values()))
+        raise ValueError(f"none of the {tiles} tiles can be made from {name}: {reason}")
