@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import numpy as np
 import pytest
+from skip_reasons import hold_to_the_list
 
 hypothesis.settings.register_profile(
     "suite", deadline=None, derandomize=True, max_examples=40, suppress_health_check=list(hypothesis.HealthCheck)
+)
+# Other examples at every run: --hypothesis-profile=fresh. A failure prints the decorator that repeats it.
+hypothesis.settings.register_profile(
+    "fresh", hypothesis.settings.get_profile("suite"), derandomize=False, print_blob=True, database=None
 )
 hypothesis.settings.load_profile("suite")
 
@@ -50,6 +56,20 @@ def _why_not(name: str) -> str:
         if not cupy.is_available():
             return "there is no CUDA device"
     return ""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    report = yield
+    hold_to_the_list(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, Any]:
+    report = yield
+    hold_to_the_list(report)
+    return report
 
 
 @pytest.fixture(params=["cpu", "simt", "gpu"])

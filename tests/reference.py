@@ -98,6 +98,31 @@ def _newton(corners, pixel):
     return at
 
 
+# --- grid ----------------------------------------------------------------------------------------------------------
+def legacy_split_reference(boxes, angle, bands, pattern):
+    """Split of every tile by the rule of M3LEO's published split, one tile at a time in plain floats."""
+    # The mean of a ring of five points whose lower left corner is its first and its last.
+    points = [((3 * box[0] + 2 * box[2]) / 5, (3 * box[1] + 2 * box[3]) / 5) for box in boxes]
+    lows = [min(point[axis] for point in points) for axis in (0, 1)]
+    spreads = [max(point[axis] for point in points) - lows[axis] or 1.0 for axis in (0, 1)]
+    eighth = np.pi / 4
+    along_lon, along_lat = abs(angle) / eighth, 1.0
+    if abs(angle) >= eighth:
+        along_lon, along_lat = (1.0 if angle > 0 else -1.0), (np.pi / 2 - abs(angle)) / eighth
+    places = []
+    for point in points:
+        lon, lat = ((point[axis] - lows[axis]) / spreads[axis] for axis in (0, 1))
+        if angle < 0:
+            lon, lat = 1 - lon, 1 - lat
+        places.append(along_lon * lon + along_lat * lat)
+    for step in range(10_000):
+        width = (0.1 + step * 49.9 / 9_999) / bands
+        numbers = [int(place / width) for place in places]
+        if len(set(numbers)) == bands:
+            return [pattern[(number - min(numbers)) % len(pattern)] for number in numbers]
+    return None
+
+
 #: Mean of the sample coherence (Touzi et al., 1999) by looks, at a true coherence of 0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9;
 #: computed independently as a log-scaled hypergeometric series and checked by 200 000 draws.
 TOUZI = {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from m3leo_sar import TileGrid
 from m3leo_sar.grid.identifier import printed
-from m3leo_sar.grid.splits import legacy_split, ordered_split
+from m3leo_sar.grid.splits import ordered_split
 from m3leo_sar.grid.tiles import tile_identifier
 
 GOLDEN = {
@@ -108,18 +108,6 @@ def test_bad_corners_are_named():
         tile_identifier(0, 0, np.nan, 1)
     with pytest.raises(ValueError, match=r"tile corners must be \(minlon, minlat, maxlon, maxlat\)"):
         tile_identifier(1, 0, 0, 1)
-
-
-def test_bands_of_the_released_split(shared_data):
-    features = json.loads((shared_data / "m3leo-tiles" / "conus_1000.geojson").read_text())["features"]
-    rings = np.array([feature["geometry"]["coordinates"][0] for feature in features])
-    split = legacy_split(np.concatenate([rings.min(1), rings.max(1)], axis=1), angle=0.9)
-    assert np.mean(split == "train") == pytest.approx(0.6, abs=0.05)
-    assert np.mean(split == "test") == pytest.approx(0.2, abs=0.05)
-    with pytest.raises(ValueError, match="bands must be a number these 3 tiles can fill, got 60"):
-        legacy_split([(0, 0, 1, 1), (1, 0, 2, 1), (2, 0, 3, 1)], angle=0.9)
-    with pytest.raises(ValueError, match="angle must lie in"):
-        legacy_split([(0, 0, 1, 1)], angle=3)
 
 
 @given(count=st.integers(3, 60))

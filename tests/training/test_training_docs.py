@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from tiny_archive import make
 
+from m3leo_sar.learn.fit import registry as catalogue
 from m3leo_sar.learn.fit.config import load_config
-from m3leo_sar.learn.fit.fit import registry as catalogue
 from m3leo_sar.learn.fit.named_configs import preset_names
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "training.md").read_text()

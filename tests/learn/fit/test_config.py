@@ -11,10 +11,10 @@ import torch
 from m3leo_sar.learn.data.channel import Channel, modalities
 from m3leo_sar.learn.data.datamodule import TargetScale
 from m3leo_sar.learn.data.epoch_batches import EpochBatches
+from m3leo_sar.learn.fit import registry as catalogue
 from m3leo_sar.learn.fit.config import FitConfig, from_yaml, load_config, to_yaml
 from m3leo_sar.learn.fit.counters import Counters
 from m3leo_sar.learn.fit.fit import build_task, resolved
-from m3leo_sar.learn.fit.fit import registry as catalogue
 from m3leo_sar.learn.fit.named_configs import expanded, preset_names
 from m3leo_sar.learn.fit.random_state import random_state, restore_random_state
 from m3leo_sar.learn.models.model_request import ModelRequest

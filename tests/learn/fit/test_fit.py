@@ -25,10 +25,10 @@ from m3leo_sar.learn.data.channel import Channel
 from m3leo_sar.learn.data.datamodule import fit_statistics
 from m3leo_sar.learn.data.dataset import ChipDataset
 from m3leo_sar.learn.data.epoch_batches import EpochBatches
+from m3leo_sar.learn.fit import fit as fit_module
+from m3leo_sar.learn.fit import run_state as progress_module
 from m3leo_sar.learn.fit.config import FitConfig, load_config
 from m3leo_sar.learn.fit.fit import fit, resolved
-from m3leo_sar.learn.fit.fit import fit as fit_module
-from m3leo_sar.learn.fit.fit import run_state as progress_module
 from m3leo_sar.learn.fit.predict import predict
 from m3leo_sar.learn.score.metrics import Confusion
 
@@ -122,9 +122,9 @@ def test_a_run_that_dies_in_the_middle_of_an_epoch_goes_on_bit_for_bit(archive, 
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
-from learn.test_trainer import RUNS, config_of
+from learn.fit.test_fit import RUNS, config_of
 from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.learn.fit.fit import run_state as progress
+from m3leo_sar.learn.fit import run_state as progress
 from m3leo_sar.learn.fit.fit import fit
 real = progress.Progress._save
 def save(self, trainer, place):
@@ -329,7 +329,7 @@ TWO = """
 import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from learn.test_trainer import TOGETHER, config_of
+from learn.fit.test_fit import TOGETHER, config_of
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.learn.fit.fit import fit
 if __name__ == "__main__":
