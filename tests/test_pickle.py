@@ -22,7 +22,7 @@ from m3leo_sar.io.stacks.raster_stack import read_raster_stack
 from m3leo_sar.io.stacks.stack_labels import open_label
 from m3leo_sar.io.stacks.zarr_stack import read_stack
 from m3leo_sar.products.recipe import Recipe
-from m3leo_sar.run.prepare import _in_memory
+from m3leo_sar.run.make_chips import _in_memory
 from m3leo_sar.stack.geometry import RadarGeometry
 
 PAIRS = (Pair(*valid_files.DATES),)

@@ -114,9 +114,15 @@ def retile(
         typer.Option(help="bilinear, nearest, cubic, ...; average, sum, mode, min, max over a pixel's ground."),
     ] = None,
     kind: Annotated[str | None, typer.Option(help="raster, gssic, gunw or xarray; told by itself if left out.")] = None,
-    nodata: Annotated[float | None, typer.Option(help="Value without data of a raster that names none.")] = None,
+    nodata: Annotated[float | None, typer.Option(help="Value without data, where the source names none.")] = None,
+    quantity: Annotated[
+        str | None,
+        typer.Option(help="number, phase, direction, decibel, code or amount, where units and names do not tell."),
+    ] = None,
     crs: Annotated[str | None, typer.Option(help="CRS of a raster or of xarray data that carry none.")] = None,
     variable: Annotated[list[str] | None, typer.Option(help="A variable of xarray data; may be given again.")] = None,
+    y: Annotated[str | None, typer.Option("--y", help="Coordinate along the rows of xarray data.")] = None,
+    x: Annotated[str | None, typer.Option("--x", help="Coordinate along the columns of xarray data.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Threads that read and resample.")] = 1,
     retries: Annotated[int, typer.Option(min=0, help="How often a tile is tried again when a server fails.")] = 3,
 ) -> None:
@@ -133,8 +139,8 @@ def retile(
     from m3leo_sar.run.retile import tiles_over
 
     grid = tiles_over(aoi=aoi, tiles=tiles, lattice=lattice)
-    facts = {"resampling": resampling, "nodata": nodata, "crs": crs, "variables": variable or None}
-    opened = open_source(source, kind=kind, **facts)
+    facts = {"resampling": resampling, "nodata": nodata, "quantity": quantity, "crs": crs, "y": y, "x": x}
+    opened = open_source(source, kind=kind, variables=variable or None, **facts)
     with (
         archive_to_change(archive, grid=lattice_of(grid)) as chips,
         progress_bar("cutting tiles", len(grid)) as advance,

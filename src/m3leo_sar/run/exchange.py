@@ -20,6 +20,7 @@ from m3leo_sar.io.components.component import ComponentChip, component_of, read_
 from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read_gunw
 from m3leo_sar.io.files.netcdf_file import Variables, axes_of, write_netcdf
 from m3leo_sar.io.files.raster import read_raster, write_geotiff
+from m3leo_sar.run.band_resampling import resample_bands
 from m3leo_sar.warp.reproject import reproject
 
 FORMATS = ("geotiff", "cog", "netcdf")
@@ -184,12 +185,7 @@ def component_on_tile(chip: ComponentChip, geobox: GeoBox, *, resampling: str) -
         word = resampling if resampling in ("mode", "nearest") else "mode"
         array = reproject(chip.array, chip.geobox, geobox, resampling=word, mask=chip.mask, nodata=0)
         return ComponentChip(array, array != 0, geobox, chip.bands, chip.notes)
-    planes = [
-        # A code that is kept as a number must not be blended with its neighbours.
-        reproject(plane, chip.geobox, geobox, resampling="nearest" if band.unit == "class" else resampling)
-        for band, plane in zip(chip.bands, chip.array, strict=True)
-    ]
-    array = np.stack(planes)
+    array, _ = resample_bands(chip.array, chip.bands, chip.geobox, geobox, resampling=resampling)
     return ComponentChip(array, ~np.isnan(array), geobox, chip.bands, chip.notes)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -20,16 +19,17 @@ from m3leo_sar.grid.tiles import PIXELS, Tile, TileGrid
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Layer
 from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.components.quantity import kind_of, require_allowed
 from m3leo_sar.io.files.ledger import Entry, Ledger
 from m3leo_sar.io.files.plain_values import parameter_digest
-from m3leo_sar.io.sources.tile_source import Piece, TileSource
+from m3leo_sar.io.sources.tile_source import Piece, TileSource, as_key
 from m3leo_sar.io.tables.tile_file import read_tiles
 from m3leo_sar.products.tile_maker import WritingFailed
+from m3leo_sar.run.band_resampling import resample_bands
 from m3leo_sar.run.choices import LATTICES, named_area
 from m3leo_sar.run.loop import Answer, Loop, Outcome, Summary
 from m3leo_sar.run.thread_pool import ThreadPool
-from m3leo_sar.warp.area import AREA_RESAMPLINGS, check_resampling
-from m3leo_sar.warp.reproject import reproject
+from m3leo_sar.warp.area import check_resampling
 
 #: The ledger's name inside an archive.
 LEDGER = "ledger.sqlite"
@@ -37,8 +37,6 @@ LEDGER = "ledger.sqlite"
 OFF, EMPTY = "source does not cover the tile", "no data at all"
 #: Seconds before the first and the last of many retries, at most.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-#: Resamplings that copy values and never mix them.
-_COPIES = ("nearest", "mode")
 
 
 def retile(
@@ -72,8 +70,8 @@ def retile(
     dataset : str
         What the chips are called.
     resampling : str, optional
-        A word of :func:`m3leo_sar.reproject`; the source's own if left out. Codes are never mixed: with a kernel they
-        take the nearest, with a rule over the ground the commonest. Integers that are quantities become float first.
+        A word of :func:`m3leo_sar.reproject`; the source's own if left out. What becomes of each kind of quantity
+        (codes, wrapped phase, decibels, amounts) is in :func:`m3leo_sar.run.band_resampling.resample_bands`.
     workers : int
         Threads that read and resample.
     retries : int
@@ -107,6 +105,10 @@ def retile(
             "(bilinear, average, sum)"
         )
     check_resampling(word)
+    for band in source.bands:
+        kind = kind_of(band, source=source.name)
+        if kind != "code":
+            require_allowed(kind, word, f"{band.name} of {source.name}")
     for name, number, least in (("workers", workers, 1), ("retries", retries, 0)):
         if number < least:
             raise ValueError(f"{name} must be at least {least}, got {number}")
@@ -243,8 +245,15 @@ class _Job:
 
     def _cut(self, piece: Piece, tile: Tile) -> list[_Chip]:
         """Bands of a piece on the tile's grid; none if it has no data there."""
-        array, word, nodata = _prepared(piece, self.resampling, self.source.name)
-        planes = reproject(array, piece.geobox, tile.geobox, resampling=word, nodata=nodata)
+        planes, nodata = resample_bands(
+            piece.array,
+            piece.bands,
+            piece.geobox,
+            tile.geobox,
+            resampling=self.resampling,
+            nodata=piece.nodata,
+            name=self.source.name,
+        )
         has_data = (planes != nodata) if nodata is not None else ~np.isnan(planes)
         if not has_data.any():
             return []
@@ -329,30 +338,11 @@ def _failed(tile: Tile, error: Exception, attempts: int) -> _Cut:
     return _Cut(identifier=tile.identifier, state="failed", reason=str(error), attempts=attempts)
 
 
-def _prepared(piece: Piece, resampling: str, name: str) -> tuple[NDArray[Any], str, int | None]:
-    """Array, resampling and no-data value that go together."""
-    array = piece.array
-    if array.dtype.kind not in "iub":
-        return array, resampling, None
-    is_class = any(band.unit == "class" for band in piece.bands)
-    if is_class or resampling in _COPIES:
-        if piece.nodata is None:
-            raise ValueError(
-                f"{name} names no value for integers without data, with which tiles are filled; state nodata="
-            )
-        if resampling not in _COPIES:
-            resampling = "mode" if resampling in AREA_RESAMPLINGS else "nearest"
-        return array, resampling, piece.nodata
-    # Sixteen bits fit float32 exactly.
-    values = array.astype(np.float32 if array.dtype.itemsize <= 2 else np.float64)
-    return values if piece.nodata is None else np.where(array == piece.nodata, np.nan, values), resampling, None
-
-
 def _by_key(chips: list[_Chip]) -> dict[str, _Chip]:
     """Chips by names that an archive takes."""
     named: dict[str, _Chip] = {}
     for chip in chips:
-        key = re.sub(r"[^A-Za-z0-9._-]+", "-", chip.band.name).lstrip("._-")
+        key = as_key(chip.band.name)
         if not key or key in named:
             other = f" and {named[key].band.name!r}" if key else ""
             raise ValueError(f"band {chip.band.name!r}{other} must have names of letters and digits of their own")

@@ -12,7 +12,7 @@ from affine import Affine
 from m3leo_sar import GeoBox
 from m3leo_sar.io.components.component import SEASONS
 from m3leo_sar.io.sources.gssic_source import GssicSource
-from m3leo_sar.io.sources.gunw_source import GunwSource
+from m3leo_sar.io.sources.gunw_source import QUANTITIES, GunwSource
 from m3leo_sar.io.sources.open_source import kind_of, open_source
 from m3leo_sar.io.sources.raster_source import RasterSource
 from m3leo_sar.io.sources.tile_source import cover
@@ -391,7 +391,7 @@ def test_foreign_xarray_is_refused_in_plain_words(tmp_path, rng):
     uneven = good.assign_coords(x=good.x + np.where(np.arange(90) == 40, 1, 0))
     for data, options, message in (
         (no_crs, {}, r"stack tells no CRS .* state crs="),
-        (good, {"crs": "nowhere"}, r"CRS must be one that PROJ understands, got 'nowhere'"),
+        (good, {"crs": "nowhere"}, r"crs must be one that PROJ understands, got 'nowhere'"),
         (good.rename(y="north"), {}, r"stack must have coordinates y, x; lat, lon; .* it has time, north, x"),
         (good, {"y": "up", "x": "x"}, r"stack must have coordinates up, x; it has time, y, x"),
         (good, {"y": "y"}, r"y and x must be given together"),
@@ -654,6 +654,25 @@ def test_granules_of_one_pair_and_track_are_all_kept(tmp_path, rng):
     assert names() == ["coherence_20200308_20200320_A064"]
 
 
+def test_a_granule_that_lacks_a_layer_gives_the_others_and_says_so(tmp_path, rng):
+    granule(tmp_path, FIRST, -118.0, 36.0, (80, 100), rng)
+    granule(tmp_path, FRAME, -118.0, 36.0, (80, 100), rng, amplitude=None, connectedComponents=None)
+    pieces = GunwSource(tmp_path).read(FAULT)
+    assert [[band.name.partition("_")[0] for band in piece.bands] for piece in pieces] == [
+        ["unwrappedPhase", "coherence", "amplitude"],
+        ["connectedComponents"],
+        ["unwrappedPhase", "coherence"],
+    ]
+    assert [piece.notes for piece in pieces] == [(), (), (f"{FRAME}.nc holds no amplitude, connectedComponents",)]
+    (tmp_path / f"{FIRST}.nc").unlink()
+    assert len(GunwSource(tmp_path).bands) == 2
+    with pytest.raises(ValueError, match=r"quantities must be in a granule of .*, none holds amplitude"):
+        GunwSource(tmp_path, quantities=["coherence", "amplitude"])
+    granule(tmp_path, FRAME, -118.0, 36.0, (80, 100), rng, **dict.fromkeys(QUANTITIES))
+    with pytest.raises(ValueError, match=r"is damaged: none of unwrappedPhase, .* is there"):
+        GunwSource(tmp_path)
+
+
 def test_bad_granules_are_named(tmp_path, rng):
     with pytest.raises(ValueError, match="holds no granule named like"):
         GunwSource(tmp_path)
@@ -671,7 +690,6 @@ def test_bad_granules_are_named(tmp_path, rng):
             GunwSource(bad)
         (bad / f"{name}.nc").unlink()
     for changes, message in (
-        ({"coherence": None}, r"a1b9-v2_0_2.nc is damaged: coherence is missing"),
         ({"coherence": np.ones((80, 99), "f4")}, r"coherence must have the shape \(80, 100\) of its coordinates"),
     ):
         granule(bad, FIRST, -118.0, 36.0, (80, 100), rng, **changes)

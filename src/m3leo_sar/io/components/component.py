@@ -41,6 +41,9 @@ class Band:
         Of radar bands.
     looks : float, optional
         Samples averaged for one value of a coherence or an interferogram, where it is known.
+    kind : str, optional
+        Kind of the quantity, a name of :data:`m3leo_sar.io.components.quantity.KINDS`, where unit and names do not
+        tell it.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Band:
     polarisation: str | None = None
     orbit_direction: str | None = None
     looks: float | None = None
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -113,3 +113,10 @@ def as_float32(values: Any) -> NDArray[np.float32]:
         raise ValueError(f"values must be real numbers, got {array.dtype}")
     with np.errstate(over="ignore", invalid="ignore"):
         return array.astype(np.float32)
+
+
+def complex_datasets(path: str | os.PathLike[str]) -> set[str]:
+    """Names of the complex data sets in the root of an HDF5 file; links out of it are not followed."""
+    with h5py.File(path, "r") as file:
+        held = {name for name in file if isinstance(file.get(name, getlink=True), h5py.HardLink)}
+        return {name for name in held if getattr(file[name], "dtype", np.dtype("f4")).kind == "c"}

@@ -15,6 +15,12 @@ from m3leo_sar.io.files import limits
 
 #: Levels of groups that are followed; a store of ours has three.
 _DEPTH = 8
+#: Bytes taken for an element of unknown length.
+_UNTOLD = 16
+
+
+class _UnknownGrid(Exception):
+    """Chunks are laid out in a way that is not known here."""
 
 
 def require_safe_store(store: str | os.PathLike[str], *, skip: str | None = None) -> None:
@@ -42,6 +48,8 @@ def require_safe_store(store: str | os.PathLike[str], *, skip: str | None = None
         try:
             shape = _chunk_shape(document)
             itemsize = _itemsize(document.get("data_type", document.get("dtype")))
+        except _UnknownGrid as error:
+            raise ValueError(f"{folder} {error}") from None
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ValueError(f"{folder} has damaged metadata: {type(error).__name__} {error}") from error
         limits.require_array(f"a chunk of {folder}", shape, itemsize, limits.LARGEST_CHIP)
@@ -78,14 +86,16 @@ def _names_pickle(value: Any) -> bool:
     if isinstance(value, dict):
         named = any("pickle" in str(value.get(word)) for word in ("id", "name", "object_codec_id"))
         return named or any(_names_pickle(part) for key, part in value.items() if key != "attributes")
-    return isinstance(value, list) and any(_names_pickle(part) for part in value)
+    if isinstance(value, list):
+        return any(_names_pickle(part) or (isinstance(part, str) and "pickle" in part) for part in value)
+    return False
 
 
 def _chunk_shape(document: dict[str, Any]) -> list[int]:
     """Shape of what is unpacked at once: a chunk, or an inner one where several share a file."""
-    shape = document["chunks"] if "chunks" in document else document["chunk_grid"]["configuration"]["chunk_shape"]
+    shape = document["chunks"] if "chunks" in document else _regular_chunks(document["chunk_grid"])
     for codec in document.get("codecs") or ():
-        if codec["name"] == "sharding_indexed":
+        if isinstance(codec, dict) and codec["name"] == "sharding_indexed":
             shape = codec["configuration"]["chunk_shape"]
     sizes = [int(size) for size in shape]
     if min(sizes, default=1) < 1:
@@ -93,9 +103,22 @@ def _chunk_shape(document: dict[str, Any]) -> list[int]:
     return sizes
 
 
+def _regular_chunks(grid: Any) -> Any:
+    name = grid if isinstance(grid, str) else grid["name"]
+    if name != "regular":
+        # Not damage: a grid of another kind, which a later version of Zarr may bring.
+        raise _UnknownGrid(f"has chunks on a grid of the kind {name!r}, which this library does not read")
+    return grid["configuration"]["chunk_shape"]
+
+
 def _itemsize(dtype: Any) -> int:
+    """Bytes of an element; 16 for those of a length that the metadata do not tell, such as texts."""
+    if isinstance(dtype, dict):
+        # Of Zarr v3, a name and what it needs: fixed_length_utf32, numpy.datetime64, struct and what others add.
+        configuration = dtype.get("configuration")
+        length = configuration.get("length_bytes", _UNTOLD) if isinstance(configuration, dict) else _UNTOLD
+        return max(int(length), 1)
     try:
         return np.dtype(dtype).itemsize
-    except TypeError:
-        # Of texts and the like, whose length the metadata do not tell.
-        return 16
+    except (TypeError, ValueError):
+        return _UNTOLD

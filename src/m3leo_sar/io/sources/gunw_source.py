@@ -44,6 +44,8 @@ class _Granule(NamedTuple):
     track: str
     time: str
     rest: str
+    #: Those of ``QUANTITIES`` that it holds.
+    held: tuple[str, ...]
 
 
 class GunwSource:
@@ -67,10 +69,13 @@ class GunwSource:
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If it holds no granule, a granule is damaged or its name has no two dates, or a quantity is unknown.
+        If it holds no granule, a granule is damaged or its name has no two dates, or a quantity is unknown or in no
+        granule.
 
     Notes
     -----
+    A granule may lack quantities, as some versions of the product do: the others are taken, and the notes say so.
+
     Phase keeps the sign and the reference of the product. It jumps between components: mask by them after resampling.
     """
 
@@ -89,6 +94,9 @@ class GunwSource:
         if not paths:
             raise ValueError(f"{root} holds no granule named like S1-GUNW-A-R-064-tops-20200320_20200308-....nc")
         self._granules = sorted((_granule(path) for path in paths), key=lambda granule: (granule.pair, granule.path))
+        missing = [name for name in quantities or () if not any(name in granule.held for granule in self._granules)]
+        if missing:
+            raise ValueError(f"quantities must be in a granule of {root}, none holds {', '.join(missing)}")
         named = {band.name: band for granule in self._granules for band in self._bands(granule, self._quantities)}
         self.bands = tuple(named.values())
 
@@ -103,7 +111,7 @@ class GunwSource:
         Raises
         ------
         ValueError
-            If a granule is damaged or lacks a quantity.
+            If a granule is damaged.
         """
         found = [(granule, pieces) for granule in self._granules if (pieces := self._read(granule, geobox))]
         told_apart = _told_apart([granule for granule, _ in found])
@@ -118,10 +126,13 @@ class GunwSource:
         if part is None:
             return []
         pieces = []
+        held = [name for name in self._quantities if name in granule.held]
+        lacks = ", ".join(name for name in self._quantities if name not in granule.held)
+        notes = (f"{granule.path.name} holds no {lacks}",) if lacks else ()
         with _opened(granule.path) as data:
             for names in (
-                [name for name in self._quantities if QUANTITIES[name][1] != "class"],
-                [name for name in self._quantities if QUANTITIES[name][1] == "class"],
+                [name for name in held if QUANTITIES[name][1] != "class"],
+                [name for name in held if QUANTITIES[name][1] == "class"],
             ):
                 if names:
                     planes = [
@@ -129,7 +140,8 @@ class GunwSource:
                         for name in names
                     ]
                     nodata = QUANTITIES[names[0]][2] if planes[0].dtype.kind == "i" else None
-                    pieces.append(Piece(np.stack(planes), part.geobox, tuple(self._bands(granule, names)), nodata))
+                    bands = tuple(self._bands(granule, names))
+                    pieces.append(Piece(np.stack(planes), part.geobox, bands, nodata, notes))
         # Its box touches the tile; its slanted frame may not.
         return pieces if any(_has_data(piece) for piece in pieces) else []
 
@@ -139,6 +151,7 @@ class GunwSource:
         return [
             Band(f"{name}_{granule.pair}_{granule.track}", *QUANTITIES[name][:2], "gunw", None, granule.pair, "VV", way)
             for name in names
+            if name in granule.held
         ]
 
 
@@ -181,8 +194,11 @@ def _granule(path: Path) -> _Granule:
                 raise ValueError(f"{name} is missing")
         longitude, latitude = (read_values(data[name], path) for name in ("longitude", "latitude"))
         box = regular_geobox(longitude, latitude, "EPSG:4326")
+        held = tuple(name for name in QUANTITIES if name in data)
+        if not held:
+            raise ValueError(f"none of {', '.join(QUANTITIES)} is there")
     pair = f"{earlier:%Y%m%d}_{later:%Y%m%d}"
-    return _Granule(path, box, pair, match["way"] + match["track"], match["time"], match["rest"])
+    return _Granule(path, box, pair, match["way"] + match["track"], match["time"], match["rest"], held)
 
 
 def _plane(data: Any, name: str, rows: slice, cols: slice) -> NDArray[Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,14 +13,16 @@ from urllib.parse import urlsplit
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.components.quantity import of_kind, require_kind, usual_resampling
 from m3leo_sar.io.files.plain_values import parameter_digest
 from m3leo_sar.io.files.raster import files_of, geobox_of, open_raster
-from m3leo_sar.io.sources.tile_source import Piece, cover, file_facts
+from m3leo_sar.io.sources.tile_source import Piece, as_key, cover, file_facts
 
 #: GDAL's own names of what lies on a server, by scheme.
 _REMOTE = {"http": "/vsicurl/http://", "https": "/vsicurl/https://", "s3": "/vsis3/", "gs": "/vsigs/"}
@@ -33,21 +37,26 @@ class RasterSource:
         A file, or a URL (``https``, ``http``, ``s3``, ``gs``). GDAL's own environment variables hold the keys of a
         server that asks for them; what follows a ``?`` in a URL and a password are in no message and no metadata.
     resampling : str, optional
-        A word of :func:`m3leo_sar.reproject`. If left out, bilinear for float and complex rasters, mode for those with
-        a table of colours, and None for other integers, which may be quantities or classes.
+        A word of :func:`m3leo_sar.reproject`. If left out, the usual one of the quantity
+        (:data:`m3leo_sar.io.components.quantity.KINDS`): bilinear for numbers, phase and decibels, mode for codes such
+        as those with a table of colours, sum for amounts; and None for integers without a unit, which may be
+        quantities or classes.
     nodata : int or float, optional
         Value without data, where the file names none or a wrong one.
     crs : str, optional
         CRS of a file that carries none.
     indexes : sequence of int, optional
         Bands to take, from 1; all if left out.
+    quantity : {"number", "phase", "direction", "decibel", "code", "amount"}, optional
+        Kind of all bands, where units and names do not tell it, or tell a wrong one.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no raster, has no CRS or no map grid, or lacks a band.
+        If it is no raster, has no CRS or no map grid, or lacks a band. A raster in the geometry of its sensor (SICD,
+        ground control points, RPCs) has no map grid, even where GDAL shows a CRS and a transform from its corners.
     OSError
         If a server does not answer, or denies it.
 
@@ -64,9 +73,11 @@ class RasterSource:
         nodata: float | None = None,
         crs: str | None = None,
         indexes: Sequence[int] | None = None,
+        quantity: str | None = None,
     ) -> None:
+        require_kind(quantity)
         self._path, self.name, self._is_remote = _located(os.fspath(path))
-        self._stated, self._has_failed = nodata, True
+        self._stated, self._quantity, self._has_failed = nodata, quantity, True
         with _Opened(self) as source:
             self.geobox = _placed(source, crs, self.name)
             self._indexes = _checked_indexes(indexes, source.count, self.name)
@@ -74,15 +85,15 @@ class RasterSource:
             self._dtype = np.result_type(*(_dtype(source.dtypes[index - 1]) for index in self._indexes))
             stored = [source.nodatavals[index - 1] for index in self._indexes]
             self._nodata = nodata if nodata is not None else stored[0]
-            has_colours = source.colorinterp[self._indexes[0] - 1].name == "palette"
-            self.bands = tuple(_band(source, index, self.name) for index in self._indexes)
-        self.resampling = resampling or self._usual(has_colours)
+            self.bands = _bands(source, self._indexes, self.name, quantity)
+        self.resampling = resampling or usual_resampling(self.bands, is_integer=self._is_integer, source=self.name)
         self._facts = [self.name] if self._is_remote else _facts(path)
         self._has_failed = False
 
     def parameters(self, geobox: GeoBox) -> Any:
         """Its file and those that is made of, its bands and what stands for no data: the same for all tiles."""
-        return {"file": self._facts, "bands": self._indexes, "nodata": self._stated, "crs": self.geobox.crs}
+        facts = {"file": self._facts, "bands": self._indexes, "nodata": self._stated, "crs": self.geobox.crs}
+        return facts if self._quantity is None else {**facts, "quantity": self._quantity}
 
     def read(self, geobox: GeoBox) -> list[Piece]:
         """Pixels around a tile; an empty list if the raster does not cover it.
@@ -118,13 +129,10 @@ class RasterSource:
     def _fill(self) -> Any:
         return (self._label or 0) if self._is_integer else np.nan
 
-    def _usual(self, has_colours: bool) -> str | None:
-        if has_colours:
-            return "mode"
-        return None if self._is_integer else "bilinear"
-
     def _read(self, source: Any, rows: slice, cols: slice) -> NDArray[Any]:
         window = RasterWindow(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
+        if self._dtype.kind == "c":
+            return self._complex(source, window)
         found = source.read(self._indexes, window=window, masked=True, out_dtype=self._dtype)
         array, empty = found.data, np.ma.getmaskarray(found)
         if self._stated is not None:
@@ -134,6 +142,16 @@ class RasterSource:
         if self._label is None and empty.any():
             raise ValueError(f"{self.name} masks pixels but names no value for integers without data; state nodata=")
         return np.where(empty, array.dtype.type(self._fill), array)
+
+    def _complex(self, source: Any, window: RasterWindow) -> NDArray[Any]:
+        """Complex pixels; GDAL's own mask of a no-data value looks at the real part alone."""
+        array = source.read(self._indexes, window=window, out_dtype=self._dtype)
+        empty = np.zeros(array.shape, bool) if self._nodata is None else array == self._nodata
+        for plane, index in zip(empty, self._indexes, strict=True):
+            flags = source.mask_flag_enums[index - 1]
+            if MaskFlags.per_dataset in flags or MaskFlags.alpha in flags or not flags:
+                plane |= source.read_masks(index, window=window) == 0
+        return self._scaled(array, empty)
 
     def _scaled(self, array: NDArray[Any], empty: NDArray[np.bool_]) -> NDArray[Any]:
         if self._is_scaled:
@@ -200,6 +218,12 @@ def _facts(path: str | os.PathLike[str]) -> list[Any]:
 
 
 def _placed(source: Any, crs: str | None, name: str) -> GeoBox:
+    sensor = _sensor_geometry(source, is_stated=crs is not None)
+    if sensor:
+        raise ValueError(
+            f"{name} has no map grid: {sensor}. It is in the geometry of its sensor; geocode it first, or read complex "
+            "images as a stack"
+        )
     box = geobox_of(source)
     if box is not None:
         return box if crs is None else GeoBox(box.shape, box.affine, crs)
@@ -208,6 +232,18 @@ def _placed(source: Any, crs: str | None, name: str) -> GeoBox:
     if crs is None:
         raise ValueError(f"{name} carries no CRS; state crs=")
     return GeoBox(source.shape, source.transform, crs)
+
+
+def _sensor_geometry(source: Any, *, is_stated: bool) -> str:
+    """Why the pixels of a raster lie on no map grid, whatever transform it shows; an empty text if they may."""
+    if source.driver == "NITF" and source.tags().get("NITF_ICAT", "").strip() in ("SAR", "SARIQ"):
+        return "it is a SAR image in NITF (SICD), whose transform only joins the corners of the slant plane"
+    points, _ = source.gcps
+    if points and source.transform.is_identity:
+        return f"it is placed by {len(points)} ground control points"
+    if source.rpcs is not None and not is_stated:
+        return "it is placed by rational polynomial coefficients (RPCs); state crs= if its transform is that of a map"
+    return ""
 
 
 def _checked_indexes(indexes: Sequence[int] | None, count: int, name: str) -> list[int]:
@@ -221,7 +257,19 @@ def _dtype(name: str) -> np.dtype[Any]:
     return np.dtype("complex64" if name == "complex_int16" else name)
 
 
+def _bands(source: Any, indexes: Sequence[int], product: str, quantity: str | None) -> tuple[Band, ...]:
+    """Bands with names of their own, also as names of chips: one that comes twice has its number behind it."""
+    bands = [_band(source, index, product) for index in indexes]
+    counts = Counter(as_key(band.name) for band in bands)
+    apart = [
+        replace(band, name=f"{band.name}_band{index}") if counts[as_key(band.name)] > 1 else band
+        for band, index in zip(bands, indexes, strict=True)
+    ]
+    return tuple(of_kind(band, quantity) for band in apart)
+
+
 def _band(source: Any, index: int, product: str) -> Band:
     name = source.descriptions[index - 1] or f"band{index}"
+    name = name if as_key(name) else f"band{index}"
     is_class = source.colorinterp[index - 1].name == "palette"
     return Band(name, name, "class" if is_class else source.units[index - 1] or "", product)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -128,6 +129,17 @@ def cover(source: GeoBox, tile: GeoBox) -> Cover | None:
     parts = tuple((cols, first - start) for cols, first in spans)
     origin = source.affine @ Affine.translation(start, rows.start)
     return Cover(rows, parts, GeoBox((rows.stop - rows.start, stop - start), origin, source.crs))
+
+
+def as_key(name: str) -> str:
+    """A band's name as an archive takes it: other signs than letters, digits, ``.``, ``_`` and ``-`` become ``-``.
+
+    Examples
+    --------
+    >>> as_key("band 1 (VV)"), as_key("???")
+    ('band-1-VV-', '')
+    """
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-")
 
 
 def file_facts(path: str | os.PathLike[str]) -> list[Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.grid.projection import short_name
-from m3leo_sar.grid.regular_geobox import regular_geobox
 from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.components.quantity import of_kind, require_kind, usual_resampling
+from m3leo_sar.io.files.hdf5_values import complex_datasets
 from m3leo_sar.io.files.zarr_metadata import require_safe_store
+from m3leo_sar.io.sources.cf_grid import grid_axes, grid_geobox
+from m3leo_sar.io.sources.stored_type import StoredType, is_flags, stored_type, valid_pixels
 from m3leo_sar.io.sources.tile_source import Piece, cover, file_facts
 
-#: Names of the coordinates along rows and columns that are looked for, in this order, whatever their case.
-_AXES = (("y", "x"), ("lat", "lon"), ("latitude", "longitude"))
-#: Where a variable names what stands for no data, if xarray has not decoded it.
-_FILLS = ("_FillValue", "missing_value", "nodata")
+#: The first bytes of an HDF5 file, which a netCDF-4 file is.
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 class XarraySource:
@@ -38,14 +39,19 @@ class XarraySource:
     variables : sequence of str, optional
         Those to take; all on the grid if left out.
     y, x : str, optional
-        Coordinates along rows and columns, ascending or descending; ``y, x``, ``lat, lon`` or ``latitude, longitude``
-        are found by themselves.
+        Coordinates along rows and columns, ascending or descending; ``y, x``, ``lat, lon``, ``latitude, longitude``
+        or those that CF attributes name (``axis``, ``standard_name``, ``units``) are found by themselves.
     crs : str, optional
         CRS, if the data do not carry it in ``spatial_ref``, in a grid mapping or in an attribute ``crs``. Coordinates
         named lat and lon without one are degrees on WGS 84.
     resampling : str, optional
-        A word of :func:`m3leo_sar.reproject`. If left out, bilinear, and None where a variable is of integers, which
+        A word of :func:`m3leo_sar.reproject`. If left out, the usual one of the quantity
+        (:data:`m3leo_sar.io.components.quantity.KINDS`), and None where a variable is of integers without a unit, which
         may be quantities or classes.
+    nodata : int or float, optional
+        Value without data, where the variables name none or a wrong one.
+    quantity : {"number", "phase", "direction", "decibel", "code", "amount"}, optional
+        Kind of all variables, where units and names do not tell it, or tell a wrong one.
 
     Raises
     ------
@@ -54,6 +60,13 @@ class XarraySource:
     ValueError
         If the coordinates are not found, have two dimensions or uneven steps, no CRS is told, a variable is missing or
         is not on the grid, or none is.
+
+    Notes
+    -----
+    The stored type decides, not the one that a decoder has made of it: integers that xarray has turned into floats with
+    NaN, for their ``_FillValue``, are integers here, unless they have a scale or an offset. Variables with
+    ``flag_values``, ``flag_masks`` or ``flag_meanings`` are codes; where they name no value without data, it is 0, or
+    the largest of the dtype if 0 is a code.
     """
 
     def __init__(
@@ -66,24 +79,34 @@ class XarraySource:
         x: str | None = None,
         crs: str | None = None,
         resampling: str | None = None,
+        nodata: float | None = None,
+        quantity: str | None = None,
     ) -> None:
+        require_kind(quantity)
         self.name = name
         dataset = _as_dataset(data, name)
-        self._axes = _axes(dataset, y, x, name)
+        self._axes = grid_axes(dataset, y, x, name)
         chosen = _variables(dataset, variables, self._axes, name)
         self._arrays = {key: dataset[key].transpose(..., *self._axes) for key in chosen}
-        self.geobox = _geobox(dataset, self._arrays, self._axes, crs, name)
-        self._bands = {key: tuple(_bands(array, key, name)) for key, array in self._arrays.items()}
+        self.geobox = grid_geobox(dataset, self._arrays, self._axes, crs, name)
+        self._stored = {key: stored_type(array, nodata, quantity) for key, array in self._arrays.items()}
+        self._bands = {
+            key: tuple(of_kind(band, quantity) for band in _bands(array, key, name))
+            for key, array in self._arrays.items()
+        }
         self.bands = tuple(band for bands in self._bands.values() for band in bands)
-        has_integers = any(array.dtype.kind in "iub" for array in self._arrays.values())
-        self.resampling = resampling or (None if has_integers else "bilinear")
+        self.resampling = resampling or self._usual()
+        self._stated = [nodata, quantity]
         #: What tells one state of the data from another; :func:`open_xarray_source` adds the file.
         self.facts: list[Any] = [name]
 
     def parameters(self, geobox: GeoBox) -> Any:
         """Name of the data, size and time of their file, variables and bands: the same for all tiles."""
         grid = [*self.geobox.shape, *tuple(self.geobox.affine)[:6], self.geobox.crs]
-        return {"data": self.facts, "bands": [band.name for band in self.bands], "grid": grid}
+        facts = {"data": self.facts, "bands": [band.name for band in self.bands], "grid": grid}
+        stored = {key: [str(stored.dtype), stored.nodata] for key, stored in self._stored.items() if stored.is_integer}
+        more = {"stored": stored} if stored else {}
+        return facts | more | ({"stated": self._stated} if any(word is not None for word in self._stated) else {})
 
     def read(self, geobox: GeoBox) -> list[Piece]:
         """Pixels around a tile, a piece a variable; an empty list if the data do not cover it.
@@ -100,16 +123,21 @@ class XarraySource:
             return []
         pieces = []
         for key, array in self._arrays.items():
-            fill = _fill(array)
-            is_integer = array.dtype.kind in "iub"
+            stored = self._stored[key]
 
-            def load(rows: slice, cols: slice, array: Any = array, fill: Any = fill) -> NDArray[Any]:
-                return _valid(self._load(array, rows, cols), fill)
+            def load(rows: slice, cols: slice, array: Any = array, stored: StoredType = stored) -> NDArray[Any]:
+                return valid_pixels(self._load(array, rows, cols), stored, self.name)
 
-            empty = (int(fill) if fill is not None else 0) if is_integer else np.nan
-            nodata = int(fill) if is_integer and fill is not None else None
+            empty = (stored.nodata or 0) if stored.is_integer else np.nan
+            nodata = stored.nodata if stored.is_integer else None
             pieces.append(Piece(part.gather(load, empty), part.geobox, self._bands[key], nodata))
         return pieces
+
+    def _usual(self) -> str | None:
+        found = {usual_resampling(self._bands[key], is_integer=self._stored[key].is_integer) for key in self._bands}
+        if None in found:
+            return None
+        return found.pop() if len(found) == 1 else "bilinear"
 
     def _load(self, array: Any, rows: slice, cols: slice) -> NDArray[Any]:
         y, x = self._axes
@@ -147,7 +175,7 @@ def open_xarray_source(path: str | os.PathLike[str], **options: Any) -> XarraySo
             require_safe_store(place)
             data = xarray.open_zarr(place, chunks=None, consolidated=False)
         else:
-            data = xarray.open_dataset(place)
+            data = _open_netcdf(place)
     except (ImportError, MemoryError):
         raise
     except Exception as error:
@@ -157,6 +185,21 @@ def open_xarray_source(path: str | os.PathLike[str], **options: Any) -> XarraySo
     facts = place if place.is_file() else next(iter(sorted(place.glob("*z*"))), place)
     source.facts = [place.name, *file_facts(facts)]
     return source
+
+
+def _open_netcdf(place: Path) -> Any:
+    """A netCDF file with all of its variables: netCDF4 leaves complex ones out without an error."""
+    import xarray
+
+    with place.open("rb") as file:
+        is_hdf5 = file.read(len(_HDF5)) == _HDF5
+    engine = "h5netcdf" if is_hdf5 and find_spec("h5netcdf") else None
+    data = xarray.open_dataset(place, engine=engine)
+    if is_hdf5 and engine is None:
+        lost = sorted(complex_datasets(place) - set(map(str, data.variables)))
+        if lost:
+            raise ValueError(f"{', '.join(lost)} are complex, which needs h5netcdf installed")
+    return data
 
 
 def earth_engine_source(
@@ -223,26 +266,6 @@ def _as_dataset(data: Any, name: str) -> Any:
     return data
 
 
-def _axes(dataset: Any, y: str | None, x: str | None, name: str) -> tuple[str, str]:
-    if (y is None) != (x is None):
-        raise ValueError(f"y and x must be given together, got y={y!r}, x={x!r}")
-    by_case = {str(key).lower(): str(key) for key in dataset.coords}
-    pairs = [(y, x)] if y is not None else [tuple(by_case.get(key) for key in pair) for pair in _AXES]
-    for pair in pairs:
-        if all(key in dataset.coords for key in pair if key is not None) and None not in pair:
-            down, along = (str(key) for key in pair)
-            shapes = [dataset[key].dims for key in (down, along)]
-            if shapes != [(down,), (along,)]:
-                raise ValueError(
-                    f"{name} must have one-dimensional coordinates along its rows and columns, {down} and {along} "
-                    f"have dimensions {shapes[0]} and {shapes[1]}"
-                )
-            return down, along
-    wanted = f"{y}, {x}" if y is not None else "; ".join(", ".join(pair) for pair in _AXES)
-    known = ", ".join(map(str, dataset.coords)) or "none"
-    raise ValueError(f"{name} must have coordinates {wanted}; it has {known}. Name them with y= and x=")
-
-
 def _variables(dataset: Any, wanted: Sequence[str] | None, axes: tuple[str, str], name: str) -> list[str]:
     missing = [key for key in wanted or () if key not in dataset.data_vars]
     if missing:
@@ -261,35 +284,9 @@ def _variables(dataset: Any, wanted: Sequence[str] | None, axes: tuple[str, str]
     return [str(key) for key in (wanted or usable)]
 
 
-def _geobox(dataset: Any, arrays: Mapping[str, Any], axes: tuple[str, str], crs: str | None, name: str) -> GeoBox:
-    told = crs or _told_crs(dataset, arrays)
-    if told is None and axes[0].lower().startswith("lat"):
-        told = "EPSG:4326"
-    if told is None:
-        raise ValueError(f"{name} tells no CRS in spatial_ref, a grid mapping or crs; state crs=")
-    try:
-        return regular_geobox(dataset[axes[1]].values, dataset[axes[0]].values, short_name(told))
-    except ValueError as error:
-        raise ValueError(f"coordinates {axes[1]} (x) and {axes[0]} (y) of {name}: {error}") from error
-
-
-def _told_crs(dataset: Any, arrays: Mapping[str, Any]) -> str | None:
-    """CRS in the words of GDAL, of CF's grid mappings or of Xee."""
-    mappings = [array.attrs.get("grid_mapping") or array.encoding.get("grid_mapping") for array in arrays.values()]
-    for key in (*mappings, "spatial_ref", "crs"):
-        attributes = dataset.variables[key].attrs if key in dataset.variables else {}
-        for word in ("crs_wkt", "spatial_ref"):
-            if attributes.get(word):
-                return str(attributes[word])
-    for holder in (*arrays.values(), dataset):
-        if isinstance(holder.attrs.get("crs"), str):
-            return str(holder.attrs["crs"])
-    return None
-
-
 def _bands(array: Any, key: str, source: str) -> Iterator[Band]:
     """A band for each value of the axes before rows and columns, in their order."""
-    unit = str(array.attrs.get("units", ""))
+    unit = "class" if is_flags(array) else str(array.attrs.get("units", ""))
     quantity = str(array.attrs.get("standard_name") or array.attrs.get("long_name") or key)
     labels = [[_label(value) for value in array[dim].values] for dim in array.dims[:-2]]
     # Two images of one day must not be one band.
@@ -303,18 +300,3 @@ def _label(value: Any) -> str:
     if isinstance(value, np.datetime64):
         return str(value.astype("datetime64[D]")).replace("-", "")
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _fill(array: Any) -> Any:
-    """Value without data that xarray has left in place."""
-    found = [array.attrs[word] for word in _FILLS if word in array.attrs]
-    return None if not found or np.isnan(found[0]) else np.ravel(found[0])[0]
-
-
-def _valid(values: NDArray[Any], fill: Any) -> NDArray[Any]:
-    if values.dtype.kind in "iu":
-        return values
-    if values.dtype.kind == "b":
-        return values.astype(np.uint8)
-    values = values.astype(np.result_type(values.dtype, np.float32))
-    return values if fill is None else np.where(values == fill, values.dtype.type(np.nan), values)

@@ -1,0 +1,112 @@
+"""The grid of xarray data: coordinates along rows and columns, and the CRS in the words of CF, GDAL and Xee."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.projection import short_name
+from m3leo_sar.grid.regular_geobox import regular_geobox
+
+#: Names of the coordinates along rows and columns that are looked for, in this order, whatever their case.
+_AXES = (("y", "x"), ("lat", "lon"), ("latitude", "longitude"))
+#: Names and CF attributes of other coordinates that run along rows and along columns.
+_DOWN = ("northing", "northings", "projection_y_coordinate", "latitude", "Y", "degrees_north")
+_ALONG = ("easting", "eastings", "projection_x_coordinate", "longitude", "X", "degrees_east")
+
+
+def grid_axes(dataset: Any, y: str | None, x: str | None, name: str) -> tuple[str, str]:
+    """Names of the coordinates along the rows and along the columns of an xarray Dataset.
+
+    Raises
+    ------
+    ValueError
+        If only one of ``y`` and ``x`` is given, there are no such coordinates, or they have two dimensions.
+    """
+    if (y is None) != (x is None):
+        raise ValueError(f"y and x must be given together, got y={y!r}, x={x!r}")
+    by_case = {str(key).lower(): str(key) for key in dataset.coords}
+    pairs = [(y, x)] if y is not None else [tuple(by_case.get(key) for key in pair) for pair in _AXES]
+    for pair in pairs:
+        if all(key in dataset.coords for key in pair if key is not None) and None not in pair:
+            down, along = (str(key) for key in pair)
+            shapes = [dataset[key].dims for key in (down, along)]
+            if shapes != [(down,), (along,)]:
+                raise ValueError(
+                    f"{name} must have one-dimensional coordinates along its rows and columns, {down} and {along} "
+                    f"have dimensions {shapes[0]} and {shapes[1]}"
+                )
+            return down, along
+    if y is None:
+        found = [name for words in (_DOWN, _ALONG) if (name := _by_attributes(dataset, words)) is not None]
+        if len(found) == 2:
+            return found[0], found[1]
+    wanted = f"{y}, {x}" if y is not None else "; ".join(", ".join(pair) for pair in _AXES)
+    known = ", ".join(map(str, dataset.coords)) or "none"
+    raise ValueError(f"{name} must have coordinates {wanted}; it has {known}. Name them with y= and x=")
+
+
+def _by_attributes(dataset: Any, words: tuple[str, ...]) -> str | None:
+    """The only coordinate of one dimension whose name or CF attributes are among words."""
+    found = [
+        str(key)
+        for key, array in dataset.coords.items()
+        if array.dims == (key,)
+        and {str(key).lower(), *(str(array.attrs.get(word)) for word in ("axis", "standard_name", "units"))} & {*words}
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def grid_geobox(dataset: Any, arrays: Mapping[str, Any], axes: tuple[str, str], crs: str | None, name: str) -> GeoBox:
+    """Grid of variables over two coordinates, with the CRS that is stated or that the data carry.
+
+    Raises
+    ------
+    ValueError
+        If the steps are uneven, or there is no CRS.
+    """
+    told = crs or _told_crs(dataset, arrays)
+    if told is None and axes[0].lower().startswith("lat"):
+        told = "EPSG:4326"
+    if told is None:
+        raise ValueError(f"{name} tells no CRS in spatial_ref, a grid mapping or crs; state crs=")
+    try:
+        return regular_geobox(dataset[axes[1]].values, dataset[axes[0]].values, short_name(told))
+    except ValueError as error:
+        raise ValueError(f"coordinates {axes[1]} (x) and {axes[0]} (y) of {name}: {error}") from error
+
+
+def _told_crs(dataset: Any, arrays: Mapping[str, Any]) -> str | None:
+    """CRS in the words of GDAL, of CF's grid mappings or of Xee."""
+    mappings = [array.attrs.get("grid_mapping") or array.encoding.get("grid_mapping") for array in arrays.values()]
+    for key in (*mappings, "spatial_ref", "crs"):
+        attributes = dataset.variables[key].attrs if key in dataset.variables else {}
+        for word in ("crs_wkt", "spatial_ref"):
+            if attributes.get(word):
+                return str(attributes[word])
+        if attributes.get("grid_mapping_name"):
+            return _cf_crs(attributes)
+    for holder in (*arrays.values(), dataset):
+        if isinstance(holder.attrs.get("crs"), str):
+            return str(holder.attrs["crs"])
+    return None
+
+
+def _cf_crs(attributes: Mapping[str, Any]) -> str:
+    """CRS of a CF grid mapping that names its projection and the parameters, without WKT."""
+    import pyproj
+
+    try:
+        return pyproj.CRS.from_cf({key: _plain(value) for key, value in attributes.items()}).to_wkt()
+    except (pyproj.exceptions.CRSError, KeyError, TypeError, ValueError) as error:
+        name = attributes["grid_mapping_name"]
+        raise ValueError(f"the grid mapping {name!r} cannot be understood ({error}); state crs=") from error
+
+
+def _plain(value: Any) -> Any:
+    """A number or a list of an attribute, which h5netcdf gives as an array."""
+    found = np.asarray(value)
+    return found.item() if found.size == 1 else found.tolist()

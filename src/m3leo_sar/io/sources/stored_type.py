@@ -1,0 +1,88 @@
+"""The type in which a variable of xarray data is stored, which a decoder may have changed."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Attributes that only codes have, in the words of CF.
+_FLAGS = ("flag_values", "flag_masks", "flag_meanings")
+#: Where a variable names the value of pixels without data.
+_FILLS = ("_FillValue", "missing_value", "nodata")
+
+
+class StoredType(NamedTuple):
+    """How a variable is stored, whatever a decoder has made of it."""
+
+    dtype: np.dtype[Any]
+    #: Value without data that stands in the pixels, or is to stand there; None if there is none.
+    nodata: Any
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether pixels are integers, which have a value in place of NaN."""
+        return self.dtype.kind in "iub"
+
+
+def stored_type(array: Any, nodata: float | None, quantity: str | None) -> StoredType:
+    """Dtype and value without data of an xarray variable; ``nodata`` and ``quantity`` are what the user states."""
+    is_code = quantity == "code" or is_flags(array)
+    dtype = _stored_dtype(array, is_code)
+    fill = nodata if nodata is not None else _fill(array)
+    if dtype.kind not in "iub":
+        return StoredType(dtype, fill)
+    if fill is None and is_code:
+        codes = set(np.ravel(array.attrs.get("flag_values", ())).tolist())
+        # Flags of bits may be any number but none at all is 0, so that only the stated value is sure.
+        fill = None if not codes else 0 if 0 not in codes else np.iinfo(dtype).max
+    return StoredType(dtype, None if fill is None else int(np.array(fill).astype(dtype)))
+
+
+def _stored_dtype(array: Any, is_code: bool) -> np.dtype[Any]:
+    """The dtype in the file: integers are decoded to floats for their fill value alone, or for a scale."""
+    encoding = array.encoding
+    if array.dtype.kind != "f":
+        return np.dtype(array.dtype)
+    if "scale_factor" in encoding or "add_offset" in encoding:
+        return np.dtype(array.dtype)
+    found = encoding.get("dtype", array.dtype)
+    dtype = np.dtype(found) if isinstance(found, np.dtype | type | str) else np.dtype(array.dtype)
+    if dtype.kind in "iu":
+        return np.dtype(f"u{dtype.itemsize}") if str(encoding.get("_Unsigned")).lower() == "true" else dtype
+    return np.dtype(np.int32) if is_code else np.dtype(array.dtype)
+
+
+def is_flags(array: Any) -> bool:
+    """Whether a variable holds codes, by its CF attributes."""
+    return any(word in array.attrs for word in _FLAGS)
+
+
+def _fill(array: Any) -> Any:
+    """Value without data that a variable names, decoded or not."""
+    found = [
+        holder[word] for holder in (array.attrs, array.encoding) for word in _FILLS if holder.get(word) is not None
+    ]
+    return None if not found or np.isnan(np.ravel(found[0])[0]) else np.ravel(found[0])[0]
+
+
+def valid_pixels(values: NDArray[Any], stored: StoredType, name: str) -> NDArray[Any]:
+    """Pixels as they are stored: integers with their value without data, floats with NaN.
+
+    Raises
+    ------
+    ValueError
+        If integers lack data and no value stands for it.
+    """
+    if values.dtype.kind == "b":
+        return values.astype(np.uint8)
+    if stored.is_integer and values.dtype.kind == "f":
+        empty = np.isnan(values)
+        if stored.nodata is None and empty.any():
+            raise ValueError(f"{name} has pixels without data but names no value for them; state nodata=")
+        return np.where(empty, stored.nodata or 0, values).astype(stored.dtype)
+    if values.dtype.kind in "iu":
+        return values
+    values = values.astype(np.result_type(values.dtype, np.float32))
+    return values if stored.nodata is None else np.where(values == stored.nodata, values.dtype.type(np.nan), values)
