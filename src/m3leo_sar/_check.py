@@ -5,6 +5,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any
 
+import numpy as np
+
 #: Real dtype that holds a statistic of each complex dtype.
 REAL_OF = {"complex64": "float32", "complex128": "float64"}
 
@@ -136,3 +138,30 @@ def nearest(name: str, known: list[str]) -> str:
     """Question that names the known word most like ``name``, nothing if none is like it."""
     close = get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def filled(array: Any, name: str, *, slc: bool = False) -> Any:
+    """Plain array of a masked one: NaN under the mask, or -32768 in an SLC of complex int16; others as they come.
+
+    Raises
+    ------
+    TypeError
+        If something is masked and the dtype has no value that means no data.
+
+    Examples
+    --------
+    >>> filled(np.ma.masked_equal([1.0, 2.0], 2.0), "array").tolist()
+    [1.0, nan]
+    """
+    if not isinstance(array, np.ma.MaskedArray):
+        return array
+    if array.dtype.kind in "fc":
+        return np.asarray(np.ma.filled(array, np.nan))
+    if slc and array.dtype == np.int16:
+        return np.asarray(np.ma.filled(array, -32768))
+    if not np.ma.getmaskarray(array).any():
+        return np.ma.getdata(array)
+    raise TypeError(
+        f"{name} is a masked array of {array.dtype}, which has no NaN for what is masked; give the plain array "
+        f"{name}.filled(value), with nodata=value where the word takes it"
+    )

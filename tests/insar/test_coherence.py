@@ -470,7 +470,7 @@ def test_memory_stays_within_inputs_outputs_and_a_bound():
 @pytest.mark.parametrize("budget", [1, 40, 200])
 @pytest.mark.parametrize("rows", [5, 8])
 def test_a_stack_is_read_in_blocks_that_do_not_show(rng, monkeypatch, step, budget, rows):
-    from m3leo_sar.insar import blocks
+    from m3leo_sar.doors import blocks
 
     pixels = speckle(rng, 4, 131, 29)
     pixels[1, 60:64, 10] = np.nan
@@ -503,7 +503,7 @@ ONE = np.ones((6, 9), np.complex64)
         ((ONE, ONE[:5]), {}, ValueError, r"secondary must have the shape of reference, \(6, 9\), got \(5, 9\)"),
         ((ONE.real, ONE), {}, TypeError, "reference must be complex64 or complex128, got float32"),
         ((ONE, ONE.astype(np.complex128)), {}, TypeError, "secondary must have the dtype of reference, complex64"),
-        ((ONE, [1, 2]), {}, TypeError, "secondary must be a complex array, got list"),
+        ((ONE, [1, 2]), {}, TypeError, "secondary must be a NumPy, CuPy, torch, dask or xarray array, got list"),
         ((ONE[0], ONE[0]), {}, ValueError, r"reference must be \(rows, cols\), got 1 axes"),
         ((ONE[:0], ONE[:0]), {}, ValueError, "reference must not be empty"),
         ((ONE, ONE), {"window": (3, 3)}, TypeError, r"window must be a Window\(rows=, cols=\), got \(3, 3\)"),
@@ -512,7 +512,7 @@ ONE = np.ones((6, 9), np.complex64)
         ((ONE, ONE), {"pairs": [(0, 1)]}, TypeError, "got both"),
         ((ONE[None],), {"pairs": []}, ValueError, "pairs must hold at least one pair, got none"),
         ((ONE[None],), {"pairs": [(0, 1)]}, ValueError, "pairs must index the 1 dates, 0 to 0, got 1"),
-        ((ONE[None],), {"pairs": ["0_1"]}, TypeError, "pairs of an array must be"),
+        ((ONE[None],), {"pairs": ["2023-1"]}, ValueError, "pairs must be a Pair"),
         ((ONE,), {"pairs": [(0, 0)]}, ValueError, r"reference must be \(dates, rows, cols\)"),
         ((ONE, ONE), {"step": (2, 2)}, TypeError, r"step must be Looks\(rows=, cols=\), got \(2, 2\)"),
         ((ONE, ONE), {"step": Looks(rows=7, cols=1)}, ValueError, "step rows .* at most the image's 6 rows, got 7"),
@@ -536,8 +536,12 @@ def test_bad_input_is_named(arguments, options, error, message):
         ({"window": Window(rows=13, cols=3)}, ValueError, "window rows .* got 13"),
         ({"step": 2}, TypeError, "step must be Looks"),
         ({"step": Looks(rows=7, cols=1)}, ValueError, "step rows .* got 7"),
-        ({"reference_phase": [1.0]}, TypeError, "reference_phase must be float32 or float64, got list"),
-        ({"reference_phase": np.zeros((5, 9))}, ValueError, r"must have shape \(6, 9\) or \(1, 6, 9\), got \(5, 9\)"),
+        (
+            {"reference_phase": [1.0]},
+            TypeError,
+            "reference_phase must be a NumPy.* array, got list",
+        ),
+        ({"reference_phase": np.zeros((5, 9))}, ValueError, r"rows and cols of reference, \(6, 9\), got \(5, 9\)"),
     ],
 )
 def test_bad_input_with_a_stack_on_disk_is_named_before_it_is_read(options, error, message):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,9 +10,9 @@ import numpy as np
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of
 from m3leo_sar._backend.coherence_request import MAPS, CoherenceRequest
+from m3leo_sar.doors.blocks import Reach
+from m3leo_sar.doors.door import door
 from m3leo_sar.grid.window import Looks, Window
-from m3leo_sar.insar.blocks import coherence_of_stack
-from m3leo_sar.insar.labelled import image_size, is_labelled, labelled_coherence
 from m3leo_sar.insar.selection import check_window, reference_phases, selected_pairs
 
 #: What ``output`` may be, and the maps it takes.
@@ -40,12 +39,25 @@ class CoherenceMaps(NamedTuple):
     power_secondary: Any
 
 
+#: Units of the maps, for labels; powers have that of the image, squared.
+UNITS = {"coherence": "1", "phase": "rad", "looks": "1", "power_reference": None, "power_secondary": None}
+
+
+@door(
+    arrays={"reference": "drc", "secondary": "rc", "reference_phase": "prc"},
+    images=2,
+    slcs=("reference", "secondary"),
+    stacks=True,
+    reach=lambda window, step, **_: Reach.of(window, step),
+    name="coherence",
+    units=UNITS,
+)
 def coherence(
     reference: Any,
     secondary: Any = None,
     *,
     window: Window,
-    pairs: Sequence[Any] | None = None,
+    pairs: Any = None,
     step: Looks | None = None,
     output: str = "magnitude",
     reference_phase: Any = None,
@@ -53,22 +65,23 @@ def coherence(
 ) -> Any:
     """Estimate the coherence in a sliding window.
 
-    Two images give one map; a stack and a list of pairs give one map a pair, the power of each date being computed
+    Two images give one map; a stack and a list of pairs give one map per pair, the power of each date being computed
     once. An SlcStack is read block by block of rows, 256 MiB at a time, so a scene of any size will do.
 
     Parameters
     ----------
     reference : (rows, cols) or (dates, rows, cols) complex64, complex128 or int16, or SlcStack
-        Co-registered SLC, or a whole stack when ``pairs`` is given. NumPy, CuPy, dask, or xarray over one of these. A
-        sample with a part that is NaN or infinite is no data. Complex int16 has the parts on a last axis of length
-        2, and -32768 in a part is no data.
+        Co-registered SLC, or a whole stack when ``pairs`` is given. NumPy, CuPy, torch, dask, or xarray over one of
+        these. A sample with a part that is NaN or infinite, or that is masked, is no data. Complex int16 has the parts
+        on a last axis of length 2, and -32768 in a part is no data.
     secondary : (rows, cols) complex or int16, optional
         The other SLC, of the same shape, dtype and library. Leave it out with a stack.
     window : Window
         Full size in samples and weights; cut at the image's edge. At most twice the image.
-    pairs : sequence of Pair or of (int, int), optional
-        With a stack: which dates to compare, in any order, repeats allowed. ``Pair`` for an SlcStack, indices
-        (reference, secondary) along the first axis for an array.
+    pairs : Pair, str, two dates, two indices, or a sequence of these, optional
+        With a stack: which dates to compare, in any order, repeats allowed: ``Pair``, ``"20230301_20230313"``, two
+        dates (``datetime.date`` or text such as ``"2023-03-01"``), or two indices along the first axis. An array
+        without dates takes indices only. A sequence gives a leading axis of pairs, a single pair gives none.
     step : Looks, optional
         Keep one result every so many rows and columns, that of the sample ``step // 2`` of each block; what does not
         fill a block is left out. With ``step`` as large as the window these are plain looks. Each value is the one
@@ -86,7 +99,8 @@ def coherence(
     (rows, cols) or (pairs, rows, cols) float32 or float64, same library as the input
         Coherence in [0, 1], unitless; complex64 or complex128 for ``"complex"``. NaN where the window holds no sample
         that both dates have, or where the power of either is exactly zero. An xarray input gives an xarray.DataArray
-        with its coordinates and attributes, or such a :class:`CoherenceMaps`.
+        with its coordinates and attributes, or such a :class:`CoherenceMaps`; so does an SlcStack, with the pairs'
+        dates, and y, x and CRS where it lies on a map.
 
     Raises
     ------
@@ -124,17 +138,6 @@ def coherence(
            [-1.5708, -1.5708]], dtype=float32), np.float32(4.0))
     """
     options: dict[str, Any] = {"step": step, "output": output, "min_valid": min_valid}
-    if is_labelled(reference, secondary, reference_phase):
-        _request(window, image_size(reference), **options)
-        return labelled_coherence(
-            coherence, reference, secondary, window=window, pairs=pairs, reference_phase=reference_phase, **options
-        )
-    if hasattr(reference, "pair_indices") and secondary is None and pairs:
-        _request(window, reference.shape[1:], **options)
-        reference_phases(reference_phase, reference.shape[1:], len(pairs))
-        return coherence_of_stack(
-            coherence, reference, window=window, pairs=pairs, reference_phase=reference_phase, **options
-        )
     slcs, indices = selected_pairs(reference, secondary, pairs, int16=True)
     request = _request(window, slcs[0].shape[:2], **options)
     phases = reference_phases(reference_phase, slcs[0].shape[:2], len(indices))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,22 +32,8 @@ def selected_pairs(
         check(secondary, "secondary", ndim=2)
         _check.same(reference, secondary, names=("reference", "secondary"))
         return [reference, secondary], [(0, 1)]
-    if len(pairs) == 0:
-        raise ValueError("pairs must hold at least one pair, got none")
-    if hasattr(reference, "pair_indices"):
-        dates, indices = needed_dates(reference, pairs)
-        return list(reference.window(slice(None), slice(None), dates=dates)), indices
     check(reference, "reference", ndim=3)
-    return list(reference), [_index_pair(pair, len(reference)) for pair in pairs]
-
-
-def needed_dates(stack: Any, pairs: Sequence[Any]) -> tuple[list[Any], list[tuple[int, int]]]:
-    """Dates of an SlcStack that some pair needs, and each pair as indices among them."""
-    indices = stack.pair_indices(pairs)
-    needed = sorted({index for pair in indices for index in pair})
-    position = {index: place for place, index in enumerate(needed)}
-    dates = [stack.dates[index] for index in needed]
-    return dates, [(position[first], position[second]) for first, second in indices]
+    return list(reference), list(pairs)
 
 
 def reference_phases(reference_phase: Any, size: tuple[int, ...], count: int) -> list[Any]:
@@ -89,14 +74,3 @@ def check_window(window: Any, size: tuple[int, ...], *, weights: bool = False) -
     if not weights and (window.row_weights or window.col_weights):
         raise ValueError("window must have no weights here, got a weighted one")
     _check.extent_within(window, "window", (size[0], size[1]), times=2)
-
-
-def _index_pair(pair: Any, dates: int) -> tuple[int, int]:
-    try:
-        first, second = (operator.index(index) for index in pair)
-    except (TypeError, ValueError):
-        raise TypeError(f"pairs of an array must be (reference, secondary) indices, got {pair!r}") from None
-    for index in (first, second):
-        if not 0 <= index < dates:
-            raise ValueError(f"pairs must index the {dates} dates, 0 to {dates - 1}, got {index} in {(first, second)}")
-    return first, second

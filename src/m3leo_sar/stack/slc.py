@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar import _check
 from m3leo_sar.stack.geometry import Geometry
-from m3leo_sar.stack.pairs import Pair, as_date, require_date
+from m3leo_sar.stack.pair_choice import chosen_pairs
+from m3leo_sar.stack.pairs import as_date, require_date
 
 #: Reads the pixels [rows, cols] of the date with an index; slices have step 1 and lie inside.
 Read = Callable[[int, slice, slice], NDArray[Any]]
@@ -122,9 +124,12 @@ class SlcStack:
         require_date(date, self.dates)
         return self.dates.index(date)
 
-    def pair_indices(self, pairs: Iterable[Pair]) -> list[tuple[int, int]]:
-        """Positions (reference, secondary) of each pair's dates; ValueError names a missing date."""
-        return [(self.date_index(pair.reference), self.date_index(pair.secondary)) for pair in pairs]
+    def pair_indices(self, pairs: Any) -> list[tuple[int, int]]:
+        """Positions (reference, secondary) of each pair's dates, by whatever name; ValueError names a missing date.
+
+        A pair is a ``Pair``, ``"20230301_20230313"``, two dates or two indices; one of them, or a sequence.
+        """
+        return chosen_pairs(pairs, count=len(self.dates), dates=self.dates).indices
 
     def window(
         self,
@@ -151,7 +156,8 @@ class SlcStack:
                     f"{self.name}: reading {self.dates[index]} must give {self.dtype} of shape {size}, "
                     f"got {pixels.dtype} of shape {pixels.shape}"
                 )
-            out[position] = pixels
+            # A masked array would leave its mask behind.
+            out[position] = _check.filled(pixels, f"{self.name} of {self.dates[index]}")
         return out
 
     def crop(self, rows: slice, cols: slice) -> SlcStack:
@@ -160,6 +166,18 @@ class SlcStack:
 
         read = partial(_read_shifted, self.read, rows.start, cols.start)
         return replace(self, read=read, geometry=self.geometry.crop(rows, cols))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """All pixels of all dates, (dates, rows, cols), read into memory.
+
+        Raises
+        ------
+        ValueError
+            If ``copy`` is False: pixels are read anew.
+        """
+        if copy is False:
+            raise ValueError("copy must not be False: the pixels of a stack are read anew each time they are asked for")
+        return self.window().astype(dtype or self.dtype, copy=False)
 
 
 def _part(array: NDArray[Any], index: int, rows: slice, cols: slice) -> NDArray[Any]:

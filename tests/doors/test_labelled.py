@@ -37,12 +37,18 @@ def test_pairs_of_a_labelled_stack(stack, chunks, step):
     expected = coherence(stack, pairs=pairs, window=WINDOW, step=step)
     np.testing.assert_array_equal(got.values, expected)
     assert got.dims == ("pair", "y", "x")
-    assert list(got.pair.values) == ["0_1", "3_2", "0_2"]
+    assert list(got.pair.values) == ["20230101_20230113", "20230206_20230125", "20230101_20230125"]
+    assert got.days.values.tolist() == [12, -12, 24]
+    assert got.reference.values[1] == np.datetime64("2023-02-06")
     assert got.name == "coherence"
     assert got.attrs == {"crs": "EPSG:32631", "long_name": "coherence", "units": "1"}
     rows, cols = (1, 2) if step else (0, 0)
     every = (3, 4) if step else (1, 1)
-    np.testing.assert_array_equal(got.x, (500_000.0 + 10 * np.arange(83))[cols :: every[1]][: expected.shape[2]])
+    # The middle of a window of 8 lies half a sample before the sample that the result is of.
+    middle = 5.0 if step else 0.0
+    np.testing.assert_array_equal(
+        got.x, (500_000.0 + 10 * np.arange(83))[cols :: every[1]][: expected.shape[2]] - middle
+    )
     np.testing.assert_array_equal(got.y, (5_000_000.0 - 10 * np.arange(61))[rows :: every[0]][: expected.shape[1]])
     assert "height" in got.coords
     assert "date" not in got.coords
@@ -96,7 +102,7 @@ def test_images_on_two_grids_are_refused(stack):
     whole = labelled(stack)
     with pytest.raises(ValueError, match="secondary must have the coordinates of reference along 'x'"):
         coherence(whole[0], whole[1].assign_coords(x=whole.x + 5), window=WINDOW)
-    with pytest.raises(TypeError, match="arrays must all be of one library, got numpy and xarray"):
+    with pytest.raises(TypeError, match="arrays must all be of one library, got a mix of numpy and xarray"):
         coherence(whole[0], stack[1], window=WINDOW)
     with pytest.raises(ValueError, match="pairs must index the 4 dates"):
         coherence(labelled(stack, chunks=(1, 20, 30)), pairs=[(0, 4)], window=WINDOW)

@@ -1,0 +1,265 @@
+"""Words on xarray arrays and stacks: results keep the coordinates and attributes that are still true of them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from m3leo_sar.doors.call import Given, Word, axes_of
+from m3leo_sar.doors.map_coordinates import map_coordinates
+from m3leo_sar.doors.results import leaves, rebuilt
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.stack.pair_choice import PairChoice
+from m3leo_sar.stack.pairs import parse_date
+
+
+def dates_along(array: Any) -> list[datetime.date] | None:
+    """Days along the first axis of an xarray array, None where no coordinate of it holds dates."""
+    dim = array.dims[0]
+    candidates = [array.coords[dim]] if dim in array.coords else []
+    candidates += [other for name, other in array.coords.items() if name != dim and other.dims == (dim,)]
+    for coordinate in candidates:
+        days = [_day(value) for value in coordinate.values]
+        if days and all(day is not None for day in days):
+            return [day for day in days if day is not None]
+    return None
+
+
+def _day(value: Any) -> datetime.date | None:
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[D]").item()
+    if isinstance(value, datetime.datetime):
+        return value.date()
+    if isinstance(value, str):
+        try:
+            return parse_date(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, datetime.date) else None
+
+
+def stack_template(stack: Any) -> Any:
+    """An SlcStack as an xarray array of its labels, whose pixels are not read.
+
+    Raises
+    ------
+    ImportError
+        If xarray is not installed.
+    """
+    try:
+        import xarray
+    except ImportError as error:
+        raise ImportError(
+            "a result of an SlcStack is labelled with dates and CRS by xarray: pip install 'm3leo-sar[labels]'; "
+            "stack.window() gives plain arrays, whose results have no labels"
+        ) from error
+    coords: dict[str, Any] = {"date": np.array(stack.dates, "datetime64[ns]")}
+    geometry = stack.geometry
+    dims = ("date", "y", "x") if isinstance(geometry, GeoBox) else ("date", "azimuth", "range")
+    if isinstance(geometry, GeoBox):
+        coords |= map_coordinates(geometry)
+    elif isinstance(getattr(geometry, "latitude", None), np.ndarray):
+        coords |= {name: (dims[1:], getattr(geometry, name)) for name in ("latitude", "longitude")}
+    facts = {name: getattr(stack, name) for name in ("polarisation", "orbit", "track", "wavelength")}
+    pixels = np.broadcast_to(np.zeros((), stack.dtype), stack.shape)
+    attrs = {name: value for name, value in facts.items() if value is not None}
+    return xarray.DataArray(pixels, dims=dims, coords=coords, attrs=attrs)
+
+
+def same_grid(word: Word, given: Sequence[Given]) -> None:
+    """Refuse labels that disagree: they mean images that are not co-registered; xarray would cut both.
+
+    Raises
+    ------
+    ValueError
+        If two arrays have other coordinates along rows or columns.
+    """
+    import xarray
+
+    first = given[0]
+    if word.elementwise:
+        return
+    planes = [_plane(array, axes_of(word, array)) for array in given]
+    for array, dims in zip(given[1:], planes[1:], strict=True):
+        for dim in dims:
+            if dim in first.value.coords and dim in array.value.coords:
+                try:
+                    xarray.align(first.value[dim], array.value[dim], join="exact")
+                except ValueError:
+                    raise ValueError(
+                        f"{array.label} must have the coordinates of {first.label} along {dim!r}"
+                    ) from None
+
+
+def _plane(array: Given, letters: str) -> tuple[Any, Any]:
+    return array.value.dims[letters.index("r")], array.value.dims[letters.index("c")]
+
+
+def labelled(
+    word: Word, arguments: Mapping[str, Any], given: Sequence[Given], result: Any, choice: PairChoice | None
+) -> Any:
+    """Result with the labels of the arrays that were given; what is no array stays as it is."""
+    first, images = given[0].value, [array.value for array in given[: word.images]]
+    attrs = {
+        name: value
+        for name, value in first.attrs.items()
+        if all(name in other.attrs and _equal(other.attrs[name], value) for other in images[1:])
+    }
+    if word.elementwise:
+        dims, coords = list(first.dims), _shared(first, first, images)
+        found = [_array(word, leaf, dims, coords, attrs, first) for leaf in leaves(result)]
+        return rebuilt(result, iter(found))
+    dims, coords = _grid(word, arguments, given, images)
+    coords |= _pair_coordinates(images, choice)
+    return rebuilt(result, (_placed(word, leaf, dims, coords, attrs, given[0], choice) for leaf in leaves(result)))
+
+
+def _grid(
+    word: Word, arguments: Mapping[str, Any], given: Sequence[Given], images: Sequence[Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Dimensions of rows and columns of a result, and the coordinates it has whatever its other axes."""
+    first, letters = given[0].value, axes_of(word, given[0])
+    rows, cols = _plane(given[0], letters)
+    plane = first.isel({dim: 0 for dim in first.dims if dim not in (rows, cols)}, drop=True)
+    if word.grid is not None:
+        geobox = word.grid(**arguments)
+        kept = {
+            name: coordinate
+            for name, coordinate in _shared(plane, first, images).items()
+            if not {rows, cols} & set(coordinate.dims) and (geobox is None or name != "spatial_ref")
+        }
+        return (["y", "x"], kept | map_coordinates(geobox)) if geobox is not None else ([rows, cols], kept)
+    if word.reach is not None:
+        reach = word.reach(**arguments)
+        for place, dim in enumerate((rows, cols)):
+            plane = _picked(plane, dim, reach.window[place], reach.step[place])
+    return [rows, cols], _shared(plane, first, images)
+
+
+def _picked(plane: Any, dim: Any, window: int, step: int) -> Any:
+    """The plane at the middle of each result's window along one dimension."""
+    if step == 1:
+        return plane
+    count = plane.sizes[dim] // step
+    after = slice(step // 2, step // 2 + (count - 1) * step + 1, step)
+    picked = plane.isel({dim: after})
+    if window % 2 == 0:
+        # The middle of an even window lies halfway between two samples.
+        before = plane.isel({dim: slice(after.start - 1, after.stop - 1, step)})
+        moved = {}
+        for name, coordinate in picked.coords.items():
+            if dim in coordinate.dims and coordinate.dtype.kind in "fiumM":
+                earlier = before.coords[name].values
+                moved[name] = (coordinate.dims, earlier + (coordinate.values - earlier) / 2, coordinate.attrs)
+        picked = picked.assign_coords(moved)
+    if "spatial_ref" in picked.coords:
+        picked = picked.copy(deep=False)
+        # It is that of the grid before; x and y tell where the pixels lie now.
+        kept = {name: value for name, value in picked.spatial_ref.attrs.items() if name != "GeoTransform"}
+        picked = picked.assign_coords(spatial_ref=((), picked.spatial_ref.values, kept))
+    return picked
+
+
+def _shared(plane: Any, first: Any, images: Sequence[Any]) -> dict[str, Any]:
+    """Coordinates of the first image that are those of a result of all: none that another contradicts.
+
+    A date that one image has and another has not is no date of what the two give.
+    """
+    kept = {}
+    for name, coordinate in plane.coords.items():
+        if name in first.coords and not first.coords[name].dims:
+            others = [other.coords[name] for other in images[1:] if name in other.coords]
+            if not all(coordinate.identical(other) or _equal(coordinate.values, other.values) for other in others):
+                continue
+            if len(others) < len(images) - 1 and coordinate.dtype.kind in "mM":
+                continue
+        kept[name] = coordinate
+    return kept
+
+
+def _equal(one: Any, other: Any) -> bool:
+    try:
+        return bool(np.all(np.equal(one, other)))
+    except (TypeError, ValueError):
+        return False
+
+
+def _pair_coordinates(images: Sequence[Any], choice: PairChoice | None) -> dict[str, Any]:
+    """Names, dates and days of the pairs; those of two images where each has a date."""
+    if choice is None:
+        days = [_scalar_day(image) for image in images]
+        if len(days) != 2 or days[0] is None or days[1] is None or days[0] == days[1]:
+            return {}
+        return _dated([f"{days[0]:%Y%m%d}_{days[1]:%Y%m%d}"], [days[0]], [days[1]], single=True)
+    dates = dates_along(images[0])
+    if dates is None:
+        return {"pair": choice.labels[0] if choice.single else ("pair", choice.labels)}
+    ends = [[dates[pair[end]] for pair in choice.indices] for end in (0, 1)]
+    return _dated(choice.labels, *ends, single=choice.single)
+
+
+def _dated(labels: Sequence[str], first: list[Any], second: list[Any], *, single: bool) -> dict[str, Any]:
+    days = [(later - earlier).days for earlier, later in zip(first, second, strict=True)]
+    columns = {
+        "pair": np.array(labels),
+        "reference": np.array(first, "datetime64[ns]"),
+        "secondary": np.array(second, "datetime64[ns]"),
+        # In days, as numbers: a timedelta would be taken for one by every reader of netCDF.
+        "days": np.array(days),
+    }
+    return {name: values[0] if single else ("pair", values) for name, values in columns.items()}
+
+
+def _scalar_day(image: Any) -> datetime.date | None:
+    found = {_day(value.values[()]) for value in image.coords.values() if not value.dims and value.dtype.kind == "M"}
+    return found.pop() if len(found) == 1 else None
+
+
+def _placed(
+    word: Word,
+    leaf: Any,
+    plane: list[Any],
+    coords: Mapping[str, Any],
+    attrs: Mapping[str, Any],
+    first: Given,
+    choice: PairChoice | None,
+) -> Any:
+    """One array of a result with its dimensions: those before the rows, rows and columns, and any after."""
+    behind = [f"{leaf.name or word.name}_{letter}" for letter in word.axes.partition("rc")[2]]
+    more = getattr(leaf.value, "ndim", 0) - 2 - len(behind)
+    if more < 0:
+        return leaf.value
+    lead: list[Any] = []
+    if more:
+        if word.lead:
+            lead = [word.lead]
+        elif choice is not None:
+            lead = ["pair"]
+        else:
+            lead = list(first.value.dims[:more])
+            own = {name: c for name, c in first.value.coords.items() if c.dims and set(c.dims) <= set(lead)}
+            coords = {**coords, **own}
+    dims = [*lead, *plane, *behind]
+    kept = {name: c for name, c in coords.items() if name != "pair" or choice is None or choice.single or lead}
+    return _array(word, leaf, dims, kept, dict(attrs), first.value)
+
+
+def _array(word: Word, leaf: Any, dims: list[Any], coords: Any, attrs: dict[str, Any], first: Any) -> Any:
+    import xarray
+
+    if getattr(leaf.value, "ndim", -1) != len(dims):
+        return leaf.value
+    name = leaf.name or word.name or first.name
+    unit = word.units.get(name, attrs.get("units")) if isinstance(name, str) else None
+    attrs = {key: value for key, value in attrs.items() if key != "units"}
+    if leaf.name or word.name:
+        attrs["long_name"] = str(name).replace("_", " ")
+    if unit is not None:
+        attrs["units"] = unit
+    result = xarray.DataArray(leaf.value, dims=dims, coords=coords, name=name, attrs=attrs)
+    if "spatial_ref" in result.coords:
+        result.encoding["grid_mapping"] = "spatial_ref"
+    return result
