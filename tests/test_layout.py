@@ -20,10 +20,11 @@ MAP_AND_STACK = {"grid", "stack"}
 IO = {"io.files", "io.tables", "io.chips", "io.components", "io.sources", "io.stacks", "io.sentinel1"}
 PIXELS = {"insar", "warp", "chips"}
 LEARN = {"learn.models", "learn.data", "learn.score", "learn.tasks", "learn.fit", "learn.shift"}
-BELOW_PRODUCTS = MAP_AND_STACK | PIXELS | IO
+BELOW_PRODUCTS = MAP_AND_STACK | PIXELS | IO | {"doors"}
 #: Room to the rooms it may import beside itself; `_check` is open to all.
 ARROWS = {
     "_check": set(),
+    "_rooms": set(),
     "grid": set(),
     "_backend": {"_ext"},
     "stack": {"grid"},

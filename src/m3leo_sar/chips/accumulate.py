@@ -16,6 +16,7 @@ from m3leo_sar._backend.histogram_table import BINS
 from m3leo_sar.chips.exact_sum import ExactSum
 from m3leo_sar.chips.normalise import normalise
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
+from m3leo_sar.doors.door import door
 
 #: Range of encoded values that a histogram covers unless another is given; what lies outside counts in the end bins.
 RANGES = {
@@ -90,6 +91,7 @@ class StatisticsAccumulator:
         self._counts: NDArray[np.int64] = np.zeros((self._ranges.channels, 3), np.int64)
         self._ends = np.array([[math.inf, -math.inf] for _ in channels]).reshape(-1, 2)
 
+    @door(arrays={"chip": "*rc"}, sequences=("chip",), eager=True, labels=False)
     def update(self, chip: Any) -> None:
         """Count the valid pixels of a chip, as :func:`m3leo_sar.normalise` takes it."""
         values, mask = normalise(chip, self._ranges)

@@ -13,6 +13,8 @@ from m3leo_sar._backend.choose import backend_of, module_of
 from m3leo_sar._backend.normalise_request import PIXEL_TYPES, NormaliseRequest, dtype_name, pixel_type
 from m3leo_sar.chips.deramp import PhasePlane, phase_plane
 from m3leo_sar.chips.statistics import ENCODINGS, BandStatistics, Statistics
+from m3leo_sar.doors.door import door
+from m3leo_sar.doors.prototype import prototype
 
 # A plane is taken off by the kernel; beyond that, de-ramping is linear.
 _CODES = {name: code for code, name in enumerate(ENCODINGS)} | {"deramped": 0}
@@ -27,6 +29,20 @@ class NormalisedChip(NamedTuple):
     mask: Any
 
 
+def _like(chip: Any, statistics: Statistics, **_: Any) -> NormalisedChip:
+    plane = chip[0] if isinstance(chip, Sequence) else chip
+    size = plane.shape[:2] if isinstance(chip, Sequence) else plane.shape[-2:]
+    shape = (statistics.channels, *size)
+    return NormalisedChip(prototype(plane, shape, np.float32), prototype(plane, shape, np.bool_))
+
+
+@door(
+    arrays={"chip": "*rc", "out": "*rc"},
+    sequences=("chip", "out"),
+    like=_like,
+    lead="channel",
+    units={"values": "1", "mask": None},
+)
 def normalise(chip: Any, statistics: Statistics, *, out: NormalisedChip | None = None) -> NormalisedChip:
     """Decode, encode, clip and scale a chip in one pass, with its mask.
 
@@ -73,6 +89,7 @@ def normalise(chip: Any, statistics: Statistics, *, out: NormalisedChip | None =
     return NormalisedChip(*backend.normalise(planes, request, _checked(out, shape)))
 
 
+@door(arrays={"chip": "*rc"}, sequences=("chip",), eager=True)
 def denormalise(chip: NormalisedChip, statistics: Statistics) -> list[Any]:
     """Physical values back from what a network sees.
 

@@ -47,6 +47,10 @@ class Word:
         Dimension of the axis before the rows, where it is neither that of pairs nor one of the first array.
     stacks : bool
         Whether the first array may be an SlcStack.
+    eager : bool
+        Whether dask arrays are computed at once, as nobody knows the shape of what comes out or it is no array.
+    labels : bool
+        Whether results of labelled arrays are labelled.
     name : str
         Name of a result that is one array; empty to keep that of the first array.
     units : mapping of str to str or None
@@ -64,6 +68,8 @@ class Word:
     grid: Callable[..., Any] | None = None
     lead: str | None = None
     stacks: bool = False
+    eager: bool = False
+    labels: bool = True
     name: str = ""
     units: Mapping[str, str | None] = field(default_factory=dict)
 

@@ -102,6 +102,9 @@ def _by_kind(
         return mapped(_plain(word, function, with_arrays(word, arguments, given, arrays), choice), tensor_of)
     if kind == "xarray":
         return _of_xarray(word, function, arguments, given, choice)
+    if kind == "dask" and word.eager:
+        computed = with_arrays(word, arguments, given, [array.value.compute() for array in given])
+        return _plain(word, function, computed, choice)
     if kind == "dask":
         from m3leo_sar.doors.dask_blocks import lazily
 
@@ -135,10 +138,11 @@ def _of_xarray(
 ) -> Any:
     from m3leo_sar.doors.xarray_labels import labelled, same_grid
 
-    same_grid(word, given)
+    if word.labels:
+        same_grid(word, given)
     inside = with_arrays(word, arguments, given, [array.value.data for array in given])
     result = _by_kind(word, function, inside, given_arrays(word, inside), choice)
-    return labelled(word, inside, given, result, choice)
+    return labelled(word, inside, given, result, choice) if word.labels else result
 
 
 def _of_stack(

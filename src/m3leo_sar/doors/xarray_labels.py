@@ -113,7 +113,7 @@ def labelled(
         found = [_array(word, leaf, dims, coords, attrs, first) for leaf in leaves(result)]
         return rebuilt(result, iter(found))
     dims, coords = _grid(word, arguments, given, images)
-    coords |= _pair_coordinates(images, choice)
+    coords |= _coordinates_of_two(images, choice)
     return rebuilt(result, (_placed(word, leaf, dims, coords, attrs, given[0], choice) for leaf in leaves(result)))
 
 
@@ -187,14 +187,18 @@ def _equal(one: Any, other: Any) -> bool:
         return False
 
 
-def _pair_coordinates(images: Sequence[Any], choice: PairChoice | None) -> dict[str, Any]:
+def _coordinates_of_two(images: Sequence[Any], choice: PairChoice | None) -> dict[str, Any]:
     """Names, dates and days of the pairs; those of two images where each has a date."""
     if choice is None:
         days = [_scalar_day(image) for image in images]
         if len(days) != 2 or days[0] is None or days[1] is None or days[0] == days[1]:
             return {}
         return _dated([f"{days[0]:%Y%m%d}_{days[1]:%Y%m%d}"], [days[0]], [days[1]], single=True)
-    dates = dates_along(images[0])
+    return pair_coordinates(choice, dates_along(images[0]))
+
+
+def pair_coordinates(choice: PairChoice, dates: Sequence[datetime.date] | None) -> dict[str, Any]:
+    """Coordinates of pairs: ``pair`` as ``YYYYMMDD_YYYYMMDD``, and ``reference``, ``secondary``, ``days`` if known."""
     if dates is None:
         return {"pair": choice.labels[0] if choice.single else ("pair", choice.labels)}
     ends = [[dates[pair[end]] for pair in choice.indices] for end in (0, 1)]

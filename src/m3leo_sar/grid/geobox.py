@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from affine import Affine
@@ -140,3 +140,17 @@ class GeoBox:
     def transformer_to(self, crs: str) -> pyproj.Transformer:
         """Transformer from this grid's CRS to ``crs``, x before y in both."""
         return transformer_between(self.crs, crs)
+
+
+def as_geobox(value: Any, name: str) -> GeoBox:
+    """Pixel grid that an argument names: a GeoBox, or a :class:`m3leo_sar.grid.tiles.Tile`, which has one.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    box = value if isinstance(value, GeoBox) else getattr(value, "geobox", None)
+    if not isinstance(box, GeoBox):
+        raise TypeError(f"{name} must be a Tile or a GeoBox, got {type(value).__name__}")
+    return box

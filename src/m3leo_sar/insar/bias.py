@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of, module_of
+from m3leo_sar.doors.door import door
 from m3leo_sar.grid.window import Window
 
 #: Share of the mixture's mass that a truncated sum may leave out on either side.
@@ -18,6 +19,7 @@ _TAIL = 1e-14
 _NEAR_ONE = 0.9995
 
 
+@door(arrays={"true": "*"}, array_like=("true",), name="coherence", units={"coherence": "1"})
 def expected_coherence(true: ArrayLike, *, looks: float) -> NDArray[np.float64]:
     """Mean of the sample coherence of ``looks`` independent looks.
 
@@ -51,6 +53,7 @@ def expected_coherence(true: ArrayLike, *, looks: float) -> NDArray[np.float64]:
     return _moment(true, looks, order=1)
 
 
+@door(arrays={"true": "*"}, array_like=("true",), name="variance", units={"variance": None})
 def coherence_variance(true: ArrayLike, *, looks: float) -> NDArray[np.float64]:
     """Variance of the sample coherence of ``looks`` independent looks.
 
@@ -65,6 +68,7 @@ def coherence_variance(true: ArrayLike, *, looks: float) -> NDArray[np.float64]:
     return np.maximum(_moment(true, looks, order=2) - mean * mean, 0.0)
 
 
+@door(arrays={"sample": "*"}, array_like=("sample",), name="density", units={"density": None})
 def coherence_density(sample: ArrayLike, true: float, *, looks: float) -> NDArray[np.float64]:
     """Probability density of the sample coherence.
 
@@ -106,6 +110,7 @@ def coherence_density(sample: ArrayLike, true: float, *, looks: float) -> NDArra
     return 2.0 * where * np.sum(weight * constant * shape, axis=-1)
 
 
+@door(arrays={"mean": "*"}, array_like=("mean",), name="coherence", units={"coherence": "1"})
 def true_coherence(mean: ArrayLike, *, looks: float) -> NDArray[np.float64]:
     """Invert :func:`expected_coherence`: the true coherence whose sample mean is ``mean``.
 
@@ -149,6 +154,7 @@ def true_coherence(mean: ArrayLike, *, looks: float) -> NDArray[np.float64]:
     return 0.5 * (low + high)
 
 
+@door(arrays={"slc": "rc"}, eager=True)
 def effective_looks(slc: Any, *, window: Window) -> float:
     """Estimate how many independent looks a window of correlated samples is worth.
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from m3leo_sar._backend.choose import backend_of, module_of
+from m3leo_sar.doors.door import door
+from m3leo_sar.doors.prototype import prototype
 
 KINDS = ("difference", "ratio", "normalised")
 
 
+@door(arrays={"before": "*", "across": "*"}, images=2, name="coherence_change", units={"coherence_change": "1"})
 def coherence_change(before: Any, across: Any, *, kind: str = "difference") -> Any:
     """Compare the coherence across an event with that of a pair of the same lag before it.
 
@@ -52,6 +55,11 @@ def coherence_change(before: Any, across: Any, *, kind: str = "difference") -> A
     return xp.where(whole > 0, lost / xp.where(whole > 0, whole, 1), xp.nan).astype(lost.dtype)
 
 
+def _threshold_like(quiet: Any, per_pixel: bool, **_: Any) -> Any:
+    return prototype(quiet, quiet.shape[-2:] if per_pixel else ())
+
+
+@door(arrays={"quiet": "*rc"}, like=_threshold_like, name="threshold", units={"threshold": "1"})
 def change_threshold(quiet: Any, *, false_alarm: float = 0.01, per_pixel: bool = False) -> Any:
     """Calibrate how large a change must be from changes between pairs that both lie before the event.
 

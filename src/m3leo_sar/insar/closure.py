@@ -8,8 +8,17 @@ from typing import Any
 
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of, module_of
+from m3leo_sar.doors.blocks import Reach
+from m3leo_sar.doors.door import door
 
 
+@door(
+    arrays={"first": "rc", "second": "rc", "across": "rc"},
+    images=3,
+    reach=lambda **_: Reach(),
+    name="closure_phase",
+    units={"closure_phase": "rad"},
+)
 def closure_phase(first: Any, second: Any, across: Any) -> Any:
     """Phase that is left around a triplet of dates a, b, c.
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of, module_of
+from m3leo_sar.doors.blocks import Reach
+from m3leo_sar.doors.door import door
 
 #: Lags in days of the global seasonal coherence data set.
 GLOBAL_LAGS = (6, 12, 18, 24, 36, 48)
@@ -40,6 +42,11 @@ class DecayModel(NamedTuple):
         return DecayModel(*(xp.clip(xp.rint(plane), 0, 65_535).astype(np.uint16) for plane in scaled))
 
 
+@door(
+    arrays={"coherence": "prc"},
+    reach=lambda **_: Reach(),
+    units={"rho_inf": "1", "tau": "days", "rmse": "1"},
+)
 def fit_decay(
     coherence: Any,
     days: Sequence[float],
@@ -122,6 +129,7 @@ def fit_decay(
     return DecayModel(*planes.reshape(3, *shape[1:]))
 
 
+@door(arrays={"coherence": "prc"}, reach=lambda **_: Reach())
 def median_by_lag(coherence: Any, days: Sequence[int], *, lags: Sequence[int] = GLOBAL_LAGS) -> dict[int, Any]:
     """Median coherence over the pairs of each lag, as in the global seasonal coherence data set.
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from m3leo_sar.doors.door import door
 
+
+@door(arrays={"unwrapped": "*"}, name="displacement", units={"displacement": "mm"})
 def line_of_sight_displacement(unwrapped: Any, *, wavelength: float) -> Any:
     """Movement along the line of sight between two dates.
 

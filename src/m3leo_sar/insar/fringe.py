@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of
+from m3leo_sar.doors.blocks import Reach
+from m3leo_sar.doors.door import door
 from m3leo_sar.grid.window import Window
-from m3leo_sar.insar.selection import check_window, selected_pairs
+from m3leo_sar.insar.selection import check_window, per_pair, selected_pairs
 
 
 class FringeFrequency(NamedTuple):
@@ -28,20 +30,39 @@ class FringeCoherence(NamedTuple):
     frequency: FringeFrequency
 
 
+@door(
+    arrays={"reference": "drc", "secondary": "rc", "frequency": "prc"},
+    images=2,
+    slcs=("reference", "secondary"),
+    sequences=("frequency",),
+    stacks=True,
+    reach=lambda window, **_: Reach.of(window),
+    units={"coherence": "1", "frequency_rows": "rad", "frequency_cols": "rad"},
+)
 def fringe_coherence(
-    reference: Any, secondary: Any, *, window: Window, frequency: FringeFrequency | None = None
+    reference: Any,
+    secondary: Any = None,
+    *,
+    window: Window,
+    pairs: Any = None,
+    frequency: FringeFrequency | None = None,
 ) -> FringeCoherence:
     """Estimate the coherence after undoing the local fringe, so that a slope does not look decorrelated.
 
     Parameters
     ----------
-    reference, secondary : (rows, cols) complex64 or complex128
-        Co-registered SLCs of one shape, dtype and library, NumPy or CuPy; a sample that is not finite is no data.
+    reference : (rows, cols) or (dates, rows, cols) complex64, complex128 or int16, or SlcStack
+        Co-registered SLC, or a whole stack when ``pairs`` is given, as in :func:`m3leo_sar.coherence`; a sample that is
+        not finite is no data.
+    secondary : (rows, cols) complex or int16, optional
+        The other SLC, of the same shape, dtype and library. Leave it out with a stack.
     window : Window
         Full size in samples, without weights, cut at the image's edge; at most twice the image.
+    pairs : Pair, str, two dates, two indices, or a sequence of these, optional
+        With a stack: which dates to compare; a single pair gives no axis of pairs.
     frequency : FringeFrequency, optional
-        The fringe to undo, in the float of the images' precision, such as one estimated in a larger window or derived
-        from a terrain model. Estimated in the window itself if left out.
+        The fringe to undo, (rows, cols) or (pairs, rows, cols) in the float of the images' precision, such as one
+        estimated in a larger window or derived from a terrain model. Estimated in the window itself if left out.
 
     Returns
     -------
@@ -79,14 +100,26 @@ def fringe_coherence(
     >>> [round(float(value[12, 15]), 3) for value in (found.coherence, found.frequency.rows, found.frequency.cols)]
     [1.0, 0.5, -0.3]
     """
-    slcs, _ = selected_pairs(reference, secondary, None)
+    slcs, indices = selected_pairs(reference, secondary, pairs)
     check_window(window, slcs[0].shape)
-    if frequency is not None:
-        for name, axis in zip(FringeFrequency._fields, frequency, strict=True):
-            wanted = _check.REAL_OF[str(slcs[0].dtype)]
-            if str(getattr(axis, "dtype", None)) != wanted or tuple(axis.shape) != tuple(slcs[0].shape):
-                raise ValueError(f"frequency {name} must be {wanted} of shape {tuple(slcs[0].shape)}, got {axis!r:.80}")
     backend = backend_of(*slcs, *(frequency or ()))
-    given = None if frequency is None else (frequency.rows, frequency.cols)
-    value, *found = backend.fringe_coherence(*slcs, window.rows, window.cols, given)
-    return FringeCoherence(value, FringeFrequency(*found))
+    given = None if frequency is None else _frequencies(frequency, slcs[0], len(indices))
+
+    def one(place: int, first: int, second: int) -> FringeCoherence:
+        undone = None if given is None else given[place]
+        value, *found = backend.fringe_coherence(slcs[first], slcs[second], window.rows, window.cols, undone)
+        return FringeCoherence(value, FringeFrequency(*found))
+
+    result: FringeCoherence = per_pair(one, indices, stacked=pairs is not None)
+    return result
+
+
+def _frequencies(frequency: FringeFrequency, slc: Any, count: int) -> list[tuple[Any, Any]]:
+    """Frequencies along rows and columns for each pair; two planes serve all."""
+    wanted, size = _check.REAL_OF[str(slc.dtype)], tuple(slc.shape)
+    for name, axis in zip(FringeFrequency._fields, frequency, strict=True):
+        shape = tuple(getattr(axis, "shape", ()))
+        if str(getattr(axis, "dtype", None)) != wanted or shape not in (size, (count, *size)):
+            raise ValueError(f"frequency {name} must be {wanted} of shape {size}, got {axis!r:.80}")
+    rows, cols = ([axis] * count if axis.ndim == 2 else list(axis) for axis in frequency)
+    return list(zip(rows, cols, strict=True))

@@ -9,11 +9,14 @@ import numpy as np
 
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import module_of
+from m3leo_sar.doors.door import door
+from m3leo_sar.doors.prototype import like_first
 
 #: Samples of all patches that are transformed at once.
 _BLOCK = 1 << 22
 
 
+@door(arrays={"interferogram": "rc", "coherence": "rc"}, like=like_first("interferogram"))
 def goldstein(interferogram: Any, *, alpha: float | None = 0.5, size: int = 32, coherence: Any = None) -> Any:
     """Smooth the phase of an interferogram by strengthening the fringes of each patch.
 

@@ -10,20 +10,31 @@ import numpy as np
 
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of, module_of
+from m3leo_sar.doors.blocks import Reach
+from m3leo_sar.doors.door import door
 from m3leo_sar.grid.window import Window
-from m3leo_sar.insar.selection import check_window, selected_pairs
+from m3leo_sar.insar.selection import as_complex, check_window, per_pair, selected_pairs
 
 TESTS = ("ks", "glrt")
 
 
+@door(
+    arrays={"amplitude": "drc"},
+    slcs=("amplitude",),
+    stacks=True,
+    reach=lambda window, **_: Reach.of(window),
+    axes="rcw",
+    name="neighbours",
+    units={"neighbours": None},
+)
 def homogeneous_pixels(amplitude: Any, *, window: Window, test: str = "glrt", alpha: float = 0.01) -> Any:
     """Find, for each pixel, the neighbours whose amplitudes over the dates may come from its distribution.
 
     Parameters
     ----------
-    amplitude : (dates, rows, cols) float32 or float64
-        Amplitudes of a co-registered stack, at least 2 dates, at least 0; a pixel with a NaN on any date has no
-        neighbours and is nobody's. NumPy or CuPy.
+    amplitude : (dates, rows, cols) float32, float64, complex64, complex128 or int16, or SlcStack
+        Amplitudes of a co-registered stack, at least 2 dates, at least 0, or the complex stack itself, of any kind that
+        :func:`m3leo_sar.coherence` takes; a pixel with a NaN on any date has no neighbours and is nobody's.
     window : Window
         Where to look for neighbours; without weights.
     test : {"glrt", "ks"}
@@ -62,6 +73,9 @@ def homogeneous_pixels(amplitude: Any, *, window: Window, test: str = "glrt", al
     (True, True)
     """
     shape: tuple[int, ...]
+    if str(getattr(amplitude, "dtype", "")) in ("int16", *_check.REAL_OF):
+        _check.slc_array(amplitude, "amplitude", ndim=3)
+        amplitude = abs(as_complex(amplitude))
     dtype, shape = getattr(amplitude, "dtype", None), tuple(getattr(amplitude, "shape", ()))
     if str(dtype) not in _check.REAL_OF.values():
         raise TypeError(f"amplitude must be float32 or float64, got {dtype or type(amplitude).__name__}")
@@ -80,6 +94,7 @@ def homogeneous_pixels(amplitude: Any, *, window: Window, test: str = "glrt", al
     return backend.homogeneous_glrt(intensity, _share_limit(shape[0], alpha), window.rows, window.cols)
 
 
+@door(arrays={"mask": "rcw"}, reach=lambda **_: Reach(), name="neighbours", units={"neighbours": "1"})
 def neighbour_count(mask: Any) -> Any:
     """Number of neighbours of each pixel, itself among them, (rows, cols) int64."""
     xp = module_of(mask)
@@ -87,21 +102,37 @@ def neighbour_count(mask: Any) -> Any:
     return xp.unpackbits(octets.ravel()).reshape(*mask.shape[:2], -1).sum(axis=-1).astype(np.int64)
 
 
-def homogeneous_coherence(reference: Any, secondary: Any, *, window: Window, mask: Any) -> Any:
+@door(
+    arrays={"reference": "drc", "secondary": "rc", "mask": "rcw"},
+    images=2,
+    slcs=("reference", "secondary"),
+    stacks=True,
+    reach=lambda window, **_: Reach.of(window),
+    name="coherence",
+    units={"coherence": "1"},
+)
+def homogeneous_coherence(
+    reference: Any, secondary: Any = None, *, window: Window, mask: Any, pairs: Any = None
+) -> Any:
     """Estimate the coherence over the neighbours of each pixel instead of over a whole window.
 
     Parameters
     ----------
-    reference, secondary : (rows, cols) complex64 or complex128
-        Co-registered SLCs of one shape, dtype and library, NumPy or CuPy; a sample that is not finite is no data.
+    reference : (rows, cols) or (dates, rows, cols) complex64, complex128 or int16, or SlcStack
+        Co-registered SLC, or a whole stack when ``pairs`` is given, as in :func:`m3leo_sar.coherence`; a sample that is
+        not finite is no data.
+    secondary : (rows, cols) complex or int16, optional
+        The other SLC, of the same shape, dtype and library. Leave it out with a stack.
     window : Window
         The window that the mask was made with.
     mask : (rows, cols, words) uint64
         From :func:`homogeneous_pixels`; the same for all pairs of a stack.
+    pairs : Pair, str, two dates, two indices, or a sequence of these, optional
+        With a stack: which dates to compare; a single pair gives no axis of pairs.
 
     Returns
     -------
-    (rows, cols) float32 or float64
+    (rows, cols) or (pairs, rows, cols) float32 or float64
         Coherence in [0, 1], NaN where a pixel has no valid neighbour.
 
     Raises
@@ -111,13 +142,18 @@ def homogeneous_coherence(reference: Any, secondary: Any, *, window: Window, mas
     ValueError
         If shapes do not fit each other or the window.
     """
-    slcs, _ = selected_pairs(reference, secondary, None)
+    slcs, indices = selected_pairs(reference, secondary, pairs)
     check_window(window, slcs[0].shape)
     words = -(-window.rows * window.cols // 64)
     wanted = (*slcs[0].shape, words)
     if str(getattr(mask, "dtype", None)) != "uint64" or tuple(mask.shape) != wanted:
         raise ValueError(f"mask must be uint64 of shape {wanted} for this window, got {mask!r:.80}")
-    return backend_of(*slcs, mask).homogeneous_coherence(*slcs, mask, window.rows, window.cols)
+    backend = backend_of(*slcs, mask)
+
+    def one(_: int, first: int, second: int) -> Any:
+        return backend.homogeneous_coherence(slcs[first], slcs[second], mask, window.rows, window.cols)
+
+    return per_pair(one, indices, stacked=pairs is not None)
 
 
 @cache

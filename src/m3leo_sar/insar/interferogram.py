@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
 from typing import Any
 
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of, module_of
+from m3leo_sar.doors.blocks import Reach
+from m3leo_sar.doors.door import door
 from m3leo_sar.grid.window import Looks
 from m3leo_sar.insar.oversample import oversampled
 from m3leo_sar.insar.selection import reference_phases, selected_pairs
@@ -16,12 +17,27 @@ from m3leo_sar.insar.selection import reference_phases, selected_pairs
 _BLOCK = 1 << 22
 
 
+def _reach(looks: Any, oversample: Any, **_: Any) -> Reach:
+    extent = Reach.of(looks, looks)
+    # A finer sampling along columns comes from the spectrum of whole rows.
+    return extent._replace(whole_rows=oversample != 1)
+
+
+@door(
+    arrays={"reference": "drc", "secondary": "rc", "reference_phase": "prc"},
+    images=2,
+    slcs=("reference", "secondary"),
+    stacks=True,
+    reach=_reach,
+    name="interferogram",
+    units={"interferogram": None},
+)
 def interferogram(
     reference: Any,
     secondary: Any = None,
     *,
     looks: Looks | None = None,
-    pairs: Sequence[Any] | None = None,
+    pairs: Any = None,
     reference_phase: Any = None,
     oversample: int = 1,
 ) -> Any:
@@ -29,15 +45,16 @@ def interferogram(
 
     Parameters
     ----------
-    reference : (rows, cols) or (dates, rows, cols) complex64 or complex128, or SlcStack
-        Co-registered SLC, or a whole stack when ``pairs`` is given. A sample with a part that is NaN or infinite is no
-        data.
+    reference : (rows, cols) or (dates, rows, cols) complex64, complex128 or int16, or SlcStack
+        Co-registered SLC, or a whole stack when ``pairs`` is given, of any kind that :func:`m3leo_sar.coherence` takes;
+        an SlcStack is read block by block. A sample with a part that is NaN or infinite is no data. Complex int16 has
+        the parts on a last axis of length 2 and counts in its stored unit.
     secondary : (rows, cols) complex, optional
         The other SLC, of the same shape, dtype and library. Leave it out with a stack.
     looks : Looks, optional
         Samples averaged into one pixel, one by default. A remainder at the end of the image is left out.
-    pairs : sequence of Pair or of (int, int), optional
-        With a stack: which dates to compare, as in :func:`m3leo_sar.coherence`.
+    pairs : Pair, str, two dates, two indices, or a sequence of these, optional
+        With a stack: which dates to compare, as in :func:`m3leo_sar.coherence`; a single pair gives no axis of pairs.
     reference_phase : (rows, cols) or (pairs, rows, cols) float, optional
         Radians to take off each product before the looks are averaged, such as flat earth and topography
         (:func:`m3leo_sar.warp.range_phase.range_phase`). Give float64 where it grows beyond some thousand radians. NaN

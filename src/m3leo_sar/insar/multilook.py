@@ -6,9 +6,12 @@ from typing import Any
 
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of
+from m3leo_sar.doors.blocks import Reach
+from m3leo_sar.doors.door import door
 from m3leo_sar.grid.window import Looks
 
 
+@door(arrays={"array": "*rc"}, reach=lambda looks, **_: Reach.of(looks, looks), stacks=True)
 def multilook(array: Any, *, looks: Looks) -> Any:
     """Average the valid samples of each look.
 

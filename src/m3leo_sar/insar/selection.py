@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from m3leo_sar import _check
+from m3leo_sar._backend.choose import module_of
+from m3leo_sar.doors.results import leaves, rebuilt
 from m3leo_sar.grid.window import Window
 
 
 def selected_pairs(
     reference: Any, secondary: Any, pairs: Sequence[Any] | None, *, int16: bool = False
 ) -> tuple[list[Any], list[tuple[int, int]]]:
-    """Images to read and, for each result, the indices of its two images among them.
+    """Images to compare and, for each result, the indices of its two images among them.
 
-    ``int16`` allows complex int16 storage as well.
+    Complex int16 storage stays as it is where ``int16`` says that it is computed on, and becomes complex64 otherwise.
 
     Raises
     ------
@@ -26,14 +30,35 @@ def selected_pairs(
     if (secondary is None) == (pairs is None):
         came = "neither" if pairs is None else "both"
         raise TypeError(f"give a second image (secondary) or a stack with pairs=, got {came}")
-    check = _check.slc_array if int16 else _check.complex_array
     if pairs is None:
-        check(reference, "reference", ndim=2)
-        check(secondary, "secondary", ndim=2)
+        _check.slc_array(reference, "reference", ndim=2)
+        _check.slc_array(secondary, "secondary", ndim=2)
         _check.same(reference, secondary, names=("reference", "secondary"))
-        return [reference, secondary], [(0, 1)]
-    check(reference, "reference", ndim=3)
-    return list(reference), list(pairs)
+        images, indices = [reference, secondary], [(0, 1)]
+    else:
+        _check.slc_array(reference, "reference", ndim=3)
+        images, indices = list(reference), list(pairs)
+    return images if int16 else [as_complex(image) for image in images], indices
+
+
+def as_complex(slc: Any) -> Any:
+    """SLC as complex numbers: complex int16, (..., 2), as complex64 in its stored unit, NaN where it has no data."""
+    if slc.dtype != np.int16:
+        return slc
+    xp = module_of(slc)
+    parts = xp.where((slc == -32768).any(axis=-1, keepdims=True), np.float32(np.nan), slc).astype(np.float32)
+    return xp.ascontiguousarray(parts).view(np.complex64)[..., 0].view(type(slc))
+
+
+def per_pair(function: Callable[[int, int, int], Any], indices: Sequence[tuple[int, int]], *, stacked: bool) -> Any:
+    """Results of ``function(place, reference, secondary)``, stacked along a first axis where pairs were named."""
+    results = [function(place, *pair) for place, pair in enumerate(indices)]
+    if not stacked:
+        return results[0]
+    columns = zip(*([leaf.value for leaf in leaves(result)] for result in results), strict=True)
+    xp = module_of(leaves(results[0])[0].value)
+    kind = type(leaves(results[0])[0].value)
+    return rebuilt(results[0], (xp.stack(column).view(kind) for column in columns))
 
 
 def reference_phases(reference_phase: Any, size: tuple[int, ...], count: int) -> list[Any]:

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from m3leo_sar import _check
+from m3leo_sar.doors.door import door
+from m3leo_sar.doors.prototype import prototype
 
 #: Package of each method.
 METHODS = {"whirlwind": "whirlwind-insar", "snaphu": "snaphu"}
@@ -27,6 +29,12 @@ class Unwrapped(NamedTuple):
     components: np.ndarray
 
 
+def _like(interferogram: Any, **_: Any) -> Unwrapped:
+    planes = (prototype(interferogram, interferogram.shape, dtype) for dtype in ("float32", "uint32"))
+    return Unwrapped(*planes)
+
+
+@door(arrays={"interferogram": "rc", "coherence": "rc"}, like=_like, units={"phase": "rad", "components": None})
 def unwrap(interferogram: Any, coherence: Any, *, looks: float, method: str = "whirlwind", **options: Any) -> Unwrapped:
     """Unwrap an interferogram; the work is done by another package.
 

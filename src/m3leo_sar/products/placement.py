@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.geobox import GeoBox, as_geobox
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
 from m3leo_sar.stack.geometry import OrbitGeometry, StoredRadarGeometry
@@ -18,18 +18,19 @@ from m3leo_sar.warp.sample import margin_of
 LARGEST_READ = 4 << 30
 
 
-def positions_on(stack: SlcStack, tile: Tile) -> PixelMap:
+def positions_on(stack: SlcStack, tile: Tile | GeoBox) -> PixelMap:
     """Where each pixel of a tile lies on a stack."""
+    target = as_geobox(tile, "tile")
     if isinstance(stack.geometry, GeoBox):
-        return pixel_map(stack.geometry, tile.geobox)
+        return pixel_map(stack.geometry, target)
     if isinstance(stack.geometry, OrbitGeometry):
         place = stack.geometry
         return radar_map(
-            tile.geobox, orbit=place.orbit, radar_grid=place.radar_grid, dem=place.dem, dem_geobox=place.dem_geobox
+            target, orbit=place.orbit, radar_grid=place.radar_grid, dem=place.dem, dem_geobox=place.dem_geobox
         )
     if isinstance(stack.geometry, StoredRadarGeometry):
-        return _positions_in_part(stack.geometry, tile.geobox)
-    return geolocation_map(stack.geometry.latitude, stack.geometry.longitude, tile.geobox)
+        return _positions_in_part(stack.geometry, target)
+    return geolocation_map(stack.geometry.latitude, stack.geometry.longitude, target)
 
 
 def _positions_in_part(geometry: StoredRadarGeometry, target: GeoBox) -> PixelMap:

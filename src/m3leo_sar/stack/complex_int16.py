@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar import _check
+
 #: The value of a part that is no data.
 NO_DATA = np.int16(-32768)
 #: Largest part that is a value.
@@ -41,6 +43,7 @@ def to_complex_int16(slc: NDArray[Any], *, scale: float) -> NDArray[np.int16]:
     >>> to_complex_int16(np.array([[1 + 2j, np.nan]]), scale=0.5).tolist()
     [[[2, 4], [-32768, -32768]]]
     """
+    slc = _check.filled(slc, "slc")
     if slc.dtype.kind != "c":
         raise TypeError(f"slc must be complex64 or complex128, got {slc.dtype}")
     if not (np.isfinite(scale) and scale > 0):
@@ -71,6 +74,7 @@ def from_complex_int16(stored: NDArray[np.int16], *, scale: float) -> NDArray[np
     >>> from_complex_int16(np.array([[[2, 4], [-32768, -32768]]], "int16"), scale=0.5).tolist()
     [[(1+2j), (nan+nanj)]]
     """
+    stored = _check.filled(stored, "stored", slc=True)
     if stored.dtype != np.int16:
         raise TypeError(f"stored must be int16, got {stored.dtype}")
     if stored.ndim < 1 or stored.shape[-1] != 2:

@@ -65,10 +65,15 @@ def chosen_pairs(pairs: Any, *, count: int, dates: Sequence[datetime.date] | Non
 
 def is_pair(value: Any) -> bool:
     """Whether a value names one pair rather than several."""
-    if isinstance(value, str) or hasattr(value, "reference"):
+    if isinstance(value, str) or _has_ends(value):
         return True
     ends = _listed(value) if hasattr(value, "__len__") else ()
     return len(ends) == 2 and all(_is_end(end) for end in ends)
+
+
+def _has_ends(value: Any) -> bool:
+    """Whether a value is a Pair or the like; an xarray array has a coordinate of that name as an attribute."""
+    return hasattr(value, "reference") and not hasattr(value, "dtype")
 
 
 def _is_end(value: Any) -> bool:
@@ -89,7 +94,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _positions(item: Any, count: int, dates: Sequence[datetime.date] | None) -> tuple[int, int]:
-    if hasattr(item, "reference"):
+    if _has_ends(item):
         ends: Sequence[Any] = (item.reference, item.secondary)
     elif isinstance(item, str):
         ends = _parsed(item)
@@ -140,7 +145,7 @@ def _date(end: Any) -> datetime.date:
 
 
 def _shown(item: Any) -> str:
-    return str(item) if hasattr(item, "reference") else repr(item)
+    return str(item) if _has_ends(item) else repr(item)
 
 
 def _label(pair: tuple[int, int], dates: Sequence[datetime.date] | None) -> str:

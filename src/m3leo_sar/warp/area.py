@@ -7,7 +7,10 @@ from typing import Any
 
 from affine import Affine
 
-from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.doors.door import door
+from m3leo_sar.doors.prototype import prototype
+from m3leo_sar.grid.geobox import GeoBox, as_geobox
+from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.warp.pixel_map import PixelMap
 from m3leo_sar.warp.sample import LABEL_DTYPES, NAN_DTYPES, RESAMPLINGS, backend_for, check_fits, check_nodata
 
@@ -30,7 +33,7 @@ def check_resampling(resampling: str) -> None:
         raise ValueError(f"resampling must be one of {', '.join(known)}, got {resampling!r}")
 
 
-def corner_grid(tile_geobox: GeoBox) -> GeoBox:
+def corner_grid(tile: GeoBox | Tile) -> GeoBox:
     """Grid whose pixel centres are the corners of the tile's pixels, a row and a column more.
 
     Examples
@@ -39,10 +42,16 @@ def corner_grid(tile_geobox: GeoBox) -> GeoBox:
     >>> corner_grid(tile).bounds
     (-5.0, -5.0, 35.0, 25.0)
     """
+    tile_geobox = as_geobox(tile, "tile")
     rows, cols = tile_geobox.shape
     return GeoBox((rows + 1, cols + 1), tile_geobox.affine @ Affine.translation(-0.5, -0.5), tile_geobox.crs)
 
 
+def _like(source: Any, corners: PixelMap, **_: Any) -> Any:
+    return prototype(source, (*source.shape[:-2], *(size - 1 for size in corners.shape)))
+
+
+@door(arrays={"source": "*rc"}, like=_like, grid=lambda **_: None)
 def area_sample(source: Any, corners: PixelMap, *, resampling: str, nodata: int | None = None) -> Any:
     """Take means, sums, extremes or the commonest label of a raster over the ground of each tile pixel.
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import module_of
+from m3leo_sar.doors.door import door
 
 
+@door(arrays={"slc": "rc"}, eager=True)
 def doppler_centroid(slc: Any) -> float:
     """Middle of the azimuth spectrum, from the mean turn of the phase from row to row.
 

@@ -9,10 +9,12 @@ import numpy as np
 
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of
-from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.doors.door import door
+from m3leo_sar.grid.geobox import GeoBox, as_geobox
 from m3leo_sar.grid.orbit import Orbit, earth_fixed
 from m3leo_sar.grid.projection import is_geographic
 from m3leo_sar.grid.radar_grid import RadarGrid
+from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.warp.interpolated import interpolated
 from m3leo_sar.warp.pixel_map import PixelMap, step_of, transformed
 from m3leo_sar.warp.reproject import reproject
@@ -64,6 +66,12 @@ class RadarView(NamedTuple):
     shadow: Any
 
 
+@door(
+    arrays={"latitude": "*", "longitude": "*", "height": "*"},
+    array_like=("latitude", "longitude", "height"),
+    eager=True,
+    labels=False,
+)
 def geo2rdr(
     latitude: Any, longitude: Any, height: Any, *, orbit: Orbit, radar_grid: RadarGrid
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -110,6 +118,7 @@ def geo2rdr(
     return rows.reshape(points.shape[:-1]), cols.reshape(points.shape[:-1])
 
 
+@door(arrays={"dem": "rc", "rows": "*", "cols": "*"}, array_like=("rows", "cols"), eager=True, labels=False)
 def rdr2geo(
     *,
     orbit: Orbit,
@@ -167,7 +176,8 @@ def rdr2geo(
     return GroundPoints(latitude * degrees, longitude * degrees, height, incidence * degrees)
 
 
-def radar_map(tile_geobox: GeoBox, *, orbit: Orbit, radar_grid: RadarGrid, dem: Any, dem_geobox: GeoBox) -> PixelMap:
+@door(arrays={"dem": "rc"}, eager=True, labels=False)
+def radar_map(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem: Any, dem_geobox: GeoBox) -> PixelMap:
     """Find where each pixel centre of a tile lies in a radar image.
 
     Ground positions and a first guess of the time follow from polynomials through a few nodes; each pixel, at its own
@@ -176,7 +186,7 @@ def radar_map(tile_geobox: GeoBox, *, orbit: Orbit, radar_grid: RadarGrid, dem: 
 
     Parameters
     ----------
-    tile_geobox : GeoBox
+    tile : GeoBox or Tile
         Grid of the wanted tile, in any CRS.
     orbit, radar_grid, dem, dem_geobox
         As for :func:`rdr2geo`; the terrain may be in any CRS.
@@ -191,12 +201,19 @@ def radar_map(tile_geobox: GeoBox, *, orbit: Orbit, radar_grid: RadarGrid, dem: 
     TypeError, ValueError
         As for :func:`rdr2geo`.
     """
+    tile_geobox = as_geobox(tile, "tile")
     _check.height_array(dem, dem_geobox.shape)
     positions, _, _ = _placed(tile_geobox, orbit, radar_grid, dem, dem_geobox)
     return positions
 
 
-def radar_view(tile_geobox: GeoBox, *, orbit: Orbit, radar_grid: RadarGrid, dem: Any, dem_geobox: GeoBox) -> RadarView:
+@door(
+    arrays={"dem": "rc"},
+    eager=True,
+    grid=lambda tile, **_: as_geobox(tile, "tile"),
+    units={"height": "m", "incidence": "degrees", "layover": None, "shadow": None},
+)
+def radar_view(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem: Any, dem_geobox: GeoBox) -> RadarView:
     """Find where a tile lies in a radar image, at what angle the radar sees it, and what it does not see.
 
     Layover and shadow are looked for along the line of sight over the ground, as far around the tile as its relief
@@ -204,7 +221,7 @@ def radar_view(tile_geobox: GeoBox, *, orbit: Orbit, radar_grid: RadarGrid, dem:
 
     Parameters
     ----------
-    tile_geobox, orbit, radar_grid, dem, dem_geobox
+    tile, orbit, radar_grid, dem, dem_geobox
         As for :func:`radar_map`.
 
     Returns
@@ -216,6 +233,7 @@ def radar_view(tile_geobox: GeoBox, *, orbit: Orbit, radar_grid: RadarGrid, dem:
     TypeError, ValueError
         As for :func:`rdr2geo`.
     """
+    tile_geobox = as_geobox(tile, "tile")
     _check.height_array(dem, dem_geobox.shape)
     positions, height, _ = _placed(tile_geobox, orbit, radar_grid, dem, dem_geobox)
     backend = backend_of(height)

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar._backend.choose import backend_of
-from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.doors.door import door
+from m3leo_sar.doors.prototype import prototype
+from m3leo_sar.grid.geobox import GeoBox, as_geobox
 from m3leo_sar.grid.projection import is_geographic, nearest_longitude
+from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.warp.area import AREA_RESAMPLINGS, area_sample, check_resampling, corner_grid
 from m3leo_sar.warp.mask import masked
 from m3leo_sar.warp.outside import check_outside, refuse_outside
@@ -21,11 +24,20 @@ _FAR = 120.0
 _POLE = 89.9
 
 
+def _like(radar: Any, tile: Any, **_: Any) -> Any:
+    return prototype(radar, (*radar.shape[:-2], *as_geobox(tile, "tile").shape))
+
+
+@door(
+    arrays={"radar": "*rc", "latitude": "rc", "longitude": "rc", "mask": "*rc"},
+    like=_like,
+    grid=lambda tile, **_: as_geobox(tile, "tile"),
+)
 def geolocate(
     radar: Any,
     latitude: Any,
     longitude: Any,
-    tile_geobox: GeoBox,
+    tile: GeoBox | Tile,
     *,
     resampling: str = "bilinear",
     mask: Any = None,
@@ -38,10 +50,11 @@ def geolocate(
     Parameters
     ----------
     radar : (rows, cols) or (bands, rows, cols) float32, float64, complex64, complex128, bool or integer
-        NumPy or CuPy; NaN marks no data. bool and integers go with ``"nearest"`` and ``"mode"`` only.
+        NumPy, CuPy, torch, dask or xarray; NaN and what is masked mark no data. bool and integers go with
+        ``"nearest"`` and ``"mode"`` only.
     latitude, longitude : (rows, cols) float32 or float64
         WGS 84 degrees of each radar pixel's centre; NaN where unknown. The scene may be mirrored, rotated or sheared.
-    tile_geobox : GeoBox
+    tile : GeoBox or Tile
         Grid of the result, in any CRS.
     resampling : {"bilinear", "nearest", "cubic", "cubic_spline", "lanczos", "average", "sum", "min", "max", "mode"}
         In radar pixels. Kernels leave pixels without data out and renormalise the other weights; less than half of the
@@ -92,6 +105,7 @@ def geolocate(
     array([[5., 6., 7.],
            [5., 6., 7.]])
     """
+    tile_geobox = as_geobox(tile, "tile")
     check_resampling(resampling)
     check_outside(outside)
     radar = masked(radar, mask, nodata, names=("radar", "mask"))
@@ -104,7 +118,8 @@ def geolocate(
     return sample(radar, positions, resampling=resampling, nodata=nodata, antialias=antialias)
 
 
-def geolocation_map(latitude: Any, longitude: Any, tile_geobox: GeoBox) -> PixelMap:
+@door(arrays={"latitude": "rc", "longitude": "rc"}, eager=True, labels=False)
+def geolocation_map(latitude: Any, longitude: Any, tile: GeoBox | Tile) -> PixelMap:
     """Find where each pixel centre of a tile lies in a radar image.
 
     The coordinates are taken to the tile's grid, where four neighbouring radar pixels make a cell; each tile pixel
@@ -117,7 +132,7 @@ def geolocation_map(latitude: Any, longitude: Any, tile_geobox: GeoBox) -> Pixel
         WGS 84 degrees of each radar pixel's centre, at least 2 by 2; NaN, or 0 for both as many processors fill in,
         where unknown, and cells that touch such a pixel are left out. NumPy or CuPy: the search runs where they are;
         the coordinates, never the pixels, pass through host memory, where PROJ is.
-    tile_geobox : GeoBox
+    tile : GeoBox or Tile
         Grid of the wanted tile, in any CRS.
 
     Returns
@@ -136,6 +151,7 @@ def geolocation_map(latitude: Any, longitude: Any, tile_geobox: GeoBox) -> Pixel
         -360 to 360 degrees, no position is known, the CRS is not understood, or the tile reaches a pole in longitude
         and latitude.
     """
+    tile_geobox = as_geobox(tile, "tile")
     _check_coordinates(latitude, longitude)
     _check_poles(tile_geobox)
     backend = backend_of(latitude, longitude)

@@ -8,6 +8,7 @@ import numpy as np
 
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of, module_of
+from m3leo_sar.doors.door import door
 from m3leo_sar.grid.pixel_polynomial import PixelPolynomial
 from m3leo_sar.grid.window import Window
 
@@ -54,6 +55,7 @@ class FittedOffsets(NamedTuple):
     spread: tuple[float, float]
 
 
+@door(arrays={"reference": "rc", "secondary": "rc"}, images=2, eager=True, labels=False)
 def measure_offsets(
     reference: Any, secondary: Any, *, chip: Window, grid: tuple[int, int], search: Window | None = None
 ) -> Offsets:

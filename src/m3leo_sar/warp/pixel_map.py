@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar._backend.places import Places
-from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.geobox import GeoBox, as_geobox
 from m3leo_sar.grid.projection import is_geographic, nearest_longitude, transformer_between
+from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.warp.interpolated import interpolated
 
 #: Positions this close to a pixel's centre or edge, in pixels, are taken to lie on it: so much do affines rounded
@@ -146,7 +147,7 @@ class PixelMap:
         return PixelMap.from_places(self.places._replace(origin=origin), shape, error=self.error, scale=self.scale)
 
 
-def pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox, *, tolerance: float = 1e-5) -> PixelMap:
+def pixel_map(source_geobox: GeoBox, tile: GeoBox | Tile, *, tolerance: float = 1e-5) -> PixelMap:
     """Find where each pixel centre of a tile lies in a source raster on the map.
 
     A few positions are transformed and the others follow from a polynomial through them (Chebyshev nodes, as many as
@@ -158,7 +159,7 @@ def pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox, *, tolerance: float = 
     ----------
     source_geobox : GeoBox
         Grid of the raster that is to be sampled.
-    tile_geobox : GeoBox
+    tile : GeoBox or Tile
         Grid of the wanted tile, in any CRS.
     tolerance : float
         How far a position may be from that of the exact transform, in source pixels; 0 transforms every centre by
@@ -177,6 +178,7 @@ def pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox, *, tolerance: float = 
     ValueError
         If a CRS is not understood by PROJ, or the tolerance is below 0.
     """
+    tile_geobox = as_geobox(tile, "tile")
     if not tolerance >= 0:
         raise ValueError(f"tolerance must be at least 0 pixels, got {tolerance}")
     return _pixel_map(source_geobox, tile_geobox, float(tolerance))

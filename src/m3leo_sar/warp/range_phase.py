@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from m3leo_sar.doors.door import door
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.pixel_polynomial import bilinear_grid
@@ -29,6 +30,12 @@ class Acquisition(NamedTuple):
     radar_grid: RadarGrid
 
 
+@door(
+    arrays={"latitude": "*", "longitude": "*", "height": "*"},
+    array_like=("latitude", "longitude", "height"),
+    name="reference_phase",
+    units={"reference_phase": "rad"},
+)
 def range_phase(
     latitude: Any, longitude: Any, height: Any, *, reference: Acquisition, secondary: Acquisition
 ) -> np.ndarray:
@@ -101,6 +108,7 @@ class GeometricOffsets(NamedTuple):
     phase: np.ndarray
 
 
+@door(arrays={"dem": "rc"}, eager=True, labels=False)
 def geometric_offsets(
     *, reference: Acquisition, secondary: Acquisition, dem: Any, dem_geobox: GeoBox, step: int = 1
 ) -> GeometricOffsets:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.doors.door import door
+from m3leo_sar.doors.prototype import prototype
+from m3leo_sar.grid.geobox import GeoBox, as_geobox
+from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.warp.area import AREA_RESAMPLINGS, area_sample, check_resampling, corner_grid
 from m3leo_sar.warp.mask import masked
 from m3leo_sar.warp.outside import check_outside, refuse_outside
@@ -12,10 +15,19 @@ from m3leo_sar.warp.pixel_map import pixel_map
 from m3leo_sar.warp.sample import sample
 
 
+def _like(source: Any, tile: Any, **_: Any) -> Any:
+    return prototype(source, (*source.shape[:-2], *as_geobox(tile, "tile").shape))
+
+
+@door(
+    arrays={"source": "*rc", "mask": "*rc"},
+    like=_like,
+    grid=lambda tile, **_: as_geobox(tile, "tile"),
+)
 def reproject(
     source: Any,
     source_geobox: GeoBox,
-    tile_geobox: GeoBox,
+    tile: GeoBox | Tile,
     *,
     resampling: str = "bilinear",
     mask: Any = None,
@@ -28,10 +40,11 @@ def reproject(
     Parameters
     ----------
     source : (rows, cols) or (bands, rows, cols) float32, float64, complex64, complex128, bool or integer
-        NumPy or CuPy; NaN marks no data. bool and integers go with ``"nearest"`` and ``"mode"`` only.
+        NumPy, CuPy, torch, dask or xarray; NaN and what is masked mark no data. bool and integers go with
+        ``"nearest"`` and ``"mode"`` only.
     source_geobox : GeoBox
         Grid of the source.
-    tile_geobox : GeoBox
+    tile : GeoBox or Tile
         Grid of the result, in any CRS.
     resampling : {"bilinear", "nearest", "cubic", "cubic_spline", "lanczos", "average", "sum", "min", "max", "mode"}
         Kernels leave pixels without data out and renormalise the other weights; less than half of the absolute weight
@@ -79,6 +92,7 @@ def reproject(
     array([[ 1.,  2.,  3., nan, nan],
            [ 5.,  6.,  7., nan, nan]], dtype=float32)
     """
+    tile_geobox = as_geobox(tile, "tile")
     check_resampling(resampling)
     check_outside(outside)
     source = masked(source, mask, nodata, names=("source", "mask"))

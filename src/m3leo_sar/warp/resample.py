@@ -11,6 +11,8 @@ import numpy as np
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of, module_of
 from m3leo_sar._backend.places import Places
+from m3leo_sar.doors.door import door
+from m3leo_sar.doors.prototype import prototype
 from m3leo_sar.grid.pixel_polynomial import PixelPolynomial
 from m3leo_sar.warp.pixel_map import sum_of_terms
 
@@ -27,6 +29,16 @@ Offset = float | PixelPolynomial | np.ndarray
 Phase = Callable[[Any, Any], Any]
 
 
+def _like(slc: Any, azimuth_offset: Any, range_offset: Any, shape: Any, **_: Any) -> Any:
+    offsets = {"azimuth_offset": azimuth_offset, "range_offset": range_offset}
+    return prototype(slc, _result_shape(slc, offsets, shape))
+
+
+@door(
+    arrays={"slc": "rc", "azimuth_offset": "rc", "range_offset": "rc", "flatten": "rc"},
+    like=_like,
+    grid=lambda **_: None,
+)
 def resample(
     slc: Any,
     *,
@@ -45,7 +57,8 @@ def resample(
     Parameters
     ----------
     slc : (rows, cols) complex64 or complex128
-        NumPy or CuPy. A sample with a NaN part is no data.
+        NumPy, CuPy, torch, dask or xarray, whose coordinates along rows and columns are those of another grid than the
+        result's and are left out. A sample with a NaN part is no data.
     azimuth_offset, range_offset : float, PixelPolynomial, or (rows, cols) float array
         Pixels; a raster has the shape of the result. :func:`m3leo_sar.grid.pixel_polynomial.bilinear_grid` makes one
         from offsets on a coarse grid.

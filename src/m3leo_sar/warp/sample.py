@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar._backend.choose import backend_of
+from m3leo_sar.doors.door import door
+from m3leo_sar.doors.prototype import prototype
 from m3leo_sar.warp.pixel_map import PixelMap
 
 #: Ways of taking a value between pixels.
@@ -28,6 +30,11 @@ NAN_DTYPES = ("float32", "float64", "complex64", "complex128")
 LABEL_DTYPES = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 
 
+def _like(source: Any, pixel_map: PixelMap, **_: Any) -> Any:
+    return prototype(source, (*source.shape[:-2], *pixel_map.shape))
+
+
+@door(arrays={"source": "*rc"}, like=_like, grid=lambda **_: None)
 def sample(
     source: Any,
     pixel_map: PixelMap,
