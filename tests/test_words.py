@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -415,14 +414,3 @@ def test_products_of_a_tile():
     one = m3leo_sar.tile_products(_stack(), TARGET, pairs="20230301_20230313", window=WINDOW)
     assert one.coherence.dims == ("y", "x")
     assert float(one.looks.max()) == WINDOW.rows * WINDOW.cols
-
-
-def test_every_public_word_is_found_and_listed():
-    assert m3leo_sar.__all__ == sorted(m3leo_sar.__all__)
-    for name in m3leo_sar.__all__:
-        word = _word(name)
-        assert word.__name__ == name
-        assert importlib.import_module(word.__module__)
-        assert name in dir(m3leo_sar)
-    with pytest.raises(AttributeError, match="did you mean 'coherence'"):
-        _word("coherance")

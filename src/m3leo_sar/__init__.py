@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from m3leo_sar.io.sources.open_source import open_source
     from m3leo_sar.io.stacks.open_stack import open_stack
     from m3leo_sar.products.tile_products import tile_products
+    from m3leo_sar.run.prepare import prepare
     from m3leo_sar.simulate.scene import simulate_scene
     from m3leo_sar.stack.events import event_triplets
     from m3leo_sar.stack.pairs import Pair, all_pairs, explicit_pairs, pairs_by_days, sequential_pairs
@@ -89,6 +90,7 @@ _HOMES = {
     "open_source": "io.sources.open_source",
     "open_stack": "io.stacks.open_stack",
     "tile_products": "products.tile_products",
+    "prepare": "run.prepare",
     "simulate_scene": "simulate.scene",
     "event_triplets": "stack.events",
     "Pair": "stack.pairs",
@@ -158,6 +160,7 @@ __all__ = [
     "open_stack",
     "pairs_by_days",
     "pixel_map",
+    "prepare",
     "preset",
     "radar_map",
     "radar_view",
