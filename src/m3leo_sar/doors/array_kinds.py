@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from functools import cache
 from typing import Any
 
@@ -24,7 +23,7 @@ def kind_of(value: Any) -> str:
     >>> kind_of(np.zeros(2)), kind_of(np.ma.zeros(2)), kind_of([1.0]), kind_of(0.5)
     ('numpy', 'masked', 'sequence', 'other')
     """
-    kind: Hashable = type(value)
+    kind: Any = type(value)
     return _kind_of_type(kind)
 
 
