@@ -43,8 +43,11 @@ def verify(
             OUT.print(f"{archive}: all {sum(1 for _ in chips.chips())} chips can be read")
             return
         if discard:
-            removed = chips.discard(path for path, _ in faults)
+            paths = {path for path, _ in faults}
+            removed = chips.discard(paths)
             OUT.print(f"{archive}: removed {removed} damaged files; run prepare again to make their chips")
+            if removed < len(paths):
+                OUT.print(f"{archive}: {len(paths) - removed} files are not proved to be damaged, and stay")
     raise typer.Exit(1)
 
 

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.io.chips.chip import Chip, Layer
+from m3leo_sar.io.chips.chip import Chip, Layer, pixel_checksum
 from m3leo_sar.io.chips.product_names import LABEL
-from m3leo_sar.io.components.component import ComponentChip, component_of, read_component
+from m3leo_sar.io.components.component import Band, ComponentChip, component_of, read_component
 from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read_gunw
+from m3leo_sar.io.components.quantity import KINDS, kind_of
 from m3leo_sar.io.files.netcdf_file import Variables, axes_of, write_netcdf
-from m3leo_sar.io.files.raster import read_raster, write_geotiff
+from m3leo_sar.io.files.plain_values import plain_value
+from m3leo_sar.io.files.raster import Raster, read_raster, write_geotiff
 from m3leo_sar.run.band_resampling import resample_bands
 from m3leo_sar.warp.reproject import reproject
 
 FORMATS = ("geotiff", "cog", "netcdf")
+#: Metadata of a band of an exported file: of its chip as JSON, and that the tile has no such chip.
+_TAG, _MISSING = "M3LEO_SAR", "M3LEO_SAR_MISSING"
+#: Facts that no other band shares, even where a file has them for all.
+_OF_ONE = ("key", "crc32", "date", "reference", "secondary", "days", "parameters")
 #: Readers of netCDF components by the first word of their folder, and what brings their bands onto a tile.
 _NETCDF: dict[str, tuple[Callable[[Path], ComponentChip], str]] = {
     "gssic": (read_gssic, "bilinear"),
@@ -69,8 +78,9 @@ def export_archive(
     folder : path
         Files in it are replaced, each whole or not at all.
     form : str
-        ``"geotiff"`` or ``"cog"``: a band a key, named by it; ``"netcdf"``: a variable a key over ``y`` and ``x``, a
-        complex one as ``<key>_real`` and ``<key>_imaginary``.
+        ``"geotiff"`` or ``"cog"``: one band per key, named by it, with all that is known of it as the band's own
+        metadata; a tile that lacks a key has a band without data in its place. ``"netcdf"``: one variable per key over
+        ``y`` and ``x``, with a CF grid mapping; a complex one as ``<key>_real`` and ``<key>_imaginary``.
     report : callable, optional
         Called with each tile's identifier when it is done.
 
@@ -89,11 +99,12 @@ def export_archive(
     Notes
     -----
     Keys of one product that differ in dtype or in their value of no data go to folders of their own,
-    ``<product>-<key>``, as each label does.
+    ``<product>-<key>``, as each label does. Overviews of a COG follow the quantity: codes take the commonest, wrapped
+    phase and decibels the nearest, everything else the mean.
     """
     if form not in FORMATS:
         raise ValueError(f"form must be one of {', '.join(FORMATS)}, got {form!r}")
-    done = Exchanged()
+    done, bands = Exchanged(), {} if form == "netcdf" else _keys_of_products(archive)
     for identifier in archive.identifiers:
         for dataset in archive.datasets(identifier):
             keys = archive.keys(identifier, dataset)
@@ -105,7 +116,7 @@ def export_archive(
             apart = dataset == LABEL or len({(chip.array.dtype, chip.nodata) for chip in chips.values()}) > 1
             for name, part in _folders(dataset, keys, apart):
                 path = Path(folder) / name / f"{identifier}{'.nc' if form == 'netcdf' else '.tif'}"
-                _write(path, {key: chips[key] for key in part}, form)
+                _write(path, {key: chips[key] for key in part}, form, () if apart else bands.get(dataset, ()))
                 done.files += 1
                 done.chips += len(part)
         if report:
@@ -197,15 +208,70 @@ def _folders(dataset: str, keys: list[str], apart: bool) -> Iterator[tuple[str, 
         yield f"{dataset}-{key}", [key]
 
 
-def _write(path: Path, chips: dict[str, Chip], form: str) -> None:
-    first = next(iter(chips.values()))
-    if form != "netcdf":
-        planes = {key: chip.array if chip.array.ndim == 3 else chip.array[None] for key, chip in chips.items()}
-        names = tuple(key for key, plane in planes.items() for _ in plane)
-        tags = {name: value for name, value in first.metadata.items() if isinstance(value, str) and name != "key"}
-        bands = np.concatenate([*planes.values()])
-        write_geotiff(path, bands, first.geobox, tags=tags, nodata=first.nodata, names=names, cog=form == "cog")
+def _keys_of_products(archive: ChipArchive) -> dict[str, tuple[str, ...]]:
+    """All keys of each product over the tiles, in order."""
+    keys: dict[str, set[str]] = {}
+    for identifier in archive.identifiers:
+        for dataset in archive.datasets(identifier):
+            keys.setdefault(dataset, set()).update(archive.keys(identifier, dataset))
+    return {dataset: tuple(sorted(names)) for dataset, names in keys.items()}
+
+
+def _write(path: Path, chips: dict[str, Chip], form: str, order: Sequence[str]) -> None:
+    if form == "netcdf":
+        _write_netcdf(path, chips)
         return
+    first = next(iter(chips.values()))
+    filled = {key: chips.get(key) or _missing(key, first) for key in order or chips}
+    held = {key: chip for key, chip in filled.items() if chip is not None}
+    planes = {key: chip.array if chip.array.ndim == 3 else chip.array[None] for key, chip in held.items()}
+    write_geotiff(
+        path,
+        np.concatenate([*planes.values()]),
+        first.geobox,
+        tags=_shared_facts(chips.values()),
+        nodata=first.nodata,
+        names=tuple(key for key, plane in planes.items() for _ in plane),
+        band_tags=[_band_facts(held[key]) for key, plane in planes.items() for _ in plane],
+        overviews=_overviews(chips) if form == "cog" else None,
+    )
+
+
+def _missing(key: str, like: Chip) -> Chip | None:
+    """A chip without data in the place of one that a tile lacks; None where integers have no value for that."""
+    if like.array.dtype.kind in "fc":
+        return Chip(np.full_like(like.array, np.nan), like.geobox, {_MISSING: key})
+    return None if like.nodata is None else Chip(np.full_like(like.array, like.nodata), like.geobox, {_MISSING: key})
+
+
+def _shared_facts(chips: Iterable[Chip]) -> dict[str, str]:
+    """Texts of the metadata in which all chips agree."""
+    first, *others = [chip.metadata for chip in chips]
+    return {
+        name: value
+        for name, value in first.items()
+        if isinstance(value, str) and name not in _OF_ONE and all(other.get(name) == value for other in others)
+    }
+
+
+def _band_facts(chip: Chip) -> dict[str, str]:
+    if _MISSING in chip.metadata:
+        return {_MISSING: "no chip"}
+    return {_TAG: json.dumps(chip.metadata, sort_keys=True, default=plain_value)}
+
+
+def _overviews(chips: Mapping[str, Chip]) -> str:
+    found = set()
+    for key, chip in chips.items():
+        text = {name: str(chip.metadata.get(name) or "") for name in ("quantity", "product", "unit")}
+        kind = kind_of(Band(key, text["quantity"] or text["product"], text["unit"], text["product"]))
+        is_label = chip.array.dtype.kind in "iub" and text["unit"] in ("", "class")
+        found.add("mode" if is_label else KINDS[kind].overviews if chip.array.dtype.kind == "f" else "average")
+    return found.pop() if len(found) == 1 else "nearest"
+
+
+def _write_netcdf(path: Path, chips: Mapping[str, Chip]) -> None:
+    first = next(iter(chips.values()))
     x, y = axes_of(first.geobox)
     variables: dict[str, Any] = {}
     for key, chip in chips.items():
@@ -269,13 +335,54 @@ def _exported(path: Path, geobox: GeoBox | None) -> tuple[str, list[Layer], GeoB
     if geobox is not None and geobox != raster.geobox:
         raise ValueError(f"{path.name} does not lie on its tile's grid")
     planes = raster.array if raster.array.ndim == 3 else raster.array[None]
-    tags = {name.lower(): value for name, value in raster.tags.items() if not name.startswith(("AREA", "M3LEO"))}
-    layers = [
-        Layer(str(name), plane, {**tags, "key": name}, raster.nodata if plane.dtype.kind in "iu" else None)
-        for name, plane in zip(raster.names, planes, strict=True)
-    ]
+    layers = _layers_of_bands(raster, planes, path.name)
     folder = path.parent.name
     return (LABEL if folder.startswith(f"{LABEL}-") else folder), layers, raster.geobox
+
+
+def _layers_of_bands(raster: Raster, planes: NDArray[Any], name: str) -> list[Layer]:
+    """Layers with the facts of their own bands; bands of one name side by side are one chip of several bands."""
+    layers = []
+    for key, group in groupby(range(len(planes)), key=lambda band: str(raster.names[band])):
+        bands = list(group)
+        if _MISSING in raster.band_tags[bands[0]]:
+            continue
+        array = planes[bands[0]] if len(bands) == 1 else planes[bands[0] : bands[-1] + 1]
+        facts = _facts_of_band(raster, bands[0], name, is_only=len(bands) == len(planes))
+        facts = _of_these_pixels({**facts, "key": key}, array)
+        layers.append(Layer(key, array, facts, raster.nodata if array.dtype.kind in "iu" else None))
+    return layers
+
+
+def _facts_of_band(raster: Raster, band: int, name: str, *, is_only: bool) -> dict[str, Any]:
+    text = raster.band_tags[band].get(_TAG)
+    if text is not None:
+        try:
+            return dict(json.loads(text))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ValueError(f"{name} has damaged metadata of band {band + 1}: {error}") from error
+    tags = {tag.lower(): value for tag, value in raster.tags.items() if not tag.startswith(("AREA", "M3LEO"))}
+    if is_only:
+        return tags
+    # What earlier versions wrote of the first band alone is not known of the others.
+    return {tag: value for tag, value in tags.items() if tag not in _OF_ONE} | _dates_of(str(raster.names[band]))
+
+
+def _dates_of(key: str) -> dict[str, str]:
+    """Dates that a key is made of."""
+    days = [f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in re.findall(r"(?<!\d)\d{8}(?!\d)", key)]
+    names = {1: ("date",), 2: ("reference", "secondary")}.get(len(days), ())
+    return dict(zip(names, days, strict=bool(names)))
+
+
+def _of_these_pixels(facts: dict[str, Any], array: NDArray[Any]) -> dict[str, Any]:
+    """Facts with the checksum of these pixels; others than were written are not made by the parameters any more."""
+    found = pixel_checksum(array)
+    if facts.get("crc32") == found:
+        return facts
+    was_written = "crc32" in facts
+    left_out = ("crc32", "parameters") if was_written else ("crc32",)
+    return {**{name: value for name, value in facts.items() if name not in left_out}, "crc32": found}
 
 
 def _tile_geobox(tiles: TileGrid, identifier: str) -> GeoBox:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.chips.chip import SAFE_NAME, Chip, Layer
 from m3leo_sar.io.chips.storage import Storage
-from m3leo_sar.io.files.atomic import PARTIAL, remove_at_once, remove_stale
+from m3leo_sar.io.files.atomic import PARTIAL, remove_stale
 from m3leo_sar.io.files.manifest import Kind, make_manifest, read_manifest
 from m3leo_sar.io.files.plain_values import parameter_digest, plain_value
 
@@ -176,21 +176,27 @@ class ChipArchive:
         return sum(self._storage.compact(identifier, dataset) for identifier, dataset in parts)
 
     def discard(self, paths: Iterable[Path]) -> int:
-        """Remove damaged files that :meth:`verify` named, so that their chips count as missing; returns how many.
+        """Remove what is damaged at paths that :meth:`verify` named, so that its chips count as missing.
 
-        Of Zarr storage the whole batch goes, as its other chips may be damaged alike.
+        Each chip is read once more, and goes only if it is proved bad: its bytes can be read, and they are no whole
+        chip or have another checksum than was written. Files of others, and those that cannot be read just now, stay.
+        Of a batch of Zarr storage the other chips stay.
+
+        Returns
+        -------
+        int
+            How many of the paths had something to remove.
 
         Raises
         ------
         ValueError
-            If a path does not lie in the archive.
+            If a path does not lie in the archive; nothing is removed then.
         """
-        removed = {self._storage.unit(path) for path in paths}
-        for path in removed:
+        named = set(paths)
+        for path in named:
             if self.root.resolve() not in path.resolve().parents:
                 raise ValueError(f"{path} does not lie in {self.root}")
-            remove_at_once(path)
-        return len(removed)
+        return sum(self._storage.discard(path) for path in sorted(named))
 
     def verify(self) -> Iterator[tuple[Path, str]]:
         """Read every chip and give the path and fault of each that cannot be."""

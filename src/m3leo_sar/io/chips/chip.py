@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,14 +43,18 @@ def pixel_checksum(array: NDArray[Any]) -> str:
     return f"{zlib.crc32(np.ascontiguousarray(array).data):08x}"
 
 
-def check_pixels(chip: Chip) -> None:
-    """Refuse a chip whose pixels are not those its metadata tell the CRC-32 of, as ``prepare`` writes it.
+class WrongPixels(ValueError):
+    """Pixels that are not those whose checksum was written."""
 
-    A compressed GeoTIFF may unpack a changed byte without a word.
+
+def check_pixels(chip: Chip) -> None:
+    """Refuse a chip whose pixels do not have the CRC-32 of its metadata, as ``prepare`` writes it.
+
+    A compressed GeoTIFF may unpack a changed byte without an error.
 
     Raises
     ------
-    ValueError
+    WrongPixels
         If they differ.
     """
     stored = chip.metadata.get("crc32")
@@ -58,4 +62,16 @@ def check_pixels(chip: Chip) -> None:
         return
     found = pixel_checksum(chip.array)
     if found != stored:
-        raise ValueError(f"its pixels have the checksum {found}, {stored} was written")
+        raise WrongPixels(f"its pixels have the checksum {found}, {stored} was written")
+
+
+def is_copied_checksum(chip: Chip, others: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether other chips of the tile carry the checksum of this one too: it may have been copied, and proves nothing.
+
+    Parameters
+    ----------
+    chip : Chip
+    others : iterable of mapping
+        Metadata of the product's other chips on the tile.
+    """
+    return any(facts.get("crc32") == chip.metadata.get("crc32") for facts in others)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.chips.chip import SAFE_NAME, Chip, Layer, check_pixels
+from m3leo_sar.io.chips.chip import SAFE_NAME, Chip, Layer, WrongPixels, check_pixels, is_copied_checksum
 from m3leo_sar.io.files import limits
-from m3leo_sar.io.files.atomic import PARTIAL
+from m3leo_sar.io.files.atomic import PARTIAL, remove_at_once
 from m3leo_sar.io.files.plain_values import parameter_digest, plain_value
 from m3leo_sar.io.files.raster import GEOTIFF, geobox_of, open_raster, read_raster, write_geotiff
 
@@ -104,9 +105,34 @@ class GeotiffStorage:
         found = (self.root / identifier / dataset).glob("*.tif")
         return sorted(path.stem for path in found if SAFE_NAME.fullmatch(path.stem) and PARTIAL not in path.name)
 
-    def unit(self, path: Path) -> Path:
-        """The file itself."""
-        return path
+    def discard(self, path: Path) -> bool:
+        """Remove a file if its bytes can be read and are no whole chip."""
+        if not self._is_damaged(path):
+            return False
+        remove_at_once(path)
+        return True
+
+    def _is_damaged(self, path: Path) -> bool:
+        """Whether a file is proved bad: not one of someone else, too large, or that cannot be read just now."""
+        try:
+            path.read_bytes()
+            chip = read_chip(path)
+            if chip is not None:
+                check_pixels(chip)
+        except WrongPixels:
+            return chip is not None and not is_copied_checksum(chip, self._other_facts(path))
+        except (OSError, limits.TooLarge):
+            return False
+        except ValueError:
+            return True
+        return False
+
+    def _other_facts(self, path: Path) -> Iterator[dict[str, Any]]:
+        identifier, dataset = path.parent.parent.name, path.parent.name
+        for key in self.keys(identifier, dataset):
+            if key != path.stem:
+                with suppress(OSError, ValueError):
+                    yield self.facts(identifier, dataset, key)[1]
 
     def remove(self, identifier: str, dataset: str, key: str) -> None:
         """Remove a chip's file."""

@@ -37,8 +37,8 @@ class Storage(Protocol):
     def compact(self, identifier: str, dataset: str) -> int:
         """Join what was written at different times; how many batches went."""
 
-    def unit(self, path: Path) -> Path:
-        """What is to be removed where ``path`` is damaged."""
+    def discard(self, path: Path) -> bool:
+        """Remove the chips of a damaged file or folder that are proved bad; whether there were any."""
 
     def faults(self) -> Iterator[tuple[Path, str]]:
         """Path and fault of every chip that cannot be read."""

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -18,7 +18,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.chips.chip import Chip, Layer, check_pixels
+from m3leo_sar.io.chips.chip import Chip, Layer, WrongPixels, check_pixels, is_copied_checksum
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.atomic import PARTIAL, remove_at_once
 from m3leo_sar.io.files.batches import batches, new_batch
@@ -119,10 +119,40 @@ class ZarrStorage:
                 except (OSError, ValueError) as error:
                     yield places[key].shard, f"{key}: {error}"
 
-    def unit(self, path: Path) -> Path:
-        """The batch that holds a shard, or that is described wrongly."""
-        inside = path.relative_to(self.root).parts
-        return self.root.joinpath(*inside[:3])
+    def discard(self, path: Path) -> bool:
+        """Remove the chips of a batch that are proved bad; its whole chips are written anew first."""
+        batch = self.root.joinpath(*path.relative_to(self.root).parts[:3])
+        folder = batch.parent
+        try:
+            held = _described(batch)
+        except (OSError, limits.TooLarge):
+            return False
+        except ValueError:
+            remove_at_once(batch)
+            return True
+        damaged = {key for key, place in held.items() if self._is_damaged(key, place, held)}
+        if not damaged:
+            return False
+        current = self._places(folder)
+        kept = {key: place for key, place in held.items() if key not in damaged and current.get(key) == place}
+        if kept:
+            chips = {key: _read(place) for key, place in kept.items()}
+            layers = [Layer(key, chip.array, chip.metadata, chip.nodata) for key, chip in chips.items()]
+            self.write(folder.parent.name, folder.name, layers, next(iter(kept.values())).geobox)
+        remove_at_once(batch)
+        return True
+
+    def _is_damaged(self, key: str, place: _Place, held: Mapping[str, _Place]) -> bool:
+        try:
+            chip = _read(place)
+            check_pixels(chip)
+        except WrongPixels:
+            return not is_copied_checksum(chip, (held[other].entry["metadata"] for other in held if other != key))
+        except (FileNotFoundError, ValueError):
+            return True
+        except OSError:
+            return False
+        return False
 
     def remove(self, identifier: str, dataset: str, key: str) -> None:
         """Write the product's other chips anew and drop what held this one."""
@@ -317,5 +347,7 @@ def _described(batch: Path) -> dict[str, _Place]:
             entry["key"]: _Place(shard, index, shape[0], shape[1:], dtype, geobox, entry)
             for index, entry in enumerate(facts["layers"])
         }
+    except limits.TooLarge:
+        raise
     except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
         raise ValueError(f"{batch / 'zarr.json'} is damaged: {type(error).__name__} {error}") from error

@@ -20,12 +20,16 @@ LARGEST_ROWS = 100_000_000
 LARGEST_TABLE = 4 << 30
 
 
+class TooLarge(ValueError):
+    """A size over its limit: no sign of damage."""
+
+
 def require_size(what: str, size: int, largest: int) -> None:
     """Refuse what is larger than its limit.
 
     Raises
     ------
-    ValueError
+    TooLarge
         If it is.
 
     Examples
@@ -33,10 +37,10 @@ def require_size(what: str, size: int, largest: int) -> None:
     >>> require_size("a.json", 200 << 20, LARGEST_TEXT)
     Traceback (most recent call last):
         ...
-    ValueError: a.json must be at most 64 MiB, got 200 MiB
+    m3leo_sar.io.files.limits.TooLarge: a.json must be at most 64 MiB, got 200 MiB
     """
     if size > largest:
-        raise ValueError(f"{what} must be at most {_words(largest)}, got {_words(size)}")
+        raise TooLarge(f"{what} must be at most {_words(largest)}, got {_words(size)}")
 
 
 def require_array(what: str, shape: Sequence[int], itemsize: int, largest: int) -> None:
@@ -44,7 +48,7 @@ def require_array(what: str, shape: Sequence[int], itemsize: int, largest: int) 
     size = math.prod(int(length) for length in shape) * itemsize
     if size > largest:
         told = " x ".join(str(length) for length in shape)
-        raise ValueError(f"{what} must be at most {_words(largest)}, its header tells {told}, {_words(size)}")
+        raise TooLarge(f"{what} must be at most {_words(largest)}, its header tells {told}, {_words(size)}")
 
 
 def read_text(path: str | os.PathLike[str], *, largest: int | None = None) -> str:

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,6 +40,8 @@ class Raster(NamedTuple):
     nodata: float | None
     #: What the file calls its bands, None for one without a name.
     names: tuple[str | None, ...] = ()
+    #: The metadata of each band.
+    band_tags: tuple[dict[str, str], ...] = ()
 
 
 def read_raster(path: str | os.PathLike[str], *, driver: str | None = None, largest: int | None = None) -> Raster:
@@ -69,8 +71,9 @@ def read_raster(path: str | os.PathLike[str], *, driver: str | None = None, larg
         array = source.read()
         geobox, tags, nodata = geobox_of(source), source.tags(), source.nodata
         names = tuple(source.descriptions)
+        band_tags = tuple(source.tags(band) for band in source.indexes)
     array = array[0] if len(array) == 1 else array
-    return Raster(as_valid(array, nodata), geobox, tags, nodata, names)
+    return Raster(as_valid(array, nodata), geobox, tags, nodata, names, band_tags)
 
 
 def write_geotiff(
@@ -81,7 +84,8 @@ def write_geotiff(
     tags: Mapping[str, str] | None = None,
     nodata: float | None = None,
     names: tuple[str, ...] = (),
-    cog: bool = False,
+    band_tags: Sequence[Mapping[str, str]] = (),
+    overviews: str | None = None,
 ) -> None:
     """Write (rows, cols) or (bands, rows, cols) as a compressed GeoTIFF, whole or not at all.
 
@@ -101,8 +105,10 @@ def write_geotiff(
         Value that means no data. Floats without one use NaN.
     names
         A description for each band.
-    cog
-        Whether to write a cloud-optimised GeoTIFF: tiled, with overviews.
+    band_tags
+        Metadata for each band.
+    overviews : {"average", "nearest", "mode"}, optional
+        Writes a cloud-optimised GeoTIFF, tiled and with overviews that are resampled so.
 
     Raises
     ------
@@ -116,7 +122,8 @@ def write_geotiff(
         raise ValueError(f"array must have the geobox's shape {geobox.shape}, got {array.shape}")
     if nodata is None and bands.dtype.kind == "f":
         nodata = float("nan")
-    profile = {
+    cog = overviews is not None
+    profile: dict[str, Any] = {
         "driver": "COG" if cog else "GTiff",
         "count": len(bands),
         "height": geobox.shape[0],
@@ -133,12 +140,17 @@ def write_geotiff(
     # The floating point predictor turns smooth coherence into what DEFLATE can compress; complex has none.
     if bands.dtype.kind in "fiu":
         profile["predictor"] = {"f": 3}.get(bands.dtype.kind, 2) if not cog else "YES"
+    if overviews is not None:
+        # GDAL's own choice, cubic, makes codes that are none, and refuses complex numbers.
+        profile["overview_resampling"] = overviews.upper()
     with _plain_errors(path, OSError), rasterio.MemoryFile() as memory:
         with memory.open(**profile) as target:
             target.write(bands)
             target.update_tags(**(tags or {}))
             for band, name in enumerate(names, start=1):
                 target.set_band_description(band, name)
+            for band, facts in enumerate(band_tags, start=1):
+                target.update_tags(band, **facts)
         # Not by GDAL, which tells of a full disk in its log only.
         with atomic_path(path) as partial:
             partial.write_bytes(memory.getbuffer())

@@ -41,9 +41,9 @@ def grid_axes(dataset: Any, y: str | None, x: str | None, name: str) -> tuple[st
                 )
             return down, along
     if y is None:
-        found = [name for words in (_DOWN, _ALONG) if (name := _by_attributes(dataset, words)) is not None]
-        if len(found) == 2:
-            return found[0], found[1]
+        names = [name for words in (_DOWN, _ALONG) if (name := _by_attributes(dataset, words)) is not None]
+        if len(names) == 2:
+            return names[0], names[1]
     wanted = f"{y}, {x}" if y is not None else "; ".join(", ".join(pair) for pair in _AXES)
     known = ", ".join(map(str, dataset.coords)) or "none"
     raise ValueError(f"{name} must have coordinates {wanted}; it has {known}. Name them with y= and x=")
