@@ -16,8 +16,9 @@ from m3leo_sar.learn.data.channel import Channel
 from m3leo_sar.learn.data.datamodule import ChipDataModule, fit_statistics
 from m3leo_sar.learn.data.dataset import ChipDataset
 from m3leo_sar.learn.data.labels import IGNORE, worldcover_classes
-from m3leo_sar.learn.fit.config import FitConfig, checked_config, load_config, to_yaml
+from m3leo_sar.learn.fit.config import checked_config, load_config, to_yaml
 from m3leo_sar.learn.fit.fit import fit, resolved
+from m3leo_sar.learn.fit.fit_config import FitConfig
 from m3leo_sar.learn.fit.predict import predict
 from m3leo_sar.learn.models.unet import UNet
 from m3leo_sar.learn.score.metrics import Confusion

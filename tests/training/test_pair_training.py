@@ -15,7 +15,8 @@ from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.learn.data.labels import IGNORE
 from m3leo_sar.learn.data.tile_tiers import TileTiers
-from m3leo_sar.learn.fit.config import FitConfig, checked_config, load_config
+from m3leo_sar.learn.fit.config import checked_config, load_config
+from m3leo_sar.learn.fit.fit_config import FitConfig
 from m3leo_sar.learn.fit.predict import predict
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.make_chips import make_chips

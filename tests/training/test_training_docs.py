@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 from tiny_archive import make
 
-from m3leo_sar.learn.fit import registry as catalogue
+from m3leo_sar.learn.fit.compose import GROUPS, group_names
 from m3leo_sar.learn.fit.config import load_config
-from m3leo_sar.learn.fit.named_configs import preset_names
+from m3leo_sar.learn.fit.sweep import sweep_overrides
 
+OWN_MODEL = str(Path(__file__).resolve().parents[2] / "examples" / "own_model.py")
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "training.md").read_text()
 
 
@@ -30,11 +31,15 @@ def test_the_code_of_the_training_guide(tmp_path, capsys):
 
 
 def test_the_guide_names_what_there_is():
-    for name in [*preset_names("task"), *preset_names("input"), *catalogue.names("models"), *catalogue.names("tasks")]:
+    for name in [name for group in GROUPS for name in group_names(group)]:
         assert f"`{name}`" in GUIDE, name
 
 
-def test_the_guides_commands_are_settings_that_are_known():
+def test_the_guides_commands_are_settings_that_are_known(tmp_path, monkeypatch):
+    (tmp_path / "my_package").mkdir()
+    (tmp_path / "my_package" / "my_model.py").write_text(Path(OWN_MODEL).read_text())
+    monkeypatch.syspath_prepend(tmp_path)
     for line in re.findall(r"^m3leo-sar train (.*)$", GUIDE, re.MULTILINE):
         settings = [word for word in line.split() if "=" in word]
-        assert load_config(None, settings)
+        for run in sweep_overrides(settings) if "--multirun" in line else [settings]:
+            assert load_config(None, [text.replace("my_model.py", OWN_MODEL) for text in run])

@@ -96,7 +96,7 @@ def _prepare(folder: Path, size: DemoSize) -> tuple[ChipArchive, Summary]:
 
 def _train(folder: Path, name: str, size: DemoSize, seed: int) -> tuple[Any, str]:
     from m3leo_sar.app.fit_display import fit_with_bar
-    from m3leo_sar.learn.fit.config import FitConfig
+    from m3leo_sar.learn.fit.fit_config import FitConfig
     from m3leo_sar.training.archive_training import default_splits
 
     splits = default_splits(ChipArchive(folder / "chips"), "landcover")

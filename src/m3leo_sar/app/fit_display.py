@@ -9,8 +9,8 @@ from m3leo_sar.app.progress import ERR, progress_bar
 from m3leo_sar.training.archive_training import run_fit
 
 if TYPE_CHECKING:
-    from m3leo_sar.learn.fit.config import FitConfig
     from m3leo_sar.learn.fit.fit import FitResult
+    from m3leo_sar.learn.fit.fit_config import FitConfig
 
 
 def settings_of(settings: list[str], *, output: Path | None, inputs: str | None) -> list[str]:

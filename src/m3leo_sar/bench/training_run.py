@@ -62,7 +62,7 @@ def train_once(
     mask : bool
         Whether the network takes its mask.
     hide : float
-        As in :class:`m3leo_sar.learn.fit.config.FitConfig`.
+        As in :class:`m3leo_sar.learn.fit.fit_config.FitConfig`.
 
     Raises
     ------
@@ -70,8 +70,8 @@ def train_once(
         If the configuration cannot be used.
     """
     # Imported here: torch and Lightning take seconds, and only training needs them.
-    from m3leo_sar.learn.fit.config import FitConfig
     from m3leo_sar.learn.fit.fit import fit
+    from m3leo_sar.learn.fit.fit_config import FitConfig
 
     config = FitConfig(
         archive=str(archive.root),

@@ -16,8 +16,8 @@ from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY
 from m3leo_sar.training.pair_training import label_of, pair_data, pair_splits
 
 if TYPE_CHECKING:
-    from m3leo_sar.learn.fit.config import FitConfig
     from m3leo_sar.learn.fit.fit import FitResult
+    from m3leo_sar.learn.fit.fit_config import FitConfig
 
 
 #: Input sets that stand for all chips of a product, and for the first date alone.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from m3leo_sar.learn.data.pair_datamodule import PairDataModule
     from m3leo_sar.learn.data.pair_dataset import ArchiveTarget
     from m3leo_sar.learn.data.pair_index import PairIndex
-    from m3leo_sar.learn.fit.config import FitConfig
+    from m3leo_sar.learn.fit.fit_config import FitConfig
 
 _SPLITS = ("train", "val", "test")
 #: Bytes of a sample, complex int16.

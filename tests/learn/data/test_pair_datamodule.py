@@ -20,8 +20,8 @@ from m3leo_sar.learn.data.pair_datamodule import PairDataModule, fit_pair_statis
 from m3leo_sar.learn.data.pair_dataset import ArchiveTarget
 from m3leo_sar.learn.data.pair_index import PairIndex
 from m3leo_sar.learn.data.samplers import TileBatches
-from m3leo_sar.learn.fit.config import FitConfig
 from m3leo_sar.learn.fit.fit import fit
+from m3leo_sar.learn.fit.fit_config import FitConfig
 from m3leo_sar.learn.fit.run_state import Progress
 from m3leo_sar.products.pair_products import pair_products
 from m3leo_sar.stack.pair_product import PairProduct

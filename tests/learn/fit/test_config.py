@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
+import inspect
 import subprocess
 import sys
 
@@ -11,16 +14,16 @@ import torch
 from m3leo_sar.learn.data.channel import Channel, modalities
 from m3leo_sar.learn.data.datamodule import TargetScale
 from m3leo_sar.learn.data.epoch_batches import EpochBatches
-from m3leo_sar.learn.fit import registry as catalogue
-from m3leo_sar.learn.fit.config import FitConfig, from_yaml, load_config, to_yaml
+from m3leo_sar.learn.fit.compose import expanded, group_names
+from m3leo_sar.learn.fit.config import from_yaml, load_config, to_yaml
 from m3leo_sar.learn.fit.counters import Counters
 from m3leo_sar.learn.fit.fit import build_task, resolved
-from m3leo_sar.learn.fit.named_configs import expanded, preset_names
+from m3leo_sar.learn.fit.fit_config import FitConfig
+from m3leo_sar.learn.fit.parts import part, part_names, part_options
 from m3leo_sar.learn.fit.random_state import random_state, restore_random_state
-from m3leo_sar.learn.models.model_request import ModelRequest
+from m3leo_sar.learn.fit.sweep import sweep_overrides, varied
 from m3leo_sar.learn.score.processes import gathered, shared_mean
 from m3leo_sar.learn.tasks.optimisation import Optimisation
-from m3leo_sar.learn.tasks.task_request import TaskRequest
 
 SETS = {
     "gssic": 4, "s1grd_vh": 4, "s1grd_vv": 4, "s1grd_vv_vh": 8, "s2rgbm": 12, "s2rgbm_gssic": 16,
@@ -39,7 +42,7 @@ def parameters(config):
 
 
 def test_the_seven_input_sets():
-    assert preset_names("input") == sorted(SETS)
+    assert group_names("input") == sorted(SETS)
     for name, count in SETS.items():
         channels = channels_of(load_config(None, [f"input={name}"]))
         assert len(set(channels)) == count
@@ -139,7 +142,7 @@ def test_help_and_mistakes_load_no_torch(tmp_path, name):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-NEW = """
+OWN_MODEL = """
 from collections.abc import Sequence
 
 from torch import nn
@@ -149,35 +152,124 @@ def build(request, *, width: int = 3, names: Sequence[str] = ("a", "b")):
 """
 
 
-def test_a_model_is_added_by_one_file(tmp_path, monkeypatch):
-    from m3leo_sar.learn import models
+class Installed:
+    """An installed package's entry point."""
 
-    (tmp_path / "thin.py").write_text(NEW)
-    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
-    catalogue._found.cache_clear()
+    def __init__(self, name, value, loaded=None):
+        self.name, self.value, self.load = name, value, lambda: loaded
+
+
+def installed(monkeypatch, **groups):
+    """Pretend that a package names these entry points."""
+
+    class Entries(list):
+        @property
+        def names(self):
+            return {entry.name for entry in self}
+
+    for module in ("parts", "compose"):
+        monkeypatch.setattr(
+            f"m3leo_sar.learn.fit.{module}.entry_points", lambda group: Entries(groups.get(group.split(".")[1], []))
+        )
+
+
+@pytest.mark.parametrize("by", ["path", "target", "package"])
+def test_a_model_of_ones_own_is_one_file_anywhere(tmp_path, monkeypatch, by):
+    (tmp_path / "thin_of_mine.py").write_text(OWN_MODEL)
+    monkeypatch.syspath_prepend(tmp_path)
+    named = {
+        "path": f"model={tmp_path}/thin_of_mine.py",
+        "target": "model._target_=thin_of_mine.build",
+        "package": "model=thin",
+    }[by]
+    if by == "package":
+        installed(monkeypatch, models=[Installed("thin", "thin_of_mine", importlib.import_module("thin_of_mine"))])
+        assert "thin" in part_names("model")
     try:
-        assert "thin" in catalogue.names("models")
-        config = load_config(None, ["model=thin", "model.width=5", "input=gssic"])
-        assert config.model == {"name": "thin", "width": 5, "names": ["a", "b"]}
+        config = load_config(None, [named, "model.width=5", "input=gssic"])
+        assert {key: config.model[key] for key in ("width", "names")} == {"width": 5, "names": ["a", "b"]}
         assert parameters(config) == 4 * 5 + 5 + 5 * 11 + 11
+        assert from_yaml(to_yaml(config)) == config
+        with pytest.raises(ValueError, match=r"there is no key model.wdth; did you mean 'width'"):
+            load_config(None, [named, "model.wdth=5"])
     finally:
-        catalogue._found.cache_clear()
-        sys.modules.pop("m3leo_sar.learn.models.thin", None)
+        sys.modules.pop("thin_of_mine", None)
 
 
-def test_every_model_and_task_can_be_built_as_it_stands():
-    """The text that the options are read from is what Python sees."""
-    import inspect
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def make(request): pass", "must define build, and has no build"),
+        ("def build(request, *, width): pass", "width of build in .* must have a default"),
+        ("def build(request, *, width: dict = {}): pass", "width of build in .* must have a default and be int, float"),
+    ],
+)
+def test_a_file_that_is_no_model_says_why(tmp_path, text, message):
+    (tmp_path / "odd.py").write_text(text)
+    with pytest.raises((ValueError, TypeError), match=message):
+        load_config(None, [f"model={tmp_path}/odd.py"])
+    with pytest.raises(FileNotFoundError, match=r"model.name must be a file, and there is no .*none.py"):
+        load_config(None, [f"model={tmp_path}/none.py"])
+    with pytest.raises(ValueError, match="must be the dotted name of a function build, got 'os.system'"):
+        load_config(None, ["model._target_=os.system"])
 
-    for kind in catalogue.KINDS:
-        for name in catalogue.names(kind):
-            seen = inspect.signature(catalogue.found(kind, name).build).parameters.values()
-            keywords = {item.name: item.default for item in seen if item.kind is item.KEYWORD_ONLY}
-            read = vars(catalogue.options(kind, name)())
-            assert {key: list(value) if isinstance(value, tuple) else value for key, value in keywords.items()} == read
-    assert catalogue.found("tasks", "segmentation").TARGET == "classes"
-    assert TaskRequest().scale == 1
-    assert ModelRequest(channels=1, outputs=2).modalities == {}
+
+def test_options_of_the_library_are_those_of_its_builds():
+    for kind in ("model", "task"):
+        for name in part_names(kind):
+            build = part(kind, {"name": name}).build
+            stated = {item.name: getattr(part_options(kind, {"name": name})(), item.name)
+                      for item in dataclasses.fields(part_options(kind, {"name": name}))}  # fmt: skip
+            taken = {
+                key: list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
+                for key, parameter in inspect.signature(build).parameters.items()
+                if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+            }
+            assert stated == taken, name
+
+
+def test_groups_grow_by_a_folder_and_by_a_package(tmp_path, monkeypatch):
+    for group, name, text in (
+        (
+            "task", "roofs", "# @package _global_\ndefaults:\n  - override /model: vit_head\n"
+            "task: {name: regression, unit: m}\nepochs: 7\n",
+        ),
+        ("model", "narrow", "name: unet\nwidths: [4, 8]\n"),
+        ("input", "pair", "# @package _global_\ninput: ['a:b', 'c:d']\n"),
+        ("pairs", "mine", "days: [6]\n"),
+    ):  # fmt: skip
+        (tmp_path / group).mkdir()
+        (tmp_path / group / f"{name}.yaml").write_text(text)
+    config = load_config(None, ["task=roofs", "input=pair,gssic"], config_dir=tmp_path)
+    assert (config.task, config.epochs, config.model["name"]) == ({"name": "regression", "unit": "m"}, 7, "vit_head")
+    assert config.input[:2] == ["a:b", "c:d"]
+    assert len(config.input) == 6
+    narrow = load_config(None, ["task=roofs", "model=narrow", "pairs=mine", "pairs.store=t"], config_dir=tmp_path)
+    assert narrow.model["widths"] == [4, 8]
+    assert narrow.pairs["days"] == [6]
+    with pytest.raises(ValueError, match="task must be one of .*roofs.*; did you mean 'roofs'"):
+        load_config(None, ["task=rofs"], config_dir=tmp_path)
+    with pytest.raises(FileNotFoundError, match="config-dir must be a folder"):
+        load_config(None, [], config_dir=tmp_path / "none")
+    (tmp_path / "their_configs").mkdir()
+    (tmp_path / "their_configs" / "__init__.py").write_text("")
+    (tmp_path / "task").rename(tmp_path / "their_configs" / "task")
+    monkeypatch.syspath_prepend(tmp_path)
+    installed(monkeypatch, configs=[Installed("theirs", "their_configs")])
+    assert "roofs" in group_names("task")
+    assert load_config(None, ["task=roofs"]).epochs == 7
+
+
+def test_a_sweep_takes_every_combination():
+    runs = sweep_overrides(["archive=a/b", "epochs=1,3", "input=[gssic,s1grd_vv]", "model.widths=[4,8],[2,4,8]"])
+    assert len(runs) == 4
+    assert runs[1] == ["archive=a/b", "epochs=1", "input=[gssic,s1grd_vv]", "model.widths=[2,4,8]"]
+    assert [load_config(None, run).epochs for run in runs] == [1, 1, 3, 3]
+    assert load_config(None, runs[1]).model["widths"] == [2, 4, 8]
+    assert load_config(None, runs[1]).input == ["gssic", "s1grd_vv"]
+    assert varied(runs)[2] == ["epochs=3", "model.widths=[4,8]"]
+    with pytest.raises(ValueError, match="is no override of a sweep"):
+        sweep_overrides(["epochs=[1"])
 
 
 def test_batches_go_on_from_any_place():

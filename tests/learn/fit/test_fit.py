@@ -27,8 +27,9 @@ from m3leo_sar.learn.data.dataset import ChipDataset
 from m3leo_sar.learn.data.epoch_batches import EpochBatches
 from m3leo_sar.learn.fit import fit as fit_module
 from m3leo_sar.learn.fit import run_state as progress_module
-from m3leo_sar.learn.fit.config import FitConfig, load_config
+from m3leo_sar.learn.fit.config import load_config
 from m3leo_sar.learn.fit.fit import fit, resolved
+from m3leo_sar.learn.fit.fit_config import FitConfig
 from m3leo_sar.learn.fit.predict import predict
 from m3leo_sar.learn.score.metrics import Confusion
 

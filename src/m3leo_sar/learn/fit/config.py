@@ -5,139 +5,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from m3leo_sar._check import checked, nearest
+from m3leo_sar._check import nearest
 from m3leo_sar.io.files.limits import read_text
-from m3leo_sar.learn.fit.named_configs import preset, preset_names
+from m3leo_sar.learn.fit.compose import composed, expanded, group_names
+from m3leo_sar.learn.fit.fit_config import FitConfig
 from m3leo_sar.learn.fit.pair_settings import PairSettings
-from m3leo_sar.learn.fit.registry import names, options
-
-
-@dataclass
-class FitConfig:
-    """A training run.
-
-    Parameters
-    ----------
-    archive : str
-        Folder of the chip archive.
-    output : str
-        Folder for checkpoints, metrics and this configuration.
-    task, model : dict
-        ``name`` of a file in learn/tasks or learn/models, and its options; see
-        :func:`m3leo_sar.learn.fit.registry.names`.
-    input : list of str
-        Channels, each ``dataset:key`` such as ``"coherence:20230101_20230113"``, and names of input sets.
-    target : str
-        Label chip: its name, as ``dataset:key``, or "" for tasks that need none.
-    cells : list of int
-        Rows and columns targets are averaged onto by area; empty for the target's own grid.
-    splits : dict of str
-        Identifier to ``train``, ``val`` or ``test``.
-    splits_file : str
-        Csv of the same instead.
-    missing : str
-        What to do without a chip or pixel: ``"raise"`` for a chip, pixels being masked, ``"mask"``, ``"fill"`` with 0
-        as if it were data, or ``"drop"`` the tile for a chip.
-    statistics : str
-        Json of the normalisation, such as a run writes; that of the encoder, or fitted to the train tiles, if "".
-    encoder : str
-        ``model.pt`` of a pretraining run whose encoder the model starts from.
-    pairs : dict
-        Fields of :class:`m3leo_sar.learn.fit.pair_settings.PairSettings`: samples are computed from a store of SLC
-        tiles, and ``input`` names their products, such as ``coherence:5x20`` and ``intensity:reference``.
-    modality : str
-        Which of the encoders, if the run brought several together.
-    freeze : bool
-        Whether the encoder stays as it was.
-    crop : int
-        Side of the random training squares in pixels, 0 for whole tiles.
-    crops : int
-        Training squares a tile and epoch.
-    hide : float
-        Share of training samples that go without one of the data sets among the inputs; with ``model.mask=true`` a
-        network learns to do without what is missing.
-    batch, eval_batch : int
-        Samples a step and device; whole tiles a step of val and test, by which the paper's protocol averages.
-    epochs : int
-    optimizer : str
-        ``"adam"``, ``"adamw"`` or ``"sgd"``.
-    learning_rate, weight_decay : float
-    schedule : str
-        ``"constant"`` or ``"cosine"``, of the learning rate.
-    warmup : float
-        Share of the steps over which the learning rate rises.
-    clip : float
-        Largest norm of a gradient, 0 for any.
-    accumulate : int
-        Batches whose gradients make one step.
-    patience : int
-        Epochs without a better one after which to stop, 0 for never.
-    checkpoint_steps : int
-        Steps between checkpoints inside an epoch, 0 for none.
-    workers : int
-        Loader processes; 0 loads in the main process.
-    threads : int
-        CPU threads of torch; 0 leaves its default.
-    precision : str
-        As Lightning names it: ``"32-true"``, ``"bf16-mixed"``, ...
-    accelerator, strategy : str
-        ``"auto"``, ``"cpu"`` or ``"gpu"``; ``"auto"``, ``"ddp"``, ...
-    devices : int
-        Processes, a device each.
-    sync_norm : bool
-        Whether batch normalisation counts the batches of all devices; it needs GPUs.
-    loggers : list of str
-        ``"csv"`` and ``"tensorboard"``.
-    seed : int
-    """
-
-    archive: str = "chips"
-    output: str = "run"
-    task: dict[str, Any] = field(default_factory=lambda: {"name": "segmentation"})
-    model: dict[str, Any] = field(default_factory=lambda: {"name": "unet"})
-    input: list[str] = field(default_factory=list)
-    pairs: dict[str, Any] = field(default_factory=dict)
-    target: str = "landcover"
-    cells: list[int] = field(default_factory=list)
-    splits: dict[str, str] = field(default_factory=dict)
-    splits_file: str = ""
-    missing: str = "raise"
-    statistics: str = ""
-    encoder: str = ""
-    modality: str = ""
-    freeze: bool = False
-    crop: int = 0
-    crops: int = 8
-    hide: float = 0.0
-    batch: int = 8
-    eval_batch: int = 8
-    epochs: int = 75
-    optimizer: str = "adam"
-    learning_rate: float = 1e-4
-    weight_decay: float = 0.0
-    schedule: str = "constant"
-    warmup: float = 0.0
-    clip: float = 0.0
-    accumulate: int = 1
-    patience: int = 0
-    checkpoint_steps: int = 0
-    workers: int = 0
-    threads: int = 0
-    precision: str = "32-true"
-    accelerator: str = "auto"
-    strategy: str = "auto"
-    devices: int = 1
-    sync_norm: bool = False
-    loggers: list[str] = field(default_factory=lambda: ["csv"])
-    seed: int = 0
-
+from m3leo_sar.learn.fit.part_configs import OPTIONS
+from m3leo_sar.learn.fit.parts import part_names, part_options
 
 #: Bytes of a configuration; one that names a split for every tile of a continent keeps it in a file beside it.
 _LARGEST_YAML = 16 << 20
@@ -156,17 +37,32 @@ _LEAST = {
 }  # fmt: skip
 
 
-def load_config(path: str | os.PathLike[str] | None = None, overrides: Sequence[str] = ()) -> FitConfig:
-    """Configuration of a YAML file with ``key=value`` overrides, checked without loading torch.
+def load_config(
+    path: str | os.PathLike[str] | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    config_dir: str | os.PathLike[str] | None = None,
+) -> FitConfig:
+    """Compose a configuration from groups, a YAML file and ``key=value`` overrides, and check it without loading torch.
 
-    What the named task's preset says holds where neither says otherwise. ``task=NAME`` stands for ``task.name=NAME``,
-    ``model`` likewise, ``input=A,B`` for a list. A relative ``splits_file`` or ``statistics`` of the YAML file is
-    looked for beside it.
+    ``task=NAME``, ``model=NAME`` and ``pairs=NAME`` choose from the groups of that name, ``input=A,B`` from the group
+    ``input`` or states channels. An override goes before the file, and the file before the groups. A relative
+    ``splits_file`` or ``statistics`` of the YAML file is looked for beside it.
+
+    Parameters
+    ----------
+    path : path, optional
+        YAML file, such as the ``config.yaml`` that a run writes.
+    overrides : sequence of str
+        Each ``key=value``.
+    config_dir : path, optional
+        Folder whose ``task/NAME.yaml``, ``model/NAME.yaml``, ``input/NAME.yaml`` and ``pairs/NAME.yaml`` extend the
+        groups.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If there is no such file or folder.
     ValueError
         If a key is unknown, the message naming the nearest, a value has the wrong type, or the file is no YAML.
     """
@@ -184,7 +80,7 @@ def load_config(path: str | os.PathLike[str] | None = None, overrides: Sequence[
     except Exception as error:
         # Scanner faults of the YAML library, which this room does not import.
         raise ValueError(f"{path} is no YAML: {str(error).splitlines()[0]}") from error
-    return checked_config(_typed(_with_preset(given)))
+    return checked_config(_typed(_with_groups(given, config_dir)))
 
 
 def checked_config(config: FitConfig) -> FitConfig:
@@ -207,7 +103,7 @@ def checked_config(config: FitConfig) -> FitConfig:
         raise ValueError(f"cells must be rows and columns or empty, got {config.cells}")
     if config.pairs:
         config.pairs = _pairs(config)
-    config.task, config.model = _part(config.task, "tasks"), _part(config.model, "models")
+    config.task, config.model = _part(config.task, "task"), _part(config.model, "model")
     return config
 
 
@@ -261,7 +157,7 @@ def _spelled(given: Any) -> Any:
     plain = OmegaConf.to_container(given)
     if not isinstance(plain, dict):
         raise ValueError(f"a configuration must be keys with values, got {type(plain).__name__}")
-    for key in ("task", "model"):
+    for key in ("task", "model", "pairs"):
         if isinstance(plain.get(key), str):
             plain[key] = {"name": plain[key]}
     for key in ("input", "loggers"):
@@ -271,23 +167,49 @@ def _spelled(given: Any) -> Any:
 
 
 def _beside(given: Any, folder: Path) -> Any:
-    for key in ("splits_file", "statistics"):
-        value = given.get(key)
-        if value and not Path(value).is_absolute() and (folder / value).is_file():
-            given[key] = str(folder / value)
+    """Relative paths of a configuration file as paths from where one is, if the files lie beside it."""
+    places = [(given, "splits_file"), (given, "statistics")]
+    places += [(given[kind], "name") for kind in ("task", "model") if isinstance(given.get(kind), Mapping)]
+    for holder, key in places:
+        value = holder.get(key)
+        is_file = key != "name" or str(value).endswith(".py")
+        if value and is_file and not Path(value).is_absolute() and (folder / value).is_file():
+            holder[key] = str(folder / value)
     return given
 
 
-def _with_preset(given: dict[Any, Any]) -> dict[Any, Any]:
-    name = (given.get("task") or {}).get("name")
-    if name not in preset_names("task"):
-        return given
-    base = preset("task", name)
-    task = {**given["task"], **{"name": base["task"]["name"]}}
-    # Options of another model than the preset's are none of the one that was named.
-    if (given.get("model") or {}).get("name", base["model"]["name"]) != base["model"]["name"]:
-        base["model"] = {}
-    return OmegaConf.to_container(OmegaConf.merge(base, {**given, "task": task}))  # type: ignore[return-value]
+def _with_groups(given: dict[str, Any], config_dir: str | os.PathLike[str] | None) -> dict[str, Any]:
+    """What was given over what the groups that it names say."""
+    choices = {}
+    for group in ("task", "model", "pairs"):
+        settings = given.get(group)
+        if isinstance(settings, dict) and "name" in settings and not _is_own(group, settings):
+            choices[group] = str(settings["name"])
+    base = composed(choices, config_dir=config_dir)
+    given = {key: dict(value) if isinstance(value, dict) else value for key, value in given.items()}
+    for group in choices:
+        # The group states which part it stands for: the task esawc is a segmentation.
+        del given[group]["name"]
+    for group in ("task", "model"):
+        if group not in choices and _is_own(group, given.get(group) or {}):
+            base[group] = {}
+    if base["pairs"] is None:
+        base["pairs"] = {}
+    merged: dict[str, Any] = OmegaConf.to_container(OmegaConf.merge(base, given))  # type: ignore[assignment]
+    if config_dir is not None and isinstance(merged.get("input"), list):
+        # Written out here: whoever trains from this configuration does not know the folder.
+        sets = set(group_names("input", config_dir=config_dir))
+        parts = [expanded([item], config_dir=config_dir) if item in sets else [item] for item in merged["input"]]
+        merged["input"] = [channel for part in parts for channel in part]
+    return merged
+
+
+def _is_own(group: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a part is a user's own: a file, a dotted name or one of an installed package."""
+    name = str(settings.get("name", ""))
+    if "_target_" in settings or name.endswith(".py"):
+        return True
+    return group != "pairs" and name in part_names(group) and name not in OPTIONS[group]
 
 
 def _typed(given: dict[Any, Any]) -> FitConfig:
@@ -298,12 +220,18 @@ def _typed(given: dict[Any, Any]) -> FitConfig:
 def _part(given: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """Name and every option of a task or model."""
     rest = dict(given)
-    if kind == "tasks":
-        checked(str(rest.get("name", "segmentation")), names("tasks") + preset_names("task"), what="task")
-    name = str(rest.pop("name", {"tasks": "segmentation", "models": "unet"}[kind]))
-    known = options(kind, name)
-    found = _merged(known, rest, [item.name for item in fields(known)], prefix=f"{kind.removesuffix('s')}.", of=name)
-    return {"name": name, **vars(found)}
+    named = {key: str(rest.pop(key)) for key in ("name", "_target_") if key in rest}
+    named = named or {"name": {"task": "segmentation", "model": "unet"}[kind]}
+    if "_target_" in named:
+        # A name beside it is that of the part that it replaces.
+        named = {"_target_": named["_target_"]}
+    elif named["name"].endswith(".py"):
+        # The run's own folder and a checkpoint state it too, and are read from elsewhere.
+        named["name"] = str(Path(named["name"]).resolve())
+    known = part_options(kind, named)
+    of = str(next(iter(named.values())))
+    found = _merged(known, rest, [item.name for item in fields(known)], prefix=f"{kind}.", of=of)
+    return {**named, **vars(found)}
 
 
 def _merged(schema: type, given: Mapping[Any, Any], known: list[str], *, prefix: str = "", of: str = "") -> Any:

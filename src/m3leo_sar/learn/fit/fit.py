@@ -30,11 +30,12 @@ from m3leo_sar.learn.data.datamodule import ChipDataModule, TargetScale, target_
 from m3leo_sar.learn.data.dataset import ChipDataset
 from m3leo_sar.learn.data.pair_datamodule import PairDataModule, encodings_of, pair_channels
 from m3leo_sar.learn.data.pair_dataset import PairDataset
-from m3leo_sar.learn.fit.config import FitConfig, checked_config, to_yaml
+from m3leo_sar.learn.fit.compose import expanded
+from m3leo_sar.learn.fit.config import checked_config, to_yaml
 from m3leo_sar.learn.fit.counters import Counters
 from m3leo_sar.learn.fit.encoder import Encoder, read_checkpoint, read_encoder
-from m3leo_sar.learn.fit.named_configs import expanded
-from m3leo_sar.learn.fit.registry import found
+from m3leo_sar.learn.fit.fit_config import FitConfig
+from m3leo_sar.learn.fit.parts import part
 from m3leo_sar.learn.fit.run_state import Progress, Report, Stopped, StopSignal
 from m3leo_sar.learn.models.model_request import ModelRequest
 from m3leo_sar.learn.tasks.task import Task, check_shapes
@@ -180,17 +181,17 @@ def build_task(config: FitConfig, channels: list[Channel], *, scale: TargetScale
     ValueError
         If the two do not fit each other.
     """
-    chosen, parts = found("tasks", config.task["name"]), modalities(channels)
+    chosen, parts = part("task", config.task), modalities(channels)
     count = sum(len(part) for part in parts.values())
     cells = (config.cells[0], config.cells[1]) if config.cells else None
     request = ModelRequest(channels=count, outputs=chosen.OUTPUTS, cells=cells, modalities=parts)
-    model = found("models", config.model["name"]).build(request, **_options(config.model))
+    model = part("model", config.model).build(request, **_options(config.model))
     wanted = TaskRequest(centre=scale.centre, scale=scale.scale, modalities=parts, seed=config.seed)
     return chosen.build(model, wanted, **_options(config.task))
 
 
 def _options(part: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in part.items() if key != "name"}
+    return {key: value for key, value in part.items() if key not in ("name", "_target_")}
 
 
 def _made(config: FitConfig, pair_data: PairData | None) -> _Run:
@@ -201,7 +202,7 @@ def _made(config: FitConfig, pair_data: PairData | None) -> _Run:
     if config.pairs:
         if pair_data is None:
             raise ValueError("pairs needs pair_data, which computes them; m3leo-sar train hands it over")
-        data = pair_data(config, found("tasks", config.task["name"]).TARGET, statistics)
+        data = pair_data(config, part("task", config.task).TARGET, statistics)
     else:
         data = _data(config, channels, statistics)
     scale = target_scale(data.sets["train"]) if data.sets["train"].kind == "values" else TargetScale(0.0, 1.0)
@@ -262,7 +263,7 @@ def _data(config: FitConfig, channels: list[Channel], statistics: Statistics | N
         config.splits,
         statistics=statistics,
         target=config.target,
-        kind=found("tasks", config.task["name"]).TARGET,
+        kind=part("task", config.task).TARGET,
         cells=tuple(config.cells) or None,
         missing=config.missing,
         seed=config.seed,

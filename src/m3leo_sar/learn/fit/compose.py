@@ -1,0 +1,166 @@
+"""Configurations composed by Hydra: groups of the library, of installed packages and of a user's own folder.
+
+Groups are ``task``, ``model``, ``input`` and ``pairs``. A user extends them by ``task/NAME.yaml`` and the like in a
+folder of their own (``--config-dir``), or by a package that names one of its modules in the entry-point group
+``m3leo_sar.configs``. The structured configurations of the library lie in Hydra's ConfigStore.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from m3leo_sar._check import checked
+from m3leo_sar.learn.fit.fit_config import FitConfig
+from m3leo_sar.learn.fit.pair_settings import PairSettings
+from m3leo_sar.learn.fit.part_configs import OPTIONS
+
+GROUPS = ("task", "model", "input", "pairs")
+#: Entry-point group: each value is a module whose folder holds groups.
+ENTRY_POINTS = "m3leo_sar.configs"
+_ROOT = "run"
+
+
+@dataclass
+class _Run(FitConfig):
+    """Root of the composition; a part is whatever its group makes it."""
+
+    defaults: list[Any] = field(
+        default_factory=lambda: [
+            "_self_",
+            {"model": "unet"},
+            {"task": "segmentation"},
+            {"input": None},
+            {"pairs": None},
+        ]
+    )
+    task: Any = None
+    model: Any = None
+    pairs: Any = None
+
+
+def _store() -> None:
+    store = ConfigStore.instance()
+    store.store(name=_ROOT, node=_Run)
+    for kind, parts in OPTIONS.items():
+        for name, options in parts.items():
+            store.store(group=kind, name=name, node={"name": name, **OmegaConf.structured(options)})
+    store.store(group="pairs", name="consecutive", node=PairSettings)
+
+
+_store()
+
+
+def group_names(group: str, *, config_dir: str | os.PathLike[str] | None = None) -> list[str]:
+    """Names that a group offers, sorted.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    """
+    with _hydra(_places(config_dir)) as searched:
+        return _offered(group, searched)
+
+
+def composed(choices: Mapping[str, str], *, config_dir: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+    """Configuration of one choice per group; a task's preset may choose the model unless ``choices`` do.
+
+    Parameters
+    ----------
+    choices : mapping
+        Group to a name in it.
+    config_dir : path, optional
+        Folder with groups of one's own.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If a name is in no group, the message naming the nearest, or a file of a group cannot be used.
+    """
+    places = _places(config_dir)
+    # What installed packages hold does not change while a process runs; a user's folder may.
+    make = _composed if config_dir is not None else _composed_once
+    return copy.deepcopy(make(tuple(choices.items()), places))
+
+
+def expanded(inputs: Sequence[str], *, config_dir: str | os.PathLike[str] | None = None) -> list[str]:
+    """Channels for a list of channels and names of the group ``input``, each channel once.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If an input is neither in the group nor reads like a channel.
+    """
+    channels = []
+    for item in inputs:
+        channels += [item] if ":" in item else composed({"input": item}, config_dir=config_dir)["input"]
+    return list(dict.fromkeys(channels))
+
+
+def _composed(choices: tuple[tuple[str, str], ...], places: tuple[str, ...]) -> dict[str, Any]:
+    with _hydra(places) as searched:
+        for group, name in choices:
+            checked(name, _offered(group, searched), what=group)
+        try:
+            config = compose(_ROOT, [f"{group}={name}" for group, name in choices] + searched)
+        except (HydraException, OmegaConfBaseException) as error:
+            cause = error.__cause__ or error
+            raise ValueError(f"{dict(choices)} cannot be composed: {' '.join(str(cause).split())}") from error
+    plain: dict[str, Any] = OmegaConf.to_container(config)  # type: ignore[assignment]
+    plain.pop("defaults", None)
+    return plain
+
+
+_composed_once = lru_cache(maxsize=256)(_composed)
+
+
+def _offered(group: str, searched: list[str]) -> list[str]:
+    loader = GlobalHydra.instance().config_loader()
+    return sorted(loader.get_group_options(group, config_name=_ROOT, overrides=searched))
+
+
+def _places(config_dir: str | os.PathLike[str] | None) -> tuple[str, ...]:
+    """Where groups lie beside the library's own, the first going before the others.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    """
+    others = tuple(f"pkg://{entry.value}" for entry in entry_points(group=ENTRY_POINTS))
+    if config_dir is None:
+        return others
+    if not Path(config_dir).is_dir():
+        raise FileNotFoundError(f"config-dir must be a folder, and there is no {config_dir}")
+    return (f"file://{Path(config_dir).resolve()}", *others)
+
+
+@contextmanager
+def _hydra(places: tuple[str, ...]) -> Iterator[list[str]]:
+    """Hydra on the library's own groups; gives the override that adds all others."""
+    quoted = ",".join(f"'{place}'" for place in places)
+    with (
+        resources.as_file(resources.files("m3leo_sar.learn.fit") / "configs") as own,
+        initialize_config_dir(str(own), version_base="1.3", job_name="train"),
+    ):
+        yield [f"hydra.searchpath=[{quoted}]"] if places else []
