@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m3leo_sar.app.progress import ERR, progress_bar
+from m3leo_sar.io.files.atomic import write_text
 from m3leo_sar.training.archive_training import run_fit
 
 if TYPE_CHECKING:
@@ -50,3 +54,18 @@ def fit_with_bar(config: FitConfig, *, title: str, resume: bool = False) -> FitR
                 ERR.print(f"{title}: epoch {epoch} of {config.epochs}, {shown}")
 
         return run_fit(config, report=report, resume=resume)
+
+
+#: Scores that a table of several runs shows, in this order.
+_COMPARED = ("miou", "rmse", "retrieval", "spread", "loss", "seconds")
+
+
+def write_sweep(path: Path, rows: Sequence[tuple[str, str, Mapping[str, Any]]]) -> list[str]:
+    """Write a table of runs (name, settings, metrics) as CSV; the scores that some run has, in the order shown."""
+    names = [name for name in _COMPARED if any(name in metrics for _, _, metrics in rows)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["run", "settings", *names])
+    writer.writerows([run, settings, *(metrics.get(name, "") for name in names)] for run, settings, metrics in rows)
+    write_text(path, text.getvalue())
+    return names

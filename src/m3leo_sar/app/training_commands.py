@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Column, Table
@@ -33,7 +33,13 @@ def train(
     output: Annotated[Path | None, typer.Option(help="Folder for the checkpoint and the metrics; run if none.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML of a run, such as the config.yaml a run writes.")] = None,
     splits: options.Splits = None,
-    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint of the output folder.")] = False,
+    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint of the output folder.")] = False,
+    config_dir: Annotated[
+        Path | None, typer.Option(help="Folder whose task, model, input and pairs/NAME.yaml extend the groups.")
+    ] = None,
+    multirun: Annotated[
+        bool, typer.Option(help="Train every combination of the values that settings list, such as seed=0,1,2.")
+    ] = False,
 ) -> None:
     """Train a network on the chips of an archive and test it.
 
@@ -42,15 +48,18 @@ def train(
     default networks are the paper's; on a CPU take a smaller one.
 
     Examples: m3leo-sar train chips model.widths=[8,16,32,64] crop=128 epochs=12 learning_rate=3e-3; m3leo-sar train
-    chips task=esawc input=s1grd_vv_vh; m3leo-sar train --config run/config.yaml --resume
+    chips task=esawc input=s1grd_vv_vh; m3leo-sar train --config run/config.yaml --resume; m3leo-sar train chips
+    --multirun seed=0,1,2 model=unet,vit_head
     """
     from m3leo_sar.app.fit_display import fit_with_bar, score_lines, settings_of
     from m3leo_sar.learn.fit.config import load_config
 
-    loaded = load_config(config, settings_of(settings or [], output=output, inputs=inputs))
-    if splits:
-        loaded.splits, loaded.splits_file = read_splits(splits), ""
-    # Before torch is loaded: a wrong folder should be told at once.
+    stated = settings_of(settings or [], output=output, inputs=inputs)
+    if multirun:
+        _train_all(stated, config=config, splits=splits, config_dir=config_dir, resume=resume)
+        return
+    loaded = _with_splits(load_config(config, stated, config_dir=config_dir), splits)
+    # Before torch is loaded: a wrong folder should be reported at once.
     ChipArchive(loaded.archive)
     result = fit_with_bar(loaded, title="training", resume=resume)
     if "iou" in result.metrics:
@@ -60,6 +69,37 @@ def train(
         OUT.print(table)
     for line in score_lines(result.metrics):
         OUT.print(f"{result.output}: {line}")
+
+
+def _with_splits(config: Any, splits: Path | None) -> Any:
+    if splits:
+        config.splits, config.splits_file = read_splits(splits), ""
+    return config
+
+
+def _train_all(
+    stated: list[str], *, config: Path | None, splits: Path | None, config_dir: Path | None, resume: bool
+) -> None:
+    """Train each run of a sweep in a folder of its own; all are checked before the first one starts."""
+    from m3leo_sar.app.fit_display import fit_with_bar, write_sweep
+    from m3leo_sar.learn.fit.config import load_config
+    from m3leo_sar.learn.fit.sweep import sweep_overrides, varied
+
+    runs = sweep_overrides(stated)
+    loaded = [_with_splits(load_config(config, run, config_dir=config_dir), splits) for run in runs]
+    root, labels, rows = Path(loaded[0].output), [", ".join(run) for run in varied(runs)], []
+    for number, run in enumerate(loaded):
+        ChipArchive(run.archive)
+        run.output = str(root / f"{number:03d}")
+    for number, (run, label) in enumerate(zip(loaded, labels, strict=True), start=1):
+        result = fit_with_bar(run, title=f"run {number} of {len(loaded)}", resume=resume)
+        rows.append((result.output.name, label, result.metrics))
+    names = write_sweep(root / "sweep.csv", rows)
+    table = Table("run", "settings", *names)
+    for run_name, label, metrics in rows:
+        table.add_row(run_name, label, *(f"{metrics[name]:.4g}" if name in metrics else "" for name in names))
+    OUT.print(table)
+    OUT.print(f"{root / 'sweep.csv'}: {len(rows)} runs")
 
 
 @commands.command()

@@ -167,9 +167,9 @@ def installed(monkeypatch, **groups):
         def names(self):
             return {entry.name for entry in self}
 
-    for module in ("parts", "compose"):
+    for module in ("_own_code", "learn.fit.compose"):
         monkeypatch.setattr(
-            f"m3leo_sar.learn.fit.{module}.entry_points", lambda group: Entries(groups.get(group.split(".")[1], []))
+            f"m3leo_sar.{module}.entry_points", lambda group: Entries(groups.get(group.split(".")[1], []))
         )
 
 
@@ -199,7 +199,7 @@ def test_a_model_of_ones_own_is_one_file_anywhere(tmp_path, monkeypatch, by):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("def make(request): pass", "must define build, and has no build"),
+        ("def make(request): pass", "model must define build; .*odd.py has no build"),
         ("def build(request, *, width): pass", "width of build in .* must have a default"),
         ("def build(request, *, width: dict = {}): pass", "width of build in .* must have a default and be int, float"),
     ],

@@ -9,17 +9,14 @@ that it wants, ``TARGET``, and how many channels a model has to give, ``OUTPUTS`
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
-import sys
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import field, make_dataclass
-from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 from m3leo_sar._check import checked
+from m3leo_sar._own_code import needs, own_module, own_names
 from m3leo_sar.learn.fit.part_configs import OPTIONS
 
 #: Kind of a part to the room that holds the library's own, and to the entry-point group by which packages add theirs.
@@ -35,7 +32,7 @@ _HELD = {
 
 def part_names(kind: str) -> list[str]:
     """Parts of a kind, ``"model"`` or ``"task"``, that have a name: the library's and those of installed packages."""
-    return sorted({*OPTIONS[kind], *entry_points(group=ENTRY_POINTS[kind]).names})
+    return sorted({*OPTIONS[kind], *own_names(ENTRY_POINTS[kind])})
 
 
 def part_options(kind: str, settings: Mapping[str, Any]) -> type:
@@ -89,46 +86,17 @@ def part(kind: str, settings: Mapping[str, Any]) -> Any:
     ValueError
         If no part has that name, or the module has no ``build``.
     """
+    needed = ("build", "TARGET", "OUTPUTS") if kind == "task" else ("build",)
     if "_target_" in settings:
         module_name, _, function = str(settings["_target_"]).rpartition(".")
         if function != "build" or not module_name:
             raise ValueError(
                 f"{kind}._target_ must be the dotted name of a function build, got {settings['_target_']!r}"
             )
-        return _with_build(kind, importlib.import_module(module_name))
+        return needs(importlib.import_module(module_name), needed, what=kind)
     name = str(settings["name"])
-    if name.endswith(".py"):
-        return _with_build(kind, _module_of_file(kind, Path(name)))
-    for entry in entry_points(group=ENTRY_POINTS[kind]):
-        if entry.name == name and name not in OPTIONS[kind]:
-            return _with_build(kind, entry.load())
-    checked(name, part_names(kind), what=kind)
-    return importlib.import_module(f"{ROOMS[kind]}.{name}")
-
-
-def _with_build(kind: str, module: Any) -> Any:
-    needed = ("build", "TARGET", "OUTPUTS") if kind == "task" else ("build",)
-    for name in needed:
-        if not hasattr(module, name):
-            raise ValueError(f"{kind} of {module.__name__} must define {', '.join(needed)}, and has no {name}")
-    return module
-
-
-def _module_of_file(kind: str, path: Path) -> Any:
-    if not path.is_file():
-        raise FileNotFoundError(f"{kind}.name must be a file, and there is no {path}")
-    # One module per file however often it is asked for: weights are told apart by their class.
-    name = f"m3leo_sar_{kind}_{path.stem}_{abs(hash(str(path.resolve())))}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
+    if name in OPTIONS[kind]:
+        return importlib.import_module(f"{ROOMS[kind]}.{name}")
+    if not name.endswith(".py"):
+        checked(name, part_names(kind), what=kind)
+    return needs(own_module(name, group=ENTRY_POINTS[kind], what=f"{kind}.name"), needed, what=kind)
