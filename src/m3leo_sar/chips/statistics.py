@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
+from m3leo_sar._display import as_line, as_table
+from m3leo_sar.chips.statistics_display import bands_of_statistics, facts_of_statistics
+
 
 class Encoding(NamedTuple):
     """What an encoding reads and gives."""
@@ -140,6 +143,12 @@ class Statistics:
     """
 
     bands: tuple[BandStatistics, ...]
+
+    def __repr__(self) -> str:
+        return as_line("Statistics", facts_of_statistics(self))
+
+    def _repr_html_(self) -> str:
+        return as_table("Statistics", facts_of_statistics(self), rows=bands_of_statistics(self))
 
     @property
     def channels(self) -> int:

@@ -10,11 +10,13 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar._display import as_line, as_table
 from m3leo_sar.grid.aoi import aoi_polygon
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.identifier import list_hash, tile_identifier, tile_identifiers
 from m3leo_sar.grid.legacy_lattice import legacy_bounds
 from m3leo_sar.grid.rectangle_areas import rectangle_areas
+from m3leo_sar.grid.tiles_display import facts_of_tiles, first_tiles
 from m3leo_sar.grid.utm_lattice import UtmCells, cell_of
 
 __all__ = ["Tile", "TileGrid", "list_hash", "tile_identifier", "tile_identifiers"]
@@ -296,6 +298,12 @@ class TileGrid(Sequence[Tile]):
         left, low, right, high = self.bounds[near_].T
         holds = (left <= longitude) & (longitude < right) & (low <= latitude) & (latitude < high)
         return [self[int(position)] for position in np.sort(near_[holds])]
+
+    def __repr__(self) -> str:
+        return as_line("TileGrid", facts_of_tiles(self))
+
+    def _repr_html_(self) -> str:
+        return as_table("TileGrid", facts_of_tiles(self), rows=first_tiles(self))
 
     def __len__(self) -> int:
         return len(self.bounds)

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar import _check
+from m3leo_sar._display import as_line, as_table
 from m3leo_sar.stack.geometry import Geometry
 from m3leo_sar.stack.pair_choice import chosen_pairs
 from m3leo_sar.stack.pairs import as_date, require_date
+from m3leo_sar.stack.stack_display import facts_of_stack
 
 #: Reads the pixels [rows, cols] of the date with an index; slices have step 1 and lie inside.
 Read = Callable[[int, slice, slice], NDArray[Any]]
@@ -166,6 +168,13 @@ class SlcStack:
 
         read = partial(_read_shifted, self.read, rows.start, cols.start)
         return replace(self, read=read, geometry=self.geometry.crop(rows, cols))
+
+    def __repr__(self) -> str:
+        return as_line("SlcStack", facts_of_stack(self))
+
+    def _repr_html_(self) -> str:
+        dates = [{"date": date.isoformat()} for date in self.dates]
+        return as_table("SlcStack", facts_of_stack(self), rows=dates)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """All pixels of all dates, (dates, rows, cols), read into memory.

@@ -10,7 +10,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from m3leo_sar._display import as_line, as_table
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.chips.archive_display import facts_of_archive, first_chips
 from m3leo_sar.io.chips.chip import SAFE_NAME, Chip, Layer
 from m3leo_sar.io.chips.storage import Storage
 from m3leo_sar.io.files.atomic import PARTIAL, remove_stale
@@ -67,6 +69,12 @@ class ChipArchive:
         archive = cls(folder)
         remove_stale(folder)
         return archive
+
+    def __repr__(self) -> str:
+        return as_line("ChipArchive", facts_of_archive(self))
+
+    def _repr_html_(self) -> str:
+        return as_table("ChipArchive", facts_of_archive(self), rows=first_chips(self))
 
     @property
     def storage(self) -> str:

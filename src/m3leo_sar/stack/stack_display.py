@@ -1,0 +1,24 @@
+"""What to show of a stack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from m3leo_sar.grid.geobox import GeoBox
+
+
+def facts_of_stack(stack: Any) -> dict[str, Any]:
+    """Facts of a stack by name; None for one that is not known."""
+    first, last = stack.dates[0], stack.dates[-1]
+    count = len(stack.dates)
+    geometry = stack.geometry
+    return {
+        "name": stack.name,
+        "dates": f"{count}, {first} to {last}" if count > 1 else f"1, {first}",
+        "shape": f"{stack.shape[1]} rows x {stack.shape[2]} cols",
+        "dtype": stack.dtype,
+        "polarisation": stack.polarisation,
+        "orbit": stack.orbit,
+        "track": stack.track,
+        "geometry": geometry.crs if isinstance(geometry, GeoBox) else type(geometry).__name__,
+    }
