@@ -1,5 +1,6 @@
 """Oracles: slow float64 NumPy, written from the formula or the stated rule."""
 
+import mpmath
 import numpy as np
 
 
@@ -131,6 +132,14 @@ TOUZI = {
     25: (0.17813, 0.19852, 0.25376, 0.33101, 0.51202, 0.70396, 0.90043),
     100: (0.08873, 0.12786, 0.21210, 0.30707, 0.50286, 0.70094, 0.90010),
 }
+
+
+def touzi_moment_reference(true, looks, order):
+    """Mean of the sample coherence to a power by Touzi's equation (11), a generalised hypergeometric sum."""
+    with mpmath.workdps(30):
+        rho2, half = mpmath.mpf(true) ** 2, mpmath.mpf(order) / 2
+        gammas = mpmath.gamma(looks) * mpmath.gamma(1 + half) / mpmath.gamma(looks + half)
+        return float(gammas * mpmath.hyp3f2(1 + half, looks, looks, looks + half, 1, rho2) * (1 - rho2) ** looks)
 
 
 # --- insar ---------------------------------------------------------------------------------------------------------

@@ -68,7 +68,6 @@ KEPT = {
     "h5py": IO,
     "zarr": IO,
     "pyarrow": IO,
-    "yaml": {"app"},
     "argparse": {"app"},
     "typer": {"app"},
     "rich": {"app"},

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from reference import TOUZI
+from reference import TOUZI, touzi_moment_reference
 
 from m3leo_sar import Window, coherence
 from m3leo_sar.insar.bias import (
@@ -41,7 +41,29 @@ def test_density_integrates_to_one_and_to_the_mean(looks, true):
     assert np.trapezoid(density * x, x) == pytest.approx(float(expected_coherence(true, looks=looks)), abs=1e-8)
 
 
-@given(true=st.floats(0, 1), looks=st.floats(1.5, 400))
+@pytest.mark.parametrize("looks", [1.2, 4, 25, 90])
+def test_moments_follow_the_closed_form(looks):
+    true = np.array([0.0, 1e-4, 0.004, 0.02, 0.11, 0.37, 0.62, 0.9, 0.97])
+    mean, square = (np.array([touzi_moment_reference(value, looks, order) for value in true]) for order in (1, 2))
+    np.testing.assert_allclose(expected_coherence(true, looks=looks), mean, atol=5e-8)
+    np.testing.assert_allclose(coherence_variance(true, looks=looks), square - mean**2, rtol=2e-4)
+    # Where the mean is flat, rounding of the mean alone moves the truth.
+    error = abs(true_coherence(mean, looks=looks) - true)
+    assert (error <= np.where(true > 0.001, 1e-7, 1e-4)).all()
+
+
+def test_a_map_gives_what_its_pixels_give(rng):
+    mean = rng.uniform(size=(23, 31))
+    mean[4, 7] = np.nan
+    got = true_coherence(mean, looks=37.5)
+    assert got.shape == mean.shape
+    np.testing.assert_array_equal(got[2:6, 5:9], true_coherence(mean[2:6, 5:9], looks=37.5))
+    assert got[9, 11] == true_coherence(mean[9, 11], looks=37.5)
+
+
+@given(true=st.floats(0, 1), looks=st.sampled_from([1.5, 2, 4.4, 25, 130.7, 400]))
+@example(true=1.0, looks=3.0)
+@example(true=0.9996, looks=2.0)
 def test_inversion_undoes_the_bias(true, looks):
     back = true_coherence(expected_coherence(true, looks=looks), looks=looks)
     # Near zero the mean is flat in the truth, so the truth is known only to the square root of the rounding.

@@ -65,7 +65,7 @@ def test_the_order_of_dates_does_not_matter(dates, seed):
         assert network(dates, heights) == network(shuffled, again)
 
 
-@given(dates=some_dates.filter(lambda dates: len(dates) <= 6))
+@given(dates=some_dates.map(lambda dates: dates[:5]))
 def test_no_tree_is_lighter(dates):
     heights = level(dates, 3)
 

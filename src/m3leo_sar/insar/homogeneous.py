@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from math import comb, exp, lgamma, log
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -172,16 +172,9 @@ def _ks_limit(dates: int, alpha: float) -> int:
 def _share_limit(dates: int, alpha: float) -> float:
     """Share of the sum of two equal mean intensities below which the smaller one falls alpha often.
 
-    The share of one of two gamma variables of shape ``dates`` is Beta(dates, dates); its distribution function at x is
-    that of a binomial sum, and is inverted by bisection.
+    The share of one of two gamma variables of shape ``dates`` is Beta(dates, dates).
     """
-    low, high, trials = 0.0, 0.5, 2 * dates - 1
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        tail = sum(
-            exp(lgamma(trials + 1) - lgamma(hits + 1) - lgamma(trials - hits + 1)
-                + hits * log(middle) + (trials - hits) * log(1 - middle))
-            for hits in range(dates, trials + 1)
-        )  # fmt: skip
-        low, high = (middle, high) if tail < alpha / 2 else (low, middle)
-    return low
+    # Here, as the package imports without scipy.
+    from scipy.special import betaincinv
+
+    return float(betaincinv(dates, dates, alpha / 2))

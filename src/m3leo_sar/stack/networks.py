@@ -47,22 +47,21 @@ def connection(dates: Iterable[datetime.date], pairs: Iterable[Pair]) -> Connect
     >>> connection(days, [Pair(days[0], days[1])]).is_connected, connection(days, all_pairs(days)).loops
     (False, 1)
     """
-    ordered, edges = sorted(set(dates)), set(pairs)
-    group = {date: date for date in ordered}
+    # Here, as the package imports without scipy.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(date: datetime.date) -> datetime.date:
-        while group[date] != date:
-            group[date] = group[group[date]]
-            date = group[date]
-        return date
-
+    ordered, edges = sorted(set(dates)), sorted(set(pairs))
     for pair in edges:
         for date in (pair.reference, pair.secondary):
             require_date(date, ordered)
-        group[root(pair.reference)] = root(pair.secondary)
-    members: dict[datetime.date, list[datetime.date]] = {}
-    for date in ordered:
-        members.setdefault(root(date), []).append(date)
+    place = {date: number for number, date in enumerate(ordered)}
+    ends = ([place[pair.reference] for pair in edges], [place[pair.secondary] for pair in edges])
+    joined = coo_array((np.ones(len(edges)), ends), shape=(len(ordered), len(ordered)))
+    groups = connected_components(joined, directed=False)[1] if ordered else []
+    members: dict[int, list[datetime.date]] = {}
+    for date, group in zip(ordered, groups, strict=True):
+        members.setdefault(int(group), []).append(date)
     components = tuple(sorted((tuple(part) for part in members.values()), key=lambda part: (-len(part), part)))
     return Connection(components, len(edges) - len(ordered) + len(components))
 
@@ -159,8 +158,6 @@ def delaunay_pairs(
 
     Raises
     ------
-    ImportError
-        If scipy is not installed.
     ValueError
         If there are fewer than three dates.
 
@@ -168,10 +165,8 @@ def delaunay_pairs(
     ----------
     Pepe and Lanari, 2006, IEEE TGRS 44(9), 2374-2383.
     """
-    try:
-        from scipy.spatial import Delaunay, QhullError
-    except ImportError as error:
-        raise ImportError("delaunay_pairs needs scipy: pip install scipy") from error
+    from scipy.spatial import Delaunay, QhullError
+
     ordered = sorted(baselines)
     if len(ordered) < 3:
         raise ValueError(f"baselines must hold at least three dates, got {len(ordered)}")
