@@ -208,3 +208,35 @@ def test_overviews_follow_the_quantity(tmp_path, rng):
     assert np.abs(small("wrapped")).min() > 2.9
     for folder, pixels in (("interferogram", complex_), ("coherence", number)):
         np.testing.assert_allclose(small(folder), pixels.reshape(320, 2, 320, 2).mean(axis=(1, 3)), atol=1e-5)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32632", "EPSG:4326"])
+def test_a_netcdf_export_lies_where_its_tile_does(tmp_path, rng, crs):
+    """For GDAL, for CF readers and for our own."""
+    pyproj = pytest.importorskip("pyproj")
+    from m3leo_sar import GeoBox
+    from m3leo_sar.io.sources.open_source import open_source
+
+    bounds = (9.0, 50.0, 9.06, 50.03) if crs == "EPSG:4326" else (500_000, 5_540_000, 500_600, 5_540_300)
+    box = GeoBox.from_bounds(bounds, shape=(30, 45), crs=crs)
+    archive = ChipArchive.create(tmp_path / "a")
+    pixels = rng.random(box.shape, dtype=np.float32)
+    archive.write("t", "intensity", "20230301", pixels, box, metadata={"unit": "dB", "quantity": "gamma0"})
+    archive.write("t", "interferogram", "p", (pixels + 1j).astype(np.complex64), box, metadata={})
+    export_archive(archive, tmp_path / "out", form="netcdf")
+    path = tmp_path / "out" / "intensity" / "t.nc"
+    for variable, file in (("20230301", path), ("p_imaginary", tmp_path / "out" / "interferogram" / "t.nc")):
+        with rasterio.open(f"netcdf:{file}:{variable}") as raster:
+            assert raster.crs == rasterio.crs.CRS.from_user_input(crs)
+            assert raster.transform.almost_equals(box.affine, 1e-9)
+    xarray = pytest.importorskip("xarray")
+    data = xarray.open_dataset(path, engine="h5netcdf")
+    assert data.attrs["Conventions"] == "CF-1.8"
+    assert data["20230301"].attrs["units"] == "dB"
+    assert data["20230301"].attrs["long_name"] == "gamma0 20230301"
+    assert {data[axis].attrs["axis"] for axis in "xy"} == {"X", "Y"}
+    mapping = data[data["20230301"].encoding.get("grid_mapping") or data["20230301"].attrs["grid_mapping"]]
+    attributes = {name: value for name, value in mapping.attrs.items() if "wkt" not in name and "ref" not in name}
+    there = pyproj.Transformer.from_crs(pyproj.CRS.from_cf(attributes), crs, always_xy=True)
+    np.testing.assert_allclose(there.transform(*bounds[:2]), bounds[:2], rtol=1e-9)
+    assert open_source(path).geobox.crs == crs

@@ -270,6 +270,13 @@ def _overviews(chips: Mapping[str, Chip]) -> str:
     return found.pop() if len(found) == 1 else "nearest"
 
 
+def _cf_names(key: str, facts: Mapping[str, Any]) -> dict[str, str]:
+    """Name and unit of a chip in the words of CF; codes have no unit."""
+    names = {"long_name": f"{facts.get('quantity') or facts.get('product') or 'chip'} {key}"}
+    unit = str(facts.get("unit") or "")
+    return names | ({"units": unit} if unit not in ("", "class") else {})
+
+
 def _write_netcdf(path: Path, chips: Mapping[str, Chip]) -> None:
     first = next(iter(chips.values()))
     x, y = axes_of(first.geobox)
@@ -277,6 +284,7 @@ def _write_netcdf(path: Path, chips: Mapping[str, Chip]) -> None:
     for key, chip in chips.items():
         plane = chip.array
         facts = {name: value for name, value in chip.metadata.items() if isinstance(value, str | int | float)}
+        facts |= _cf_names(key, facts)
         if chip.nodata is not None:
             facts["_FillValue"] = plane.dtype.type(chip.nodata)
         if plane.ndim == 3:

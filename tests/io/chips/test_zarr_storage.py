@@ -44,7 +44,7 @@ def test_zarr_reads_what_is_written(archive, rng):
     assert array.chunks == (1, 24, 31)
     assert array.shards == (3, 24, 31)
     np.testing.assert_array_equal(array[...], np.stack([layer.array for layer in made]))
-    assert array.metadata.dimension_names == ("chip", "y", "x")
+    assert array.metadata.dimension_names == ("chip_3", "y", "x")
     assert [entry["key"] for entry in array.attrs["m3leo_sar"]["layers"]] == ["k0", "k1", "k2"]
 
 
@@ -297,3 +297,19 @@ def test_another_process_sees_a_chip_that_comes(archive, rng):
     for layer in layers(rng, 4):
         archive.write_layers(TILE, "coherence", [layer], BOX)
         np.testing.assert_array_equal(other.read(TILE, "coherence", layer.key).array, layer.array)
+
+
+@pytest.mark.filterwarnings("ignore:Object at .* is not recognized as a component")
+def test_xarray_opens_an_archive_and_each_of_its_groups(archive, rng):
+    """Batches of unlike length and of several bands lie in one group."""
+    xarray = pytest.importorskip("xarray")
+    made = layers(rng, 3)
+    archive.write_layers(TILE, "coherence", made[:2], BOX)
+    archive.write_layers(TILE, "coherence", made[2:], BOX)
+    colours = rng.random((3, *BOX.shape), dtype=np.float32)
+    archive.write_layers(TILE, "coherence", [Layer("colours", colours, {})], BOX)
+    found = xarray.open_zarr(archive.root / TILE / "coherence", chunks=None, consolidated=False)
+    np.testing.assert_array_equal(found["000000"].values[1], made[1].array)
+    assert found["000002"].dims == ("chip_1", "band_3", "y", "x")
+    tree = xarray.open_datatree(archive.root, engine="zarr", chunks=None, consolidated=False)
+    np.testing.assert_array_equal(tree[f"{TILE}/coherence"]["000001"].values[0], made[2].array)

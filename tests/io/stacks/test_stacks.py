@@ -250,3 +250,16 @@ def test_what_is_no_stack_is_told(tmp_path):
         open_stack(tmp_path)
     with pytest.raises(ValueError, match="is a file; a stack is a folder"):
         open_stack(tmp_path / "notes.txt")
+
+
+def test_xarray_opens_every_group_of_a_stack(tmp_path):
+    xarray = pytest.importorskip("xarray")
+    import valid_files
+
+    path = valid_files.stack(tmp_path)
+    date = xarray.open_zarr(path / "20230301", chunks=None, consolidated=False)
+    np.testing.assert_array_equal(date["slc"].values, valid_files._stack().window()[0])
+    assert date["slc"].dims == ("y", "x")
+    assert xarray.open_zarr(path / "label-cover", chunks=None, consolidated=False)["label"].shape == (4, 5)
+    tree = xarray.open_datatree(path, engine="zarr", chunks=None, consolidated=False)
+    assert set(tree.children) == {"20230301", "20230313", "label-cover"}

@@ -67,7 +67,7 @@ class ZarrStorage:
         """Write layers, those of one dtype and number of bands as one batch."""
         folder = self.root / identifier / dataset
         folder.mkdir(parents=True, exist_ok=True)
-        for group in (folder.parent, folder):
+        for group in (self.root, folder.parent, folder):
             make_group(group)
         kinds = sorted(layers, key=_kind)
         for _, batch in groupby(kinds, key=_kind):
@@ -196,7 +196,7 @@ class ZarrStorage:
                 json.loads(json.dumps(attributes, default=plain_value)),
                 chunk=(1, *shape[1:]),
                 fill=_fill_value(arrays[0].dtype),
-                dimensions=_dimensions(len(shape), arrays[0].dtype == np.int16 and shape[-1] == 2),
+                dimensions=_dimensions(shape, arrays[0].dtype == np.int16 and shape[-1] == 2),
             )
 
     def _place(self, identifier: str, dataset: str, key: str) -> _Place:
@@ -293,10 +293,10 @@ def _fill_value(dtype: np.dtype[Any]) -> Any:
     return {"f": np.nan, "c": complex(np.nan, np.nan)}.get(dtype.kind, 0)
 
 
-def _dimensions(count: int, parts: bool) -> tuple[str, ...]:
-    if parts:
-        return ("chip", "y", "x", "part") if count == 4 else ("chip", "band", "y", "x", "part")
-    return ("chip", "y", "x") if count == 3 else ("chip", "band", "y", "x")
+def _dimensions(shape: tuple[int, ...], parts: bool) -> tuple[str, ...]:
+    """Names of a batch's axes, by their lengths: xarray takes one length per name from all batches of a group."""
+    inner = ("y", "x", "part") if parts else ("y", "x")
+    return (f"chip_{shape[0]}", *((f"band_{shape[1]}",) if len(shape) - len(inner) == 2 else ()), *inner)
 
 
 def _look(folder: Path) -> tuple[dict[str, _Place], bool]:

@@ -41,7 +41,7 @@ def grid_axes(dataset: Any, y: str | None, x: str | None, name: str) -> tuple[st
                 )
             return down, along
     if y is None:
-        names = [name for words in (_DOWN, _ALONG) if (name := _by_attributes(dataset, words)) is not None]
+        names = [key for words in (_DOWN, _ALONG) if (key := _by_attributes(dataset, words)) is not None]
         if len(names) == 2:
             return names[0], names[1]
     wanted = f"{y}, {x}" if y is not None else "; ".join(", ".join(pair) for pair in _AXES)

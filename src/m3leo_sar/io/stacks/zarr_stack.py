@@ -167,6 +167,7 @@ def _write_date(folder: Path, stack: SlcStack, index: int) -> None:
             # Speckle is noise to a compressor: it saves a twelfth of the bytes and more than doubles the time to read.
             compressors=[Crc32cCodec()],
             fill_value=complex("nan+nanj"),
+            dimension_names=("y", "x"),
         )
         # Band by band of chunks, so that memory holds one band of one date.
         for first in range(0, stack.shape[1], CHUNK):
@@ -182,7 +183,14 @@ def _write_group(path: Path, arrays: Mapping[str, NDArray[Any]], attributes: dic
 def _fill_group(path: Path, arrays: Mapping[str, NDArray[Any]], attributes: dict[str, Any]) -> None:
     group = zarr.create_group(path, attributes=attributes)
     for name, array in arrays.items():
-        group.create_array(name, data=array, chunks=_chunks(array.shape))
+        group.create_array(name, data=array, chunks=_chunks(array.shape), dimension_names=_dimensions(name, array))
+
+
+def _dimensions(name: str, array: NDArray[Any]) -> tuple[str, ...]:
+    """Names of an array's axes, without which xarray opens no array; each array but a raster has its own."""
+    if name in ("label", "dem"):
+        return ("y", "x")
+    return tuple(f"{name}_{axis}" for axis in range(array.ndim))
 
 
 def _chunks(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -233,8 +241,9 @@ def _write_positions(path: Path, geometry: RadarGeometry | StoredRadarGeometry) 
     first = geometry.crop(slice(0, 1), slice(None))
     names = [name for name in _LAYERS if getattr(first, name) is not None]
     group = zarr.create_group(path)
+    shape, axes = geometry.shape, ("y", "x")
     arrays = {
-        name: group.create_array(name, shape=geometry.shape, chunks=_chunks(geometry.shape), dtype="f8")
+        name: group.create_array(name, shape=shape, chunks=_chunks(shape), dtype="f8", dimension_names=axes)
         for name in names
     }
     extents = []
@@ -244,7 +253,8 @@ def _write_positions(path: Path, geometry: RadarGeometry | StoredRadarGeometry) 
         extents.append(band_extents(band, CHUNK))
         for name in names:
             arrays[name][row : row + CHUNK] = getattr(band, name)[:CHUNK]
-    group.create_array(_EXTENTS, data=np.array(extents, np.float64))
+    bounds = np.array(extents, np.float64)
+    group.create_array(_EXTENTS, data=bounds, dimension_names=_dimensions(_EXTENTS, bounds))
 
 
 def _read_positions(path: Path, rows: slice, cols: slice, *, every: bool = False) -> RadarGeometry:

@@ -7,7 +7,12 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.atomic import atomic_path
 
@@ -71,7 +76,11 @@ def _columns(path: str | os.PathLike[str], text: str) -> dict[str, list[str]]:
 
 
 def write_splits(
-    path: str | os.PathLike[str], splits: Mapping[str, str], *, columns: Mapping[str, Sequence[object]] | None = None
+    path: str | os.PathLike[str],
+    splits: Mapping[str, str] | Sequence[str] | NDArray[np.str_],
+    *,
+    tiles: TileGrid | Sequence[str] | None = None,
+    columns: Mapping[str, Sequence[object]] | None = None,
 ) -> None:
     """Write a splits csv, whole or not at all.
 
@@ -79,16 +88,29 @@ def write_splits(
     ----------
     path : str or path
         The file.
-    splits : mapping
-        Split of each tile by identifier; tiles that a buffer sets aside are left out.
+    splits : mapping of str to str, or (tiles,) str
+        Split of each tile by identifier, or one per tile of ``tiles``, as
+        :func:`m3leo_sar.grid.splits.banded_split` gives them. Tiles that a buffer sets aside are left out.
+    tiles : TileGrid or sequence of str, optional
+        The tiles, or their identifiers, of splits that come without them.
     columns : mapping of str to sequence, optional
         More columns, one value an entry of ``splits``, such as ``original_index`` and ``parquet_identifier``.
 
     Raises
     ------
     ValueError
-        If a split is unknown, or a column has another length.
+        If a split is unknown, or splits or a column have another length than the tiles.
+    TypeError
+        If splits come without identifiers and no tiles are given, or with both.
+
+    Examples
+    --------
+    >>> from m3leo_sar import TileGrid
+    >>> from m3leo_sar.grid.splits import banded_split
+    >>> grid = TileGrid.exact((9.0, 50.0, 9.9, 50.4))
+    >>> write_splits("splits.csv", banded_split(grid, bands=5), tiles=grid)  # doctest: +SKIP
     """
+    splits = _by_identifier(splits, tiles)
     more = dict(columns or {})
     unknown = sorted(set(splits.values()) - {*_SPLITS, "buffer"})
     if unknown:
@@ -102,6 +124,19 @@ def write_splits(
         for line in zip(splits, splits.values(), *more.values(), strict=True):
             if line[1] != "buffer":
                 writer.writerow(line)
+
+
+def _by_identifier(splits: Any, tiles: TileGrid | Sequence[str] | None) -> Mapping[str, str]:
+    if isinstance(splits, Mapping):
+        if tiles is not None:
+            raise TypeError("tiles must be left out where splits are a mapping, which names its tiles")
+        return splits
+    if tiles is None:
+        raise TypeError(f"tiles must be given where splits are {type(splits).__name__} and no mapping of identifiers")
+    identifiers = tiles.identifiers if isinstance(tiles, TileGrid) else list(tiles)
+    if len(identifiers) != len(splits):
+        raise ValueError(f"splits must be one per tile, {len(identifiers)}, got {len(splits)}")
+    return {identifier: str(split) for identifier, split in zip(identifiers, splits, strict=True)}
 
 
 def split_file_name(tile_file: str | os.PathLike[str], *, bands: int, angle: float, fractions: Sequence[float]) -> str:
