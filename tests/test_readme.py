@@ -65,3 +65,13 @@ def test_the_code_of_the_coherence_guide(capsys):
     assert names["looks"].shape == (60, 20)
     assert abs(names["corrected"] - 0.8) < 0.02
     assert abs(names["along"].mean() - names["full"].mean()) < 0.01
+
+
+def test_the_code_of_the_words_guide(capsys):
+    guide = (Path(__file__).resolve().parents[1] / "docs" / "words.md").read_text()
+    for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
+        exec(code, {})
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "('pair', 'y', 'x') [12, 24]"
+    assert told[1] == "('y', 'x')"
+    assert told[2] == "['coherence', 'intensity', 'interferogram', 'looks', 'mask']"

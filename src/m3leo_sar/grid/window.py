@@ -6,10 +6,15 @@ import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from m3leo_sar.grid.pixel_spacing import pixel_spacing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Extent:
+    #: Whether sizes counted from metres are odd.
+    _odd: ClassVar[bool] = False
     rows: int
     cols: int
 
@@ -24,6 +29,50 @@ class _Extent:
             if size < 1:
                 raise ValueError(f"{name} must be at least 1, got {size}")
             object.__setattr__(self, axis, size)
+
+    @classmethod
+    def of_metres(
+        cls, *, rows: float, cols: float, grid: Any = None, spacing: tuple[float, float] | None = None
+    ) -> Self:
+        """Extent of so many metres on the ground: the nearest size, odd for a window, so that it has a middle.
+
+        Parameters
+        ----------
+        rows, cols : float
+            Metres along rows (azimuth or northing) and columns (range or easting), above 0.
+        grid : GeoBox or Tile, optional
+            Whose pixels to count.
+        spacing : (float, float), optional
+            Metres on the ground from row to row and from column to column instead, for an image in radar geometry:
+            azimuth spacing, and range spacing over the sine of the incidence.
+
+        Raises
+        ------
+        TypeError
+            If ``grid`` is no GeoBox or Tile, or both or neither of it and ``spacing`` are given.
+        ValueError
+            If a length is not above 0.
+
+        Examples
+        --------
+        >>> from m3leo_sar import Looks, Window
+        >>> Window.of_metres(rows=70, cols=46, spacing=(13.9, 3.7))
+        Window(rows=5, cols=13, row_weights=None, col_weights=None)
+        >>> Looks.of_metres(rows=40, cols=40, spacing=(13.9, 3.7))
+        Looks(rows=3, cols=11)
+        """
+        if (grid is None) == (spacing is None):
+            raise TypeError("give grid, a GeoBox or Tile, or spacing=(rows, cols) in metres, and not both")
+        steps = pixel_spacing(grid) if spacing is None else spacing
+        sizes = []
+        for name, metres, step in (("rows", rows, steps[0]), ("cols", cols, steps[1])):
+            if not (math.isfinite(metres) and metres > 0 and math.isfinite(step) and step > 0):
+                raise ValueError(f"{name} and its spacing must be metres above 0, got {metres} and {step}")
+            count = metres / step
+            # Of two sizes as near as each other the larger: fewer looks cost more than a wider window.
+            size = 2 * math.floor(count / 2) + 1 if cls._odd else math.floor(count + 0.5)
+            sizes.append(max(1, size))
+        return cls(rows=sizes[0], cols=sizes[1])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +109,7 @@ class Window(_Extent):
     True
     """
 
+    _odd: ClassVar[bool] = True
     row_weights: tuple[float, ...] | None = None
     col_weights: tuple[float, ...] | None = None
 
