@@ -125,6 +125,23 @@ def test_a_ramp_is_a_ramp_on_every_tile(archive, resampling):
         assert chip.metadata["parameters"]["resampling"] == resampling
 
 
+def test_an_amount_at_the_border_of_two_zones_is_that_of_one_tile(tmp_path, archive):
+    """The squares of both zones run on over the meridian; their sums would count that ground twice."""
+    box = GeoBox.from_bounds((5.9, 49.5, 6.1, 49.6), shape=(100, 200), crs="EPSG:4326")
+    people = np.ones(box.shape)
+    source = RasterSource(write(tmp_path / "people.tif", people, box))
+    grid = TileGrid.exact((5.8, 49.4, 6.2, 49.7), pixels=64)
+    retile(source, archive, grid, dataset="people", resampling="sum")
+    retile(source, archive, grid, dataset="mean", resampling="average")
+    chips = [archive.read(tile, "people", "band1").array for tile in archive.identifiers]
+    assert sum(np.nansum(chip) for chip in chips) == pytest.approx(people.sum(), rel=1e-3)
+    # Other chips stay whole.
+    cut = next(tile for tile in grid if tile.identifier in archive.identifiers and not tile.owned_pixels().all())
+    lacking = np.isnan(archive.read(cut.identifier, "people", "band1").array)
+    assert lacking[~cut.owned_pixels()].all()
+    assert np.isnan(archive.read(cut.identifier, "mean", "band1").array).sum() < lacking.sum()
+
+
 def test_sums_are_kept_and_means_too(tmp_path, archive, rng):
     people = rng.uniform(0, 9, (160, 200))
     # Nobody lives on the rim that no tile covers.

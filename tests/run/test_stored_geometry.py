@@ -95,16 +95,28 @@ def test_a_tile_reads_what_lies_around_it_and_one_elsewhere_nothing():
     assert len(seen) == 1
 
 
-def test_a_tile_over_the_180th_meridian_looks_everywhere():
+def test_a_tile_over_the_180th_meridian_looks_around_it_only():
     latitude, longitude = positions(centre=(180.0, 20.0))
     whole = RadarGeometry(latitude, np.where(longitude > 180, longitude - 360, longitude))
     geometry = stored(whole, 16)
-    everything = (slice(0, SHAPE[0]), slice(0, SHAPE[1]))
-    assert geometry.around((-180.0, 19.9, 180.0, 20.1)) == everything
-    assert geometry.around((-179.99, 19.99, -179.98, 20.0)) == everything
-    # Nothing lies here, but a block on both sides of the meridian spans all longitudes.
-    assert geometry.around((100.0, 19.99, 100.1, 20.0)) is not None
-    assert geometry.around((100.0, 30.0, 100.1, 30.1)) is None
+    unbroken = stored(RadarGeometry(latitude, longitude), 16)
+    for bounds in ((-179.99, 19.99, -179.98, 20.0), (179.995, 19.99, 180.005, 20.0), (179.98, 19.99, 179.99, 20.0)):
+        assert geometry.around(bounds) == unbroken.around(bounds)
+        rows, cols = geometry.around(bounds)
+        assert (rows.stop - rows.start) * (cols.stop - cols.start) < SHAPE[0] * SHAPE[1] / 2
+    assert geometry.around((-180.0, 19.9, 180.0, 20.1)) == (slice(0, SHAPE[0]), slice(0, SHAPE[1]))
+    assert geometry.around((100.0, 19.99, 100.1, 20.0)) is None
+    assert geometry.around((-179.99, 30.0, -179.98, 30.1)) is None
+    assert geometry.bounds == pytest.approx((longitude.min(), latitude.min(), longitude.max(), latitude.max()))
+
+
+def test_a_store_of_before_whose_blocks_span_the_globe_is_read_there():
+    latitude, longitude = positions(centre=(180.0, 20.0))
+    whole = RadarGeometry(latitude, np.where(longitude > 180, longitude - 360, longitude))
+    extents = stored(whole, 16).extents.copy()
+    extents[extents[..., 2] > 180] = (-180, 19.8, 180, 20.2)
+    geometry = StoredRadarGeometry(shape=SHAPE, read=whole.crop, block=16, extents=extents)
+    assert geometry.around((-179.9999, 19.99, -179.9998, 20.0)) is not None
 
 
 @pytest.mark.parametrize("layers", [("latitude", "longitude"), ("latitude", "longitude", "height", "incidence")])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from m3leo_sar import GeoBox, geolocate, reproject
+from m3leo_sar import GeoBox, TileGrid, geolocate, reproject
 from m3leo_sar.warp.area import area_sample, corner_grid
 from m3leo_sar.warp.pixel_map import PixelMap, pixel_map
 
@@ -176,3 +176,62 @@ def test_refusals_name_what_came():
         reproject(source, SOURCE, FINER, mask=np.ones((24, 35), bool))
     with pytest.raises(ValueError, match="nodata must be given for source of uint8 with a mask"):
         reproject(source.astype("uint8"), SOURCE, FINER, mask=np.ones((25, 35), bool), resampling="nearest")
+
+
+WORLD = GeoBox.from_bounds((-180, -90, 180, 90), shape=(300, 600), crs="EPSG:4326")
+#: The same columns from another meridian on: no tile near 180 degrees lies over its ends.
+PACIFIC = GeoBox.from_bounds((0, -90, 360, 90), shape=(300, 600), crs="EPSG:4326")
+
+
+@pytest.mark.parametrize("rule", ["average", "sum", "min", "max", "mode", "nearest", "bilinear", "cubic"])
+def test_a_tile_over_the_ends_of_a_global_raster_is_that_of_one_without_ends(backend, rule):
+    random = np.random.default_rng(3)
+    labels = rule == "mode"
+    values = random.integers(1, 90, WORLD.shape, np.uint8) if labels else random.normal(size=WORLD.shape)
+    turned = np.ascontiguousarray(np.roll(values, -300, axis=1))
+    options = {"resampling": rule, **({"nodata": 0} if labels else {})}
+    for crs, bounds in (
+        ("EPSG:32760", (790000, 8110000, 850000, 8160000)),
+        ("EPSG:4326", (177.3, -17.05, 183.9, -12.1)),
+        ("EPSG:3857", (19960000, -1910000, 20110000, -1810000)),
+    ):
+        tile = GeoBox.from_bounds(bounds, shape=(11, 13), crs=crs)
+        expected = reproject(turned, PACIFIC, tile, **options)
+        got = backend.numpy(reproject(backend.array(values), WORLD, tile, **options))
+        assert got.dtype == values.dtype
+        np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
+    whole = GeoBox.from_bounds((0, -90, 360, 90), shape=(60, 120), crs="EPSG:4326")
+    if rule in ("sum", "mode"):
+        np.testing.assert_allclose(reproject(values, WORLD, whole, **options),
+                                   reproject(turned, PACIFIC, whole, **options), rtol=1e-9)  # fmt: skip
+
+
+def test_the_ground_of_tiles_at_the_180th_meridian_is_counted_once():
+    ones = np.ones(WORLD.shape)
+    for tile in TileGrid.exact((179.97, -16.9, 179.999, -16.85)):
+        box = tile.geobox
+        taken = reproject(ones, WORLD, box, resampling="sum")
+        degrees = shapely.Polygon(np.stack(box.transformer_to("EPSG:4326").transform(*box.outline()), 1) % (360, 181))
+        ring = np.asarray(degrees.exterior.coords)
+        ring[:, 1] -= 181
+        assert taken.sum() == pytest.approx(shapely.Polygon(ring).area / 0.6**2, rel=1e-4)
+        np.testing.assert_allclose(reproject(ones, WORLD, box, resampling="average"), 1)
+
+
+def test_a_region_far_from_a_tile_is_not_spread_over_it():
+    """Corners on both sides of the meridian opposite to a source lie at both of its ends, far outside."""
+    values = np.ones((60, 100))
+    for box in (
+        GeoBox.from_bounds((0, 0, 10, 6), shape=(60, 100), crs="EPSG:4326"),
+        GeoBox.from_bounds((0, 0, 10.0007, 6), shape=(60, 100), crs="EPSG:4326"),
+    ):
+        tile = GeoBox.from_bounds((-175.2, 1, -174.8, 2), shape=(7, 9), crs="EPSG:4326")
+        for rule in ("sum", "average", "max", "bilinear"):
+            assert np.isnan(reproject(values, box, tile, resampling=rule)).all()
+
+
+def test_what_a_source_lacks_at_the_meridian_is_no_data():
+    part = GeoBox.from_bounds((-170, -20, 180, 20), shape=(80, 700), crs="EPSG:4326")
+    tile = GeoBox.from_bounds((178, 0, 184, 2), shape=(4, 6), crs="EPSG:4326")
+    got = reproject(np.ones(part.shape), part, tile, resampling="average")
+    np.testing.assert_array_equal(np.isnan(got), [[False, False, True, True, True, True]] * 4)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from m3leo_sar.grid.antimeridian import on_globe, unbroken
 from m3leo_sar.grid.regions import REGIONS
 
 #: Geometry types an area may have.
@@ -20,12 +21,14 @@ def aoi_polygon(aoi: Any) -> Any:
     aoi : str, mapping, sequence of four floats, shapely geometry or geopandas object
         The name of a region of M3LEO (``"conus"``, ``"europe"``, ``"china"``, ``"middleeast"``, ``"pakin"``,
         ``"southamerica"``), WKT, GeoJSON (text or mapping; all features together), (west, south, east, north) in
-        degrees, a polygon in degrees, or a GeoDataFrame or GeoSeries in any CRS.
+        degrees, a polygon in degrees, or a GeoDataFrame or GeoSeries in any CRS. Over the 180th meridian, longitudes
+        may run on beyond it, parts may lie on both sides, or west may be above east.
 
     Returns
     -------
     shapely.Polygon or shapely.MultiPolygon
-        In degrees, valid and not empty; straight edges are straight in longitude and latitude.
+        In degrees within 180, cut at the 180th meridian, valid and not empty; straight edges are straight in longitude
+        and latitude.
 
     Raises
     ------
@@ -45,6 +48,8 @@ def aoi_polygon(aoi: Any) -> Any:
     1.0
     >>> aoi_polygon("pakin").bounds
     (60.8, 7.8, 97.5, 37.3)
+    >>> aoi_polygon((177, -19, -178, -16)).equals(aoi_polygon((177, -19, 182, -16)))
+    True
     """
     polygon = _geometry(aoi)
     import shapely
@@ -54,9 +59,9 @@ def aoi_polygon(aoi: Any) -> Any:
     if not shapely.is_valid(polygon):
         raise ValueError(f"aoi must be a valid polygon: {shapely.is_valid_reason(polygon)}")
     west, south, east, north = polygon.bounds
-    if west < -180 or east > 180 or south < -90 or north > 90:
+    if west < -360 or east > 360 or east - west > 360 or south < -90 or north > 90:
         raise ValueError(f"aoi must be in degrees of longitude and latitude, got bounds {polygon.bounds}")
-    return polygon
+    return on_globe(polygon)
 
 
 def _geometry(aoi: Any) -> Any:
@@ -69,17 +74,29 @@ def _geometry(aoi: Any) -> Any:
     if hasattr(aoi, "to_crs") and hasattr(aoi, "union_all"):
         if aoi.crs is None:
             raise ValueError(f"aoi must tell its CRS, got a {type(aoi).__name__} without one")
-        return aoi.to_crs("EPSG:4326").union_all()
+        return _from_frame(aoi)
     if isinstance(aoi, shapely.Geometry):
         return aoi
     if isinstance(aoi, Sequence) and len(aoi) == 4:
         west, south, east, north = (float(edge) for edge in aoi)
+        # Over the 180th meridian GeoJSON's bounds have west above east; over more than half of the globe it is a slip.
+        if 180 < west - east < 360:
+            east += 360
         if not (west < east and south < north):
             raise ValueError(f"aoi must be (west, south, east, north) with west < east, south < north, got {aoi}")
         return shapely.box(west, south, east, north)
     raise TypeError(
         f"aoi must be a region's name, WKT, GeoJSON, four bounds, a shapely polygon or a geopandas object, got {aoi!r}"
     )
+
+
+def _from_frame(frame: Any) -> Any:
+    """All polygons of a geopandas object in degrees."""
+    if frame.crs.is_geographic:
+        return frame.to_crs("EPSG:4326").union_all()
+    import shapely
+
+    return shapely.union_all([unbroken(polygon) for polygon in frame.to_crs("EPSG:4326").geometry])
 
 
 def _from_text(text: str) -> Any:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from affine import Affine
 
-from m3leo_sar.grid.projection import transformer_between
+from m3leo_sar.grid.antimeridian import bounds_of_outline
+from m3leo_sar.grid.projection import is_geographic, transformer_between
 
 if TYPE_CHECKING:
     import pyproj
@@ -132,9 +133,12 @@ class GeoBox:
     def bounds_in(self, crs: str) -> tuple[float, float, float, float]:
         """(left, bottom, right, top) of the outline in another CRS, also a compound one.
 
-        Over the 180th meridian they span the globe.
+        In degrees, right runs on beyond 180 or left below -180 where the grid lies over the 180th meridian; a grid
+        around a pole spans all longitudes and reaches it (:func:`m3leo_sar.grid.antimeridian.bounds_of_outline`).
         """
         x, y = self.transformer_to(crs).transform(*self.outline())
+        if is_geographic(crs):
+            return bounds_of_outline(x, y)
         return float(np.min(x)), float(np.min(y)), float(np.max(x)), float(np.max(y))
 
     def transformer_to(self, crs: str) -> pyproj.Transformer:

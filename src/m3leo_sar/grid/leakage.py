@@ -69,10 +69,6 @@ def leakage(grid: TileGrid, splits: Mapping[str, str] | Sequence[str]) -> Leakag
     ValueError
         If there is not one split a tile.
 
-    Notes
-    -----
-    Tiles that lie over the 180th meridian are compared where their longitudes put them.
-
     Examples
     --------
     Two tiles that overlap by a tenth:

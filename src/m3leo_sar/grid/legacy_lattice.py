@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_LONLAT = "EPSG:4326"
+from m3leo_sar.grid.antimeridian import beside, in_one_piece, nearest_longitude, side_by_side
+from m3leo_sar.grid.projection import LONGITUDE_LATITUDE, transformer_between, utm_zone_at
 
 
 def legacy_bounds(polygon: Any, side: int) -> tuple[NDArray[np.float64], str]:
@@ -20,10 +21,13 @@ def legacy_bounds(polygon: Any, side: int) -> tuple[NDArray[np.float64], str]:
     """
     import shapely
 
+    polygon = in_one_piece(polygon)
     crs = _utm_at(polygon.centroid.x, polygon.centroid.y)
-    bounds = _lattice(polygon, crs, side)
+    bounds = beside(polygon.bounds, _lattice(polygon, crs, side))
     shapely.prepare(polygon)
-    return bounds[shapely.intersects(polygon, shapely.box(*bounds.T))], crs
+    bounds = bounds[shapely.intersects(polygon, shapely.box(*bounds.T))]
+    # A tile lies where its middle is, within 180 degrees.
+    return beside((0.0, 0.0, 0.0, 0.0), bounds), crs
 
 
 def legacy_areas(bounds: ArrayLike, *, crs: str | None = None) -> NDArray[np.float64]:
@@ -50,12 +54,10 @@ def legacy_areas(bounds: ArrayLike, *, crs: str | None = None) -> NDArray[np.flo
     >>> legacy_areas([tile, (-122, 40, -121.95, 40.05)], crs="EPSG:32614").round(3).tolist()
     [22.114, 26.008]
     """
-    import pyproj
-
-    boxes = np.asarray(bounds, np.float64).reshape(-1, 4)
+    boxes = side_by_side(bounds)
     # The mean of rings whose first corner counts twice.
     x, y = (0.6 * boxes[:, :2] + 0.4 * boxes[:, 2:]).mean(axis=0)
-    to_utm = pyproj.Transformer.from_crs(_LONLAT, crs or _utm_at(x, y), always_xy=True)
+    to_utm = transformer_between(LONGITUDE_LATITUDE, crs or _utm_at(x, y))
     east, north = (
         np.stack(axis) for axis in zip(*(to_utm.transform(boxes[:, i], boxes[:, j]) for i, j in _RING), strict=True)
     )
@@ -69,21 +71,17 @@ _RING = ((0, 1), (2, 1), (2, 3), (0, 3))
 
 def _utm_at(x: float, y: float) -> str:
     """UTM zone of a point, the first that PROJ lists."""
-    from pyproj.aoi import AreaOfInterest
-    from pyproj.database import query_utm_crs_info
-
-    zones = query_utm_crs_info(datum_name="WGS 84", area_of_interest=AreaOfInterest(x, y, x, y))
-    if not zones:
+    zone = utm_zone_at(float(nearest_longitude(x, 0.0)), y)
+    if zone is None:
         raise ValueError(f"aoi must lie where UTM is defined, its centroid is at {x}, {y}")
-    return f"EPSG:{zones[0].code}"
+    return zone
 
 
 def _lattice(polygon: Any, crs: str, side: int) -> NDArray[np.float64]:
     """Bounds of the tiles around all lattice points of the projected bounding box, easting before northing."""
-    import pyproj
     import shapely
 
-    to_utm = pyproj.Transformer.from_crs(_LONLAT, crs, always_xy=True)
+    to_utm = transformer_between(LONGITUDE_LATITUDE, crs)
     left, low, right, high = shapely.transform(polygon, lambda x, y: to_utm.transform(x, y), interleaved=False).bounds
     across, up = int((right - left) // side), int((high - low) // side)
     if across < 1 or up < 1:

@@ -1,39 +1,134 @@
-"""Transformers between coordinate reference systems, and what kind of system one is."""
+"""The one place where PROJ is asked: transformers between reference systems, and what kind of system one is."""
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyproj
 
 LONGITUDE_LATITUDE = "EPSG:4326"
+#: Longitude, latitude and metres above the WGS 84 ellipsoid.
+ELLIPSOIDAL = "EPSG:4979"
 #: Spellings of longitude and latitude that are recognised without loading PROJ.
 _GEOGRAPHIC = (LONGITUDE_LATITUDE, "OGC:CRS84")
 
 
 @lru_cache(maxsize=64)
 def transformer_between(crs: str, target: str) -> pyproj.Transformer:
-    """Transformer between two CRS, x before y; cached, as making one takes longer than placing a tile.
+    """Transformer between the horizontal parts of two CRS, x before y.
+
+    Cached, as making one takes longer than placing a tile. Heights do not pass through it: see
+    :func:`ellipsoidal_transformer`.
 
     Raises
     ------
     ValueError
         If a CRS is not understood, or PROJ knows no operation between the two.
+
+    Warns
+    -----
+    UserWarning
+        If PROJ knows no step between the two datums and takes one for the other, so that positions may be off by
+        hundreds of metres.
     """
     # Imported here because loading PROJ costs more than the rest of the package.
     from pyproj import Transformer
     from pyproj.exceptions import ProjError
 
+    ends = (_horizontal(crs), _horizontal(target))
     try:
-        return Transformer.from_crs(crs, target, always_xy=True)
+        transformer = Transformer.from_crs(*ends, always_xy=True)
     except ProjError as error:
         raise ValueError(
             f"crs must be one that PROJ understands and leads to the other, got {crs!r} to {target!r}: {error}"
         ) from error
+    try:
+        Transformer.from_crs(*ends, always_xy=True, allow_ballpark=False)
+    except ProjError:
+        warnings.warn(
+            f"PROJ knows no step from the datum of {crs!r} to that of {target!r} and takes one for the other: "
+            "positions may be off by hundreds of metres",
+            stacklevel=2,
+        )
+    return transformer
+
+
+@lru_cache(maxsize=16)
+def ellipsoidal_transformer(crs: str) -> pyproj.Transformer:
+    """Transformer of x, y and heights of a CRS to longitude, latitude and metres above the WGS 84 ellipsoid.
+
+    Raises
+    ------
+    ValueError
+        If the CRS is not understood, has no heights, or PROJ lacks the grid of its geoid; the message names the grid
+        and the folder it belongs into. Without it PROJ would return the heights unchanged.
+    """
+    from pyproj import Transformer
+    from pyproj.exceptions import ProjError
+
+    parsed = _parsed(crs)
+    if len(parsed.axis_info) != 3:
+        raise ValueError(f"crs must say what its heights are above, such as EPSG:4326+3855 (EGM2008), got {crs!r}")
+    try:
+        return Transformer.from_crs(parsed, ELLIPSOIDAL, always_xy=True, allow_ballpark=False)
+    except ProjError as error:
+        raise ValueError(f"heights of {crs!r} cannot be taken to the ellipsoid: {_lacking(parsed)}") from error
+
+
+def _lacking(crs: pyproj.CRS) -> str:
+    """Which grid PROJ lacks and how it gets it."""
+    from pyproj.datadir import get_data_dir
+    from pyproj.transformer import TransformerGroup
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        operations = TransformerGroup(crs, ELLIPSOIDAL, always_xy=True).unavailable_operations
+    grids = [grid for operation in operations for grid in operation.grids if not grid.available]
+    if not grids:
+        return "PROJ knows no operation for them"
+    # One that can be had is worth more than one that PROJ only knows the name of.
+    grid = next((grid for grid in grids if grid.url), grids[0])
+    source = f" from {grid.url}" if grid.url else ""
+    return (
+        f"PROJ lacks the grid {grid.short_name}; put it{source} into {get_data_dir()} or into a folder named by "
+        f"PROJ_DATA, for instance with: pyproj sync --file {grid.short_name}"
+    )
+
+
+@lru_cache(maxsize=64)
+def has_heights(crs: str) -> bool:
+    """Whether a CRS says what heights are above: a compound one, or longitude, latitude and ellipsoidal height.
+
+    Raises
+    ------
+    ValueError
+        If the CRS is not understood.
+    """
+    return crs.upper() not in _GEOGRAPHIC and len(_parsed(crs).axis_info) == 3
+
+
+@lru_cache(maxsize=64)
+def horizontal_crs(crs: str) -> str:
+    """The horizontal part of a compound CRS; any other as it is.
+
+    Raises
+    ------
+    ValueError
+        If the CRS is not understood.
+
+    Examples
+    --------
+    >>> horizontal_crs("EPSG:32631+3855"), horizontal_crs("EPSG:4326")
+    ('EPSG:32631', 'EPSG:4326')
+    """
+    if not has_heights(crs):
+        return crs
+    part = _horizontal(crs)
+    code = part.to_epsg(min_confidence=100)
+    return f"EPSG:{code}" if code else part.to_wkt()
 
 
 @lru_cache(maxsize=64)
@@ -60,9 +155,43 @@ def short_name(crs: str) -> str:
     return f"EPSG:{code}" if code else crs
 
 
-def nearest_longitude(longitude: np.ndarray, centre: float) -> np.ndarray:
-    """Longitudes moved by whole turns to within 180 degrees of ``centre``; those that are there keep their bits."""
-    return longitude - 360.0 * np.round((longitude - centre) / 360.0)
+def utm_zone_at(longitude: float, latitude: float) -> str | None:
+    """UTM zone on WGS 84 of a position in degrees, the first that PROJ lists; None where UTM is not defined."""
+    from pyproj.aoi import AreaOfInterest
+    from pyproj.database import query_utm_crs_info
+
+    here = AreaOfInterest(longitude, latitude, longitude, latitude)
+    zones = query_utm_crs_info(datum_name="WGS 84", area_of_interest=here)
+    return f"EPSG:{zones[0].code}" if zones else None
+
+
+@lru_cache(maxsize=128)
+def projection_of(crs: str) -> Any:
+    """Map projection of a projected CRS by itself, called with longitude and latitude; it knows its scale factors."""
+    from pyproj import Proj
+
+    return Proj(crs)
+
+
+def equal_area_plane(longitude: float, latitude: float) -> Any:
+    """Lambert's azimuthal equal-area projection about a position in degrees."""
+    from pyproj import Proj
+
+    return Proj(proj="laea", lat_0=latitude, lon_0=longitude, ellps="WGS84")
+
+
+@lru_cache(maxsize=1)
+def ellipsoid() -> pyproj.Geod:
+    """Lengths and areas on the WGS 84 ellipsoid."""
+    from pyproj import Geod
+
+    return Geod(ellps="WGS84")
+
+
+@lru_cache(maxsize=64)
+def _horizontal(crs: str) -> pyproj.CRS:
+    parsed = _parsed(crs)
+    return parsed.sub_crs_list[0] if parsed.is_compound else parsed
 
 
 def _parsed(crs: str) -> pyproj.CRS:

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from m3leo_sar.grid.antimeridian import side_by_side
+from m3leo_sar.grid.projection import equal_area_plane
 from m3leo_sar.grid.tiles import TileGrid
 
 SPLITS = ("train", "test", "val")
@@ -50,7 +52,7 @@ def legacy_split(
     >>> legacy_split(tiles, angle=1.57, bands=10)[:80:10].tolist()
     ['train', 'train', 'train', 'test', 'val', 'train', 'train', 'train']
     """
-    boxes = np.asarray(bounds, np.float64).reshape(-1, 4)
+    boxes = side_by_side(bounds)
     if not -np.pi / 2 <= angle <= np.pi / 2:
         raise ValueError(f"angle must lie in [-pi/2, pi/2], got {angle}")
     pattern = _pattern(fractions)
@@ -156,13 +158,11 @@ def banded_split(
 
 def _across(grid: TileGrid, angle: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Least, greatest and middle distance of each tile's ground from a line at an angle, in metres."""
-    import pyproj
-
     west, south, east, north = grid.bounds.T
     middle = np.radians((west + east) / 2)
     longitude = np.degrees(np.arctan2(np.sin(middle).mean(), np.cos(middle).mean()))
     latitude = (south.min() + north.max()) / 2
-    plane = pyproj.Proj(proj="laea", lat_0=latitude, lon_0=longitude, ellps="WGS84")
+    plane = equal_area_plane(longitude, latitude)
 
     def beside(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> NDArray[np.float64]:
         x, y = plane(longitude, latitude)
@@ -205,7 +205,7 @@ def ordered_split(bounds: ArrayLike, *, fractions: tuple[float, float, float] = 
     >>> ordered_split([(i, 0.0, i + 1.0, 1.0) for i in (2, 0, 1, 4, 3)]).tolist()
     ['train', 'train', 'train', 'test', 'val']
     """
-    boxes = np.asarray(bounds, np.float64).reshape(-1, 4)
+    boxes = side_by_side(bounds)
     count = len(boxes)
     if count < 3:
         raise ValueError(f"a split needs at least three tiles, got {count}")

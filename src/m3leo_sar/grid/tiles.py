@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar._display import as_line, as_table
+from m3leo_sar.grid.antimeridian import Bounds, beside, boxes_on_globe, nearest_longitude
 from m3leo_sar.grid.aoi import aoi_polygon
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.identifier import list_hash, tile_identifier, tile_identifiers
@@ -68,8 +69,7 @@ class Tile:
             return np.ones(box.shape, bool)
         west, east = self.meridians
         longitude, _ = box.transformer_to(_LONLAT).transform(*box.centres())
-        middle = (west + east) / 2
-        longitude = longitude - 360 * np.round((longitude - middle) / 360)
+        longitude = nearest_longitude(longitude, (west + east) / 2)
         return (longitude >= west) & (longitude < east)
 
 
@@ -233,15 +233,13 @@ class TileGrid(Sequence[Tile]):
 
     @property
     def footprints(self) -> NDArray[np.object_]:
-        """Outline of the ground each tile owns, shapely polygons in degrees."""
-        import shapely
+        """Outline of the ground each tile owns: shapely polygons in degrees, cut at the 180th meridian."""
+        return boxes_on_globe(self.bounds) if self.cells is None else self.cells.footprints()
 
-        return shapely.box(*self.bounds.T) if self.cells is None else self.cells.footprints()
-
-    def select(self, bounds: tuple[float, float, float, float], *, within: bool = False) -> TileGrid:
-        """Tiles that touch (west, south, east, north), or that lie within it."""
+    def select(self, bounds: Bounds, *, within: bool = False) -> TileGrid:
+        """Tiles that touch (west, south, east, north), or that lie within it; longitudes count modulo 360 degrees."""
         west, south, east, north = bounds
-        left, low, right, high = self.bounds.T
+        left, low, right, high = beside(bounds, self.bounds).T
         if within:
             kept = (left >= west) & (right <= east) & (low >= south) & (high <= north)
         else:
@@ -295,7 +293,7 @@ class TileGrid(Sequence[Tile]):
         first = np.searchsorted(south, latitude - tallest, side="left")
         last = np.searchsorted(south, latitude, side="right")
         near_ = order[first:last]
-        left, low, right, high = self.bounds[near_].T
+        left, low, right, high = beside((longitude, latitude, longitude, latitude), self.bounds[near_]).T
         holds = (left <= longitude) & (longitude < right) & (low <= latitude) & (latitude < high)
         return [self[int(position)] for position in np.sort(near_[holds])]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from m3leo_sar.grid.antimeridian import nearest_longitude
+from m3leo_sar.grid.projection import ellipsoid, projection_of
 
 #: Easting of a central meridian and northing of the equator in the south, metres.
 _FALSE_EASTING, _FALSE_NORTHING = 500_000.0, 10_000_000.0
@@ -149,15 +151,12 @@ class UtmCells:
         Whole squares by Gauss' rule of 2 by 2 points on the inverse areal scale of the projection, good to 1e-9; those
         that a meridian cuts as geodesic polygons.
         """
-        from pyproj import Geod
-
         areas = self._square_areas()
         low, _, high, _ = self.envelopes().T
         meridian = _central_meridian(self.zone)
         cut = np.flatnonzero((low < meridian - self.STRIP / 2) | (high > meridian + self.STRIP / 2))
-        geod = Geod(ellps="WGS84")
         for position, outline in zip(cut, self.take(cut).footprints(), strict=True):
-            areas[position] = abs(geod.geometry_area_perimeter(outline)[0])
+            areas[position] = abs(ellipsoid().geometry_area_perimeter(outline)[0])
         return areas
 
     def _square_areas(self) -> NDArray[np.float64]:
@@ -194,7 +193,7 @@ class UtmCells:
             here = self.zone == zone
             lon, lat = _projection(int(zone))(x[here], y[here], inverse=True)
             meridian = _central_meridian(int(zone))
-            rings[here, :, 0] = lon - 360 * np.round((lon - meridian) / 360)
+            rings[here, :, 0] = nearest_longitude(lon, meridian)
             rings[here, :, 1] = lat
         return rings
 
@@ -222,11 +221,8 @@ def _central_meridian(zone: Any) -> Any:
     return 6.0 * np.abs(zone) - 183.0
 
 
-@lru_cache(maxsize=120)
 def _projection(zone: int) -> Any:
-    from pyproj import Proj
-
-    return Proj(zone_crs(zone))
+    return projection_of(zone_crs(zone))
 
 
 def _cells_in_zone(polygon: Any, zone: int, side: int) -> tuple[NDArray[Any], ...] | None:

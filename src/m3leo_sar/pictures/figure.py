@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.projection import ellipsoid
 from m3leo_sar.io.files.atomic import atomic_path
 from m3leo_sar.pictures.chip_picture import Bar, Classes, Key, Picture, Wheel
 from m3leo_sar.pictures.colours import phase_image
@@ -206,7 +207,7 @@ def draw_scale_bar(axis: Axes, geobox: GeoBox) -> None:
 
     Raises
     ------
-    pyproj.exceptions.CRSError
+    ValueError
         If the CRS is none.
     """
     width = ground_width(geobox)
@@ -231,13 +232,11 @@ def ground_width(geobox: GeoBox) -> float:
     >>> round(ground_width(box))
     4482
     """
-    import pyproj
-
     rows, cols = geobox.shape
     ends = [geobox.affine @ (col, rows / 2) for col in (0, cols)]
     x, y = zip(*ends, strict=True)
     longitude, latitude = geobox.transformer_to("EPSG:4326").transform(x, y)
-    return float(pyproj.Geod(ellps="WGS84").inv(longitude[0], latitude[0], longitude[1], latitude[1])[2])
+    return float(ellipsoid().inv(longitude[0], latitude[0], longitude[1], latitude[1])[2])
 
 
 def round_length(longest: float) -> float:

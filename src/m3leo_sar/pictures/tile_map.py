@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.grid.antimeridian import in_one_piece, side_by_side
+from m3leo_sar.grid.footprint import outline_in_degrees
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.pictures.figure import draw_legend, new_figure, plain, save_figure
 from m3leo_sar.pictures.readable_archive import ReadableArchive
@@ -62,14 +64,14 @@ def _outline(archive: ReadableArchive, identifier: str) -> NDArray[np.float64] |
                 geobox = archive.read(identifier, dataset, key).geobox
             except (OSError, ValueError):
                 continue
-            return np.stack(geobox.transformer_to("EPSG:4326").transform(*geobox.outline(points=5)), axis=1)
+            return np.stack(outline_in_degrees(geobox, points=5), axis=1)
     return None
 
 
 def grid_outlines(grid: TileGrid) -> Outlines:
     """Outlines of a grid's tiles, of the ground that each owns."""
     shapes = zip(grid.identifiers, grid.footprints, strict=True)
-    return {identifier: np.asarray(shape.exterior.coords)[:, :2] for identifier, shape in shapes}
+    return {identifier: np.asarray(in_one_piece(shape).exterior.coords)[:, :2] for identifier, shape in shapes}
 
 
 def plot_map(
@@ -157,13 +159,11 @@ def _draw_tiles(axis: Axes, rings: Sequence[NDArray[np.float64]], colour: str, *
 
 
 def _on_one_side(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
-    """Outlines with longitudes around those of the first, so that the 180th meridian cuts none."""
-    first = float(next(iter(outlines.values()))[0, 0])
-    rings = {}
-    for identifier, outline in outlines.items():
-        ring = np.array(outline, np.float64)
-        ring[:, 0] = first + np.remainder(ring[:, 0] - first + 180, 360) - 180
-        rings[identifier] = ring
+    """Outlines moved by whole turns, so that neighbours over the 180th meridian lie beside each other."""
+    rings = {identifier: np.array(outline, np.float64) for identifier, outline in outlines.items()}
+    boxes = np.array([(*ring.min(axis=0), *ring.max(axis=0)) for ring in rings.values()])
+    for ring, turn in zip(rings.values(), boxes[:, 0] - side_by_side(boxes)[:, 0], strict=True):
+        ring[:, 0] -= turn
     return rings
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from m3leo_sar.grid import antimeridian
 from m3leo_sar.grid.aoi import aoi_polygon
+from m3leo_sar.grid.footprint import footprint as footprint_of
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.regions import REGIONS
 from m3leo_sar.grid.tiles import PIXELS, TileGrid
@@ -90,9 +92,9 @@ def choose_tiles(
             grid = TileGrid.exact(_common(area, footprint(stack), stack), pixels=pixels)
         else:
             grid = TileGrid.legacy(area, pixels=pixels)
-    touching = grid.select(footprint(stack).bounds)
+    touching = grid.select(_bounds(stack))
     if len(touching) == 0:
-        raise ValueError(f"none of the {len(grid)} tiles touches {stack.name}, whose bounds are {_bounds(stack)}")
+        raise ValueError(f"none of the {len(grid)} tiles touches {stack.name}, whose bounds are {_told(stack)}")
     return touching
 
 
@@ -102,18 +104,10 @@ def lattice_of(grid: TileGrid) -> str:
 
 
 def footprint(stack: SlcStack) -> Any:
-    """Outline of a stack in longitude and latitude, a shapely polygon."""
-    import shapely
-
-    if not isinstance(stack.geometry, GeoBox):
-        west, south, east, north = stack.geometry.bounds
-        if np.isnan(west):
-            raise ValueError(f"{stack.name}: latitude and longitude must be known somewhere, got no known pixel")
-        # Some tell 350 degrees where tiles are told -10.
-        turns = [shapely.box(west + turn, south, east + turn, north) for turn in (-360, 0, 360)]
-        return shapely.union_all(turns).intersection(shapely.box(-180, -90, 180, 90))
-    x, y = stack.geometry.outline()
-    return shapely.Polygon(np.stack(stack.geometry.transformer_to("EPSG:4326").transform(x, y), axis=1))
+    """Outline of a stack in longitude and latitude: a shapely polygon, cut at the 180th meridian."""
+    if isinstance(stack.geometry, GeoBox):
+        return footprint_of(stack.geometry)
+    return antimeridian.boxes_on_globe([_bounds(stack)])[0]
 
 
 def named_area(aoi: str) -> Any:
@@ -134,9 +128,18 @@ def _common(area: Any, outline: Any, stack: SlcStack) -> Any:
 
     common = shapely.intersection(area, outline)
     if common.area == 0:
-        raise ValueError(f"the area of interest does not touch {stack.name}, whose bounds are {_bounds(stack)}")
+        raise ValueError(f"the area of interest does not touch {stack.name}, whose bounds are {_told(stack)}")
     return common
 
 
-def _bounds(stack: SlcStack) -> str:
-    return ", ".join(f"{edge:.4f}" for edge in footprint(stack).bounds)
+def _bounds(stack: SlcStack) -> antimeridian.Bounds:
+    if isinstance(stack.geometry, GeoBox):
+        return stack.geometry.bounds_in("EPSG:4326")
+    bounds = stack.geometry.bounds
+    if np.isnan(bounds[0]):
+        raise ValueError(f"{stack.name}: latitude and longitude must be known somewhere, got no known pixel")
+    return bounds
+
+
+def _told(stack: SlcStack) -> str:
+    return ", ".join(f"{edge:.4f}" for edge in _bounds(stack))

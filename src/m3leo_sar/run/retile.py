@@ -254,6 +254,9 @@ class _Job:
             nodata=piece.nodata,
             name=self.source.name,
         )
+        if self.resampling == "sum" and nodata is None:
+            # Where the squares of two zones share ground, an amount is that of one of them.
+            planes[..., ~tile.owned_pixels()] = np.nan
         has_data = (planes != nodata) if nodata is not None else ~np.isnan(planes)
         if not has_data.any():
             return []

@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar import _check
+from m3leo_sar.grid.antimeridian import beside, bounds_of_all, bounds_of_points
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.radar_grid import RadarGrid
+
+#: Latitude from which meridians are too close for a block's bounds to say where it lies.
+_NEAR_POLE = 85
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,14 +65,16 @@ class RadarGeometry:
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """(west, south, east, north) of the known pixel centres in degrees, NaN if none is known."""
+        """(west, south, east, north) of the known pixel centres in degrees, NaN if none is known.
+
+        East runs on beyond 180 degrees, or west below -180, where the image lies over the 180th meridian.
+        """
         # Many processors fill in 0 for both where they know none.
         known = np.isfinite(self.latitude) & np.isfinite(self.longitude)
         known &= (self.latitude != 0) | (self.longitude != 0)
         if not known.any():
             return (np.nan,) * 4
-        longitude, latitude = self.longitude[known], self.latitude[known]
-        return float(longitude.min()), float(latitude.min()), float(longitude.max()), float(latitude.max())
+        return bounds_of_points(self.longitude[known], self.latitude[known])
 
     def crop(self, rows: slice, cols: slice) -> RadarGeometry:
         """Geometry of the pixels ``[rows, cols]``."""
@@ -114,9 +120,8 @@ class StoredRadarGeometry:
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """(west, south, east, north) of the known pixel centres in degrees."""
-        west, south, east, north = np.moveaxis(self.extents, -1, 0)
-        return float(np.nanmin(west)), float(np.nanmin(south)), float(np.nanmax(east)), float(np.nanmax(north))
+        """(west, south, east, north) of the known pixel centres in degrees, as :attr:`RadarGeometry.bounds`."""
+        return bounds_of_all(self.extents)
 
     def crop(self, rows: slice, cols: slice) -> RadarGeometry:
         """Geometry of the pixels ``[rows, cols]``, in memory."""
@@ -126,18 +131,17 @@ class StoredRadarGeometry:
     def around(self, bounds: tuple[float, float, float, float]) -> tuple[slice, slice] | None:
         """Rows and columns that hold every pixel within (west, south, east, north), and its neighbours.
 
-        All of them where longitudes start anew or a pole is near, None if no pixel is.
+        All of them where a pole is near, None if no pixel is.
         """
         west, south, east, north = bounds
-        if not (-178 < west < east < 178 and -85 < south < north < 85):
+        if not -_NEAR_POLE < south < north < _NEAR_POLE:
             return slice(0, self.shape[0]), slice(0, self.shape[1])
-        left, low, right, high = np.moveaxis(self.extents, -1, 0)
+        left, low, right, high = np.moveaxis(beside(bounds, self.extents), -1, 0)
         # A cell of four pixels may bulge a little beyond their longitudes and latitudes.
         slack_x, slack_y = (right - left) / 16 + 1e-6, (high - low) / 16 + 1e-6
         hit = (low - slack_y <= north) & (high + slack_y >= south)
-        # Longitudes may be told as 350 or as -10; extents that span half the globe are taken for all of it.
-        turns = [(left - slack_x <= east + turn) & (right + slack_x >= west + turn) for turn in (-360, 0, 360)]
-        hit &= np.logical_or.reduce([*turns, right - left > 180])
+        # Extents of half the globe, which older stores have over the 180th meridian, are taken for all of it.
+        hit &= ((left - slack_x <= east) & (right + slack_x >= west)) | (right - left > 180)
         if not hit.any():
             return None
         rows, cols = (
@@ -197,7 +201,7 @@ class OrbitGeometry:
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """(west, south, east, north) of the terrain in degrees: the image lies within."""
+        """(west, south, east, north) of the terrain in degrees, as for a :class:`RadarGeometry`: it holds the image."""
         return self.dem_geobox.bounds_in("EPSG:4326")
 
     def crop(self, rows: slice, cols: slice) -> OrbitGeometry:

@@ -13,6 +13,7 @@ from m3leo_sar.grid.geobox import GeoBox, as_geobox
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.warp.pixel_map import PixelMap
 from m3leo_sar.warp.sample import LABEL_DTYPES, NAN_DTYPES, RESAMPLINGS, backend_for, check_fits, check_nodata
+from m3leo_sar.warp.seam import joined_ends
 
 #: Rules by their number in ext/warp/area.h; ``mode`` has a kernel of its own.
 _RULES = {"average": 0, "sum": 1, "min": 2, "max": 3}
@@ -101,6 +102,7 @@ def area_sample(source: Any, corners: PixelMap, *, resampling: str, nodata: int 
     array([[ 6., 10.]])
     """
     bands, work = _checked(source, corners, resampling, nodata)
+    bands, corners = joined_ends(bands, corners, margin=1, nodata=nodata)
     taken = work(backend_for(source, corners), bands, corners.rows, corners.cols)
     return taken if source.ndim == 3 else taken[0]
 

@@ -9,8 +9,9 @@ import numpy as np
 from m3leo_sar._backend.choose import backend_of
 from m3leo_sar.doors.door import door
 from m3leo_sar.doors.prototype import prototype
+from m3leo_sar.grid.antimeridian import nearest_longitude
 from m3leo_sar.grid.geobox import GeoBox, as_geobox
-from m3leo_sar.grid.projection import is_geographic, nearest_longitude
+from m3leo_sar.grid.projection import is_geographic
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.warp.area import AREA_RESAMPLINGS, area_sample, check_resampling, corner_grid
 from m3leo_sar.warp.mask import masked
@@ -210,13 +211,13 @@ def _around(
     A cell that holds part of the tile has its corners no further from it than the largest step between neighbours.
     """
     whole = (slice(0, latitude.shape[0]), slice(0, latitude.shape[1]))
-    corners = transformed(*tile_geobox.outline(), tile_geobox.crs, "EPSG:4326")
-    west, south, east, north = (float(edge(axis)) for edge in (np.min, np.max) for axis in corners)
-    # Longitudes that start anew within the tile or close to it, and tiles around a pole, are left to the exact search.
-    if not (-178 < west < east < 178 and -85 < south < north < 85):
+    west, south, east, north = tile_geobox.bounds_in("EPSG:4326")
+    # Tiles around a pole are left to the exact search.
+    if not -85 < south < north < 85:
         return whole
-    if (np.abs(longitude) > 180).any():
-        longitude = nearest_longitude(longitude, (west + east) / 2)
+    middle = (west + east) / 2
+    if (np.abs(longitude - middle) > 180).any():
+        longitude = nearest_longitude(longitude, middle)
     near = ~unknown
     reach = [_largest_step(axis, near) for axis in (latitude, longitude)]
     if max(reach) > 1:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar._backend.places import Places
+from m3leo_sar.grid.antimeridian import nearest_longitude
+from m3leo_sar.grid.footprint import columns_per_turn
 from m3leo_sar.grid.geobox import GeoBox, as_geobox
-from m3leo_sar.grid.projection import is_geographic, nearest_longitude, transformer_between
+from m3leo_sar.grid.projection import is_geographic, transformer_between
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.warp.interpolated import interpolated
 
@@ -33,6 +35,9 @@ class PixelMap:
         was transformed by itself.
     scale : (float, float), optional
         Source pixels from one tile pixel to the next, along source rows and columns, if known.
+    turn : int, optional
+        Columns after which the ground of the source comes again, where those are longitudes; positions then lie on the
+        turn around the source's centre, and a tile opposite to it has them at both ends.
 
     Raises
     ------
@@ -58,6 +63,7 @@ class PixelMap:
         source_shape: tuple[int, int] | None = None,
         error: float = 0.0,
         scale: tuple[float, float] | None = None,
+        turn: int | None = None,
     ) -> None:
         for name, axis in (("rows", rows), ("cols", cols)):
             if str(axis.dtype) != "float64":
@@ -65,7 +71,7 @@ class PixelMap:
         if rows.ndim != 2 or rows.shape != cols.shape:
             raise ValueError(f"rows and cols must be 2-D and of one shape, got {rows.shape} and {cols.shape}")
         self.places = Places(rows, cols, 0, (int(rows.shape[0]), int(rows.shape[1])))
-        self.source_shape, self.error, self.scale = source_shape, error, scale
+        self.source_shape, self.error, self.scale, self.turn = source_shape, error, scale, turn
 
     @classmethod
     def from_places(
@@ -75,10 +81,12 @@ class PixelMap:
         *,
         error: float = 0.0,
         scale: tuple[float, float] | None = None,
+        turn: int | None = None,
     ) -> PixelMap:
         """Map of positions that are sums of few terms, which the kernels add up themselves."""
         found = cls.__new__(cls)
         found.places, found.source_shape, found.error, found.scale = places, source_shape, error, scale
+        found.turn = turn
         return found
 
     @cached_property
@@ -141,10 +149,13 @@ class PixelMap:
         first_row, last_row, _ = rows.indices(self.source_shape[0])
         first_col, last_col, _ = cols.indices(self.source_shape[1])
         shape = (last_row - first_row, last_col - first_col)
+        # Columns of the next turn are known to the whole source only.
+        facts: dict[str, Any] = {"error": self.error, "scale": self.scale}
+        facts["turn"] = self.turn if shape[1] == self.source_shape[1] else None
         if self.places.terms == 0:
-            return PixelMap(self.rows - first_row, self.cols - first_col, shape, self.error, self.scale)
+            return PixelMap(self.rows - first_row, self.cols - first_col, shape, **facts)
         origin = (self.places.origin[0] + first_row, self.places.origin[1] + first_col)
-        return PixelMap.from_places(self.places._replace(origin=origin), shape, error=self.error, scale=self.scale)
+        return PixelMap.from_places(self.places._replace(origin=origin), shape, **facts)
 
 
 def pixel_map(source_geobox: GeoBox, tile: GeoBox | Tile, *, tolerance: float = 1e-5) -> PixelMap:
@@ -171,7 +182,7 @@ def pixel_map(source_geobox: GeoBox, tile: GeoBox | Tile, *, tolerance: float = 
         Positions in source pixels, (tile rows, tile cols) float64. Within 1e-7 pixel of a pixel's centre or edge
         they lie on it exactly. NaN where PROJ knows no transform; positions off the source are left as they are,
         `sample` finds no data there. Longitudes are taken modulo 360 degrees: the one nearest to the centre of a
-        geographic source counts.
+        geographic source counts, and where a tile lies over the ends of a global one, `sample` joins them.
 
     Raises
     ------
@@ -186,7 +197,7 @@ def pixel_map(source_geobox: GeoBox, tile: GeoBox | Tile, *, tolerance: float = 
 
 @lru_cache(maxsize=16)
 def _pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox, tolerance: float) -> PixelMap:
-    places, error = None, 0.0
+    places, error, turn = None, 0.0, columns_per_turn(source_geobox)
     if source_geobox.crs == tile_geobox.crs and not is_geographic(source_geobox.crs):
         places = _aligned(source_geobox, tile_geobox)
     elif tolerance > 0:
@@ -198,12 +209,12 @@ def _pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox, tolerance: float) -> 
             error = found.error
     if places is not None:
         scale = _step_of_terms(places)
-        return PixelMap.from_places(places, source_geobox.shape, error=error, scale=scale)
+        return PixelMap.from_places(places, source_geobox.shape, error=error, scale=scale, turn=turn)
     row, col = np.meshgrid(*(np.arange(size, dtype=float) for size in tile_geobox.shape), indexing="ij")
     rows, cols = (_snapped(axis) for axis in _placed(source_geobox, tile_geobox, row, col))
     for axis in (rows, cols):
         axis.flags.writeable = False
-    return PixelMap(rows, cols, source_geobox.shape, scale=step_of(rows, cols))
+    return PixelMap(rows, cols, source_geobox.shape, scale=step_of(rows, cols), turn=turn)
 
 
 def step_of(rows: np.ndarray, cols: np.ndarray) -> tuple[float, float] | None:
@@ -262,8 +273,20 @@ def _placed(source: GeoBox, tile: GeoBox, row: np.ndarray, col: np.ndarray) -> t
         x, y = transformed(x, y, tile.crs, source.crs)
     if is_geographic(source.crs):
         left, _, right, _ = source.bounds
-        x = nearest_longitude(x, (left + right) / 2)
+        centre = (left + right) / 2
+        if columns_per_turn(source) is None:
+            # No column is that of another turn: the tile stays in one piece, on the turn of its middle.
+            middle = _middle_longitude(tile, source.crs)
+            x = nearest_longitude(x, middle) + (nearest_longitude(middle, centre) - middle)
+        else:
+            x = nearest_longitude(x, centre)
     return source.to_pixels(x, y)
+
+
+def _middle_longitude(tile: GeoBox, crs: str) -> float:
+    x, y = tile.affine @ (tile.shape[1] / 2, tile.shape[0] / 2)
+    middle = transformed(np.array([x]), np.array([y]), tile.crs, crs)[0][0] if crs != tile.crs else x
+    return float(middle) if np.isfinite(middle) else 0.0
 
 
 def transformed(x: np.ndarray, y: np.ndarray, crs: str, target: str) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from m3leo_sar._backend.choose import backend_of
 from m3leo_sar.doors.door import door
 from m3leo_sar.doors.prototype import prototype
 from m3leo_sar.warp.pixel_map import PixelMap
+from m3leo_sar.warp.seam import joined_ends
 
 #: Ways of taking a value between pixels.
 RESAMPLINGS = ("nearest", "bilinear", "cubic", "cubic_spline", "lanczos")
@@ -86,6 +87,7 @@ def sample(
     --------
     >>> import numpy as np
     >>> from m3leo_sar.warp.pixel_map import PixelMap
+    from m3leo_sar.warp.seam import joined_ends
     >>> positions = PixelMap(np.array([[0.0, 0.5]]), np.array([[1.0, 0.25]]))
     >>> sample(np.array([[1.0, 2.0], [3.0, 4.0]]), positions)
     array([[2.  , 2.25]])
@@ -99,8 +101,10 @@ def sample(
             "would be mixed in; turn it into float with NaN for no data"
         )
     check_nodata(dtype, nodata)
-    places = pixel_map.places
     backend = backend_for(source, pixel_map)
+    margin = margin_of(pixel_map, resampling, antialias=antialias) + 2
+    bands, pixel_map = joined_ends(bands, pixel_map, margin=margin, nodata=nodata)
+    places = pixel_map.places
     if resampling == "nearest":
         fill: Any = math.nan if nodata is None else nodata
         taken = backend.warp_nearest(bands, places, fill)

@@ -8,7 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.antimeridian import bounds_of_all, from_rfc7946, in_rfc7946
+from m3leo_sar.grid.footprint import footprint
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.atomic import atomic_path, write_text
 from m3leo_sar.io.files.parquet_table import read_columns
@@ -16,16 +17,18 @@ from m3leo_sar.io.files.parquet_table import read_columns
 #: Names of the two files in the archive's folder.
 INDEX, COLLECTION = "index.parquet", "collection.json"
 #: Entries of a chip's metadata that a collection sums up.
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _SUMMED = ("product", "polarisation", "orbit", "track", "unit")
 
 
 def write_index(archive: ChipArchive) -> int:
     """Write ``index.parquet`` and ``collection.json`` into an archive and return how many tiles they tell of.
 
-    The table has a row a tile: ``id``, ``geometry`` (its outline in longitude and latitude), ``bbox``,
-    ``start_datetime`` and ``end_datetime`` of its dates, ``proj:code``, ``proj:shape``, ``proj:transform`` and ``keys``
-    (JSON, product to keys). Names are those of STAC and of its projection extension, so that stac-geoparquet's tools
-    read it; both files follow from the chips and may be written again at any time.
+    The table has a row a tile: ``id``, ``geometry`` (its outline in longitude and latitude, cut at the 180th meridian),
+    ``bbox`` (west above east over that meridian), ``start_datetime`` and ``end_datetime`` of its dates, ``proj:code``,
+    ``proj:shape``, ``proj:transform`` and ``keys`` (JSON, product to keys). Names are those of STAC and of its
+    projection extension, so that stac-geoparquet's tools read it; both files follow from the chips and may be written
+    again at any time.
 
     Raises
     ------
@@ -84,9 +87,8 @@ class _Summary:
 
     def collection(self, name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """A STAC collection."""
-        boxes = [row["bbox"] for row in rows]
-        west, south = (min(box[corner] for box in boxes) for corner in ("xmin", "ymin"))
-        east, north = (max(box[corner] for box in boxes) for corner in ("xmax", "ymax"))
+        boxes = [[row["bbox"][corner] for corner in _CORNERS] for row in rows]
+        west, south, east, north = in_rfc7946(bounds_of_all(from_rfc7946(boxes)))
         times: list[str | None] = [*sorted(_moment(date) for date in self.dates)] or [None]
         return {
             "type": "Collection",
@@ -114,6 +116,8 @@ class _Summary:
 
 
 def _row(archive: ChipArchive, identifier: str, found: _Summary) -> dict[str, Any] | None:
+    import shapely
+
     keys = {dataset: archive.keys(identifier, dataset) for dataset in archive.datasets(identifier)}
     geobox, dates = None, set()
     for dataset, key in ((dataset, key) for dataset, names in keys.items() for key in names):
@@ -122,10 +126,10 @@ def _row(archive: ChipArchive, identifier: str, found: _Summary) -> dict[str, An
     if geobox is None:
         return None
     times: list[str | None] = [*sorted(_moment(date) for date in dates)] or [None]
-    west, south, east, north = geobox.bounds_in("EPSG:4326")
+    west, south, east, north = in_rfc7946(geobox.bounds_in("EPSG:4326"))
     return {
         "id": identifier,
-        "geometry": _outline(geobox),
+        "geometry": bytes(shapely.to_wkb(footprint(geobox))),
         "bbox": {"xmin": west, "ymin": south, "xmax": east, "ymax": north},
         "start_datetime": times[0],
         "end_datetime": times[-1],
@@ -136,15 +140,6 @@ def _row(archive: ChipArchive, identifier: str, found: _Summary) -> dict[str, An
     }
 
 
-def _outline(geobox: GeoBox) -> bytes:
-    import numpy as np
-    import shapely
-
-    x, y = geobox.outline()
-    points = np.stack(geobox.transformer_to("EPSG:4326").transform(x, y), axis=1)
-    return bytes(shapely.to_wkb(shapely.Polygon(points)))
-
-
 def _moment(date: str) -> str:
     return f"{datetime.date.fromisoformat(date[:10]).isoformat()}T00:00:00Z"
 
@@ -153,12 +148,11 @@ def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    corners = ("xmin", "ymin", "xmax", "ymax")
     schema = pa.schema(
         [
             ("id", pa.string()),
             ("geometry", pa.binary()),
-            ("bbox", pa.struct([(corner, pa.float64()) for corner in corners])),
+            ("bbox", pa.struct([(corner, pa.float64()) for corner in _CORNERS])),
             ("start_datetime", pa.string()),
             ("end_datetime", pa.string()),
             ("proj:code", pa.string()),
@@ -167,8 +161,8 @@ def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
             ("keys", pa.string()),
         ]
     )
-    covering = {"bbox": {corner: ["bbox", corner] for corner in corners}}
-    column = {"encoding": "WKB", "geometry_types": ["Polygon"], "covering": covering}
+    covering = {"bbox": {corner: ["bbox", corner] for corner in _CORNERS}}
+    column = {"encoding": "WKB", "geometry_types": ["Polygon", "MultiPolygon"], "covering": covering}
     geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
     table = pa.Table.from_pylist(rows, schema=schema.with_metadata({"geo": json.dumps(geo)}))
     with atomic_path(path) as partial:

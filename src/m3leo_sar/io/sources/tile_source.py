@@ -13,6 +13,8 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from m3leo_sar.grid.antimeridian import nearest_longitude
+from m3leo_sar.grid.footprint import columns_per_turn
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.projection import is_geographic, transformer_between
 from m3leo_sar.io.components.component import Band
@@ -163,7 +165,7 @@ def _edges(source: GeoBox, tile: GeoBox) -> tuple[NDArray[Any], NDArray[Any]]:
         left, _, right, _ = source.bounds
         middle = x[_STEPS // 2, _STEPS // 2]
         # In one piece around the tile's middle, and that on the turn of the source.
-        x = x - 360 * np.round((x - middle) / 360) - 360 * np.round((middle - (left + right) / 2) / 360)
+        x = nearest_longitude(x, middle) + (nearest_longitude(middle, (left + right) / 2) - middle)
     rows, cols = source.to_pixels(x, y)
     return rows + 0.5, cols + 0.5
 
@@ -178,12 +180,9 @@ def _margins(positions: NDArray[Any], shape: tuple[int, int]) -> int:
 
 def _spans(source: GeoBox, low: float, high: float, margin: int) -> list[tuple[slice, int]]:
     """Columns of the source under a tile from ``low`` to ``high``, and where they lie on the tile's turn."""
-    width, turns = source.shape[1], [0]
-    if is_geographic(source.crs) and source.is_axis_aligned:
-        turn = 360 / abs(source.affine.a)
-        # Another turn fits on the same pixel grid only where a turn is a whole number of pixels.
-        if abs(turn - round(turn)) < 1e-3:
-            turns = [-round(turn), 0, round(turn)]
+    width, turn = source.shape[1], columns_per_turn(source)
+    # Another turn fits on the same pixel grid only where a turn is a whole number of pixels.
+    turns = [0] if turn is None else [-turn, 0, turn]
     spans = []
     touched = False
     for shift in turns:

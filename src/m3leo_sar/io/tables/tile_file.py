@@ -188,7 +188,7 @@ def _write_parquet(file: Path, grid: TileGrid, columns: Columns) -> None:
         "columns": {
             "geometry": {
                 "encoding": "WKB",
-                "geometry_types": ["Polygon"],
+                "geometry_types": ["Polygon", "MultiPolygon"],
                 "covering": {"bbox": {corner: ["bbox", corner] for corner in _CORNERS}},
             }
         },

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.grid.antimeridian import boxes_on_globe
 from m3leo_sar.grid.aoi import aoi_polygon
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.stack.events import event_triplets
@@ -162,7 +163,7 @@ class PairIndex:
         if lacking:
             raise ValueError(f"grid must hold every tile, {len(lacking)} are missing, first {lacking[0]}")
         bounds = grid.bounds[[grid.positions[identifier] for identifier in self.identifiers]].reshape(-1, 4)
-        return self.where(shapely.intersects(aoi_polygon(aoi), shapely.box(*bounds.T))[self.tile])
+        return self.where(shapely.intersects(aoi_polygon(aoi), boxes_on_globe(bounds))[self.tile])
 
     def by_group(self, keep: Callable[[Group], bool]) -> PairIndex:
         """The samples whose pairs a rule keeps, such as ``lambda pairs: pairs[0].days == 12``."""
