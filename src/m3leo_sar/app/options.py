@@ -20,6 +20,12 @@ Archive = Annotated[Path, typer.Argument(help="Chip archive.")]
 NewArchive = Annotated[Path, typer.Argument(help="Chip archive; made if it is not there.")]
 Burst = Annotated[str | None, typer.Option(help="Burst of a stack with several, such as T087-185683-IW2.")]
 Polarisation = Annotated[str | None, typer.Option(help="VV, VH, HH or HV, of a stack with several.")]
+NoData = Annotated[
+    float | None,
+    typer.Option(
+        "--nodata", help="Value of the stack that is no data, such as 0, beside NaN and what the files name themselves."
+    ),
+]
 Rule = Annotated[str, typer.Option("--pairs", help="all, sequential (each date and the next) or days.")]
 MaxDays = Annotated[int | None, typer.Option(help="Leave out pairs further apart.")]
 Days = Annotated[str | None, typer.Option(help="Only pairs this many days apart, such as 12,24,36,48.")]

@@ -12,7 +12,6 @@ from m3leo_sar.app.archive_commands import archive_to_change
 from m3leo_sar.app.progress import OUT, progress_bar
 from m3leo_sar.app.run_display import plan_text, run_display, summary_text
 from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of
@@ -43,6 +42,7 @@ def prepare(
     minimum_coverage: options.Coverage = 0.5,
     burst: options.Burst = None,
     polarisation: options.Polarisation = None,
+    nodata: options.NoData = None,
     storage: Annotated[str, typer.Option(help="Of a new archive: geotiff, a file a chip; or zarr.")] = "geotiff",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what is missing and what it takes.")] = False,
     verify: Annotated[
@@ -68,7 +68,7 @@ def prepare(
     Examples: m3leo-sar prepare stack chips --max-days 48; m3leo-sar prepare cslc chips --aoi area.wkt --window 5x20;
     m3leo-sar prepare stack chips --dry-run
     """
-    catalogue = open_catalogue(stack, burst=burst, polarisation=polarisation)
+    catalogue = open_catalogue(stack, burst=burst, polarisation=polarisation, nodata=nodata)
     opened = catalogue.stack
     chosen = choose_pairs(
         opened, rule=rule, max_days=max_days, days=options.numbers(days), season=season, named=pair or ()
@@ -168,6 +168,7 @@ def slc_tiles(
     minimum_coverage: options.Coverage = 0.5,
     burst: options.Burst = None,
     polarisation: options.Polarisation = None,
+    nodata: options.NoData = None,
 ) -> None:
     """Store what each tile needs of a stack, complex int16, so that any pair can be computed while a model trains.
 
@@ -177,7 +178,7 @@ def slc_tiles(
     input=coherence:5x20 pairs.redraw=true
     """
     largest = options.window_of(window)
-    opened = open_stack(stack, burst=burst, polarisation=polarisation)
+    opened = open_catalogue(stack, burst=burst, polarisation=polarisation, nodata=nodata).stack
     grid = list(choose_tiles(opened, aoi=aoi, tiles=tiles, lattice=lattice))
     with progress_bar("storing tiles", len(grid)) as advance:
         built = build_slc_tiles(

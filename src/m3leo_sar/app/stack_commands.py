@@ -14,9 +14,9 @@ from m3leo_sar.app.progress import OUT, progress_bar
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.product_names import COHERENCE
-from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.io.stacks.zarr_stack import write_stack
 from m3leo_sar.pictures.network_picture import plot_network
+from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.choices import choose_pairs
 from m3leo_sar.simulate.scene import Event, simulate_scene
 from m3leo_sar.stack.networks import connection
@@ -74,7 +74,7 @@ def pairs(
 
     Examples: m3leo-sar pairs stack --max-days 24 --figure network.png; m3leo-sar pairs stack --archive chips
     """
-    opened = open_stack(stack, burst=burst, polarisation=polarisation)
+    opened = open_catalogue(stack, burst=burst, polarisation=polarisation).stack
     chosen = choose_pairs(
         opened, rule=rule, max_days=max_days, days=options.numbers(days), season=season, named=pair or ()
     )

@@ -47,15 +47,15 @@ def choose_pairs(
     if named:
         if rule != "all" or days or season or max_days is not None:
             raise ValueError("pairs must be named or chosen by a rule, days, max-days and season, got both")
-        return explicit_pairs(stack.dates, named)
+        return explicit_pairs(stack.passings, named)
     if rule == "days" or days:
-        pairs = pairs_by_days(stack.dates, days=tuple(days) or (12, 24, 36, 48))
+        pairs = pairs_by_days(stack.passings, days=tuple(days) or (12, 24, 36, 48))
     else:
-        pairs = sequential_pairs(stack.dates) if rule == "sequential" else all_pairs(stack.dates)
+        pairs = sequential_pairs(stack.passings) if rule == "sequential" else all_pairs(stack.passings)
     pairs = pairs if season is None else of_season(pairs, season)
     pairs = [pair for pair in pairs if max_days is None or pair.days <= max_days]
     if not pairs:
-        gaps = sorted({pair.days for pair in all_pairs(stack.dates)})
+        gaps = sorted({pair.days for pair in all_pairs(stack.passings)})
         raise ValueError(
             f"no pair of the {len(stack.dates)} dates fits the rule; they are {', '.join(map(str, gaps[:12])) or 'no'}"
             " days apart"

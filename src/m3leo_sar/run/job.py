@@ -51,7 +51,7 @@ def common_values(
         # A process that lives on, such as a cluster's, may know an archive of another storage by this name.
         "storage": archive.storage,
         "recipe": {
-            "pairs": [str(pair) for pair in recipe.pairs],
+            "pairs": [[str(pair), pair.days] for pair in recipe.pairs],
             "window": asdict(recipe.window),
             "interferograms": recipe.interferograms,
             "intensities": recipe.intensities,
@@ -188,7 +188,8 @@ def _open(common: str) -> TileMaker:
     values = json.loads(common)
     stack, labels = reopen(values["source"])
     recipe = dict(values["recipe"])
-    recipe["pairs"] = [Pair.parse(pair) for pair in recipe["pairs"]]
+    named = [(Pair.parse(text), days) for text, days in recipe["pairs"]]
+    recipe["pairs"] = [Pair(pair.reference, pair.secondary, span=days) for pair, days in named]
     recipe["window"] = Window(**recipe["window"])
 
     def check(names: Collection[str]) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 #: Meteorological season of each month; December belongs to the winter that follows it.
 _SEASONS = ("winter", "spring", "summer", "fall")
+#: Names of months in dates such as 01Mar2023, whatever the language of the machine.
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+#: How a date may be written inside a pair.
+_WRITTEN = r"\d{8}|\d{4}-\d{2}-\d{2}|\d{4}_\d{2}_\d{2}|\d{2}[A-Za-z]{3}\d{4}"
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -19,7 +24,11 @@ class Pair:
     Parameters
     ----------
     reference, secondary : datetime.date
-        Two different dates; the rules of this module put the earlier first.
+        Two different dates; the rules of this module put the earlier first. Of two ``datetime``, the days are kept, and
+        ``days`` counts from time to time: a track that passes at midnight UTC may pass a second before it or after it.
+    span : int, optional
+        Whole days between the two passings, where it is known and is not that of the dates. It is no part of what makes
+        two pairs equal.
 
     Raises
     ------
@@ -35,12 +44,19 @@ class Pair:
     12
     >>> str(pair.swapped())
     '20230331_20230319'
+    >>> import datetime
+    >>> Pair(datetime.datetime(2022, 12, 14, 0, 0, 0), datetime.datetime(2022, 12, 25, 23, 59, 59)).days
+    12
     """
 
     reference: datetime.date
     secondary: datetime.date
+    span: int | None = field(default=None, compare=False, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
+        moments = self.reference, self.secondary
+        if self.span is None and all(isinstance(moment, datetime.datetime) for moment in moments):
+            object.__setattr__(self, "span", round((moments[1] - moments[0]) / datetime.timedelta(days=1)))
         for name in ("reference", "secondary"):
             object.__setattr__(self, name, as_date(getattr(self, name), name))
         if self.reference == self.secondary:
@@ -48,38 +64,49 @@ class Pair:
 
     @classmethod
     def parse(cls, text: str) -> Pair:
-        """Read ``YYYYMMDD_YYYYMMDD`` or two ISO dates joined by ``_`` or ``/``."""
-        parts = re.split(r"[_/]", text.strip())
-        if len(parts) != 2:
+        """Read two dates, as :func:`parse_date` does, joined by ``_`` or ``/``: ``YYYYMMDD_YYYYMMDD``."""
+        parts = re.fullmatch(rf"({_WRITTEN})[_/]({_WRITTEN})", text.strip(), re.ASCII)
+        dates = list(parts.groups()) if parts else re.split(r"[_/]", text.strip())
+        if len(dates) != 2:
             raise ValueError(f"a pair must read YYYYMMDD_YYYYMMDD, got {text!r}")
-        return cls(parse_date(parts[0]), parse_date(parts[1]))
+        return cls(parse_date(dates[0]), parse_date(dates[1]))
 
     @property
     def days(self) -> int:
         """Days from reference to secondary, negative when the secondary is earlier."""
-        return (self.secondary - self.reference).days
+        return (self.secondary - self.reference).days if self.span is None else self.span
 
     def swapped(self) -> Pair:
         """The pair with its dates exchanged: its interferogram is the conjugate."""
-        return Pair(self.secondary, self.reference)
+        return Pair(self.secondary, self.reference, span=None if self.span is None else -self.span)
 
     def __str__(self) -> str:
         return f"{self.reference:%Y%m%d}_{self.secondary:%Y%m%d}"
 
 
 def parse_date(text: str) -> datetime.date:
-    """Read ``YYYYMMDD`` or ``YYYY-MM-DD``.
+    """Read ``YYYYMMDD``, ``YYYY-MM-DD``, ``YYYY_MM_DD`` or ``DDMonYYYY``.
 
     Raises
     ------
     ValueError
-        If the text is neither, or no day of the calendar.
+        If the text is none of these, or no day of the calendar.
+
+    Examples
+    --------
+    >>> parse_date("2023-03-01") == parse_date("2023_03_01") == parse_date("01Mar2023")
+    True
     """
-    digits = text.strip().replace("-", "")
-    if not re.fullmatch(r"\d{8}", digits):
-        raise ValueError(f"a date must read YYYYMMDD or YYYY-MM-DD, got {text!r}")
+    written = re.fullmatch(r"(\d{4})([-_]?)(\d{2})\2(\d{2})", text.strip(), re.ASCII)
+    named = re.fullmatch(r"(\d{2})([A-Za-z]{3})(\d{4})", text.strip(), re.ASCII)
+    if written:
+        year, month, day = int(written[1]), int(written[3]), int(written[4])
+    elif named and named[2].title() in MONTHS:
+        year, month, day = int(named[3]), MONTHS.index(named[2].title()) + 1, int(named[1])
+    else:
+        raise ValueError(f"a date must read YYYYMMDD, YYYY-MM-DD, YYYY_MM_DD or 01Mar2023, got {text!r}")
     try:
-        return datetime.date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+        return datetime.date(year, month, day)
     except ValueError as error:
         raise ValueError(f"a date must be a day of the calendar, got {text!r}") from error
 
@@ -107,6 +134,8 @@ def season_of(date: datetime.date) -> str:
 
 def all_pairs(dates: Iterable[datetime.date], *, max_days: int | None = None, min_days: int = 1) -> list[Pair]:
     """Every pair of two dates at least ``min_days`` and at most ``max_days`` apart, sorted.
+
+    Here and in the other rules, dates may be ``datetime``, the times of passing; days then count between these.
 
     Examples
     --------
@@ -193,11 +222,12 @@ def explicit_pairs(dates: Iterable[datetime.date], wanted: Iterable[Pair | str])
     pairs = sorted({Pair.parse(item) if isinstance(item, str) else item for item in wanted})
     if not pairs:
         raise ValueError("pairs must name at least one pair, got none")
-    available = sorted(set(dates))
+    passing = {as_date(date, "dates"): date for date in dates}
+    available = sorted(passing)
     for pair in pairs:
         for date in (pair.reference, pair.secondary):
             require_date(date, available)
-    return pairs
+    return [Pair(passing[pair.reference], passing[pair.secondary]) for pair in pairs]
 
 
 def require_date(date: datetime.date, available: Sequence[datetime.date]) -> None:

@@ -45,6 +45,8 @@ class SlcStack:
         Relative orbit number.
     wavelength : float, optional
         Radar wavelength in metres.
+    times : sequence of datetime.datetime, optional
+        Time of passing of each date, UTC without a time zone; days between dates then count from time to time.
     name : str
         What to call the stack in messages, such as its path.
 
@@ -74,6 +76,7 @@ class SlcStack:
     orbit: str | None = None
     track: int | None = None
     wavelength: float | None = None
+    times: tuple[datetime.datetime, ...] | None = None
     name: str = "stack"
 
     def __post_init__(self) -> None:
@@ -84,6 +87,8 @@ class SlcStack:
         for earlier, later in itertools.pairwise(dates):
             if not earlier < later:
                 raise ValueError(f"dates must strictly increase, got {later} after {earlier}")
+        if self.times is not None:
+            object.__setattr__(self, "times", _checked_times(self.times, dates))
         _one_of("polarisation", self.polarisation, ("VV", "VH", "HH", "HV"))
         _one_of("dtype", self.dtype, ("complex64", "complex128"))
         _one_of("orbit", self.orbit, (None, "ascending", "descending"))
@@ -112,9 +117,14 @@ class SlcStack:
             read=partial(_part, array),
             geometry=geometry,
             polarisation=polarisation,
-            dtype=str(array.dtype),
+            dtype=array.dtype.name,
             **rest,
         )
+
+    @property
+    def passings(self) -> tuple[datetime.date, ...]:
+        """Times of passing where they are known, else dates: what the rules for pairs take."""
+        return self.dates if self.times is None else self.times
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -153,7 +163,8 @@ class SlcStack:
         out = np.empty((len(indices), *size), self.dtype)
         for position, index in enumerate(indices):
             pixels = self.read(index, rows, cols)
-            if pixels.shape != size or str(pixels.dtype) != self.dtype:
+            # Its name, as bytes may come in the other order, which the copy below turns.
+            if pixels.shape != size or pixels.dtype.name != self.dtype:
                 raise ValueError(
                     f"{self.name}: reading {self.dates[index]} must give {self.dtype} of shape {size}, "
                     f"got {pixels.dtype} of shape {pixels.shape}"
@@ -201,6 +212,16 @@ def _read_shifted(read: Read, row: int, col: int, index: int, rows: slice, cols:
 def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(str(choice) for choice in choices)}, got {value!r}")
+
+
+def _checked_times(
+    times: Sequence[datetime.datetime], dates: tuple[datetime.date, ...]
+) -> tuple[datetime.datetime, ...]:
+    if [as_date(time, "times") for time in times] != list(dates):
+        raise ValueError(f"times must hold a time of each of the {len(dates)} dates, got {len(times)} others")
+    if not all(isinstance(time, datetime.datetime) and time.tzinfo is None for time in times):
+        raise TypeError("times must be datetime.datetime in UTC without a time zone")
+    return tuple(times)
 
 
 def _plain(part: slice, size: int, name: str) -> slice:

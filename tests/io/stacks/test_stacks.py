@@ -218,8 +218,9 @@ def test_raster_stack_faults_are_named(tmp_path, pixels):
     (tmp_path / "20230313.tif").write_bytes((tmp_path / "20230301.tif").read_bytes()[:700])
     with pytest.raises(ValueError, match="20230313.tif cannot be read as a raster"):
         open_stack(tmp_path).window()
-    (tmp_path / "20230313.tif").rename(tmp_path / "second.tif")
-    with pytest.raises(ValueError, match="second.tif has no date YYYYMMDD in its name"):
+    (tmp_path / "20230313.tif").unlink()
+    write_geotiff(tmp_path / "second.tif", pixels[1], BOX)
+    with pytest.raises(ValueError, match="second.tif has no date in its name"):
         open_stack(tmp_path)
 
 

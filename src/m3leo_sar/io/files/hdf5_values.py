@@ -1,4 +1,4 @@
-"""Values of an HDF5 data set that a file from anywhere may hold: of this very file, and of a size that was checked."""
+"""HDF5 files from anywhere: every fault is reported; values are of this very file and of a size that was checked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import itertools
 import math
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,39 @@ FAULTS = (
 _DEFLATE = 1032
 #: Chunks that one read may touch.
 _CHUNKS = 200_000
+
+
+@contextmanager
+def open_hdf5(path: str | os.PathLike[str], *, kind: str = "HDF5 file") -> Iterator[h5py.File]:
+    """Open a file for reading; whatever h5py raises inside the block becomes a ValueError that names the file.
+
+    Parameters
+    ----------
+    path : path
+    kind : str
+        What the file should be, for the message where it is no HDF5 at all.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no HDF5, or a fault comes up in the block. A ValueError that names the file passes as it is.
+    """
+    name = Path(path).name
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"there is no file {os.fspath(path)}")
+    try:
+        file = h5py.File(path, "r")
+    except FAULTS as error:
+        raise ValueError(f"{name} is no readable {kind}: {error}") from error
+    try:
+        with file:
+            yield file
+    except FAULTS as error:
+        if isinstance(error, ValueError) and name in str(error):
+            raise
+        raise ValueError(f"{name} cannot be read: {error.args[0] if error.args else error}") from error
 
 
 def read_values(

@@ -20,11 +20,15 @@ from rasterio.windows import Window as RasterWindow
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.atomic import atomic_path
+from m3leo_sar.io.files.no_data import as_valid, hide, masked_pixels
+from m3leo_sar.io.files.raw_size import require_full_size
 
 #: Driver of GDAL for what must be a GeoTIFF and nothing else: a VRT would make it read any other file or URL.
 GEOTIFF = "GTiff"
 #: Ends of the names of files beside a raster that its pixels do not depend on.
-_BESIDE = (".aux.xml", ".ovr")
+_BESIDE = (".ovr",)
+#: What a sidecar (``.aux.xml``) may say that changes pixels; statistics, which viewers leave there, do not.
+_SIDECAR = (b"<NoDataValue", b"<Scale", b"<Offset", b"<GeoTransform", b"<SRS", b"<MaskBand")
 
 
 class Raster(NamedTuple):
@@ -47,8 +51,8 @@ class Raster(NamedTuple):
 def read_raster(path: str | os.PathLike[str], *, driver: str | None = None, largest: int | None = None) -> Raster:
     """Read all bands of a raster.
 
-    Float and complex pixels that equal the file's no-data value become NaN; integers stay as they are, beside
-    ``nodata``. complex_int16 becomes complex64 of the same values.
+    Float and complex pixels that equal the file's no-data value, or that its mask or alpha band hides, become NaN;
+    integers stay as they are, beside ``nodata``. complex_int16 becomes complex64 of the same values.
 
     Parameters
     ----------
@@ -69,6 +73,9 @@ def read_raster(path: str | os.PathLike[str], *, driver: str | None = None, larg
         limit = limits.LARGEST_RASTER if largest is None else largest
         limits.require_array(Path(path).name, (source.count, *source.shape), _itemsize(source), limit)
         array = source.read()
+        whole = RasterWindow(0, 0, source.width, source.height)
+        for index, plane in enumerate(array, start=1):
+            hide(plane, masked_pixels(source, path, index, whole))
         geobox, tags, nodata = geobox_of(source), source.tags(), source.nodata
         names = tuple(source.descriptions)
         band_tags = tuple(source.tags(band) for band in source.indexes)
@@ -171,14 +178,15 @@ def open_raster(path: str | os.PathLike[str], *, driver: str | None = None) -> I
             if complaints.of_loss:
                 raise ValueError(f"{Path(path).name} cannot be read as a raster: {complaints.of_loss[0]}")
             _check_blocks(source, Path(path).name)
+            require_full_size(source, path)
             yield source
 
 
 def files_of(path: str | os.PathLike[str]) -> tuple[Path, ...]:
     """Files that a raster is made of: itself first, then its headers, and what a VRT takes its pixels from.
 
-    What lies on a server or is not there is not named, nor are overviews and the statistics that viewers leave beside a
-    raster (``.aux.xml``), as they change no pixel.
+    What lies on a server or is not there is not named, nor are overviews, as they change no pixel. A sidecar
+    (``.aux.xml``) is named where it says more than the statistics that viewers leave in it.
 
     Raises
     ------
@@ -191,7 +199,7 @@ def files_of(path: str | os.PathLike[str]) -> tuple[Path, ...]:
     waiting = list(found)
     while waiting:
         with open_raster(waiting.pop()) as source:
-            named = [Path(name) for name in source.files if os.path.isfile(name) and not name.endswith(_BESIDE)]
+            named = [Path(name) for name in source.files if os.path.isfile(name) and _has_a_say(name)]
         # GDAL names what a VRT takes its pixels from, but not what these are made of where they are VRTs.
         waiting += [name for name in named if name not in found and name.suffix.lower() == ".vrt"]
         found |= dict.fromkeys(named)
@@ -209,19 +217,54 @@ def geobox_of(source: Any) -> GeoBox | None:
 
 
 def read_window(
-    path: str | os.PathLike[str], band: int, rows: slice, cols: slice, *, driver: str | None = None
+    path: str | os.PathLike[str],
+    band: int,
+    rows: slice,
+    cols: slice,
+    *,
+    driver: str | None = None,
+    nodata: float | None = None,
+    is_scaled: bool = False,
 ) -> NDArray[Any]:
-    """Read the pixels ``[rows, cols]`` of one band as stored, with no data as NaN."""
+    """Read the pixels ``[rows, cols]`` of one band with no data as NaN.
+
+    Parameters
+    ----------
+    path : path
+    band : int
+        From 1.
+    rows, cols : slice
+        Inside the raster, with step 1.
+    driver : str, optional
+        GDAL's name of the only format that it may have; any if left out.
+    nodata : float, optional
+        Value that is no data beside the one that the file names.
+    is_scaled : bool
+        Whether to apply the scale and offset that the file names for the band, after no data was looked for.
+
+    Notes
+    -----
+    No data are the file's no-data value, its mask or alpha band and what a sidecar says of them; see
+    :func:`m3leo_sar.io.files.no_data.masked_pixels` for VRTs. Integers have no NaN and stay.
+    """
     part = RasterWindow(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
     with open_raster(path, driver=driver) as source:
-        return as_valid(source.read(band, window=part), source.nodata)
+        array = as_valid(source.read(band, window=part), source.nodatavals[band - 1])
+        array = as_valid(array, nodata)
+        hide(array, masked_pixels(source, path, band, part))
+        scale, offset = source.scales[band - 1], source.offsets[band - 1]
+    if is_scaled and (scale, offset) != (1.0, 0.0):
+        array = array * array.dtype.type(scale) + array.dtype.type(offset)
+    return array
 
 
-def as_valid(array: NDArray[Any], nodata: float | None) -> NDArray[Any]:
-    """Turn a no-data value into NaN; integers have none and stay."""
-    if nodata is None or array.dtype.kind not in "fc" or np.isnan(nodata):
-        return array
-    return np.where(array == nodata, np.array(np.nan, array.dtype), array)
+def _has_a_say(name: str) -> bool:
+    """Whether a file beside a raster changes its pixels or where they lie."""
+    if not name.endswith(".aux.xml"):
+        return not name.endswith(_BESIDE)
+    with open(name, "rb") as stream:
+        text = stream.read(limits.LARGEST_TEXT)
+    return any(word in text for word in _SIDECAR)
 
 
 class _Complaints(logging.Handler):

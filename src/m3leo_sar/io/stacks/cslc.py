@@ -1,13 +1,13 @@
-"""OPERA CSLC-S1: geocoded, co-registered Sentinel-1 bursts in HDF5, one file a burst, date and polarisation."""
+"""OPERA CSLC-S1: geocoded, co-registered Sentinel-1 bursts in HDF5, one file per burst, date and polarisation."""
 
 from __future__ import annotations
 
 import datetime
 import itertools
+import math
 import os
-import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,19 +20,46 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.regular_geobox import regular_geobox
 from m3leo_sar.io.files import limits
-from m3leo_sar.io.files.hdf5_values import FAULTS, read_values, require_own
-from m3leo_sar.stack.pairs import parse_date
+from m3leo_sar.io.files.hdf5_values import FAULTS, open_hdf5, read_values, require_own
+from m3leo_sar.io.files.no_data import as_valid
+from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS
+from m3leo_sar.io.stacks.cslc_name import CslcName, burst_name, parse_cslc_name
+from m3leo_sar.io.stacks.same_grid import is_same_grid
+from m3leo_sar.io.stacks.zero_lines import ZeroLines
 from m3leo_sar.stack.slc import SlcStack
 
-_NAME = re.compile(r"CSLC-S1_(T\d{3}-\d{6}-IW\d)_(\d{8})T\d{6}Z_.*_(VV|VH|HH|HV)_")
+_PROCESSING = "metadata/processing_information"
+#: Entries that tell how a date was processed, and ends of those of which a difference destroys coherence.
+_PARAMETERS = f"{_PROCESSING}/parameters"
+_FLATTENING = "flattening_applied"
 
 
 @dataclass(frozen=True, slots=True)
-class _Product:
+class CslcProduct:
+    """One polarisation of a product of one date."""
+
     path: Path
-    burst: str
-    date: datetime.date
+    name: CslcName
     polarisation: str
+
+    @property
+    def burst(self) -> str:
+        """Such as ``T087-185683-IW2``."""
+        return self.name.burst
+
+    @property
+    def date(self) -> datetime.date:
+        """Day when the burst begins, UTC."""
+        return self.name.date
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    geobox: GeoBox
+    facts: dict[str, Any]
+    #: How it was processed, such as ``azimuth_fm_rate_applied``: True.
+    parameters: dict[str, Any]
+    time: datetime.datetime | None
 
 
 def read_cslc_stack(
@@ -40,47 +67,83 @@ def read_cslc_stack(
     *,
     burst: str | None = None,
     polarisation: str | None = None,
+    nodata: float | None = None,
 ) -> SlcStack:
     """Open the dates of one burst as a stack; pixels are read when a window is asked for.
 
     Parameters
     ----------
     source
-        A folder of ``OPERA_L2_CSLC-S1_*.h5`` files, or the files.
+        A folder of ``OPERA_L2_CSLC-S1_*.h5`` files or of those that COMPASS names itself
+        (``t087_185683_iw2_20221228.h5``, also in its folders by burst and date), or the files.
     burst : str, optional
-        Such as ``"T087-185683-IW2"``; needed when there are several.
+        Such as ``"T087-185683-IW2"`` or ``"t087_185683_iw2"``; needed when there are several.
     polarisation : str, optional
         ``"VV"``, ``"VH"``, ``"HH"`` or ``"HV"``; needed when there are several.
+    nodata : float, optional
+        Value that is no data beside NaN.
 
     Returns
     -------
     SlcStack
-        complex64 in UTM, 5 m by 10 m. Outside the burst the product holds NaN; nothing else is taken as no data.
+        complex64 in UTM, 5 m by 10 m, with times of passing where the products tell them. Outside the burst the product
+        holds NaN; nothing else is taken as no data.
+
+    Warns
+    -----
+    UserWarning
+        If a date was processed more than once (the newest is taken), dates were processed differently in other ways
+        than flattening, or whole lines are exactly zero.
 
     Raises
     ------
     FileNotFoundError
         If there are no such files.
     ValueError
-        If several bursts or polarisations are there and none is named, a date stands twice, the dates differ in
-        their grid, or a file is damaged or lacks a data set; the message names file and data set.
+        If several bursts or polarisations are there and none is named, the dates differ in their grid or in their
+        flattening, which leaves no coherence, or a file is damaged or lacks a data set; the message names the file.
     """
-    products = _products(source)
-    products = _only(products, "burst", burst.upper().replace("_", "-") if burst else None)
-    products = _only(products, "polarisation", polarisation.upper() if polarisation else None)
-    products.sort(key=lambda product: product.date)
-    for earlier, later in itertools.pairwise(products):
-        if earlier.date == later.date:
-            raise ValueError(f"{earlier.path.name} and {later.path.name} are of the same date; keep one")
-    geobox, facts = _common_grid(products)
+    products = choose_products(source, burst=burst, polarisation=polarisation)
+    headers = [_header(product) for product in products]
+    _require_alike(products, headers)
+    times = [header.time for header in headers]
+    first = headers[0]
     return SlcStack(
         dates=tuple(product.date for product in products),
-        read=partial(_pixels, tuple(products), geobox.shape),
-        geometry=geobox,
+        read=partial(_pixels, tuple(products), first.geobox.shape, nodata, ZeroLines()),
+        geometry=first.geobox,
         polarisation=products[0].polarisation,
+        times=None if None in times else tuple(times),  # type: ignore[arg-type]
         name=f"{products[0].burst} of {products[0].path.parent}",
-        **facts,
+        **first.facts,
     )
+
+
+def choose_products(
+    source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    burst: str | None = None,
+    polarisation: str | None = None,
+) -> list[CslcProduct]:
+    """Products of one burst and polarisation in the order of their dates, the newest of each date.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As :func:`read_cslc_stack`.
+    """
+    products = _products(source)
+    products = _only(products, "burst", burst_name(burst) if burst else None)
+    products = _only(products, "polarisation", polarisation.upper() if polarisation else None)
+    # Of one date, the newest last.
+    products.sort(key=lambda product: (product.date, product.name.processed, product.name.version, product.path.name))
+    for earlier, later in itertools.pairwise(products):
+        if earlier.date == later.date:
+            warnings.warn(
+                f"{earlier.path.name} is left out: {later.path.name} is a newer processing of the same date",
+                stacklevel=2,
+            )
+    return list({product.date: product for product in products}.values())
 
 
 def list_bursts(folder: str | os.PathLike[str]) -> dict[str, list[datetime.date]]:
@@ -93,26 +156,47 @@ def list_bursts(folder: str | os.PathLike[str]) -> dict[str, list[datetime.date]
 
 def is_cslc(path: Path) -> bool:
     """Whether a file is named like a CSLC product of one date."""
-    return path.suffix == ".h5" and _NAME.search(path.name) is not None
+    return parse_cslc_name(path) is not None
 
 
-def _products(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[_Product]:
+def cslc_paths(folder: Path) -> list[Path]:
+    """Products of a folder, or where it has none, of its folders two levels down, as COMPASS leaves them."""
+    for pattern in ("*", "*/*", "*/*/*"):
+        found = sorted(path for path in folder.glob(pattern) if is_cslc(path))
+        if found:
+            return found
+    return []
+
+
+def _products(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[CslcProduct]:
     if isinstance(source, str | os.PathLike):
         folder = Path(source)
-        paths = sorted(folder.glob("*.h5")) if folder.is_dir() else [folder]
+        paths = cslc_paths(folder) if folder.is_dir() else [folder]
     else:
         paths = [Path(path) for path in source]
-    named = [(path, _NAME.search(path.name)) for path in paths]
-    products = [_Product(path, m[1], parse_date(m[2]), m[3]) for path, m in named if m]
+    named = [(path, parse_cslc_name(path)) for path in paths]
+    products = [product for path, name in named if name for product in _of_file(path, name)]
     if not products:
-        raise FileNotFoundError(f"no OPERA_L2_CSLC-S1_*.h5 file of a date in {source}")
-    for product in products:
-        if not product.path.is_file():
-            raise FileNotFoundError(f"there is no file {product.path}")
+        raise FileNotFoundError(f"no CSLC-S1 file of a date (OPERA_L2_CSLC-S1_*.h5, t087_185683_iw2_*.h5) in {source}")
     return products
 
 
-def _only(products: list[_Product], name: str, wanted: str | None) -> list[_Product]:
+def _of_file(path: Path, name: CslcName) -> list[CslcProduct]:
+    """Products in a file: one of the polarisation that it is named by, or all that it holds."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    if name.polarisation is not None:
+        return [CslcProduct(path, name, name.polarisation)]
+    with open_hdf5(path) as file:
+        held = [word for word in POLARISATIONS if f"data/{word}" in file]
+    if not held:
+        raise ValueError(
+            f"{path.name} is no complete CSLC product: it has no data set data/VV or of another polarisation"
+        )
+    return [CslcProduct(path, name, word) for word in held]
+
+
+def _only(products: list[CslcProduct], name: str, wanted: str | None) -> list[CslcProduct]:
     present = sorted({getattr(product, name) for product in products})
     if wanted is None and len(present) > 1:
         raise ValueError(f"{name} must be named, as there are several: {', '.join(present)}")
@@ -122,53 +206,108 @@ def _only(products: list[_Product], name: str, wanted: str | None) -> list[_Prod
     return kept
 
 
-def _common_grid(products: list[_Product]) -> tuple[GeoBox, dict[str, Any]]:
-    first, facts = _header(products[0])
-    for product in products[1:]:
-        other, _ = _header(product)
-        if other.shape != first.shape or other.crs != first.crs or not other.affine.almost_equals(first.affine, 1e-3):
+def _require_alike(products: list[CslcProduct], headers: list[_Header]) -> None:
+    """Refuse dates of another grid, flattening or wavelength than the first; warn of other differences."""
+    first = headers[0]
+    unlike: dict[str, list[str]] = {}
+    for product, header in zip(products, headers, strict=True):
+        if not is_same_grid(header.geobox, first.geobox):
             raise ValueError(f"{product.path.name} lies on another grid than {products[0].path.name}")
-    return first, facts
+        for name, value in first.facts.items():
+            if not _is_alike(value, header.facts[name]):
+                raise ValueError(f"{name} of {product.path.name} is {header.facts[name]}, of the first date {value}")
+        for name in sorted(first.parameters.keys() & header.parameters.keys()):
+            if header.parameters[name] != first.parameters[name]:
+                unlike.setdefault(name, []).append(f"{product.date} {header.parameters[name]}")
+    for name, told in unlike.items():
+        text = f"{name} is {first.parameters[name]} for {products[0].date}, but {', '.join(told[:3])}"
+        if name.endswith(_FLATTENING):
+            raise ValueError(
+                f"the dates of {products[0].burst} are flattened differently, which leaves no coherence: {text}; "
+                "take products of one kind"
+            )
+        warnings.warn(f"the dates of {products[0].burst} were processed differently: {text}", stacklevel=3)
 
 
-def _header(product: _Product) -> tuple[GeoBox, dict[str, Any]]:
-    with _open(product.path) as file:
-        x, y = _data(file, product.path, "data/x_coordinates"), _data(file, product.path, "data/y_coordinates")
-        code = _data(file, product.path, "data/projection")
-        pixels = _dataset(file, product.path, f"data/{product.polarisation}")
+def _is_alike(value: Any, other: Any) -> bool:
+    if isinstance(value, float) and isinstance(other, float):
+        return math.isclose(value, other, rel_tol=1e-4)
+    return value is None or other is None or value == other
+
+
+def _header(product: CslcProduct) -> _Header:
+    path = product.path
+    with open_hdf5(path) as file:
+        x, y = _data(file, path, "data/x_coordinates"), _data(file, path, "data/y_coordinates")
+        code = _data(file, path, "data/projection")
+        pixels = _dataset(file, path, f"data/{product.polarisation}")
         if pixels.shape != (y.size, x.size) or pixels.dtype.kind != "c":
-            name = f"{product.path.name}: data/{product.polarisation}"
+            name = f"{path.name}: data/{product.polarisation}"
             raise ValueError(f"{name} has shape {pixels.shape} and {pixels.dtype}, its coordinates {(y.size, x.size)}")
-        orbit = _optional(file, product.path, "metadata/orbit/orbit_direction")
-        wavelength = _optional(file, product.path, "metadata/processing_information/input_burst_metadata/wavelength")
-    with _named_faults(product.path, "its grid and facts"):
+        orbit = _optional(file, path, "metadata/orbit/orbit_direction")
+        wavelength = _optional(file, path, f"{_PROCESSING}/input_burst_metadata/wavelength")
+        begins = _optional(file, path, "identification/zero_doppler_start_time")
+        parameters = _parameters(file, path)
         facts = {
-            "orbit": bytes(orbit).decode().lower() if orbit is not None else None,
+            "orbit": None if orbit is None else _text(orbit).lower(),
             "track": int(product.burst[1:4]),
             "wavelength": None if wavelength is None else float(wavelength),
         }
-        return regular_geobox(x, y, f"EPSG:{int(code)}"), facts
+        return _Header(regular_geobox(x, y, f"EPSG:{int(code)}"), facts, parameters, _time(product, begins))
+
+
+def _parameters(file: h5py.File, path: Path) -> dict[str, Any]:
+    """Scalars of the group that tells how a product was processed; none if it does not."""
+    group = file.get(_PARAMETERS)
+    if not isinstance(group, h5py.Group):
+        return {}
+    found = {}
+    for name, dataset in group.items():
+        if isinstance(dataset, h5py.Dataset) and dataset.shape == ():
+            value = read_values(dataset, path)
+            found[name] = _text(value) if isinstance(value, bytes | str) else np.asarray(value).item()
+    return found
+
+
+def _time(product: CslcProduct, begins: Any) -> datetime.datetime | None:
+    """When the burst begins, UTC, by the name or by the file where these are of one day."""
+    if product.name.time is not None:
+        return datetime.datetime.combine(product.date, product.name.time)
+    try:
+        time = datetime.datetime.fromisoformat(_text(begins)[:26])
+    except (ValueError, TypeError):
+        return None
+    return time if time.date() == product.date and time.tzinfo is None else None
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _pixels(
-    products: tuple[_Product, ...], shape: tuple[int, int], index: int, rows: slice, cols: slice
+    products: tuple[CslcProduct, ...],
+    shape: tuple[int, int],
+    nodata: float | None,
+    zeros: ZeroLines,
+    index: int,
+    rows: slice,
+    cols: slice,
 ) -> NDArray[np.complex64]:
     product = products[index]
     name = f"data/{product.polarisation}"
-    with _open(product.path) as file, _named_faults(product.path, name):
+    with open_hdf5(product.path) as file:
         dataset = _dataset(file, product.path, name)
-        if dataset.shape != shape:
-            raise ValueError(f"it has shape {dataset.shape}, expected {shape}")
-        # The caller chose the window, so that only chunks must be small.
-        values = read_values(dataset, product.path, (rows, cols), largest=limits.LARGEST_RASTER)
-        return np.asarray(values, np.complex64)
-
-
-def _open(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise ValueError(f"{path.name} is no readable HDF5 file: {error}") from error
+        try:
+            if dataset.shape != shape:
+                raise ValueError(f"it has shape {dataset.shape}, expected {shape}")
+            # The caller chose the window, so that only chunks must be small.
+            values = read_values(dataset, product.path, (rows, cols), largest=limits.LARGEST_RASTER)
+        except FAULTS as error:
+            raise ValueError(f"{product.path.name}: {name} cannot be read: {error}") from error
+    pixels = as_valid(np.asarray(values, np.complex64), nodata)
+    if nodata != 0:
+        zeros.look(pixels, rows, product.path.name, width=shape[1])
+    return pixels
 
 
 def _dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
@@ -176,25 +315,20 @@ def _dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
         dataset = file[name]
     except FAULTS as error:
         raise ValueError(f"{path.name} is no complete CSLC product: it has no data set {name}") from error
-    with _named_faults(path, name):
+    try:
         require_own(dataset, path)
-        return dataset
+    except FAULTS as error:
+        raise ValueError(f"{path.name}: {name} cannot be read: {error}") from error
+    return dataset
 
 
 def _data(file: h5py.File, path: Path, name: str) -> Any:
     dataset = _dataset(file, path, name)
-    with _named_faults(path, name):
+    try:
         return read_values(dataset, path)
+    except FAULTS as error:
+        raise ValueError(f"{path.name}: {name} cannot be read: {error}") from error
 
 
 def _optional(file: h5py.File, path: Path, name: str) -> Any:
-    with _named_faults(path, name):
-        return read_values(file[name], path) if name in file else None
-
-
-@contextmanager
-def _named_faults(path: Path, name: str) -> Iterator[None]:
-    try:
-        yield
-    except FAULTS as error:
-        raise ValueError(f"{path.name}: {name} cannot be read: {error}") from error
+    return _data(file, path, name) if name in file else None

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from m3leo_sar.io.stacks.cslc import is_cslc, read_cslc_stack
+from numpy.typing import NDArray
+
+from m3leo_sar.io.files.no_data import as_valid
+from m3leo_sar.io.stacks.cslc import cslc_paths, read_cslc_stack
 from m3leo_sar.io.stacks.raster_stack import SUFFIXES, read_raster_stack
 from m3leo_sar.io.stacks.zarr_stack import is_stack, read_stack
-from m3leo_sar.stack.slc import SlcStack
+from m3leo_sar.stack.slc import Read, SlcStack
 
 
-def open_stack(path: str | os.PathLike[str], *, burst: str | None = None, polarisation: str | None = None) -> SlcStack:
-    """Open what lies at ``path``: our Zarr container, a folder of OPERA CSLC-S1 files, or one of complex rasters.
+def open_stack(
+    path: str | os.PathLike[str],
+    *,
+    burst: str | None = None,
+    polarisation: str | None = None,
+    nodata: float | None = None,
+) -> SlcStack:
+    """Open the stack at ``path``: our Zarr container, a folder of OPERA CSLC-S1 files, or one of complex rasters.
 
     Parameters
     ----------
@@ -21,7 +33,14 @@ def open_stack(path: str | os.PathLike[str], *, burst: str | None = None, polari
     burst : str, optional
         Which burst of a CSLC folder that holds several.
     polarisation : str, optional
-        Which polarisation of a CSLC folder that holds several; for rasters, which do not say, VV if not given.
+        Which polarisation of a folder that holds several; VV for rasters that name none.
+    nodata : float, optional
+        Value that is no data, beside NaN and what the files name themselves; 0 for images that are filled with zeros.
+
+    Warns
+    -----
+    UserWarning
+        If files are left out, dates were processed differently, or whole lines are exactly zero while zero is a value.
 
     Raises
     ------
@@ -36,13 +55,22 @@ def open_stack(path: str | os.PathLike[str], *, burst: str | None = None, polari
     if not folder.is_dir():
         raise ValueError(f"{folder} is a file; a stack is a folder")
     if is_stack(folder):
-        return read_stack(folder)
+        return with_nodata(read_stack(folder), nodata)
+    if cslc_paths(folder):
+        return read_cslc_stack(folder, burst=burst, polarisation=polarisation, nodata=nodata)
     inside = [entry for entry in folder.iterdir() if entry.is_file()]
-    if any(is_cslc(entry) for entry in inside):
-        return read_cslc_stack(folder, burst=burst, polarisation=polarisation)
     if any(entry.suffix.lower() in SUFFIXES for entry in inside):
-        return read_raster_stack(folder, polarisation=polarisation or "VV")
+        return read_raster_stack(folder, polarisation=polarisation, nodata=nodata)
     raise ValueError(
-        f"{folder} is no stack: expected our Zarr container, OPERA_L2_CSLC-S1_*.h5 files or complex rasters "
-        f"({', '.join(SUFFIXES)}), found {len(inside)} other files"
+        f"{folder} is no stack: expected our Zarr container, CSLC-S1 files (OPERA_L2_CSLC-S1_*.h5 or "
+        f"t087_185683_iw2_*.h5) or complex rasters ({', '.join(SUFFIXES)}), found {len(inside)} other files"
     )
+
+
+def with_nodata(stack: SlcStack, nodata: float | None) -> SlcStack:
+    """The stack with one value more that is no data."""
+    return stack if nodata is None else replace(stack, read=partial(_valid, stack.read, nodata))
+
+
+def _valid(read: Read, nodata: float, index: int, rows: slice, cols: slice) -> NDArray[Any]:
+    return as_valid(read(index, rows, cols), nodata)

@@ -1,31 +1,50 @@
-"""A stack from complex rasters, one file a date: GeoTIFF, VRT, ENVI or what else GDAL reads."""
+"""A stack from complex rasters, one file per date: GeoTIFF, VRT, ENVI or what else GDAL reads."""
 
 from __future__ import annotations
 
 import datetime
+import itertools
 import os
-import re
+import warnings
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.files.raster import geobox_of, open_raster, read_window
+from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS, date_in_name, is_compressed, polarisation_in_name
+from m3leo_sar.io.stacks.same_grid import is_same_grid
+from m3leo_sar.io.stacks.zero_lines import ZeroLines
 from m3leo_sar.stack.geometry import OrbitGeometry, RadarGeometry
-from m3leo_sar.stack.pairs import parse_date
 from m3leo_sar.stack.slc import SlcStack
 
 SUFFIXES = (".tif", ".tiff", ".vrt", ".slc", ".img", ".bin")
 #: GDAL's complex types to the type that is given.
 _DTYPES = {"complex64": "complex64", "complex128": "complex128", "complex_int16": "complex64"}
-_DATE = re.compile(r"(?<!\d)(\d{8})(?!\d)")
+#: Tags in which files name the polarisation of a band or of all.
+_TAGS = ("POLARISATION", "POLARIZATION", "POLARIMETRIC_INTERP")
 
 
-class _Header(NamedTuple):
+class RasterImage(NamedTuple):
+    """One file of a stack, and the band that is read of it."""
+
+    path: Path
+    date: datetime.date
+    band: int
+    shape: tuple[int, int]
+    dtype: str
+    geobox: GeoBox | None
+
+
+class _File(NamedTuple):
+    """What a file says of itself: its bands by polarisation, None where it does not name one."""
+
+    path: Path
+    bands: dict[str | None, int]
     shape: tuple[int, int]
     dtype: str
     geobox: GeoBox | None
@@ -34,9 +53,10 @@ class _Header(NamedTuple):
 def read_raster_stack(
     source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
-    polarisation: str,
+    polarisation: str | None = None,
     dates: Sequence[datetime.date] | None = None,
     geometry: RadarGeometry | OrbitGeometry | None = None,
+    nodata: float | None = None,
     **facts: object,
 ) -> SlcStack:
     """Open complex rasters as a stack; pixels are read when a window is asked for.
@@ -44,62 +64,110 @@ def read_raster_stack(
     Parameters
     ----------
     source
-        A folder, or the files, one a date. The first band is read.
-    polarisation : str
-        ``"VV"``, ``"VH"``, ``"HH"`` or ``"HV"``: rasters do not say.
+        A folder, or the files, one per date; of several polarisations, one per date and polarisation, or one band each.
+    polarisation : str, optional
+        ``"VV"``, ``"VH"``, ``"HH"`` or ``"HV"``; needed when there are several. A file says its own in its name
+        (``20230301_vv.tif``), a tag or the descriptions of its bands; one that does not is taken as the one specified,
+        or as VV.
     dates : sequence of datetime.date, optional
-        Date of each file; by default the first eight digits in its name that are a day.
+        Date of each file; by default the day in its name, such as 20230301, 2023-03-01 or 01Mar2023.
     geometry : RadarGeometry or OrbitGeometry, optional
         For files in radar geometry, which carry no map grid.
+    nodata : float, optional
+        Value that is no data, beside the one that a file names itself; 0 for files that are filled with zeros.
     **facts
         ``orbit``, ``track``, ``wavelength`` of the stack.
 
     Returns
     -------
     SlcStack
-        complex64 or complex128. complex_int16 becomes complex64 of the same values. Pixels equal to the file's no-data
-        value become NaN; a file that names none has none, and zero is a value.
+        complex64 or complex128. complex_int16 becomes complex64 of the same values, and a scale or offset that a file
+        names is applied. No data become NaN: the value that a file or its sidecar names, what a mask band hides, what
+        no source of a VRT covers, and ``nodata``. Otherwise zero is a value.
+
+    Warns
+    -----
+    UserWarning
+        If whole lines are exactly zero while zero is a value, or files of compressed SLCs are left out.
 
     Raises
     ------
     FileNotFoundError
         If there are no such files.
     ValueError
-        If a file is damaged, not complex, of another shape or grid than the first, has no date in its name, or has
-        neither a map grid nor a geometry.
+        If a file is damaged, shorter than its header says, not complex, of another shape or grid than the first, has no
+        date in its name or that of two images, or has neither a map grid nor a geometry; if a date stands twice, or the
+        polarisation is missing, not there or not named by any of several bands.
     """
-    paths = raster_paths(source)
-    days = list(dates) if dates is not None else [_date_of(path) for path in paths]
-    if len(days) != len(paths):
-        raise ValueError(f"dates must hold one date for each of the {len(paths)} files, got {len(days)}")
-    order = sorted(range(len(paths)), key=lambda index: days[index])
-    paths, days = [paths[index] for index in order], [days[index] for index in order]
-    header = _common_header(paths)
-    place = geometry or header.geobox
+    images, chosen = choose_images(source, polarisation=polarisation, dates=dates)
+    first = images[0]
+    place = geometry or first.geobox
     if place is None:
         raise ValueError(
-            f"{paths[0].name} has no map grid; pass geometry=RadarGeometry(latitude, longitude) or OrbitGeometry(...)"
+            f"{first.path.name} has no map grid; pass geometry=RadarGeometry(latitude, longitude) or OrbitGeometry(...)"
         )
-    if place.shape != header.shape:
-        raise ValueError(f"geometry must have the shape of the images, {header.shape}, got {place.shape}")
-
+    if place.shape != first.shape:
+        raise ValueError(f"geometry must have the shape of the images, {first.shape}, got {place.shape}")
     return SlcStack(
-        dates=tuple(days),
-        read=partial(_pixels, tuple(paths), header.dtype),
+        dates=tuple(image.date for image in images),
+        read=partial(_pixels, tuple(images), nodata, ZeroLines()),
         geometry=place,
-        polarisation=polarisation,
-        dtype=header.dtype,
-        name=str(paths[0].parent),
+        polarisation=chosen,
+        dtype=first.dtype,
+        name=str(first.path.parent),
         **facts,  # type: ignore[arg-type]
     )
 
 
-def _pixels(paths: tuple[Path, ...], dtype: str, index: int, rows: slice, cols: slice) -> NDArray[np.complexfloating]:
-    return read_window(paths[index], 1, rows, cols).astype(dtype, copy=False)
+def _pixels(
+    images: tuple[RasterImage, ...], nodata: float | None, zeros: ZeroLines, index: int, rows: slice, cols: slice
+) -> NDArray[np.complexfloating]:
+    image = images[index]
+    pixels = read_window(image.path, image.band, rows, cols, nodata=nodata, is_scaled=True)
+    if nodata != 0:
+        zeros.look(pixels, rows, image.path.name, width=image.shape[1])
+    return pixels.astype(image.dtype, copy=False)
+
+
+def choose_images(
+    source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    polarisation: str | None = None,
+    dates: Sequence[datetime.date] | None = None,
+) -> tuple[list[RasterImage], str]:
+    """Files and bands of one polarisation in the order of their dates, and that polarisation.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As :func:`read_raster_stack`.
+    """
+    paths = raster_paths(source)
+    if dates is not None and len(dates) != len(paths):
+        raise ValueError(f"dates must hold one date for each of the {len(paths)} files, got {len(dates)}")
+    files = [_inspect(path) for path in paths]
+    wanted = _wanted(files, polarisation)
+    images = []
+    for index, file in enumerate(files):
+        band = file.bands.get(wanted, file.bands.get(None))
+        if band is not None:
+            date = dates[index] if dates is not None else date_in_name(file.path.name)
+            images.append(RasterImage(file.path, date, band, file.shape, file.dtype, file.geobox))
+    images.sort(key=lambda image: image.date)
+    for earlier, later in itertools.pairwise(images):
+        if earlier.date == later.date:
+            raise ValueError(f"{earlier.path.name} and {later.path.name} are of the same date, {later.date}; keep one")
+    _require_one_grid(images)
+    return images, wanted
 
 
 def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Raster files of a folder, or the files named, sorted.
+    """Raster files of a folder but those of compressed SLCs, which are named in a warning; or the files named.
+
+    Returns
+    -------
+    list of Path
+        Sorted those of a folder, in their own order those that are named.
 
     Raises
     ------
@@ -112,37 +180,72 @@ def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str
         paths = [path for path in inside if path.suffix.lower() in SUFFIXES and path.is_file()]
         # ISCE puts x.slc.vrt, which tells where the pixels of x.slc lie, beside it.
         described = {path.with_suffix("") for path in paths if path.suffix.lower() == ".vrt"}
-        paths = [path for path in paths if path not in described]
+        paths = leave_out_compressed([path for path in paths if path not in described])
     else:
-        paths = sorted(Path(path) for path in source)
+        paths = [Path(path) for path in source]
     if not paths:
         raise FileNotFoundError(f"no raster ({', '.join(SUFFIXES)}) in {source}")
     return paths
 
 
-def _date_of(path: Path) -> datetime.date:
-    for digits in _DATE.findall(path.stem):
-        try:
-            return parse_date(digits)
-        except ValueError:
-            continue
-    raise ValueError(f"{path.name} has no date YYYYMMDD in its name; pass dates=")
+def leave_out_compressed(paths: list[Path]) -> list[Path]:
+    """Files of single acquisitions; compressed SLCs are named in a warning."""
+    left = [path for path in paths if is_compressed(path.name)]
+    if left:
+        warnings.warn(
+            f"{left[0].parent}: {len(left)} compressed SLCs, which are no acquisitions, are left out, such as "
+            f"{left[0].name}",
+            stacklevel=2,
+        )
+    return [path for path in paths if not is_compressed(path.name)]
 
 
-def _common_header(paths: list[Path]) -> _Header:
-    headers = [_header(path) for path in paths]
-    for path, header in zip(paths, headers, strict=True):
-        if header != headers[0]:
-            raise ValueError(
-                f"{path.name} is {header.dtype} of shape {header.shape} on {header.geobox}, "
-                f"{paths[0].name} is {headers[0].dtype} of shape {headers[0].shape} on {headers[0].geobox}"
-            )
-    return headers[0]
-
-
-def _header(path: Path) -> _Header:
+def _inspect(path: Path) -> _File:
     with open_raster(path) as source:
-        dtype = source.dtypes[0]
-        if dtype not in _DTYPES:
-            raise ValueError(f"{path.name} must be a complex raster, got {dtype}")
-        return _Header(source.shape, _DTYPES[dtype], geobox_of(source))
+        complex_bands = [index for index, dtype in enumerate(source.dtypes, start=1) if dtype in _DTYPES]
+        if not complex_bands:
+            raise ValueError(f"{path.name} must be a complex raster, got {source.dtypes[0]}")
+        bands = {_polarisation_of_band(source, index): index for index in reversed(complex_bands)}
+        dtype = _DTYPES[source.dtypes[complex_bands[0] - 1]]
+        if len(complex_bands) == 1 and None in bands:
+            tagged = _named(source.tags()) or polarisation_in_name(path.name)
+            bands = {tagged: complex_bands[0]}
+        elif None in bands:
+            raise ValueError(
+                f"{path.name} has {len(complex_bands)} complex bands that do not all name their polarisation; write "
+                "it into their descriptions, or keep one band"
+            )
+        return _File(path, bands, source.shape, dtype, geobox_of(source))
+
+
+def _polarisation_of_band(source: Any, index: int) -> str | None:
+    return _named(source.tags(index)) or polarisation_in_name(source.descriptions[index - 1] or "")
+
+
+def _named(tags: dict[str, str]) -> str | None:
+    found = {value.strip().upper() for key, value in tags.items() if key.upper() in _TAGS}
+    return found.pop() if len(found) == 1 and found <= set(POLARISATIONS) else None
+
+
+def _wanted(files: list[_File], polarisation: str | None) -> str:
+    """The polarisation specified, or the only one there is."""
+    present = sorted({name for file in files for name in file.bands if name is not None})
+    if polarisation is None:
+        if len(present) > 1:
+            raise ValueError(f"polarisation must be named, as there are several: {', '.join(present)}")
+        return present[0] if present else "VV"
+    wanted = polarisation.upper()
+    if not any(wanted in file.bands or None in file.bands for file in files):
+        raise ValueError(f"polarisation {wanted} is not there; present: {', '.join(present)}")
+    return wanted
+
+
+def _require_one_grid(images: list[RasterImage]) -> None:
+    first = images[0]
+    for image in images:
+        same = (image.shape, image.dtype) == (first.shape, first.dtype) and is_same_grid(image.geobox, first.geobox)
+        if not same:
+            raise ValueError(
+                f"{image.path.name} is {image.dtype} of shape {image.shape} on {image.geobox}, "
+                f"{first.path.name} is {first.dtype} of shape {first.shape} on {first.geobox}"
+            )

@@ -25,6 +25,7 @@ from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.atomic import PARTIAL, atomic_path, remove_stale
 from m3leo_sar.io.files.zarr_metadata import require_safe_store
+from m3leo_sar.io.stacks.same_grid import is_same_grid
 from m3leo_sar.stack.geometry import Geometry, OrbitGeometry, RadarGeometry, StoredRadarGeometry, band_extents
 from m3leo_sar.stack.pairs import parse_date
 from m3leo_sar.stack.slc import SlcStack
@@ -113,6 +114,7 @@ def read_stack(path: str | os.PathLike[str]) -> SlcStack:
             orbit=facts.get("orbit"),
             track=facts.get("track"),
             wavelength=facts.get("wavelength"),
+            times=_times(folder, dates),
             name=str(folder),
         )
 
@@ -158,7 +160,10 @@ def _create(folder: Path, stack: SlcStack, facts: dict[str, Any]) -> None:
 def _write_date(folder: Path, stack: SlcStack, index: int) -> None:
     date = stack.dates[index]
     with atomic_path(folder / f"{date:%Y%m%d}") as partial:
-        group = zarr.create_group(partial, attributes={"date": date.isoformat()})
+        attributes = {"date": date.isoformat()}
+        if stack.times is not None:
+            attributes["time"] = stack.times[index].isoformat()
+        group = zarr.create_group(partial, attributes=attributes)
         array = group.create_array(
             "slc",
             shape=stack.shape[1:],
@@ -271,6 +276,13 @@ def _dates(folder: Path) -> list[datetime.date]:
     return sorted(parse_date(entry.name) for entry in folder.iterdir() if re.fullmatch("[0-9]{8}", entry.name))
 
 
+def _times(folder: Path, dates: list[datetime.date]) -> tuple[datetime.datetime, ...] | None:
+    """Times of passing, where every date has its own."""
+    found = [_open_group(folder / f"{date:%Y%m%d}").attrs.get("time") for date in dates]
+    times = [datetime.datetime.fromisoformat(text) for text in found if isinstance(text, str)]
+    return tuple(times) if len(times) == len(dates) else None
+
+
 def _open(folder: Path) -> zarr.Group:
     if not folder.exists():
         raise FileNotFoundError(f"there is no folder {folder}")
@@ -310,6 +322,9 @@ def _whole(group: zarr.Group, name: str) -> NDArray[Any]:
 
 def _require_same(group: zarr.Group, facts: dict[str, Any], folder: Path) -> None:
     for name in ("polarisation", "dtype", "shape", "crs", "affine"):
+        is_map = name == "affine" and "affine" in facts and "affine" in group.attrs
+        if is_map and is_same_grid(_geobox(_attributes(group)), _geobox(facts)):
+            continue
         if group.attrs.get(name) != facts.get(name):
             raise ValueError(f"{folder} has {name} {group.attrs.get(name)}, the stack to add has {facts.get(name)}")
 

@@ -1,0 +1,89 @@
+"""Date and polarisation that the name of an SLC's file tells."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+from m3leo_sar.stack.pairs import MONTHS, parse_date
+
+POLARISATIONS = ("VV", "VH", "HH", "HV")
+#: A day, alone or with the time of day: 20230301, 20230301T161651, 20230301161651, 2023-03-01-12-30-11, 01Mar2023.
+_DAY = re.compile(
+    r"(?<!\d)(\d{8})(?:T?(\d{6}))?(?!\d)"
+    r"|(?<!\d)(\d{4}[-_]\d{2}[-_]\d{2})(?:[-_T](\d{2}[-_:]?\d{2}[-_:]?\d{2}))?(?!\d)"
+    rf"|(?<![A-Za-z\d])(\d{{2}}(?:{'|'.join(MONTHS)})\d{{4}})(?!\d)",
+    re.IGNORECASE,
+)
+#: The first radar in space that saw the land, and a year that a number of eight digits rarely is.
+_YEARS = range(1978, 2100)
+#: An image is over in less; a later time is another acquisition.
+_LONGEST = datetime.timedelta(hours=1)
+
+
+def date_in_name(name: str) -> datetime.date:
+    """Day of the acquisition that a name tells.
+
+    Raises
+    ------
+    ValueError
+        If the name tells no day, or several: as that of an interferogram does, or of what was made of many images.
+
+    Examples
+    --------
+    >>> date_in_name("CAPELLA_C02_SM_SLC_HH_20201209213329_20201209213332.tif")
+    datetime.date(2020, 12, 9)
+    >>> date_in_name("orbit_10000101_20230319.tif")
+    datetime.date(2023, 3, 19)
+    """
+    if is_compressed(name):
+        raise ValueError(f"{name} is a compressed SLC, made of many acquisitions; leave it out, or pass dates=")
+    moments = _moments(name)
+    days = sorted({moment.date() for moment, _ in moments})
+    if not days:
+        raise ValueError(f"{name} has no date in its name, such as 20230301 or 01Mar2023; pass dates=")
+    if len(days) > 1 and not _is_one_image(moments):
+        told = " and ".join(str(day) for day in days[:2])
+        raise ValueError(
+            f"{name} has several dates in its name, {told}, as an interferogram of two images has; "
+            "a stack is of single images, or pass dates="
+        )
+    return days[0]
+
+
+def polarisation_in_name(name: str) -> str | None:
+    """Polarisation that stands between other signs than letters in a name; None if there is none or more than one.
+
+    Examples
+    --------
+    >>> polarisation_in_name("20230301_vv.slc.tif"), polarisation_in_name("s1_VV_VH.tif")
+    ('VV', None)
+    """
+    found = {word.upper() for word in re.split(r"[^A-Za-z]+", name) if word.upper() in POLARISATIONS}
+    return found.pop() if len(found) == 1 else None
+
+
+def is_compressed(name: str) -> bool:
+    """Whether a name is that of a compressed SLC, which phase linking makes of many acquisitions."""
+    return re.search(r"(?<![a-z])compressed(?![a-z])", name, re.IGNORECASE) is not None
+
+
+def _moments(name: str) -> list[tuple[datetime.datetime, bool]]:
+    """Days, with the time if they have one, in a name, and whether they have one."""
+    found = []
+    for match in _DAY.finditer(name):
+        try:
+            day = parse_date(match[1] or match[3] or match[5])
+            digits = re.sub(r"\D", "", match[2] or match[4] or "")
+            time = datetime.time(*(int(digits[at : at + 2]) for at in (0, 2, 4))) if digits else None
+        except ValueError:
+            continue
+        if day.year in _YEARS:
+            found.append((datetime.datetime.combine(day, time or datetime.time()), time is not None))
+    return found
+
+
+def _is_one_image(moments: list[tuple[datetime.datetime, bool]]) -> bool:
+    """Whether all of several days are times of one image over midnight."""
+    times = sorted(moment for moment, has_time in moments if has_time)
+    return len(times) == len(moments) and times[-1] - times[0] < _LONGEST

@@ -1,0 +1,61 @@
+"""Lines of an image that are exactly zero although nothing says that zero is no data."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Columns of a line that must be seen: a few zeros in a row may be shadow in integers.
+_COLUMNS = 32
+
+
+class ZeroLines:
+    """Warns once for each image of which whole lines are exactly zero.
+
+    Notes
+    -----
+    Processors fill with zeros what they have no burst for. As values, these halve coherence along the seam.
+    """
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def look(self, pixels: NDArray[Any], rows: slice, name: str, *, width: int) -> None:
+        """Look at pixels as they were read.
+
+        Parameters
+        ----------
+        pixels : (rows, cols) complex
+        rows : slice
+            Where they lie.
+        name : str
+            Of the image.
+        width : int
+            Columns of the whole image.
+
+        Warns
+        -----
+        UserWarning
+            If the valid samples of a line are all exactly zero, the first time for each name.
+        """
+        if name in self._told or pixels.shape[1] < min(width, _COLUMNS):
+            return
+        # Most lines are settled by one column.
+        lines = np.flatnonzero((pixels[:, :: max(1, pixels.shape[1] // 8)] == 0).any(axis=1))
+        lines = lines[_is_zero(pixels[lines])]
+        if lines.size == 0:
+            return
+        self._told.add(name)
+        warnings.warn(
+            f"{name}: whole lines are exactly zero, such as line {rows.start + int(lines[0])}, as the fill of a "
+            "missing burst is; zero counts as a value. If it is no data, say so with nodata=0 (--nodata 0)",
+            stacklevel=2,
+        )
+
+
+def _is_zero(pixels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether the valid samples of each line are all zero."""
+    return ((pixels == 0) | np.isnan(pixels)).all(axis=1)
