@@ -231,11 +231,19 @@ def test_damaged_products_are_named(safe, tmp_path, note):
         ValueError, match=r"must have the \(13626, 24203\) pixels that its annotation tells, got \(40, 50\)"
     ):
         open_safe(copy, swath="IW3", polarisation="VV").burst(0)
-    manifest = '<safe:software name="Sentinel-1 IPF" version="{}"/>'
-    (copy / "manifest.safe").write_text(manifest.format("003.52"))
-    assert open_safe(copy, swath="IW3", polarisation="VV").annotation.swath == "IW3"
-    (copy / "manifest.safe").write_text(manifest.format("004.10"))
-    with pytest.raises(ValueError, match="must be of the Sentinel-1 IPF version 2 or 3, got 004.10"):
+    manifest = '<x xmlns:safe="http://www.esa.int/safe/sentinel-1.0"><safe:software {}/></x>'
+    for told in (
+        'name="Sentinel-1 IPF" version="003.52"',
+        "version='004.03' name='Sentinel-1 IPF'",
+        'name="" version=""',
+    ):
+        (copy / "manifest.safe").write_text(manifest.format(told))
+        assert open_safe(copy, swath="IW3", polarisation="VV").annotation.swath == "IW3"
+    (copy / "manifest.safe").write_text(manifest.format('version="001.70" name="Sentinel-1 IPF"'))
+    with pytest.raises(ValueError, match="must be of the Sentinel-1 IPF version 2 or later, got 001.70"):
+        open_safe(copy, swath="IW3", polarisation="VV")
+    (copy / "manifest.safe").write_text("<x")
+    with pytest.raises(ValueError, match=r"manifest.safe of .* is no XML"):
         open_safe(copy, swath="IW3", polarisation="VV")
     (copy / "manifest.safe").unlink()
     measurement.unlink()

@@ -19,6 +19,7 @@ from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.plain_xml import parse_xml
 
 _LIGHT = 299_792_458.0
+_MOTION = ("position", "velocity")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,12 +123,19 @@ class SwathAnnotation:
         ------
         IndexError
             If there is no such burst.
+        ValueError
+            If the nearest estimate is further away than a burst is long, as where a list was cut short.
         """
         middle = self.bursts[burst].azimuth_time + (self.lines - 1) / 2 * self.azimuth_interval
         _, velocity = self.orbit.at(middle)
 
-        def nearest(estimates: tuple[tuple[float, RangePolynomial], ...]) -> RangePolynomial:
-            return min(estimates, key=lambda estimate: abs(estimate[0] - middle))[1]
+        def nearest(estimates: tuple[tuple[float, RangePolynomial], ...], name: str) -> RangePolynomial:
+            time, polynomial = min(estimates, key=lambda estimate: abs(estimate[0] - middle))
+            if abs(time - middle) > self.lines * self.azimuth_interval:
+                raise ValueError(
+                    f"burst {burst} must have a {name} near its middle, the nearest is {abs(time - middle):.1f} s away"
+                )
+            return polynomial
 
         return TopsCarrier(
             lines=self.lines,
@@ -136,8 +144,8 @@ class SwathAnnotation:
             range_interval=self.range_interval,
             middle_time=self.range_time + self.samples / 2 * self.range_interval,
             steering=steering_rate(float(np.linalg.norm(velocity)), self.frequency, self.steering),
-            fm_rate=nearest(self.fm_rates),
-            doppler=nearest(self.dopplers),
+            fm_rate=nearest(self.fm_rates, "FM rate"),
+            doppler=nearest(self.dopplers, "Doppler centroid"),
         )
 
 
@@ -149,8 +157,9 @@ def read_annotation(source: str | os.PathLike[str] | bytes) -> SwathAnnotation:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no XML, has a document type (which real ones have not), is no IW single-look complex product, or lacks
-        an entry; the message names it.
+        If it is no XML, has a document type (which real ones have not), is no IW single-look complex product, lacks an
+        entry, holds another number of entries than it counts, or has no burst, as swaths of short products may; the
+        message names it.
     """
     if isinstance(source, bytes):
         name, text = "annotation", source
@@ -161,6 +170,9 @@ def read_annotation(source: str | os.PathLike[str] | bytes) -> SwathAnnotation:
         limits.require_size(path.name, path.stat().st_size, limits.LARGEST_TEXT)
         name, text = path.name, path.read_bytes()
     root = parse_xml(text, name)
+    bursts = root.find("swathTiming/burstList")
+    if bursts is not None and len(bursts) == 0:
+        raise ValueError(f"{name} has no burst: the product does not reach into this swath")
     try:
         return _swath(root)
     except (KeyError, ValueError, TypeError, IndexError, ArithmeticError) as error:
@@ -180,18 +192,13 @@ def _swath(root: ElementTree.Element) -> SwathAnnotation:
         return (_time(_text(element, entry)) - epoch).total_seconds()
 
     def estimates(path: str, polynomial: str) -> tuple[tuple[float, RangePolynomial], ...]:
-        found = [
-            (seconds(item, "azimuthTime"), RangePolynomial(_number(item, "t0"), tuple(_numbers(item, polynomial))))
-            for item in root.findall(path)
-        ]
-        if not found:
-            raise KeyError(f"{path} is missing")
-        return tuple(found)
+        return tuple(
+            (seconds(item, "azimuthTime"), RangePolynomial(_number(item, "t0"), _coefficients(item, polynomial)))
+            for item in _listed(root, path)
+        )
 
     lines, samples = (int(_text(timing, entry)) for entry in ("linesPerBurst", "samplesPerBurst"))
-    bursts = tuple(_burst(item, seconds(item, "azimuthTime"), lines) for item in timing.findall("burstList/burst"))
-    if not bursts:
-        raise KeyError("swathTiming/burstList is empty")
+    bursts = tuple(_burst(item, seconds(item, "azimuthTime"), lines) for item in _listed(timing, "burstList/burst"))
     return SwathAnnotation(
         swath=_text(header, "swath"),
         polarisation=_text(header, "polarisation"),
@@ -221,13 +228,16 @@ def _burst(item: ElementTree.Element, azimuth_time: float, lines: int) -> BurstT
 
 
 def _orbit(root: ElementTree.Element, seconds: Any) -> Orbit:
-    states = root.findall("generalAnnotation/orbitList/orbit")
+    states = [
+        (seconds(state, "time"), *([_number(state, f"{part}/{axis}") for axis in "xyz"] for part in _MOTION))
+        for state in root.findall("generalAnnotation/orbitList/orbit")
+    ]
     if not states:
         raise KeyError("generalAnnotation/orbitList is missing")
-    vectors = [
-        [[_number(state, f"{part}/{axis}") for axis in "xyz"] for state in states] for part in ("position", "velocity")
-    ]
-    return Orbit([seconds(state, "time") for state in states], *vectors)
+    # Products that were put together of slices may hold a state vector twice.
+    states = [state for index, state in enumerate(states) if index == 0 or state != states[index - 1]]
+    times, positions, velocities = zip(*states, strict=True)
+    return Orbit(times, positions, velocities)
 
 
 def _geolocation(root: ElementTree.Element) -> dict[str, NDArray[np.float64]]:
@@ -235,6 +245,25 @@ def _geolocation(root: ElementTree.Element) -> dict[str, NDArray[np.float64]]:
     names = ("line", "pixel", "latitude", "longitude", "height", "incidenceAngle")
     table = np.array([[_number(point, name) for name in names] for point in points]).reshape(-1, len(names))
     return dict(zip((*names[:-1], "incidence"), table.T, strict=True))
+
+
+def _listed(root: ElementTree.Element, path: str) -> list[ElementTree.Element]:
+    """Entries of a list, which says how many there are."""
+    found = root.findall(path)
+    holder = root.find(path.rpartition("/")[0])
+    count = None if holder is None else holder.get("count")
+    if not found:
+        raise KeyError(f"{path} is missing")
+    if count is not None and int(count) != len(found):
+        raise ValueError(f"{path} must stand {count} times, as its list counts, got {len(found)}")
+    return found
+
+
+def _coefficients(item: ElementTree.Element, name: str) -> tuple[float, ...]:
+    """Coefficients of a polynomial: in one entry, or up to IPF 2.36 in c0, c1 and c2."""
+    if item.find(name) is None and item.find("c0") is not None:
+        return tuple(_number(item, entry) for entry in ("c0", "c1", "c2"))
+    return tuple(_numbers(item, name))
 
 
 def _only(root: ElementTree.Element, path: str) -> ElementTree.Element:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import zipfile
@@ -19,8 +20,8 @@ from m3leo_sar.io.files.plain_xml import parse_xml
 from m3leo_sar.io.files.raster import GEOTIFF, open_raster
 from m3leo_sar.io.sentinel1.annotation import SwathAnnotation, read_annotation
 
-#: Versions of the processor, before the first point.
-_VERSIONS = ("2", "3")
+#: Version of the processor, before the first point, from which on annotations are as they are read here.
+_FIRST_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class SafeSwath:
             raise ValueError(f"calibration tables cannot be read: {error}") from error
 
     def deburst(self) -> NDArray[np.complex64]:
-        """All bursts as one image, each up to the middle of its overlap with the next.
+        """All bursts as one image, each up to the middle of its overlap with the next; NaN in gaps between bursts.
 
         Phases keep the carriers of their bursts: take them off (``annotation.carrier``) before interpolating.
 
@@ -122,14 +123,8 @@ class SafeSwath:
         shape = starts[-1] + note.lines, note.samples
         limits.require_array("the image of all bursts", shape, 8, limits.LARGEST_RASTER)
         out = np.full((starts[-1] + note.lines, note.samples), complex(np.nan, np.nan), np.complex64)
-        for index, start in enumerate(starts):
-            valid = np.flatnonzero(note.bursts[index].first_valid >= 0)
-            low, high = int(valid[0]), int(valid[-1]) + 1
-            if index > 0:
-                low = _seam(note, index - 1, starts) - start
-            if index < len(starts) - 1:
-                high = _seam(note, index, starts) - start
-            out[start + low : start + high] = self.burst(index, slice(low, high))
+        for index, low, high in _parts(note, starts):
+            out[starts[index] + low : starts[index] + high] = self.burst(index, slice(low, high))
         return out
 
 
@@ -151,7 +146,7 @@ def open_safe(path: str | os.PathLike[str], *, swath: str, polarisation: str) ->
         If there is nothing at ``path``.
     ValueError
         If it is no product, a file of the swath is missing or stands twice, or the annotation is damaged or of another
-        swath or polarisation, or the product was made by a processor of an unknown version.
+        swath or polarisation, or the product was made by a processor before version 2.
     """
     root = Path(path)
     if not root.exists():
@@ -174,22 +169,37 @@ def open_safe(path: str | os.PathLike[str], *, swath: str, polarisation: str) ->
 
 
 def _check_version(root: Path, files: list[PurePosixPath]) -> None:
-    """Refuse a product whose manifest names a processor we do not know; one without a manifest is taken as it is."""
+    """Refuse a product of a processor before version 2, whose annotations are others.
+
+    Later ones are judged by what their files hold, and so are products whose manifest is missing or does not say.
+    """
     manifests = [name for name in files if name.name == "manifest.safe"]
     if not manifests:
         return
-    text = _read(root, manifests[0]).decode("utf-8", "replace")
-    found = re.search(r'name="Sentinel-1 IPF"\s+version="([^"]*)"', text)
-    if found is None or found[1].partition(".")[0].lstrip("0") not in _VERSIONS:
-        came = found[1] if found else "none"
-        raise ValueError(f"{root.name} must be of the Sentinel-1 IPF version 2 or 3, got {came}")
+    manifest = parse_xml(_read(root, manifests[0]), f"manifest.safe of {root.name}")
+    named = [item for item in manifest.iter() if item.tag.rpartition("}")[2] == "software"]
+    versions = [item.get("version", "") for item in named if "Sentinel-1 IPF" in item.get("name", "")]
+    numbers = [int(found[0]) for version in versions if (found := re.match(r"\d+", version.strip()))]
+    if numbers and max(numbers) < _FIRST_VERSION:
+        raise ValueError(f"{root.name} must be of the Sentinel-1 IPF version 2 or later, got {versions[0]}")
 
 
-def _seam(note: SwathAnnotation, index: int, starts: list[int]) -> int:
-    """Row of the whole image in the middle of the overlap of a burst and the next."""
-    last = starts[index] + int(np.flatnonzero(note.bursts[index].first_valid >= 0)[-1])
-    first = starts[index + 1] + int(np.flatnonzero(note.bursts[index + 1].first_valid >= 0)[0])
-    return (last + first + 1) // 2
+def _parts(note: SwathAnnotation, starts: list[int]) -> list[tuple[int, int, int]]:
+    """Burst, first row and row after the last of what each burst gives to the whole image, in rows of the burst.
+
+    Bursts without a valid line give nothing. Where two overlap, each goes up to the middle; over a gap, each gives what
+    it has.
+    """
+    valid = [np.flatnonzero(burst.first_valid >= 0) for burst in note.bursts]
+    held = [index for index, rows in enumerate(valid) if rows.size]
+    low = {index: int(valid[index][0]) for index in held}
+    high = {index: int(valid[index][-1]) + 1 for index in held}
+    for one, other in itertools.pairwise(held):
+        last, first = starts[one] + high[one] - 1, starts[other] + low[other]
+        if first <= last:
+            seam = (last + first + 1) // 2
+            high[one], low[other] = seam - starts[one], seam - starts[other]
+    return [(index, low[index], high[index]) for index in held]
 
 
 def _files(root: Path) -> list[PurePosixPath]:

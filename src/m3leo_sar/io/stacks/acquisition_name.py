@@ -75,7 +75,7 @@ def _moments(name: str) -> list[tuple[datetime.datetime, bool]]:
         try:
             day = parse_date(match[1] or match[3] or match[5])
             digits = re.sub(r"\D", "", match[2] or match[4] or "")
-            time = datetime.time(*(int(digits[at : at + 2]) for at in (0, 2, 4))) if digits else None
+            time = datetime.datetime.strptime(digits, "%H%M%S").time() if digits else None
         except ValueError:
             continue
         if day.year in _YEARS:

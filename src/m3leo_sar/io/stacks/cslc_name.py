@@ -49,7 +49,7 @@ def parse_cslc_name(path: Path) -> CslcName | None:
     try:
         if opera is not None:
             digits, version = opera[3], opera[6] or ""
-            time = datetime.time(*(int(digits[at : at + 2]) for at in (0, 2, 4)))
+            time = datetime.datetime.strptime(digits, "%H%M%S").time()
             numbers = tuple(int(part) for part in version.split(".") if part)
             return CslcName(burst_name(opera[1]), parse_date(opera[2]), time, opera[5].upper(), opera[4] or "", numbers)
         if own is not None:
