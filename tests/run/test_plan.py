@@ -158,6 +158,13 @@ def test_a_signature_tells_changes_and_no_order_of_times(tmp_path):
     os.utime(file, (5, 5))
     assert signature(tmp_path / "a") != first
     assert checksum(tmp_path / "a") == digest
+    # Another file of the same size and time in its place, as a copy that keeps times leaves it.
+    before = signature(tmp_path / "a")
+    (tmp_path / "other").write_bytes(b"456")
+    os.utime(tmp_path / "other", (5, 5))
+    os.replace(tmp_path / "other", file)
+    assert signature(tmp_path / "a") != before
+    file.write_bytes(b"123")
     (tmp_path / "a" / "c.partial-7").write_bytes(b"x")
     assert checksum(tmp_path / "a") == digest
     file.rename(tmp_path / "a" / "d.bin")

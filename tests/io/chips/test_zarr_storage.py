@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -272,6 +273,25 @@ def test_a_reader_finds_what_is_joined_while_it_looks(archive, rng, monkeypatch,
     else:
         np.testing.assert_array_equal(reader.read(TILE, "coherence", "k1").array, made[1].array)
     assert joined
+
+
+def test_a_batch_that_comes_within_a_step_of_the_folders_time_is_seen(archive, rng, monkeypatch):
+    """Times of folders move in steps of some milliseconds: two batches within one have the same."""
+    first, second = layers(rng, 2)
+    archive.write_layers(TILE, "coherence", [first], BOX)
+    folder = archive.path(TILE, "coherence", "k0").parent
+    moment = os.stat(folder).st_mtime_ns
+    reader = ChipArchive(archive.root)
+    monkeypatch.setattr(time, "time_ns", lambda: moment + 5_000_000)
+    assert reader.has(TILE, "coherence", "k0", parameters=0)
+    archive.write_layers(TILE, "coherence", [second], BOX)
+    os.utime(folder, ns=(moment, moment))
+    assert reader.has(TILE, "coherence", "k1", parameters=1)
+    # Long after, what was listed is kept, and a folder whose time is another is listed again.
+    monkeypatch.setattr(time, "time_ns", lambda: moment + 10**9)
+    assert reader.has(TILE, "coherence", "k1", parameters=1)
+    archive.write_layers(TILE, "coherence", [Layer("k2", first.array, {"parameters": 2})], BOX)
+    assert reader.has(TILE, "coherence", "k2", parameters=2)
 
 
 def test_writers_at_once_lose_nothing(archive, rng):
