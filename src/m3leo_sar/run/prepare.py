@@ -39,6 +39,7 @@ def prepare(
     minimum_coverage: float = 0.5,
     burst: str | None = None,
     polarisation: str | None = None,
+    nodata: float | None = None,
     storage: str = "geotiff",
     options: RunOptions | None = None,
     report: Callable[[Outcome], Any] | None = None,
@@ -77,6 +78,8 @@ def prepare(
         Least share of a tile that must lie on the stack, in [0, 1].
     burst, polarisation : str, optional
         Of a path with several.
+    nodata : float, optional
+        Value of a stack on disk that is no data, beside NaN and what its files name.
     storage : {"geotiff", "zarr"}
         Of an archive that is created.
     options : RunOptions, optional
@@ -116,10 +119,11 @@ def prepare(
     >>> summary.computed
     {'coherence': 1, 'intensity': 2}
     """
-    catalogue = None if isinstance(stack, SlcStack) else open_catalogue(stack, burst=burst, polarisation=polarisation)
+    of_files = {"burst": burst, "polarisation": polarisation, "nodata": nodata}
+    catalogue = None if isinstance(stack, SlcStack) else open_catalogue(stack, **of_files)  # type: ignore[arg-type]
     opened = stack if isinstance(stack, SlcStack) else catalogue.stack  # type: ignore[union-attr]
-    if catalogue is None and (options is not None or burst is not None or polarisation is not None):
-        raise ValueError("options, burst and polarisation apply to a stack on disk; stack is an SlcStack")
+    if catalogue is None and any(value is not None for value in (options, *of_files.values())):
+        raise ValueError("options, burst, polarisation and nodata apply to a stack on disk; stack is an SlcStack")
     recipe = Recipe(
         pairs=_pairs(opened, pairs, max_days),
         window=window or Window(rows=5, cols=20),
