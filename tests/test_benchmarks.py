@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import archive as archive_bench
+import bias as bias_bench
 import coherence as bench
 import interferogram as forming
 import normalise as normalising
@@ -46,7 +47,14 @@ def test_reprojection_jobs_run(jobs):
 
 
 @pytest.mark.parametrize(
-    "jobs", [bench.windows(82), bench.options(64), bench.stack_jobs(30, 3, bench.WINDOW), bench.per_pixel_jobs(24, 4)]
+    "jobs",
+    [
+        bench.windows(82),
+        bench.options(64),
+        bench.stack_jobs(30, 3, bench.WINDOW),
+        bench.per_pixel_jobs(24, 4),
+        bias_bench.jobs(17),
+    ],
 )
 def test_interleaved_times_every_job(jobs):
     seconds = interleaved(jobs, rounds=1)

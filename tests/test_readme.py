@@ -75,3 +75,13 @@ def test_the_code_of_the_words_guide(capsys):
     assert told[0] == "('pair', 'y', 'x') [12, 24]"
     assert told[1] == "('y', 'x')"
     assert told[2] == "['coherence', 'intensity', 'interferogram', 'looks', 'mask']"
+
+
+def test_figures_are_those_of_the_results():
+    measured = README[README.index("## Measured") : README.index("Reproduce with")]
+    results = (Path(__file__).resolve().parents[1] / "benchmarks" / "RESULTS.md").read_text()
+    number = r"\d+(?:\.\d+)?"
+    # The names of things hold numbers too.
+    words = r"m3leo\w*|complex\d+|sm_\d+|[\d-]{10}"
+    figures = set(re.findall(number, re.sub(words, "", measured)))
+    assert figures - set(re.findall(number, re.sub(words, "", results))) == set()
