@@ -21,6 +21,7 @@ EXPECTED = (
     r"no server can listen here: .*",
     # Packages that no extra of the tests brings, for their licence or their size.
     r"could not import 'snaphu'.*",
+    r"could not import 'stac_geoparquet.arrow'.*",
     r"umap-learn is not installed",
 )
 

@@ -16,19 +16,22 @@ from m3leo_sar.io.files.parquet_table import read_columns
 
 #: Names of the two files in the archive's folder.
 INDEX, COLLECTION = "index.parquet", "collection.json"
-#: Entries of a chip's metadata that a collection sums up.
+#: Columns of times, and the version and extension of STAC whose names the rows have.
+_TIMES = ("datetime", "start_datetime", "end_datetime")
+_STAC, _PROJECTION = "1.1.0", "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+#: Entries of a chip's metadata that a collection sums up.
 _SUMMED = ("product", "polarisation", "orbit", "track", "unit")
 
 
 def write_index(archive: ChipArchive) -> int:
     """Write ``index.parquet`` and ``collection.json`` into an archive and return how many tiles they tell of.
 
-    The table has a row a tile: ``id``, ``geometry`` (its outline in longitude and latitude, cut at the 180th meridian),
-    ``bbox`` (west above east over that meridian), ``start_datetime`` and ``end_datetime`` of its dates, ``proj:code``,
-    ``proj:shape``, ``proj:transform`` and ``keys`` (JSON, product to keys). Names are those of STAC and of its
-    projection extension, so that stac-geoparquet's tools read it; both files follow from the chips and may be written
-    again at any time.
+    The table has one row per tile: ``id``, ``geometry`` (its outline in longitude and latitude, cut at the 180th
+    meridian), ``bbox`` (west above east over that meridian), ``start_datetime`` and ``end_datetime`` of its dates,
+    ``proj:code``, ``proj:shape``, ``proj:transform`` and ``keys`` (JSON, product to keys). Every row is a STAC item in
+    the layout of stac-geoparquet, with the tile's folder as its asset; both files follow from the chips and may be
+    written again at any time.
 
     Raises
     ------
@@ -64,9 +67,15 @@ def read_index(root: str | os.PathLike[str]) -> list[dict[str, Any]]:
         raise FileNotFoundError(f"there is no file {path}; m3leo-sar index makes it")
     try:
         rows = read_columns(path).to_pylist()
-        return [{**row, "keys": json.loads(row["keys"])} for row in rows]
+        return [{**row, **_texts(row), "keys": json.loads(row["keys"])} for row in rows]
     except (KeyError, TypeError, ValueError, RecursionError, OverflowError) as error:
         raise ValueError(f"{path} is no index of an archive: {type(error).__name__} {error}") from error
+
+
+def _texts(row: dict[str, Any]) -> dict[str, Any]:
+    """Times as texts, as indexes of earlier versions have them."""
+    times = {name: row[name] for name in _TIMES if isinstance(row.get(name), datetime.datetime)}
+    return {name: f"{time:%Y-%m-%dT%H:%M:%SZ}" for name, time in times.items()}
 
 
 class _Summary:
@@ -92,8 +101,8 @@ class _Summary:
         times: list[str | None] = [*sorted(_moment(date) for date in self.dates)] or [None]
         return {
             "type": "Collection",
-            "stac_version": "1.1.0",
-            "stac_extensions": ["https://stac-extensions.github.io/projection/v2.0.0/schema.json"],
+            "stac_version": _STAC,
+            "stac_extensions": [_PROJECTION],
             "id": name,
             "title": f"Chips of {len(rows)} tiles",
             "description": "Coherence, interferograms and labels on M3LEO's tiles, computed by m3leo-sar.",
@@ -128,15 +137,23 @@ def _row(archive: ChipArchive, identifier: str, found: _Summary) -> dict[str, An
     times: list[str | None] = [*sorted(_moment(date) for date in dates)] or [None]
     west, south, east, north = in_rfc7946(geobox.bounds_in("EPSG:4326"))
     return {
+        "type": "Feature",
+        "stac_version": _STAC,
+        "stac_extensions": [_PROJECTION],
         "id": identifier,
         "geometry": bytes(shapely.to_wkb(footprint(geobox))),
         "bbox": {"xmin": west, "ymin": south, "xmax": east, "ymax": north},
+        # One moment, or none where it is a range.
+        "datetime": times[0] if len(times) == 1 else None,
         "start_datetime": times[0],
         "end_datetime": times[-1],
         "proj:code": geobox.crs,
         "proj:shape": list(geobox.shape),
         "proj:transform": [*geobox.affine][:6],
         "keys": json.dumps(keys, sort_keys=True),
+        "collection": archive.root.name,
+        "links": [{"rel": "collection", "href": f"./{COLLECTION}", "type": "application/json"}],
+        "assets": {"chips": {"href": f"./{identifier}", "title": "Folder of the tile's chips", "roles": ["data"]}},
     }
 
 
@@ -144,26 +161,38 @@ def _moment(date: str) -> str:
     return f"{datetime.date.fromisoformat(date[:10]).isoformat()}T00:00:00Z"
 
 
+def _time(moment: str | None) -> datetime.datetime | None:
+    return None if moment is None else datetime.datetime.fromisoformat(moment)
+
+
 def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    asset = pa.struct([("href", pa.string()), ("title", pa.string()), ("roles", pa.list_(pa.string()))])
+    link = pa.struct([("rel", pa.string()), ("href", pa.string()), ("type", pa.string())])
     schema = pa.schema(
         [
+            ("type", pa.string()),
+            ("stac_version", pa.string()),
+            ("stac_extensions", pa.list_(pa.string())),
             ("id", pa.string()),
             ("geometry", pa.binary()),
             ("bbox", pa.struct([(corner, pa.float64()) for corner in _CORNERS])),
-            ("start_datetime", pa.string()),
-            ("end_datetime", pa.string()),
+            *((name, pa.timestamp("ms", tz="UTC")) for name in _TIMES),
             ("proj:code", pa.string()),
             ("proj:shape", pa.list_(pa.int64())),
             ("proj:transform", pa.list_(pa.float64())),
             ("keys", pa.string()),
+            ("collection", pa.string()),
+            ("links", pa.list_(link)),
+            ("assets", pa.struct([("chips", asset)])),
         ]
     )
     covering = {"bbox": {corner: ["bbox", corner] for corner in _CORNERS}}
     column = {"encoding": "WKB", "geometry_types": ["Polygon", "MultiPolygon"], "covering": covering}
     geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
-    table = pa.Table.from_pylist(rows, schema=schema.with_metadata({"geo": json.dumps(geo)}))
+    timed = [{**row, **{name: _time(row[name]) for name in _TIMES}} for row in rows]
+    table = pa.Table.from_pylist(timed, schema=schema.with_metadata({"geo": json.dumps(geo)}))
     with atomic_path(path) as partial:
         pq.write_table(table, partial, compression="zstd")
