@@ -9,6 +9,7 @@ from m3leo_sar._backend import cpu
 from m3leo_sar.grid.orbit import Orbit, earth_fixed
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.simulate.circular_orbit import circular_orbit
+from m3leo_sar.stack.geometry import OrbitGeometry
 from m3leo_sar.warp.geo2rdr import geo2rdr, radar_map, radar_view, rdr2geo
 from m3leo_sar.warp.sample import sample
 
@@ -243,3 +244,48 @@ def test_refusals_name_what_came():
     world = GeoBox.from_bounds((-9e6, -9e6, 9e6, 9e6), shape=(40, 40), crs="EPSG:3031")
     with pytest.raises(ValueError, match="tile_geobox must be a few kilometres of ground"):
         radar_map(world, dem=dem, **options)
+
+
+def test_ground_on_the_far_side_of_the_flight_is_not_seen(backend):
+    """The same ranges and times lie on both sides; only one is looked at."""
+    for look, other in (("right", "left"), ("left", "right")):
+        ground = rdr2geo(orbit=ORBIT, radar_grid=grid(other), dem=np.full((2, 2), 300.0), dem_geobox=WORLD,
+                         rows=[10.0, 150.0, 290.0], cols=[5.0, 1000.0, 1900.0])  # fmt: skip
+        place = (ground.latitude, ground.longitude, ground.height)
+        rows, cols = geo2rdr(*place, orbit=ORBIT, radar_grid=grid(look))
+        assert np.isnan(rows).all()
+        assert np.isnan(cols).all()
+        rows, _ = geo2rdr(*place, orbit=ORBIT, radar_grid=grid(other))
+        np.testing.assert_allclose(rows, [10, 150, 290], atol=1e-6)
+        tile, box, dem = scene(other, pixels=21)
+        options = {"orbit": ORBIT, "dem": backend.array(dem), "dem_geobox": box}
+        assert np.isnan(backend.numpy(radar_map(tile, radar_grid=grid(look), **options).rows)).all()
+        assert np.isfinite(backend.numpy(radar_map(tile, radar_grid=grid(other), **options).rows)).all()
+
+
+def test_heights_above_the_geoid_are_never_taken_as_ellipsoidal():
+    box = GeoBox(WORLD.shape, WORLD.affine, "EPSG:4326+5773")
+    options = {"orbit": ORBIT, "radar_grid": grid(), "dem": np.full((2, 2), 100.0), "dem_geobox": box}
+    tile, _, _ = scene(pixels=21)
+    for call in (
+        lambda: rdr2geo(rows=[150], cols=[1000], **options),
+        lambda: radar_map(tile, **options),
+        lambda: radar_view(tile, **options),
+        lambda: OrbitGeometry(**options),
+    ):
+        with pytest.raises(ValueError, match="PROJ lacks the grid us_nga_egm96"):
+            call()
+
+
+@pytest.mark.parametrize("void", [-32768.0, -9999.0, 65535.0])
+def test_a_void_that_is_not_declared_is_unknown_ground(void):
+    tile, box, dem = scene(pixels=21)
+    options = {"orbit": ORBIT, "radar_grid": grid(), "dem_geobox": box}
+    dem[110:112, 155:158] = np.nan
+    expected = radar_view(tile, dem=dem, **options)
+    given = np.where(np.isnan(dem), void, dem)
+    found = radar_view(tile, dem=given, **options)
+    assert np.isnan(expected.height).any()
+    for name in ("height", "incidence", "layover", "shadow"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    assert (given == void).any()

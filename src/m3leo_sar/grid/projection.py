@@ -110,6 +110,27 @@ def has_heights(crs: str) -> bool:
     return crs.upper() not in _GEOGRAPHIC and len(_parsed(crs).axis_info) == 3
 
 
+@lru_cache(maxsize=16)
+def compound_crs(crs: str, vertical: str) -> str:
+    """A horizontal CRS together with what its heights are above.
+
+    Raises
+    ------
+    ValueError
+        If one is not understood, or ``vertical`` is no vertical CRS.
+    """
+    from pyproj.crs import CompoundCRS
+    from pyproj.exceptions import CRSError
+
+    upright = _parsed(vertical)
+    if not upright.is_vertical or upright.is_compound:
+        raise ValueError(f"vertical_crs must be a vertical CRS such as EPSG:3855 (EGM2008), got {vertical!r}")
+    try:
+        return str(CompoundCRS("compound", [_parsed(crs), upright]).to_wkt())
+    except CRSError as error:
+        raise ValueError(f"{crs!r} and {vertical!r} make no compound CRS: {error}") from error
+
+
 @lru_cache(maxsize=64)
 def horizontal_crs(crs: str) -> str:
     """The horizontal part of a compound CRS; any other as it is.

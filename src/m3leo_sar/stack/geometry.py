@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from m3leo_sar import _check
 from m3leo_sar.grid.antimeridian import beside, bounds_of_all, bounds_of_points
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.heights import ellipsoidal_heights
 from m3leo_sar.grid.orbit import Orbit
+from m3leo_sar.grid.projection import has_heights
 from m3leo_sar.grid.radar_grid import RadarGrid
 
 #: Latitude from which meridians are too close for a block's bounds to say where it lies.
@@ -175,7 +177,7 @@ class OrbitGeometry:
     dem : (rows, cols) float32 or float64
         Heights in metres above the WGS 84 ellipsoid; NaN where unknown. It should reach beyond the image.
     dem_geobox : GeoBox
-        Grid of the terrain.
+        Grid of the terrain. From a compound CRS, heights are taken to the ellipsoid here.
 
     Raises
     ------
@@ -192,6 +194,9 @@ class OrbitGeometry:
 
     def __post_init__(self) -> None:
         _check.height_array(self.dem, self.dem_geobox.shape)
+        if has_heights(self.dem_geobox.crs):
+            for name, value in zip(("dem", "dem_geobox"), ellipsoidal_heights(self.dem, self.dem_geobox), strict=True):
+                object.__setattr__(self, name, value)
         self.radar_grid.arc(self.orbit)
 
     @property

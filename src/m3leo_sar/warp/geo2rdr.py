@@ -11,8 +11,9 @@ from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of
 from m3leo_sar.doors.door import door
 from m3leo_sar.grid.geobox import GeoBox, as_geobox
+from m3leo_sar.grid.heights import ellipsoidal_heights
 from m3leo_sar.grid.orbit import Orbit, earth_fixed
-from m3leo_sar.grid.projection import is_geographic
+from m3leo_sar.grid.projection import has_heights, is_geographic
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.warp.interpolated import interpolated
@@ -23,6 +24,8 @@ from m3leo_sar.warp.reproject import reproject
 _TOLERANCE, _HIGH = 1e-5, 1e4
 #: Pixels around a tile that layover and shadow are looked for in, at most.
 _FURTHEST = 2000
+#: Metres between which heights are heights; below and above are voids that a file did not declare, such as -32768.
+_GROUND = (-500.0, 9000.0)
 
 
 class GroundPoints(NamedTuple):
@@ -137,10 +140,13 @@ def rdr2geo(
     radar_grid : RadarGrid
         Grid of the image.
     dem : (rows, cols) float32 or float64
-        Heights in metres above the WGS 84 *ellipsoid*; NaN where unknown. NumPy or CuPy. Most terrain models give
-        heights above the geoid: add the geoid first.
+        Heights in metres above the WGS 84 *ellipsoid*; NaN where unknown, and heights outside -500 to 9000 m are taken
+        for unknown. NumPy or CuPy.
     dem_geobox : GeoBox
-        Its grid. One that is not in longitude and latitude is resampled to them.
+        Its grid. One that is not in longitude and latitude is resampled to them. Where its CRS is a compound one, such
+        as EPSG:4326+3855, heights are taken from its vertical datum to the ellipsoid at every call. Most terrain models
+        give heights above the geoid and do not say so in their CRS: use
+        :func:`m3leo_sar.grid.heights.ellipsoidal_heights` first, once for many tiles.
     rows, cols : array_like, optional
         Fractional pixels to ask for, of one shape; every pixel of the image if left out.
 
@@ -154,11 +160,10 @@ def rdr2geo(
     TypeError
         If ``dem`` is not float32 or float64.
     ValueError
-        If the orbit does not cover the image, the shape of ``dem`` is not that of its grid, it knows no height, or only
-        one of ``rows`` and ``cols`` is given.
+        If the orbit does not cover the image, the shape of ``dem`` is not that of its grid, it knows no height, PROJ
+        lacks the grid of its geoid, or only one of ``rows`` and ``cols`` is given.
     """
-    _check.height_array(dem, dem_geobox.shape)
-    dem, dem_geobox = _geographic(dem, dem_geobox)
+    dem, dem_geobox = _geographic(*_terrain(dem, dem_geobox))
     if (rows is None) != (cols is None):
         raise ValueError("rows and cols must be given together")
     if rows is None:
@@ -202,7 +207,7 @@ def radar_map(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem: 
         As for :func:`rdr2geo`.
     """
     tile_geobox = as_geobox(tile, "tile")
-    _check.height_array(dem, dem_geobox.shape)
+    dem, dem_geobox = _terrain(dem, dem_geobox)
     positions, _, _ = _placed(tile_geobox, orbit, radar_grid, dem, dem_geobox)
     return positions
 
@@ -234,7 +239,7 @@ def radar_view(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem:
         As for :func:`rdr2geo`.
     """
     tile_geobox = as_geobox(tile, "tile")
-    _check.height_array(dem, dem_geobox.shape)
+    dem, dem_geobox = _terrain(dem, dem_geobox)
     positions, height, _ = _placed(tile_geobox, orbit, radar_grid, dem, dem_geobox)
     backend = backend_of(height)
     model = radar_grid.model(orbit)
@@ -250,6 +255,20 @@ def radar_view(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem:
 
 def _middle(radar_grid: RadarGrid) -> float:
     return radar_grid.azimuth_time + (radar_grid.shape[0] - 1) / 2 * radar_grid.azimuth_interval
+
+
+def _terrain(dem: Any, dem_geobox: GeoBox) -> tuple[Any, GeoBox]:
+    """Heights above the ellipsoid, NaN where they are none that ground has, on a grid in its horizontal CRS."""
+    _check.height_array(dem, dem_geobox.shape)
+    if has_heights(dem_geobox.crs):
+        backend = backend_of(dem)
+        heights, dem_geobox = ellipsoidal_heights(backend.to_host(dem), dem_geobox)
+        dem = backend.to_device(heights)
+    void = (dem < _GROUND[0]) | (dem > _GROUND[1])
+    if bool(void.any()):
+        dem = dem.copy()
+        dem[void] = math.nan
+    return dem, dem_geobox
 
 
 def _geographic(dem: Any, dem_geobox: GeoBox) -> tuple[Any, GeoBox]:
