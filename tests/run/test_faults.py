@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -457,15 +458,20 @@ def test_an_owner_on_another_machine_counts_as_dead_when_it_gives_no_sign(tmp_pa
         "import json, sys, time\n"
         "for beat in range(400):\n"
         "    told = json.loads(sys.argv[2]) | {'beat': beat}\n"
-        "    open(sys.argv[1], 'r+').write(json.dumps(told)); time.sleep(0.05)"
+        "    open(sys.argv[1], 'r+').write(json.dumps(told)); print('beat', flush=True); time.sleep(0.05)"
     )
-    alive = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run.lock"), json.dumps(told)])
+    alive = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "run.lock"), json.dumps(told)], stdout=subprocess.PIPE, text=True
+    )
     try:
-        with pytest.raises(BlockingIOError, match="worked on by process 12 on elsewhere"), RunLock(tmp_path, expiry=3):
+        assert alive.stdout is not None
+        # Not before its Python is up, however long a busy machine takes; the next sign ends the wait.
+        assert alive.stdout.readline() == "beat\n"
+        with pytest.raises(BlockingIOError, match="worked on by process 12 on elsewhere"), RunLock(tmp_path, expiry=60):
             pass
     finally:
         alive.kill()
-        alive.wait()
+        alive.communicate()
     with pytest.raises(ValueError, match="expiry must be above 0 seconds, got 0"):
         RunLock(tmp_path, expiry=0)
 
@@ -494,19 +500,28 @@ def test_a_lock_waits_for_the_children_of_a_killed_owner(tmp_path):
     code = (
         "import subprocess, sys; from m3leo_sar.io.files.run_lock import RunLock\n"
         "with RunLock(sys.argv[1]) as lock:\n"
-        "    subprocess.Popen(['sleep', '2'], pass_fds=(lock.fileno(),), stdin=-3, stdout=-3)\n"
+        "    subprocess.Popen(['cat', sys.argv[2]], pass_fds=(lock.fileno(),), stdin=-3, stdout=-3)\n"
         "    print('held', flush=True); input()"
     )
+    # The child lives until someone opens and closes its pipe.
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
     owner = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, str(tmp_path), str(gate)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert owner.stdout is not None
     assert owner.stdout.readline() == "held\n"
     owner.kill()
     owner.communicate()
-    started = time.monotonic()
+    opened = threading.Event()
+
+    def let_go():
+        opened.set()
+        gate.write_text("")
+
+    threading.Timer(0.3, let_go).start()
     with RunLock(tmp_path, expiry=60):
-        assert time.monotonic() - started > 0.2
+        assert opened.is_set()
 
 
 def test_a_lost_ledger_is_rebuilt_from_the_archive(stack, whole, tmp_path):
