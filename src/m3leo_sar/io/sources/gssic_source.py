@@ -53,7 +53,7 @@ class GssicSource:
     layers : sequence of str, optional
         Names of the bands to take, such as ``"winter_coherence_12"``; all that the folder has if left out.
     resampling : str
-        A word of :func:`m3leo_sar.reproject`. Amplitudes are in dB, of which a mean is not that of the power.
+        A word of :func:`m3leo_sar.reproject`. Amplitudes are in dB; `retile` resamples them as power.
 
     Raises
     ------
