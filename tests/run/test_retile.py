@@ -25,7 +25,8 @@ from m3leo_sar.io.files.run_lock import RunLock
 from m3leo_sar.io.sources.raster_source import RasterSource
 from m3leo_sar.io.sources.tile_source import Piece, cover
 from m3leo_sar.io.tables.split_file import write_splits
-from m3leo_sar.run.retile import retile, tiles_over
+from m3leo_sar.run.choices import tiles_over
+from m3leo_sar.run.retile import retile
 
 rasterio = pytest.importorskip("rasterio")
 #: Twelve tiles of 400 m by 24 pixels, 4 by 3, and a source of 10 m pixels around them with a rim.

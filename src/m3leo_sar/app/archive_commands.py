@@ -103,7 +103,9 @@ def import_(
     grid = read_tiles(tiles) if tiles else None
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
-    files = sum(1 for _ in folder.glob("*/*"))
+    files = sum(path.suffix in (".tif", ".nc") for path in folder.glob("*/*"))
+    if not files:
+        raise ValueError(f"{folder} holds no PRODUCT/TILE.tif or PRODUCT/TILE.nc")
     with archive_to_change(archive, storage=storage) as chips, progress_bar("reading", files) as advance:
         done = import_layout(folder, chips, tiles=grid, report=lambda _: advance())
     _tell(done, f"{archive}: took {done.chips} chips of {done.files} files")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from m3leo_sar.app import (
@@ -10,21 +12,45 @@ from m3leo_sar.app import (
     picture_commands,
     run_commands,
     stack_commands,
+    tile_commands,
     training_commands,
 )
+from m3leo_sar.app.option_names import CommandGroup
+from m3leo_sar.app.progress import OUT
 
 app = typer.Typer(
+    cls=CommandGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Coherence and interferograms of any date pair on M3LEO's tiles, from a stack of co-registered SLCs.\n\n"
-    "Start with [bold]m3leo-sar demo[/bold], then [bold]m3leo-sar pairs STACK[/bold].",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import m3leo_sar
+
+        OUT.print(f"m3leo-sar {m3leo_sar.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Coherence and interferograms of any date pair on M3LEO's tiles, from a stack of co-registered SLCs.
+
+    Start with [bold]m3leo-sar demo[/bold], then [bold]m3leo-sar pairs STACK[/bold].
+    """
+
 
 for _subject, _title in (
     (stack_commands, "Stacks"),
+    (tile_commands, "Tiles"),
     (run_commands, "Runs"),
     (archive_commands, "Archives"),
     (picture_commands, "Pictures and descriptions"),

@@ -40,6 +40,11 @@ def _explain(error: Exception) -> int:
     if hasattr(error, "show") and hasattr(error, "exit_code"):
         error.show()
         return int(error.exit_code)
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("m3leo_sar"):
+        from m3leo_sar.app.missing_package import missing_package_text
+
+        _say(missing_package_text(error.name))
+        return 1
     expected = isinstance(error, OSError | ValueError | TypeError | KeyError | ImportError)
     if os.environ.get("M3LEO_DEBUG") or not expected:
         raise error

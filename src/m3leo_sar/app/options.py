@@ -31,8 +31,14 @@ MaxDays = Annotated[int | None, typer.Option(help="Leave out pairs further apart
 Days = Annotated[str | None, typer.Option(help="Only pairs this many days apart, such as 12,24,36,48.")]
 Season = Annotated[str | None, typer.Option(help="Only winter, spring, summer or fall (of the pair's middle day).")]
 Named = Annotated[list[str] | None, typer.Option("--pair", help="A pair YYYYMMDD_YYYYMMDD; may be given again.")]
-Aoi = Annotated[str | None, typer.Option(help="Area: a file, a region such as conus, or WKT.")]
-Tiles = Annotated[Path | None, typer.Option(help="Tile file (GeoJSON, GeoParquet) instead of an area.")]
+Aoi = Annotated[
+    str | None,
+    typer.Option(help="Area: a vector file, a raster (its outline), a region such as conus, W,S,E,N or WKT."),
+]
+Tiles = Annotated[
+    Path | None,
+    typer.Option(help="Tiles instead of an area: a tile file (GeoJSON, GeoParquet), an archive or its index."),
+]
 Lattice = Annotated[str, typer.Option(help="legacy: M3LEO's own tiles; exact: UTM squares without overlap or gap.")]
 Coverage = Annotated[
     float, typer.Option("--minimum-coverage", min=0, max=1, help="Share of a tile that must lie on the stack.")
@@ -54,3 +60,12 @@ def window_of(text: str) -> Window:
     if not (by and rows.isdigit() and cols.isdigit()):
         raise ValueError(f"--window must read ROWSxCOLS, such as 5x20, got {text!r}")
     return Window(rows=int(rows), cols=int(cols))
+
+
+def fractions_of(text: str) -> tuple[float, float, float]:
+    """Shares of train, test and val of a text such as ``60,20,20``."""
+    try:
+        train, test, val = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"--fractions must be three numbers, such as 60,20,20, got {text!r}") from None
+    return train, test, val

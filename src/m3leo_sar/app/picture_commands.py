@@ -67,6 +67,9 @@ def plot(
     chips = ChipArchive(archive)
     if not chips.identifiers:
         raise ValueError(f"{archive} holds no tile")
+    if tile is not None and tile not in chips.identifiers:
+        some = ", ".join(chips.identifiers[:3])
+        raise ValueError(f"--tile {tile} is not among the {len(chips.identifiers)} tiles of {archive}, such as {some}")
     if as_map:
         from m3leo_sar.pictures.tile_map import archive_outlines, plot_map
 

@@ -9,12 +9,13 @@ import typer
 
 from m3leo_sar.app import options
 from m3leo_sar.app.archive_commands import archive_to_change
-from m3leo_sar.app.progress import OUT, progress_bar
+from m3leo_sar.app.progress import ERR, OUT, progress_bar
 from m3leo_sar.app.run_display import plan_text, run_display, summary_text
+from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.catalogue import open_catalogue
-from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of
+from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of, named_tiles, tiles_over
 from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.run.update import RunOptions, bring_up_to_date, plan_only
 
@@ -126,19 +127,18 @@ def retile(
     workers: Annotated[int, typer.Option(min=1, help="Threads that read and resample.")] = 1,
     retries: Annotated[int, typer.Option(min=0, help="How often a tile is tried again when a server fails.")] = 3,
 ) -> None:
-    """Cut any raster onto the tiles of a grid; what is done already is not done again.
+    """Cut any raster onto tiles, those of the archive if no others are given; finished tiles are not cut again.
 
-    What became of each tile is noted in ARCHIVE/ledger.sqlite. It may be stopped at any time and run again, which makes
-    what is missing or has failed. Ends with code 1 if a tile failed.
+    The result of each tile is written into ARCHIVE/ledger.sqlite. The command may be stopped at any time and run again,
+    which makes the tiles that are missing or have failed. Ends with code 1 if a tile failed.
 
-    Examples: m3leo-sar retile dem.tif chips --tiles tiles.geojson --dataset dem; m3leo-sar retile people.tif chips
+    Examples: m3leo-sar retile dem.tif chips --dataset dem; m3leo-sar retile people.tif chips
     --aoi area.wkt --lattice exact --dataset people --resampling sum
     """
     from m3leo_sar.io.sources.open_source import open_source
     from m3leo_sar.run.retile import retile as cut
-    from m3leo_sar.run.retile import tiles_over
 
-    grid = tiles_over(aoi=aoi, tiles=tiles, lattice=lattice)
+    grid = _tiles_for(archive, aoi, tiles, lattice)
     facts = {"resampling": resampling, "nodata": nodata, "quantity": quantity, "crs": crs, "y": y, "x": x}
     opened = open_source(source, kind=kind, variables=variable or None, **facts)
     with (
@@ -155,6 +155,24 @@ def retile(
             OUT.print(f"{what}: {identifier}: {reason}", markup=False)
     if summary.failed:
         raise typer.Exit(code=1)
+
+
+def _tiles_for(archive: Path, aoi: str | None, tiles: Path | None, lattice: str) -> TileGrid:
+    """Tiles as asked for, the archive's own otherwise; a warning where an area gives others than the archive has."""
+    held = ChipArchive(archive).identifiers if archive.is_dir() and any(archive.iterdir()) else []
+    if aoi is None and tiles is None:
+        if not held:
+            raise ValueError(f"{archive} holds no tile yet: give --tiles or --aoi")
+        return named_tiles(archive)
+    grid = tiles_over(aoi=aoi, tiles=tiles, lattice=lattice)
+    if held and not set(held) & set(grid.identifiers):
+        ERR.print(
+            f"note: none of these {len(grid)} tiles is among the {len(held)} of {archive}; tiles of the legacy lattice "
+            "depend on the area. Without --aoi and --tiles, the archive's own tiles are taken.",
+            markup=False,
+            soft_wrap=True,
+        )
+    return grid
 
 
 @commands.command("slc-tiles")

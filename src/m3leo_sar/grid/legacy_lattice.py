@@ -85,7 +85,10 @@ def _lattice(polygon: Any, crs: str, side: int) -> NDArray[np.float64]:
     left, low, right, high = shapely.transform(polygon, lambda x, y: to_utm.transform(x, y), interleaved=False).bounds
     across, up = int((right - left) // side), int((high - low) // side)
     if across < 1 or up < 1:
-        raise ValueError(f"aoi must span at least one step of {side} m, got {right - left:.0f} x {high - low:.0f} m")
+        raise ValueError(
+            f"aoi must span at least one step of {side} m, got {right - left:.0f} x {high - low:.0f} m; a smaller area "
+            "has tiles of the exact lattice (lattice='exact')"
+        )
     east, north = np.meshgrid(left + side * np.arange(across), low + side * np.arange(up), indexing="ij")
     lon, lat = to_utm.transform(east.ravel(), north.ravel(), direction="INVERSE")
     # Metres a degree from steps of a thousandth; the side is one metre short, as in the released tiles.

@@ -34,8 +34,16 @@ def _like(interferogram: Any, **_: Any) -> Unwrapped:
     return Unwrapped(*planes)
 
 
-@door(arrays={"interferogram": "rc", "coherence": "rc"}, like=_like, units={"phase": "rad", "components": None})
-def unwrap(interferogram: Any, coherence: Any, *, looks: float, method: str = "whirlwind", **options: Any) -> Unwrapped:
+@door(arrays={"interferogram": "rc", "coherence": "rc", "mask": "rc"}, like=_like, units={"phase": "rad", "components": None})
+def unwrap(
+    interferogram: Any,
+    coherence: Any,
+    *,
+    looks: float,
+    mask: Any = None,
+    method: str = "whirlwind",
+    **options: Any,
+) -> Unwrapped:
     """Unwrap an interferogram; the work is done by another package.
 
     Parameters
@@ -46,6 +54,8 @@ def unwrap(interferogram: Any, coherence: Any, *, looks: float, method: str = "w
         In [0, 1]; what is not finite counts as no data.
     looks : float
         Effective number of looks of the coherence (:func:`m3leo_sar.insar.bias.effective_looks`), at least 1.
+    mask : (rows, cols) bool, optional
+        True where a sample has data, beside what the values themselves say.
     method : {"whirlwind", "snaphu"}
         whirlwind: minimum cost flow, BSD or Apache licence, ``pip install 'm3leo-sar[unwrap]'``. snaphu: Chen and
         Zebker's program, **free for non-commercial use only**, ``pip install snaphu``.
@@ -77,11 +87,16 @@ def unwrap(interferogram: Any, coherence: Any, *, looks: float, method: str = "w
         raise ValueError(
             f"coherence must have the shape of interferogram, {interferogram.shape}, got {np.shape(coherence)}"
         )
+    if mask is not None and (np.shape(mask) != interferogram.shape or np.asarray(mask).dtype != bool):
+        found = f"{np.asarray(mask).dtype} {np.shape(mask)}"
+        raise ValueError(f"mask must be bool of the shape of interferogram, {interferogram.shape}, got {found}")
     if not looks >= 1:
         raise ValueError(f"looks must be at least 1, got {looks}")
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     known = np.isfinite(interferogram) & (interferogram != 0) & np.isfinite(coherence)
+    if mask is not None:
+        known &= np.asarray(mask)
     if not known.any():
         raise ValueError("interferogram and coherence must have data somewhere, got none")
     image = np.where(known, interferogram, 0).astype(np.complex64)

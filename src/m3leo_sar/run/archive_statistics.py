@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from m3leo_sar.chips.grouped import KEYS, GroupedAccumulator
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Chip
-from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM
+from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL
 
 #: How products are encoded before they are counted; a phasor has nothing to count.
 ENCODINGS = {COHERENCE: "linear", INTENSITY: "decibel"}
@@ -24,7 +28,7 @@ def archive_statistics(
     aoi: str | None = None,
     report: Callable[[str], None] | None = None,
 ) -> GroupedAccumulator:
-    """Count every chip of the products that have an encoding.
+    """Count every chip of amounts; class codes and complex values have no statistics.
 
     Parameters
     ----------
@@ -32,7 +36,7 @@ def archive_statistics(
     tiles : sequence of str, optional
         Only these, such as the train split's.
     encodings : dict of str to str, optional
-        Encoding by product; ``ENCODINGS`` if None.
+        Encoding by product, and only these; if None, ``ENCODINGS`` and ``"linear"`` for every other product.
     keys : tuple of str
         Facts of a chip that tell groups apart.
     ranges : dict of str to (float, float), optional
@@ -50,25 +54,87 @@ def archive_statistics(
     Raises
     ------
     ValueError
-        If a chip is damaged.
+        If a chip is damaged, or there is no chip to count; the message says what the archive holds.
     """
     seen = GroupedAccumulator(encodings or ENCODINGS, keys=keys, ranges=ranges)
+    chosen = list(tiles if tiles is not None else archive.identifiers)
+    products = _Products(archive, chosen, seen, given=encodings is not None)
 
     def read(chip: tuple[str, str, str]) -> Chip:
         return archive.read(*chip)
 
     # Reading waits for the disk and unpacks without the interpreter's lock; one thread ahead keeps the counting fed.
     with ThreadPoolExecutor(2) as pool:
-        for identifier in tiles if tiles is not None else archive.identifiers:
+        for identifier in chosen:
             wanted = [
                 (identifier, dataset, key)
                 for dataset in archive.datasets(identifier)
-                if dataset in seen.encodings and dataset != INTERFEROGRAM
                 for key in archive.keys(identifier, dataset)
+                if products.counts(identifier, dataset, key)
             ]
             for (_, dataset, _), chip in zip(wanted, pool.map(read, wanted), strict=True):
-                for plane in chip.array if chip.array.ndim == 3 else (chip.array,):
+                for plane in _planes(chip):
                     seen.update(plane, {**chip.metadata, "product": dataset, "aoi": aoi})
             if report:
                 report(identifier)
+    if not seen.groups:
+        found = ", ".join(f"{name} ({why})" for name, why in sorted(products.left_out.items())) or "no chip"
+        raise ValueError(f"{archive.root} holds nothing to count, only {found}")
     return seen
+
+
+class _Products:
+    """Which products are counted, and how they are encoded."""
+
+    def __init__(self, archive: ChipArchive, tiles: Sequence[str], seen: GroupedAccumulator, *, given: bool) -> None:
+        self.archive, self.tiles, self.seen, self.given = archive, tiles, seen, given
+        #: Products that are not counted and why.
+        self.left_out: dict[str, str] = {}
+
+    def counts(self, identifier: str, dataset: str, key: str) -> bool:
+        """Whether a chip is counted; amounts and class codes may share a product, such as `label`."""
+        if dataset == LABEL or dataset not in self.seen.encodings:
+            why = self._why_not(identifier, dataset, key)
+            if why:
+                self.left_out[dataset] = why
+                return False
+            if dataset not in self.seen.encodings:
+                self.seen.encodings[dataset] = "linear"
+                self.seen.ranges.setdefault(dataset, self._range(dataset))
+        return True
+
+    def _range(self, dataset: str) -> tuple[float, float]:
+        """Smallest and largest value of a product's amounts, which no rule gives beforehand."""
+        low, high = np.inf, -np.inf
+        for identifier in self.tiles:
+            for key in self.archive.keys(identifier, dataset):
+                if not self._why_not(identifier, dataset, key):
+                    planes = _planes(self.archive.read(identifier, dataset, key))
+                    values = np.concatenate([plane.ravel() for plane in planes])
+                    values = values[np.isfinite(values)]
+                    low, high = min(low, values.min(initial=np.inf)), max(high, values.max(initial=-np.inf))
+        if not low < high:
+            return (0.0, 1.0) if low > high else (float(low) - 0.5, float(low) + 0.5)
+        # A little wider, so that rounding leaves no value outside.
+        margin = 1e-6 * (float(high) - float(low))
+        return float(low) - margin, float(high) + margin
+
+    def _why_not(self, identifier: str, dataset: str, key: str) -> str:
+        if self.given:
+            return "" if dataset in self.seen.encodings else "not asked for"
+        if dataset == INTERFEROGRAM:
+            return "complex"
+        unit = self.archive.facts(identifier, dataset, key)[1].get("unit")
+        if unit == "class" or (dataset == LABEL and not unit):
+            return "class codes"
+        return "complex" if self.archive.read(identifier, dataset, key).array.dtype.kind == "c" else ""
+
+
+def _planes(chip: Chip) -> list[NDArray[Any]]:
+    """Planes of a chip; integers become float, and their declared value of no data NaN."""
+    planes = chip.array if chip.array.ndim == 3 else chip.array[None]
+    if planes.dtype.kind not in "iub":
+        return list(planes)
+    # Sixteen bits fit float32 exactly.
+    values = planes.astype(np.float32 if planes.dtype.itemsize <= 2 else np.float64)
+    return list(values if chip.nodata is None else np.where(planes == chip.nodata, np.nan, values))

@@ -14,6 +14,8 @@ from m3leo_sar.grid.footprint import footprint as footprint_of
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.regions import REGIONS
 from m3leo_sar.grid.tiles import PIXELS, TileGrid
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.archive_index import INDEX
 from m3leo_sar.io.tables.area_file import read_area
 from m3leo_sar.io.tables.tile_file import read_tiles
 from m3leo_sar.stack.pairs import Pair, all_pairs, explicit_pairs, of_season, pairs_by_days, sequential_pairs
@@ -82,7 +84,7 @@ def choose_tiles(
     if tiles is not None and aoi is not None:
         raise ValueError("tiles must come from a tile file or an area, got both")
     if tiles is not None:
-        grid = read_tiles(tiles, pixels=pixels)
+        grid = named_tiles(tiles, pixels=pixels)
     else:
         if lattice not in LATTICES:
             raise ValueError(f"lattice must be one of {', '.join(LATTICES)}, got {lattice!r}")
@@ -98,6 +100,72 @@ def choose_tiles(
     return touching
 
 
+def tiles_over(
+    *, aoi: str | None = None, tiles: Path | None = None, lattice: str = "legacy", pixels: int = PIXELS
+) -> TileGrid:
+    """Tiles of a file, or of a lattice over an area: a file, a region's name, bounds, or WKT.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing.
+    ValueError
+        If not one of the two is given, a file holds no area or tiles, or the lattice is unknown.
+    """
+    if (aoi is None) == (tiles is None):
+        raise ValueError(f"give either tiles or aoi, got tiles {tiles} and aoi {aoi!r}")
+    if tiles is not None:
+        return named_tiles(tiles, pixels=pixels)
+    if lattice not in LATTICES:
+        raise ValueError(f"lattice must be one of {', '.join(LATTICES)}, got {lattice!r}")
+    make = TileGrid.exact if lattice == "exact" else TileGrid.legacy
+    return make(named_area(str(aoi)), pixels=pixels)
+
+
+def named_tiles(path: Path, *, pixels: int = PIXELS) -> TileGrid:
+    """Tiles of a tile file, of a chip archive, or of an archive's index (``index.parquet``).
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is nothing at the path, or it holds no tiles.
+    """
+    if path.is_dir():
+        return archive_tiles(ChipArchive(path))
+    if path.name == INDEX and path.is_file():
+        return archive_tiles(ChipArchive(path.parent))
+    return read_tiles(path, pixels=pixels)
+
+
+def archive_tiles(archive: ChipArchive) -> TileGrid:
+    """Tiles of which an archive holds a chip, exactly as they were cut.
+
+    Raises
+    ------
+    ValueError
+        If it holds no chip, or the chips of its tiles have unlike sizes.
+    """
+    boxes = {identifier: box for identifier in archive.identifiers if (box := _box_of(archive, identifier)) is not None}
+    sizes = {box.shape for box in boxes.values()}
+    if len(sizes) != 1 or (pixels := next(iter(sizes))[0]) != next(iter(sizes))[1]:
+        found = ", ".join(f"{rows} x {cols}" for rows, cols in sorted(sizes))
+        raise ValueError(f"{archive.root} must hold chips of one square size, got {found or 'no chip'}")
+    if all("-" in identifier for identifier in boxes):
+        return TileGrid.from_identifiers(boxes, pixels=pixels)
+    other = next((name for name, box in boxes.items() if box.crs != "EPSG:4326"), None)
+    if other is not None:
+        raise ValueError(f"{archive.root}: tile {other} lies on neither lattice; name a tile file")
+    return TileGrid([box.bounds for box in boxes.values()], pixels=pixels, identifiers=list(boxes))
+
+
+def _box_of(archive: ChipArchive, identifier: str) -> GeoBox | None:
+    """Grid of a tile's chips."""
+    for dataset in archive.datasets(identifier):
+        for key in archive.keys(identifier, dataset):
+            return archive.facts(identifier, dataset, key)[0]
+    return None
+
+
 def lattice_of(grid: TileGrid) -> str:
     """Name of the lattice that tiles come from."""
     return "legacy" if grid.cells is None else "exact"
@@ -111,16 +179,32 @@ def footprint(stack: SlcStack) -> Any:
 
 
 def named_area(aoi: str) -> Any:
-    """Area by a region's name, as WKT or GeoJSON text, or in a file.
+    """Area by a region's name, as bounds, WKT or GeoJSON text, or in a file.
+
+    Parameters
+    ----------
+    aoi : str
+        Such as ``"conus"``, ``"5.9,49.5,6.2,49.7"`` (west, south, east, north in degrees), a polygon in WKT, or the
+        path of a vector file or of a raster, whose outline is taken.
 
     Raises
     ------
     FileNotFoundError, ValueError
         If a file is missing, or there is no area in it.
     """
+    if bounds := _bounds_of(aoi):
+        return aoi_polygon(bounds)
     if aoi in REGIONS or "(" in aoi or aoi.lstrip().startswith("{"):
         return aoi_polygon(aoi)
     return read_area(aoi)
+
+
+def _bounds_of(text: str) -> tuple[float, ...] | None:
+    parts = text.replace(",", " ").split()
+    try:
+        return tuple(float(part) for part in parts) if len(parts) == 4 else None
+    except ValueError:
+        return None
 
 
 def _common(area: Any, outline: Any, stack: SlcStack) -> Any:

@@ -197,4 +197,6 @@ def refuse_none(skipped: Mapping[str, str], tiles: int, name: str) -> None:
     """
     if len(skipped) == tiles:
         reason = next(iter(skipped.values()))
-        raise ValueError(f"none of the {tiles} tiles can be made from {name}: {reason}")
+        partly = "%" in reason and not reason.startswith("0%")
+        hint = "; a lower minimum_coverage= keeps tiles that lie on it in part" if partly else ""
+        raise ValueError(f"none of the {tiles} tiles can be made from {name}: {reason}{hint}")

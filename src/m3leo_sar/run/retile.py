@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.grid.tiles import PIXELS, Tile, TileGrid
+from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Layer
 from m3leo_sar.io.components.component import Band
@@ -23,10 +23,8 @@ from m3leo_sar.io.components.quantity import kind_of, require_allowed
 from m3leo_sar.io.files.ledger import Entry, Ledger
 from m3leo_sar.io.files.plain_values import parameter_digest
 from m3leo_sar.io.sources.tile_source import Piece, TileSource, as_key
-from m3leo_sar.io.tables.tile_file import read_tiles
 from m3leo_sar.products.tile_maker import WritingFailed
 from m3leo_sar.run.band_resampling import resample_bands
-from m3leo_sar.run.choices import LATTICES, named_area
 from m3leo_sar.run.loop import Answer, Loop, Outcome, Summary
 from m3leo_sar.run.thread_pool import ThreadPool
 from m3leo_sar.warp.area import check_resampling
@@ -123,28 +121,6 @@ def retile(
         notes = _Notes(job, book)
         loop: Loop[_Task] = Loop(note=notes.note, report=report)
         return loop.over(notes.claim(tiles, loop), ThreadPool(job.make, workers=workers, stopping=job.stop))
-
-
-def tiles_over(
-    *, aoi: str | None = None, tiles: Path | None = None, lattice: str = "legacy", pixels: int = PIXELS
-) -> TileGrid:
-    """Tiles of a file, or of a lattice over an area: a file, a region's name, or WKT.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a file is missing.
-    ValueError
-        If not one of the two is given, a file holds no area or tiles, or the lattice is unknown.
-    """
-    if (aoi is None) == (tiles is None):
-        raise ValueError(f"either tiles or aoi must be given, got tiles={tiles}, aoi={aoi!r}")
-    if tiles is not None:
-        return read_tiles(tiles, pixels=pixels)
-    if lattice not in LATTICES:
-        raise ValueError(f"lattice must be one of {', '.join(LATTICES)}, got {lattice!r}")
-    make = TileGrid.exact if lattice == "exact" else TileGrid.legacy
-    return make(named_area(str(aoi)), pixels=pixels)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from m3leo_sar.io.files.atomic import remove_stale
 from m3leo_sar.io.files.fingerprint import checksum, signature
 from m3leo_sar.io.files.plain_values import parameter_digest
 from m3leo_sar.io.files.run_lock import RunLock
-from m3leo_sar.products.placement import positions_on
+from m3leo_sar.products.placement import place_on, positions_on
 from m3leo_sar.products.recipe import UNKNOWN, Origin, Recipe, dates_of_chips, wanted_chips
 from m3leo_sar.run.catalogue import Catalogue
 from m3leo_sar.run.job import BLOCK_BYTES, common_values, job_values, run_job
@@ -167,8 +167,10 @@ def plan_only(
     """
     require_work(catalogue.stack, grid, recipe)
     folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"archive must be a folder, got the file {folder}")
     if not folder.is_dir() or not any(folder.iterdir()):
-        return _plan(catalogue, grid, recipe, UNKNOWN), None
+        return _on_stack(_plan(catalogue, grid, recipe, UNKNOWN), catalogue.stack, recipe), None
     archive, book = ChipArchive(folder), folder / LEDGER
     with ExitStack() as open_:
         # An archive without a ledger gets none from being looked at.
@@ -177,7 +179,22 @@ def plan_only(
             _series(catalogue, ledger, archive)
         origin, _ = catalogue.origin(_inputs(catalogue, recipe), ledger.checksum if ledger else _checksum)
         plan = _plan(catalogue, grid, recipe, origin, archive=archive, ledger=ledger, verify=verify)
-        return plan, ledger.fact(RATE) if ledger else None
+        return _on_stack(plan, catalogue.stack, recipe), ledger.fact(RATE) if ledger else None
+
+
+def _on_stack(plan: Plan, stack: SlcStack, recipe: Recipe) -> Plan:
+    """The plan without the tiles that a run would leave out, as too little of them lies on the stack."""
+    for position in list(plan.lacking):
+        tile = plan.grid[position]
+        try:
+            _, reason = place_on(stack, tile, recipe.minimum_coverage)
+        except (ValueError, OSError):
+            # The run gives the reason.
+            continue
+        if reason:
+            plan.skipped[tile.identifier] = reason
+            del plan.lacking[position]
+    return plan
 
 
 def block_size(plan: Plan, stack: SlcStack, *, workers: int) -> int:

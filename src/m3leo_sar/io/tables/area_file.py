@@ -14,6 +14,9 @@ from m3leo_sar.io.files import limits
 #: Suffixes of texts; every other file is left to geopandas.
 _TEXTS = (".wkt", ".txt", ".geojson", ".json")
 
+#: Suffixes of rasters, whose outline is an area.
+_RASTERS = (".tif", ".tiff", ".vrt", ".img", ".jp2", ".bil")
+
 
 def read_area(path: str | os.PathLike[str]) -> Any:
     """Polygon of a file, in degrees; all its features together.
@@ -22,7 +25,7 @@ def read_area(path: str | os.PathLike[str]) -> Any:
     ----------
     path : str or path
         WKT or GeoJSON in longitude and latitude, or anything geopandas reads (GeoPackage, Shapefile, FlatGeobuf,
-        GeoParquet, ...) in any CRS.
+        GeoParquet, ...) in any CRS; or a raster (GeoTIFF, VRT, ENVI, JPEG 2000) with a CRS, whose outline is taken.
 
     Raises
     ------
@@ -47,6 +50,8 @@ def read_area(path: str | os.PathLike[str]) -> Any:
 def _content(file: Path) -> Any:
     if file.suffix.lower() in _TEXTS:
         return limits.read_text(file).strip()
+    if file.suffix.lower() in _RASTERS:
+        return _outline(file)
     try:
         import geopandas
     except ImportError as error:
@@ -59,3 +64,22 @@ def _content(file: Path) -> Any:
     except Exception as error:
         # Each of its engines has errors of its own.
         raise ValueError(f"geopandas cannot read it: {error}") from error
+
+
+def _outline(file: Path) -> Any:
+    """Outline of a raster in degrees, its edges followed at many points."""
+    import rasterio
+    import shapely
+
+    from m3leo_sar.grid.geobox import GeoBox
+
+    try:
+        with rasterio.open(file) as source:
+            crs, shape, affine = source.crs, source.shape, source.transform
+    except rasterio.errors.RasterioIOError as error:
+        raise ValueError(f"rasterio cannot read it: {error}") from error
+    if crs is None:
+        raise ValueError("the raster has no CRS")
+    box = GeoBox(shape=shape, affine=affine, crs=crs.to_string())
+    x, y = box.outline()
+    return shapely.Polygon(np.stack(box.transformer_to("EPSG:4326").transform(x, y), axis=1))

@@ -21,7 +21,8 @@ import torch
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
-from m3leo_sar.chips.statistics import Statistics
+from m3leo_sar.chips.grouped import GroupedStatistics
+from m3leo_sar.chips.statistics import ENCODINGS, BandStatistics, Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.atomic import atomic_path, write_text
 from m3leo_sar.io.tables.split_file import read_splits, write_splits
@@ -222,7 +223,7 @@ def _made(config: FitConfig, pair_data: PairData | None) -> _Run:
 
 def _statistics(config: FitConfig, channels: list[Channel], encoder: Encoder | None) -> Statistics | None:
     """Those of the file, or those the encoder saw, which must be the same if both are given."""
-    given = Statistics.from_json(Path(config.statistics).read_text(encoding="utf-8")) if config.statistics else None
+    given = _given_statistics(config, channels) if config.statistics else None
     if given:
         _check_bands(given, config, channels)
     if encoder is None:
@@ -235,6 +236,26 @@ def _statistics(config: FitConfig, channels: list[Channel], encoder: Encoder | N
     if given:
         given.require(encoder.statistics.digest, what=f"the encoder of {config.encoder}")
     return encoder.statistics
+
+
+def _given_statistics(config: FitConfig, channels: list[Channel]) -> Statistics:
+    """Statistics of a file: one band per input, or groups of bands as the command ``stats`` writes them."""
+    text = Path(config.statistics).read_text(encoding="utf-8")
+    if '"groups"' not in text or config.pairs:
+        return Statistics.from_json(text)
+    grouped, archive = GroupedStatistics.from_json(text), ChipArchive(config.archive)
+    return Statistics(tuple(_band_of(channel, grouped, archive) for channel in channels))
+
+
+def _band_of(channel: Channel, grouped: GroupedStatistics, archive: ChipArchive) -> BandStatistics:
+    """The band of the group that an input's chips belong to."""
+    if not ENCODINGS[channel.encoding].scaled:
+        return BandStatistics(channel.name, channel.encoding)
+    for identifier in archive.identifiers:
+        if archive.has(identifier, channel.dataset, channel.key):
+            facts = archive.facts(identifier, channel.dataset, channel.key)[1]
+            return replace(grouped.band(**{**facts, "product": channel.dataset}), name=channel.name)
+    raise ValueError(f"{archive.root} holds no chip {channel.dataset}/{channel.key}")
 
 
 def _check_bands(given: Statistics, config: FitConfig, channels: list[Channel]) -> None:

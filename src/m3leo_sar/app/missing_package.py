@@ -1,0 +1,48 @@
+"""Which extra of this package brings a library that is not installed."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import PackageNotFoundError, requires
+
+#: Distributions whose modules have another name.
+_DISTRIBUTIONS = {
+    "yaml": "pyyaml",
+    "hydra": "hydra-core",
+    "omegaconf": "hydra-core",
+    "google_crc32c": "google-crc32c",
+    "cupy": "cupy-cuda13x",
+    "whirlwind": "whirlwind-insar",
+    "umap": "umap-learn",
+}
+#: Extras for whoever develops this package; a user gets the library by itself.
+_OURS = ("test", "dev")
+
+
+def missing_package_text(module: str) -> str:
+    """What to install where a module is missing, as one sentence.
+
+    Examples
+    --------
+    >>> missing_package_text("torch")
+    "torch is not installed: pip install 'm3leo-sar[train]' brings it"
+    """
+    name = module.partition(".")[0]
+    distribution = _DISTRIBUTIONS.get(name, name.replace("_", "-"))
+    extra = _extra_of(distribution)
+    if extra is None:
+        return f"{name} is not installed: pip install {distribution} brings it"
+    # Every reader and the command itself come with `app`.
+    return f"{name} is not installed: pip install 'm3leo-sar[{'app' if extra == 'io' else extra}]' brings it"
+
+
+def _extra_of(distribution: str) -> str | None:
+    try:
+        lines = requires("m3leo-sar") or []
+    except PackageNotFoundError:
+        return None
+    for line in lines:
+        found = re.match(r"([A-Za-z0-9._-]+).*extra == ['\"]([a-z]+)['\"]", line)
+        if found and found[1].lower() == distribution.lower() and found[2] not in _OURS:
+            return found[2]
+    return None

@@ -1,0 +1,87 @@
+"""Commands that make tiles and their splits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from m3leo_sar.app import options
+from m3leo_sar.app.progress import OUT
+from m3leo_sar.grid.splits import SPLITS, banded_split, legacy_split, ordered_split
+from m3leo_sar.grid.tiles import TileGrid
+from m3leo_sar.io.tables.split_file import write_splits
+from m3leo_sar.io.tables.tile_file import write_tiles
+from m3leo_sar.run.catalogue import open_catalogue
+from m3leo_sar.run.choices import choose_tiles, named_tiles, tiles_over
+
+commands = typer.Typer()
+
+
+@commands.command()
+def tiles(
+    output: Annotated[Path, typer.Argument(help="Tile file to write: .geojson, .parquet or .geoparquet.")],
+    aoi: options.Aoi = None,
+    stack: Annotated[Path | None, typer.Option(help="Stack whose footprint is the area.")] = None,
+    lattice: options.Lattice = "legacy",
+) -> None:
+    """Write the tiles of an area, or of a stack's footprint, into a tile file.
+
+    The tiles of the legacy lattice depend on the area: another area, even a part of this one, has other tiles. Keep
+    the file and give it to every command (--tiles).
+
+    Examples: m3leo-sar tiles conus.geojson --aoi conus; m3leo-sar tiles here.parquet --stack stack --lattice exact
+    """
+    if stack is not None:
+        grid = choose_tiles(open_catalogue(stack).stack, aoi=aoi, lattice=lattice)
+    else:
+        if aoi is None:
+            raise ValueError("an area is needed: give --aoi, --stack, or both")
+        grid = tiles_over(aoi=aoi, lattice=lattice)
+    write_tiles(output, grid)
+    OUT.print(f"{output}: {len(grid)} tiles of the {lattice} lattice", markup=False)
+
+
+@commands.command()
+def split(
+    tiles: Annotated[Path, typer.Argument(help="Tile file, or a chip archive.")],
+    output: Annotated[Path, typer.Argument(help="Splits csv (identifier, split) to write.")],
+    by: Annotated[
+        str,
+        typer.Option(help="bands: strips of equal shares; legacy: M3LEO's own strips; order: one strip each."),
+    ] = "bands",
+    bands: Annotated[
+        int | None, typer.Option(min=1, help="Number of strips; 60 or fewer if there are few tiles.")
+    ] = None,
+    angle: Annotated[
+        float, typer.Option(help="bands: degrees clockwise from north; legacy: radians in [-pi/2, pi/2].")
+    ] = 0.0,
+    fractions: Annotated[str, typer.Option(help="Shares of train, test and val.")] = "60,20,20",
+    buffer: Annotated[float, typer.Option(min=0, help="bands: metres between the ground of two splits.")] = 0.0,
+) -> None:
+    """Divide tiles into train, test and val by place, so that neighbours do not lie in different splits.
+
+    Examples: m3leo-sar split chips splits.csv --buffer 5000; m3leo-sar split conus.geojson splits.csv --by legacy
+    --angle 0.9
+    """
+    if by not in ("bands", "legacy", "order"):
+        raise ValueError(f"--by must be bands, legacy or order, got {by!r}")
+    grid, shares = named_tiles(tiles), options.fractions_of(fractions)
+    names = _split(grid, by, bands, angle, shares, buffer)
+    write_splits(output, dict(zip(grid.identifiers, names, strict=True)))
+    counts = ", ".join(f"{names.count(name)} {name}" for name in (*SPLITS, "buffer") if name in names)
+    OUT.print(f"{output}: {counts}", markup=False)
+
+
+def _split(
+    grid: TileGrid, by: str, bands: int | None, angle: float, shares: tuple[float, float, float], buffer: float
+) -> list[str]:
+    if by != "bands" and buffer:
+        raise ValueError(f"--buffer goes with --by bands, got --by {by}")
+    if by == "order":
+        return [str(name) for name in ordered_split(grid.bounds, fractions=(shares[0], shares[2], shares[1]))]
+    if by == "legacy":
+        return [str(name) for name in legacy_split(grid.bounds, angle=angle, bands=bands or 60, fractions=shares)]
+    chosen = bands or min(60, len(grid))
+    return [str(name) for name in banded_split(grid, angle=angle, bands=chosen, fractions=shares, buffer=buffer)]
