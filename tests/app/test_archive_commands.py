@@ -248,9 +248,9 @@ def test_commands_compact_export_and_import(archive, tmp_path, capsys):
     assert run("import", tmp_path / "out", tmp_path / "back", "--tiles", tmp_path / "tiles.geojson") == 0
     assert "does not lie on its tile's grid" in told(capsys)
     for bad, message in (
-        (("export", archive.root, tmp_path / "x", "--format", "png"), "form must be one of geotiff, cog, netcdf"),
+        (("export", archive.root, tmp_path / "x", "--format", "png"), "--format must be one of geotiff, cog, netcdf"),
         (("import", tmp_path / "none", tmp_path / "y"), "there is no folder"),
-        (("stats", archive.root, tmp_path / "z", "--rule", "best"), "rule must be one of"),
+        (("stats", archive.root, tmp_path / "z", "--rule", "best"), "--rule must be one of"),
     ):
         with pytest.raises((ValueError, FileNotFoundError), match=message):
             run(*bad)

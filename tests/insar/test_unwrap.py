@@ -25,6 +25,23 @@ def test_a_hill_of_many_turns_comes_back(rng, method):
     assert np.mean(found.components[known] == 1) > 0.95
 
 
+@pytest.mark.parametrize("method", ["whirlwind", "snaphu"])
+def test_a_mask_leaves_samples_out_beside_what_the_values_say(rng, method):
+    pytest.importorskip(method)
+    rows, cols = np.mgrid[:60, :70]
+    image = np.exp(1j * 0.3 * (rows + cols)).astype(np.complex64)
+    image[40, 50] = np.nan
+    mask = np.ones(image.shape, bool)
+    mask[:7, :9] = False
+    found = unwrap(image, np.full(image.shape, 0.9), looks=20, method=method, mask=mask)
+    assert np.isnan(found.phase[:7, :9]).all()
+    assert np.isnan(found.phase[40, 50])
+    assert np.isnan(found.phase).sum() == 64
+    for wrong in (mask[1:], mask.astype("f4")):
+        with pytest.raises(ValueError, match="mask must be bool of the shape of interferogram"):
+            unwrap(image, np.full(image.shape, 0.9), looks=20, method=method, mask=wrong)
+
+
 def test_a_missing_package_and_bad_input_are_named(rng, monkeypatch):
     import sys
 

@@ -458,7 +458,7 @@ def test_tiles_by_file_region_or_text(tmp_path):
         assert tiles_over(aoi=aoi).identifiers == expected.identifiers
     assert tiles_over(aoi=area, lattice="exact", pixels=12)[0].geobox.shape == (12, 12)
     for options, message in (
-        ({}, "either tiles or aoi must be given, got tiles=None, aoi=None"),
+        ({}, "give either tiles or aoi, got tiles None and aoi None"),
         ({"aoi": area, "lattice": "hexagons"}, "lattice must be one of legacy, exact, got 'hexagons'"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -34,7 +34,11 @@ def _like(interferogram: Any, **_: Any) -> Unwrapped:
     return Unwrapped(*planes)
 
 
-@door(arrays={"interferogram": "rc", "coherence": "rc", "mask": "rc"}, like=_like, units={"phase": "rad", "components": None})
+@door(
+    arrays={"interferogram": "rc", "coherence": "rc", "mask": "rc"},
+    like=_like,
+    units={"phase": "rad", "components": None},
+)
 def unwrap(
     interferogram: Any,
     coherence: Any,
