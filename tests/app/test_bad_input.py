@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import subprocess
 import sys
 import time
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 from production import assert_same
 
+from m3leo_sar.app.command import main
 from m3leo_sar.io.chips.archive import ChipArchive
 
 # A shell's background job, as a test run may be, ignores Ctrl-C and hands that down.
@@ -25,6 +28,17 @@ def call(*arguments: object, cwd: Path, code: int) -> str:
     return done.stdout + done.stderr
 
 
+def call_here(*arguments: object, cwd: Path, code: int) -> str:
+    """The same in this process, which spares a mistake the seconds that the libraries take to load."""
+    told = io.StringIO()
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(told), redirect_stderr(told), chdir(cwd):
+        patched.setattr(sys, "argv", ["m3leo-sar", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code == code, told.getvalue()
+    return told.getvalue()
+
+
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stack")
@@ -34,7 +48,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("command", ["", "simulate", "pairs", "prepare", "train", "plot", "demo"])
 def test_help_teaches(tmp_path: Path, command: str) -> None:
-    text = call(*([command] if command else []), "--help", cwd=tmp_path, code=0)
+    text = call_here(*([command] if command else []), "--help", cwd=tmp_path, code=0)
     assert "Usage" in text
     assert not command or command == "demo" or "Example" in text
 
@@ -73,7 +87,7 @@ def test_a_mistake_gets_one_sentence(tmp_path: Path, stack: Path, arguments: lis
         feature = f'{{"properties": {properties}, "geometry": {{"type": "Polygon", "coordinates": [{ring}]}}}}'
         (tmp_path / f"{name}.geojson").write_text(f'{{"features": [{feature}]}}')
     before = sorted(tmp_path.iterdir())
-    text = call(*(stack if item == "STACK" else item for item in arguments), cwd=tmp_path, code=1)
+    text = call_here(*(stack if item == "STACK" else item for item in arguments), cwd=tmp_path, code=1)
     assert message in text.replace("\n", " ")
     assert len(text.strip().splitlines()) == 1
     assert sorted(tmp_path.iterdir()) == before
@@ -83,7 +97,11 @@ def test_a_mistake_gets_one_sentence(tmp_path: Path, stack: Path, arguments: lis
     "arguments", [["prepare"], ["dance"], ["simulate", "x", "--dates", 0], ["pairs", "x", "--wrong"]]
 )
 def test_wrong_usage_ends_with_two(tmp_path: Path, arguments: list[object]) -> None:
-    assert "Usage" in call(*arguments, cwd=tmp_path, code=2)
+    assert "Usage" in call_here(*arguments, cwd=tmp_path, code=2)
+
+
+def test_a_process_ends_with_the_code_of_its_fault(tmp_path: Path) -> None:
+    assert "there is no file or folder nothing" in call("pairs", "nothing", cwd=tmp_path, code=1)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
