@@ -412,3 +412,12 @@ def test_products_of_a_tile():
     one = m3leo_sar.tile_products(_stack(), TARGET, pairs="20230301_20230313", window=WINDOW)
     assert one.coherence.dims == ("y", "x")
     assert float(one.looks.max()) == WINDOW.rows * WINDOW.cols
+
+
+@pytest.mark.parametrize("named", NAMED)
+def test_an_archive_is_prepared_from_a_pair_by_any_name(named):
+    from m3leo_sar.run.prepare import _pairs
+
+    assert _pairs(_stack(), NAMED[named], None) == [Pair(DAYS[1], DAYS[0])]
+    assert _pairs(_stack(), [NAMED[named]], None) == [Pair(DAYS[1], DAYS[0])]
+    assert len(_pairs(_stack(), "all", None)) == DATES * (DATES - 1) // 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of
 from m3leo_sar.run.loop import Outcome, Summary
 from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.run.update import RunOptions, Watch, bring_up_to_date
+from m3leo_sar.stack.pair_choice import chosen_pairs
 from m3leo_sar.stack.pairs import Pair
 from m3leo_sar.stack.slc import SlcStack
 
@@ -28,7 +29,7 @@ def prepare(
     stack: SlcStack | FilePath,
     archive: ChipArchive | FilePath,
     *,
-    pairs: str | Sequence[Pair | str] = "all",
+    pairs: Any = "all",
     max_days: int | None = None,
     tiles: TileGrid | FilePath | None = None,
     aoi: str | None = None,
@@ -58,9 +59,9 @@ def prepare(
         inputs.
     archive : ChipArchive or path
         Created if there is none.
-    pairs : str or sequence of Pair or str
+    pairs : str, Pair, two dates, two indices, or a sequence of these
         ``"all"``, ``"sequential"`` (each date and the next), ``"days"`` (12, 24, 36 or 48 days apart), or the pairs
-        themselves, as `Pair` or ``"YYYYMMDD_YYYYMMDD"``.
+        themselves, named as in :func:`m3leo_sar.coherence`.
     max_days : int, optional
         Longest time between the dates of a pair; with a rule only.
     tiles : TileGrid or path, optional
@@ -140,12 +141,14 @@ def prepare(
     return bring_up_to_date(catalogue, chips, grid, recipe, options=options, watch=watch)
 
 
-def _pairs(stack: SlcStack, pairs: str | Sequence[Pair | str], max_days: int | None) -> list[Pair]:
-    if isinstance(pairs, str):
+def _pairs(stack: SlcStack, pairs: Any, max_days: int | None) -> list[Pair]:
+    # A rule is a word; a pair has the digits of its dates.
+    if isinstance(pairs, str) and not any(letter.isdigit() for letter in pairs):
         return choose_pairs(stack, rule=pairs, max_days=max_days)
     if max_days is not None:
-        raise ValueError(f"max_days goes with a rule, got {max_days} beside {len(pairs)} pairs")
-    return [pair if isinstance(pair, Pair) else Pair.parse(pair) for pair in pairs]
+        raise ValueError(f"max_days goes with a rule, got {max_days} beside pairs that are named")
+    chosen = chosen_pairs(pairs, count=len(stack.dates), dates=stack.dates)
+    return [Pair(stack.dates[first], stack.dates[second]) for first, second in chosen.indices]
 
 
 def _tiles(stack: SlcStack, tiles: TileGrid | FilePath | None, aoi: str | None, lattice: str) -> TileGrid:
