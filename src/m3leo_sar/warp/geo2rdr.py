@@ -244,11 +244,13 @@ def radar_view(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem:
     backend = backend_of(height)
     model = radar_grid.model(orbit)
     step, steps = _search(tile_geobox, orbit, radar_grid, height)
-    wide = tile_geobox.pad(steps, steps)
+    # Ground is looked for along the line of sight only, so the rim is as narrow as that allows.
+    rim = tuple(math.ceil(steps * abs(part)) + 1 for part in step)
+    wide = tile_geobox.pad(*rim)
     wide_positions, wide_height, wide_terms = _placed(wide, orbit, radar_grid, dem, dem_geobox)
     incidence, look = backend.geometry_angles(model, *wide_terms, wide_height, wide_positions.rows)
     shade = backend.geometry_shade(wide_positions.cols, look, step, steps)
-    inner = (slice(steps, steps + tile_geobox.shape[0]), slice(steps, steps + tile_geobox.shape[1]))
+    inner = tuple(slice(first, first + size) for first, size in zip(rim, tile_geobox.shape, strict=True))
     shade, incidence = shade[inner], incidence[inner] * (180 / math.pi)
     return RadarView(positions, height, incidence, (shade & 1) != 0, (shade & 2) != 0)
 
