@@ -45,8 +45,14 @@ digest() {
     cat pyproject.toml constraints.txt setup.py $(find ext -name '*.h' -o -name '*.pyx' -o -name '*.cpp' -o -name '*.cu' | sort) m3 | cksum
 }
 
+# An environment of another Python than M3_PYTHON names is made anew; without M3_PYTHON any is kept.
 make_environment() {
-    [ -x .venv/bin/python ] && return
+    if [ -x .venv/bin/python ]; then
+        version='import sys; print(sys.base_prefix, sys.version)'
+        [ -z "${M3_PYTHON:-}" ] || [ "$(.venv/bin/python -c "$version")" = "$("$python" -c "$version")" ] && return
+        say ".venv holds another Python than M3_PYTHON; making it anew"
+        rm -rf .venv
+    fi
     if command -v uv >/dev/null 2>&1; then
         uv venv --quiet --seed --python "$python" .venv
     else
@@ -65,17 +71,24 @@ install() {
     fi
 }
 
+# install_cpu_torch COMMAND... PIN: from the index of CPU builds, or where it does not answer, from the machine's own.
+install_cpu_torch() {
+    "$@" --torch-backend cpu 2>/dev/null && return
+    say "the index of CPU builds of torch does not answer; taking what the package index of this machine has"
+    "$@"
+}
+
 # torch goes first and alone: what comes later finds it satisfied and cannot bring the CUDA build, gigabytes of it.
 install_torch() {
     .venv/bin/python -c 'import torch' 2>/dev/null && return
     pin=$(grep '^torch==' constraints.txt)
     say "installing $pin (CPU build)"
     if command -v uv >/dev/null 2>&1; then
-        if [ -n "${PIP_FIND_LINKS:-}" ]; then install "$pin"; else install --torch-backend cpu "$pin"; fi
+        if [ -n "${PIP_FIND_LINKS:-}" ]; then install "$pin"; else install_cpu_torch install "$pin"; fi
     elif .venv/bin/python -m pip install --quiet --dry-run --report - "$pin" 2>/dev/null | grep -qi '"name": *"nvidia'; then
         # pip cannot ask for the CPU build without an index; uv, itself a package, can.
         install uv
-        .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --torch-backend cpu "$pin"
+        install_cpu_torch .venv/bin/python -m uv pip install --quiet --python .venv/bin/python "$pin"
     else
         install "$pin"
     fi
@@ -83,10 +96,30 @@ install_torch() {
         say "note: this torch is a CUDA build"
 }
 
+# with_signs_of_life COMMAND...: a line every half minute, as compilers say nothing for minutes.
+with_signs_of_life() {
+    (
+        seconds=0
+        # A sleep that outlives us must not hold the streams of our caller.
+        while sleep 30 >/dev/null 2>&1; do
+            seconds=$((seconds + 30))
+            say "still at work after $seconds s"
+        done
+    ) &
+    beat=$!
+    trap 'kill "$beat" 2>/dev/null' EXIT
+    status=0
+    "$@" || status=$?
+    kill "$beat" 2>/dev/null || true
+    trap - EXIT
+    return "$status"
+}
+
 # set_up EXTRA: nothing to do when the stamp of this extra, or of the larger one, holds the digest.
 set_up() {
     current=$(digest)
     for extra in "$1" dev; do
+        [ -z "${M3_PYTHON:-}" ] || [ "$(cat .venv/m3-python 2>/dev/null)" = "$M3_PYTHON" ] || break
         [ "$(cat ".venv/m3-$extra.stamp" 2>/dev/null)" = "$current" ] && return
     done
     python=$(find_python)
@@ -96,8 +129,10 @@ set_up() {
     make_environment
     install_torch
     say "installing the package and what it needs, compiling the kernels"
-    if [ "$1" = dev ]; then M3LEO_SIMT=1 install --editable ".[$1]"; else install --editable ".[$1]"; fi
+    if [ "$1" = dev ]; then export M3LEO_SIMT=1; fi
+    with_signs_of_life install --editable ".[$1]"
     printf '%s\n' "$current" >".venv/m3-$1.stamp"
+    printf '%s\n' "${M3_PYTHON:-}" >.venv/m3-python
     say "ready after $(($(date +%s) - started)) s"
 }
 
@@ -114,8 +149,8 @@ test)
     exec .venv/bin/python -m pytest "$@"
     ;;
 run)
-    set_up train
     [ $# -gt 0 ] || stop "run needs a command, for example ./m3 run m3leo-sar --help"
+    set_up train
     name=$1
     shift
     if [ -x ".venv/bin/$name" ]; then exec ".venv/bin/$name" "$@"; fi
