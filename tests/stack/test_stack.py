@@ -111,3 +111,29 @@ ONES = np.ones((2, 5, 7), "complex64")
 def test_bad_stacks_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_big_endian_arrays_are_read():
+    box = GeoBox.from_bounds((500_000, 0, 500_700, 500), shape=(5, 7), crs="EPSG:32631")
+    dates = [datetime.date(2023, 1, 1), datetime.date(2023, 1, 13)]
+    pixels = np.arange(70).reshape(2, 5, 7) * (1 + 2j)
+    for dtype in (">c8", ">c16", "<c8"):
+        stack = SlcStack.from_arrays(pixels.astype(dtype), dates, geometry=box, polarisation="VV")
+        assert stack.window().dtype == np.dtype(stack.dtype)
+        np.testing.assert_array_equal(stack.window(), pixels)
+
+
+def test_times_are_those_of_the_dates():
+    box = GeoBox.from_bounds((500_000, 0, 500_700, 500), shape=(5, 7), crs="EPSG:32631")
+    dates = [datetime.date(2022, 12, 14), datetime.date(2022, 12, 25)]
+    times = [datetime.datetime(2022, 12, 14), datetime.datetime(2022, 12, 25, 23, 59, 59)]
+    facts = {"geometry": box, "polarisation": "VV"}
+    pixels = np.ones((2, 5, 7), np.complex64)
+    stack = SlcStack.from_arrays(pixels, dates, times=times, **facts)
+    assert [pair.days for pair in all_pairs(stack.passings)] == [12]
+    assert [pair.swapped().days for pair in all_pairs(stack.passings)] == [-12]
+    assert all_pairs(stack.passings) == all_pairs(dates)
+    with pytest.raises(ValueError, match="times must hold a time of each of the 2 dates"):
+        SlcStack.from_arrays(pixels, dates, times=times[::-1], **facts)
+    with pytest.raises(TypeError, match="times must be datetime.datetime in UTC without a time zone"):
+        SlcStack.from_arrays(pixels, dates, times=dates, **facts)

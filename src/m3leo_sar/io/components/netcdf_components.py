@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.components.component import SEASONS, Band, ComponentChip
-from m3leo_sar.io.files.hdf5_values import FAULTS, as_float32, own_group, read_values
+from m3leo_sar.io.files.hdf5_values import FAULTS, as_float32, open_hdf5, own_group, read_values
 
 
 def read_gssic(path: str | os.PathLike[str]) -> ComponentChip:
@@ -154,26 +155,15 @@ def read_gunw(path: str | os.PathLike[str]) -> ComponentChip:
     return ComponentChip(np.where(mask, array, np.float32(np.nan)), mask, box, tuple(bands))
 
 
-class _opened:
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
     """An HDF5 file whose faults name it in plain words."""
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-
-    def __enter__(self) -> Any:
-        if not self.path.is_file():
-            raise FileNotFoundError(f"there is no file {self.path}")
+    with open_hdf5(path, kind="netCDF4 file") as file:
         try:
-            self.file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise ValueError(f"{self.path.name} is no netCDF4 file: {error}") from error
-        return self.file
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        self.file.close()
-        if isinstance(error, FAULTS):
+            yield file
+        except FAULTS as error:
             detail = error.args[0] if error.args else error
-            raise ValueError(f"{self.path.name} is no chip of this component: {detail}") from error
+            raise ValueError(f"{Path(path).name} is no chip of this component: {detail}") from error
 
 
 def _labels(group: Mapping[str, Any], name: str) -> list[str]:

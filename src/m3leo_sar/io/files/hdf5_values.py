@@ -28,7 +28,7 @@ _CHUNKS = 200_000
 
 
 @contextmanager
-def open_hdf5(path: str | os.PathLike[str], *, kind: str = "HDF5 file") -> Iterator[h5py.File]:
+def open_hdf5(path: str | os.PathLike[str], *, kind: str = "readable HDF5 file") -> Iterator[h5py.File]:
     """Open a file for reading; whatever h5py raises inside the block becomes a ValueError that names the file.
 
     Parameters
@@ -50,7 +50,7 @@ def open_hdf5(path: str | os.PathLike[str], *, kind: str = "HDF5 file") -> Itera
     try:
         file = h5py.File(path, "r")
     except FAULTS as error:
-        raise ValueError(f"{name} is no readable {kind}: {error}") from error
+        raise ValueError(f"{name} is no {kind}: {error}") from error
     try:
         with file:
             yield file

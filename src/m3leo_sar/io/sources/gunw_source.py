@@ -6,19 +6,19 @@ import datetime
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.regular_geobox import regular_geobox
 from m3leo_sar.io.components.component import Band
-from m3leo_sar.io.files.hdf5_values import FAULTS, as_float32, own_group, read_values, require_own
+from m3leo_sar.io.files.hdf5_values import FAULTS, as_float32, open_hdf5, own_group, read_values, require_own
 from m3leo_sar.io.sources.tile_source import Piece, cover, file_facts
 
 #: S1-GUNW-direction-side-track-mode-laterdate_earlierdate-time-place-...
@@ -155,27 +155,18 @@ class GunwSource:
         ]
 
 
-class _opened:
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     """The data of a granule; its faults name it in plain words."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> Any:
+    with open_hdf5(path, kind="netCDF-4 file") as file:
         try:
-            self.file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise ValueError(f"{self.path.name} is no netCDF-4 file: {error}") from error
-        try:
-            return own_group(self.file, _GROUP)
+            group = own_group(file, _GROUP)
         except FAULTS as error:
-            self.file.close()
-            raise ValueError(f"{self.path.name} is no S1-GUNW granule: it has no group {_GROUP}") from error
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        self.file.close()
-        if isinstance(error, FAULTS):
-            raise ValueError(f"{self.path.name} is damaged: {error.args[0] if error.args else error}") from error
+            raise ValueError(f"{path.name} is no S1-GUNW granule: it has no group {_GROUP}") from error
+        try:
+            yield group
+        except FAULTS as error:
+            raise ValueError(f"{path.name} is damaged: {error.args[0] if error.args else error}") from error
 
 
 def _granule(path: Path) -> _Granule:
