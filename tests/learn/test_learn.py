@@ -9,13 +9,15 @@ import pytest
 import torch
 
 from m3leo_sar import GeoBox
+from m3leo_sar.chips.land_cover import WORLDCOVER
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.learn.data.batch import answer
 from m3leo_sar.learn.data.channel import Channel
 from m3leo_sar.learn.data.datamodule import ChipDataModule, fit_statistics
 from m3leo_sar.learn.data.dataset import ChipDataset
-from m3leo_sar.learn.data.labels import IGNORE, worldcover_classes
+from m3leo_sar.learn.data.labels import IGNORE, class_target
 from m3leo_sar.learn.fit.config import checked_config, load_config, to_yaml
 from m3leo_sar.learn.fit.fit import fit, resolved
 from m3leo_sar.learn.fit.fit_config import FitConfig
@@ -82,7 +84,8 @@ def test_unet_keeps_rows_and_cols_apart():
 
 def test_unknown_codes_are_no_class():
     codes = np.array([[10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 100], [0, 1, 11, 99, 101, 200, 255, 96, 5, 15, 33]])
-    classes = worldcover_classes(codes)
+    box = GeoBox.from_bounds((5, 49, 6, 50), shape=codes.shape, crs="EPSG:4326")
+    classes = class_target(Chip(codes, box, {}), WORLDCOVER)
     assert classes[0].tolist() == list(range(11))
     assert (classes[1] == IGNORE).all()
 

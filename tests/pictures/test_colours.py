@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from m3leo_sar.chips.land_cover import WORLDCOVER, WORLDCOVER_COLOURS
+from m3leo_sar.chips.land_cover import WORLDCOVER
 from m3leo_sar.pictures import colours
 from m3leo_sar.pictures.colours import (
     amplitude_image,
@@ -117,16 +117,15 @@ def test_three_bands_share_one_stretch(rng):
 
 
 def test_labels_have_the_legends_colours_and_unknown_codes_their_own():
-    codes = np.array([[0, *WORLDCOVER, 33, -4, 255]])
+    codes = np.array([[0, *WORLDCOVER.codes, 33, -4, 255]])
     image = label_image(codes)[0]
-    for code, colour in WORLDCOVER_COLOURS.items():
+    for code, _, colour in WORLDCOVER.classes:
         assert image[codes[0] == code][0].tolist() == [*bytes.fromhex(colour[1:]), 255]
-    assert set(WORLDCOVER_COLOURS) == set(WORLDCOVER)
     assert not image[0].any()
     assert (image[-3:] == [0, 0, 0, 255]).all()
-    assert colours.UNKNOWN_COLOUR not in WORLDCOVER_COLOURS.values()
+    assert colours.UNKNOWN_COLOUR not in [entry.colour for entry in WORLDCOVER.classes]
     assert label_legend(codes)[-1] == ("unknown codes -4, 33, 255", "#000000")
-    assert [name for name, _ in label_legend(codes)][:-1] == list(WORLDCOVER.values())
+    assert [name for name, _ in label_legend(codes)][:-1] == list(WORLDCOVER.names)
     assert label_legend(np.arange(1, 8)[None])[0][0] == "unknown codes 1, 2, 3, 4 and 3 more"
     assert label_legend(np.zeros((2, 3), int)) == []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -106,12 +106,12 @@ def report(
 def _plot_tile(chips: ChipArchive, output: Path, identifier: str, model: Path | None) -> str:
     from m3leo_sar.pictures.tile_picture import plot_tile
 
-    predictions = {}
+    predicted: dict[str, Any] = {}
     if model:
-        from m3leo_sar.learn.fit.predict import predict
+        from m3leo_sar.learn.fit.predict import model_legend, predict
 
-        predictions["Prediction"] = predict(model, chips, identifier)
-    return ", ".join(plot_tile(chips, identifier, output, predictions=predictions))
+        predicted = {"predictions": {"Prediction": predict(model, chips, identifier)}, "legend": model_legend(model)}
+    return ", ".join(plot_tile(chips, identifier, output, **predicted))
 
 
 def _plot_sheet(chips: ChipArchive, output: Path, sheet: str, max_tiles: int) -> str:

@@ -177,6 +177,7 @@ class _Run:
     def change(self, task: BenchTask) -> None:
         """Score every change of coherence about an event, of the shortest pairs that have one before it."""
         archive, tiles, triplet = self.ground.archive, self.ground.test, self.ground.triplet(task)
+        # Codes of an event as they are: ``prepare`` declares the 0 of its labels as no data, which is no event here.
         truths = [archive.read(tile, *label_of(task.target)).array for tile in tiles]
         by_tile = [event_scores(archive, tile, triplet) for tile in tiles]
         for name in by_tile[0]:
@@ -213,7 +214,7 @@ class _Run:
 
         partial = PartialArchive(self.ground.archive, hidden)
         label, protocol = label_of(task.target), self.results.protocol
-        truths = [partial.read(tile, *label).array for tile in self.ground.test]
+        truths = [partial.read(tile, *label).values() for tile in self.ground.test]
         found = [predict(checkpoint, partial, tile) for tile in self.ground.test]
         if task.kind == "segmentation":
             return "mIoU", miou_interval(confusions(found, truths), draws=protocol.draws, level=protocol.level)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Chip
 
@@ -118,6 +119,12 @@ class PartialArchive(ChipArchive):
         if self._hides(identifier, dataset, key):
             raise FileNotFoundError(f"tile {identifier} has no chip {dataset}/{key}")
         return super().read(identifier, dataset, key)
+
+    def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
+        """Grid and metadata of one chip; FileNotFoundError for a hidden one."""
+        if self._hides(identifier, dataset, key):
+            raise FileNotFoundError(f"tile {identifier} has no chip {dataset}/{key}")
+        return super().facts(identifier, dataset, key)
 
     def _hides(self, identifier: str, dataset: str, key: str) -> bool:
         return f"{dataset}:{key}" in self.hidden.get(identifier, ())

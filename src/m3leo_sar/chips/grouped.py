@@ -10,6 +10,7 @@ from typing import Any
 
 from m3leo_sar.chips.accumulate import StatisticsAccumulator
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
+from m3leo_sar.chips.stored_unit import StoredUnits
 
 #: Facts of a chip that make a group unless others are named; ``aoi`` is the one to add for statistics by region.
 KEYS = ("product", "polarisation", "orbit")
@@ -47,6 +48,7 @@ class GroupedAccumulator:
             raise ValueError(f"keys must hold 'product', got {', '.join(keys)}")
         self.encodings, self.keys, self.ranges = dict(encodings), tuple(keys), dict(ranges or {})
         self.groups: dict[tuple[str, ...], StatisticsAccumulator] = {}
+        self._units = StoredUnits()
 
     def update(self, plane: Any, facts: Mapping[str, Any]) -> None:
         """Count one plane (rows, cols) under the group that its facts name.
@@ -54,14 +56,16 @@ class GroupedAccumulator:
         Raises
         ------
         ValueError
-            If its product has no encoding.
+            If its product has no encoding, or its unit does not fit the encoding or the group.
         """
         group = _group(facts, self.keys)
         product = str(facts.get("product", ""))
         if product not in self.encodings:
             raise ValueError(f"product must be one of {', '.join(self.encodings)}, got {product!r}")
+        name = " ".join(part for part in group if part)
+        self._units.check(name, self.encodings[product], facts.get("unit"), where=str(facts.get("key", "a chip")))
         if group not in self.groups:
-            band = BandStatistics(" ".join(part for part in group if part), self.encodings[product])
+            band = BandStatistics(name, self.encodings[product])
             self.groups[group] = StatisticsAccumulator([band], ranges=[self.ranges.get(product)])
         self.groups[group].update(plane[None])
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.chips.legend import Legend
 from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.pictures.chip_picture import as_pair, plane_of, shown_values
 from m3leo_sar.pictures.readable_archive import ReadableArchive
@@ -39,6 +40,8 @@ class Product:
         Share of pixels with data of each sampled chip.
     values : dict of (str, str) to list of (values,) array
         Some of each sampled chip's values as its key tells them, by kind and label of its plane: labels are of several.
+    legends : dict of (str, str) to Legend
+        Every class of the sampled chips, by the same.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Product:
     facts: dict[str, set[str]] = field(default_factory=dict)
     valid: list[float] = field(default_factory=list)
     values: dict[tuple[str, str], list[NDArray[Any]]] = field(default_factory=dict)
+    legends: dict[tuple[str, str], Legend] = field(default_factory=dict)
 
     @property
     def chips(self) -> int:
@@ -77,7 +81,9 @@ class Product:
             self.facts.setdefault(name, set()).add(value)
         self.valid.append(float(plane.known.mean()))
         shown = shown_values(plane)
-        self.values.setdefault((plane.kind, plane.label), []).append(shown[:: max(1, shown.size // _VALUES)])
+        which = plane.kind, plane.label
+        self.values.setdefault(which, []).append(shown[:: max(1, shown.size // _VALUES)])
+        self.legends[which] = self.legends[which].joined(plane.legend) if which in self.legends else plane.legend
 
 
 @dataclass

@@ -92,9 +92,8 @@ def _own(chips: list[Chip], product: str) -> Description:
         dates = str(facts.get("date") or facts.get("key", ""))
         band = Band(str(facts.get("name", named)), str(facts.get("quantity", named)), str(facts.get("unit", "")), named,
                     None, dates, facts.get("polarisation"), facts.get("orbit"), _looks(facts))  # fmt: skip
-        for plane in chip.array if chip.array.ndim == 3 else (chip.array,):
-            mask = ~np.isnan(plane) if plane.dtype.kind in "fc" else np.ones(plane.shape, bool)
-            rows.append(_row(band, plane, mask))
+        planes, masks = (part.reshape(-1, *part.shape[-2:]) for part in (chip.array, chip.known))
+        rows += [_row(band, plane, mask) for plane, mask in zip(planes, masks, strict=True)]
     return Description(f"{product}, {_grid(chips[0].geobox)}", rows, ())
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.chips.land_cover import WORLDCOVER, legend_of
+from m3leo_sar.chips.legend import Legend
 from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, LABEL
 from m3leo_sar.pictures.colours import (
@@ -76,23 +78,26 @@ class Plane:
         Quantity and unit.
     bands : int
         How many the chip has; the first is drawn.
+    legend : Legend
+        Of ``"classes"``: what its ``nodata`` marks holds no data.
     """
 
     kind: str
     values: NDArray[Any]
     label: str
     bands: int = 1
+    legend: Legend = WORLDCOVER
 
     @property
     def known(self) -> NDArray[np.bool_]:
         """Mask (rows, cols) of the pixels that hold data."""
         if self.kind == "classes":
-            return self.values != 0
+            return self.values != self.legend.nodata
         return ~np.isnan(self.values) if self.values.dtype.kind in "fc" else np.ones(self.values.shape, bool)
 
 
 def plane_of(dataset: str, key: str, chip: Chip) -> Plane:
-    """Choose how a chip is drawn, from its product, dtype and unit.
+    """Choose how a chip is drawn, from its product, dtype, unit and classes.
 
     Raises
     ------
@@ -102,16 +107,19 @@ def plane_of(dataset: str, key: str, chip: Chip) -> Plane:
     array = np.asarray(chip.array)
     if array.ndim not in (2, 3) or 0 in array.shape:
         raise ValueError(f"a chip must be (rows, cols) or (bands, rows, cols), {dataset} {key} has {array.shape}")
-    values, bands = (array, 1) if array.ndim == 2 else (array[0], len(array))
+    first, bands = (chip, 1) if array.ndim == 2 else (chip._replace(array=array[0]), len(array))
+    values = first.array
     unit = str(chip.metadata.get("unit") or "")
     quantity = str(chip.metadata.get("product") or dataset)
     if values.dtype.kind == "c":
         return Plane("phase", values, "phase (rad)", bands)
     if values.dtype == bool:
         return Plane("mask", values, key, bands)
-    if values.dtype.kind in "iu" and (unit == "class" or quantity == LABEL):
-        return Plane("classes", values, key, bands)
-    values = values.astype(np.float32)
+    if values.dtype.kind in "iu":
+        legend = _legend(dataset, key, first, is_label=unit == "class" or LABEL in (quantity, dataset))
+        if legend is not None:
+            return Plane("classes", np.where(first.known, values.astype(np.int64), legend.nodata), key, bands, legend)
+    values = first.values().astype(np.float32)
     if quantity == COHERENCE:
         return Plane("coherence", values, "coherence (0 to 1)", bands)
     if quantity == INTENSITY or unit == "intensity":
@@ -119,6 +127,16 @@ def plane_of(dataset: str, key: str, chip: Chip) -> Plane:
     if unit in ("rad", "radian") and not (np.abs(values) > np.pi + 1e-4).any():
         return Plane("phase", np.exp(1j * values), "phase (rad)", bands)
     return Plane("value", values, f"{key if quantity == LABEL else quantity} ({unit or 'unit not told'})", bands)
+
+
+def _legend(dataset: str, key: str, chip: Chip, *, is_label: bool) -> Legend | None:
+    """Classes of a chip of integers; None for one whose integers are no codes."""
+    stated = legend_of(dataset, key, chip.metadata)
+    if stated is not None or not is_label:
+        return stated
+    # 0 is the usual code of no data, unless the chip declares another.
+    codes = np.unique(chip.array[chip.known & ((chip.array != 0) | (chip.nodata is not None))])
+    return Legend.of_codes(codes if len(codes) else np.array([1])) if len(codes) <= 255 else None
 
 
 def shown_values(plane: Plane) -> NDArray[Any]:
@@ -150,7 +168,7 @@ def reduced(plane: Plane, size: int) -> Plane:
     if plane.kind in ("classes", "mask"):
         # The middle of each block; a side shorter than that gives its last pixel.
         row, col = (min(step // 2, side - 1) for side in (rows, cols))
-        return Plane(plane.kind, plane.values[row::step, col::step], plane.label, plane.bands)
+        return replace(plane, values=plane.values[row::step, col::step])
     margins = ((0, -rows % step), (0, -cols % step))
     weight = np.pad(plane.known.astype(np.float32), margins)
     values = np.pad(np.where(plane.known, plane.values, 0), margins)
@@ -159,7 +177,7 @@ def reduced(plane: Plane, size: int) -> Plane:
     )
     means = np.full(sums.shape, np.nan, sums.dtype)
     np.divide(sums, counts, out=means, where=counts > 0)
-    return Plane(plane.kind, means, plane.label, plane.bands)
+    return replace(plane, values=means)
 
 
 def smoothed(plane: Plane) -> Plane:
@@ -167,7 +185,7 @@ def smoothed(plane: Plane) -> Plane:
     padded = np.pad(np.where(plane.known, plane.values, 0), 3)
     for axis in (0, 1):
         padded = np.lib.stride_tricks.sliding_window_view(padded, 7, axis=axis).mean(axis=-1)
-    return Plane(plane.kind, np.where(plane.known, padded, np.nan), plane.label, plane.bands)
+    return replace(plane, values=np.where(plane.known, padded, np.nan))
 
 
 def picture_of(
@@ -196,7 +214,8 @@ def picture_of(
             title, phase_image(plane.values, brightness=brightness), Wheel("coherence" * (brightness is not None))
         )
     if plane.kind == "classes":
-        return Picture(title, label_image(plane.values), Classes(label_legend(plane.values)))
+        entries = label_legend(plane.values, legend=plane.legend)
+        return Picture(title, label_image(plane.values, legend=plane.legend), Classes(entries))
     if plane.kind == "mask":
         return mask_picture(plane.values, title, names=(plane.label, f"not {plane.label}"))
     ramp = np.linspace(0, 1, 256)[None]

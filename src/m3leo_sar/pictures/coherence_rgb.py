@@ -96,7 +96,7 @@ def _mean(archive: ReadableArchive, identifier: str, keys: list[str]) -> NDArray
     """Mean over the keys, in each pixel over those that have it; NaN where none has."""
     total, count = np.zeros(0), np.zeros(0)
     for key in keys:
-        array = archive.read(identifier, COHERENCE, key).array
+        array = archive.read(identifier, COHERENCE, key).values()
         if not total.size:
             total, count = np.zeros(array.shape), np.zeros(array.shape)
         if array.shape != total.shape:

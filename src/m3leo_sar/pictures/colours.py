@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from m3leo_sar.chips.land_cover import UNKNOWN_COLOUR, WORLDCOVER, WORLDCOVER_COLOURS
+from m3leo_sar.chips.land_cover import WORLDCOVER
+from m3leo_sar.chips.legend import UNKNOWN_COLOUR, Legend
 
 #: An image: (rows, cols, 4) uint8, red, green, blue and opacity.
 Rgba = NDArray[np.uint8]
@@ -258,18 +259,20 @@ def rgb_image(bands: ArrayLike, *, limits: tuple[float, float] = (0.0, 1.0)) -> 
     return _image(np.moveaxis(_share(array, _rising(limits)), 0, 2), np.logical_and.reduce(~np.isnan(array)))
 
 
-def label_image(codes: ArrayLike) -> Rgba:
-    """Draw ESA WorldCover codes in the colours of its legend.
+def label_image(codes: ArrayLike, *, legend: Legend = WORLDCOVER) -> Rgba:
+    """Draw codes of classes in the colours of their legend.
 
     Parameters
     ----------
     codes : (rows, cols) integer
-        0 is no data; codes that the legend does not know are black.
+        The legend's ``nodata``, 0 unless that is a class, is no data; codes that the legend does not name are black.
+    legend : Legend
+        ESA WorldCover's by default.
 
     Returns
     -------
     (rows, cols, 4) uint8
-        Transparent where the code is 0.
+        Transparent where the code is that of no data.
 
     Raises
     ------
@@ -285,14 +288,15 @@ def label_image(codes: ArrayLike) -> Rgba:
     """
     array = _codes(codes)
     image = np.zeros((*array.shape, 4), np.uint8)
-    image[array != 0] = _colour(UNKNOWN_COLOUR)
-    for code, colour in WORLDCOVER_COLOURS.items():
-        image[array == code] = _colour(colour)
+    image[array != legend.nodata] = _colour(UNKNOWN_COLOUR)
+    places = legend.positions(array)
+    colours = np.array([_colour(entry.colour) for entry in legend.classes], np.uint8)
+    image[places >= 0] = colours[places[places >= 0]]
     return image
 
 
-def label_legend(codes: ArrayLike) -> list[tuple[str, str]]:
-    """Name and colour ``#rrggbb`` of each class that occurs, in the order of the codes, unknown codes last.
+def label_legend(codes: ArrayLike, *, legend: Legend = WORLDCOVER) -> list[tuple[str, str]]:
+    """Name and colour ``#rrggbb`` of each class that occurs, in the order of the legend, unknown codes last.
 
     Raises
     ------
@@ -306,9 +310,9 @@ def label_legend(codes: ArrayLike) -> list[tuple[str, str]]:
     >>> label_legend([[80, 0, 33, 10]])
     [('tree cover', '#006400'), ('water', '#0064c8'), ('unknown code 33', '#000000')]
     """
-    present = [int(code) for code in np.unique(_codes(codes)) if code != 0]
-    entries = [(WORLDCOVER[code], WORLDCOVER_COLOURS[code]) for code in present if code in WORLDCOVER]
-    unknown = [str(code) for code in present if code not in WORLDCOVER]
+    present = {int(code) for code in np.unique(_codes(codes))} - {legend.nodata}
+    entries = [(entry.name, entry.colour) for entry in legend.classes if entry.code in present]
+    unknown = [str(code) for code in sorted(present - set(legend.codes))]
     if unknown:
         more = f" and {len(unknown) - 4} more" if len(unknown) > 4 else ""
         name = f"unknown code{'s' if len(unknown) > 1 else ''} {', '.join(unknown[:4])}{more}"

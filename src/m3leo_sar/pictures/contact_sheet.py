@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.chips.legend import Legend
 from m3leo_sar.io.chips.product_names import COHERENCE
 from m3leo_sar.pictures.chip_picture import (
     Bar,
@@ -147,5 +149,6 @@ def _common_key(planes: Sequence[Plane], limits: tuple[float, float] | None) -> 
     first = picture_of(planes[0], "", limits=limits).key
     if isinstance(first, Bar | Wheel) or planes[0].kind == "mask":
         return first
-    codes = np.unique(np.concatenate([plane.values.ravel() for plane in planes]))
-    return Classes(label_legend(codes[None]))
+    legend = reduce(Legend.joined, (plane.legend for plane in planes))
+    codes = np.unique(np.concatenate([plane.values[plane.known] for plane in planes]))
+    return Classes(label_legend(codes[None], legend=legend))

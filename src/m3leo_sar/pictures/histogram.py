@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.chips.land_cover import UNKNOWN_COLOUR, WORLDCOVER, WORLDCOVER_COLOURS
+from m3leo_sar.chips.land_cover import WORLDCOVER
+from m3leo_sar.chips.legend import UNKNOWN_COLOUR, Legend
 from m3leo_sar.pictures.figure import new_figure, plain, set_title
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 _COLOUR = "#0072b2"
 
 
-def histogram_figure(values: NDArray[Any], *, kind: str, label: str, title: str = "") -> Figure:
+def histogram_figure(
+    values: NDArray[Any], *, kind: str, label: str, title: str = "", legend: Legend = WORLDCOVER
+) -> Figure:
     """Draw which share of the pixels has which value.
 
     Parameters
@@ -32,6 +35,8 @@ def histogram_figure(values: NDArray[Any], *, kind: str, label: str, title: str 
         Quantity and unit.
     title : str
         What stands above.
+    legend : Legend
+        Names and colours of classes.
 
     Returns
     -------
@@ -52,18 +57,19 @@ def histogram_figure(values: NDArray[Any], *, kind: str, label: str, title: str 
     axis.tick_params(labelsize=8)
     set_title(axis, title)
     if kind in ("classes", "mask"):
-        _draw_classes(axis, values)
+        _draw_classes(axis, values, legend)
     else:
         _draw_values(axis, values, kind, label)
     return figure
 
 
-def _draw_classes(axis: Axes, codes: NDArray[Any]) -> None:
+def _draw_classes(axis: Axes, codes: NDArray[Any], legend: Legend) -> None:
     present, counts = np.unique(codes.astype(np.int64), return_counts=True)
     # The commonest twelve: more bars are not readable.
     order = np.sort(np.argsort(-counts, kind="stable")[:12])
-    names = [WORLDCOVER.get(int(code), f"code {code}") for code in present[order]]
-    colours = [WORLDCOVER_COLOURS.get(int(code), UNKNOWN_COLOUR) for code in present[order]]
+    known = {entry.code: entry for entry in legend.classes}
+    names = [known[code].name if code in known else f"code {code}" for code in present[order].tolist()]
+    colours = [known[code].colour if code in known else UNKNOWN_COLOUR for code in present[order].tolist()]
     axis.barh(names, 100 * counts[order] / codes.size, color=colours, edgecolor="#606060", linewidth=0.6)
     axis.invert_yaxis()
     axis.set_xlabel("share of pixels (%)", fontsize=9)

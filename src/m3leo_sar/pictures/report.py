@@ -217,7 +217,7 @@ def _values(found: Survey) -> str:
                 figures.append(f"<p>{_text(name)}: no pixel has data.</p>")
                 continue
             middle = "" if kind in ("classes", "mask") else f", median {np.nanmedian(values):.3g}"
-            figure = histogram_figure(values, kind=kind, label=label, title=name)
+            figure = histogram_figure(values, kind=kind, label=label, title=name, legend=product.legends[kind, label])
             figures.append(_picture(figure, f"Histogram of {name}{middle}"))
     return f'<p>{_basis(found)}</p><div class="row">{"".join(figures)}</div>'
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.chips.land_cover import WORLDCOVER
+from m3leo_sar.chips.legend import Legend
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL
 from m3leo_sar.pictures.chip_picture import (
@@ -52,6 +54,7 @@ def plot_tile(
     path: str | os.PathLike[str],
     *,
     predictions: Mapping[str, NDArray[Any]] | None = None,
+    legend: Legend = WORLDCOVER,
 ) -> list[str]:
     """Write the picture of :func:`tile_figure`; returns the panels' titles.
 
@@ -62,13 +65,17 @@ def plot_tile(
     OSError
         If the picture cannot be written.
     """
-    figure, titles = tile_figure(archive, identifier, predictions=predictions)
+    figure, titles = tile_figure(archive, identifier, predictions=predictions, legend=legend)
     save_figure(figure, path)
     return titles
 
 
 def tile_figure(
-    archive: ReadableArchive, identifier: str, *, predictions: Mapping[str, NDArray[Any]] | None = None
+    archive: ReadableArchive,
+    identifier: str,
+    *,
+    predictions: Mapping[str, NDArray[Any]] | None = None,
+    legend: Legend = WORLDCOVER,
 ) -> tuple[Figure, list[str]]:
     """Draw what an archive holds of a tile, each product with its key, and predictions if there are any.
 
@@ -83,7 +90,9 @@ def tile_figure(
     identifier : str
         The tile.
     predictions : mapping of str to (rows, cols) integer, optional
-        WorldCover codes by title.
+        Codes by title.
+    legend : Legend
+        Of the predictions.
 
     Returns
     -------
@@ -104,7 +113,7 @@ def tile_figure(
         )
     drawn.add_derived()
     for title, codes in (predictions or {}).items():
-        drawn.pictures.append(Picture(title, label_image(codes), Classes(label_legend(codes))))
+        drawn.pictures.append(_classes_picture(title, codes, legend))
     return _figure(f"Tile {identifier}{drawn.radar()}", drawn.pictures, drawn.geobox), [
         picture.title for picture in drawn.pictures
     ]
@@ -121,6 +130,10 @@ def _figure(heading: str, pictures: list[Picture], geobox: GeoBox | None) -> Fig
     if geobox is not None:
         draw_scale_bar(images[0], geobox)
     return figure
+
+
+def _classes_picture(title: str, codes: NDArray[Any], legend: Legend) -> Picture:
+    return Picture(title, label_image(codes, legend=legend), Classes(label_legend(codes, legend=legend)))
 
 
 class _Drawn:
@@ -185,7 +198,7 @@ class _Drawn:
         """Coherence of the same pair, if the archive has it on the same pixels."""
         if not self.archive.has(self.identifier, COHERENCE, key):
             return None
-        array = self.archive.read(self.identifier, COHERENCE, key).array
+        array = self.archive.read(self.identifier, COHERENCE, key).values()
         return array if array.shape == plane.values.shape else None
 
 

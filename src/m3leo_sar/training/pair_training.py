@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from m3leo_sar.chips.transfer import to_gpu
 from m3leo_sar.grid.splits import ordered_split
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.product_names import LABEL
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.products.pair_products import pair_products
@@ -167,16 +168,23 @@ def label_of(target: str) -> tuple[str, str]:
 
 
 def _target(config: FitConfig, kind: str) -> ArchiveTarget | None:
-    from m3leo_sar.learn.data.labels import cell_means, worldcover_classes
+    from m3leo_sar.learn.data.labels import class_target
     from m3leo_sar.learn.data.pair_dataset import ArchiveTarget
+    from m3leo_sar.learn.fit.fit import legend_of_config
 
     if kind == "none":
         return None
     dataset, key = label_of(config.target)
     cells = (config.cells[0], config.cells[1]) if config.cells else None
-    encode = worldcover_classes if kind == "classes" else partial(cell_means, shape=cells)
+    encode = partial(class_target, legend=legend_of_config(config)) if kind == "classes" else partial(_means, cells)
     nothing = partial(_no_label, kind=kind, cells=cells) if config.missing in ("mask", "fill") else None
     return ArchiveTarget(ChipArchive(config.archive), key, dataset=dataset, encode=encode, nothing=nothing)
+
+
+def _means(cells: tuple[int, int] | None, chip: Chip) -> NDArray[np.float32]:
+    from m3leo_sar.learn.data.labels import cell_means
+
+    return cell_means(chip.values(), cells)
 
 
 def _no_label(geobox: GeoBox, *, kind: str, cells: tuple[int, int] | None) -> NDArray[Any]:

@@ -14,10 +14,13 @@ from pair_store import DATES, PIXELS, PRODUCTS, STATISTICS, dataset_of, prepared
 from torch.utils.data import DataLoader, default_collate
 
 from m3leo_sar import Pair, SlcStack, Window, normalise
+from m3leo_sar.chips.land_cover import WORLDCOVER
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
+from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.learn.data import pair_dataset
 from m3leo_sar.learn.data.augment import Augmentation, flip_planes
+from m3leo_sar.learn.data.labels import class_target
 from m3leo_sar.learn.data.pair_datamodule import PairDataModule, fit_pair_statistics, starting_bands
 from m3leo_sar.learn.data.pair_dataset import ArchiveTarget, PairDataset, as_fetched
 from m3leo_sar.learn.data.pair_index import PairIndex
@@ -89,7 +92,7 @@ def test_a_sample_is_the_products_normalised(held):
     geobox = next(tile for tile in held.grid if tile.identifier == asked.identifier).geobox
     assert (sample["bounds"], sample["crs"]) == (geobox.bounds, geobox.crs)
     codes = held.archive.read(asked.identifier, "label", "landcover").array
-    assert (sample["target"] == torch.from_numpy(pair_dataset.worldcover_classes(codes))).all()
+    assert (sample["target"] == torch.from_numpy(class_target(Chip(codes, geobox, {}), WORLDCOVER))).all()
 
 
 def test_pixels_without_data_are_masked(held):

@@ -28,6 +28,23 @@ class Chip(NamedTuple):
     #: Value of integers without data, None if all have data.
     nodata: float | None = None
 
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Where the chip has data, of its array's shape: neither NaN nor :attr:`nodata`."""
+        if self.array.dtype.kind in "fc":
+            return ~np.isnan(self.array)
+        return np.ones(self.array.shape, bool) if self.nodata is None else self.array != self.nodata
+
+    def values(self) -> NDArray[Any]:
+        """The chip as floating-point or complex numbers, NaN where it has no data.
+
+        Integers up to 16 bits and truth values become float32, longer ones float64; other arrays come as they are.
+        """
+        if self.array.dtype.kind in "fc":
+            return self.array
+        real = self.array.astype(np.float32 if self.array.dtype.itemsize <= 2 else np.float64)
+        return real if self.nodata is None else np.where(self.known, real, real.dtype.type(np.nan))
+
 
 class Layer(NamedTuple):
     """One chip as it is written: the key within its product, its pixels and what is known of it."""

@@ -16,10 +16,14 @@ from torch.utils.data import DataLoader
 
 from m3leo_sar.chips.accumulate import Span, StatisticsAccumulator, fitted
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
+from m3leo_sar.chips.stored_unit import StoredUnits
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.learn.data.channel import Channel
 from m3leo_sar.learn.data.dataset import ChipDataset
 from m3leo_sar.learn.data.epoch_batches import EpochBatches
+from m3leo_sar.learn.data.labels import label_key
+from m3leo_sar.learn.data.own_share import EvaluationShare, ShareLoader
+from m3leo_sar.learn.data.required_chips import require_chips
 
 Batch = dict[str, Any]
 SPLITS = ("train", "val", "test")
@@ -50,8 +54,8 @@ class TargetScale(NamedTuple):
 class ChipDataModule(L.LightningDataModule):
     """Loaders for the train, val and test tiles of an archive.
 
-    A ``Trainer`` of one's own has to tell the epoch, with :meth:`move_to` for the next one at the end of each, such as
-    in a callback's ``on_train_epoch_end``: every epoch has the order of the first otherwise.
+    Any ``Trainer`` may take them, on several processes too: each gets its own share, and each epoch its own order. A
+    loop of one's own calls :meth:`move_to` before each epoch.
 
     Parameters
     ----------
@@ -72,8 +76,10 @@ class ChipDataModule(L.LightningDataModule):
 
     Raises
     ------
+    FileNotFoundError
+        If a tile of any split lacks a chip and ``missing`` is ``"raise"``.
     ValueError
-        If a split is unknown or has no tile.
+        If a split is unknown or has no tile, or the chips of a channel are stored in a unit that does not fit.
     """
 
     def __init__(
@@ -101,6 +107,9 @@ class ChipDataModule(L.LightningDataModule):
             if not identifiers:
                 raise ValueError(f"splits must name at least one tile for {name}, got none")
         self.archive, self.tiles, self.channels = archive, tiles, tuple(channels)
+        label = label_key(options["target"]) if options.get("kind", "classes") != "none" else None
+        named = [identifier for name in SPLITS for identifier in tiles[name]]
+        require_chips(archive, named, channels, label, missing=options.get("missing", "raise"))
         self.statistics = statistics or fit_statistics(archive, tiles["train"], channels)
         common = {"channels": channels, "statistics": self.statistics, **options}
         self.sets = {name: ChipDataset(archive, tiles[name], **common) for name in ("val", "test")}
@@ -132,7 +141,8 @@ class ChipDataModule(L.LightningDataModule):
         data, (rank, world) = self.sets["train"], self._place()
         self._batches = EpochBatches(len(data), self.batch, seed=data.seed, rank=rank, world=world)
         self.move_to(*self.position)
-        return self._loader("train", batch_sampler=self._batches)
+        told = self._batches.set_epoch
+        return ShareLoader(data, batch_sampler=self._batches, told=told, **self._options())
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Whole tiles in order, each in one process."""
@@ -144,14 +154,14 @@ class ChipDataModule(L.LightningDataModule):
 
     def _evaluation(self, name: str) -> DataLoader[Batch]:
         rank, world = self._place()
-        return self._loader(name, batch_size=self.eval_batch, sampler=range(rank, len(self.sets[name]), world))
+        own = EvaluationShare(len(self.sets[name]), rank=rank, world=world)
+        return DataLoader(self.sets[name], batch_size=self.eval_batch, sampler=own, **self._options())
 
     def _place(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
 
-    def _loader(self, name: str, **options: Any) -> DataLoader[Batch]:
-        common = loader_options(self.workers, self.seed)
-        return DataLoader(self.sets[name], persistent_workers=bool(self.workers), **common, **options)
+    def _options(self) -> dict[str, Any]:
+        return {**loader_options(self.workers, self.seed), "persistent_workers": bool(self.workers)}
 
 
 def loader_options(workers: int, seed: int) -> dict[str, Any]:
@@ -177,7 +187,8 @@ def fit_statistics(archive: ChipArchive, identifiers: Sequence[str], channels: S
     Raises
     ------
     ValueError
-        If a channel has no valid pixel in any tile, or as :func:`m3leo_sar.chips.accumulate.fitted`.
+        If a channel has no valid pixel in any tile, its chips are stored in a unit that does not fit, or as
+        :func:`m3leo_sar.chips.accumulate.fitted`.
     """
     found = [fitted(partial(_counted, archive, identifiers, channel), [None]) for channel in channels]
     return Statistics(tuple(band for statistics in found for band in statistics.bands))
@@ -186,10 +197,12 @@ def fit_statistics(archive: ChipArchive, identifiers: Sequence[str], channels: S
 def _counted(
     archive: ChipArchive, identifiers: Sequence[str], channel: Channel, ranges: Sequence[Span | None]
 ) -> StatisticsAccumulator:
-    seen = StatisticsAccumulator([BandStatistics(str(channel), channel.encoding)], ranges=ranges)
+    seen, units = StatisticsAccumulator([BandStatistics(str(channel), channel.encoding)], ranges=ranges), StoredUnits()
     for identifier in identifiers:
         if archive.has(identifier, channel.dataset, channel.key):
-            seen.update(archive.read(identifier, channel.dataset, channel.key).array[None])
+            chip = archive.read(identifier, channel.dataset, channel.key)
+            units.check(str(channel), channel.encoding, chip.metadata.get("unit"), where=f"tile {identifier}")
+            seen.update(chip.values()[None])
     return seen
 
 

@@ -10,12 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from m3leo_sar.chips.land_cover import WORLDCOVER
+from m3leo_sar.chips.legend import Legend
 from m3leo_sar.chips.normalise import normalise
 from m3leo_sar.chips.statistics import Statistics
+from m3leo_sar.chips.stored_unit import StoredUnits
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.learn.data.channel import Channel, modalities
-from m3leo_sar.learn.data.labels import IGNORE, TARGETS, cell_means, label_key, unknown_codes, worldcover_classes
+from m3leo_sar.learn.data.labels import IGNORE, TARGETS, cell_means, class_target, label_key, unknown_codes
+from m3leo_sar.learn.data.own_share import BLANK
 
 MISSING = ("raise", "mask", "fill", "drop")
 #: Normalised tiles that are kept in memory.
@@ -37,8 +42,10 @@ class _Tile(NamedTuple):
 class ChipDataset(Dataset[dict[str, Any]]):
     """Samples of an archive: normalised input, its mask and the target.
 
-    A sample depends on (seed, epoch, index) alone, so any worker count or batch size gives the same samples. A missing
-    or damaged chip is never replaced by another tile's.
+    A sample depends on (seed, epoch, index) alone, so any worker count or batch size gives the same samples. The epoch
+    is part of what :class:`m3leo_sar.learn.data.epoch_batches.EpochBatches` asks for; a loader that asks for indices
+    alone gets the crops of another epoch each time a sample comes up again, and ``data[index]`` those of
+    :attr:`epoch`. A missing or damaged chip is never replaced by another tile's.
 
     Parameters
     ----------
@@ -52,8 +59,10 @@ class ChipDataset(Dataset[dict[str, Any]]):
     statistics : Statistics
         One entry a channel.
     kind : str
-        ``"classes"`` of WorldCover codes (int64, 255 where there is none), ``"values"`` (float32, NaN where there is
-        none) or ``"none"``, a target (1, 1) of NaN.
+        ``"classes"``, positions in the legend (int64, 255 where there is none), ``"values"`` (float32, NaN where there
+        is none) or ``"none"``, a target (1, 1) of NaN.
+    legend : Legend
+        Classes of a label of codes.
     cells : pair of int, optional
         Rows and columns that values are averaged onto by area; the label's own if None.
     crop : int, optional
@@ -84,6 +93,7 @@ class ChipDataset(Dataset[dict[str, Any]]):
         target: str,
         statistics: Statistics,
         kind: str = "classes",
+        legend: Legend = WORLDCOVER,
         cells: tuple[int, int] | None = None,
         crop: int | None = None,
         crops: int = 1,
@@ -102,12 +112,15 @@ class ChipDataset(Dataset[dict[str, Any]]):
         self.archive, self.channels, self.statistics = archive, tuple(channels), statistics
         self.hide, self._modalities = hide, list(modalities(self.channels).values())
         self.kind, self.cells, self.missing = kind, cells if kind == "values" else None, missing
-        self.label = label_key(target) if kind != "none" else None
+        self.label, self.legend = label_key(target) if kind != "none" else None, legend
         self.crop, self.crops, self.seed, self.epoch = crop, crops if crop else 1, seed, 0
         self.identifiers = list(identifiers) if missing != "drop" else self._complete(identifiers)
         if not self.identifiers:
             raise ValueError(f"no tile of {archive.root} has every input")
         self._held: dict[str, _Tile] = {}
+        self._units = StoredUnits()
+        # How often each sample was drawn, in memory that loader processes share.
+        self._drawn = torch.zeros(len(self) if crop or hide else 0, dtype=torch.int32).share_memory_()
 
     def __len__(self) -> int:
         return len(self.identifiers) * self.crops
@@ -115,6 +128,8 @@ class ChipDataset(Dataset[dict[str, Any]]):
     def __getitem__(self, place: int | tuple[int, int]) -> dict[str, Any]:
         """Sample of an index, or of (epoch, index), by which loader processes need not be told of a new epoch."""
         epoch, index = place if isinstance(place, tuple) else (self.epoch, place)
+        if epoch == BLANK:
+            return _blank(self[0, index])
         if not 0 <= index < len(self):
             raise IndexError(f"sample must be 0 to {len(self) - 1}, got {index}")
         identifier = self.identifiers[index // self.crops]
@@ -135,6 +150,16 @@ class ChipDataset(Dataset[dict[str, Any]]):
             "identifier": identifier,
         }
 
+    def __getitems__(self, places: Sequence[int | tuple[int, int]]) -> list[dict[str, Any]]:
+        """Samples of a batch, as a loader asks for them."""
+        return [self[place if isinstance(place, tuple) else (self._next_epoch(place), place)] for place in places]
+
+    def _next_epoch(self, index: int) -> int:
+        if not len(self._drawn):
+            return self.epoch
+        self._drawn[index] += 1
+        return self.epoch + int(self._drawn[index]) - 1
+
     def _hidden(self, epoch: int, index: int, channels: int) -> NDArray[np.bool_]:
         """Channels (channels, 1, 1) that this sample goes without; never all of them."""
         hidden = np.zeros((channels, 1, 1), bool)
@@ -148,8 +173,8 @@ class ChipDataset(Dataset[dict[str, Any]]):
 
     def read_target(self, identifier: str) -> NDArray[Any]:
         """Target (rows, cols) of a tile whose inputs are not read; (1, 1) of NaN if it has none."""
-        label, box = self._chip(identifier, *self.label) if self.label else (None, None)
-        return np.full((1, 1), np.nan, np.float32) if box is None else self._target(label, box)[0]
+        label = self._chip(identifier, *self.label) if self.label else None
+        return np.full((1, 1), np.nan, np.float32) if label is None else self._target(label, label.geobox)[0]
 
     def _tile(self, identifier: str) -> _Tile:
         # Random crops come back to the same few tiles; decoding them each time would cost more than training.
@@ -160,15 +185,17 @@ class ChipDataset(Dataset[dict[str, Any]]):
         return self._held[identifier]
 
     def _load(self, identifier: str) -> _Tile:
-        label, label_box = self._chip(identifier, *self.label) if self.label else (None, None)
+        label = self._chip(identifier, *self.label) if self.label else None
         chips = [self._chip(identifier, channel.dataset, channel.key) for channel in self.channels]
-        geobox = self._geobox(identifier, [box for _, box in chips], label_box)
+        geobox = self._geobox(identifier, [chip and chip.geobox for chip in chips], label and label.geobox)
         values, masks = [], []
         # Channel by channel: real and complex chips cannot be stacked into one array.
-        for (chip, _), channel, band in zip(chips, self.channels, self.statistics.bands, strict=True):
-            if chip is None:
-                chip = np.full(geobox.shape, np.nan, np.complex64 if channel.encoding == "phasor" else np.float32)
-            part = normalise(chip[None], Statistics((band,)))
+        for chip, channel, band in zip(chips, self.channels, self.statistics.bands, strict=True):
+            unit = chip and chip.metadata.get("unit")
+            self._units.check(str(channel), channel.encoding, unit, where=f"tile {identifier}")
+            nothing = np.complex64 if channel.encoding == "phasor" else np.float32
+            plane = np.full(geobox.shape, np.nan, nothing) if chip is None else chip.values()
+            part = normalise(plane[None], Statistics((band,)))
             values.append(part.values)
             masks.append(part.mask)
         mask = np.concatenate(masks)
@@ -177,11 +204,10 @@ class ChipDataset(Dataset[dict[str, Any]]):
             np.concatenate(values), np.ones_like(mask) if self.missing == "fill" else mask, target, unknown, geobox
         )
 
-    def _chip(self, identifier: str, dataset: str, key: str) -> tuple[NDArray[Any] | None, GeoBox | None]:
+    def _chip(self, identifier: str, dataset: str, key: str) -> Chip | None:
         if self.missing in ("mask", "fill") and not self.archive.has(identifier, dataset, key):
-            return None, None
-        chip = self.archive.read(identifier, dataset, key)
-        return chip.array, chip.geobox
+            return None
+        return self.archive.read(identifier, dataset, key)
 
     def _geobox(self, identifier: str, boxes: list[GeoBox | None], label: GeoBox | None) -> GeoBox:
         # Classes are of pixels; values may have a grid of their own.
@@ -196,16 +222,16 @@ class ChipDataset(Dataset[dict[str, Any]]):
                 raise ValueError(f"tile {identifier}: {channel} does not lie on the grid of {of}")
         return known
 
-    def _target(self, label: NDArray[Any] | None, geobox: GeoBox) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    def _target(self, label: Chip | None, geobox: GeoBox) -> tuple[NDArray[Any], NDArray[np.int64]]:
         nothing = np.zeros(257, np.int64)
         if self.kind == "none":
             return np.full((1, 1), np.nan, np.float32), nothing
         if self.kind == "values":
-            values = np.full(self.cells or geobox.shape, np.nan) if label is None else label
+            values = np.full(self.cells or geobox.shape, np.nan) if label is None else label.values()
             return cell_means(values, self.cells), nothing
         if label is None:
             return np.full(geobox.shape, IGNORE, np.int64), nothing
-        return worldcover_classes(label), unknown_codes(label)
+        return class_target(label, self.legend), unknown_codes(label, self.legend)
 
     def _complete(self, identifiers: Sequence[str]) -> list[str]:
         wanted = [(channel.dataset, channel.key) for channel in self.channels]
@@ -220,3 +246,11 @@ class ChipDataset(Dataset[dict[str, Any]]):
         rng = np.random.default_rng((self.seed, epoch, index))
         row, col = (int(rng.integers(0, size - self.crop + 1)) for size in shape)
         return slice(row, row + self.crop), slice(col, col + self.crop)
+
+
+def _blank(sample: dict[str, Any]) -> dict[str, Any]:
+    """A sample of the same shape that counts nowhere: no data, no target, no tile."""
+    nothing = torch.nan if sample["target"].is_floating_point() else IGNORE
+    values = {"image": 0, "mask": False, "target": nothing, "unknown": 0}
+    emptied = {name: torch.full_like(sample[name], value) for name, value in values.items()}
+    return {**sample, **emptied, "identifier": ""}

@@ -30,6 +30,7 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
 
     Notes
     -----
+    In a loop of one's own, call :meth:`set_epoch` before each epoch, as with PyTorch's DistributedSampler.
     :attr:`epoch` and :attr:`start` say where iterating begins; the length stays that of a whole epoch, which is what
     Lightning counts in when a run goes on in the middle of one.
     """
@@ -39,6 +40,11 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
             raise ValueError(f"batch must be at most {samples // world} for {world} devices and {samples} samples")
         self.samples, self.batch, self.seed, self.rank, self.world = samples, batch, seed, rank, world
         self.epoch, self.start = 0, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, from its beginning unless it is the one that is under way."""
+        if epoch != self.epoch:
+            self.epoch, self.start = epoch, 0
 
     def __len__(self) -> int:
         whole, rest = divmod(self.samples, self.batch * self.world)

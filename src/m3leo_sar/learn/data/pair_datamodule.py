@@ -18,6 +18,7 @@ from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.learn.data.augment import Augmentation
 from m3leo_sar.learn.data.channel import Channel
 from m3leo_sar.learn.data.datamodule import loader_options
+from m3leo_sar.learn.data.own_share import ShareLoader
 from m3leo_sar.learn.data.pair_dataset import Compute, PairDataset, as_fetched
 from m3leo_sar.learn.data.pair_index import PairIndex
 from m3leo_sar.learn.data.samplers import TileBatches
@@ -39,8 +40,8 @@ _CHUNK = 1 << 16
 class PairDataModule(L.LightningDataModule):
     """Loaders for the train, val and test samples of a store of SLC tiles.
 
-    A ``Trainer`` of one's own has to tell the epoch, with :meth:`move_to` for the next one at the end of each, such as
-    in a callback's ``on_train_epoch_end``: every epoch has the order of the first otherwise.
+    Any ``Trainer`` may take them, on several processes too: each gets its own share, and each epoch its own order and
+    augmentations. A loop of one's own calls :meth:`move_to` before each epoch.
 
     Parameters
     ----------
@@ -182,7 +183,17 @@ class PairDataModule(L.LightningDataModule):
         order.set_epoch(data.epoch)
         # Workers end with their epoch: the next reaches the augmentations only with the data set they start with, and
         # those of train and val would hold tiles beside each other.
-        return DataLoader(data, batch_sampler=order, collate_fn=as_fetched, **loader_options(self.workers, data.seed))
+        options = {"collate_fn": as_fetched, **loader_options(self.workers, data.seed)}
+        return ShareLoader(data, batch_sampler=order, told=self._told if trains else _ignored, **options)
+
+    def _told(self, epoch: int) -> None:
+        # The epoch that is under way goes on from the batch it is at.
+        if epoch != self.sets["train"].epoch:
+            self.move_to(epoch)
+
+
+def _ignored(epoch: int) -> None:
+    """Whole tiles in order, whatever the epoch."""
 
 
 def _sample_texts(index: PairIndex) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,12 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, default_collate, get_worker_info
 
+from m3leo_sar.chips.land_cover import WORLDCOVER
 from m3leo_sar.chips.normalise import NormalisedChip, normalise
 from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.learn.data.augment import Augmentation, Change, flip_planes
-from m3leo_sar.learn.data.labels import worldcover_classes
+from m3leo_sar.learn.data.labels import class_target
 from m3leo_sar.learn.data.pair_index import Group, PairIndex
 from m3leo_sar.learn.data.tile_tiers import TileTiers
 from m3leo_sar.stack.pair_product import PairProduct
@@ -24,6 +27,7 @@ from m3leo_sar.stack.tile_samples import TileSamples
 
 MISSING = ("raise", "mask", "fill", "drop")
 
+_WORLDCOVER_TARGET = partial(class_target, legend=WORLDCOVER)
 #: Gives the label of a tile (rows, cols) from its identifier and pixel grid.
 Target = Callable[[str, GeoBox], NDArray[Any]]
 
@@ -208,7 +212,7 @@ class ArchiveTarget:
         Name of the label.
     dataset : str
     encode : callable
-        From the chip's values to what a loss takes.
+        From the chip to the array that a loss takes; WorldCover's classes by default.
     nothing : callable, optional
         Gives what a loss takes of a tile without the label, from its grid; such a tile is an error by default.
     """
@@ -219,7 +223,7 @@ class ArchiveTarget:
         key: str,
         *,
         dataset: str = "label",
-        encode: Callable[[NDArray[Any]], NDArray[Any]] = worldcover_classes,
+        encode: Callable[[Chip], NDArray[Any]] = _WORLDCOVER_TARGET,
         nothing: Callable[[GeoBox], NDArray[Any]] | None = None,
     ) -> None:
         self.archive, self.key, self.dataset, self.encode, self.nothing = archive, key, dataset, encode, nothing
@@ -243,7 +247,7 @@ class ArchiveTarget:
         chip = self.archive.read(identifier, self.dataset, self.key)
         if chip.geobox != geobox:
             raise ValueError(f"tile {identifier}: {self.dataset} {self.key} does not lie on the grid of the tile")
-        return self.encode(chip.array)
+        return self.encode(chip)
 
 
 def as_fetched(batch: Any) -> Any:

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from m3leo_sar._check import nearest
+from m3leo_sar.chips.land_cover import read_legend, stated_legend
 from m3leo_sar.io.files.limits import read_text
 from m3leo_sar.learn.fit.compose import composed, expanded, group_names
 from m3leo_sar.learn.fit.fit_config import FitConfig
@@ -46,7 +47,7 @@ def load_config(
     """Compose a configuration from groups, a YAML file and ``key=value`` overrides, and check it without loading torch.
 
     ``task=NAME``, ``model=NAME`` and ``pairs=NAME`` choose from the groups of that name, ``input=A,B`` from the group
-    ``input`` or states channels. An override goes before the file, and the file before the groups. A relative
+    ``input`` or states channels, ``classes={1: water}`` states entries. An override goes before the file, and the file before the groups. A relative
     ``splits_file`` or ``statistics`` of the YAML file is looked for beside it.
 
     Parameters
@@ -101,6 +102,8 @@ def checked_config(config: FitConfig) -> FitConfig:
         raise ValueError(f"warmup must be a share below 1 of the steps, got {config.warmup}")
     if len(config.cells) not in (0, 2) or (config.cells and min(config.cells) < 1):
         raise ValueError(f"cells must be rows and columns or empty, got {config.cells}")
+    if config.classes:
+        config.classes = stated_legend(read_legend(config.classes))
     if config.pairs:
         config.pairs = _pairs(config)
     config.task, config.model = _part(config.task, "task"), _part(config.model, "model")
@@ -160,6 +163,8 @@ def _spelled(given: Any) -> Any:
     for key in ("task", "model", "pairs"):
         if isinstance(plain.get(key), str):
             plain[key] = {"name": plain[key]}
+    if isinstance(plain.get("classes"), str | dict):
+        plain["classes"] = stated_legend(read_legend(plain["classes"]))
     for key in ("input", "loggers"):
         if isinstance(plain.get(key), str):
             plain[key] = [item for item in plain[key].split(",") if item]

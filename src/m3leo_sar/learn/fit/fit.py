@@ -22,13 +22,17 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from m3leo_sar.chips.grouped import GroupedStatistics
+from m3leo_sar.chips.land_cover import WORLDCOVER, read_legend, stated_legend
+from m3leo_sar.chips.legend import Legend
 from m3leo_sar.chips.statistics import ENCODINGS, BandStatistics, Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.atomic import atomic_path, write_text
 from m3leo_sar.io.tables.split_file import read_splits, write_splits
 from m3leo_sar.learn.data.channel import Channel, modalities
+from m3leo_sar.learn.data.datamodule import SPLITS as SPLIT_NAMES
 from m3leo_sar.learn.data.datamodule import ChipDataModule, TargetScale, target_scale
 from m3leo_sar.learn.data.dataset import ChipDataset
+from m3leo_sar.learn.data.labels import archive_legend, require_classes
 from m3leo_sar.learn.data.pair_datamodule import PairDataModule, encodings_of, pair_channels
 from m3leo_sar.learn.data.pair_dataset import PairDataset
 from m3leo_sar.learn.fit.compose import expanded
@@ -53,6 +57,7 @@ _FIXED = (
     "input",
     "pairs",
     "target",
+    "classes",
     "cells",
     "missing",
     "crop",
@@ -126,7 +131,7 @@ def fit(
     KeyboardInterrupt
         If Ctrl-C was pressed; what resuming needs is written before.
     """
-    config = resolved(config)
+    config = _with_classes(resolved(config))
     if config.threads:
         torch.set_num_threads(config.threads)
     output, stop, counters = Path(config.output), StopSignal(), Counters()
@@ -185,10 +190,37 @@ def build_task(config: FitConfig, channels: list[Channel], *, scale: TargetScale
     chosen, parts = part("task", config.task), modalities(channels)
     count = sum(len(part) for part in parts.values())
     cells = (config.cells[0], config.cells[1]) if config.cells else None
-    request = ModelRequest(channels=count, outputs=chosen.OUTPUTS, cells=cells, modalities=parts)
+    classes = legend_of_config(config).names if chosen.TARGET == "classes" else ()
+    outputs = len(classes) if chosen.OUTPUTS is None else chosen.OUTPUTS
+    request = ModelRequest(channels=count, outputs=outputs, cells=cells, modalities=parts)
     model = part("model", config.model).build(request, **_options(config.model))
-    wanted = TaskRequest(centre=scale.centre, scale=scale.scale, modalities=parts, seed=config.seed)
+    wanted = TaskRequest(centre=scale.centre, scale=scale.scale, classes=classes, modalities=parts, seed=config.seed)
     return chosen.build(model, wanted, **_options(config.task))
+
+
+def legend_of_config(config: FitConfig) -> Legend:
+    """Classes of a run: WorldCover's in a configuration of earlier versions, which name none."""
+    return read_legend(config.classes) if config.classes else WORLDCOVER
+
+
+def _with_classes(config: FitConfig) -> FitConfig:
+    """Configuration with the classes of its labels, of which every split holds some."""
+    if part("task", config.task).TARGET != "classes":
+        if config.classes:
+            raise ValueError(
+                f"classes must be left out for task {config.task.get('name', 'given')}, whose targets are no classes"
+            )
+        return config
+    archive = ChipArchive(config.archive)
+    tiles = {name: sorted(tile for tile, split in config.splits.items() if split == name) for name in SPLIT_NAMES}
+    legend = read_legend(config.classes) if config.classes else None
+    legend = legend or archive_legend(archive, [tile for names in tiles.values() for tile in names], config.target)
+    # Without a label to learn from, or to keep the best epoch by, a run would end well and mean nothing.
+    needed = ("train",) if config.missing in ("mask", "fill") else SPLIT_NAMES
+    for name in needed:
+        if tiles[name]:
+            require_classes(archive, tiles[name], config.target, legend)
+    return replace(config, classes=stated_legend(legend))
 
 
 def _options(part: dict[str, Any]) -> dict[str, Any]:
@@ -285,6 +317,7 @@ def _data(config: FitConfig, channels: list[Channel], statistics: Statistics | N
         statistics=statistics,
         target=config.target,
         kind=part("task", config.task).TARGET,
+        legend=legend_of_config(config),
         cells=tuple(config.cells) or None,
         missing=config.missing,
         seed=config.seed,

@@ -23,6 +23,10 @@ class FitConfig:
         Channels, each ``dataset:key`` such as ``"coherence:20230101_20230113"``, and names of input sets.
     target : str
         Label chip: its name, as ``dataset:key``, or "" for tasks that need none.
+    classes : list
+        Classes of a label of codes: entries with ``code``, ``name`` and, if wished, ``colour``; a mapping of codes to
+        names; or the name of a published legend, ``worldcover`` or ``dynamic_world``. If empty, what the label's chips
+        state, or WorldCover's for a label that is named after it.
     cells : list of int
         Rows and columns targets are averaged onto by area; empty for the target's own grid.
     splits : dict of str
@@ -92,6 +96,7 @@ class FitConfig:
     input: list[str] = field(default_factory=list)
     pairs: dict[str, Any] = field(default_factory=dict)
     target: str = "landcover"
+    classes: list[Any] = field(default_factory=list)
     cells: list[int] = field(default_factory=list)
     splits: dict[str, str] = field(default_factory=dict)
     splits_file: str = ""

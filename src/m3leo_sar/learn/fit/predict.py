@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from m3leo_sar.chips.land_cover import WORLDCOVER
+from m3leo_sar.chips.legend import Legend
 from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.learn.data.channel import Channel
@@ -18,7 +18,7 @@ from m3leo_sar.learn.data.dataset import ChipDataset
 from m3leo_sar.learn.data.labels import IGNORE
 from m3leo_sar.learn.fit.config import from_yaml
 from m3leo_sar.learn.fit.encoder import read_checkpoint
-from m3leo_sar.learn.fit.fit import build_task
+from m3leo_sar.learn.fit.fit import build_task, legend_of_config
 from m3leo_sar.learn.tasks.task import check_shapes
 
 
@@ -27,8 +27,9 @@ def predict(checkpoint: str | os.PathLike[str], archive: ChipArchive, identifier
 
     Returns
     -------
-    (rows, cols) uint8 or float32
-        WorldCover codes, 0 where no input has data; or values in the target's unit on its cells.
+    (rows, cols) integer or float32
+        Codes of the legend the model was trained with, its ``nodata``, 0 unless that is a class, where no input has
+        data; uint8 where that holds them. Or values in the target's unit on its cells.
 
     Raises
     ------
@@ -63,7 +64,23 @@ def predict(checkpoint: str | os.PathLike[str], archive: ChipArchive, identifier
         found = task.eval().predicted(batch)[0].numpy()
     if found.dtype.kind == "f":
         return found
-    codes = np.zeros(256, np.uint8)
-    codes[: len(WORLDCOVER)] = list(WORLDCOVER)
-    codes[IGNORE] = 0
+    legend = legend_of_config(config)
+    codes = np.full(IGNORE + 1, legend.nodata, legend.dtype)
+    codes[: len(legend.codes)] = legend.codes
     return codes[found]
+
+
+def model_legend(checkpoint: str | os.PathLike[str]) -> Legend:
+    """Legend of the classes that a model of land cover or the like was trained with.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no ``model.pt`` of a run.
+    """
+    state = read_checkpoint(checkpoint)
+    if "config" not in state:
+        raise ValueError(f"{checkpoint} is no model.pt of a run")
+    return legend_of_config(from_yaml(state["config"]))

@@ -126,4 +126,5 @@ class LinearProbe(nn.Module):
 def token_image(encoder: VisionTransformer, image: Tensor) -> Tensor:
     """Tokens of the patches as an image (batch, dim, rows of patches, cols of patches)."""
     tokens = encoder(image)[:, 1:].transpose(1, 2)
-    return tokens.reshape(len(image), -1, *encoder.grid(image))
+    # No length of the batch is named: an exported network then takes batches of any size.
+    return tokens.unflatten(2, encoder.grid(image))

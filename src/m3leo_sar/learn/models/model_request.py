@@ -11,7 +11,7 @@ class ModelRequest:
 
     #: Channels of the input.
     channels: int
-    #: Channels of the answer: classes, 1 for a value, 0 where the task asks for none.
+    #: Channels of the answer: one a class, 1 for a value, 0 where the task asks for none.
     outputs: int
     #: Rows and columns of the target where its grid is not the input's.
     cells: tuple[int, int] | None = None

@@ -77,7 +77,7 @@ class VisionTransformer(nn.Module):
 
     def encode(self, patches: Tensor) -> Tensor:
         """Tokens (batch, 1 + patches, dim), the class token first, of any part of the patches."""
-        first = (self.class_token + self.position[:, :1]).expand(len(patches), -1, -1)
+        first = (self.class_token + self.position[:, :1]).expand(patches.shape[0], -1, -1)
         return self.norm(self.blocks(torch.cat([first, patches], dim=1)))
 
     def forward(self, image: Tensor) -> Tensor:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.chips.land_cover import legend_of
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.product_names import LABEL
 
 
@@ -65,8 +67,8 @@ def class_fractions(regions: Mapping[str, Region], key: str) -> dict[str, NDArra
     counts: dict[str, list[dict[int, int]]] = {}
     for region, (archive, tiles) in regions.items():
         labelled = [tile for tile in tiles if archive.has(tile, dataset or LABEL, name)]
-        chips = [archive.read(tile, dataset or LABEL, name).array for tile in labelled]
-        counts[region] = [found for found in map(_counts, chips) if found]
+        chips = [archive.read(tile, dataset or LABEL, name) for tile in labelled]
+        counts[region] = [found for chip in chips if (found := _counts(chip, dataset or LABEL, name))]
         if not counts[region]:
             raise ValueError(f"labels must name a label that {region} has, got {key!r}")
     codes = sorted({code for chips in counts.values() for chip in chips for code in chip})
@@ -106,7 +108,7 @@ def _mean(archive: ChipArchive, tile: str, dataset: str, keys: Sequence[str]) ->
     total, count = 0.0, 0
     for key in keys:
         if archive.has(tile, dataset, key):
-            chip = archive.read(tile, dataset, key).array
+            chip = archive.read(tile, dataset, key).values()
             if chip.dtype.kind == "c":
                 raise ValueError(f"values must be real, {dataset}:{key} is complex; take its coherence or intensity")
             valid = chip[np.isfinite(chip)]
@@ -114,11 +116,13 @@ def _mean(archive: ChipArchive, tile: str, dataset: str, keys: Sequence[str]) ->
     return total / count if count else float("nan")
 
 
-def _counts(chip: NDArray[Any]) -> dict[int, int]:
-    if chip.dtype.kind not in "iu":
-        raise ValueError(f"labels must be codes, got a chip of {chip.dtype}")
-    codes, counts = np.unique(chip, return_counts=True)
-    return {int(code): int(count) for code, count in zip(codes, counts, strict=True) if code != 0}
+def _counts(chip: Chip, dataset: str, key: str) -> dict[int, int]:
+    if chip.array.dtype.kind not in "iu":
+        raise ValueError(f"labels must be codes, got a chip of {chip.array.dtype}")
+    legend = legend_of(dataset, key, chip.metadata)
+    nothing = legend.nodata if legend else 0
+    codes, counts = np.unique(chip.array[chip.known], return_counts=True)
+    return {int(code): int(count) for code, count in zip(codes, counts, strict=True) if code != nothing}
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

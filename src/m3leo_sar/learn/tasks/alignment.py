@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from m3leo_sar.learn.data.batch import image_of
+from m3leo_sar.learn.data.batch import image_of, present_of
 from m3leo_sar.learn.models.contrastive import ModalityAligner, alignment_loss, retrieval
 from m3leo_sar.learn.score.processes import gathered
 from m3leo_sar.learn.tasks.optimisation import Optimisation
@@ -88,7 +88,7 @@ class AlignmentTask(Task):
             self.seen.append(
                 tuple({name: part[name].cpu() for name in self.channels} for part in (embeddings, present))
             )
-        return self.note(stage, loss, len(image))
+        return self.note(stage, loss, present_of(batch).sum())
 
     def _retrieval(self) -> float:
         seen = [batch for part in gathered(self.seen) for batch in part]

@@ -103,7 +103,7 @@ class DistillationTask(Task):
         loss = self.model(views, present, whole=self.whole)
         if stage != "train":
             self.seen.append(self.model.embed(image)[present].cpu())
-        return self.note(stage, loss, len(image))
+        return self.note(stage, loss, present.sum())
 
     def _spread(self) -> float:
         known = torch.cat([part for parts in gathered(self.seen) for part in parts] or [torch.zeros(0, 1)])

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from m3leo_sar.learn.data.batch import image_of, step_generator
+from m3leo_sar.learn.data.batch import image_of, present_of, step_generator
 from m3leo_sar.learn.models.mae import MaskedAutoencoder, reconstruction_loss
 from m3leo_sar.learn.tasks.optimisation import Optimisation
 from m3leo_sar.learn.tasks.task import Task
@@ -45,7 +45,7 @@ class ReconstructionTask(Task):
         generator = step_generator(self.seed, stage, epoch=self.current_epoch, index=index, rank=self.global_rank)
         found = self.model(image, generator=generator)
         loss = reconstruction_loss(found, image, batch["mask"], patch=self.model.encoder.patch)
-        return self.note(stage, loss, len(image))
+        return self.note(stage, loss, present_of(batch).sum())
 
 
 def build(model: MaskedAutoencoder, request: TaskRequest) -> ReconstructionTask:

@@ -107,7 +107,7 @@ class RegressionTask(Task):
         if stage == "test":
             self.seen["paper"].update(values, target)
             self.by_tile.add(squares_by_tile(values, target), batch.get("identifier"))
-        return self.note(stage, loss, len(target))
+        return self.note(stage, loss, (~torch.isnan(target)).sum())
 
 
 def build(model: nn.Module, request: TaskRequest, *, unit: str = "") -> RegressionTask:

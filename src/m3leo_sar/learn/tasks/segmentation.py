@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from m3leo_sar.chips.land_cover import WORLDCOVER
 from m3leo_sar.learn.data.batch import answer
 from m3leo_sar.learn.data.labels import IGNORE
 from m3leo_sar.learn.score.processes import gathered, shared_mean
@@ -17,8 +17,8 @@ from m3leo_sar.learn.tasks.optimisation import Optimisation
 from m3leo_sar.learn.tasks.task import Task
 from m3leo_sar.learn.tasks.task_request import TaskRequest
 
-#: What is wanted of labels, and how many channels of a model.
-TARGET, OUTPUTS = "classes", len(WORLDCOVER)
+#: What is wanted of labels, and how many channels of a model: None for one a class.
+TARGET, OUTPUTS = "classes", None
 
 
 class SegmentationTask(Task):
@@ -29,15 +29,19 @@ class SegmentationTask(Task):
     model : torch.nn.Module
         (batch, channels, rows, cols) to logits (batch, classes, rows, cols).
     classes : int
+    names : sequence of str
+        Of the classes, for the scores; their numbers if there are none.
     learning_rate : float
         Of Adam; the paper's is 1e-4.
     """
 
     watched = ("val_miou", "max")
 
-    def __init__(self, model: nn.Module, *, classes: int, learning_rate: float = 1e-4) -> None:
+    def __init__(
+        self, model: nn.Module, *, classes: int, names: Sequence[str] = (), learning_rate: float = 1e-4
+    ) -> None:
         super().__init__(model, Optimisation(learning_rate=learning_rate))
-        self.classes = classes
+        self.classes, self.names = classes, tuple(names) or tuple(map(str, range(classes)))
         self.seen = {stage: SegmentationScores(classes) for stage in ("val", "test")}
         self.by_tile = TileSums()
 
@@ -67,9 +71,7 @@ class SegmentationTask(Task):
             "miou_paper": seen.mean_iou("paper"),
             "accuracy": seen.confusion.accuracy(),
             "iou": {
-                name: score
-                for name, score in zip(WORLDCOVER.values(), seen.confusion.iou(), strict=False)
-                if score == score
+                name: score for name, score in zip(self.names, seen.confusion.iou(), strict=True) if score == score
             },
         }
 
@@ -87,12 +89,12 @@ class SegmentationTask(Task):
         if stage == "test":
             counts = confusion_by_tile(logits.argmax(1), target, classes=self.classes)
             self.by_tile.add(counts, batch.get("identifier"))
-        return self.note(stage, loss, len(target))
+        return self.note(stage, loss, (target != IGNORE).sum())
 
 
 def build(model: nn.Module, request: TaskRequest) -> SegmentationTask:
-    """Task of ESA WorldCover's classes."""
-    return SegmentationTask(model, classes=OUTPUTS)
+    """Task of the classes of a legend."""
+    return SegmentationTask(model, classes=len(request.classes), names=request.classes)
 
 
 def masked_target(batch: dict[str, Any]) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 import lightning as L
 import torch
 from torch import Tensor, nn
+from torchmetrics import MeanMetric
 
 from m3leo_sar.learn.tasks.optimisation import Optimisation
 
@@ -26,6 +27,7 @@ class Task(L.LightningModule):
     def __init__(self, model: nn.Module, optimisation: Optimisation) -> None:
         super().__init__()
         self.model, self.optimisation = model, optimisation
+        self.losses = nn.ModuleDict({f"{stage}_loss": MeanMetric("disable") for stage in ("train", "val", "test")})
 
     def _step(self, batch: dict[str, Any], stage: str, index: int) -> Tensor:
         raise NotImplementedError
@@ -46,10 +48,25 @@ class Task(L.LightningModule):
         """As :attr:`optimisation` says."""
         return self.optimisation.configured(self.parameters())
 
-    def note(self, stage: str, loss: Tensor, samples: int) -> Tensor:
-        """Log the loss of a batch, the mean over an epoch, and give it back."""
-        # Of several processes, all go on from one number.
-        self.log(f"{stage}_loss", loss, on_step=False, on_epoch=True, batch_size=samples, sync_dist=stage != "train")
+    def note(self, stage: str, loss: Tensor, count: int | Tensor) -> Tensor:
+        """Log the loss of a batch and give it back.
+
+        That of an epoch is the mean over all that counts in it, of all processes, whoever saw how much.
+
+        Parameters
+        ----------
+        stage : str
+            ``"train"``, ``"val"`` or ``"test"``.
+        loss : scalar float
+            Mean over the batch.
+        count : int
+            Of how many pixels, cells or samples it is.
+        """
+        mean = self.losses[f"{stage}_loss"]
+        weight = torch.as_tensor(count, dtype=torch.float32, device=loss.device)
+        # A batch in which nothing counts has no loss, whatever it says.
+        mean.update(torch.where(weight > 0, loss.detach().float(), 0), weight)
+        self.log(f"{stage}_loss", mean, on_step=False, on_epoch=True)
         return loss
 
     def scores(self) -> dict[str, Any]:
