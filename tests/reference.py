@@ -327,3 +327,26 @@ def resample_reference(image, rows, cols, table):
         if found >= 0.5 * whole and weight > 0:
             out[index] = total / weight
     return out
+
+
+def robust_decay(rho, days, *, scale, rounds=3):
+    """rho_inf, tau of one pixel: least squares, then `rounds` times more with weights 1 / sqrt(1 + (r / scale)^2)."""
+    lags, weights = np.asarray(days, np.float64), np.ones(len(rho))
+
+    def asymptote(tau):
+        f = 1 - np.exp(-lags / tau)
+        return float(np.clip((weights * f * (rho - 1 + f)).sum() / (weights * f**2).sum(), 0, 1))
+
+    def residuals(tau):
+        decay = np.exp(-lags / tau)
+        return rho - decay - asymptote(tau) * (1 - decay)
+
+    result = (0.0, 0.0)
+    for _ in range(rounds + 1):
+        taus = np.geomspace(1, 1000, 1201)
+        for _ in range(3):
+            best = int(np.argmin([(weights * residuals(tau) ** 2).sum() for tau in taus]))
+            tau, taus = taus[best], np.linspace(taus[max(best - 1, 0)], taus[min(best + 1, len(taus) - 1)], 41)
+        result = asymptote(tau), float(tau)
+        weights = 1 / np.sqrt(1 + (residuals(tau) / scale) ** 2)
+    return result

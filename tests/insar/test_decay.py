@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reference import robust_decay
 from scipy.optimize import least_squares
 
 from m3leo_sar.insar.decay import GLOBAL_LAGS, DecayModel, fit_decay, median_by_lag
@@ -65,6 +66,21 @@ def test_outliers_count_less_when_robust(backend, rng):
     plain, robust = (fitted(backend, noisy, days, robust_scale=scale) for scale in (None, 0.05))
     assert abs(robust.rho_inf - 0.3).max() < 0.4 * abs(plain.rho_inf - 0.3).max()
     assert abs(robust.rho_inf - 0.3).max() < 0.03
+
+
+def test_weights_are_renewed_three_times(backend, rng):
+    """Outliers far from the fit, so that each round still moves it by more than the search is off."""
+    days = lags_of(8)
+    noisy = np.broadcast_to(decayed(days, 0.35, 30.0)[:, None, None], (28, 1, 5)).copy()
+    for col in range(5):
+        noisy[rng.choice(28, 5, replace=False), 0, col] = 0.1
+    model = fitted(backend, noisy, days, robust_scale=0.03)
+    found = np.stack([model.rho_inf[0], model.tau[0] / 100])
+    off = []
+    for rounds in (2, 3, 4):
+        expected = [robust_decay(noisy[:, 0, col], days, scale=0.03, rounds=rounds) for col in range(5)]
+        off.append(np.abs(found - np.transpose(expected) / [[1], [100]]).sum())
+    assert off[1] < 0.2 * min(off[0], off[2])
 
 
 @given(rho=st.floats(0, 1), seed=st.integers(0, 1000))

@@ -15,6 +15,9 @@ def main() -> None:
 
     The environment variable M3LEO_DEBUG=1 shows where a fault came from.
     """
+    # Read when the libraries load: idle threads of OpenMP sleep. Spinning, those of a small network's training take the
+    # cores from each other on a machine with other work, and make it several times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         # Imported here, so that Ctrl-C while the libraries load ends like any other.
         from m3leo_sar.app.cli import app

@@ -6,13 +6,15 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from tiny_archive import COHERENCE, SPLITS, TILES, make
 
 from m3leo_sar.chips.land_cover import WORLDCOVER
 from m3leo_sar.chips.legend import Legend
 from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.learn.fit.config import FitConfig, checked_config, from_yaml, load_config, to_yaml
+from m3leo_sar.learn.fit.config import checked_config, from_yaml, load_config, to_yaml
 from m3leo_sar.learn.fit.fit import fit
+from m3leo_sar.learn.fit.fit_config import FitConfig
 from m3leo_sar.learn.fit.predict import model_legend, predict
 from m3leo_sar.pictures.tile_picture import tile_figure
 
@@ -64,11 +66,9 @@ def test_classes_that_the_labels_state_are_learned_predicted_and_drawn(archive, 
     assert set(np.unique(codes)) <= {0, 300}
     assert codes.dtype == legend.dtype
     figure, titles = tile_figure(archive, TILES[-1], predictions={"Prediction": codes}, legend=legend)
-    texts = [text.get_text() for axis in figure.axes for text in axis.texts]
-    texts += [text.get_text() for axis in figure.axes if axis.get_legend() for text in axis.get_legend().get_texts()]
-    texts += [text.get_text() for item in figure.legends for text in item.get_texts()]
+    texts = {text.get_text() for text in figure.findobj(Text)}
     assert "Prediction" in titles
-    assert {"wet", "tree cover", "code 20"} <= set(texts)
+    assert {"wet", "tree cover", "code 20"} <= texts
     assert not any("unknown" in text for text in texts)
 
 

@@ -47,8 +47,8 @@ def load_config(
     """Compose a configuration from groups, a YAML file and ``key=value`` overrides, and check it without loading torch.
 
     ``task=NAME``, ``model=NAME`` and ``pairs=NAME`` choose from the groups of that name, ``input=A,B`` from the group
-    ``input`` or states channels, ``classes={1: water}`` states entries. An override goes before the file, and the file before the groups. A relative
-    ``splits_file`` or ``statistics`` of the YAML file is looked for beside it.
+    ``input`` or states channels, ``classes={1: water}`` states entries. An override goes before the file, and the file
+    before the groups. A relative ``splits_file`` or ``statistics`` of the YAML file is looked for beside it.
 
     Parameters
     ----------
