@@ -43,7 +43,11 @@ class _Told(DistributedSampler[Any]):
 
     def __init__(self, told: Callable[[int], None]) -> None:
         super().__init__(range(1), num_replicas=1, rank=0)  # type: ignore[arg-type]
-        self.set_epoch = told  # type: ignore[method-assign]
+        self.told = told
+
+    def set_epoch(self, epoch: int) -> None:
+        """Pass the epoch on."""
+        self.told(epoch)
 
 
 class ShareLoader(DataLoader[Any]):

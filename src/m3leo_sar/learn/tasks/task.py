@@ -62,7 +62,7 @@ class Task(L.LightningModule):
         count : int
             Of how many pixels, cells or samples it is.
         """
-        mean = self.losses[f"{stage}_loss"]
+        mean: Any = self.losses[f"{stage}_loss"]
         weight = torch.as_tensor(count, dtype=torch.float32, device=loss.device)
         # A batch in which nothing counts has no loss, whatever it says.
         mean.update(torch.where(weight > 0, loss.detach().float(), 0), weight)
