@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import torch
@@ -40,6 +41,6 @@ def test_the_guides_commands_are_settings_that_are_known(tmp_path, monkeypatch):
     (tmp_path / "my_package" / "my_model.py").write_text(Path(OWN_MODEL).read_text())
     monkeypatch.syspath_prepend(tmp_path)
     for line in re.findall(r"^m3leo-sar train (.*)$", GUIDE, re.MULTILINE):
-        settings = [word for word in line.split() if "=" in word]
+        settings = [word for word in shlex.split(line) if "=" in word]
         for run in sweep_overrides(settings) if "--multirun" in line else [settings]:
             assert load_config(None, [text.replace("my_model.py", OWN_MODEL) for text in run])

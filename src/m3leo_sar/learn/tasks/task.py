@@ -7,9 +7,30 @@ from typing import Any
 import lightning as L
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
+from torchmetrics import Metric
 
 from m3leo_sar.learn.tasks.optimisation import Optimisation
+
+
+class MeanLoss(Metric):
+    """Mean of losses by how much each is of, over all processes; MeanMetric itself drops either NaN or weights."""
+
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.zeros(()), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros(()), dist_reduce_fx="sum")
+
+    def update(self, loss: Tensor, count: Tensor) -> None:
+        """Add a loss that is the mean of so many; one of none does not count, whatever it says."""
+        self.total += torch.where(count > 0, loss.detach().float() * count, 0)
+        self.count += count
+
+    def compute(self) -> Tensor:
+        """Mean, NaN if nothing counted."""
+        return self.total / self.count
 
 
 class Task(L.LightningModule):
@@ -27,7 +48,7 @@ class Task(L.LightningModule):
     def __init__(self, model: nn.Module, optimisation: Optimisation) -> None:
         super().__init__()
         self.model, self.optimisation = model, optimisation
-        self.losses = nn.ModuleDict({f"{stage}_loss": MeanMetric("disable") for stage in ("train", "val", "test")})
+        self.losses = nn.ModuleDict({f"{stage}_loss": MeanLoss() for stage in ("train", "val", "test")})
 
     def _step(self, batch: dict[str, Any], stage: str, index: int) -> Tensor:
         raise NotImplementedError
@@ -63,9 +84,7 @@ class Task(L.LightningModule):
             Of how many pixels, cells or samples it is.
         """
         mean: Any = self.losses[f"{stage}_loss"]
-        weight = torch.as_tensor(count, dtype=torch.float32, device=loss.device)
-        # A batch in which nothing counts has no loss, whatever it says.
-        mean.update(torch.where(weight > 0, loss.detach().float(), 0), weight)
+        mean.update(loss, torch.as_tensor(count, dtype=torch.float32, device=loss.device))
         self.log(f"{stage}_loss", mean, on_step=False, on_epoch=True)
         return loss
 
