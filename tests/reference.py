@@ -143,12 +143,12 @@ def touzi_moment_reference(true, looks, order):
 
 
 # --- insar ---------------------------------------------------------------------------------------------------------
-def coherence_reference(a, b, window):
+def coherence_reference(a, b, window, **options):
     """|sum a b*| / sqrt(sum |a|^2 sum |b|^2) over jointly finite samples of a window cut at the edge."""
-    return coherence_maps_reference(a, b, window)["coherence"]
+    return coherence_maps_reference(a, b, window, **options)["coherence"]
 
 
-def coherence_maps_reference(a, b, window, *, phase=None, min_valid=0.0):
+def coherence_maps_reference(a, b, window, *, phase=None, min_valid=0.5, fill_gaps=False):
     """All that a window tells, by a direct weighted sum at every pixel."""
     rows, cols = a.shape
     (top, left), (bottom, right) = window.before, window.after
@@ -167,16 +167,20 @@ def coherence_maps_reference(a, b, window, *, phase=None, min_valid=0.0):
         weight = taps[inner[0] : inner[0] + size[0], inner[1] : inner[1] + size[1]]
         power_a, power_b = (weight * np.abs(a[part]) ** 2).sum(), (weight * np.abs(b[part]) ** 2).sum()
         count = weight[valid[part]].sum()
-        out["looks"][r, c] = count * taps.sum() / (taps**2).sum()
         if count > 0:
+            out["looks"][r, c] = count**2 / (weight[valid[part]] ** 2).sum()
+        else:
+            out["looks"][r, c] = 0
+        enough = count > 0 and count >= min_valid * weight.sum() * (1 - 1e-5) and (fill_gaps or valid[r, c])
+        if enough:
             out["power_reference"][r, c], out["power_secondary"][r, c] = power_a / count, power_b / count
-        if power_a > 0 and power_b > 0 and count >= min_valid * weight.sum() * (1 - 1e-5):
+        if enough and power_a > 0 and power_b > 0:
             value = (weight * turn[part] * a[part] * b[part].conj()).sum() / (np.sqrt(power_a) * np.sqrt(power_b))
             out["coherence"][r, c], out["phase"][r, c] = abs(value), np.angle(value)
     return out
 
 
-def fringe_coherence_reference(a, b, window):
+def fringe_coherence_reference(a, b, window, *, min_valid=0.5, fill_gaps=False):
     """Coherence and frequencies (rows, cols) after undoing the fringe that the window's own neighbours tell."""
     rows, cols = a.shape
     (top, left), (bottom, right) = window.before, window.after
@@ -186,7 +190,7 @@ def fringe_coherence_reference(a, b, window):
     for r, c in np.ndindex(rows, cols):
         part = np.s_[max(0, r - top) : r + bottom + 1, max(0, c - left) : c + right + 1]
         x, powers = a[part] * b[part].conj(), ((np.abs(a[part]) ** 2).sum(), (np.abs(b[part]) ** 2).sum())
-        if min(powers) == 0:
+        if min(powers) == 0 or valid[part].mean() < min_valid or not (fill_gaps or valid[r, c]):
             continue
         down, along = (x[1:] * x[:-1].conj()).sum(), (x[:, 1:] * x[:, :-1].conj()).sum()
         frequency = np.angle(down), np.angle(along)
@@ -226,13 +230,13 @@ def homogeneous_reference(amplitude, window, alike):
     return mask
 
 
-def looks_reference(values, valid, looks):
-    """Mean of the valid values of each look, a remainder left out."""
+def looks_reference(values, valid, looks, min_valid=0.5):
+    """Mean of the valid values of each look where a share of them is, a remainder left out."""
     rows, cols = values.shape[0] // looks.rows, values.shape[1] // looks.cols
     out = np.full((rows, cols), np.nan, np.result_type(values, np.float64))
     for r, c in np.ndindex(rows, cols):
         part = np.s_[r * looks.rows : (r + 1) * looks.rows, c * looks.cols : (c + 1) * looks.cols]
-        if valid[part].any():
+        if valid[part].any() and valid[part].mean() >= min_valid:
             out[r, c] = values[part][valid[part]].mean()
     return out
 
@@ -319,13 +323,13 @@ def resample_reference(image, rows, cols, table):
             for j, along in enumerate(axes[1][1]):
                 r, c = axes[0][0] + i, axes[1][0] + j
                 whole += abs(down * along)
-                if not (0 <= r < image.shape[0] and 0 <= c < image.shape[1]) or np.isnan(image[r, c]):
+                if not (0 <= r < image.shape[0] and 0 <= c < image.shape[1]) or not np.isfinite(image[r, c]):
                     continue
                 total += down * along * complex(image[r, c])
                 weight += down * along
                 found += abs(down * along)
         if found >= 0.5 * whole and weight > 0:
-            out[index] = total / weight
+            out[index] = total / weight * axes[0][1].sum() * axes[1][1].sum()
     return out
 
 

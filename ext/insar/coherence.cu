@@ -6,7 +6,9 @@
    then go through shared memory to be summed along columns, first in blocks of `fan`, then blocks. The pair runs fastest
    over the grid, so that the blocks that read one strip of all dates run together and find it in the cache.
    A ring that does not fit is replaced by reading the samples again; a window wider than a block takes the kernel that
-   sums directly. "plain" kernels give the magnitude alone, "full" ones everything. */
+   sums directly. "plain" kernels give the magnitude alone, "full" ones everything. Plain kernels count no samples: they
+   mark, by pair, strip of rows and HOLE_COLS columns, where they met a sample without data, and the kernel that counts
+   follows and redoes what reads a marked place. */
 #include "hostdev.h"
 #include "coherence.h"
 #include "phasor.h"
@@ -15,7 +17,7 @@ namespace m3 {
 
 enum Setting {
   ROWS, COLS, OUT_ROWS, OUT_COLS, WINDOW_ROWS, WINDOW_COLS, STEP_ROWS, STEP_COLS, FAN, RING, STRIP_ROWS, WEIGHTED, CLIP,
-  PAIRS
+  CENTRED, HOLE_COLS, PAIRS
 };
 
 /* Sums of the magnitude alone, and with the weight of valid samples. */
@@ -58,7 +60,23 @@ struct CoherenceInputs {
   const unsigned long long* maps;
   const double *row_weights, *col_weights;
   double min_valid;
+  unsigned char* holes;  // (pairs, strips, columns / HOLE_COLS), or null
   __device__ long long operator[](Setting setting) const { return settings[setting]; }
+
+  __device__ unsigned char* holes_of(long long pair, long long strip) const {
+    const CoherenceInputs& in = *this;
+    const long long strips = (in[OUT_ROWS] + in[STRIP_ROWS] - 1) / in[STRIP_ROWS];
+    return holes + (pair * strips + strip) * ((in[COLS] + in[HOLE_COLS] - 1) / in[HOLE_COLS]);
+  }
+  /* Whether a strip has a hole in columns [first, first + count). */
+  __device__ bool has_hole(long long pair, long long strip, long long first, long long count) const {
+    const CoherenceInputs& in = *this;
+    const unsigned char* const marks = holes_of(pair, strip);
+    const long long last = first + count - 1 < in[COLS] - 1 ? first + count - 1 : in[COLS] - 1;
+    for (long long k = (first > 0 ? first : 0) / in[HOLE_COLS]; k <= last / in[HOLE_COLS]; ++k)
+      if (marks[k]) return true;
+    return false;
+  }
 };
 
 /* A part of a sample in the type of the sums. */
@@ -78,8 +96,15 @@ struct PairReader {
   const double* phase;
   long long rows, cols;
 
-  /* Terms of the sample (row, col), zero off the image. */
-  __device__ Sums at(long long row, long long col) const {
+  /* Whether the sample (row, col), on the image, has data. */
+  __device__ bool has(long long row, long long col) const {
+    const long long k = row * cols + col;
+    return sample_valid(part_of<T>(a[2 * k]), part_of<T>(a[2 * k + 1])) &&
+           sample_valid(part_of<T>(b[2 * k]), part_of<T>(b[2 * k + 1])) && !(phase && !(phase[k] * 0.0 == 0.0));
+  }
+
+  /* Terms of the sample (row, col), zero off the image; tells of a hole in it. */
+  __device__ Sums at(long long row, long long col, bool* hole) const {
     Sums sums = {};
     if (row < 0 || row >= rows || col < 0 || col >= cols) return sums;
     const long long k = row * cols + col;
@@ -98,6 +123,7 @@ struct PairReader {
       sums.terms.im = cross.im;
     }
     sums.count(valid);
+    *hole |= !valid;
     return sums;
   }
 };
@@ -115,8 +141,9 @@ __device__ inline T* map_at(const CoherenceInputs& in, int map, long long k) {
 }
 
 /* Store the result of the window whose first sample is (top, left), the out-th pixel of all maps. */
-template <typename T, typename Sums>
-__device__ inline void store(const CoherenceInputs& in, const Sums& sums, long long out, long long top, long long left) {
+template <typename T, typename Sums, typename Reader>
+__device__ inline void store(const CoherenceInputs& in, const Reader& reader, const Sums& sums, long long out,
+                             long long top, long long left) {
   const CoherenceTerms<T>& s = sums.terms;
   const T ceiling = in[CLIP] ? T(1) : T(INFINITY);
   if (!Sums::full) {
@@ -126,10 +153,12 @@ __device__ inline void store(const CoherenceInputs& in, const Sums& sums, long l
   }
   CoherenceDetail<T> d = coherence_detail(s.re, s.im, s.power_a, s.power_b, sums.valid(), inverse_amplitude(s.power_a),
                                           inverse_amplitude(s.power_b), ceiling);
-  if (in.min_valid > 0) {
+  if (in.min_valid > 0 || in[CENTRED]) {
     const double all = weight_on_image(top, in[WINDOW_ROWS], in[ROWS], in[WEIGHTED] ? in.row_weights : nullptr) *
                        weight_on_image(left, in[WINDOW_COLS], in[COLS], in[WEIGHTED] ? in.col_weights : nullptr);
-    if (!enough_valid((double)sums.valid(), in.min_valid, all)) d.re = d.im = d.magnitude = T(NAN);
+    const bool own = !in[CENTRED] || reader.has(top + in[WINDOW_ROWS] / 2, left + in[WINDOW_COLS] / 2);
+    if (!own || !enough_valid((double)sums.valid(), in.min_valid, all))
+      d.re = d.im = d.magnitude = d.power_a = d.power_b = T(NAN);
   }
   if (T* to = map_at<T>(in, 0, out)) *to = d.magnitude;
   if (T* to = map_at<T>(in, 1, 2 * out)) to[0] = d.re, to[1] = d.im;
@@ -172,6 +201,8 @@ __device__ inline void coherence_march(const CoherenceInputs& in) {
   const PairReader<T, In, Sums> reader = reader_of<T, In, Sums>(in, pair);
   const long long step_rows = in[STEP_ROWS], step_cols = in[STEP_COLS];
   const long long left = (long long)blockIdx.y * (width - window_cols + 1) - window_cols / 2, col = left + t;
+  if (Sums::full && in.holes && !in.has_hole(pair, blockIdx.z, left, width)) return;
+  bool hole = false;
   const long long first_out = (long long)blockIdx.z * in[STRIP_ROWS];
   const long long last_out = first_out + in[STRIP_ROWS] < in[OUT_ROWS] ? first_out + in[STRIP_ROWS] : in[OUT_ROWS];
   const long long top = first_out * step_rows + step_rows / 2 - window_rows / 2;
@@ -182,13 +213,13 @@ __device__ inline void coherence_march(const CoherenceInputs& in) {
   long long out_row = first_out;
   for (long long pushed = 0; out_row < last_out; ++pushed) {
     const long long row = top + pushed;
-    if (ring) kept[(int)(pushed % window_rows) * width + t] = reader.at(row, col);
+    if (ring) kept[(int)(pushed % window_rows) * width + t] = reader.at(row, col, &hole);
     if (pushed < (out_row - first_out) * step_rows + window_rows - 1) continue;
     Sums sum = {};
     // Unrolled further, the loop would take the registers of half the blocks.
     M3_UNROLL(2)
     for (int age = 0; age < window_rows; ++age) {
-      const Sums term = ring ? kept[(int)((pushed - age) % window_rows) * width + t] : reader.at(row - age, col);
+      const Sums term = ring ? kept[(int)((pushed - age) % window_rows) * width + t] : reader.at(row - age, col, &hole);
       sum.add(term, row_weights ? T(row_weights[window_rows - 1 - age]) : T(1));
     }
     Sums *const line = down + turn * width, *const block = blocks + turn * width;
@@ -201,11 +232,12 @@ __device__ inline void coherence_march(const CoherenceInputs& in) {
     if (mine) {
       const Sums whole = sum_along<T>(line + t, block + t, window_cols, fan, col_weights);
       const long long out = (pair * in[OUT_ROWS] + out_row) * in[OUT_COLS] + centre / step_cols;
-      store<T>(in, whole, out, row - window_rows + 1, col);
+      store<T>(in, reader, whole, out, row - window_rows + 1, col);
     }
     turn = 1 - turn;
     ++out_row;
   }
+  if (!Sums::full && in.holes && hole) in.holes_of(pair, blockIdx.z)[col / in[HOLE_COLS]] = 1;
 }
 
 /* One thread a result, which reads its whole window. */
@@ -219,6 +251,8 @@ __device__ inline void coherence_direct(const CoherenceInputs& in) {
   const int window_rows = (int)in[WINDOW_ROWS], window_cols = (int)in[WINDOW_COLS], fan = (int)in[FAN];
   const long long top = row * in[STEP_ROWS] + in[STEP_ROWS] / 2 - window_rows / 2;
   const long long left = col * in[STEP_COLS] + in[STEP_COLS] / 2 - window_cols / 2;
+  if (in.holes && !in.has_hole(pair, row / in[STRIP_ROWS], left, window_cols)) return;
+  bool hole = false;
   FullSums<T> sum = {};
   for (int r = 0; r < window_rows; ++r) {
     // In blocks, so that a long sum rounds no more than a short one.
@@ -226,12 +260,12 @@ __device__ inline void coherence_direct(const CoherenceInputs& in) {
     for (int first = 0; first < window_cols; first += fan) {
       FullSums<T> block = {};
       for (int c = first; c < first + fan && c < window_cols; ++c)
-        block.add(reader.at(top + r, left + c), in[WEIGHTED] ? T(in.col_weights[c]) : T(1));
+        block.add(reader.at(top + r, left + c, &hole), in[WEIGHTED] ? T(in.col_weights[c]) : T(1));
       along.add(block, T(1));
     }
     sum.add(along, in[WEIGHTED] ? T(in.row_weights[r]) : T(1));
   }
-  store<T>(in, sum, pair * in[OUT_ROWS] * in[OUT_COLS] + pixel, top, left);
+  store<T>(in, reader, sum, pair * in[OUT_ROWS] * in[OUT_COLS] + pixel, top, left);
 }
 
 }  // namespace m3
@@ -239,9 +273,12 @@ __device__ inline void coherence_direct(const CoherenceInputs& in) {
 #define M3_COHERENCE_ARGUMENTS                                                                                      \
   const long long *settings, const unsigned long long *dates, const long long *pairs,                               \
       const unsigned long long *phases, const unsigned long long *maps, const double *row_weights,                  \
-      const double *col_weights, double min_valid, int has_phases
+      const double *col_weights, double min_valid, int has_phases, unsigned char *holes, int has_holes
 #define M3_COHERENCE_INPUTS \
-  { settings, dates, pairs, has_phases ? phases : nullptr, maps, row_weights, col_weights, min_valid }
+  {                                                                                                 \
+    settings, dates, pairs, has_phases ? phases : nullptr, maps, row_weights, col_weights, min_valid, \
+        has_holes ? holes : nullptr                                                                  \
+  }
 
 /* `width`: the widest block of a plain kernel, which shares the least memory. Two blocks a multiprocessor at least keep
    the assembler from spilling for the sake of more. */

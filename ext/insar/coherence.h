@@ -4,7 +4,9 @@
    a, b       (rows, cols) complex, C order, on one grid; a sample with a part that is not finite is no data, and so is
               one whose reference phase is not. Complex int16 is read as such, -32768 in a part being no data
    w          separable weights of the window, one for a boxcar
-   result     magnitude in [0, 1], unitless; NaN where either power is zero, which is also where no sample is valid
+   result     magnitude in [0, 1], unitless; NaN where either power is zero, which is also where no sample is valid, where
+              less than a share of the window's weight on the image is valid, and, if `centred`, where the window's centre
+              sample is not
    edge       the window is cut at the image's edge
    sums       in the type of the data. Sums are trees whose shape depends on the offset inside the window alone, never
               running differences: float32 running sums lose up to 60 % beside a 60 dB target. The same tree at every

@@ -15,6 +15,7 @@ cdef extern from "coherence_cpu.h" namespace "m3" nogil:
         const double* row_weights
         const double* col_weights
         double min_valid
+        bint centred
         bint clip
     cdef struct Image:
         const void* data
@@ -37,7 +38,7 @@ ctypedef fused Real:
 
 def coherence_pairs(const uintptr_t[::1] images, bint int16, const long long[:, ::1] pairs, const uintptr_t[::1] phases,
                     tuple size, tuple window, tuple step, const double[::1] row_weights, const double[::1] col_weights,
-                    double min_valid, bint clip, const uintptr_t[::1] maps, const Real[::1] kind):
+                    double min_valid, bint centred, bint clip, const uintptr_t[::1] maps, const Real[::1] kind):
     """Fill the maps (magnitude, complex value, looks, both powers, phase; address 0 where not wanted) of each pair.
 
     `images` and `phases` hold addresses of (rows, cols) arrays, of complex or int16 pairs and of double; `kind` only
@@ -49,7 +50,7 @@ def coherence_pairs(const uintptr_t[::1] images, bint int16, const long long[:, 
     shape.step_rows, shape.step_cols = step
     shape.row_weights = &row_weights[0] if row_weights.shape[0] else NULL
     shape.col_weights = &col_weights[0] if col_weights.shape[0] else NULL
-    shape.min_valid, shape.clip = min_valid, clip
+    shape.min_valid, shape.centred, shape.clip = min_valid, centred, clip
     cdef CoherenceMaps[Real] out
     out.magnitude, out.complex_value, out.looks = <Real*>maps[0], <Real*>maps[1], <Real*>maps[2]
     out.power_a, out.power_b, out.phase = <Real*>maps[3], <Real*>maps[4], <Real*>maps[5]

@@ -1,7 +1,7 @@
 /* Coherence of many pairs of one stack (CPU): tiles of rows x columns over OpenMP threads. Where dates recur, the
-   windowed power of each is computed once a tile and each pair streams its cross product; a pair with a hole in the
-   tile, with a reference phase, or alone takes all its sums itself, with the same additions, so the path that was taken
-   does not show in the bits. */
+   windowed power of each is computed once per tile and each pair streams its cross product; a pair alone takes all its
+   sums itself, and one with a hole in the tile or with a reference phase counts its samples too, with the same
+   additions, so the path that was taken does not show in the bits. */
 #ifndef M3_COHERENCE_CPU_H
 #define M3_COHERENCE_CPU_H
 
@@ -34,7 +34,11 @@ struct CoherenceShape {
   int step_rows, step_cols;
   const double *row_weights, *col_weights;  // null for a boxcar
   double min_valid;                         // share of the window's weight on the image that must be valid
+  bool centred;                             // no data where the window's centre sample has none
   bool clip;
+
+  /* Whether a hole leaves more than its own samples out. */
+  bool strict() const { return centred || min_valid > 0; }
 
   long long out_rows() const { return rows / step_rows; }
   long long out_cols() const { return cols / step_cols; }
@@ -75,6 +79,8 @@ class CoherenceTile {
         result_(padded_),
         wide_(4 * width_),
         turn_(2 * width_),
+        along_(padded_),
+        centre_(shape.centred ? size_t(shape.window_rows + 1) * width_ + padded_ : 0),
         valid_(kept_dates) {}
 
   /* Results from (first_row, first_col) on. */
@@ -94,7 +100,10 @@ class CoherenceTile {
   void power_of(long long kept, const Image& image) {
     bool valid = true;
     stream(sums(power_, 1), {image, image},
-           [&](const T* z, const T*, T* row) { valid &= power_row(z, row + pad_, count_); },
+           [&](const T* z, const T*, T* row) {
+             valid &= power_row(z, row + pad_, count_);
+             return true;
+           },
            [&](long long r, const Terms<T>& terms) {
              inverse_of_terms(terms.from.data(), terms.count(), inverse_row(kept, r), padded_);
            });
@@ -109,6 +118,7 @@ class CoherenceTile {
     stream(planes, {a, b},
            [&](const T* za, const T* zb, T* row) {
              cross_row(za, zb, row + pad_, row + planes.stride() + pad_, count_);
+             return true;
            },
            [&](long long r, const Terms<T>& terms) {
              ratio_of_cross(terms.from.data(), terms.count(), planes.stride(), inverse_row(i, r), inverse_row(j, r),
@@ -117,15 +127,17 @@ class CoherenceTile {
            });
   }
 
-  /* Magnitude of any pair, from all four sums. */
-  void joint(const Image& a, const Image& b, T* out) {
+  /* Magnitude of any pair, from all four sums. Gives up at the first hole, and says so, where holes must be counted. */
+  bool joint(const Image& a, const Image& b, T* out) {
     WindowSums<T>& planes = sums(joint_, 4);
-    stream(planes, {a, b},
-           [&](const T* za, const T* zb, T* row) { joint_row(za, zb, row + pad_, planes.stride(), count_); },
-           [&](long long r, const Terms<T>& terms) {
-             ratio_of_joint(terms.from.data(), terms.count(), planes.stride(), result_.data(), padded_, ceiling_);
-             put(result_.data(), out, r);
-           });
+    return stream(planes, {a, b},
+                  [&](const T* za, const T* zb, T* row) {
+                    return joint_row(za, zb, row + pad_, planes.stride(), count_) | !shape_.strict();
+                  },
+                  [&](long long r, const Terms<T>& terms) {
+                    ratio_of_joint(terms.from.data(), terms.count(), planes.stride(), result_.data(), padded_, ceiling_);
+                    put(result_.data(), out, r);
+                  });
   }
 
   /* Anything else: the weight of valid samples is a fifth sum. `phase` is (rows, cols) or null. */
@@ -133,6 +145,7 @@ class CoherenceTile {
     WindowSums<T>& planes = sums(full_, 5);
     const ptrdiff_t stride = planes.stride();
     total_.resize(planes.length() + CHUNK);
+    weigh_columns();
     stream(planes, {a, b},
            [&](const T* za, const T* zb, T* row) {
              joint_row(za, zb, row + pad_, stride, count_);
@@ -141,6 +154,8 @@ class CoherenceTile {
                phasor_row(phase + source_row_ * shape_.cols + from_, turn_.data(), turn_.data() + width_, count_);
                turn_row(turn_.data(), turn_.data() + width_, row + pad_, stride, 5, count_);
              }
+             if (shape_.centred) std::copy(row + 4 * stride, row + 4 * stride + width_, centre_row(source_row_));
+             return true;
            },
            [&](long long r, const Terms<T>& terms) {
              sum_of_terms(terms, total_.data(), planes.length());
@@ -158,6 +173,9 @@ class CoherenceTile {
     return *planes;
   }
 
+  /* Validity of a source row's samples, kept until the window that it is the centre of is complete. */
+  T* centre_row(long long source_row) { return centre_.data() + source_row % (shape_.window_rows + 1) * width_; }
+
   T* inverse_row(long long kept, long long r) { return inverse_.data() + (size_t(kept) * tile_rows_ + r) * padded_; }
   T* at(T* out, long long r) const { return out + (row0_ + r) * shape_.out_cols() + col0_; }
 
@@ -174,7 +192,7 @@ class CoherenceTile {
     if (detail_.empty()) detail_.resize(5 * padded_);
     T *re = detail_.data(), *im = re + padded_, *magnitude = im + padded_, *a = magnitude + padded_, *b = a + padded_;
     detail_row(sums, stride, re, im, magnitude, a, b, padded_, ceiling_);
-    if (shape_.min_valid > 0) drop_sparse(r, sums + 4 * stride, re, im, magnitude);
+    if (shape_.strict()) drop(r, sums + 4 * stride, re);
     if (out.magnitude) put(magnitude, out.magnitude, r);
     if (out.looks) put(sums + 4 * stride, out.looks, r);
     if (out.power_a) put(a, out.power_a, r);
@@ -187,16 +205,20 @@ class CoherenceTile {
     }
   }
 
-  /* NaN where too little of the window is valid. */
-  void drop_sparse(long long r, const T* valid, T* re, T* im, T* magnitude) const {
-    const auto first = [](long long result, int step, int window) { return result * step + step / 2 - window / 2; };
-    const double down = weight_on_image(first(row0_ + r, shape_.step_rows, shape_.window_rows), shape_.window_rows,
-                                        shape_.rows, shape_.row_weights);
-    for (long long c = 0, k = 0; c < cols_; ++c, k += shape_.step_cols) {
-      const double along = weight_on_image(first(col0_ + c, shape_.step_cols, shape_.window_cols), shape_.window_cols,
-                                           shape_.cols, shape_.col_weights);
-      if (!enough_valid(valid[k], shape_.min_valid, down * along)) re[k] = im[k] = magnitude[k] = T(NAN);
-    }
+  /* No data in the five planes from `out` on where too little of the window is valid, or nothing in its centre. */
+  void drop(long long r, const T* valid, T* out) {
+    const long long centre = (row0_ + r) * shape_.step_rows + shape_.step_rows / 2;
+    const double down =
+        weight_on_image(centre - shape_.window_rows / 2, shape_.window_rows, shape_.rows, shape_.row_weights);
+    const T* const own = shape_.centred ? centre_row(centre) + shape_.window_cols / 2 : nullptr;
+    drop_row(valid, own, shape_.min_valid, down, along_.data(), out, 5, padded_);
+  }
+
+  /* Weight along columns of the part of each window that lies on the image. */
+  void weigh_columns() {
+    const long long left = from_ - pad_;
+    for (long long k = 0; k < padded_ && shape_.strict(); ++k)
+      along_[k] = weight_on_image(left + k, shape_.window_cols, shape_.cols, shape_.col_weights);
   }
 
   /* A row of an image in the type of the sums. */
@@ -222,9 +244,9 @@ class CoherenceTile {
   };
 
   /* Feed the tile's rows with their halo: load(row of a, row of b, row to fill), then take(tile row, terms). Rows and
-     columns off the image are zero. While rows are summed the next ones are fetched. */
+     columns off the image are zero. While rows are summed the next ones are fetched. Ends, with false, where load does. */
   template <typename Load, typename Take>
-  void stream(WindowSums<T>& sums, Two images, Load load, Take take) {
+  bool stream(WindowSums<T>& sums, Two images, Load load, Take take) {
     sums.start();
     const long long step = shape_.step_rows, centre = row0_ * step + step / 2;
     const long long first = centre - shape_.window_rows / 2;
@@ -237,7 +259,7 @@ class CoherenceTile {
         const T* a = row_of(images.a, source_row_, wide_.data());
         // A date on its own, or with itself, is widened once.
         const bool same = images.a.data == images.b.data;
-        load(a, same ? a : row_of(images.b, source_row_, wide_.data() + 2 * width_), row);
+        if (!load(a, same ? a : row_of(images.b, source_row_, wide_.data() + 2 * width_), row)) return false;
       } else {
         std::fill(row, row + sums.length(), T(0));
       }
@@ -250,6 +272,7 @@ class CoherenceTile {
       sums.sum_down(two, next);
       for (int back = two; back >= 0; --back, ++ready) take(ready, single(sums, sums.terms(back, after)));
     }
+    return true;
   }
 
   /* Weighted terms are summed here, so that the loops that finish need not know of weights. */
@@ -281,7 +304,9 @@ class CoherenceTile {
   long long tile_rows_, tile_cols_, width_, padded_;
   long long row0_ = 0, col0_ = 0, rows_ = 0, cols_ = 0, from_ = 0, pad_ = 0, count_ = 0, source_row_ = 0;
   Planes power_, cross_, joint_, full_;
-  std::vector<T> inverse_, result_, wide_, turn_, total_, weighted_, detail_;
+  std::vector<T> inverse_, result_, wide_, turn_;
+  std::vector<double> along_;
+  std::vector<T> centre_, total_, weighted_, detail_;
   Terms<T> one_;
   std::vector<char> valid_;
 };
@@ -319,8 +344,8 @@ void coherence_pairs(const Image* images, long long image_count, const long long
           const long long i = pairs[2 * p], j = pairs[2 * p + 1];
           const CoherenceMaps<T> out = maps.of_pair(p, plane);
           if (keep && tile.whole(kept[i], kept[j])) tile.cross(kept[i], kept[j], images[i], images[j], out.magnitude);
-          else if (plain && shape.min_valid == 0) tile.joint(images[i], images[j], out.magnitude);
-          else tile.full(images[i], images[j], phases ? phases[p] : nullptr, out);
+          else if (!plain || (keep && shape.strict()) || !tile.joint(images[i], images[j], out.magnitude))
+            tile.full(images[i], images[j], phases ? phases[p] : nullptr, out);
         }
       });
 }

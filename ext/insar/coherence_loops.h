@@ -44,6 +44,19 @@ M3_CLONES static void ratio_of_joint(const T* const* from, int terms, ptrdiff_t 
   }
 }
 
+/* No data in `planes` planes where too little of a window's weight is valid, or its own sample is not. `down` and `along`
+   are the weights on the image; `centre` is zero at samples without data, or null. */
+M3_CLONES static void drop_row(const T* __restrict valid, const T* centre, double share, double down,
+                               const double* __restrict along, T* __restrict out, int planes, ptrdiff_t n) {
+  for (ptrdiff_t i = 0; i < n; i += CHUNK) {
+    bool dropped[CHUNK];
+    for (ptrdiff_t k = 0; k < CHUNK; ++k) dropped[k] = !enough_valid((double)valid[i + k], share, down * along[i + k]);
+    for (ptrdiff_t k = 0; centre && k < CHUNK; ++k) dropped[k] |= centre[i + k] == T(0);
+    for (int p = 0; p < planes; ++p)
+      for (ptrdiff_t k = 0; k < CHUNK; ++k) out[p * n + i + k] = dropped[k] ? T(NAN) : out[p * n + i + k];
+  }
+}
+
 /* All that a pixel tells, from five planes of sums. */
 M3_CLONES static void detail_row(const T* __restrict sums, ptrdiff_t stride, T* __restrict re, T* __restrict im,
                                  T* __restrict magnitude, T* __restrict power_a, T* __restrict power_b, ptrdiff_t n,

@@ -6,9 +6,10 @@
               x(r, c + 1) x*(r, c) over neighbours that both lie in it (x = a b*), and likewise down, then FRINGE_ROUNDS
               times by the slope that is left, Im(sum (c - m) y / sum y) / var(c) with y the product so far undone and m
               the middle of the window; none at all where that gives the larger coherence
-   result     in [0, 1]; NaN where either power is zero; frequency NaN there too, zero along an axis with one sample
+   result     in [0, 1]; NaN where coherence.h has NaN; frequency NaN there too, zero along an axis with one sample
    edge       the window is cut at the image's edge
-   sums       in the type of the data, sample by sample */
+   sums       in the type of the data, sample by sample. Sums of neighbour products are of the fourth order in the
+              amplitude and their squares of the eighth, so x is scaled near one first, and sums before they are squared */
 #ifndef M3_FRINGE_H
 #define M3_FRINGE_H
 
@@ -17,12 +18,20 @@
 
 namespace m3 {
 
+/* What brings the larger part of a sum to one. */
+template <typename T>
+M3_HD inline T inverse_of_larger(T re, T im) {
+  const T x = fabs(re), y = fabs(im), larger = x > y ? x : y;
+  return T(1) / (larger > T(0) ? larger : T(1));
+}
+
 /* The phasor that undoes a fringe whose sum of neighbour products is (re, im); none where they cancel. */
 template <typename T>
 M3_HD inline Turn<T> undoing(T re, T im) {
-  const T inverse = inverse_amplitude(re * re + im * im);
+  const T by = inverse_of_larger(re, im), x = re * by, y = im * by;
+  const T inverse = inverse_amplitude(x * x + y * y);
   const bool found = inverse > T(0);
-  return {found ? re * inverse : T(1), found ? -im * inverse : T(0)};
+  return {found ? x * inverse : T(1), found ? -y * inverse : T(0)};
 }
 
 template <typename T>
@@ -42,9 +51,10 @@ struct FringeSum {
 /* A step further by the slope that a sum's moment tells. A step is held to half a radian: beyond, the slope is noise. */
 template <typename T>
 M3_HD inline Turn<T> refined(Turn<T> step, Turn<T> all, Turn<T> moment, int size) {
-  const T power = all.re * all.re + all.im * all.im, variance = T((double)size * size - 1) / T(12);
+  const T by = inverse_of_larger(all.re, all.im), re = all.re * by, im = all.im * by;
+  const T power = re * re + im * im, variance = T((double)size * size - 1) / T(12);
   const T scale = power * variance;
-  const T slope = (moment.im * all.re - moment.re * all.im) / (scale > T(0) ? scale : T(1));
+  const T slope = (moment.im * by * re - moment.re * by * im) / (scale > T(0) ? scale : T(1));
   const T held = slope > T(0.5) ? T(0.5) : slope < T(-0.5) ? T(-0.5) : slope;
   // exp(-j held), to third order and normalised, so that loops vectorise.
   const T half = held / 2, square = half * half, norm = T(1) / (T(1) + square);
@@ -54,7 +64,9 @@ M3_HD inline Turn<T> refined(Turn<T> step, Turn<T> all, Turn<T> moment, int size
 struct FringeShape {
   long long rows, cols;
   int window_rows, window_cols;
-  bool given;  // frequencies are inputs
+  bool given;        // frequencies are inputs
+  double min_valid;  // share of the window on the image that must be valid
+  bool centred;      // no data where the window's centre sample has none
 };
 
 /* One pixel; frequencies are read if given, else written. */
@@ -66,18 +78,35 @@ M3_HD inline void fringe_at(const T* a, const T* b, const FringeShape& shape, lo
   const long long end_row = top + shape.window_rows < shape.rows ? top + shape.window_rows : shape.rows;
   const long long end_col = left + shape.window_cols < shape.cols ? left + shape.window_cols : shape.cols;
   const long long at = row * shape.cols + col;
+  const auto has = [&](long long r, long long c) {
+    const long long k = 2 * (r * shape.cols + c);
+    return sample_valid(a[k], a[k + 1]) && sample_valid(b[k], b[k + 1]);
+  };
+  T power_a = T(0), power_b = T(0), scale = T(1);
   const auto terms = [&](long long r, long long c) {
     const long long k = 2 * (r * shape.cols + c);
-    return coherence_terms(a[k], a[k + 1], b[k], b[k + 1]);
+    CoherenceTerms<T> x = coherence_terms(a[k], a[k + 1], b[k], b[k + 1]);
+    x.re *= scale;
+    x.im *= scale;
+    return x;
   };
-  T power_a = T(0), power_b = T(0);
-  Turn<T> down = {T(0), T(0)}, along = {T(0), T(0)};
+  long long count = 0;
   for (long long r = first_row; r < end_row; ++r) {
     for (long long c = first_col; c < end_col; ++c) {
       const CoherenceTerms<T> x = terms(r, c);
       power_a += x.power_a;
       power_b += x.power_b;
-      if (shape.given) continue;
+      count += has(r, c);
+    }
+  }
+  const double on_image = (double)((end_row - first_row) * (end_col - first_col));
+  const bool valid = (power_a > T(0)) & (power_b > T(0)) & enough_valid((double)count, shape.min_valid, on_image) &
+                     (!shape.centred || has(row, col));
+  scale = inverse_amplitude(power_a) * inverse_amplitude(power_b);
+  Turn<T> down = {T(0), T(0)}, along = {T(0), T(0)};
+  for (long long r = first_row; r < end_row && !shape.given; ++r) {
+    for (long long c = first_col; c < end_col; ++c) {
+      const CoherenceTerms<T> x = terms(r, c);
       if (c + 1 < end_col) {
         const CoherenceTerms<T> y = terms(r, c + 1);
         const Turn<T> z = times(Turn<T>{y.re, y.im}, Turn<T>{x.re, -x.im});
@@ -90,7 +119,6 @@ M3_HD inline void fringe_at(const T* a, const T* b, const FringeShape& shape, lo
       }
     }
   }
-  const bool valid = (power_a > T(0)) & (power_b > T(0));
   const auto undone = [&](Turn<T> step_down, Turn<T> step_along) {
     FringeSum<T> sum = {{T(0), T(0)}, {T(0), T(0)}, {T(0), T(0)}};
     Turn<T> start = {T(1), T(0)};
@@ -132,7 +160,7 @@ M3_HD inline void fringe_at(const T* a, const T* b, const FringeShape& shape, lo
     frequency_rows[at] = valid ? atan2(-step_down.im, step_down.re) : T(NAN);
     frequency_cols[at] = valid ? atan2(-step_along.im, step_along.re) : T(NAN);
   }
-  out[at] = coherence_of(all.re, all.im, inverse_amplitude(power_a), inverse_amplitude(power_b), T(1));
+  out[at] = valid ? coherence_of(all.re, all.im, T(1), T(1), T(1)) : T(NAN);
 }
 
 }  // namespace m3

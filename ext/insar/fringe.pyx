@@ -8,6 +8,8 @@ cdef extern from "fringe_cpu.h" namespace "m3" nogil:
         int window_rows
         int window_cols
         bint given
+        double min_valid
+        bint centred
     void fringe_coherence_cpu "m3::fringe_coherence"[T](
         const T* a, const T* b, const FringeShape& shape, T* frequency_rows, T* frequency_cols, T* out)
 
@@ -17,11 +19,13 @@ ctypedef fused Real:
 
 
 def fringe_coherence(const Real[:, :, ::1] reference, const Real[:, :, ::1] secondary, int window_rows, int window_cols,
-                     bint given, Real[:, ::1] frequency_rows, Real[:, ::1] frequency_cols, Real[:, ::1] out):
+                     bint given, double min_valid, bint centred, Real[:, ::1] frequency_rows,
+                     Real[:, ::1] frequency_cols, Real[:, ::1] out):
     """Fill out (rows, cols) from (rows, cols, 2), and the frequencies unless they are given."""
     cdef FringeShape shape
     shape.rows, shape.cols = out.shape[0], out.shape[1]
     shape.window_rows, shape.window_cols, shape.given = window_rows, window_cols, given
+    shape.min_valid, shape.centred = min_valid, centred
     with nogil:
         fringe_coherence_cpu(&reference[0, 0, 0], &secondary[0, 0, 0], shape, &frequency_rows[0, 0],
                              &frequency_cols[0, 0], &out[0, 0])

@@ -4,6 +4,7 @@
 #define M3_FRINGE_CPU_H
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "fringe.h"
@@ -29,7 +30,8 @@ class FringeRow {
 
   void block(const T* a, const T* b, long long row, long long col, T* frequency_rows, T* frequency_cols, T* out) {
     const long long n = std::min<long long>(BLOCK, shape_.cols - col), at = row * shape_.cols + col;
-    load(a, b, row, col, n);
+    const bool whole = load(a, b, row, col, n);
+    const T scaled = shape_.given ? T(1) : scale();
     T *power_a = work(0), *power_b = work(1), *ur = work(2), *ui = work(3), *vr = work(4), *vi = work(5);
     sum(2, shape_.window_rows, shape_.window_cols, power_a);
     sum(3, shape_.window_rows, shape_.window_cols, power_b);
@@ -59,28 +61,68 @@ class FringeRow {
       }
     }
     for (long long i = 0; i < n; ++i)
-      out[at + i] = coherence_of(re[i], im[i], inverse_amplitude(power_a[i]), inverse_amplitude(power_b[i]), T(1));
+      out[at + i] = coherence_of(re[i] / scaled, im[i] / scaled, inverse_amplitude(power_a[i]),
+                                 inverse_amplitude(power_b[i]), T(1));
+    if (!whole) drop(row, col, n, frequency_rows, frequency_cols, out);
   }
 
   static constexpr long long BLOCK = 256;
 
  private:
-  // re, im, |a|^2, |b|^2 of each row of the window; change along, change down.
-  static constexpr int PLANES = 8, WORK = 20;
+  // re, im, |a|^2, |b|^2 of each row of the window; change along, change down; one where both images have data.
+  static constexpr int PLANES = 9, WORK = 21;
 
   T* plane(int which, int r) { return buffer_.data() + (size_t(which) * shape_.window_rows + r) * width_; }
   T* work(int which) { return work_.data() + which * padded(BLOCK); }
 
-  void load(const T* a, const T* b, long long row, long long col, long long n) {
+  /* The window's rows; returns whether both images have all samples. */
+  bool load(const T* a, const T* b, long long row, long long col, long long n) {
+    bool whole = true;
     const long long left = col - shape_.window_cols / 2, from = std::max(0LL, left);
     const long long count = std::min(shape_.cols, left + n + shape_.window_cols - 1) - from;
     for (int r = 0; r < shape_.window_rows; ++r) {
       const long long source = row - shape_.window_rows / 2 + r;
-      for (int p = 0; p < 4; ++p) std::fill(plane(p, r), plane(p, r) + width_, T(0));
+      for (int p : {0, 1, 2, 3, 8}) std::fill(plane(p, r), plane(p, r) + width_, T(0));
       if (source < 0 || source >= shape_.rows) continue;
       const ptrdiff_t stride = plane(1, 0) - plane(0, 0);
       const long long k = 2 * (source * shape_.cols + from);
-      joint_row(a + k, b + k, plane(0, r) + (from - left), stride, count);
+      if (joint_row(a + k, b + k, plane(0, r) + (from - left), stride, count)) {
+        std::fill(plane(8, r) + (from - left), plane(8, r) + (from - left) + count, T(1));
+      } else {
+        valid_row(a + k, b + k, plane(8, r) + (from - left), count);
+        whole = false;
+      }
+    }
+    return whole;
+  }
+
+  /* Bring the products near one by a power of two, which costs no digit, and return it. */
+  T scale() {
+    T largest[2];
+    for (int k = 0; k < 2; ++k) {
+      const T* const power = plane(2 + k, 0);
+      largest[k] = *std::max_element(power, power + size_t(shape_.window_rows) * width_);
+      if (!(largest[k] > T(0)) || !std::isfinite(largest[k])) return T(1);
+    }
+    const T by = std::ldexp(T(1), -(std::ilogb(largest[0]) + std::ilogb(largest[1])) / 2);
+    for (int p = 0; p < 2; ++p)
+      for (T *x = plane(p, 0), *end = x + size_t(shape_.window_rows) * width_; x < end; ++x) *x *= by;
+    return by;
+  }
+
+  /* No data where too little of the window is valid, or its own sample is not. */
+  void drop(long long row, long long col, long long n, T* frequency_rows, T* frequency_cols, T* out) {
+    T* const count = work(20);
+    sum(8, shape_.window_rows, shape_.window_cols, count);
+    const T* const own = plane(8, shape_.window_rows / 2) + shape_.window_cols / 2;
+    const double down = weight_on_image(row - shape_.window_rows / 2, shape_.window_rows, shape_.rows, nullptr);
+    for (long long i = 0, at = row * shape_.cols + col; i < n; ++i, ++at) {
+      const double along =
+          weight_on_image(col + i - shape_.window_cols / 2, shape_.window_cols, shape_.cols, nullptr);
+      const bool enough = enough_valid((double)count[i], shape_.min_valid, down * along);
+      if (enough && !(shape_.centred && own[i] == T(0))) continue;
+      out[at] = T(NAN);
+      if (!shape_.given) frequency_rows[at] = frequency_cols[at] = T(NAN);
     }
   }
 

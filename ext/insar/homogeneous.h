@@ -6,7 +6,8 @@
               marks a pixel that has no neighbours and is nobody's
    mask       (rows, cols, words): bit k of the window, row by row, is bit k % 64 of word k / 64; the centre is always set
               where the pixel is valid
-   coherence  as in coherence.h, over the samples whose bit is set; NaN where there is none
+   coherence  as in coherence.h, over the samples whose bit is set; NaN where less than a share of them or fewer than a
+              number are valid, and, if `centred`, where the pixel's own sample is not
    edge       neighbours off the image are not set */
 #ifndef M3_HOMOGENEOUS_H
 #define M3_HOMOGENEOUS_H
@@ -18,6 +19,13 @@ namespace m3 {
 struct HomogeneousShape {
   long long rows, cols;
   int window_rows, window_cols, words;
+};
+
+/* Which pixels have a coherence. */
+struct HomogeneousRule {
+  double min_valid;
+  int min_neighbours;
+  bool centred;
 };
 
 /* Largest difference of the two empirical distribution functions, times the number of dates. */
@@ -83,10 +91,12 @@ M3_HD inline void homogeneous_at(const Test& test, const HomogeneousShape& shape
 
 template <typename T>
 M3_HD inline void homogeneous_coherence_at(const T* a, const T* b, const unsigned long long* mask,
-                                           const HomogeneousShape& shape, long long row, long long col, T* out) {
+                                           const HomogeneousShape& shape, const HomogeneousRule& rule, long long row,
+                                           long long col, T* out) {
   const long long at = row * shape.cols + col;
   const unsigned long long* const words = mask + at * shape.words;
   CoherenceTerms<T> sum = {T(0), T(0), T(0), T(0)};
+  int named = 0, valid = 0;
   for (int r = 0; r < shape.window_rows; ++r) {
     for (int c = 0; c < shape.window_cols; ++c) {
       const int bit = r * shape.window_cols + c;
@@ -95,13 +105,19 @@ M3_HD inline void homogeneous_coherence_at(const T* a, const T* b, const unsigne
       if (!(words[bit / 64] >> (bit % 64) & 1) || y < 0 || y >= shape.rows || x < 0 || x >= shape.cols) continue;
       const long long k = 2 * (y * shape.cols + x);
       const CoherenceTerms<T> t = coherence_terms(a[k], a[k + 1], b[k], b[k + 1]);
+      const bool has = sample_valid(a[k], a[k + 1]) && sample_valid(b[k], b[k + 1]);
+      ++named;
+      valid += has;
       sum.re += t.re;
       sum.im += t.im;
       sum.power_a += t.power_a;
       sum.power_b += t.power_b;
     }
   }
-  out[at] = coherence_of(sum.re, sum.im, inverse_amplitude(sum.power_a), inverse_amplitude(sum.power_b), T(1));
+  const bool own = sample_valid(a[2 * at], a[2 * at + 1]) && sample_valid(b[2 * at], b[2 * at + 1]);
+  const bool enough = valid >= rule.min_neighbours && enough_valid((double)valid, rule.min_valid, (double)named);
+  const T value = coherence_of(sum.re, sum.im, inverse_amplitude(sum.power_a), inverse_amplitude(sum.power_b), T(1));
+  out[at] = enough && (own || !rule.centred) ? value : T(NAN);
 }
 
 }  // namespace m3

@@ -17,10 +17,15 @@ cdef extern from "homogeneous.h" namespace "m3" nogil:
     cdef cppclass MeanIntensities[T]:
         const T* intensity
         double limit
+    cdef struct HomogeneousRule:
+        double min_valid
+        int min_neighbours
+        bint centred
     void homogeneous_at[Test](const Test& test, const HomogeneousShape& shape, long long row, long long col,
                               unsigned long long* mask)
     void homogeneous_coherence_at[T](const T* a, const T* b, const unsigned long long* mask,
-                                     const HomogeneousShape& shape, long long row, long long col, T* out)
+                                     const HomogeneousShape& shape, const HomogeneousRule& rule, long long row,
+                                     long long col, T* out)
 
 ctypedef fused Real:
     float
@@ -59,10 +64,14 @@ def homogeneous_glrt(const Real[:, ::1] intensity, double limit, int window_rows
 
 
 def homogeneous_coherence(const Real[:, :, ::1] reference, const Real[:, :, ::1] secondary,
-                          unsigned long long[:, :, ::1] mask, int window_rows, int window_cols, Real[:, ::1] out):
+                          unsigned long long[:, :, ::1] mask, int window_rows, int window_cols, double min_valid,
+                          int min_neighbours, bint centred, Real[:, ::1] out):
     """Fill out (rows, cols) from images (rows, cols, 2)."""
     cdef HomogeneousShape shape = shape_of(mask, window_rows, window_cols)
+    cdef HomogeneousRule rule
+    rule.min_valid, rule.min_neighbours, rule.centred = min_valid, min_neighbours, centred
     cdef long long r, c
     for r in prange(shape.rows, nogil=True, schedule="dynamic"):
         for c in range(shape.cols):
-            homogeneous_coherence_at(&reference[0, 0, 0], &secondary[0, 0, 0], &mask[0, 0, 0], shape, r, c, &out[0, 0])
+            homogeneous_coherence_at(&reference[0, 0, 0], &secondary[0, 0, 0], &mask[0, 0, 0], shape, rule, r, c,
+                                     &out[0, 0])

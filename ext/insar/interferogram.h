@@ -3,7 +3,7 @@
    a, b       (rows, cols) interleaved complex, C order, on one grid; a sample with a part that is not finite is no data
    out        interleaved complex, (rows / look_rows, cols / look_cols); a remainder is left out
    phase      (rows, cols) radians to take off each product, or none; no number makes a sample no data
-   no data    NaN in both parts where no sample of the looks is valid
+   no data    NaN in both parts where no sample of the looks is valid, or less than a share of them
    sums       double: a mean over thousands of looks would lose digits in float, and the loop waits for memory */
 #ifndef M3_INTERFEROGRAM_H
 #define M3_INTERFEROGRAM_H
@@ -14,8 +14,8 @@
 namespace m3 {
 
 template <typename T>
-M3_HD inline void interferogram_at(const T* a, const T* b, const double* phase, T* out, long long cols, int look_rows, int look_cols,
-                                   long long row, long long col, long long out_cols) {
+M3_HD inline void interferogram_at(const T* a, const T* b, const double* phase, T* out, long long cols, int look_rows,
+                                   int look_cols, double min_valid, long long row, long long col, long long out_cols) {
   double re = 0.0, im = 0.0;
   long long count = 0;
   for (int i = 0; i < look_rows; ++i) {
@@ -34,8 +34,9 @@ M3_HD inline void interferogram_at(const T* a, const T* b, const double* phase, 
     }
   }
   const long long at = 2 * (row * out_cols + col);
-  out[at] = count ? (T)(re / (double)count) : (T)NAN;
-  out[at + 1] = count ? (T)(im / (double)count) : (T)NAN;
+  const bool enough = count && enough_valid((double)count, min_valid, (double)look_rows * look_cols);
+  out[at] = enough ? (T)(re / (double)count) : (T)NAN;
+  out[at + 1] = enough ? (T)(im / (double)count) : (T)NAN;
 }
 
 }  // namespace m3

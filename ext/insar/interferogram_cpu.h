@@ -34,7 +34,7 @@ struct FormingSums {
 /* phase   (rows, cols) radians to take off each product, or none */
 template <typename Real>
 void interferogram_rows(const Real* a, const Real* b, const double* phase, Real* out, long long cols, int look_rows,
-                        int look_cols, long long out_rows, long long out_cols) {
+                        int look_cols, double min_valid, long long out_rows, long long out_cols) {
   constexpr ptrdiff_t tile = FormingSums<Real>::tile;
   parallel_for(
       out_rows,
@@ -83,8 +83,9 @@ void interferogram_rows(const Real* a, const Real* b, const double* phase, Real*
         Real* const to = out + 2 * row * out_cols;
         for (long long c = 0; c < out_cols; ++c) {
           const double m = looks[3 * c + 2];
-          to[2 * c] = m > 0.0 ? (Real)(looks[3 * c] / m) : (Real)NAN;
-          to[2 * c + 1] = m > 0.0 ? (Real)(looks[3 * c + 1] / m) : (Real)NAN;
+          const bool enough = m > 0.0 && enough_valid(m, min_valid, (double)look_rows * look_cols);
+          to[2 * c] = enough ? (Real)(looks[3 * c] / m) : (Real)NAN;
+          to[2 * c + 1] = enough ? (Real)(looks[3 * c + 1] / m) : (Real)NAN;
         }
       });
 }

@@ -3,7 +3,7 @@
    image      (rows, cols), C order, PARTS = 1 real or 2 interleaved complex; a sample with a part that is not finite is
               no data
    out        (rows / look_rows, cols / look_cols) of the same parts; a remainder is left out
-   no data    NaN where no sample of the looks is valid
+   no data    NaN where no sample of the looks is valid, or less than a share of them
    sums       double, as in interferogram.h */
 #ifndef M3_MULTILOOK_H
 #define M3_MULTILOOK_H
@@ -13,8 +13,8 @@
 namespace m3 {
 
 template <typename T, int PARTS>
-M3_HD inline void multilook_at(const T* image, T* out, long long cols, int look_rows, int look_cols, long long row,
-                               long long col, long long out_cols) {
+M3_HD inline void multilook_at(const T* image, T* out, long long cols, int look_rows, int look_cols,
+                               double min_valid, long long row, long long col, long long out_cols) {
   double sum[2] = {0.0, 0.0};
   long long count = 0;
   for (int i = 0; i < look_rows; ++i) {
@@ -27,7 +27,8 @@ M3_HD inline void multilook_at(const T* image, T* out, long long cols, int look_
     }
   }
   const long long at = PARTS * (row * out_cols + col);
-  for (int part = 0; part < PARTS; ++part) out[at + part] = count ? (T)(sum[part] / (double)count) : (T)NAN;
+  const bool enough = count && enough_valid((double)count, min_valid, (double)look_rows * look_cols);
+  for (int part = 0; part < PARTS; ++part) out[at + part] = enough ? (T)(sum[part] / (double)count) : (T)NAN;
 }
 
 }  // namespace m3

@@ -22,18 +22,22 @@ M3_CLONES static void cross_row(const T* __restrict a, const T* __restrict b, T*
   }
 }
 
-/* Four planes: re, im, |a|^2, |b|^2. */
-M3_CLONES static void joint_row(const T* __restrict a, const T* __restrict b, T* __restrict out, ptrdiff_t stride,
+/* Four planes: re, im, |a|^2, |b|^2; returns whether both images have all samples. */
+M3_CLONES static bool joint_row(const T* __restrict a, const T* __restrict b, T* __restrict out, ptrdiff_t stride,
                                 ptrdiff_t n) {
   T *__restrict re = out, *__restrict im = out + stride;
   T *__restrict power_a = out + 2 * stride, *__restrict power_b = out + 3 * stride;
+  int invalid = 0;
   for (ptrdiff_t i = 0; i < n; ++i) {
-    const CoherenceTerms<T> t = coherence_terms(a[2 * i], a[2 * i + 1], b[2 * i], b[2 * i + 1]);
+    const T ar = a[2 * i], ai = a[2 * i + 1], br = b[2 * i], bi = b[2 * i + 1];
+    const CoherenceTerms<T> t = coherence_terms(ar, ai, br, bi);
+    invalid |= !(sample_valid(ar, ai) & sample_valid(br, bi));
     re[i] = t.re;
     im[i] = t.im;
     power_a[i] = t.power_a;
     power_b[i] = t.power_b;
   }
+  return !invalid;
 }
 
 /* A fifth plane: one where both images have the sample, else zero. */

@@ -44,11 +44,14 @@ void coherence(long long rows, long long cols, int window_rows, int window_cols,
   for (unsigned d = 0; d < 4; ++d) dates.push_back(image<T>(pixels, d, d == 2 ? holes : 0));
   for (auto& date : dates) images.push_back({date.data(), false});
   const long long pairs[] = {0, 1, 1, 2, 3, 0, 0, 3, 2, 3};
-  m3::CoherenceShape shape{rows, cols, window_rows, window_cols, step, step, nullptr, nullptr, 0.0, true};
+  m3::CoherenceShape shape{rows, cols, window_rows, window_cols, step, step, nullptr, nullptr, 0.0, false, true};
   const long long plane = shape.out_rows() * shape.out_cols();
   std::vector<T> magnitude(5 * plane), value(10 * plane), looks(5 * plane), power_a(5 * plane), power_b(5 * plane),
       angle(5 * plane);
   m3::CoherenceMaps<T> only{magnitude.data(), nullptr, nullptr, nullptr, nullptr, nullptr};
+  for (long long count : {1, 5}) m3::coherence_pairs<T>(images.data(), 4, pairs, count, nullptr, shape, only);
+  fold(magnitude);
+  shape.centred = true;
   for (long long count : {1, 5}) m3::coherence_pairs<T>(images.data(), 4, pairs, count, nullptr, shape, only);
   fold(magnitude);
   std::vector<double> phase(pixels, 123.4), row_weights(window_rows, 0.5), col_weights(window_cols, 2.0);
@@ -69,7 +72,7 @@ void coherence_of_int16() {
   a[50] = INT16_MIN;
   const m3::Image images[] = {{a.data(), true}, {b.data(), true}};
   const long long pairs[] = {0, 1, 1, 0, 0, 0};
-  const m3::CoherenceShape shape{31, 47, 3, 8, 1, 1, nullptr, nullptr, 0.0, true};
+  const m3::CoherenceShape shape{31, 47, 3, 8, 1, 1, nullptr, nullptr, 0.5, true, true};
   std::vector<float> magnitude(3 * 31 * 47);
   m3::coherence_pairs<float>(images, 2, pairs, 3, nullptr, shape, {magnitude.data(), nullptr, nullptr, nullptr, nullptr, nullptr});
   fold(magnitude);
@@ -80,8 +83,8 @@ void fringe(long long rows, long long cols, int window_rows, int window_cols) {
   const auto a = image<T>(rows * cols, 1, 0.1), b = image<T>(rows * cols, 2, 0.0);
   std::vector<T> down(rows * cols), along(rows * cols), out(rows * cols);
   for (bool given : {false, true}) {
-    m3::fringe_coherence<T>(a.data(), b.data(), {rows, cols, window_rows, window_cols, given}, down.data(), along.data(),
-                            out.data());
+    m3::fringe_coherence<T>(a.data(), b.data(), {rows, cols, window_rows, window_cols, given, 0.5, true},
+                            down.data(), along.data(), out.data());
     fold(out);
   }
 }
@@ -106,10 +109,11 @@ void pixels() {
   for (long long k = 0; k < count; ++k)
     m3::homogeneous_at(m3::SortedAmplitudes<double>{intensity.data(), 2, 1}, shape, k / cols, k % cols, mask.data());
   for (long long k = 0; k < count; ++k)
-    m3::homogeneous_coherence_at(a.data(), b.data(), mask.data(), shape, k / cols, k % cols, out.data());
+    m3::homogeneous_coherence_at(a.data(), b.data(), mask.data(), shape, {0.5, 2, true}, k / cols, k % cols,
+                                 out.data());
   fold(out);
   for (long long k = 0; k < (rows / 2) * (cols / 3); ++k)
-    m3::multilook_at<float, 2>(a.data(), out.data(), cols, 2, 3, k / (cols / 3), k % (cols / 3), cols / 3);
+    m3::multilook_at<float, 2>(a.data(), out.data(), cols, 2, 3, 0.5, k / (cols / 3), k % (cols / 3), cols / 3);
   fold(out);
 }
 

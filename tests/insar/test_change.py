@@ -57,6 +57,15 @@ def test_a_threshold_keeps_its_share_of_false_alarms(backend, rng, false_alarm):
     np.testing.assert_allclose(each, np.nanquantile(quiet, 1 - false_alarm, axis=0))
 
 
+def test_a_pixel_with_too_few_changes_has_no_threshold(backend, rng):
+    """The largest of three changes is no quantile that one in twenty passes."""
+    quiet = rng.normal(0, 0.1, (40, 2, 3)).astype(np.float32)
+    quiet[3:, 0, 1] = quiet[20:, 1, 1] = quiet[19:, 1, 2] = quiet[:, 0, 0] = np.nan
+    each = backend.numpy(change_threshold(backend.array(quiet), false_alarm=0.05, per_pixel=True))
+    assert each.dtype == np.float32
+    np.testing.assert_array_equal(np.isnan(each), [[1, 1, 0], [0, 0, 1]])
+
+
 def test_bad_input_is_named():
     one = np.ones((3, 4))
     with pytest.raises(ValueError, match="across must have the shape of before"):

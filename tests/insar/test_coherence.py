@@ -65,14 +65,16 @@ def test_complex128_gives_float64(backend, rng):
 
 @given(
     rows=st.integers(1, 12), cols=st.integers(1, 40), high=st.integers(1, 15), wide=st.integers(1, 43),
-    holes=st.sampled_from([0.0, 0.3, 1.0]), seed=st.integers(0, 2**20),
+    holes=st.sampled_from([0.0, 0.3, 1.0]), seed=st.integers(0, 2**20), min_valid=st.sampled_from([0, 0.5, 0.8]),
+    fill_gaps=st.booleans(),
 )  # fmt: skip
-def test_any_shape_window_and_holes(rows, cols, high, wide, holes, seed):
+def test_any_shape_window_and_holes(rows, cols, high, wide, holes, seed, min_valid, fill_gaps):
     rng = np.random.default_rng(seed)
     window = Window(rows=min(rows, 2 * high), cols=min(cols, 2 * wide))
     a, b = (with_holes(rng, speckle(rng, high, wide), holes) for _ in range(2))
-    got = coherence(a, b, window=window)
-    np.testing.assert_allclose(got, coherence_reference(a, b, window), atol=5e-7)
+    rules = {"min_valid": min_valid, "fill_gaps": fill_gaps}
+    got = coherence(a, b, window=window, **rules)
+    np.testing.assert_allclose(got, coherence_reference(a, b, window, **rules), atol=5e-7)
     assert not (got > 1).any()
     assert not (got < 0).any()
 
@@ -122,11 +124,63 @@ def test_no_data_reaches_no_further_than_its_window(backend, rng):
     a, b = correlated(rng, 0.5, 41, 53)
     a[:, 20:] = np.nan
     window = Window(rows=3, cols=7)
-    got = on(backend, a, b, window)
+    filled = coherence(backend.array(a), backend.array(b), window=window, min_valid=0, fill_gaps=True)
+    got = backend.numpy(filled)
     assert np.isfinite(got[:, :23]).all()
     assert np.isnan(got[:, 23:]).all()
     inside = on(backend, np.ascontiguousarray(a[:, :20]), np.ascontiguousarray(b[:, :20]), window)
     np.testing.assert_array_equal(got[:, :20], inside)
+
+
+def test_a_pixel_without_a_sample_of_its_own_has_no_coherence(backend, rng):
+    """Beyond a slanted edge windows hold one to three products, whose coherence is near 1 whatever the ground."""
+    a, b = speckle(rng, 90, 181), speckle(rng, 90, 181)
+    row, col = np.indices(a.shape)
+    outside = row <= 30 + 0.2 * col
+    a[outside] = b[outside] = np.nan
+    window, arrays = Window(rows=5, cols=20), (backend.array(a), backend.array(b))
+    got = on(backend, a, b, window)
+    np.testing.assert_array_equal(np.isnan(got), outside | (np.isnan(got) & ~outside))
+    assert np.isnan(got[outside]).all()
+    # The few inside that are left out have less than half a window.
+    maps = coherence(*arrays, window=window, output="all", fill_gaps=True, min_valid=0)
+    looks, filled = backend.numpy(maps.looks), backend.numpy(maps.coherence)
+    expected = coherence_maps_reference(a, b, window)
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(expected["coherence"]))
+    assert looks[np.isfinite(got)].min() == 25  # in a corner of the image, where a quarter of the window is on it
+    assert np.nanmax(got) < 0.5 < 0.99 < np.nanmax(filled)
+    # What is there is what it was, bit for bit, and the looks tell of the rest.
+    np.testing.assert_array_equal(got[np.isfinite(got)], filled[np.isfinite(got)])
+    strict = coherence(*arrays, window=window, output="all")
+    for name, plane in zip(strict._fields, strict, strict=True):
+        plane = backend.numpy(plane)
+        gone = np.isnan(plane)
+        np.testing.assert_array_equal(gone, np.zeros_like(gone) if name == "looks" else np.isnan(got), err_msg=name)
+    np.testing.assert_array_equal(backend.numpy(strict.looks), looks)
+
+
+def test_looks_of_blocks_have_no_centre_and_need_half_their_samples(backend, rng):
+    a, b = correlated(rng, 0.5, 12, 23)
+    a[2, 3] = a[5:8, 0:5] = np.nan  # the centre of the first block; 3 of 4 rows of the second below it
+    arrays, window = (backend.array(a), backend.array(b)), Window(rows=4, cols=7)
+    got = backend.numpy(coherence(*arrays, window=window, step=Looks(rows=4, cols=7)))
+    assert got.shape == (3, 3)
+    np.testing.assert_array_equal(np.isnan(got), [[0, 0, 0], [1, 0, 0], [0, 0, 0]])
+    asked = coherence(*arrays, window=window, step=Looks(rows=4, cols=7), min_valid=0.4)
+    assert np.isfinite(backend.numpy(asked)).all()
+    # Windows that share samples have centres: the value is that of full resolution.
+    half = backend.numpy(coherence(*arrays, window=window, step=Looks(rows=4, cols=6)))
+    np.testing.assert_array_equal(half, on(backend, a, b, window)[2::4, 3::6][:3, :3])
+    assert np.isnan(half[0, 0])
+
+
+@pytest.mark.parametrize("cols", [9, 200, 500])
+def test_holes_in_one_corner_leave_the_rest_of_a_wide_image(backend, rng, cols):
+    """On a device the kernel that counts samples redoes only where the quick one has met a hole."""
+    a, b = correlated(rng, 0.5, 70, 700)
+    a[3, 640], b[66, 2:9] = np.nan, np.nan
+    window = Window(rows=3, cols=cols)
+    np.testing.assert_allclose(on(backend, a, b, window), coherence_reference(a, b, window), atol=5e-7)
 
 
 def test_uncorrelated_images_do_not_rise_beside_an_edge(backend, rng):
@@ -144,7 +198,8 @@ def test_zero_power_and_infinity_are_no_data(backend, rng):
     window = Window(rows=3, cols=5)
     got = on(backend, a, b, window)
     assert np.isnan(got[:7, :7]).all()
-    assert np.isnan(got).sum() == 7 * 7
+    assert np.isnan(got[15, 25])
+    assert np.isnan(got).sum() == 7 * 7 + 1
     np.testing.assert_allclose(got, coherence_reference(a, b, window), atol=5e-7)
 
 
@@ -295,7 +350,9 @@ def test_a_step_picks_from_full_resolution(backend, rng, step, window, output):
     stack = speckle(rng, 3, 38, 71)
     stack[1, 20:23, 30:50] = np.nan
     options = {"pairs": [(0, 1), (2, 0), (0, 1)], "window": window, "output": output}
-    whole = backend.numpy(coherence(backend.array(stack), **options))
+    # Plain looks have no centre.
+    looks = step.rows >= window.rows and step.cols >= window.cols
+    whole = backend.numpy(coherence(backend.array(stack), **options, fill_gaps=looks))
     got = backend.numpy(coherence(backend.array(stack), **options, step=step))
     rows, cols = step.reduced((38, 71))
     assert got.shape == (3, rows, cols)

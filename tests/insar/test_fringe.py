@@ -24,7 +24,13 @@ def call(backend, a, b, window, frequency=None):
 def test_equals_the_direct_sum(backend, rng, dtype, tolerance, size):
     a, b = pair_on_a_slope(rng, (19, 37), 0.8, 0.7, -0.4, dtype)
     a[3:9, 5:21] = np.nan
+    a[rng.random(a.shape) < 0.05] = np.nan
     window = Window(rows=size[0], cols=size[1])
+    for rule in ({}, {"min_valid": 0.8}, {"min_valid": 0, "fill_gaps": True}):
+        value, found = fringe_coherence(backend.array(a), backend.array(b), window=window, **rule)
+        filled = fringe_coherence_reference(a, b, window, **rule)
+        for ours, theirs in zip((value, *found), filled, strict=True):
+            np.testing.assert_array_equal(np.isnan(backend.numpy(ours)), np.isnan(theirs))
     got, expected = call(backend, a, b, window), fringe_coherence_reference(a, b, window)
     assert got[0].dtype == a.real.dtype
     np.testing.assert_array_equal(np.isnan(got[0]), np.isnan(expected[0]))
@@ -33,6 +39,29 @@ def test_equals_the_direct_sum(backend, rng, dtype, tolerance, size):
         # Where the neighbours cancel, the angle is noise.
         error = abs(np.angle(np.exp(1j * (ours.astype(float) - theirs))))
         assert np.nanquantile(error, 0.99) < 100 * tolerance
+
+
+@pytest.mark.parametrize("amplitude", [1e-12, 1e-9, 1e-5, 1e5, 1e9, 1e12])
+@pytest.mark.parametrize("one", [False, True])
+def test_the_unit_of_the_amplitude_does_not_matter(backend, rng, amplitude, one):
+    """Sums of neighbour products are of the fourth order, their squares of the eighth."""
+    a, b = pair_on_a_slope(rng, (21, 34), 0.9, 0.7, -0.4)
+    window = Window(rows=5, cols=9)
+    scaled = [(image * amplitude).astype(np.complex64) for image in (a, b)]
+    got = call(backend, scaled[0], b if one else scaled[1], window)
+    for ours, theirs in zip(got, call(backend, a, b, window), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-4)
+    assert np.median(got[0]) == pytest.approx(0.9, abs=0.02)
+
+
+def test_a_100_db_target_does_not_hide_the_fringe_beside_it(backend, rng):
+    a, b = pair_on_a_slope(rng, (15, 80), 0.9, 0.3, -0.4)
+    bright = [image.copy() for image in (a, b)]
+    for image in bright:
+        image[7, 70] *= 1e5
+    window = Window(rows=5, cols=9)
+    for ours, theirs in zip(call(backend, *bright, window), call(backend, a, b, window), strict=True):
+        np.testing.assert_allclose(ours[:, :60], theirs[:, :60], atol=2e-5)
 
 
 def test_wider_than_a_block_of_columns(backend, rng):

@@ -41,6 +41,26 @@ def test_noise_falls_with_alpha_and_the_magnitude_stays(rng):
     assert spread[-1] < 0.4 * spread[0]
 
 
+@pytest.mark.parametrize("shape", [(61, 47), (96, 128)])
+def test_a_coherence_that_is_the_same_everywhere_is_one_alpha(rng, shape):
+    """What lies beyond the image, or has no coherence, does not count as a coherence of zero."""
+    _, noisy = fringes(shape, rng, dtype="complex128")
+    noisy[20:26, 11:19] = np.nan
+    one = np.full(shape, 0.9)
+    one[20:26, 11:19] = one[:9, -8:] = np.nan
+    np.testing.assert_allclose(goldstein(noisy, alpha=None, coherence=one), goldstein(noisy, alpha=0.1), atol=1e-12)
+    # Where nothing is known, nothing is filtered.
+    none = goldstein(noisy, alpha=None, coherence=np.full(shape, np.nan))
+    np.testing.assert_allclose(none, noisy, atol=1e-12)
+
+
+@pytest.mark.parametrize("amplitude", [1e-12, 1e12])
+def test_the_unit_of_the_interferogram_does_not_matter(rng, amplitude):
+    _, noisy = fringes((61, 47), rng)
+    got = goldstein((noisy * amplitude).astype(np.complex64), alpha=0.6)
+    np.testing.assert_allclose(got / amplitude, goldstein(noisy, alpha=0.6), rtol=1e-4, atol=1e-5)
+
+
 def test_it_follows_the_formula_patch_by_patch(rng):
     _, noisy = fringes((24, 24), rng, dtype="complex128")
     got = goldstein(noisy, alpha=0.7, size=8)

@@ -169,3 +169,27 @@ def test_oversampling_leaves_holes_where_they_are(backend, rng):
         interferogram(a, b, oversample=0)
     with pytest.raises(ValueError, match=r"reference_phase must have shape \(23, 40\) or \(1, 23, 40\), got \(40,\)"):
         interferogram(a, b, reference_phase=phase[0])
+
+
+@pytest.mark.parametrize("min_valid", [0, 0.25, 0.8, 1])
+def test_a_look_needs_a_share_of_its_samples(backend, rng, min_valid):
+    a, b = ((rng.standard_normal((18, 29)) + 1j * rng.standard_normal((18, 29))).astype(np.complex64) for _ in range(2))
+    a[rng.random(a.shape) < 0.4] = np.nan
+    b[:5, :9] = np.nan
+    looks, valid = Looks(rows=2, cols=5), np.isfinite(a) & np.isfinite(b)
+    got = backend.numpy(interferogram(backend.array(a), backend.array(b), looks=looks, min_valid=min_valid))
+    expected = looks_reference(np.where(valid, a * b.conj(), 0), valid, looks, min_valid)
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+    power = abs(a) ** 2
+    got = backend.numpy(multilook(backend.array(power), looks=looks, min_valid=min_valid))
+    expected = looks_reference(power, np.isfinite(power), looks, min_valid)
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
+    fine = backend.numpy(
+        interferogram(backend.array(a), backend.array(b), looks=looks, min_valid=min_valid, oversample=2)
+    )
+    np.testing.assert_array_equal(np.isnan(fine), np.isnan(looks_reference(power, valid, looks, min_valid)))
+    for word in (lambda share: multilook(power, looks=looks, min_valid=share),
+                 lambda share: interferogram(a, b, looks=looks, min_valid=share)):  # fmt: skip
+        with pytest.raises(ValueError, match=r"min_valid must lie in \[0, 1\], got 2"):
+            word(2)

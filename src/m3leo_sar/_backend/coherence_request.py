@@ -27,10 +27,17 @@ class CoherenceRequest:
     phases: Sequence[Any] = ()
     #: Share of the window's weight on the image that must be valid.
     min_valid: float = 0.0
+    #: Whether a window whose centre sample is not valid has no data.
+    centred: bool = False
     #: Whether rounding above one is cut off.
     clip: bool = True
     #: Which of ``MAPS`` to fill.
     wanted: tuple[str, ...] = field(default=("magnitude",))
+
+    @property
+    def strict(self) -> bool:
+        """Whether a sample without data takes more from the result than itself."""
+        return self.centred or self.min_valid > 0
 
     def out_shape(self, size: tuple[int, ...]) -> tuple[int, int]:
         """Rows and columns of a result."""

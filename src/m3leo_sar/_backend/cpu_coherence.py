@@ -31,6 +31,7 @@ def coherence_pairs(
         request.step,
         *request.weights,
         request.min_valid,
+        request.centred,
         request.clip,
         np.array([maps[name].ctypes.data if name in maps else 0 for name in MAPS], np.uintp),
         np.empty(0, real),

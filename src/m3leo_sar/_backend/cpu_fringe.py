@@ -14,6 +14,8 @@ def fringe_coherence(
     rows: int,
     cols: int,
     frequencies: tuple[np.ndarray, np.ndarray] | None,
+    min_valid: float,
+    centred: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Coherence and the frequencies along rows and columns, each (rows, cols), given or estimated."""
     images = [as_parts(np.ascontiguousarray(image)) for image in (reference, secondary)]
@@ -21,7 +23,7 @@ def fringe_coherence(
     # The kernel's signature writes to the frequencies, so those that are given are copied.
     found = [np.array(axis, order="C") for axis in frequencies] if frequencies else _two(images[0])
     out = np.empty(images[0].shape[:2], images[0].dtype)
-    kernel.fringe_coherence(*images, rows, cols, given, *found, out)
+    kernel.fringe_coherence(*images, rows, cols, given, min_valid, centred, *found, out)
     return out, found[0], found[1]
 
 

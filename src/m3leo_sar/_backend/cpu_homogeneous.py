@@ -25,10 +25,17 @@ def homogeneous_glrt(intensity: np.ndarray, limit: float, rows: int, cols: int) 
 
 
 def homogeneous_coherence(
-    reference: np.ndarray, secondary: np.ndarray, mask: np.ndarray, rows: int, cols: int
+    reference: np.ndarray,
+    secondary: np.ndarray,
+    mask: np.ndarray,
+    window: tuple[int, int],
+    rule: tuple[float, int, bool],
 ) -> np.ndarray:
-    """Coherence (rows, cols) over the samples that the mask names."""
+    """Coherence (rows, cols) over the samples that the mask names.
+
+    ``rule`` is the share and the number of them that must be valid, and whether the pixel's own sample must.
+    """
     images = [as_parts(np.ascontiguousarray(image)) for image in (reference, secondary)]
     out = np.empty(images[0].shape[:2], images[0].dtype)
-    kernel.homogeneous_coherence(*images, np.ascontiguousarray(mask), rows, cols, out)
+    kernel.homogeneous_coherence(*images, np.ascontiguousarray(mask), *window, *rule, out)
     return out

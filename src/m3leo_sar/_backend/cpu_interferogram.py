@@ -15,12 +15,17 @@ _CACHED = 4 << 20
 
 
 def interferogram_pairs(
-    slcs: Sequence[np.ndarray], pairs: Sequence[tuple[int, int]], rows: int, cols: int, phases: Sequence[np.ndarray]
+    slcs: Sequence[np.ndarray],
+    pairs: Sequence[tuple[int, int]],
+    looks: tuple[int, int],
+    min_valid: float,
+    phases: Sequence[np.ndarray],
 ) -> np.ndarray:
-    """Mean of reference x conj(secondary) over ``rows`` by ``cols`` looks, (pairs, rows, cols).
+    """Mean of reference x conj(secondary) over ``looks`` rows and columns, (pairs, rows, cols).
 
-    ``phases`` are none, or a plane a pair of radians to take off before.
+    ``phases`` are none, or a plane per pair of radians to take off before.
     """
+    rows, cols = looks
     images = [np.ascontiguousarray(slc) for slc in slcs]
     size = images[0].shape
     out = empty((len(pairs), size[0] // rows, size[1] // cols), images[0].dtype)
@@ -33,5 +38,5 @@ def interferogram_pairs(
         for index, (first, second) in enumerate(pairs):
             phase = turns[index][read] if turns else None
             parts = as_parts(images[first][read]), as_parts(images[second][read])
-            kernel.interferogram(*parts, phase, rows, cols, as_parts(out[index, here]))
+            kernel.interferogram(*parts, phase, rows, cols, min_valid, as_parts(out[index, here]))
     return out

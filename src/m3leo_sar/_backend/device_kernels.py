@@ -19,6 +19,8 @@ from m3leo_sar._backend.words import fill_words
 _SHARED_LIMIT, _GRID_LIMIT = 48 * 1024, 65_535
 #: Coherence: threads of a block from narrow to wide windows, rows that a block marches down, bytes of a sum.
 _WIDTHS, _STRIP_ROWS = (128, 256, 512), 64
+#: Columns of the image that share a mark of a hole.
+_HOLE_COLS = 128
 #: Bytes of lag sums that a launch of decay fits may hold.
 _DECAY_SCRATCH = 64 << 20
 #: Blocks along a channel whose moments the host adds up.
@@ -62,11 +64,6 @@ def coherence_pairs(device: Device, slcs: Sequence[Any], pairs: Pairs, request: 
     suffix_, real = ("i16", np.dtype(np.float32)) if int16 else (suffix(images[0].dtype), _real(images[0].dtype))
     shape = request.out_shape(size)
     maps = {name: device.empty((len(pairs), *shape), dtype) for name, dtype in request.dtypes(real)}
-    plain = request.wanted == ("magnitude",) and not phases and request.min_valid == 0
-    kernel, width, ring, shared = _coherence_plan("plain" if plain else "full", request, real.itemsize)
-    strips = -(-shape[0] // _STRIP_ROWS)
-    settings = [*size, *shape, *request.window, *request.step, _fan(request.window[1]), ring, _STRIP_ROWS]
-    settings += [any(len(taps) for taps in request.weights), request.clip]
     taps = [taps if len(taps) else np.ones(size) for taps, size in zip(request.weights, request.window, strict=True)]
     fixed = [
         _addresses(device, images),
@@ -77,14 +74,36 @@ def coherence_pairs(device: Device, slcs: Sequence[Any], pairs: Pairs, request: 
         np.float64(request.min_valid),
         np.int32(bool(phases)),
     ]
-    if kernel == "direct":
-        grid, block = (len(pairs) * -(-shape[0] * shape[1] // THREADS), 1, 1), (THREADS,)
-    else:
-        grid = (len(pairs), -(-size[1] // (width - request.window[1] + 1)), strips)
-        block = (width,)
-    table = device.from_host(np.array([*settings, len(pairs)], np.int64))
-    device.launch("coherence", f"coherence_{kernel}_{suffix_}", grid, block, (table, *fixed), shared)
+    # Where a hole takes more than its own sample, the kernel that counts samples redoes what the plain one has marked.
+    plain = request.wanted == ("magnitude",) and not phases
+    kinds = ("full",) if not plain else ("plain", "full") if request.strict else ("plain",)
+    marks = (len(pairs), -(-shape[0] // _STRIP_ROWS), -(-size[1] // _HOLE_COLS)) if len(kinds) > 1 else (1,)
+    holes = device.zeros(marks, np.uint8)
+    for kind in kinds:
+        kernel, grid, block, table, shared = _coherence_launch(kind, request, size, len(pairs), real.itemsize)
+        # The kernel that sums directly counts samples whichever it stands for.
+        alone = kind == "plain" and kernel == "direct"
+        arguments = (device.from_host(table), *fixed, holes, np.int32(len(kinds) > 1 and not alone))
+        device.launch("coherence", f"coherence_{kernel}_{suffix_}", grid, block, arguments, shared)
+        if alone:
+            break
     return maps
+
+
+def _coherence_launch(
+    kind: str, request: CoherenceRequest, size: tuple[int, ...], pairs: int, real_bytes: int
+) -> tuple[str, tuple[int, ...], tuple[int, ...], np.ndarray, int]:
+    """Kernel, grid, block, table of settings and shared bytes."""
+    shape = request.out_shape(size)
+    kernel, width, ring, shared = _coherence_plan(kind, request, real_bytes)
+    settings = [*size, *shape, *request.window, *request.step, _fan(request.window[1]), ring, _STRIP_ROWS]
+    settings += [any(len(taps) for taps in request.weights), request.clip, request.centred, _HOLE_COLS, pairs]
+    if kernel == "direct":
+        grid, block = (pairs * -(-shape[0] * shape[1] // THREADS), 1, 1), (THREADS,)
+    else:
+        grid = (pairs, -(-size[1] // (width - request.window[1] + 1)), -(-shape[0] // _STRIP_ROWS))
+        block = (width,)
+    return kernel, grid, block, np.array(settings, np.int64), shared
 
 
 def _coherence_plan(kind: str, request: CoherenceRequest, real_bytes: int) -> tuple[str, int, bool, int]:
@@ -113,7 +132,14 @@ def _real(dtype: np.dtype) -> np.dtype:
 
 
 def fringe_coherence(
-    device: Device, reference: Any, secondary: Any, rows: int, cols: int, frequencies: tuple[Any, Any] | None
+    device: Device,
+    reference: Any,
+    secondary: Any,
+    rows: int,
+    cols: int,
+    frequencies: tuple[Any, Any] | None,
+    min_valid: float,
+    centred: bool,
 ) -> tuple[Any, Any, Any]:
     """Coherence and the frequencies along rows and columns, each (rows, cols), given or estimated."""
     images = [device.contiguous(image) for image in (reference, secondary)]
@@ -122,7 +148,8 @@ def fringe_coherence(
     found = found or [device.empty(shape, real) for _ in range(2)]
     out = device.empty(shape, real)
     sizes = (np.int64(shape[0]), np.int64(shape[1]), np.int32(rows), np.int32(cols), np.int32(frequencies is not None))
-    device.launch("fringe", f"fringe_{suffix(real)}", *over_pixels(out.size), (*images, *sizes, *found, out))
+    rule = (np.float64(min_valid), np.int32(centred))
+    device.launch("fringe", f"fringe_{suffix(real)}", *over_pixels(out.size), (*images, *sizes, *rule, *found, out))
     return out, found[0], found[1]
 
 
@@ -182,14 +209,25 @@ def homogeneous_glrt(device: Device, intensity: Any, limit: float, rows: int, co
     return mask
 
 
-def homogeneous_coherence(device: Device, reference: Any, secondary: Any, mask: Any, rows: int, cols: int) -> Any:
-    """Coherence (rows, cols) over the samples that the mask names."""
+def homogeneous_coherence(
+    device: Device,
+    reference: Any,
+    secondary: Any,
+    mask: Any,
+    window: tuple[int, int],
+    rule: tuple[float, int, bool],
+) -> Any:
+    """Coherence (rows, cols) over the samples that the mask names.
+
+    ``rule`` is the share and the number of them that must be valid, and whether the pixel's own sample must.
+    """
     images = [device.contiguous(image) for image in (reference, secondary)]
     mask = device.contiguous(mask)
     out = device.empty(images[0].shape, _real(images[0].dtype))
-    sizes = (*(np.int64(size) for size in out.shape), np.int32(rows), np.int32(cols), np.int32(mask.shape[2]))
+    sizes = (*(np.int64(size) for size in out.shape), *(np.int32(size) for size in (*window, mask.shape[2])))
+    asked = (np.float64(rule[0]), np.int32(rule[1]), np.int32(rule[2]))
     kernel = f"homogeneous_coherence_{suffix(out.dtype)}"
-    device.launch("homogeneous", kernel, *over_pixels(out.size), (*images, mask, *sizes, out))
+    device.launch("homogeneous", kernel, *over_pixels(out.size), (*images, mask, *sizes, *asked, out))
     return out
 
 
@@ -200,17 +238,24 @@ def _homogeneous_mask(device: Device, shape: tuple[int, ...], rows: int, cols: i
 
 
 def interferogram_pairs(
-    device: Device, slcs: Sequence[Any], pairs: Pairs, rows: int, cols: int, phases: Sequence[Any]
+    device: Device,
+    slcs: Sequence[Any],
+    pairs: Pairs,
+    looks: tuple[int, int],
+    min_valid: float,
+    phases: Sequence[Any],
 ) -> Any:
-    """Mean of reference x conj(secondary) over ``rows`` by ``cols`` looks, (pairs, rows, cols).
+    """Mean of reference x conj(secondary) over ``looks`` rows and columns, (pairs, rows, cols).
 
-    ``phases`` are none, or a plane a pair of radians to take off before.
+    ``phases`` are none, or a plane per pair of radians to take off before.
     """
+    rows, cols = looks
     images = [device.contiguous(slc) for slc in slcs]
     size = images[0].shape
     out = device.empty((len(pairs), size[0] // rows, size[1] // cols), images[0].dtype)
     kernel = f"interferogram_{suffix(out.dtype)}"
-    sizes = (np.int64(size[1]), np.int32(rows), np.int32(cols), np.int64(out.shape[1]), np.int64(out.shape[2]))
+    look = (np.int64(size[1]), np.int32(rows), np.int32(cols), np.float64(min_valid))
+    sizes = (*look, np.int64(out.shape[1]), np.int64(out.shape[2]))
     for index, (first, second) in enumerate(pairs):
         plane = out[index]
         phase = device.contiguous(phases[index].astype(np.float64, copy=False)) if phases else images[first]
@@ -219,12 +264,12 @@ def interferogram_pairs(
     return out
 
 
-def multilook(device: Device, images: Any, rows: int, cols: int) -> Any:
+def multilook(device: Device, images: Any, rows: int, cols: int, min_valid: float) -> Any:
     """Mean of the valid samples over ``rows`` by ``cols`` looks of (images, rows, cols)."""
     images = device.contiguous(images)
     count, high, wide = images.shape
     out = device.empty((count, high // rows, wide // cols), images.dtype)
-    sizes = [np.int64(high), np.int64(wide), np.int32(rows), np.int32(cols)]
+    sizes = [np.int64(high), np.int64(wide), np.int32(rows), np.int32(cols), np.float64(min_valid)]
     sizes += [np.int64(out.shape[1]), np.int64(out.shape[2])]
     (across,), block = over_pixels(out.shape[1] * out.shape[2])
     for first in range(0, count, _GRID_LIMIT):

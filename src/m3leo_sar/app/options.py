@@ -43,6 +43,9 @@ Lattice = Annotated[str, typer.Option(help="legacy: M3LEO's own tiles; exact: UT
 Coverage = Annotated[
     float, typer.Option("--minimum-coverage", min=0, max=1, help="Share of a tile that must lie on the stack.")
 ]
+MinValid = Annotated[
+    float, typer.Option("--min-valid", min=0, max=1, help="Share of a window that must be valid; less gives no data.")
+]
 Splits = Annotated[Path | None, typer.Option(help="Splits csv (identifier, split); west to east if not given.")]
 
 

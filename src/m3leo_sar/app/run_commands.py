@@ -40,6 +40,13 @@ def prepare(
     window: Annotated[str, typer.Option(help="Coherence window, ROWSxCOLS in the stack's pixels.")] = "5x20",
     interferograms: Annotated[bool, typer.Option(help="Write single-look interferograms too.")] = False,
     intensities: Annotated[bool, typer.Option(help="Write each date's intensity.")] = True,
+    valid_looks: Annotated[
+        bool, typer.Option(help="Write, for each pair, the valid samples in each window too.")
+    ] = False,
+    min_valid: options.MinValid = 0.5,
+    fill_gaps: Annotated[
+        bool, typer.Option("--fill-gaps", help="Give pixels without a sample of their own a coherence too.")
+    ] = False,
     minimum_coverage: options.Coverage = 0.5,
     burst: options.Burst = None,
     polarisation: options.Polarisation = None,
@@ -80,6 +87,9 @@ def prepare(
         interferograms=interferograms,
         intensities=intensities,
         minimum_coverage=minimum_coverage,
+        min_valid=min_valid,
+        fill_gaps=fill_gaps,
+        valid_looks=valid_looks,
     )
     grid = choose_tiles(opened, aoi=aoi, tiles=tiles, lattice=lattice)
     if dry_run:

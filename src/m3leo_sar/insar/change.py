@@ -75,7 +75,8 @@ def change_threshold(quiet: Any, *, false_alarm: float = 0.01, per_pixel: bool =
     Returns
     -------
     float or (rows, cols) float
-        The quantile 1 - ``false_alarm``, interpolated linearly; NaN where nothing is valid.
+        The quantile 1 - ``false_alarm``, interpolated linearly; NaN at a pixel with fewer than 1 / ``false_alarm``
+        valid changes, of which no such quantile is known.
 
     Raises
     ------
@@ -102,7 +103,8 @@ def change_threshold(quiet: Any, *, false_alarm: float = 0.01, per_pixel: bool =
             f"quiet must be (changes, rows, cols) with at least {1 / false_alarm:.0f} changes for one threshold a "
             f"pixel at a false alarm of {false_alarm}, got shape {quiet.shape}"
         )
-    return _quantile(quiet, 1 - false_alarm)
+    told = valid.sum(axis=0) * false_alarm >= 1
+    return xp.where(told, _quantile(quiet, 1 - false_alarm), xp.nan).astype(quiet.dtype)
 
 
 def _quantile(planes: Any, share: float) -> Any:

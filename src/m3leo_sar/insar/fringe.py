@@ -9,7 +9,7 @@ from m3leo_sar._backend.choose import backend_of
 from m3leo_sar.doors.blocks import Reach
 from m3leo_sar.doors.door import door
 from m3leo_sar.grid.window import Window
-from m3leo_sar.insar.selection import check_window, per_pair, selected_pairs
+from m3leo_sar.insar.selection import MIN_VALID, check_min_valid, check_window, per_pair, selected_pairs
 
 
 class FringeFrequency(NamedTuple):
@@ -24,7 +24,7 @@ class FringeFrequency(NamedTuple):
 class FringeCoherence(NamedTuple):
     """Coherence along the fringe, and the fringe."""
 
-    #: (rows, cols) float in [0, 1], NaN where no sample is valid.
+    #: (rows, cols) float in [0, 1], NaN where too few samples are valid.
     coherence: Any
     #: The frequency that was undone.
     frequency: FringeFrequency
@@ -46,6 +46,8 @@ def fringe_coherence(
     window: Window,
     pairs: Any = None,
     frequency: FringeFrequency | None = None,
+    min_valid: float = MIN_VALID,
+    fill_gaps: bool = False,
 ) -> FringeCoherence:
     """Estimate the coherence after undoing the local fringe, so that a slope does not look decorrelated.
 
@@ -63,18 +65,23 @@ def fringe_coherence(
     frequency : FringeFrequency, optional
         The fringe to undo, (rows, cols) or (pairs, rows, cols) in the float of the images' precision, such as one
         estimated in a larger window or derived from a terrain model. Estimated in the window itself if left out.
+    min_valid : float
+        Share, in [0, 1], of the window's samples on the image that must be valid, as in :func:`m3leo_sar.coherence`.
+    fill_gaps : bool
+        Also estimate at pixels whose own sample is not valid. They are NaN otherwise.
 
     Returns
     -------
     FringeCoherence
-        Of the images' precision and library; frequencies are NaN where no sample is valid.
+        Of the images' precision and library; NaN where :func:`m3leo_sar.coherence` is, and so are the frequencies that
+        are estimated.
 
     Raises
     ------
     TypeError
         If a dtype is another or libraries are mixed.
     ValueError
-        If shapes differ, the window is over twice the image or has weights.
+        If shapes differ, the window is over twice the image or has weights, or ``min_valid`` lies outside [0, 1].
 
     Notes
     -----
@@ -102,12 +109,14 @@ def fringe_coherence(
     """
     slcs, indices = selected_pairs(reference, secondary, pairs)
     check_window(window, slcs[0].shape)
+    check_min_valid(min_valid)
     backend = backend_of(*slcs, *(frequency or ()))
     given = None if frequency is None else _frequencies(frequency, slcs[0], len(indices))
 
     def one(place: int, first: int, second: int) -> FringeCoherence:
         undone = None if given is None else given[place]
-        value, *found = backend.fringe_coherence(slcs[first], slcs[second], window.rows, window.cols, undone)
+        images, size = (slcs[first], slcs[second]), (window.rows, window.cols)
+        value, *found = backend.fringe_coherence(*images, *size, undone, float(min_valid), not fill_gaps)
         return FringeCoherence(value, FringeFrequency(*found))
 
     result: FringeCoherence = per_pair(one, indices, stacked=pairs is not None)

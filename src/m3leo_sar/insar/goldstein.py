@@ -32,7 +32,8 @@ def goldstein(interferogram: Any, *, alpha: float | None = 0.5, size: int = 32, 
     size : int
         Rows and columns of a patch, even, at least 4.
     coherence : (rows, cols) float, optional
-        Needed for ``alpha=None``; values that are not finite count as 0.
+        Needed for ``alpha=None``. Values that are not finite, and those without an interferogram, are left out of a
+        patch's mean; a patch without any is not filtered.
 
     Returns
     -------
@@ -74,8 +75,11 @@ def goldstein(interferogram: Any, *, alpha: float | None = 0.5, size: int = 32, 
     padded[half : half + rows, half : half + cols] = arrays.where(known, interferogram, 0)
     trust = None
     if alpha is None:
-        trust = arrays.zeros((high, wide), np.float64)
-        trust[half : half + rows, half : half + cols] = arrays.where(arrays.isfinite(coherence), coherence, 0)
+        # Sums and counts: what lies beyond the image says nothing of the coherence on it.
+        trust = arrays.zeros((2, high, wide), np.float64)
+        told = known & arrays.isfinite(coherence)
+        trust[0, half : half + rows, half : half + cols] = arrays.where(told, coherence, 0)
+        trust[1, half : half + rows, half : half + cols] = told
     total = arrays.zeros_like(padded)
     ramp = (arrays.arange(size) + 0.5) / half
     triangle = arrays.minimum(ramp, 2 - ramp)
@@ -97,7 +101,7 @@ def goldstein(interferogram: Any, *, alpha: float | None = 0.5, size: int = 32, 
 
 
 def _row(plane: Any, top: int, size: int) -> Any:
-    return None if plane is None else plane[top : top + size]
+    return None if plane is None else plane[:, top : top + size]
 
 
 def _filter_line(arrays: Any, strip: Any, total: Any, window: Any, alpha: float | None, trust: Any) -> None:
@@ -113,8 +117,9 @@ def _filter_line(arrays: Any, strip: Any, total: Any, window: Any, alpha: float 
     if trust is None:
         power: Any = alpha
     else:
-        means = [trust[:, k * half : k * half + size].mean() for k in range(count)]
-        power = (1 - arrays.clip(arrays.stack(means), 0, 1))[:, None, None]
+        sums = arrays.stack([trust[:, :, k * half : k * half + size].sum(axis=(1, 2)) for k in range(count)])
+        means = arrays.where(sums[:, 1] > 0, sums[:, 0] / arrays.maximum(sums[:, 1], 1), 1)
+        power = (1 - arrays.clip(means, 0, 1))[:, None, None]
     filtered = arrays.fft.ifft2(spectrum * strength**power) * window
     for k in range(count):
         total[:, k * half : k * half + size] += filtered[k].astype(total.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from functools import cache
 from math import comb
 from typing import Any
@@ -13,9 +14,11 @@ from m3leo_sar._backend.choose import backend_of, module_of
 from m3leo_sar.doors.blocks import Reach
 from m3leo_sar.doors.door import door
 from m3leo_sar.grid.window import Window
-from m3leo_sar.insar.selection import as_complex, check_window, per_pair, selected_pairs
+from m3leo_sar.insar.selection import MIN_VALID, as_complex, check_min_valid, check_window, per_pair, selected_pairs
 
 TESTS = ("ks", "glrt")
+#: Neighbours that a coherence rests on at least.
+MIN_NEIGHBOURS = 4
 
 
 @door(
@@ -112,7 +115,15 @@ def neighbour_count(mask: Any) -> Any:
     units={"coherence": "1"},
 )
 def homogeneous_coherence(
-    reference: Any, secondary: Any = None, *, window: Window, mask: Any, pairs: Any = None
+    reference: Any,
+    secondary: Any = None,
+    *,
+    window: Window,
+    mask: Any,
+    pairs: Any = None,
+    min_valid: float = MIN_VALID,
+    min_neighbours: int = MIN_NEIGHBOURS,
+    fill_gaps: bool = False,
 ) -> Any:
     """Estimate the coherence over the neighbours of each pixel instead of over a whole window.
 
@@ -129,18 +140,26 @@ def homogeneous_coherence(
         From :func:`homogeneous_pixels`; the same for all pairs of a stack.
     pairs : Pair, str, two dates, two indices, or a sequence of these, optional
         With a stack: which dates to compare; a single pair gives no axis of pairs.
+    min_valid : float
+        Share, in [0, 1], of a pixel's neighbours on the image that must be valid in both dates.
+    min_neighbours : int
+        Valid neighbours, itself among them, that a result needs at least: over one it is always 1, over few much too
+        high.
+    fill_gaps : bool
+        Also estimate at pixels whose own sample is not valid. They are NaN otherwise.
 
     Returns
     -------
     (rows, cols) or (pairs, rows, cols) float32 or float64
-        Coherence in [0, 1], NaN where a pixel has no valid neighbour.
+        Coherence in [0, 1], NaN where a pixel's own sample or too many of its neighbours are not valid.
 
     Raises
     ------
     TypeError
         If a dtype is another or libraries are mixed.
     ValueError
-        If shapes do not fit each other or the window.
+        If shapes do not fit each other or the window, ``min_valid`` lies outside [0, 1] or ``min_neighbours`` is below
+        1.
     """
     slcs, indices = selected_pairs(reference, secondary, pairs)
     check_window(window, slcs[0].shape)
@@ -148,10 +167,14 @@ def homogeneous_coherence(
     wanted = (*slcs[0].shape, words)
     if str(getattr(mask, "dtype", None)) != "uint64" or tuple(mask.shape) != wanted:
         raise ValueError(f"mask must be uint64 of shape {wanted} for this window, got {mask!r:.80}")
+    check_min_valid(min_valid)
+    if operator.index(min_neighbours) < 1:
+        raise ValueError(f"min_neighbours must be at least 1, got {min_neighbours}")
+    rule = (float(min_valid), int(min_neighbours), not fill_gaps)
     backend = backend_of(*slcs, mask)
 
     def one(_: int, first: int, second: int) -> Any:
-        return backend.homogeneous_coherence(slcs[first], slcs[second], mask, window.rows, window.cols)
+        return backend.homogeneous_coherence(slcs[first], slcs[second], mask, (window.rows, window.cols), rule)
 
     return per_pair(one, indices, stacked=pairs is not None)
 

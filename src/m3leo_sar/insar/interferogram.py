@@ -11,7 +11,7 @@ from m3leo_sar.doors.blocks import Reach
 from m3leo_sar.doors.door import door
 from m3leo_sar.grid.window import Looks
 from m3leo_sar.insar.oversample import oversampled
-from m3leo_sar.insar.selection import reference_phases, selected_pairs
+from m3leo_sar.insar.selection import MIN_VALID, check_min_valid, reference_phases, selected_pairs
 
 #: Samples of one image that are held at a finer sampling at once.
 _BLOCK = 1 << 22
@@ -40,6 +40,7 @@ def interferogram(
     pairs: Any = None,
     reference_phase: Any = None,
     oversample: int = 1,
+    min_valid: float = MIN_VALID,
 ) -> Any:
     """Form reference x conj(secondary) and average it over looks.
 
@@ -63,11 +64,13 @@ def interferogram(
         Samples of each image a column when they are multiplied. The product of two images takes twice their band, so
         at 1 what they hold beyond half of the sampled band comes out at wrong frequencies; 2 avoids it along columns
         (range), at a multiple of the time.
+    min_valid : float
+        Share, in [0, 1], of a pixel's samples that both dates must have; less gives NaN. 0 takes any.
 
     Returns
     -------
     (rows, cols) or (pairs, rows, cols) complex, dtype and library of the input
-        Mean over the samples that both dates have, NaN where there are none. Its angle is the phase in radians,
+        Mean over the samples that both dates have, NaN where they are too few. Its angle is the phase in radians,
         reference minus secondary; swapping the dates gives the conjugate.
 
     Raises
@@ -75,8 +78,8 @@ def interferogram(
     TypeError
         If an array is not complex64 or complex128, the dtypes differ, or NumPy and CuPy are mixed.
     ValueError
-        If shapes differ, the looks are larger than the image, no pair is given, a date or index is missing, or
-        ``oversample`` is below 1.
+        If shapes differ, the looks are larger than the image, no pair is given, a date or index is missing,
+        ``oversample`` is below 1, or ``min_valid`` lies outside [0, 1].
 
     Notes
     -----
@@ -105,14 +108,23 @@ def interferogram(
     phases = reference_phases(reference_phase, slcs[0].shape, len(indices))
     if operator.index(oversample) < 1:
         raise ValueError(f"oversample must be a whole number of at least 1, got {oversample}")
+    check_min_valid(min_valid)
     if oversample == 1:
-        maps = backend_of(*slcs, *phases).interferogram_pairs(slcs, indices, looks.rows, looks.cols, phases)
+        size = (looks.rows, looks.cols)
+        maps = backend_of(*slcs, *phases).interferogram_pairs(slcs, indices, size, min_valid, phases)
     else:
-        maps = _oversampled(slcs, indices, looks, phases, oversample)
+        maps = _oversampled(slcs, indices, looks, phases, oversample, min_valid)
     return maps if pairs is not None else maps[0]
 
 
-def _oversampled(slcs: list[Any], indices: list[tuple[int, int]], looks: Looks, phases: list[Any], factor: int) -> Any:
+def _oversampled(
+    slcs: list[Any],
+    indices: list[tuple[int, int]],
+    looks: Looks,
+    phases: list[Any],
+    factor: int,
+    min_valid: float,
+) -> Any:
     """Block by block of rows: finer images, and as many more looks along columns."""
     backend, arrays = backend_of(*slcs, *phases), module_of(slcs[0])
     rows, cols = slcs[0].shape
@@ -122,7 +134,7 @@ def _oversampled(slcs: list[Any], indices: list[tuple[int, int]], looks: Looks, 
         block = slice(start, min(start + step, rows // looks.rows * looks.rows))
         fine = [oversampled(slc[block], factor) for slc in slcs]
         turns = [_finer(arrays, phase[block], factor) for phase in phases]
-        maps = backend.interferogram_pairs(fine, indices, looks.rows, looks.cols * factor, turns)
+        maps = backend.interferogram_pairs(fine, indices, (looks.rows, looks.cols * factor), min_valid, turns)
         out[:, block.start // looks.rows : block.stop // looks.rows] = maps
     return out
 

@@ -12,6 +12,9 @@ from m3leo_sar._backend.choose import module_of
 from m3leo_sar.doors.results import leaves, rebuilt
 from m3leo_sar.grid.window import Window
 
+#: Share of a window's samples on the image that must be valid, unless a caller asks for another.
+MIN_VALID = 0.5
+
 
 def selected_pairs(
     reference: Any, secondary: Any, pairs: Sequence[Any] | None, *, int16: bool = False
@@ -99,3 +102,15 @@ def check_window(window: Any, size: tuple[int, ...], *, weights: bool = False) -
     if not weights and (window.row_weights or window.col_weights):
         raise ValueError("window must have no weights here, got a weighted one")
     _check.extent_within(window, "window", (size[0], size[1]), times=2)
+
+
+def check_min_valid(min_valid: float) -> None:
+    """Refuse a share of valid samples that is none.
+
+    Raises
+    ------
+    ValueError
+        If it lies outside [0, 1].
+    """
+    if not 0 <= min_valid <= 1:
+        raise ValueError(f"min_valid must lie in [0, 1], got {min_valid}")

@@ -98,8 +98,10 @@ def _own(chips: list[Chip], product: str) -> Description:
 
 
 def _looks(facts: Mapping[str, Any]) -> float | None:
-    """Samples behind a value of a chip: its window's or its looks'."""
-    parameters = facts.get("parameters")
+    """Samples behind a value of a chip: the median of those that are valid, its window's or its looks'."""
+    parameters, valid = facts.get("parameters"), facts.get("valid_looks")
+    if isinstance(valid, Mapping) and isinstance(valid.get("median"), int | float):
+        return float(valid["median"])
     sizes = facts.get("looks") or (parameters.get("window") if isinstance(parameters, Mapping) else None)
     return float(np.prod(sizes)) if isinstance(sizes, list | tuple) else None
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from m3leo_sar.grid.window import Window
-from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL
+from m3leo_sar.insar.selection import MIN_VALID, check_min_valid
+from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL, LOOKS
 from m3leo_sar.stack.pairs import Pair, parse_date
 
 
@@ -29,6 +30,10 @@ class Recipe:
         From the stack's pixels to the tile's.
     minimum_coverage : float
         Share of a tile's pixels that must lie on the stack.
+    min_valid, fill_gaps
+        Where a window has a coherence, as in :func:`m3leo_sar.coherence`.
+    valid_looks : bool
+        Whether to write, for each pair, the valid samples in each window too.
     """
 
     pairs: Sequence[Pair]
@@ -37,6 +42,12 @@ class Recipe:
     intensities: bool = True
     resampling: str = "bilinear"
     minimum_coverage: float = 0.5
+    min_valid: float = MIN_VALID
+    fill_gaps: bool = False
+    valid_looks: bool = False
+
+    def __post_init__(self) -> None:
+        check_min_valid(self.min_valid)
 
     @property
     def dates(self) -> list[datetime.date]:
@@ -83,6 +94,8 @@ def wanted_chips(
     window: dict[str, Any] = {"window": [recipe.window.rows, recipe.window.cols]}
     if recipe.window.row_weights is not None:
         window["weights"] = [recipe.window.row_weights, recipe.window.col_weights]
+    # Chips without a share are of an earlier rule, which gave values to pixels without a sample of their own.
+    rule: dict[str, Any] = {"min_valid": recipe.min_valid, **({"fill_gaps": True} if recipe.fill_gaps else {})}
 
     def inputs(*names: str) -> dict[str, Any]:
         found = {name: origin.checksums[name] for name in (*names, "geometry") if name in origin.checksums}
@@ -90,7 +103,9 @@ def wanted_chips(
 
     wanted: dict[str, dict[str, Any]] = {}
     for pair in recipe.pairs:
-        wanted[f"{COHERENCE}/{pair}"] = common | window | inputs(*str(pair).split("_"))
+        wanted[f"{COHERENCE}/{pair}"] = common | window | rule | inputs(*str(pair).split("_"))
+        if recipe.valid_looks:
+            wanted[f"{LOOKS}/{pair}"] = common | window | inputs(*str(pair).split("_"))
     if recipe.interferograms:
         for pair in recipe.pairs:
             wanted[f"{INTERFEROGRAM}/{pair}"] = common | inputs(*str(pair).split("_"))

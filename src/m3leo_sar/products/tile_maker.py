@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,10 +19,11 @@ from m3leo_sar.insar.coherence import coherence
 from m3leo_sar.insar.interferogram import interferogram
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Layer, check_pixels, pixel_checksum
-from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL
+from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL, LOOKS
 from m3leo_sar.io.stacks.stack_labels import LabelRaster
 from m3leo_sar.products.placement import _check_size, place_on, span_on
 from m3leo_sar.products.recipe import UNKNOWN, Origin, Recipe, inputs_of, needed_dates, wanted_chips
+from m3leo_sar.products.valid_looks import ValidLooks, looks_facts
 from m3leo_sar.stack.pairs import Pair, parse_date
 from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.warp.pixel_map import PixelMap, pixel_map
@@ -140,13 +142,13 @@ class TileMaker:
         for name, (dataset, key) in keys.items():
             if dataset == LABEL:
                 work.make_label(name, key)
-        pairs, formed = (
-            [Pair.parse(key) for dataset, key in keys.values() if dataset == wanted]
-            for wanted in (COHERENCE, INTERFEROGRAM)
-        )
+        pairs = {
+            wanted: [Pair.parse(key) for dataset, key in keys.values() if dataset == wanted]
+            for wanted in (COHERENCE, LOOKS, INTERFEROGRAM)
+        }
         dates = [parse_date(key) for dataset, key in keys.values() if dataset == INTENSITY]
-        if pairs or formed or dates:
-            work.compute(positions, pairs, formed, dates)
+        if any(pairs.values()) or dates:
+            work.compute(positions, pairs, dates)
         work.flush()
         return work.made
 
@@ -163,10 +165,10 @@ class _Work:
         self.held = 0
         self.read: set[str] = set()
 
-    def compute(self, positions: PixelMap, pairs: list[Pair], formed: list[Pair], dates: list[datetime.date]) -> None:
+    def compute(self, positions: PixelMap, pairs: Mapping[str, list[Pair]], dates: list[datetime.date]) -> None:
         rows, cols = self.maker.span(positions)
         inside = positions.relative_to(rows, cols)
-        needed = sorted(needed_dates((*pairs, *formed), dates))
+        needed = sorted(needed_dates(chain(*pairs.values()), dates))
         _check_size(self.tile, rows, cols, len(needed), self.stack)
         pixels = self.stack.window(rows, cols, dates=needed)
         pixels = self.maker.move(pixels) if self.maker.move else pixels
@@ -178,23 +180,45 @@ class _Work:
             taken: NDArray[Any] = to_host(sample(images, inside, resampling=self.maker.recipe.resampling))
             return taken
 
-        # A map has half the bytes of a date.
-        at_once = max(1, 2 * _MAP_BYTES // pixels[0].nbytes)
-        for first in range(0, len(pairs), at_once):
-            some = pairs[first : first + at_once]
-            indices = [(place[pair.reference], place[pair.secondary]) for pair in some]
-            maps = to_tile(coherence(pixels, pairs=indices, window=self.maker.recipe.window))
-            for pair, chip in zip(some, maps, strict=True):
-                # Bilinear weights sum to one up to rounding.
-                self.add(COHERENCE, str(pair), np.clip(chip, 0, 1, out=chip), **_pair_facts(pair), unit="1")
-        for pair in formed:
-            indices = [(place[pair.reference], place[pair.secondary])]
-            chip = to_tile(interferogram(pixels, pairs=indices))[0]
+        looks = ValidLooks(pixels, self.maker.recipe.window, to_tile)
+
+        def indices_of(pair: Pair) -> tuple[int, int]:
+            return place[pair.reference], place[pair.secondary]
+
+        self._add_coherence(pixels, pairs[COHERENCE], indices_of, looks, to_tile)
+        for pair in pairs[LOOKS]:
+            self.add(LOOKS, str(pair), looks.of(*indices_of(pair)), **_pair_facts(pair), unit="1")
+        for pair in pairs[INTERFEROGRAM]:
+            chip = to_tile(interferogram(pixels, pairs=[indices_of(pair)]))[0]
             self.add(INTERFEROGRAM, str(pair), chip, **_pair_facts(pair), unit="intensity", looks=[1, 1])
         for date in dates:
             image = pixels[place[date]]
             power = (image.real**2 + image.imag**2).astype(np.float32)
             self.add(INTENSITY, f"{date:%Y%m%d}", to_tile(power), date=date.isoformat(), unit="intensity")
+
+    def _add_coherence(
+        self,
+        pixels: Any,
+        pairs: list[Pair],
+        indices_of: Callable[[Pair], tuple[int, int]],
+        looks: ValidLooks,
+        to_tile: Callable[[Any], NDArray[Any]],
+    ) -> None:
+        recipe = self.maker.recipe
+        options: dict[str, Any] = {
+            "window": recipe.window,
+            "min_valid": recipe.min_valid,
+            "fill_gaps": recipe.fill_gaps,
+        }
+        # A map has half the bytes of a date.
+        at_once = max(1, 2 * _MAP_BYTES // pixels[0].nbytes)
+        for first in range(0, len(pairs), at_once):
+            some = pairs[first : first + at_once]
+            maps = to_tile(coherence(pixels, pairs=[indices_of(pair) for pair in some], **options))
+            for pair, chip in zip(some, maps, strict=True):
+                facts = {**_pair_facts(pair), **looks_facts(looks.of(*indices_of(pair)), chip)}
+                # Weights sum to one up to rounding, and those of a cubic kernel overshoot.
+                self.add(COHERENCE, str(pair), np.clip(chip, 0, 1, out=chip), **facts, unit="1")
 
     def make_label(self, name: str, key: str) -> None:
         geobox, read = self.maker.labels[key]

@@ -9,6 +9,7 @@ from typing import Any
 
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.grid.window import Window
+from m3leo_sar.insar.selection import MIN_VALID
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.run_lock import RunLock
 from m3leo_sar.products.recipe import Recipe
@@ -37,6 +38,9 @@ def prepare(
     window: Window | None = None,
     interferograms: bool = False,
     intensities: bool = True,
+    valid_looks: bool = False,
+    min_valid: float = MIN_VALID,
+    fill_gaps: bool = False,
     minimum_coverage: float = 0.5,
     burst: str | None = None,
     polarisation: str | None = None,
@@ -75,6 +79,12 @@ def prepare(
         Coherence window in pixels of the stack; 5 rows x 20 columns if not given.
     interferograms, intensities : bool
         Whether to write single-look interferograms and the intensity of each date.
+    valid_looks : bool
+        Whether to write, for each pair, the valid samples in each window too. The least and the median of each chip
+        stand in its metadata either way, as ``valid_looks``.
+    min_valid, fill_gaps
+        Share of a window that must be valid, and whether pixels without a sample of their own have a coherence, as in
+        :func:`m3leo_sar.coherence`.
     minimum_coverage : float
         Least share of a tile that must lie on the stack, in [0, 1].
     burst, polarisation : str, optional
@@ -131,6 +141,9 @@ def prepare(
         interferograms=interferograms,
         intensities=intensities,
         minimum_coverage=minimum_coverage,
+        min_valid=min_valid,
+        fill_gaps=fill_gaps,
+        valid_looks=valid_looks,
     )
     grid = _tiles(opened, tiles, aoi, lattice)
     chips = _archive(archive, storage, grid, opened.name if catalogue is None else str(stack))
