@@ -2,10 +2,10 @@
 
    image   (rows, cols) complex, interleaved
    table   (RESAMPLE_STEPS + 1, taps): weights of the taps first ... first + taps - 1, first = floor(position) - taps / 2 + 1,
-           for positions between two pixels in equal steps; each line sums to one. Between lines they are interpolated.
+           for positions between two pixels in equal steps. Between lines they are interpolated.
    phase   radians a pixel of the result, or none: the value is turned by it, in double
-   Weights are real. What is NaN (either part) or off the image is left out and the rest renormalised, unless less than
-   half of the absolute weight is left. A position on a pixel gives its very bits before it is turned. */
+   Weights are real. What is not finite (either part) or off the image is left out and the rest scaled to the sum of all,
+   unless less than half of the absolute weight is left. A position on a pixel gives its very bits before it is turned. */
 #ifndef M3_RESAMPLE_H
 #define M3_RESAMPLE_H
 
@@ -16,6 +16,11 @@
 namespace m3 {
 
 constexpr int RESAMPLE_STEPS = 1024, RESAMPLE_TAPS = 8;
+
+template <typename Real>
+M3_HD inline bool resample_valid(Real re, Real im) {
+  return re * Real(0) + im * Real(0) == Real(0);
+}
 
 template <int TAPS>
 M3_HD inline long long resample_weights(const double* table, double position, double* weights) {
@@ -40,15 +45,16 @@ M3_HD inline void resample_value(const Real* image, const double* table, long lo
   }
   double down[TAPS], right[TAPS];
   const long long top = resample_weights<TAPS>(table, row, down), left = resample_weights<TAPS>(table, col, right);
-  double sum_re = 0.0, sum_im = 0.0, valid = 0.0, found = 0.0, all = 0.0;
+  double sum_re = 0.0, sum_im = 0.0, valid = 0.0, total = 0.0, found = 0.0, all = 0.0;
   for (int i = 0; i < TAPS; ++i) {
     const bool row_on = top + i >= 0 && top + i < rows;
     for (int j = 0; j < TAPS; ++j) {
       const double weight = down[i] * right[j];
       all += fabs(weight);
+      total += weight;
       if (!row_on || left + j < 0 || left + j >= cols) continue;
       const Real* const sample = image + 2 * ((top + i) * cols + left + j);
-      if (weight == 0.0 || sample[0] != sample[0] || sample[1] != sample[1]) continue;
+      if (weight == 0.0 || !resample_valid(sample[0], sample[1])) continue;
       sum_re += weight * (double)sample[0];
       sum_im += weight * (double)sample[1];
       valid += weight;
@@ -56,8 +62,8 @@ M3_HD inline void resample_value(const Real* image, const double* table, long lo
     }
   }
   if (!(found >= 0.5 * all && valid > 0.0)) return;
-  *re = sum_re / valid;
-  *im = sum_im / valid;
+  *re = sum_re / valid * total;
+  *im = sum_im / valid * total;
 }
 
 /* Turns a value by a phase and writes it. */

@@ -1,7 +1,7 @@
 /* Complex images at fractional positions (CPU; formula in resample.h): rows over threads, in chunks of pixels.
 
-   Pixels whose taps all lie on the image are summed in vectors of their own type; the others, and those a NaN came out
-   for, go through resample.h one by one. Which way a pixel goes depends on its position and the pixels it needs alone. */
+   Pixels whose taps all lie on the image are summed in vectors of their own type; the others, and those nothing finite
+   came out for, go through resample.h one by one. Which way a pixel goes depends on its position and the pixels it needs alone. */
 #ifndef M3_RESAMPLE_CPU_H
 #define M3_RESAMPLE_CPU_H
 
@@ -91,11 +91,11 @@ void resample_rows(const Real* image, const double* table, const double* phase, 
         lines_of_4(lines.down.data(), lines.right.data(), chunk.row, chunk.col, count, chunk.down, chunk.right);
       chunk_span(TAPS, found, count, chunk);
       chunk_resampled<TAPS>(image, cols, chunk, count, values);
-      if (found == count && phase == nullptr && !any_nan(values, 2 * count)) return;
+      if (found == count && phase == nullptr && all_finite(values, 2 * count)) return;
     }
     for (int p = 0; p < count; ++p) {
       double re = values[2 * p], im = values[2 * p + 1];
-      if (chunk.whole[p] == 0.0 || re != re || im != im)
+      if (chunk.whole[p] == 0.0 || !resample_valid(re, im))
         resample_value<Real, TAPS>(image, table, rows, cols, chunk.row[p], chunk.col[p], &re, &im);
       resample_turned(re, im, phase, pixel + p, out);
     }

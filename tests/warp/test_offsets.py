@@ -40,6 +40,37 @@ def test_a_whole_shift_is_found_to_a_twentieth_of_a_pixel(shift):
     assert 0.4 < np.median(found.quality) <= 1
 
 
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (0.25, -0.37), (2.6, -3.2), (-6.3, 9.45)])
+@pytest.mark.parametrize("amplitude", [1e-12, 1.0, 1e12])
+def test_the_mean_of_many_chips_is_not_pulled_towards_zero(shift, amplitude):
+    """Each offset is judged by the samples that the chips share there: a 64th of a pixel, not a twentieth."""
+    random, shape = np.random.default_rng(14), (200, 260)
+    common, own = smooth_speckle(shape, random), smooth_speckle(shape, random)
+    turn = np.exp(-2j * np.pi * (np.fft.fftfreq(200)[:, None] * shift[0] + np.fft.fftfreq(260) * shift[1]))
+    moved = 0.9 * np.fft.ifft2(np.fft.fft2(common) * turn) + np.sqrt(0.19) * own
+    images = [(image * amplitude).astype(np.complex64) for image in (common, moved)]
+    found = measure_offsets(*images, chip=Window(rows=48, cols=40), grid=(4, 5))
+    # Chips within the reach of the image's edge have part of the shift off it.
+    inner = (found.rows > 34) & (found.rows < 166) & (found.cols > 32) & (found.cols < 228)
+    assert inner.sum() >= 6
+    assert abs(found.azimuth[inner].mean() - shift[0]) < 1 / 64
+    assert abs(found.range[inner].mean() - shift[1]) < 1 / 64
+    assert np.median(found.quality) > 0.7
+
+
+def test_gaps_are_left_out_of_both_images():
+    random, shape = np.random.default_rng(3), (160, 170)
+    common = smooth_speckle(shape, random).astype(np.complex64)
+    other = np.roll(common, (2, -3), (0, 1))
+    common[:70, :70], other[100:, 60:64] = np.nan, np.inf
+    found = measure_offsets(common, other, chip=Window(rows=32, cols=40), grid=(4, 4), search=Window(rows=12, cols=10))
+    assert 11 <= len(found.rows) < 16
+    assert not ((found.rows < 50) & (found.cols < 40)).any()
+    fitted = fit_offsets(found, shape=shape, degree=0)
+    assert abs(fitted.azimuth(0, 0) - 2) < 0.05
+    assert abs(fitted.range(0, 0) + 3) < 0.05
+
+
 def test_a_smooth_field_is_found_to_a_twentieth_of_a_pixel_and_coherence_comes_back():
     random = np.random.default_rng(8)
     shape = (384, 512)

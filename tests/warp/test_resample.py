@@ -6,6 +6,7 @@ from reference import resample_reference
 
 from m3leo_sar import resample
 from m3leo_sar.grid.pixel_polynomial import PixelPolynomial, bilinear_grid
+from m3leo_sar.warp.doppler import azimuth_carrier
 from m3leo_sar.warp.resample import KERNELS, kernel_table
 
 
@@ -169,9 +170,76 @@ def test_a_chirp_is_taken_off_and_put_on_again(backend):
     got = backend.numpy(resample(backend.array(image), **rasters, carrier=tops))
     assert correlation(got[inner], truth[inner]) > 0.9998
     assert abs(np.angle(np.vdot(truth[inner], got[inner]))) < 1e-4
-    # Left on, it is lost beyond half the band.
-    ignored = resample(image, azimuth_offset=offsets[0], range_offset=offsets[1])
+    # Left on, it is lost beyond half the band; not given, it is measured.
+    ignored = backend.numpy(resample(backend.array(image), **rasters, doppler=0.0))
     assert correlation(ignored[inner], truth[inner]) < 0.9
+    measured = backend.numpy(resample(backend.array(image), **rasters))
+    assert correlation(measured[inner], truth[inner]) > 0.9995
+    assert abs(np.angle(np.vdot(truth[inner], measured[inner]))) < 0.01
+
+
+def there_and_back(image, **options):
+    moved = resample(image, azimuth_offset=0.5, **options)
+    return resample(moved, azimuth_offset=-0.5, **options)[10:-10, 10:-10]
+
+
+@pytest.mark.parametrize("doppler", [0.0, 0.19, -0.35, 0.5])
+def test_a_squint_that_nobody_tells_of_is_measured(doppler):
+    shape = (220, 150)
+    row, col = np.indices(shape).astype(float)
+    image = band_limited(shape, np.random.default_rng(8), bandwidth=0.75, doppler=doppler)(row, col).astype("c8")
+    assert correlation(there_and_back(image), image[10:-10, 10:-10]) > 0.995
+    if abs(doppler) > 0.15:
+        assert correlation(there_and_back(image, doppler=0.0), image[10:-10, 10:-10]) < 0.98
+    carrier = azimuth_carrier(image)
+    slope = 0.0 if carrier is None else np.diff(carrier(row, col), axis=0).mean() / (2 * np.pi)
+    assert abs((slope - doppler + 0.5) % 1 - 0.5) < 0.02
+
+
+def test_white_noise_and_small_images_tell_no_carrier():
+    for shape in ((200, 150), (40, 9), (2, 3), (1, 5)):
+        assert azimuth_carrier(noise(shape)) is None
+    assert azimuth_carrier(np.full((40, 30), np.nan, "c8")) is None
+    assert azimuth_carrier(np.zeros((40, 30), "c8")) is None
+
+
+def test_a_carrier_of_merged_bursts_is_noticed():
+    shape = (600, 200)
+    row, col = np.indices(shape).astype(float)
+    image = band_limited(shape, np.random.default_rng(9), bandwidth=0.7)(row, col)
+    merged = (image * np.exp(1j * np.pi * 0.0075 * (row % 200 - 100) ** 2)).astype("c8")
+    with pytest.raises(ValueError, match="slc has a carrier along azimuth that is not smooth: .* give carrier="):
+        resample(merged, azimuth_offset=0.3)
+    assert np.isfinite(resample(merged, azimuth_offset=0.3, doppler=0.0)[5:-5, 5:-5]).all()
+    # Nothing is interpolated, so nothing can be lost.
+    np.testing.assert_array_equal(resample(merged, azimuth_offset=2)[:-2], merged[2:])
+
+
+@pytest.mark.parametrize("kernel", ["sinc", "knab"])
+@pytest.mark.parametrize("place", [0.125, 0.3, 0.5])
+def test_speckle_is_as_bright_between_samples_as_on_them(backend, kernel, place):
+    shape = (300, 320)
+    row, col = np.indices(shape).astype(float)
+    image = band_limited(shape, np.random.default_rng(4), bandwidth=0.8)(row, col).astype("c8")
+    moved = resample(backend.array(image), azimuth_offset=place, range_offset=place, kernel=kernel, doppler=0.0)
+    inner = backend.numpy(moved)[8:-8, 8:-8]
+    assert abs(10 * np.log10((abs(inner) ** 2).mean() / (abs(image) ** 2).mean())) < 0.01
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_an_infinity_is_no_data_like_nan(backend, kernel):
+    image = noise((30, 40))
+    with_nan, with_infinity = image.copy(), image.copy()
+    with_nan[12, 17] = np.nan
+    with_infinity[12, 17] = complex(np.inf, 3)
+    options = {"azimuth_offset": 0.3, "range_offset": -0.4, "kernel": kernel}
+    got, expected, plain = (
+        backend.numpy(resample(backend.array(each), **options)) for each in (with_infinity, with_nan, image)
+    )
+    np.testing.assert_array_equal(got, expected)
+    taps = KERNELS[kernel]
+    assert (got != plain)[np.isfinite(plain)].sum() <= taps**2
+    assert np.isnan(got).sum() <= np.isnan(plain).sum() + 1
 
 
 def test_flattening_in_the_same_pass_and_phases_of_many_turns(backend):

@@ -14,6 +14,8 @@ from m3leo_sar.grid.window import Window
 
 #: Steps between two samples that a peak is looked for at.
 _FINE = 64
+#: Samples around a chip that are read for its spectrum.
+_MARGIN = 8
 
 
 class Offsets(NamedTuple):
@@ -61,13 +63,14 @@ def measure_offsets(
 ) -> Offsets:
     """Measure offsets on a regular grid of chips by correlating amplitudes.
 
-    Chips of both images are sampled at half steps through their spectra, as an intensity takes twice the band of its
-    image; their correlation is found by FFT and its peak to a 64th of a pixel.
+    A chip of the reference is compared with the secondary's samples at every offset of the search, all of the chip
+    wherever the image has them. Both are sampled at half steps through their spectra, as an intensity takes twice the
+    band of its image; their normalised correlation is found by FFT and its peak to a 64th of a pixel.
 
     Parameters
     ----------
     reference, secondary : (rows, cols) complex64 or complex128
-        Of one shape, aligned to within the search. NumPy or CuPy. Samples that are not finite count as zero.
+        Of one shape, aligned to within the search. NumPy or CuPy. Samples that are not finite are left out.
     chip : Window
         Size of a chip, even, at least 8 by 8; larger ones are surer.
     grid : (int, int)
@@ -78,7 +81,7 @@ def measure_offsets(
     Returns
     -------
     Offsets
-        NumPy; chips without any amplitude are left out.
+        NumPy; chips of which less than half has data, or whose amplitude does not vary, are left out.
 
     Raises
     ------
@@ -89,22 +92,27 @@ def measure_offsets(
 
     References
     ----------
-    Guizar-Sicairos et al., 2008, Optics Letters 33(2), 156-158 (refining a peak by a matrix DFT).
+    Guizar-Sicairos et al., 2008, Optics Letters 33(2), 156-158 (refining a peak by a matrix DFT); Padfield, 2012, IEEE
+    Transactions on Image Processing 21(5), 2706-2718 (normalised correlation of images with gaps by FFT).
     """
     for name, image in (("reference", reference), ("secondary", secondary)):
         _check.complex_array(image, name, ndim=2)
     _check.same(reference, secondary, names=("reference", "secondary"))
-    backend = backend_of(reference, secondary)
+    backend_of(reference, secondary)
     search = _check_sizes(chip, grid, search, reference.shape)
     places = [
         np.unique(np.linspace(0, size - length, count).round().astype(int))
         for size, length, count in zip(reference.shape, (chip.rows, chip.cols), grid, strict=True)
     ]
+    # What a chip is compared with holds every offset whole, and one sample more for the peak's sides.
+    reach = (search.rows // 2 + 1, search.cols // 2 + 1)
     found = []
     for top in places[0]:
         for left in places[1]:
-            part = (slice(top, top + chip.rows), slice(left, left + chip.cols))
-            peak = _peak(module_of(reference), reference[part], secondary[part], search, backend)
+            first = _fine(reference, (top, left), (chip.rows, chip.cols))
+            start = (top - reach[0], left - reach[1])
+            second = _fine(secondary, start, (chip.rows + 2 * reach[0], chip.cols + 2 * reach[1]))
+            peak = _peak(first, second, search, reach)
             if peak is not None:
                 found.append((top + (chip.rows - 1) / 2, left + (chip.cols - 1) / 2, *peak))
     if not found:
@@ -185,47 +193,130 @@ def _check_sizes(chip: Any, grid: tuple[int, int], search: Any, shape: tuple[int
     return Window(rows=min(search.rows, most.rows), cols=min(search.cols, most.cols))
 
 
-def _peak(arrays: Any, first: Any, second: Any, search: Window, backend: Any) -> tuple[float, float, float] | None:
-    """Offset of the second chip against the first, and their correlation there."""
-    a, b = (_varying(arrays, image) for image in (first, second))
-    norm = float(arrays.sqrt((a * a).sum() * (b * b).sum()))
-    if not norm > 0:
-        return None
-    # Zeros around both, so that what leaves a chip on one side does not come in on the other.
-    shape = tuple(2 * size for size in a.shape)
-    spectrum = arrays.fft.fft2(a, shape).conj() * arrays.fft.fft2(b, shape)
-    surface = backend.to_host(arrays.fft.ifft2(spectrum).real)
-    # Half samples, wrapped: offset k stands at index k, or at the size + k where it is negative.
+class _Fine(NamedTuple):
+    """Amplitudes at half steps, zero where there are none, and one where there are."""
+
+    amplitude: np.ndarray
+    known: np.ndarray
+
+
+def _peak(first: _Fine, second: _Fine, search: Window, reach: tuple[int, int]) -> tuple[float, float, float] | None:
+    """Offset of the first chip in the second, larger one, and their correlation there."""
+    sums = _Sums(first, second)
+    # Offset k, in half samples, stands at index k + 2 reach.
     spans = [np.arange(-size, size + 1) for size in (search.rows, search.cols)]
-    near = surface[np.ix_(spans[0] % shape[0], spans[1] % shape[1])]
-    at = np.unravel_index(int(near.argmax()), near.shape)
-    coarse = spans[0][at[0]], spans[1][at[1]]
+    shared = sums.correlation()
+    near = shared[np.ix_(spans[0] + 2 * reach[0], spans[1] + 2 * reach[1])]
+    if not np.isfinite(near).any():
+        return None
+    at = np.unravel_index(int(np.nanargmax(near)), near.shape)
+    middle = (int(at[0] + spans[0][0] + 2 * reach[0]), int(at[1] + spans[1][0] + 2 * reach[1]))
     fine = np.arange(-_FINE // 2, _FINE // 2 + 1) / (_FINE / 2)
-    host = backend.to_host(spectrum)
-    kernels = [
-        np.exp(2j * np.pi * np.outer(middle + fine, np.fft.fftfreq(size)))
-        for middle, size in zip(coarse, shape, strict=True)
-    ]
-    values = (kernels[0] @ host @ kernels[1].T).real / host.size
-    best = np.unravel_index(int(values.argmax()), values.shape)
+    values = sums.correlation_about(middle, fine)
+    if not np.isfinite(values).any():
+        return None
+    best = np.unravel_index(int(np.nanargmax(values)), values.shape)
     return (
-        float(coarse[0] + fine[best[0]]) / 2,
-        float(coarse[1] + fine[best[1]]) / 2,
-        float(values[best]) / norm,
+        float(middle[0] + fine[best[0]]) / 2 - reach[0],
+        float(middle[1] + fine[best[1]]) / 2 - reach[1],
+        float(min(values[best], 1.0)),
     )
 
 
-def _varying(arrays: Any, image: Any) -> Any:
-    """Amplitude at half steps without its mean."""
-    clean = arrays.where(arrays.isfinite(image), image, 0).astype(np.complex128)
+class _Sums:
+    """Sums over the samples that two chips share at every offset, by FFT.
+
+    Each offset is judged by the means and powers of its own samples: judged by those of the whole chips, one that
+    shares fewer would always lose, and the peak be pulled towards zero.
+    """
+
+    def __init__(self, first: _Fine, second: _Fine) -> None:
+        self.shape = second.amplitude.shape
+        ours, theirs = (
+            [np.fft.rfft2(plane, self.shape) for plane in (chip.known, chip.amplitude, chip.amplitude**2)]
+            for chip in (first, second)
+        )
+        count, mean_a, mean_b, power_a, power_b = (
+            np.fft.irfft2(one.conj() * other, self.shape)
+            for one, other in (
+                (ours[0], theirs[0]),
+                (ours[1], theirs[0]),
+                (ours[0], theirs[1]),
+                (ours[2], theirs[0]),
+                (ours[0], theirs[2]),
+            )
+        )
+        # Less than half of a chip is no chip; nor is one whose amplitude is the same everywhere, but for rounding.
+        enough = count > 0.5 * first.known.size
+        count = np.where(enough, count, 1)
+        spread = np.maximum(power_a - mean_a**2 / count, 0) * np.maximum(power_b - mean_b**2 / count, 0)
+        self.varies = enough & (spread > 1e-20 * power_a * power_b)
+        self.by_chance = mean_a * mean_b / count
+        self.norm = np.where(self.varies, np.sqrt(spread), 1)
+        self.cross = np.fft.fft2(first.amplitude, self.shape).conj() * np.fft.fft2(second.amplitude)
+
+    def correlation(self) -> np.ndarray:
+        """At every whole offset, NaN where the chips share too little."""
+        product = np.fft.ifft2(self.cross).real
+        return np.where(self.varies, (product - self.by_chance) / self.norm, np.nan)
+
+    def correlation_about(self, middle: tuple[int, int], fine: np.ndarray) -> np.ndarray:
+        """At offsets ``fine``, in -1 ... 1, about a whole one, along both axes."""
+        kernels = [
+            np.exp(2j * np.pi * np.outer(place + fine, np.fft.fftfreq(size)))
+            for place, size in zip(middle, self.shape, strict=True)
+        ]
+        product = (kernels[0] @ self.cross @ kernels[1].T).real / self.cross.size
+        # Means and powers change slowly: a parabola through the three whole offsets along each axis has them between.
+        parabola = np.stack([fine * (fine - 1) / 2, 1 - fine**2, fine * (fine + 1) / 2], axis=1)
+        around = np.ix_(*(np.arange(place - 1, place + 2) for place in middle))
+        if not self.varies[around].all():
+            return np.full(product.shape, np.nan)
+        by_chance, norm = (parabola @ plane[around] @ parabola.T for plane in (self.by_chance, self.norm))
+        return np.asarray((product - by_chance) / norm)
+
+
+def _fine(image: Any, start: tuple[int, int], size: tuple[int, int]) -> _Fine:
+    """Amplitudes at half steps of a part of an image, which need not lie on it whole."""
+    arrays = module_of(image)
+    inner = [
+        slice(max(first, 0), min(first + length, full))
+        for first, length, full in zip(start, size, image.shape, strict=True)
+    ]
+    # Some samples more on every side: a spectrum takes both ends of what it is given for neighbours.
+    outer = tuple(
+        slice(max(part.start - _MARGIN, 0), min(part.stop + _MARGIN, full))
+        for part, full in zip(inner, image.shape, strict=True)
+    )
+    part = image[outer]
+    valid = arrays.isfinite(part)
+    amplitude = _finer_amplitude(arrays, arrays.where(valid, part, 0).astype(np.complex128))
+    planes = (amplitude, arrays.repeat(arrays.repeat(valid, 2, axis=0), 2, axis=1))
+    found = []
+    for plane in planes:
+        whole = np.zeros((2 * size[0], 2 * size[1]))
+        to = tuple(
+            slice(2 * (part.start - first), 2 * (part.stop - first)) for part, first in zip(inner, start, strict=True)
+        )
+        cut = tuple(
+            slice(2 * (part.start - around.start), 2 * (part.stop - around.start))
+            for part, around in zip(inner, outer, strict=True)
+        )
+        taken = plane[cut]
+        whole[to] = taken.get() if hasattr(taken, "get") else np.asarray(taken)
+        found.append(whole)
+    return _Fine(found[0] * found[1], found[1])
+
+
+def _finer_amplitude(arrays: Any, clean: Any) -> Any:
+    """Amplitude at half steps."""
     # The middle of the band is brought to zero first, or half steps would fall between its two halves.
     for axis in (0, 1):
         neighbours = (clean[1:] * clean[:-1].conj()) if axis == 0 else (clean[:, 1:] * clean[:, :-1].conj())
         turn = arrays.exp(-1j * arrays.angle(neighbours.sum()) * arrays.arange(clean.shape[axis]))
         clean = clean * (turn[:, None] if axis == 0 else turn)
     spectrum = arrays.fft.fftshift(arrays.fft.fft2(clean))
-    rows, cols = image.shape
+    rows, cols = clean.shape
     wide = arrays.zeros((2 * rows, 2 * cols), np.complex128)
-    wide[rows // 2 : rows // 2 + rows, cols // 2 : cols // 2 + cols] = spectrum
-    amplitude = arrays.abs(arrays.fft.ifft2(arrays.fft.ifftshift(wide)))
-    return amplitude - amplitude.mean()
+    wide[rows - rows // 2 : 2 * rows - rows // 2, cols - cols // 2 : 2 * cols - cols // 2] = spectrum
+    return arrays.abs(arrays.fft.ifft2(arrays.fft.ifftshift(wide)))

@@ -14,6 +14,7 @@ from m3leo_sar._backend.places import Places
 from m3leo_sar.doors.door import door
 from m3leo_sar.doors.prototype import prototype
 from m3leo_sar.grid.pixel_polynomial import PixelPolynomial
+from m3leo_sar.warp.doppler import azimuth_carrier
 from m3leo_sar.warp.pixel_map import sum_of_terms
 
 #: Kernels and their taps an axis.
@@ -22,6 +23,8 @@ KERNELS = {"sinc": 8, "knab": 8, "cubic": 4}
 _STEPS = 1024
 #: Shape of the Kaiser window and bandwidth of Knab's, for signals that fill four fifths of the sampled band.
 _KAISER, _KNAB = 2.75, 0.2
+#: Band that these two keep the power of, as a share of what is sampled.
+_BAND = 0.8
 #: Rows of a result that are computed at once where the image has a carrier.
 _BLOCK = 512
 
@@ -47,7 +50,7 @@ def resample(
     shape: tuple[int, int] | None = None,
     kernel: str = "sinc",
     carrier: Phase | None = None,
-    doppler: float | Callable[[Any], Any] = 0.0,
+    doppler: float | Callable[[Any], Any] | None = None,
     flatten: Any = None,
 ) -> Any:
     """Resample an SLC onto the grid of a reference image.
@@ -58,7 +61,7 @@ def resample(
     ----------
     slc : (rows, cols) complex64 or complex128
         NumPy, CuPy, torch, dask or xarray, whose coordinates along rows and columns are those of another grid than the
-        result's and are left out. A sample with a NaN part is no data.
+        result's and are left out. A sample with a part that is NaN or infinite is no data.
     azimuth_offset, range_offset : float, PixelPolynomial, or (rows, cols) float array
         Pixels; a raster has the shape of the result. :func:`m3leo_sar.grid.pixel_polynomial.bilinear_grid` makes one
         from offsets on a coarse grid.
@@ -70,9 +73,11 @@ def resample(
     carrier : callable or PixelPolynomial, optional
         Phase in radians at (row, col) of ``slc``, such as the azimuth carrier of TOPS bursts: taken off before and put
         on again after, at the resampled position. It is called with NumPy arrays of float64.
-    doppler : float or callable
-        Doppler centroid in cycles a row (frequency / pulse repetition frequency), or that at a column: a carrier of
-        ``2 pi doppler row``.
+    doppler : float or callable, optional
+        Doppler centroid in cycles per row (frequency / pulse repetition frequency), or that at a column: a carrier of
+        ``2 pi doppler row``. Without it and a ``carrier``, the carrier is measured
+        (:func:`m3leo_sar.warp.doppler.azimuth_carrier`), unless all offsets are whole; 0.0 resamples the image as it
+        is. A measured carrier depends on the whole image: for parts of an image that must fit, give it.
     flatten : (rows, cols) float, optional
         Phase in radians that is subtracted from the result, such as flat earth and topography.
 
@@ -88,13 +93,14 @@ def resample(
     TypeError
         If ``slc`` is not complex64 or complex128, or an offset is none of the above.
     ValueError
-        If shapes differ, an offset or phase is not finite, the kernel is unknown, or no pixel of the result lies on
-        the image.
+        If shapes differ, an offset or phase is not finite, the kernel is unknown, no pixel of the result lies on the
+        image, or the image has a carrier that cannot be measured, such as that of merged TOPS bursts.
 
     Notes
     -----
-    Weights are real, tabulated at 1024 steps between two samples, interpolated between steps, and sum to one. Positions
-    and phases are double; phases are reduced before they are used.
+    Weights are real, tabulated at 1024 steps between two samples and interpolated between steps. Those of cubic sum to
+    one; those of sinc and knab keep the mean power of a signal that fills four fifths of the band, so that speckle is
+    as bright between samples as on them. Positions and phases are double; phases are reduced before they are used.
 
     References
     ----------
@@ -123,6 +129,8 @@ def resample(
     if flatten is not None:
         flatten = _raster(backend, flatten, "flatten", shape)
     phase = _phase(carrier, doppler)
+    if carrier is None and doppler is None and not _are_whole(offsets):
+        phase = azimuth_carrier(slc)
     table = kernel_table(kernel)
     if phase is None:
         turned = None if flatten is None else -flatten
@@ -137,7 +145,7 @@ def resample(
 
 @lru_cache(maxsize=8)
 def kernel_table(kernel: str) -> np.ndarray:
-    """Weights of a kernel, (1025, taps): line k for a position k / 1024 behind the sample before it; lines sum to one.
+    """Weights of a kernel, (1025, taps): line k for a position k / 1024 behind the sample before it.
 
     Examples
     --------
@@ -157,11 +165,22 @@ def kernel_table(kernel: str) -> np.ndarray:
         near = np.abs(x)
         inner, outer = (1.5 * near - 2.5) * near**2 + 1, ((2.5 - 0.5 * near) * near - 4) * near + 2
         weights = np.where(near <= 1, inner, outer)
-    weights = weights / weights.sum(axis=1, keepdims=True)
+    if kernel == "cubic":
+        weights = weights / weights.sum(axis=1, keepdims=True)
+    else:
+        # Power of a signal of a flat band under each line: the sum over taps k and l of w_k w_l sinc(band (k - l)).
+        index = np.arange(taps)
+        power = np.einsum("lj,jk,lk->l", weights, np.sinc(_BAND * (index[:, None] - index)), weights)
+        weights = weights / np.sqrt(power)[:, None]
     # On a sample the others weigh nothing, not their rounding.
     weights[0], weights[-1] = np.eye(taps)[half - 1], np.eye(taps)[half]
     weights.flags.writeable = False
     return weights
+
+
+def _are_whole(offsets: dict[str, Any]) -> bool:
+    """Whether samples are copied, not interpolated."""
+    return all(np.ndim(offset) == 0 and not callable(offset) and offset % 1 == 0 for offset in offsets.values())
 
 
 def _result_shape(slc: Any, offsets: dict[str, Any], shape: tuple[int, int] | None) -> tuple[int, int]:
@@ -233,8 +252,9 @@ def _raster(backend: Any, raster: Any, name: str, shape: tuple[int, int]) -> Any
 def _phase(carrier: Phase | None, doppler: Any) -> Phase | None:
     if carrier is not None and not callable(carrier):
         raise TypeError(f"carrier must be callable, such as a PixelPolynomial, got {type(carrier).__name__}")
+    doppler = 0.0 if doppler is None else doppler
     if not callable(doppler) and not np.isfinite(doppler):
-        raise ValueError(f"doppler must be finite cycles a row, got {doppler}")
+        raise ValueError(f"doppler must be finite cycles per row, got {doppler}")
     if carrier is None and not callable(doppler) and doppler == 0:
         return None
 
