@@ -83,7 +83,7 @@ def test_looks_out_of_range_are_refused(looks):
 
 
 def test_coherence_out_of_range_is_refused():
-    with pytest.raises(ValueError, match=r"mean must lie in \[0, 1\], got 1.2"):
+    with pytest.raises(ValueError, match=r"observed must lie in \[0, 1\], got 1.2"):
         true_coherence([0.3, 1.2], looks=9)
     with pytest.raises(ValueError, match="true must lie in"):
         expected_coherence(-0.1, looks=9)
@@ -122,3 +122,38 @@ def test_looks_of_nothing_are_refused(rng):
         effective_looks(np.zeros((20, 30), complex), window=Window(rows=3, cols=5))
     with pytest.raises(ValueError, match="2 x window rows .* got 11"):
         effective_looks(np.ones((20, 30), complex), window=Window(rows=11, cols=5))
+
+
+@pytest.mark.parametrize("looks", [2, 4, 9, 25])
+@pytest.mark.parametrize("true", [0.1, 0.3, 0.6, 0.9])
+def test_a_median_has_an_inversion_of_its_own(looks, true):
+    """Half of the law lies below its median, which at few looks is not its mean."""
+    sample = np.linspace(0, 1, 2001)
+    density = coherence_density(sample, true, looks=looks)
+    share = np.cumsum((density[1:] + density[:-1]) / 2 * np.diff(sample))
+    median = float(np.interp(0.5, share, sample[1:]))
+    # Near zero the median is flat in the truth.
+    near = 1e-3 if true > 0.2 else 2e-2
+    assert true_coherence(median, looks=looks, statistic="median") == pytest.approx(true, abs=near)
+    if looks == 4 and true in (0.6, 0.9):
+        assert abs(true_coherence(median, looks=looks) - true) > 0.02
+
+
+@pytest.mark.parametrize("looks", [4, 25])
+def test_the_inversion_of_a_median_has_no_step_near_one(looks):
+    found = true_coherence([0.9, 0.99, 0.9995, 0.99965, 1.0], looks=looks, statistic="median")
+    assert (np.diff(found) > 0).all()
+    assert found[-1] == 1
+
+
+def test_a_median_of_draws_is_corrected(rng):
+    looks, true = 4, 0.6
+    first, noise = (rng.standard_normal((20_000, looks, 2)) @ [1, 1j] for _ in range(2))
+    second = true * first + 0.8 * noise
+    power = (abs(first) ** 2).sum(1) * (abs(second) ** 2).sum(1)
+    median = np.median(abs((first * second.conj()).sum(1)) / np.sqrt(power))
+    assert true_coherence(median, looks=looks, statistic="median") == pytest.approx(true, abs=0.01)
+    got = true_coherence([[np.nan, 0.2]], looks=looks, statistic="median")
+    np.testing.assert_array_equal(got, [[np.nan, 0.0]])
+    with pytest.raises(ValueError, match="statistic must be mean or median, got 'mode'"):
+        true_coherence(0.5, looks=4, statistic="mode")

@@ -94,6 +94,19 @@ def test_results_stay_in_their_ranges(rho, seed):
     assert (model.rmse >= 0).all()
 
 
+@pytest.mark.parametrize("days", [[12, 24], [12, 12], [12, 12, 12]])
+def test_what_has_two_unknowns_is_not_fitted_to_two_pairs_or_one_lag(backend, days):
+    """Two pairs of two lags have a fit without a residual, whatever the noise: three are asked for."""
+    coherence = np.full((len(days), 2, 3), 0.6) - 0.01 * np.array(days)[:, None, None]
+    for plane in fit_decay(backend.array(coherence), days):
+        assert np.isnan(backend.numpy(plane)).all()
+    # The same within a longer list, of which no more is valid.
+    more = np.concatenate([coherence, np.full((2, 2, 3), np.nan)])
+    assert np.isnan(backend.numpy(fit_decay(backend.array(more), [*days, 36, 48]).tau)).all()
+    third = np.concatenate([coherence, np.full((1, 2, 3), 0.2)])
+    assert np.isfinite(backend.numpy(fit_decay(backend.array(third), [*days, 36]).tau)).all() == (len(third) >= 3)
+
+
 def test_too_few_pairs_or_lags_give_nan(backend):
     coherence = np.full((4, 1, 4), 0.5)
     coherence[1:, 0, 0] = np.nan  # one pair

@@ -59,8 +59,8 @@ def fit_decay(
     Parameters
     ----------
     coherence : (pairs, rows, cols) float32 or float64
-        In [0, 1], NaN where there is none; NumPy or CuPy. Correct its bias first if few looks made it
-        (:func:`m3leo_sar.insar.bias.true_coherence` of a median by lag), as the bias ends up in ``rho_inf``.
+        In [0, 1], NaN where there is none; NumPy or CuPy. Correct its bias first if few looks made it, as the bias ends
+        up in ``rho_inf``: :func:`m3leo_sar.insar.bias.true_coherence` with ``statistic="median"`` of a median by lag.
     days : sequence of float
         Days between the dates of each pair, above 0; the sign of a swapped pair is left to the caller.
     tau_range : (float, float)

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from m3leo_sar import GeoBox, Window
+from m3leo_sar import GeoBox, Window, coherence
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore, StackFacts
 from m3leo_sar.io.files import zarr_shard
 from m3leo_sar.stack.complex_int16 import from_complex_int16
@@ -80,6 +80,45 @@ def test_whole_multiples_of_the_scale_are_kept_exactly(tmp_path):
     assert held.scales == (2.0**4, 2.0**-11)
     for image, stored, scale in zip(slc, held.slc, held.scales, strict=True):
         np.testing.assert_array_equal(from_complex_int16(stored, scale=scale), image)
+
+
+@pytest.mark.parametrize("decibels", [40, 60, 80, 100])
+def test_a_bright_target_does_not_cost_its_ground_coherence(tmp_path, decibels):
+    rng = np.random.default_rng(5)
+    first, noise = (rng.normal(size=(27, 41, 2)) @ [1, 1j] for _ in range(2))
+    slc = np.stack([first, 0.8 * first + 0.6 * noise]).astype(np.complex64)
+    slc[:, 3, 4] *= 10 ** (decibels / 20)
+    store = SlcTileStore.create(tmp_path / "tiles", FACTS)
+    store.write("1", slc, DATES[:2], frame=frame_of())
+    held = store.read("1")
+    window = Window(rows=5, cols=5)
+    assert held.slc.dtype == ("int16" if decibels <= 60 else "complex64")
+    stored = coherence(held.slc, pairs=[(0, 1)], window=window)[0]
+    far = np.s_[8:, 9:]
+    np.testing.assert_allclose(stored[far], coherence(slc[0], slc[1], window=window)[far], atol=4e-3)
+    assert stored[far].mean() == pytest.approx(coherence(slc[0], slc[1], window=window)[far].mean(), abs=5e-4)
+
+
+def test_dates_of_both_kinds_are_read_together_and_alone(tmp_path):
+    slc = samples_of(3)
+    slc[2, 4, 6] = 1e6
+    store = SlcTileStore.create(tmp_path / "tiles", FACTS)
+    # A store from before there were two kinds.
+    manifest = tmp_path / "tiles" / "slc-tiles.json"
+    manifest.write_text(manifest.read_text().replace('"version": 2', '"version": 1'))
+    store.write("1", slc[:1], DATES[:1], frame=frame_of())
+    assert json.loads(manifest.read_text())["version"] == 1
+    store.write("1", slc, DATES[:3], frame=frame_of())
+    assert json.loads(manifest.read_text())["version"] == 2
+    both = SlcTileStore(tmp_path / "tiles").read("1")
+    assert both.slc.dtype == np.complex64
+    assert both.scales == (1.0, 1.0, 1.0)
+    np.testing.assert_array_equal(both.slc[2], slc[2])
+    alone = store.read("1", DATES[:2])
+    assert alone.slc.dtype == np.int16
+    for image, stored, scale in zip(both.slc, alone.slc, alone.scales, strict=False):
+        np.testing.assert_array_equal(image, from_complex_int16(stored, scale=scale))
+    assert not list(store.faults())
 
 
 def test_an_image_of_nothing_reads_as_nothing(tmp_path):
@@ -227,7 +266,7 @@ def test_a_damaged_manifest_is_named(store):
     manifest = store.root / "slc-tiles.json"
     document = json.loads(manifest.read_text())
     manifest.write_text(json.dumps({**document, "version": 9}))
-    with pytest.raises(ValueError, match="has version 9; this library reads up to 1"):
+    with pytest.raises(ValueError, match="has version 9; this library reads up to 2"):
         SlcTileStore(store.root)
     for content, message in (
         ("[]", "does not describe a store of SLC tiles"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from affine import Affine
@@ -17,17 +18,21 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.chip import SAFE_NAME
-from m3leo_sar.io.files.atomic import PARTIAL, atomic_path, remove_stale
+from m3leo_sar.io.files.atomic import PARTIAL, atomic_path, remove_stale, write_text
 from m3leo_sar.io.files.batches import batches, new_batch
 from m3leo_sar.io.files.manifest import Kind, make_manifest, read_manifest
 from m3leo_sar.io.files.zarr_shard import described, make_group, read_chunks, write_shard
-from m3leo_sar.stack.complex_int16 import LARGEST, NO_DATA, to_complex_int16
+from m3leo_sar.stack.complex_int16 import LARGEST, NO_DATA, from_complex_int16, to_complex_int16
 from m3leo_sar.stack.pairs import require_date
 from m3leo_sar.stack.tile_samples import TileFrame, TileSamples
 
-_KIND = Kind("slc-tiles.json", "m3leo_sar slc tiles", 1, "store of SLC tiles")
+#: Version 2 may hold dates as float32 beside those as int16.
+_KIND = Kind("slc-tiles.json", "m3leo_sar slc tiles", 2, "store of SLC tiles")
 _FRAME = "frame"
 _DIMENSIONS = ("date", "y", "x", "part")
+#: Rows and columns of a block, and the share of its power that the error of int16 may have: -30 dB, which takes a
+#: thousandth off a coherence.
+_BLOCK, _LARGEST_ERROR = 5, 2.0**-10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +67,19 @@ class _Plane:
     index: int
     count: int
     scale: float
+    #: Whether parts are float32.
+    wide: bool
 
 
 class SlcTileStore:
-    """Samples of a stack by tile and date, complex int16; disk use grows with dates, never with pairs.
+    """Samples of a stack by tile and date, mostly complex int16; disk use grows with dates, never with pairs.
 
     A write adds one batch, ``<root>/<identifier>/<number>``, that is written beside its place and renamed, and never
     changed afterwards. Each date has a scale of its own, the least power of two at which its largest part fits int16,
     so a part is at most half a scale off, 2**-15 of the largest, and parts that are whole multiples of the scale are
-    kept exactly. Chunks are blosc (lz4 over shuffled bits) with a CRC-32C that every read checks.
+    kept exactly. Where that error has more than a thousandth of the power of some block of 5 x 5 samples, as beside a
+    target 70 dB above its ground, the date is kept as complex64 instead, at twice the size. Chunks are blosc (lz4 over
+    shuffled bits) with a CRC-32C that every read checks.
 
     Parameters
     ----------
@@ -172,14 +181,16 @@ class SlcTileStore:
         self._keep_frame(folder, identifier, frame)
         there = self._planes(identifier)
         new = [index for index, date in enumerate(dates) if date not in there]
-        if new:
-            scales = [_scale(slc[index]) for index in new]
-            parts = [to_complex_int16(slc[index], scale=scale) for index, scale in zip(new, scales, strict=True)]
-            errors = [scale / math.sqrt(2) for scale in scales]
-            facts = {"dates": [dates[index].isoformat() for index in new], "scales": scales, "errors": errors}
-            with new_batch(folder) as partial:
-                chunk = (1, *parts[0].shape)
-                write_shard(partial, np.stack(parts), facts, chunk=chunk, fill=int(NO_DATA), dimensions=_DIMENSIONS)
+        narrow: list[_Encoded] = []
+        wide: list[_Encoded] = []
+        for index in new:
+            encoded = _encoded(slc[index], dates[index])
+            (wide if encoded.parts.dtype == np.float32 else narrow).append(encoded)
+        if wide:
+            self._raise_version()
+        for some, fill in ((narrow, int(NO_DATA)), (wide, math.nan)):
+            if some:
+                _write_batch(folder, some, fill)
         return [dates[index] for index in new]
 
     def read(self, identifier: str, dates: Sequence[datetime.date] | None = None) -> TileSamples:
@@ -196,15 +207,25 @@ class SlcTileStore:
         wanted = sorted(planes) if dates is None else sorted(set(dates))
         for date in wanted:
             _require(date, planes, identifier)
-        slc = np.empty((len(wanted), *frame.shape, 2), np.int16)
+        mixed = any(planes[date].wide for date in wanted)
+        slc = np.empty((len(wanted), *frame.shape, 2), np.float32 if mixed else np.int16)
         shards: dict[Path, list[int]] = {}
         for place, date in enumerate(wanted):
             shards.setdefault(planes[date].shard, []).append(place)
         for shard, places in shards.items():
             held = [planes[wanted[place]] for place in places]
-            outs = [slc[place] for place in places]
-            read_chunks(shard, [plane.index for plane in held], held[0].count, outs, fill=NO_DATA)
-        scales = tuple(planes[date].scale for date in wanted)
+            # Of two types, those of int16 are read beside and widened.
+            beside = mixed and not held[0].wide
+            outs = [np.empty(slc.shape[1:], np.int16) if beside else slc[place] for place in places]
+            read_chunks(
+                shard, [plane.index for plane in held], held[0].count, outs, fill=math.nan if held[0].wide else NO_DATA
+            )
+            for place, plane, parts in zip(places, held, outs, strict=True):
+                if beside:
+                    slc[place] = from_complex_int16(parts, scale=plane.scale).view(np.float32).reshape(parts.shape)
+        if mixed:
+            slc = slc.view(np.complex64)[..., 0]
+        scales = tuple(1.0 if mixed else planes[date].scale for date in wanted)
         return TileSamples(
             identifier=identifier, frame=frame, dates=tuple(wanted), slc=slc, scales=scales, window=self.facts.window
         )
@@ -229,6 +250,13 @@ class SlcTileStore:
             found |= _described(batch)
         return found
 
+    def _raise_version(self) -> None:
+        """Have libraries that know no float32 here refuse the store, not call it damaged."""
+        document = read_manifest(self.root, _KIND)
+        if document["version"] < _KIND.version:
+            text = json.dumps({**document, "version": _KIND.version}, indent=2, sort_keys=True)
+            write_text(self.root / _KIND.file, text + "\n")
+
     def _keep_frame(self, folder: Path, identifier: str, frame: TileFrame) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         make_group(folder)
@@ -250,6 +278,53 @@ def _scale(slc: NDArray[Any]) -> float:
         return 1.0
     mantissa, exponent = math.frexp(largest / LARGEST)
     return math.ldexp(1.0, exponent - 1 if mantissa == 0.5 else exponent)
+
+
+class _Encoded(NamedTuple):
+    """Samples of a date as they are stored."""
+
+    date: datetime.date
+    #: (rows, cols, 2) int16 in units of the scale, or float32.
+    parts: NDArray[Any]
+    scale: float
+    #: Largest error of a sample.
+    error: float
+
+
+def _encoded(slc: NDArray[Any], date: datetime.date) -> _Encoded:
+    """Complex int16, unless its error stands out of some block of samples."""
+    scale = _scale(slc)
+    parts = to_complex_int16(slc, scale=scale)
+    if _is_faithful(slc, parts, scale):
+        return _Encoded(date, parts, scale, scale / math.sqrt(2))
+    valid = np.isfinite(slc)[..., None]
+    exact = np.where(valid, np.stack([slc.real, slc.imag], axis=-1), np.nan).astype(np.float32)
+    return _Encoded(date, exact, 1.0, 0.0)
+
+
+def _is_faithful(slc: NDArray[Any], parts: NDArray[np.int16], scale: float) -> bool:
+    valid = np.isfinite(slc)
+    back = parts.astype(np.float64) * scale
+    wrong = np.where(valid, (slc.real - back[..., 0]) ** 2 + (slc.imag - back[..., 1]) ** 2, 0)
+    power = np.where(valid, np.square(slc.real, dtype=np.float64) + np.square(slc.imag, dtype=np.float64), 0)
+    return bool((_block_sums(wrong) <= _LARGEST_ERROR * _block_sums(power)).all())
+
+
+def _block_sums(plane: NDArray[Any]) -> NDArray[Any]:
+    down, along = (np.arange(0, size, _BLOCK) for size in plane.shape)
+    sums: NDArray[Any] = np.add.reduceat(np.add.reduceat(plane, down, axis=0), along, axis=1)
+    return sums
+
+
+def _write_batch(folder: Path, some: Sequence[_Encoded], fill: float) -> None:
+    facts = {
+        "dates": [encoded.date.isoformat() for encoded in some],
+        "scales": [encoded.scale for encoded in some],
+        "errors": [encoded.error for encoded in some],
+    }
+    parts = np.stack([encoded.parts for encoded in some])
+    with new_batch(folder) as partial:
+        write_shard(partial, parts, facts, chunk=(1, *parts.shape[1:]), fill=fill, dimensions=_DIMENSIONS)
 
 
 def _frame_facts(frame: TileFrame) -> dict[str, Any]:
@@ -304,12 +379,13 @@ def _described(batch: Path) -> dict[datetime.date, _Plane]:
         count, _, _, _ = (int(size) for size in document["shape"])
         dates = [datetime.date.fromisoformat(text) for text in facts["dates"]]
         scales = [float(scale) for scale in facts["scales"]]
+        wide = document["data_type"] == "float32"
         if not count == len(dates) == len(scales):
             raise ValueError(f"{len(dates)} dates are named, {count} are there")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{batch / 'zarr.json'} is damaged: {type(error).__name__} {error}") from error
     shard = batch / "c" / "0" / "0" / "0" / "0"
-    return {date: _Plane(shard, index, count, scales[index]) for index, date in enumerate(dates)}
+    return {date: _Plane(shard, index, count, scales[index], wide) for index, date in enumerate(dates)}
 
 
 def _require(date: datetime.date, planes: Mapping[datetime.date, _Plane], identifier: str) -> None:
