@@ -18,19 +18,11 @@ import numpy as np
 from numba import types
 from numba.core.errors import NumbaError
 
+from m3leo_sar._backend.window_request import WindowRequest
+from m3leo_sar._backend.window_tuples import filler, gatherer, real_planes, spreader, storer
+
 #: Rows and columns of a block of results whose terms stay in a core's cache.
 _BLOCK_ROWS, _BLOCK_COLS = 32, 512
-
-
-class WindowRequest(NamedTuple):
-    """Which windows are asked for, and which of them give a result."""
-
-    #: Rows and columns of the window; a window of n samples reaches n // 2 back from its centre.
-    window: tuple[int, int]
-    #: Share of the window's samples on the image that must be valid, in [0, 1].
-    min_valid: float
-    #: Whether the sample at the centre must be valid.
-    needs_centre: bool
 
 
 class Results(NamedTuple):
@@ -56,7 +48,7 @@ def compiled(function: Callable[..., Any], arguments: tuple[Any, ...], *, name: 
     try:
         dispatcher.compile(arguments)
         return dispatcher, dispatcher.overloads[arguments].signature.return_type
-    except NumbaError as error:
+    except (NumbaError, TypeError) as error:
         accepted = ", ".join(str(argument) for argument in arguments)
         reason = " ".join(str(error).split())
         raise TypeError(f"{name} must compile under Numba for arguments ({accepted}), got: {reason[:600]}") from error
@@ -75,7 +67,7 @@ def results_of(returned: Any, *, name: str) -> Results:
     TypeError
         If it returns anything but a number or a tuple of numbers.
     """
-    members = tuple(returned.types) if isinstance(returned, types.BaseTuple) else (returned,)
+    members = tuple(returned) if isinstance(returned, types.BaseTuple) else (returned,)
     if not members or not all(isinstance(member, types.Number | types.Boolean) for member in members):
         raise TypeError(f"{name} must return a number or a tuple of numbers, got {returned}")
     container = None
@@ -84,12 +76,12 @@ def results_of(returned: Any, *, name: str) -> Results:
     return Results(tuple(isinstance(member, types.Complex) for member in members), container)
 
 
-def sample_types(dtype: np.dtype, dates: int | None) -> tuple[Any, ...]:
-    """Argument types of a function of samples: one vector per image for two, a matrix for all dates."""
+def sample_types(dtype: np.dtype, *, whole: bool) -> tuple[Any, ...]:
+    """Argument types of a function of samples: one vector per image for two, or one matrix for a whole stack."""
     element = numba.from_dtype(dtype)
-    if dates is None:
-        return (types.Array(element, 1, "C"), types.Array(element, 1, "C"))
-    return (types.Array(element, 2, "A"),)
+    if whole:
+        return (types.Array(element, 2, "A"),)
+    return (types.Array(element, 1, "C"), types.Array(element, 1, "C"))
 
 
 def joint_validity(images: tuple[np.ndarray, ...]) -> np.ndarray:
@@ -101,21 +93,18 @@ def joint_validity(images: tuple[np.ndarray, ...]) -> np.ndarray:
 
 
 def over_samples(
-    function: Callable[..., Any], images: tuple[np.ndarray, ...], outs: tuple[np.ndarray, ...], request: WindowRequest
+    function: Callable[..., Any],
+    images: tuple[np.ndarray, ...],
+    outs: tuple[np.ndarray, ...],
+    request: WindowRequest,
+    *,
+    whole: bool = False,
 ) -> None:
-    """Fill ``outs`` (rows, cols) with what ``function`` gives of each window's samples; ``images`` are two or more.
+    """Fill ``outs`` (rows, cols) with what ``function`` gives of each window's samples.
 
-    Two images are handed over as two vectors; a tuple that holds them as a stack as one matrix, see
-    :func:`sample_types`.
+    Two images come as two vectors; with ``whole`` any number of images comes as one matrix (dates, samples).
     """
-    _in_threads(_sample_kernel(function, len(outs)), images, outs, request, parts=images[0].shape[0])
-
-
-def over_stack_samples(
-    function: Callable[..., Any], images: tuple[np.ndarray, ...], outs: tuple[np.ndarray, ...], request: WindowRequest
-) -> None:
-    """As :func:`over_samples`, with the samples of all images as one matrix (dates, samples)."""
-    kernel = _sample_kernel(function, len(outs), matrix=True)
+    kernel = _sample_kernel(function, len(outs), matrix=whole)
     _in_threads(kernel, images, outs, request, parts=images[0].shape[0])
 
 
@@ -127,12 +116,23 @@ def over_means(
     request: WindowRequest,
 ) -> None:
     """Fill ``outs`` (rows, cols) with what ``function`` gives of the means of ``terms`` over each window."""
-    element = numba.from_dtype(images[0].dtype)
-    kinds = results_of(compiled(terms, (element, element), name="terms")[1], name="terms")
-    kernel = _mean_kernel(function, terms, kinds.complex, kinds.container is None, len(outs))
+    kinds = term_results(terms, images[0].dtype)
+    kernel = _mean_kernel(function, terms, kinds.complex, single_term=kinds.container is None, outputs=len(outs))
     rows, cols = images[0].shape
     blocks = -(-rows // min(_BLOCK_ROWS, rows)) * -(-cols // min(_BLOCK_COLS, cols))
     _in_threads(kernel, images, outs, request, parts=blocks)
+
+
+def term_results(terms: Callable[..., Any], dtype: np.dtype) -> Results:
+    """Which terms a function gives of one sample of each image.
+
+    Raises
+    ------
+    TypeError
+        If it does not compile, or gives no numbers.
+    """
+    element = numba.from_dtype(dtype)
+    return results_of(compiled(terms, (element, element), name="terms")[1], name="terms")
 
 
 def mean_types(terms: Callable[..., Any], dtype: np.dtype) -> tuple[Any, ...]:
@@ -143,9 +143,8 @@ def mean_types(terms: Callable[..., Any], dtype: np.dtype) -> tuple[Any, ...]:
     TypeError
         If ``terms`` does not compile, or gives no numbers.
     """
-    element = numba.from_dtype(dtype)
-    kinds = results_of(compiled(terms, (element, element), name="terms")[1], name="terms")
-    real = types.float32 if dtype == np.complex64 else types.float64
+    element, real = numba.from_dtype(dtype), types.float32 if dtype == np.complex64 else types.float64
+    kinds = term_results(terms, dtype)
     return (*(element if is_complex else real for is_complex in kinds.complex), types.int64)
 
 
@@ -153,7 +152,8 @@ def _in_threads(
     kernel: Any, images: tuple[np.ndarray, ...], outs: tuple[np.ndarray, ...], request: WindowRequest, *, parts: int
 ) -> None:
     """Run a kernel over ``parts`` rows or blocks; threads take the next few when they are free."""
-    arguments = (images, joint_validity(images), outs, *request.window, float(request.min_valid), request.needs_centre)
+    valid = joint_validity(images)
+    arguments: Any = (images, valid, outs, *request.window, float(request.min_valid), request.needs_centre)
     threads = numba.get_num_threads()
     # Not Numba's own parallel loops: they take several times as long to compile, and leave a pool of spinning threads.
     each = max(1, parts // (4 * threads))
@@ -190,39 +190,6 @@ def _call(function: Any, *, matrix: bool) -> Any:
     return call
 
 
-def _store(outputs: int, *, single: bool, at: int = 0) -> Any:
-    """Function that writes a result, or each member of a tuple, into a tuple of arrays."""
-    if single:
-
-        @numba.njit
-        def store_value(outs: Any, row: int, col: int, value: Any) -> None:
-            outs[0][row, col] = value
-
-        return store_value
-    if at == outputs:
-
-        @numba.njit
-        def store_none(outs: Any, row: int, col: int, value: Any) -> None:
-            pass
-
-        return store_none
-    # A tuple of unlike types is indexed by constants alone, so each member has a function of its own.
-    rest = _store(outputs, single=False, at=at + 1)
-
-    @numba.njit
-    def store(outs: Any, row: int, col: int, value: Any) -> None:
-        outs[at][row, col] = value[at]
-        rest(outs, row, col, value)
-
-    return store
-
-
-@numba.njit
-def _fill(outs: Any, row: int, col: int) -> None:
-    for out in numba.literal_unroll(outs):
-        out[row, col] = np.nan
-
-
 @numba.njit
 def _gather(images: Any, valid: Any, buffer: Any, first_row: int, last_row: int, first_col: int, last_col: int) -> int:
     """Copy the valid samples of a window, row by row; how many there are."""
@@ -240,7 +207,7 @@ def _gather(images: Any, valid: Any, buffer: Any, first_row: int, last_row: int,
 def _sample_kernel(function: Callable[..., Any], outputs: int, *, matrix: bool = False) -> Any:
     call, jitted = _call(_compiler(function), matrix=matrix), _compiler(function)
     single = not any(isinstance(found.signature.return_type, types.BaseTuple) for found in jitted.overloads.values())
-    store = _store(outputs, single=single)
+    store, fill = storer(numba.njit, outputs, single=single), filler(numba.njit, outputs, np.nan)
 
     @numba.njit(nogil=True)
     def run(images, valid, outs, window_rows, window_cols, min_valid, needs_centre, first, last):  # type: ignore[no-untyped-def]
@@ -256,80 +223,9 @@ def _sample_kernel(function: Callable[..., Any], outputs: int, *, matrix: bool =
                 if _enough(count, first_row, last_row, first_col, last_col, min_valid):
                     store(outs, row, col, call(buffer, count))
                 else:
-                    _fill(outs, row, col)
+                    fill(outs, row, col)
 
     return run
-
-
-def _spread(kinds: tuple[bool, ...], *, single: bool, at: int = 0, plane: int = 0) -> Any:
-    """Function that writes the real planes of each term; a complex term takes two."""
-    if at == len(kinds):
-
-        @numba.njit
-        def spread_none(planes: Any, row: int, col: int, value: Any) -> None:
-            pass
-
-        return spread_none
-    rest = _spread(kinds, single=single, at=at + 1, plane=plane + 1 + kinds[at])
-    pick = _pick(at, single=single)
-    if kinds[at]:
-
-        @numba.njit
-        def spread_complex(planes: Any, row: int, col: int, value: Any) -> None:
-            planes[plane, row, col] = pick(value).real
-            planes[plane + 1, row, col] = pick(value).imag
-            rest(planes, row, col, value)
-
-        return spread_complex
-
-    @numba.njit
-    def spread_real(planes: Any, row: int, col: int, value: Any) -> None:
-        planes[plane, row, col] = pick(value)
-        rest(planes, row, col, value)
-
-    return spread_real
-
-
-def _pick(at: int, *, single: bool) -> Any:
-    if single:
-
-        @numba.njit
-        def whole(value: Any) -> Any:
-            return value
-
-        return whole
-
-    @numba.njit
-    def member(value: Any) -> Any:
-        return value[at]
-
-    return member
-
-
-def _gathered(kinds: tuple[bool, ...], *, at: int = 0, plane: int = 0) -> Any:
-    """Function that puts the means of the terms together again, as a tuple."""
-    if at == len(kinds):
-
-        @numba.njit
-        def nothing(sums: Any, col: int, share: Any) -> Any:
-            return ()
-
-        return nothing
-    rest = _gathered(kinds, at=at + 1, plane=plane + 1 + kinds[at])
-    if kinds[at]:
-
-        @numba.njit
-        def complex_mean(sums: Any, col: int, share: Any) -> Any:
-            mean = complex(sums[plane, col] * share, sums[plane + 1, col] * share)
-            return (mean,) + rest(sums, col, share)  # noqa: RUF005 - Numba adds tuples, and unpacks none into another
-
-        return complex_mean
-
-    @numba.njit
-    def real_mean(sums: Any, col: int, share: Any) -> Any:
-        return (sums[plane, col] * share,) + rest(sums, col, share)  # noqa: RUF005
-
-    return real_mean
 
 
 @numba.njit
@@ -367,13 +263,15 @@ def _mean_kernel(
     function: Callable[..., Any],
     terms: Callable[..., Any],
     kinds: tuple[bool, ...],
+    *,
     single_term: bool,
     outputs: int,
 ) -> Any:
     finish, term = _compiler(function), _compiler(terms)
     single = not any(isinstance(found.signature.return_type, types.BaseTuple) for found in finish.overloads.values())
-    store, spread, means = _store(outputs, single=single), _spread(kinds, single=single_term), _gathered(kinds)
-    counts = len(kinds) + sum(kinds)
+    store, fill = storer(numba.njit, outputs, single=single), filler(numba.njit, outputs, np.nan)
+    spread, means = spreader(numba.njit, kinds, single=single_term), gatherer(numba.njit, kinds)
+    counts = real_planes(kinds)
 
     @numba.njit
     def load(images, valid, planes, top, left):  # type: ignore[no-untyped-def]
@@ -385,7 +283,7 @@ def _mean_kernel(
                 col = left + along
                 inside = 0 <= row < rows and 0 <= col < cols
                 if inside and valid[row, col]:
-                    spread(planes, down, along, term(images[0][row, col], images[1][row, col]))
+                    spread(planes[:, down, along], term(images[0][row, col], images[1][row, col]))
                     planes[counts, down, along] = 1
                 else:
                     for plane in range(counts + 1):
@@ -416,8 +314,8 @@ def _mean_kernel(
                     given = valid[row, col] or not needs_centre
                     if given and _enough(count, first_row, last_row, first_col, last_col, min_valid):
                         share = one / totals[counts, col - left]
-                        store(outs, row, col, finish(*means(totals, col - left, share), count))
+                        store(outs, row, col, finish(*means(totals[:, col - left], share), count))
                     else:
-                        _fill(outs, row, col)
+                        fill(outs, row, col)
 
     return run
