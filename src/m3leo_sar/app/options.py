@@ -26,6 +26,9 @@ NoData = Annotated[
         "--nodata", help="Value of the stack that is no data, such as 0, beside NaN and what the files name themselves."
     ),
 ]
+Reader = Annotated[
+    str | None, typer.Option(help="Reader of your own: a file my_reader.py, a module, or an installed reader's name.")
+]
 Rule = Annotated[str, typer.Option("--pairs", help="all, sequential (each date and the next) or days.")]
 MaxDays = Annotated[int | None, typer.Option(help="Leave out pairs further apart.")]
 Days = Annotated[str | None, typer.Option(help="Only pairs this many days apart, such as 12,24,36,48.")]

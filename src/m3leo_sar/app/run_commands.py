@@ -51,6 +51,7 @@ def prepare(
     burst: options.Burst = None,
     polarisation: options.Polarisation = None,
     nodata: options.NoData = None,
+    reader: options.Reader = None,
     storage: Annotated[str, typer.Option(help="Of a new archive: geotiff, a file a chip; or zarr.")] = "geotiff",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what is missing and what it takes.")] = False,
     verify: Annotated[
@@ -76,7 +77,7 @@ def prepare(
     Examples: m3leo-sar prepare stack chips --max-days 48; m3leo-sar prepare cslc chips --aoi area.wkt --window 5x20;
     m3leo-sar prepare stack chips --dry-run
     """
-    catalogue = open_catalogue(stack, burst=burst, polarisation=polarisation, nodata=nodata)
+    catalogue = open_catalogue(stack, burst=burst, polarisation=polarisation, nodata=nodata, reader=reader)
     opened = catalogue.stack
     chosen = choose_pairs(
         opened, rule=rule, max_days=max_days, days=options.numbers(days), season=season, named=pair or ()
@@ -122,9 +123,18 @@ def retile(
     lattice: options.Lattice = "legacy",
     resampling: Annotated[
         str | None,
-        typer.Option(help="bilinear, nearest, cubic, ...; average, sum, mode, min, max over a pixel's ground."),
+        typer.Option(
+            help="bilinear, nearest, cubic, ...; average, sum, mode, min, max over a pixel's ground; or a rule of your "
+            "own, such as my_rule.py."
+        ),
     ] = None,
-    kind: Annotated[str | None, typer.Option(help="raster, gssic, gunw or xarray; told by itself if left out.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="raster, gssic, gunw or xarray, found by itself if left out; or a source of your own, such "
+            "as my_source.py."
+        ),
+    ] = None,
     nodata: Annotated[float | None, typer.Option(help="Value without data, where the source names none.")] = None,
     quantity: Annotated[
         str | None,
@@ -197,6 +207,7 @@ def slc_tiles(
     burst: options.Burst = None,
     polarisation: options.Polarisation = None,
     nodata: options.NoData = None,
+    reader: options.Reader = None,
 ) -> None:
     """Store what each tile needs of a stack, complex int16, so that any pair can be computed while a model trains.
 
@@ -206,7 +217,7 @@ def slc_tiles(
     input=coherence:5x20 pairs.redraw=true
     """
     largest = options.window_of(window)
-    opened = open_catalogue(stack, burst=burst, polarisation=polarisation, nodata=nodata).stack
+    opened = open_catalogue(stack, burst=burst, polarisation=polarisation, nodata=nodata, reader=reader).stack
     grid = list(choose_tiles(opened, aoi=aoi, tiles=tiles, lattice=lattice))
     with progress_bar("storing tiles", len(grid)) as advance:
         built = build_slc_tiles(

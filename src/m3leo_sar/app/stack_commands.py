@@ -69,12 +69,13 @@ def pairs(
     figure: Annotated[Path | None, typer.Option(help="Draw the network of pairs into this picture.")] = None,
     burst: options.Burst = None,
     polarisation: options.Polarisation = None,
+    reader: options.Reader = None,
 ) -> None:
     """List the pairs a stack allows, with their days, which an archive holds, and whether they connect all dates.
 
     Examples: m3leo-sar pairs stack --max-days 24 --figure network.png; m3leo-sar pairs stack --archive chips
     """
-    opened = open_catalogue(stack, burst=burst, polarisation=polarisation).stack
+    opened = open_catalogue(stack, burst=burst, polarisation=polarisation, reader=reader).stack
     chosen = choose_pairs(
         opened, rule=rule, max_days=max_days, days=options.numbers(days), season=season, named=pair or ()
     )

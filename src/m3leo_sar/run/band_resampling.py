@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.components.component import Band
 from m3leo_sar.io.components.quantity import COPIES, kind_of, require_allowed
+from m3leo_sar.run.own_rule import is_own_rule, resample_by_rule
 from m3leo_sar.warp.area import AREA_RESAMPLINGS
 from m3leo_sar.warp.reproject import reproject
 
@@ -48,10 +49,11 @@ def resample_bands(
     source_geobox, tile_geobox : GeoBox
         Grid of the array and of the result.
     resampling : str
-        A word of :func:`m3leo_sar.reproject`. Codes take ``"nearest"`` in place of a kernel and ``"mode"`` in place of
-        a rule over the ground. Wrapped phases and directions are resampled as phasors of size one and come back as
-        angles. Decibels are resampled as power; where the negative lobes of a kernel leave no power above zero, the
-        bilinear value stands. Integers that are quantities become float first.
+        A word of :func:`m3leo_sar.reproject`, or a rule of your own (:mod:`m3leo_sar.run.own_rule`). Codes take
+        ``"nearest"`` in place of a kernel and ``"mode"`` in place of a rule over the ground. Wrapped phases and
+        directions are resampled as phasors of size one and come back as angles. Decibels are resampled as power; where
+        the negative lobes of a kernel leave no power above zero, the bilinear value stands. Integers that are
+        quantities become float first.
     nodata : int, optional
         Value of integers without data.
     name : str
@@ -65,6 +67,9 @@ def resample_bands(
     TypeError
         If the dtype does not go with the resampling.
     """
+    if is_own_rule(resampling):
+        taken = resample_by_rule(array, bands, source_geobox, tile_geobox, resampling=resampling)
+        return Resampled(taken, nodata if taken.dtype.kind in "iub" else None)
     kinds = [kind_of(band, source=name) for band in bands]
     if array.dtype.kind in "iub":
         if "code" in kinds or resampling in COPIES:

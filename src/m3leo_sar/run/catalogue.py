@@ -16,6 +16,7 @@ from m3leo_sar.io.stacks.acquisition_name import date_in_name
 from m3leo_sar.io.stacks.cslc import choose_products, cslc_paths, is_cslc, read_cslc_stack
 from m3leo_sar.io.stacks.cslc_name import burst_name
 from m3leo_sar.io.stacks.open_stack import open_stack, with_nodata
+from m3leo_sar.io.stacks.own_reader import files_of_dates, read_own_stack, recognised
 from m3leo_sar.io.stacks.product_list import Product, csv_products, stac_products
 from m3leo_sar.io.stacks.raster_stack import SUFFIXES, choose_images, raster_paths, read_raster_stack
 from m3leo_sar.io.stacks.stack_labels import LabelRaster, label_folders, open_label
@@ -110,6 +111,7 @@ def open_catalogue(
     burst: str | None = None,
     polarisation: str | None = None,
     nodata: float | None = None,
+    reader: str | None = None,
 ) -> Catalogue:
     """Open a stack with all that is known of its files.
 
@@ -125,6 +127,8 @@ def open_catalogue(
         Which polarisation, where there are several.
     nodata : float, optional
         Value that is no data, beside NaN and what the files name themselves.
+    reader : str, optional
+        Reader of your own, as :func:`m3leo_sar.io.stacks.open_stack.open_stack` takes it.
 
     Raises
     ------
@@ -135,7 +139,11 @@ def open_catalogue(
         :data:`LARGEST_SIDE` rows or columns.
     """
     place = Path(path)
-    if place.is_file() and place.suffix.lower() in (".json", ".geojson", ".csv"):
+    if reader is None and place.is_dir() and not is_stack(place) and not cslc_paths(place):
+        reader = recognised(place)
+    if reader is not None:
+        found = _of_reader(place, reader, burst, polarisation, nodata)
+    elif place.is_file() and place.suffix.lower() in (".json", ".geojson", ".csv"):
         named = csv_products(place) if place.suffix.lower() == ".csv" else stac_products(place, polarisation)
         found = _of_products(named, str(place), burst, polarisation, nodata)
     else:
@@ -165,6 +173,9 @@ def _opened(source: Mapping[str, Any]) -> tuple[SlcStack, dict[str, LabelRaster]
     if source["kind"] == "container":
         labels = {name: open_label(folder) for name, folder in label_folders(source["path"]).items()}
         return with_nodata(read_stack(source["path"]), nodata), labels
+    if source["kind"] == "own":
+        chosen = {"burst": source["burst"], "polarisation": source["polarisation"]}
+        return with_nodata(read_own_stack(source["path"], source["reader"], **chosen), nodata), {}
     options = {"polarisation": source["polarisation"], "nodata": nodata}
     if source["kind"] == "cslc":
         return read_cslc_stack(source["paths"], burst=source["burst"], **options), {}
@@ -189,6 +200,16 @@ def _of_folder(folder: Path, burst: str | None, polarisation: str | None, nodata
     if burst is not None:
         raise ValueError(f"burst goes with CSLC files, {folder} holds rasters, got {burst!r}")
     return _of_rasters([Product(path) for path in raster_paths(folder)], polarisation, nodata)
+
+
+def _of_reader(path: Path, reader: str, burst: str | None, polarisation: str | None, nodata: float | None) -> Catalogue:
+    # Workers run in another folder.
+    named = str(Path(reader).resolve()) if reader.endswith(".py") else reader
+    source = {"kind": "own", "reader": named, "path": str(path.resolve()), "nodata": nodata}
+    source |= {"burst": burst, "polarisation": polarisation}
+    stack, _ = _opened(source)
+    files = files_of_dates(path.resolve(), named, stack.dates)
+    return Catalogue(stack=stack, inputs={f"{date:%Y%m%d}": files[date] for date in stack.dates}, source=source)
 
 
 def _of_container(folder: Path, nodata: float | None) -> Catalogue:

@@ -26,6 +26,7 @@ from m3leo_sar.io.sources.tile_source import Piece, TileSource, as_key
 from m3leo_sar.products.tile_maker import WritingFailed
 from m3leo_sar.run.band_resampling import resample_bands
 from m3leo_sar.run.loop import Answer, Loop, Outcome, Summary
+from m3leo_sar.run.own_rule import is_own_rule, own_rule
 from m3leo_sar.run.thread_pool import ThreadPool
 from m3leo_sar.warp.area import check_resampling
 
@@ -102,11 +103,10 @@ def retile(
             f"resampling must be given for {source.name}, whose integers may be classes (mode) or quantities "
             "(bilinear, average, sum)"
         )
-    check_resampling(word)
-    for band in source.bands:
-        kind = kind_of(band, source=source.name)
-        if kind != "code":
-            require_allowed(kind, word, f"{band.name} of {source.name}")
+    if is_own_rule(word):
+        own_rule(word)
+    else:
+        _check_rule(source, word)
     for name, number, least in (("workers", workers, 1), ("retries", retries, 0)):
         if number < least:
             raise ValueError(f"{name} must be at least {least}, got {number}")
@@ -121,6 +121,15 @@ def retile(
         notes = _Notes(job, book)
         loop: Loop[_Task] = Loop(note=notes.note, report=report)
         return loop.over(notes.claim(tiles, loop), ThreadPool(job.make, workers=workers, stopping=job.stop))
+
+
+def _check_rule(source: TileSource, word: str) -> None:
+    """Refuse a resampling that is unknown, or that the quantity of a band does not allow."""
+    check_resampling(word)
+    for band in source.bands:
+        kind = kind_of(band, source=source.name)
+        if kind != "code":
+            require_allowed(kind, word, f"{band.name} of {source.name}")
 
 
 @dataclass(frozen=True, kw_only=True)

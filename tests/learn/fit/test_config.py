@@ -7,6 +7,7 @@ import importlib
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -226,6 +227,20 @@ def test_options_of_the_library_are_those_of_its_builds():
                 if parameter.kind is inspect.Parameter.KEYWORD_ONLY
             }
             assert stated == taken, name
+
+
+def test_a_task_of_ones_own(tmp_path):
+    path = Path(__file__).resolve().parents[3] / "examples" / "own_task.py"
+    settings = [f"task={path}", "task.quantile=0.9", "input=gssic", "model=unet", "model.widths=[4,8]"]
+    config = load_config(None, settings)
+    assert config.task["quantile"] == 0.9
+    task = build_task(config, channels_of(config), scale=TargetScale(2.0, 3.0))
+    batch = {"image": torch.zeros(2, 4, 8, 8), "mask": torch.ones(2, 4, 8, 8, dtype=torch.bool),
+             "target": torch.full((2, 8, 8), 5.0)}  # fmt: skip
+    task.note = lambda stage, loss, samples: loss
+    short = 1 - (task.predicted(batch) - 2) / 3
+    expected = torch.maximum(0.9 * short, -0.1 * short).mean()
+    assert task.training_step(batch, 0).item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_groups_grow_by_a_folder_and_by_a_package(tmp_path, monkeypatch):

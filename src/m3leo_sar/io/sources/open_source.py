@@ -7,12 +7,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+from m3leo_sar._check import checked
+from m3leo_sar._own_code import needs, own_module, own_names
 from m3leo_sar.io.sources.gssic_source import GssicSource
 from m3leo_sar.io.sources.gunw_source import GunwSource
 from m3leo_sar.io.sources.raster_source import RasterSource
 from m3leo_sar.io.sources.tile_source import TileSource
 from m3leo_sar.io.sources.xarray_source import open_xarray_source
 
+#: Entry-point group by which packages add sources.
+ENTRY_POINTS = "m3leo_sar.sources"
 #: Kinds of source and what opens them.
 KINDS: dict[str, Any] = {
     "raster": RasterSource,
@@ -28,8 +32,10 @@ def open_source(path: str | os.PathLike[str], *, kind: str | None = None, **opti
     Parameters
     ----------
     path : str or path
-    kind : {"raster", "gssic", "gunw", "xarray"}, optional
-        Told by the name or by what a folder holds, if left out.
+    kind : {"raster", "gssic", "gunw", "xarray"} or str, optional
+        Found from the name or from the files of a folder, if left out. Or a source of your own: a file ending in
+        ``.py``, a module, or an entry point of the group ``m3leo_sar.sources``, whose ``open(path, **options)`` gives a
+        :class:`m3leo_sar.io.sources.tile_source.TileSource`.
     options
         Those of the kind's class; None stands for its default.
 
@@ -42,17 +48,23 @@ def open_source(path: str | os.PathLike[str], *, kind: str | None = None, **opti
     ValueError
         If the kind is unknown or cannot be told, or the source is damaged.
     """
-    if kind is not None and kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
     chosen = kind or kind_of(path)
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        opened: TileSource = KINDS[chosen](path, **given)
+        opened: TileSource = _opener(chosen)(path, **given)
     except TypeError as error:
         if "unexpected keyword" not in str(error):
             raise
         raise TypeError(f"a source of kind {chosen} takes no option {str(error).rpartition(' ')[2]}") from error
     return opened
+
+
+def _opener(kind: str) -> Any:
+    if kind in KINDS:
+        return KINDS[kind]
+    if "." not in kind and kind not in own_names(ENTRY_POINTS):
+        checked(kind, [*KINDS, *own_names(ENTRY_POINTS)], what="kind")
+    return needs(own_module(kind, group=ENTRY_POINTS, what="kind"), ["open"], what="kind").open
 
 
 def kind_of(path: str | os.PathLike[str]) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar.io.files.no_data import as_valid
 from m3leo_sar.io.stacks.cslc import cslc_paths, read_cslc_stack
+from m3leo_sar.io.stacks.own_reader import read_own_stack, recognised
 from m3leo_sar.io.stacks.raster_stack import SUFFIXES, read_raster_stack
 from m3leo_sar.io.stacks.zarr_stack import is_stack, read_stack
 from m3leo_sar.stack.slc import Read, SlcStack
@@ -23,6 +24,7 @@ def open_stack(
     burst: str | None = None,
     polarisation: str | None = None,
     nodata: float | None = None,
+    reader: str | None = None,
 ) -> SlcStack:
     """Open the stack at ``path``: our Zarr container, a folder of OPERA CSLC-S1 files, or one of complex rasters.
 
@@ -37,6 +39,10 @@ def open_stack(
     nodata : float, optional
         Value that is no data, beside NaN and what the files name themselves; 0 for images that are filled with zeros.
 
+    reader : str, optional
+        Reader of your own: a file ending in ``.py``, a module, or an entry point of the group ``m3leo_sar.stacks``; see
+        :func:`m3leo_sar.io.stacks.own_reader.own_reader`. Installed ones that recognise a folder need no name.
+
     Warns
     -----
     UserWarning
@@ -49,6 +55,8 @@ def open_stack(
     ValueError
         If it is none of the three, or is damaged.
     """
+    if reader is not None:
+        return with_nodata(read_own_stack(path, reader, burst=burst, polarisation=polarisation), nodata)
     folder = Path(path)
     if not folder.exists():
         raise FileNotFoundError(f"there is no file or folder {folder}")
@@ -58,6 +66,9 @@ def open_stack(
         return with_nodata(read_stack(folder), nodata)
     if cslc_paths(folder):
         return read_cslc_stack(folder, burst=burst, polarisation=polarisation, nodata=nodata)
+    found = recognised(folder)
+    if found is not None:
+        return with_nodata(read_own_stack(folder, found, burst=burst, polarisation=polarisation), nodata)
     inside = [entry for entry in folder.iterdir() if entry.is_file()]
     if any(entry.suffix.lower() in SUFFIXES for entry in inside):
         return read_raster_stack(folder, polarisation=polarisation, nodata=nodata)

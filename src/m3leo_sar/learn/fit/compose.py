@@ -111,7 +111,7 @@ def expanded(inputs: Sequence[str], *, config_dir: str | os.PathLike[str] | None
     ValueError
         If an input is neither in the group nor reads like a channel.
     """
-    channels = []
+    channels: list[str] = []
     for item in inputs:
         channels += [item] if ":" in item else composed({"input": item}, config_dir=config_dir)["input"]
     return list(dict.fromkeys(channels))

@@ -225,7 +225,7 @@ def _typed(given: dict[Any, Any]) -> FitConfig:
 def _part(given: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """Name and every option of a task or model."""
     rest = dict(given)
-    named = {key: str(rest.pop(key)) for key in ("name", "_target_") if key in rest}
+    named: dict[str, Any] = {key: str(rest.pop(key)) for key in ("name", "_target_") if key in rest}
     named = named or {"name": {"task": "segmentation", "model": "unet"}[kind]}
     if "_target_" in named:
         # A name beside it is that of the part that it replaces.

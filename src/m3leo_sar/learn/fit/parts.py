@@ -13,6 +13,7 @@ import inspect
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import field, make_dataclass
+from functools import partial
 from typing import Any
 
 from m3leo_sar._check import checked
@@ -63,7 +64,7 @@ def part_options(kind: str, settings: Mapping[str, Any]) -> type:
             raise TypeError(f"{name} of build in {build.__module__} must have a default and be {known}")
         value = parameter.default
         if isinstance(value, tuple | list):
-            fields.append((name, held, field(default_factory=lambda kept=tuple(value): list(kept))))
+            fields.append((name, held, field(default_factory=partial(list, tuple(value)))))
         else:
             fields.append((name, held, field(default=value)))
     return make_dataclass("Options", fields)
