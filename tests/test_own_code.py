@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 from pathlib import Path
 
@@ -115,3 +116,16 @@ def test_one_file_is_one_module(tmp_path):
     for _ in range(2):
         with pytest.raises(RuntimeError, match="no"):
             own_module(str(tmp_path / "broken.py"), group="m3leo_sar.models", what="model")
+
+
+def test_the_code_of_the_guide_and_a_template_per_row(capsys):
+    pytest.importorskip("numba", reason="numba is not installed")
+    guide = (EXAMPLES.parent / "docs" / "own-code.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    # A file of its own: Numba asks for the source of a function.
+    names: dict[str, object] = {}
+    for code in blocks:
+        exec(compile(code, "own-code.md", "exec"), names)
+    assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*\)  # (.*)", "".join(blocks))
+    templates = set(re.findall(r"`(own_\w+\.py)`", guide))
+    assert templates == {path.name for path in EXAMPLES.glob("own_*.py")}

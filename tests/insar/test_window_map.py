@@ -60,7 +60,8 @@ def test_estimators_of_two_dates_agree_with_plain_python(pair, name, fill_gaps):
     got = window_map(function, *pair, window=WINDOW, fill_gaps=fill_gaps)
     expected = by_hand(function, pair, WINDOW, fill_gaps=fill_gaps).astype(float)
     assert got.dtype == np.float32
-    np.testing.assert_allclose(got, expected, rtol=2e-6)
+    # Sums run in another order than NumPy's, which shows where the distance is next to none.
+    np.testing.assert_allclose(got, expected, rtol=2e-6, atol=1e-7)
     assert np.isnan(got).sum() >= 4
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -285,9 +286,9 @@ def test_a_run_that_cannot_start_leaves_nothing(archive, tmp_path):
     for options, message in (
         ({"input": []}, "input must name at least one channel"),
         ({"splits": {TILES[0]: "train"}}, "splits must name at least one tile for val"),
-        ({"input": ["coherence:20990101_20990113"]}, "has no valid pixel"),
+        ({"input": ["coherence:20990101_20990113"]}, "8 chips of the 8 tiles of the splits are missing"),
     ):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises((ValueError, FileNotFoundError), match=message):
             fit(config_of(archive, tmp_path / "run", **options))
         assert not (tmp_path / "run").exists()
 
@@ -349,3 +350,27 @@ def test_data_sets_are_hidden_from_some_training_samples_and_never_all(archive, 
     assert (module.sets["train"].hide, module.sets["val"].hide) == (0.5, 0.0)
     with pytest.raises(ValueError, match=r"hide must be a share in \[0, 1\), got 1"):
         dataset_of(archive, hide=1)
+
+
+def test_an_encoding_of_ones_own_is_applied_before_statistics_and_samples(tmp_path):
+    from tiny_archive import COHERENCE, SPLITS, TILES, make
+
+    from m3leo_sar.learn.data.datamodule import fit_statistics
+
+    archive = make(tmp_path / "chips")
+    path = Path(__file__).resolve().parents[2] / "examples" / "own_encoding.py"
+    channel = Channel.parse(f"{COHERENCE}:{path}")
+    assert channel.rule == "linear"
+    train = [tile for tile, split in SPLITS.items() if split == "train"]
+    statistics = fit_statistics(archive, train, [channel])
+    sample = ChipDataset(archive, TILES, channels=[channel], target="", statistics=statistics, kind="none")[0]
+    coherence = np.clip(archive.read(TILES[0], *COHERENCE.split(":")).array, 0.05, 0.999)
+    expected = np.sqrt((1 - coherence**2) / (200 * coherence**2))
+    band = statistics.bands[0]
+    expected = (np.clip(expected, band.low, band.high) - band.centre) / band.scale
+    np.testing.assert_allclose(sample["image"][0], expected, atol=1e-4)
+    with pytest.raises(ValueError, match="the encoding of a:b:lin must be one of linear.*did you mean 'linear'"):
+        Channel.parse("a:b:lin")
+    (tmp_path / "bad.py").write_text("def encode(plane): return plane[0]")
+    with pytest.raises(ValueError, match="must keep the shape"):
+        Channel.parse(f"a:b:{tmp_path}/bad.py").encoded(coherence)

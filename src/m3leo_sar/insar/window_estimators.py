@@ -137,9 +137,9 @@ def entropy_distance(reference: Any, secondary: Any) -> float:
         other_power += float(secondary[index].real) ** 2 + float(secondary[index].imag) ** 2
     if power <= 0 or other_power <= 0:
         return math.nan
-    # As a ratio: the product of two small powers could vanish.
+    # As a ratio, since the product of two small powers could vanish; and without the difference of two numbers near 1.
     ratio = power / other_power
-    return 0.5 * (ratio + 1 / ratio) - 1
+    return (ratio - 1) ** 2 / (2 * ratio)
 
 
 def phase_variance(reference: Any, secondary: Any) -> float:

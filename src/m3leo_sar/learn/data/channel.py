@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from m3leo_sar._check import nearest
+from m3leo_sar._own_code import needs, own_module, own_names
 from m3leo_sar.chips.statistics import ENCODINGS
 
+#: Entry-point group by which packages add encodings.
+ENTRY_POINTS = "m3leo_sar.encodings"
 #: How each product is encoded unless a channel says otherwise.
 DEFAULT_ENCODINGS = {"coherence": "linear", "intensity": "decibel", "interferogram": "phasor"}
 
@@ -23,7 +30,9 @@ class Channel:
     key : str
         Pair, date or name.
     encoding : str
-        As in :class:`m3leo_sar.chips.statistics.BandStatistics`, one that reads one plane.
+        As in :class:`m3leo_sar.chips.statistics.BandStatistics`, one that reads one plane; or an encoding of your own:
+        a file ending in ``.py``, a module, or an entry point of the group ``m3leo_sar.encodings``, with
+        ``encode(plane)`` of a (rows, cols) array whose NaN is no data.
 
     Examples
     --------
@@ -54,9 +63,34 @@ class Channel:
                 f"{', '.join(DEFAULT_ENCODINGS)}; got {text!r}"
             )
         known = [name for name, encoding in ENCODINGS.items() if encoding.planes == 1]
-        if parts[2] not in known:
-            raise ValueError(f"the encoding of {text} must be one of {', '.join(known)}{nearest(parts[2], known)}")
+        own = own_names(ENTRY_POINTS)
+        if parts[2] not in (*known, *own) and "." not in parts[2]:
+            names = [*known, *own]
+            raise ValueError(f"the encoding of {text} must be one of {', '.join(names)}{nearest(parts[2], names)}")
         return cls(*parts)
+
+    @property
+    def rule(self) -> str:
+        """Encoding of the plane that :meth:`encoded` gives: ``"linear"`` after an encoding of one's own."""
+        return self.encoding if self.encoding in ENCODINGS else "linear"
+
+    def encoded(self, plane: NDArray[Any]) -> NDArray[Any]:
+        """Plane (rows, cols) as an encoding of one's own gives it; as it is for one of the library's.
+
+        Raises
+        ------
+        FileNotFoundError, ImportError
+            If the encoding's code is not there.
+        ValueError
+            If it has no ``encode``, or that gives another shape.
+        """
+        if self.encoding in ENCODINGS:
+            return plane
+        module = needs(own_module(self.encoding, group=ENTRY_POINTS, what="encoding"), ["encode"], what="encoding")
+        given = np.asarray(module.encode(plane), np.float32)
+        if given.shape != plane.shape:
+            raise ValueError(f"encode of {self.encoding} must keep the shape {plane.shape}, got {given.shape}")
+        return given
 
     @property
     def name(self) -> str:
@@ -78,7 +112,7 @@ def modalities(channels: Sequence[Channel]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     start = 0
     for channel in channels:
-        count = ENCODINGS[channel.encoding].channels
+        count = ENCODINGS[channel.rule].channels
         found.setdefault(channel.dataset, []).extend(range(start, start + count))
         start += count
     return found

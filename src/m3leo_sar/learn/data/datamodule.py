@@ -197,12 +197,12 @@ def fit_statistics(archive: ChipArchive, identifiers: Sequence[str], channels: S
 def _counted(
     archive: ChipArchive, identifiers: Sequence[str], channel: Channel, ranges: Sequence[Span | None]
 ) -> StatisticsAccumulator:
-    seen, units = StatisticsAccumulator([BandStatistics(str(channel), channel.encoding)], ranges=ranges), StoredUnits()
+    seen, units = StatisticsAccumulator([BandStatistics(str(channel), channel.rule)], ranges=ranges), StoredUnits()
     for identifier in identifiers:
         if archive.has(identifier, channel.dataset, channel.key):
             chip = archive.read(identifier, channel.dataset, channel.key)
-            units.check(str(channel), channel.encoding, chip.metadata.get("unit"), where=f"tile {identifier}")
-            seen.update(chip.values()[None])
+            units.check(str(channel), channel.rule, chip.metadata.get("unit"), where=f"tile {identifier}")
+            seen.update(channel.encoded(chip.values())[None])
     return seen
 
 

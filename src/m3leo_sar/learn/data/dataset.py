@@ -107,7 +107,7 @@ class ChipDataset(Dataset[dict[str, Any]]):
             raise ValueError(f"missing must be one of {', '.join(MISSING)}, got {missing!r}")
         if kind not in TARGETS:
             raise ValueError(f"kind must be one of {', '.join(TARGETS)}, got {kind!r}")
-        if [band.encoding for band in statistics.bands] != [channel.encoding for channel in channels]:
+        if [band.encoding for band in statistics.bands] != [channel.rule for channel in channels]:
             raise ValueError(f"statistics must hold the encodings of the {len(channels)} channels, in order")
         self.archive, self.channels, self.statistics = archive, tuple(channels), statistics
         self.hide, self._modalities = hide, list(modalities(self.channels).values())
@@ -192,9 +192,9 @@ class ChipDataset(Dataset[dict[str, Any]]):
         # Channel by channel: real and complex chips cannot be stacked into one array.
         for chip, channel, band in zip(chips, self.channels, self.statistics.bands, strict=True):
             unit = chip and chip.metadata.get("unit")
-            self._units.check(str(channel), channel.encoding, unit, where=f"tile {identifier}")
-            nothing = np.complex64 if channel.encoding == "phasor" else np.float32
-            plane = np.full(geobox.shape, np.nan, nothing) if chip is None else chip.values()
+            self._units.check(str(channel), channel.rule, unit, where=f"tile {identifier}")
+            nothing = np.complex64 if channel.rule == "phasor" else np.float32
+            plane = np.full(geobox.shape, np.nan, nothing) if chip is None else channel.encoded(chip.values())
             part = normalise(plane[None], Statistics((band,)))
             values.append(part.values)
             masks.append(part.mask)

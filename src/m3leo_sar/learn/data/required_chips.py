@@ -53,7 +53,7 @@ def require_chips(
                 lacking.append(f"{dataset}:{key} of tile {identifier}")
                 continue
             if channel is not None:
-                units.check(str(channel), channel.encoding, metadata.get("unit"), where=f"tile {identifier}")
+                units.check(str(channel), channel.rule, metadata.get("unit"), where=f"tile {identifier}")
     if lacking and missing == "raise":
         raise FileNotFoundError(
             f"{len(lacking)} chips of the {len(identifiers)} tiles of the splits are missing in {archive.root}, first "

@@ -281,8 +281,8 @@ def _given_statistics(config: FitConfig, channels: list[Channel]) -> Statistics:
 
 def _band_of(channel: Channel, grouped: GroupedStatistics, archive: ChipArchive) -> BandStatistics:
     """The band of the group that an input's chips belong to."""
-    if not ENCODINGS[channel.encoding].scaled:
-        return BandStatistics(channel.name, channel.encoding)
+    if not ENCODINGS[channel.rule].scaled:
+        return BandStatistics(channel.name, channel.rule)
     for identifier in archive.identifiers:
         if archive.has(identifier, channel.dataset, channel.key):
             facts = archive.facts(identifier, channel.dataset, channel.key)[1]
@@ -299,7 +299,7 @@ def _check_bands(given: Statistics, config: FitConfig, channels: list[Channel]) 
         )
     names = [channel.name for channel in channels]
     for number, (band, channel) in enumerate(zip(given.bands, channels, strict=True), 1):
-        known = encodings_of(channel) if config.pairs else (channel.encoding,)
+        known = encodings_of(channel) if config.pairs else (channel.rule,)
         free = ":" not in band.name and band.name not in names
         if (band.name != channel.name and not free) or band.encoding not in known:
             raise ValueError(
