@@ -161,7 +161,7 @@ def _pairs(stack: SlcStack, pairs: Any, max_days: int | None) -> list[Pair]:
     if max_days is not None:
         raise ValueError(f"max_days goes with a rule, got {max_days} beside pairs that are named")
     chosen = chosen_pairs(pairs, count=len(stack.dates), dates=stack.dates)
-    return [Pair(stack.dates[first], stack.dates[second]) for first, second in chosen.indices]
+    return [Pair(stack.passings[first], stack.passings[second]) for first, second in chosen.indices]
 
 
 def _tiles(stack: SlcStack, tiles: TileGrid | FilePath | None, aoi: str | None, lattice: str) -> TileGrid:

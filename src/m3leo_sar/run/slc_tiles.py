@@ -109,7 +109,8 @@ class _Work:
 
     def _write(self, identifier: str, slc: Any, dates: list[datetime.date], frame: TileFrame) -> list[datetime.date]:
         try:
-            return self.store.write(identifier, slc, dates, frame=frame)
+            times = self.stack.times and [self.stack.times[self.stack.date_index(date)] for date in dates]
+            return self.store.write(identifier, slc, dates, frame=frame, times=times)
         except OSError as error:
             raise WritingFailed(f"planes cannot be written: {reason_of(error)}") from error
 

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from m3leo_sar.stack.pairs import Pair, all_pairs, as_date
+from m3leo_sar.stack.pairs import Pair, all_pairs, as_date, by_day
 
 
 class Triplet(NamedTuple):
@@ -32,7 +32,7 @@ def event_triplets(
     Parameters
     ----------
     dates : iterable of datetime.date
-        Acquisition dates.
+        Acquisition dates, or times of passing; lags then count between these.
     start, end : datetime.date
         First and last day on which the event may have happened, one day if ``end`` is left out. An acquisition on one
         of these days may show it or not, and is not used.
@@ -67,7 +67,7 @@ def event_triplets(
         raise ValueError(f"end must not lie before start, got {last} before {first}")
     if tolerance_days < 0:
         raise ValueError(f"tolerance_days must be at least 0, got {tolerance_days}")
-    pairs = all_pairs(as_date(date, "dates") for date in dates)
+    pairs = all_pairs(by_day(dates).values())
     before = [pair for pair in pairs if pair.secondary < first]
     across = [pair for pair in pairs if pair.reference < first and pair.secondary > last]
     after = [pair for pair in pairs if pair.reference > last]

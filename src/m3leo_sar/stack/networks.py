@@ -1,4 +1,7 @@
-"""Networks of pairs: which dates to compare so that all hang together."""
+"""Networks of pairs: which dates to compare so that all are connected.
+
+Dates may be ``datetime``, the times of passing, in every rule and as the keys of baselines; days count between these.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from m3leo_sar.stack.pairs import Pair, all_pairs, require_date
+from m3leo_sar.stack.pairs import Pair, all_pairs, as_date, by_day, require_date
 
 Baselines = Mapping[datetime.date, float]
 
@@ -51,7 +54,7 @@ def connection(dates: Iterable[datetime.date], pairs: Iterable[Pair]) -> Connect
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    ordered, edges = sorted(set(dates)), sorted(set(pairs))
+    ordered, edges = list(by_day(dates)), sorted(set(pairs))
     for pair in edges:
         for date in (pair.reference, pair.secondary):
             require_date(date, ordered)
@@ -74,9 +77,10 @@ def star_pairs(dates: Iterable[datetime.date], *, reference: datetime.date) -> l
     ValueError
         If the reference is not among the dates.
     """
-    ordered = sorted(set(dates))
-    require_date(reference, ordered)
-    return sorted(Pair(min(date, reference), max(date, reference)) for date in ordered if date != reference)
+    passing, day = by_day(dates), as_date(reference, "reference")
+    require_date(day, list(passing))
+    central = passing.pop(day)
+    return sorted(Pair(min(date, central), max(date, central)) for date in passing.values())
 
 
 def hierarchical_pairs(dates: Iterable[datetime.date], *, levels: int) -> list[Pair]:
@@ -139,7 +143,8 @@ def pairs_within_baseline(pairs: Iterable[Pair], baselines: Baselines, *, most: 
     ValueError
         If a date has no baseline.
     """
-    return [pair for pair in pairs if abs(_apart(pair, baselines)) <= most]
+    by_date = _by_date(baselines)
+    return [pair for pair in pairs if abs(_apart(pair, by_date)) <= most]
 
 
 def delaunay_pairs(
@@ -167,10 +172,11 @@ def delaunay_pairs(
     """
     from scipy.spatial import Delaunay, QhullError
 
-    ordered = sorted(baselines)
+    ordered = list(by_day(baselines).values())
     if len(ordered) < 3:
         raise ValueError(f"baselines must hold at least three dates, got {len(ordered)}")
-    points = np.array([[(date - ordered[0]).days / days, baselines[date] / metres] for date in ordered])
+    day = datetime.timedelta(days=1)
+    points = np.array([[(date - ordered[0]) / day / days, baselines[date] / metres] for date in ordered])
     try:
         corners = Delaunay(points).simplices
     except QhullError:
@@ -219,18 +225,18 @@ def spanning_pairs(
     >>> [str(pair) for pair in spanning_pairs(days, baselines=dict(zip(days, (0, 500, 10))))]
     ['20230101_20230125', '20230113_20230125']
     """
-    ordered = sorted(set(dates))
-    if len(ordered) < 2:
-        raise ValueError(f"dates must hold at least two, got {len(ordered)}")
+    passing, by_date = by_day(dates), None if baselines is None else _by_date(baselines)
+    if len(passing) < 2:
+        raise ValueError(f"dates must hold at least two, got {len(passing)}")
 
     def cost(pair: Pair) -> float:
         if weight is not None:
             return weight(pair)
-        return pair.days / days + (abs(_apart(pair, baselines)) / metres if baselines is not None else 0.0)
+        return pair.days / days + (abs(_apart(pair, by_date)) / metres if by_date is not None else 0.0)
 
-    group = {date: {date} for date in ordered}
+    group = {date: {date} for date in passing}
     tree = []
-    for pair in sorted(all_pairs(ordered), key=lambda pair: (cost(pair), pair)):
+    for pair in sorted(all_pairs(passing.values()), key=lambda pair: (cost(pair), pair)):
         one, other = group[pair.reference], group[pair.secondary]
         if one is other:
             continue
@@ -239,6 +245,10 @@ def spanning_pairs(
             group[date] = one
         tree.append(pair)
     return sorted(tree)
+
+
+def _by_date(baselines: Baselines) -> Baselines:
+    return {as_date(date, "baselines"): metres for date, metres in baselines.items()}
 
 
 def _apart(pair: Pair, baselines: Baselines) -> float:

@@ -120,6 +120,23 @@ def as_date(value: object, name: str) -> datetime.date:
     raise TypeError(f"{name} must be a datetime.date, got {value!r}")
 
 
+def by_day(dates: Iterable[datetime.date]) -> dict[datetime.date, datetime.date]:
+    """Day to its time of passing, or to itself where only days are known, in order.
+
+    Raises
+    ------
+    TypeError
+        If one is no date.
+    ValueError
+        If there are two times of one day.
+    """
+    ordered = sorted(set(dates))
+    found = {as_date(date, "dates"): date for date in ordered}
+    if len(found) < len(ordered):
+        raise ValueError(f"dates must hold one time per day, got {len(ordered)} times of {len(found)} days")
+    return found
+
+
 def season_of(date: datetime.date) -> str:
     """Season of a date: ``winter`` (Dec-Feb), ``spring`` (Mar-May), ``summer`` (Jun-Aug) or ``fall`` (Sep-Nov).
 
@@ -222,8 +239,8 @@ def explicit_pairs(dates: Iterable[datetime.date], wanted: Iterable[Pair | str])
     pairs = sorted({Pair.parse(item) if isinstance(item, str) else item for item in wanted})
     if not pairs:
         raise ValueError("pairs must name at least one pair, got none")
-    passing = {as_date(date, "dates"): date for date in dates}
-    available = sorted(passing)
+    passing = by_day(dates)
+    available = list(passing)
     for pair in pairs:
         for date in (pair.reference, pair.secondary):
             require_date(date, available)

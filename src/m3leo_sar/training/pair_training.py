@@ -89,7 +89,7 @@ def _index(config: FitConfig, store: SlcTileStore) -> PairIndex:
 
     chosen = config.pairs
     wanted = {tile for tile, split in config.splits.items() if split in _SPLITS}
-    dates = {tile: store.dates(tile) for tile in store.identifiers if tile in wanted}
+    dates = {tile: store.passings(tile) for tile in store.identifiers if tile in wanted}
     # Nothing can be masked of a tile without a grid or a sample.
     raises = config.missing != "drop"
     if raises:

@@ -15,10 +15,11 @@ from m3leo_sar.grid.antimeridian import boxes_on_globe
 from m3leo_sar.grid.aoi import aoi_polygon
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.stack.events import event_triplets
-from m3leo_sar.stack.pairs import Pair, pairs_by_days
+from m3leo_sar.stack.pairs import Pair, as_date, pairs_by_days
 
 #: Pairs of one sample; products tell them apart by their place.
 Group = tuple[Pair, ...]
+#: Dates of each tile, or its times of passing, by which days between dates then count.
 Dates = Mapping[str, Sequence[datetime.date]]
 
 
@@ -62,18 +63,21 @@ class PairIndex:
     ) -> PairIndex:
         """Samples whose pairs a rule chooses from the dates of each tile; it is asked once for equal dates."""
         chosen: dict[tuple[datetime.date, ...], NDArray[np.int32]] = {}
-        numbers: dict[Group, int] = {}
+        # Pairs of equal dates may count other days, where the times of one tile are known and those of another not.
+        numbers: dict[tuple[Group, tuple[int, ...]], int] = {}
         parts = []
         for days in dates.values():
             key = tuple(days)
             if key not in chosen:
                 found = [tuple(group) for group in choose(key)]
-                places = [numbers.setdefault(group, len(numbers)) for group in found]
+                keys = [(group, tuple(pair.days for pair in group)) for group in found]
+                places = [numbers.setdefault(each, len(numbers)) for each in keys]
                 chosen[key] = np.array(places, np.int32)
             parts.append(chosen[key])
         counts = np.array([len(part) for part in parts], np.intp)
         tile = np.repeat(np.arange(len(parts), dtype=np.int32), counts)
-        return cls(tuple(dates), tuple(numbers), tile, np.concatenate([np.zeros(0, np.int32), *parts]))
+        groups = tuple(group for group, _ in numbers)
+        return cls(tuple(dates), groups, tile, np.concatenate([np.zeros(0, np.int32), *parts]))
 
     @classmethod
     def of_pairs(cls, dates: Dates, choose: Callable[[tuple[datetime.date, ...]], Iterable[Pair]]) -> PairIndex:
@@ -192,7 +196,9 @@ class PairIndex:
 
     def complete(self, dates: Dates) -> NDArray[np.bool_]:
         """Which samples (samples,) bool have every date of their pairs among those of their tile."""
-        held = [frozenset(dates.get(identifier, ())) for identifier in self.identifiers]
+        # Days of equal times are looked up once.
+        days_of = {days: frozenset(as_date(day, "dates") for day in days) for days in map(tuple, dates.values())}
+        held = [days_of.get(tuple(dates.get(identifier, ())), frozenset()) for identifier in self.identifiers]
         needed = [
             frozenset(date for pair in group for date in (pair.reference, pair.secondary)) for group in self.groups
         ]
