@@ -13,26 +13,30 @@ from m3leo_sar.doors.map_coordinates import map_coordinates
 from m3leo_sar.doors.results import leaves, rebuilt
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.stack.pair_choice import PairChoice
-from m3leo_sar.stack.pairs import parse_date
+from m3leo_sar.stack.pairs import as_date, parse_date, span_of
 
 
 def dates_along(array: Any) -> list[datetime.date] | None:
     """Days along the first axis of an xarray array, None where no coordinate of it holds dates."""
+    moments = passings_along(array)
+    return None if moments is None else [as_date(moment, "dates") for moment in moments]
+
+
+def passings_along(array: Any) -> list[datetime.date] | None:
+    """Times of passing along the first axis, days where a coordinate holds no times, or None."""
     dim = array.dims[0]
     candidates = [array.coords[dim]] if dim in array.coords else []
     candidates += [other for name, other in array.coords.items() if name != dim and other.dims == (dim,)]
     for coordinate in candidates:
-        days = [_day(value) for value in coordinate.values]
-        if days and all(day is not None for day in days):
-            return [day for day in days if day is not None]
+        moments = [_moment(value) for value in coordinate.values]
+        if moments and all(moment is not None for moment in moments):
+            return [moment for moment in moments if moment is not None]
     return None
 
 
-def _day(value: Any) -> datetime.date | None:
+def _moment(value: Any) -> datetime.date | None:
     if isinstance(value, np.datetime64):
-        value = value.astype("datetime64[D]").item()
-    if isinstance(value, datetime.datetime):
-        return value.date()
+        value = value.astype("datetime64[us]").item()
     if isinstance(value, str):
         try:
             return parse_date(value)
@@ -190,15 +194,20 @@ def _equal(one: Any, other: Any) -> bool:
 def _coordinates_of_two(images: Sequence[Any], choice: PairChoice | None) -> dict[str, Any]:
     """Names, dates and days of the pairs; those of two images where each has a date."""
     if choice is None:
-        days = [_scalar_day(image) for image in images]
-        if len(days) != 2 or days[0] is None or days[1] is None or days[0] == days[1]:
+        moments = [_scalar_moment(image) for image in images]
+        if len(moments) != 2 or moments[0] is None or moments[1] is None:
             return {}
-        return _dated([f"{days[0]:%Y%m%d}_{days[1]:%Y%m%d}"], [days[0]], [days[1]], single=True)
-    return pair_coordinates(choice, dates_along(images[0]))
+        first, second = f"{moments[0]:%Y%m%d}", f"{moments[1]:%Y%m%d}"
+        same = first == second
+        return {} if same else _dated([f"{first}_{second}"], [moments[0]], [moments[1]], single=True)
+    return pair_coordinates(choice, passings_along(images[0]))
 
 
 def pair_coordinates(choice: PairChoice, dates: Sequence[datetime.date] | None) -> dict[str, Any]:
-    """Coordinates of pairs: ``pair`` as ``YYYYMMDD_YYYYMMDD``, and ``reference``, ``secondary``, ``days`` if known."""
+    """Coordinates of pairs: ``pair`` as ``YYYYMMDD_YYYYMMDD``, and ``reference``, ``secondary``, ``days`` if known.
+
+    Days count between times of passing, where ``dates`` are such.
+    """
     if dates is None:
         return {"pair": choice.labels[0] if choice.single else ("pair", choice.labels)}
     ends = [[dates[pair[end]] for pair in choice.indices] for end in (0, 1)]
@@ -206,20 +215,24 @@ def pair_coordinates(choice: PairChoice, dates: Sequence[datetime.date] | None) 
 
 
 def _dated(labels: Sequence[str], first: list[Any], second: list[Any], *, single: bool) -> dict[str, Any]:
-    days = [(later - earlier).days for earlier, later in zip(first, second, strict=True)]
+    days = [span_of(earlier, later) for earlier, later in zip(first, second, strict=True)]
     columns = {
         "pair": np.array(labels),
-        "reference": np.array(first, "datetime64[ns]"),
-        "secondary": np.array(second, "datetime64[ns]"),
+        "reference": np.array([as_date(moment, "dates") for moment in first], "datetime64[ns]"),
+        "secondary": np.array([as_date(moment, "dates") for moment in second], "datetime64[ns]"),
         # In days, as numbers: a timedelta would be taken for one by every reader of netCDF.
         "days": np.array(days),
     }
     return {name: values[0] if single else ("pair", values) for name, values in columns.items()}
 
 
-def _scalar_day(image: Any) -> datetime.date | None:
-    found = {_day(value.values[()]) for value in image.coords.values() if not value.dims and value.dtype.kind == "M"}
-    return found.pop() if len(found) == 1 else None
+def _scalar_moment(image: Any) -> datetime.date | None:
+    scalars = (value for value in image.coords.values() if not value.dims and value.dtype.kind == "M")
+    found = [_moment(value.values[()]) for value in scalars]
+    known = [moment for moment in found if moment is not None]
+    # Of a day and a time of that day, the time.
+    alike = len(known) == len(found) and len({as_date(moment, "dates") for moment in known}) == 1
+    return max(known) if alike else None
 
 
 def _placed(

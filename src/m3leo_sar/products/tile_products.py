@@ -96,7 +96,7 @@ def tile_products(
         "mask": (("pair", "y", "x"), ~np.isnan(planes["coherence"])),
         "intensity": (("date", "y", "x"), planes["intensity"]),
     }
-    coordinates = map_coordinates(geobox) | pair_coordinates(choice._replace(single=False), stack.dates)
+    coordinates = map_coordinates(geobox) | pair_coordinates(choice._replace(single=False), stack.passings)
     coordinates["date"] = np.array([stack.dates[index] for index in needed], "datetime64[ns]")
     if normalise is not None:
         variables |= _channels(planes, local, normalise)

@@ -56,7 +56,7 @@ class Pair:
     def __post_init__(self) -> None:
         moments = self.reference, self.secondary
         if self.span is None and all(isinstance(moment, datetime.datetime) for moment in moments):
-            object.__setattr__(self, "span", round((moments[1] - moments[0]) / datetime.timedelta(days=1)))
+            object.__setattr__(self, "span", span_of(*moments))
         for name in ("reference", "secondary"):
             object.__setattr__(self, name, as_date(getattr(self, name), name))
         if self.reference == self.secondary:
@@ -82,6 +82,13 @@ class Pair:
 
     def __str__(self) -> str:
         return f"{self.reference:%Y%m%d}_{self.secondary:%Y%m%d}"
+
+
+def span_of(earlier: datetime.date, later: datetime.date) -> int:
+    """Whole days from one passing to another: between times where both are known, between days otherwise."""
+    if isinstance(earlier, datetime.datetime) and isinstance(later, datetime.datetime):
+        return round((later - earlier) / datetime.timedelta(days=1))
+    return (as_date(later, "later") - as_date(earlier, "earlier")).days
 
 
 def parse_date(text: str) -> datetime.date:

@@ -23,7 +23,7 @@ from m3leo_sar.io.files.batches import batches, new_batch
 from m3leo_sar.io.files.manifest import Kind, make_manifest, read_manifest
 from m3leo_sar.io.files.zarr_shard import described, make_group, read_chunks, write_shard
 from m3leo_sar.stack.complex_int16 import LARGEST, NO_DATA, from_complex_int16, to_complex_int16
-from m3leo_sar.stack.pairs import require_date
+from m3leo_sar.stack.pairs import as_date, require_date
 from m3leo_sar.stack.tile_samples import TileFrame, TileSamples
 
 #: Version 2 may hold dates as float32 beside those as int16.
@@ -69,6 +69,8 @@ class _Plane:
     scale: float
     #: Whether parts are float32.
     wide: bool
+    #: Time of passing, if it is known.
+    time: datetime.datetime | None
 
 
 class SlcTileStore:
@@ -141,6 +143,18 @@ class SlcTileStore:
         """
         return tuple(sorted(self._planes(identifier)))
 
+    def passings(self, identifier: str) -> tuple[datetime.date, ...]:
+        """Times of passing of a tile's dates where all are known, else dates: the input of the rules for pairs.
+
+        Raises
+        ------
+        ValueError
+            If the tile is damaged.
+        """
+        planes = self._planes(identifier)
+        times = [plane.time for plane in planes.values() if plane.time is not None]
+        return tuple(sorted(times if len(times) == len(planes) else planes))
+
     def frame(self, identifier: str) -> TileFrame:
         """Where a tile lies on the stack.
 
@@ -154,7 +168,13 @@ class SlcTileStore:
         return _read_frame(self._folder(identifier) / _FRAME)
 
     def write(
-        self, identifier: str, slc: NDArray[Any], dates: Sequence[datetime.date], *, frame: TileFrame
+        self,
+        identifier: str,
+        slc: NDArray[Any],
+        dates: Sequence[datetime.date],
+        *,
+        frame: TileFrame,
+        times: Sequence[datetime.datetime] | None = None,
     ) -> list[datetime.date]:
         """Add dates to a tile; those that it has are left as they are, and the list tells which were new.
 
@@ -165,16 +185,21 @@ class SlcTileStore:
             Samples of the frame's window; what is not finite is no data.
         dates : sequence of datetime.date
         frame : TileFrame
+        times : sequence of datetime.datetime, optional
+            Time of passing of each date, UTC without a time zone.
 
         Raises
         ------
         ValueError
-            If the shape does not fit, the name could lead out of the store, or the tile is there with another frame.
+            If the shape or the times do not fit, the name could lead out of the store, or the tile is there with
+            another frame.
         OSError
             If the disk is full or cannot be written to; nothing half written stays.
         """
         if slc.shape != (len(dates), *frame.shape):
             raise ValueError(f"slc must have shape {(len(dates), *frame.shape)}, got {slc.shape}")
+        if times is not None and [as_date(time, "times") for time in times] != list(dates):
+            raise ValueError(f"times must hold a time of each of the {len(dates)} dates, got {len(times)} others")
         if not SAFE_NAME.fullmatch(identifier):
             raise ValueError(f"identifier must be letters, digits, dots and hyphens, got {identifier!r}")
         folder = self.root / identifier
@@ -184,7 +209,7 @@ class SlcTileStore:
         narrow: list[_Encoded] = []
         wide: list[_Encoded] = []
         for index in new:
-            encoded = _encoded(slc[index], dates[index])
+            encoded = _encoded(slc[index], dates[index], times[index] if times else None)
             (wide if encoded.parts.dtype == np.float32 else narrow).append(encoded)
         if wide:
             self._raise_version()
@@ -289,17 +314,18 @@ class _Encoded(NamedTuple):
     scale: float
     #: Largest error of a sample.
     error: float
+    time: datetime.datetime | None
 
 
-def _encoded(slc: NDArray[Any], date: datetime.date) -> _Encoded:
+def _encoded(slc: NDArray[Any], date: datetime.date, time: datetime.datetime | None) -> _Encoded:
     """Complex int16, unless its error stands out of some block of samples."""
     scale = _scale(slc)
     parts = to_complex_int16(slc, scale=scale)
     if _is_faithful(slc, parts, scale):
-        return _Encoded(date, parts, scale, scale / math.sqrt(2))
+        return _Encoded(date, parts, scale, scale / math.sqrt(2), time)
     valid = np.isfinite(slc)[..., None]
     exact = np.where(valid, np.stack([slc.real, slc.imag], axis=-1), np.nan).astype(np.float32)
-    return _Encoded(date, exact, 1.0, 0.0)
+    return _Encoded(date, exact, 1.0, 0.0, time)
 
 
 def _is_faithful(slc: NDArray[Any], parts: NDArray[np.int16], scale: float) -> bool:
@@ -317,11 +343,13 @@ def _block_sums(plane: NDArray[Any]) -> NDArray[Any]:
 
 
 def _write_batch(folder: Path, some: Sequence[_Encoded], fill: float) -> None:
-    facts = {
+    facts: dict[str, Any] = {
         "dates": [encoded.date.isoformat() for encoded in some],
         "scales": [encoded.scale for encoded in some],
         "errors": [encoded.error for encoded in some],
     }
+    if all(encoded.time for encoded in some):
+        facts["times"] = [encoded.time.isoformat() for encoded in some if encoded.time]
     parts = np.stack([encoded.parts for encoded in some])
     with new_batch(folder) as partial:
         write_shard(partial, parts, facts, chunk=(1, *parts.shape[1:]), fill=fill, dimensions=_DIMENSIONS)
@@ -380,12 +408,14 @@ def _described(batch: Path) -> dict[datetime.date, _Plane]:
         dates = [datetime.date.fromisoformat(text) for text in facts["dates"]]
         scales = [float(scale) for scale in facts["scales"]]
         wide = document["data_type"] == "float32"
-        if not count == len(dates) == len(scales):
+        # Stores from before times were kept have none.
+        times = [datetime.datetime.fromisoformat(text) for text in facts.get("times", ())] or [None] * count
+        if not count == len(dates) == len(scales) == len(times):
             raise ValueError(f"{len(dates)} dates are named, {count} are there")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{batch / 'zarr.json'} is damaged: {type(error).__name__} {error}") from error
     shard = batch / "c" / "0" / "0" / "0" / "0"
-    return {date: _Plane(shard, index, count, scales[index], wide) for index, date in enumerate(dates)}
+    return {date: _Plane(shard, index, count, scales[index], wide, times[index]) for index, date in enumerate(dates)}
 
 
 def _require(date: datetime.date, planes: Mapping[datetime.date, _Plane], identifier: str) -> None:
