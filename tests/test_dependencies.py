@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -97,15 +99,16 @@ def test_what_the_tests_import_is_declared() -> None:
     assert all_imports("tests") - modules(closure("dev")) - ours - optional == set()
 
 
-@pytest.mark.parametrize(
-    ("rooms", "extra"),
-    [
-        (("grid", "stack", "insar", "warp", "chips", "_backend", "simulate"), "numba"),
-        (("io", "products"), "io"),
-        (("run", "pictures", "app"), "app"),
-        (("learn", "training", "bench"), "train"),
-    ],
-)
+#: Rooms by the extra that they need; the other rooms need the core alone.
+ROOMS = [
+    (("grid", "stack", "insar", "warp", "chips", "_backend", "simulate"), "numba"),
+    (("io", "products"), "io"),
+    (("run", "pictures", "app"), "app"),
+    (("learn", "training", "bench"), "train"),
+]
+
+
+@pytest.mark.parametrize(("rooms", "extra"), ROOMS)
 def test_a_room_needs_no_more_than_its_extra_where_it_begins(rooms: tuple[str, ...], extra: str) -> None:
     """What stands at the head of a file is needed to import it; what stands in a function is asked for in time."""
     wanted = set()
@@ -119,6 +122,57 @@ def test_a_room_needs_no_more_than_its_extra_where_it_begins(rooms: tuple[str, .
                 names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
                 wanted |= {name.partition(".")[0] for name in names}
     assert wanted - sys.stdlib_module_names - {"m3leo_sar"} <= modules(closure(extra))
+
+
+def installed_with(names: set[str]) -> set[str]:
+    """Packages and all that these require themselves."""
+    found: set[str] = set()
+    waiting = {name.lower().replace("_", "-") for name in names}
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        try:
+            required = [text for text in metadata.requires(name) or [] if "extra ==" not in text]
+        except metadata.PackageNotFoundError:
+            continue
+        waiting |= {text.lower().replace("_", "-") for text in packages(required)} - found
+    return found
+
+
+#: A process in which some packages are not found, whoever asks for them.
+BLOCKED = """
+import importlib, sys
+from importlib.machinery import PathFinder
+blocked, names = set(sys.argv[1].split(",")), sys.argv[2].split(",")
+
+class Installed:
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in blocked else PathFinder.find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Installed()
+for name in names:
+    importlib.import_module(name)
+"""
+
+
+# All of the training takes half a minute to import.
+@pytest.mark.parametrize(("rooms", "extra"), [*ROOMS[:-1], pytest.param(*ROOMS[-1], marks=pytest.mark.slow)])
+def test_every_module_of_an_extra_imports_where_the_others_are_not(rooms: tuple[str, ...], extra: str) -> None:
+    """A figure is drawn without torch, an archive read without the command line."""
+    brought = installed_with(closure(extra))
+    others = {name for name in DECLARED | closure("dev") if name.lower().replace("_", "-") not in brought}
+    files = [path for room in rooms for path in sorted((ROOT / "src" / "m3leo_sar" / room).rglob("*.py"))]
+    names = [
+        ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+        for path in files
+        # The backend of a GPU is loaded by the first array on one.
+        if path.name != "gpu.py"
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED, ",".join(sorted(modules(others))), ",".join(names)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_every_package_has_a_licence_in_the_table() -> None:

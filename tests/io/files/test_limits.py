@@ -199,6 +199,26 @@ def test_entities_of_xml_are_refused_in_any_encoding(tmp_path, encoding, entitie
         swath.calibration_factor(0)
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("<!DOCTYPE a><a/>", "no document type"),
+        ('<!DOCTYPE a SYSTEM "file:///etc/hostname"><a/>', "no document type"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "no document type"),
+        ("<a>&b;</a>", "is no XML"),
+        ("<a>\0</a>", "holds NUL"),
+    ],
+)
+def test_document_types_and_entities_of_xml_are_refused(text, reason):
+    with pytest.raises(ValueError, match=f"a.xml .*{reason}"):
+        parse_xml(text.encode(), "a.xml")
+
+
+def test_xml_that_only_speaks_of_document_types_is_read():
+    assert parse_xml(b"<a>b<!-- no <!DOCTYPE a> here --></a>", "a.xml").text == "b"
+    assert parse_xml(b"<a><![CDATA[<!ENTITY b>]]></a>", "a.xml").text == "<!ENTITY b>"
+
+
 def test_deep_xml_is_read_or_refused_but_does_not_crash():
     assert parse_xml(b"<a>" * 100_000 + b"</a>" * 100_000, "deep.xml").tag == "a"
     with pytest.raises(ValueError, match="deep.xml is no XML"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from xml.etree import ElementTree
+
+import defusedxml.ElementTree
+from defusedxml import DefusedXmlException
 
 from m3leo_sar.io.files import limits
 
@@ -18,17 +20,17 @@ def parse_xml(content: bytes, name: str) -> ElementTree.Element:
     """
     limits.require_size(name, len(content), limits.LARGEST_TEXT)
     try:
-        # Other encodings would hide a document type from the search below.
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{name} must be XML in UTF-8: {error}") from error
     if "\0" in text:
         # No letter of XML, but half of each in UTF-16, which the parser would find out by itself.
         raise ValueError(f"{name} must be XML in UTF-8, it holds NUL")
-    if re.search(r"<!(DOCTYPE|ENTITY)", text):
-        raise ValueError(f"{name} must have no document type and no entities")
     try:
         # A text, unlike bytes, is read as what it is, whatever encoding its first line names.
-        return ElementTree.fromstring(text)
+        root: ElementTree.Element = defusedxml.ElementTree.fromstring(text, forbid_dtd=True)
+    except DefusedXmlException as error:
+        raise ValueError(f"{name} must have no document type and no entities") from error
     except (ElementTree.ParseError, UnicodeEncodeError) as error:
         raise ValueError(f"{name} is no XML: {error}") from error
+    return root
