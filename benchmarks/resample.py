@@ -39,7 +39,7 @@ def jobs(size: int) -> dict[str, Callable[[], Any]]:
         "m3leo_sar, rasters": lambda: resample(slc, azimuth_offset=azimuth, range_offset=across),
         "m3leo_sar, polynomials": lambda: resample(slc, azimuth_offset=smooth, range_offset=smooth),
         "m3leo_sar, one shift": lambda: resample(slc, azimuth_offset=0.3, range_offset=1.2),
-        "m3leo_sar, cubic": lambda: resample(slc, azimuth_offset=azimuth, range_offset=across, kernel="cubic"),
+        "m3leo_sar, cubic": lambda: resample(slc, azimuth_offset=azimuth, range_offset=across, resampling="cubic"),
     }
     parts = [np.ascontiguousarray(part) for part in (slc.real, slc.imag)]
     maps = (col + across).astype(np.float32), (row + azimuth).astype(np.float32)

@@ -35,6 +35,8 @@ REPLACED = {
     "src": "source",
     "win": "window",
     "size_rows": "window",
+    "kernel": "resampling",
+    "chip": "window",
 }
 
 

@@ -85,7 +85,7 @@ WORDS: dict[str, Callable[[Callable[[np.ndarray], Any]], Any]] = {
     "resample": lambda of: m3leo_sar.resample(of(STACK[0]), azimuth_offset=0.3, range_offset=of(0 * LATITUDE - 0.2)),
     "doppler_centroid": lambda of: doppler_centroid(of(STACK[0])),
     "measure_offsets": lambda of: m3leo_sar.measure_offsets(
-        of(STACK[0]), of(STACK[2]), chip=Window(rows=8, cols=10), grid=(2, 3)
+        of(STACK[0]), of(STACK[2]), window=Window(rows=8, cols=10), grid=(2, 3)
     ),
     "normalise": lambda of: m3leo_sar.normalise(of(COHERENCE[:1]), STATISTICS),
     "normalise of planes": lambda of: m3leo_sar.normalise([of(COHERENCE[0])], STATISTICS),

@@ -44,7 +44,7 @@ WORDS = {
     "oversampled": (lambda s: oversampled(s[0], 2), 1),
     "doppler": (lambda s: np.float64(doppler_centroid(s[0])), 0),
     "carrier": (lambda s: azimuth_carrier(s[0])(np.arange(70.0)[:, None], np.arange(90.0)), 0),
-    "offsets": (lambda s: measure_offsets(s[0], s[1], chip=CHIP, grid=(2, 2)).azimuth, 0),
+    "offsets": (lambda s: measure_offsets(s[0], s[1], window=CHIP, grid=(2, 2)).azimuth, 0),
     "resample": (lambda s: resample(s[0], azimuth_offset=0.4, range_offset=-0.3), 1),
 }  # fmt: skip
 

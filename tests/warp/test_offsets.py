@@ -30,7 +30,7 @@ def test_a_whole_shift_is_found_to_a_twentieth_of_a_pixel(shift):
     random = np.random.default_rng(4)
     shape = (256, 320)
     reference, secondary = pair(shape, random, *(np.full(shape, part) for part in shift))
-    found = measure_offsets(reference, secondary, chip=Window(rows=64, cols=64), grid=(4, 5))
+    found = measure_offsets(reference, secondary, window=Window(rows=64, cols=64), grid=(4, 5))
     assert len(found.rows) == 20
     assert abs(np.median(found.azimuth) - shift[0]) < 0.02
     assert abs(np.median(found.range) - shift[1]) < 0.02
@@ -49,7 +49,7 @@ def test_the_mean_of_many_chips_is_not_pulled_towards_zero(shift, amplitude):
     turn = np.exp(-2j * np.pi * (np.fft.fftfreq(200)[:, None] * shift[0] + np.fft.fftfreq(260) * shift[1]))
     moved = 0.9 * np.fft.ifft2(np.fft.fft2(common) * turn) + np.sqrt(0.19) * own
     images = [(image * amplitude).astype(np.complex64) for image in (common, moved)]
-    found = measure_offsets(*images, chip=Window(rows=48, cols=40), grid=(4, 5))
+    found = measure_offsets(*images, window=Window(rows=48, cols=40), grid=(4, 5))
     # Chips within the reach of the image's edge have part of the shift off it.
     inner = (found.rows > 34) & (found.rows < 166) & (found.cols > 32) & (found.cols < 228)
     assert inner.sum() >= 6
@@ -63,7 +63,7 @@ def test_gaps_are_left_out_of_both_images():
     common = smooth_speckle(shape, random).astype(np.complex64)
     other = np.roll(common, (2, -3), (0, 1))
     common[:70, :70], other[100:, 60:64] = np.nan, np.inf
-    found = measure_offsets(common, other, chip=Window(rows=32, cols=40), grid=(4, 4), search=Window(rows=12, cols=10))
+    found = measure_offsets(common, other, window=Window(rows=32, cols=40), grid=(4, 4), search=Window(rows=12, cols=10))
     assert 11 <= len(found.rows) < 16
     assert not ((found.rows < 50) & (found.cols < 40)).any()
     fitted = fit_offsets(found, shape=shape, degree=0)
@@ -81,7 +81,7 @@ def test_a_smooth_field_is_found_to_a_twentieth_of_a_pixel_and_coherence_comes_b
     )
     fields = [polynomial(row, col) for polynomial in truth]
     reference, secondary = pair(shape, random, *fields)
-    found = measure_offsets(reference, secondary, chip=Window(rows=64, cols=64), grid=(8, 10))
+    found = measure_offsets(reference, secondary, window=Window(rows=64, cols=64), grid=(8, 10))
     fitted = fit_offsets(found, shape=shape, degree=1)
     # What the fields are at the secondary's pixels differs by their slope times themselves, a few hundredths.
     for polynomial, field in zip((fitted.azimuth, fitted.range), fields, strict=True):
@@ -120,7 +120,7 @@ def test_a_real_pair_moved_by_parts_of_a_pixel_gets_its_coherence_back(shared_da
     moved = resample(secondary, azimuth_offset=0.4, range_offset=-0.7, doppler=centroid)
     moved = np.where(np.isnan(moved), 0, moved).astype(np.complex64)
     spoiled = np.nanmean(coherence(reference, moved, window=window)[inner])
-    found = measure_offsets(reference, moved, chip=Window(rows=32, cols=64), grid=(4, 5), search=Window(rows=8, cols=8))
+    found = measure_offsets(reference, moved, window=Window(rows=32, cols=64), grid=(4, 5), search=Window(rows=8, cols=8))
     fitted = fit_offsets(found, shape=reference.shape, degree=0)
     assert abs(fitted.azimuth(0, 0) + 0.4) < 0.1
     assert abs(fitted.range(0, 0) - 0.7) < 0.1
@@ -133,14 +133,14 @@ def test_a_real_pair_moved_by_parts_of_a_pixel_gets_its_coherence_back(shared_da
 def test_bad_requests_are_named():
     image = np.ones((40, 50), np.complex64)
     for options, error, message in (
-        ({"chip": Window(rows=7, cols=8)}, ValueError, "chip must be even and at least 8 by 8, got 7 by 8"),
-        ({"chip": Window(rows=64, cols=8)}, ValueError, "chip rows must be at most the image's 40 rows"),
-        ({"chip": 16}, TypeError, r"chip must be a Window\(rows=, cols=\), got 16"),
+        ({"window": Window(rows=7, cols=8)}, ValueError, "window must be even and at least 8 by 8, got 7 by 8"),
+        ({"window": Window(rows=64, cols=8)}, ValueError, "chip rows must be at most the image's 40 rows"),
+        ({"window": 16}, TypeError, r"window must be a Window\(rows=, cols=\), got 16"),
         ({"grid": (0, 3)}, ValueError, r"grid must be at least 1 by 1, got \(0, 3\)"),
         ({}, ValueError, "must have amplitudes that vary somewhere, no chip is left"),
     ):
         with pytest.raises(error, match=message):
-            measure_offsets(image, image, **({"chip": Window(rows=16, cols=16), "grid": (2, 2)} | options))
+            measure_offsets(image, image, **({"window": Window(rows=16, cols=16), "grid": (2, 2)} | options))
     with pytest.raises(ValueError, match="slc must have valid samples below each other, got none"):
         doppler_centroid(image * np.nan)
     with pytest.raises(ValueError, match="slc must have at least two rows, got 1"):

@@ -47,7 +47,7 @@ def test_follows_the_rule_with_holes_and_edges(backend, dtype, kernel):
         backend.array(image),
         azimuth_offset=backend.array(offsets[0]),
         range_offset=backend.array(offsets[1]),
-        kernel=kernel,
+        resampling=kernel,
     )
     got = backend.numpy(got)
     assert got.dtype == image.dtype
@@ -84,8 +84,8 @@ def test_a_shift_that_is_the_same_everywhere_gives_the_bits_of_its_raster():
     single = np.full((60, 150), 0.41)
     single[:, ::64] = np.nextafter(0.41, 1)
     for kernel in KERNELS:
-        got = resample(image, azimuth_offset=0.41, range_offset=-1.3, kernel=kernel)
-        other = resample(image, azimuth_offset=single, range_offset=column, kernel=kernel)
+        got = resample(image, azimuth_offset=0.41, range_offset=-1.3, resampling=kernel)
+        other = resample(image, azimuth_offset=single, range_offset=column, resampling=kernel)
         keep = np.arange(150) % 64 > 0
         np.testing.assert_array_equal(got[:, keep], other[:, keep])
 
@@ -106,7 +106,7 @@ def test_a_sinusoid_shifted_by_half_samples(kernel):
     # peers.md T5, tighter: 2048 x 2048, 2 / pi radians a sample, shift 5.5 and 5.5.
     row, col = np.ogrid[:2048, :2048]
     image = np.exp(2j / np.pi * (row + col)).astype(np.complex64)
-    got = resample(image, azimuth_offset=5.5, range_offset=5.5, kernel=kernel)
+    got = resample(image, azimuth_offset=5.5, range_offset=5.5, resampling=kernel)
     expected = np.exp(2j / np.pi * (row + col + 11.0))
     known = ~np.isnan(got)
     assert 1 - known.mean() < 0.009
@@ -129,7 +129,7 @@ def test_distributed_targets_of_four_fifths_of_the_band(backend, kernel, doppler
     image = field(row, col).astype(np.complex64)
     got = backend.numpy(resample(
         backend.array(image), azimuth_offset=backend.array(offsets[0]), range_offset=backend.array(offsets[1]),
-        kernel=kernel, doppler=doppler,
+        resampling=kernel, doppler=doppler,
     ))  # fmt: skip
     truth = field(row + offsets[0], col + offsets[1])
     assert np.isnan(got).mean() < 0.16
@@ -221,7 +221,7 @@ def test_speckle_is_as_bright_between_samples_as_on_them(backend, kernel, place)
     shape = (300, 320)
     row, col = np.indices(shape).astype(float)
     image = band_limited(shape, np.random.default_rng(4), bandwidth=0.8)(row, col).astype("c8")
-    moved = resample(backend.array(image), azimuth_offset=place, range_offset=place, kernel=kernel, doppler=0.0)
+    moved = resample(backend.array(image), azimuth_offset=place, range_offset=place, resampling=kernel, doppler=0.0)
     inner = backend.numpy(moved)[8:-8, 8:-8]
     assert abs(10 * np.log10((abs(inner) ** 2).mean() / (abs(image) ** 2).mean())) < 0.01
 
@@ -292,7 +292,7 @@ def test_refusals_name_what_came():
         ({"range_offset": raster[0]}, ValueError, r"range_offset must be a number.*got \(30,\)"),
         ({"range_offset": raster.astype(int)}, TypeError, "range_offset must be an array of float32 .* got int64"),
         ({"range_offset": 400.0}, ValueError, r"must leave pixels on the image of .* columns to 400 ... 429"),
-        ({"kernel": "linear"}, ValueError, "kernel must be one of sinc, knab, cubic, got 'linear'"),
+        ({"resampling": "linear"}, ValueError, "resampling must be one of sinc, knab, cubic, got 'linear'"),
         ({"carrier": 3.0}, TypeError, "carrier must be callable, such as a PixelPolynomial, got float"),
         ({"carrier": lambda r, c: r * np.nan}, ValueError, "carrier and doppler must give finite phases"),
         ({"flatten": raster[1:]}, ValueError, r"flatten must have the shape of the result, \(20, 30\), got \(19, 30\)"),

@@ -59,7 +59,7 @@ class FittedOffsets(NamedTuple):
 
 @door(arrays={"reference": "rc", "secondary": "rc"}, images=2, eager=True, labels=False)
 def measure_offsets(
-    reference: Any, secondary: Any, *, chip: Window, grid: tuple[int, int], search: Window | None = None
+    reference: Any, secondary: Any, *, window: Window, grid: tuple[int, int], search: Window | None = None
 ) -> Offsets:
     """Measure offsets on a regular grid of chips by correlating amplitudes.
 
@@ -71,7 +71,7 @@ def measure_offsets(
     ----------
     reference, secondary : (rows, cols) complex64 or complex128
         Of one shape, aligned to within the search. NumPy or CuPy. Samples that are not finite are left out.
-    chip : Window
+    window : Window
         Size of a chip, even, at least 8 by 8; larger ones are surer.
     grid : (int, int)
         Number of chips along rows and columns, spread over the image.
@@ -88,7 +88,7 @@ def measure_offsets(
     TypeError
         If the images are not complex, or the sizes are no windows.
     ValueError
-        If shapes differ, the chip is odd, below 8 or larger than the image, the grid is empty, or no chip is left.
+        If shapes differ, the window is odd, below 8 or larger than the image, the grid is empty, or no chip is left.
 
     References
     ----------
@@ -99,22 +99,22 @@ def measure_offsets(
         _check.complex_array(image, name, ndim=2)
     _check.same(reference, secondary, names=("reference", "secondary"))
     backend_of(reference, secondary)
-    search = _check_sizes(chip, grid, search, reference.shape)
+    search = _check_sizes(window, grid, search, reference.shape)
     places = [
         np.unique(np.linspace(0, size - length, count).round().astype(int))
-        for size, length, count in zip(reference.shape, (chip.rows, chip.cols), grid, strict=True)
+        for size, length, count in zip(reference.shape, (window.rows, window.cols), grid, strict=True)
     ]
     # What a chip is compared with holds every offset whole, and one sample more for the peak's sides.
     reach = (search.rows // 2 + 1, search.cols // 2 + 1)
     found = []
     for top in places[0]:
         for left in places[1]:
-            first = _fine(reference, (top, left), (chip.rows, chip.cols))
+            first = _fine(reference, (top, left), (window.rows, window.cols))
             start = (top - reach[0], left - reach[1])
-            second = _fine(secondary, start, (chip.rows + 2 * reach[0], chip.cols + 2 * reach[1]))
+            second = _fine(secondary, start, (window.rows + 2 * reach[0], window.cols + 2 * reach[1]))
             peak = _peak(first, second, search, reach)
             if peak is not None:
-                found.append((top + (chip.rows - 1) / 2, left + (chip.cols - 1) / 2, *peak))
+                found.append((top + (window.rows - 1) / 2, left + (window.cols - 1) / 2, *peak))
     if not found:
         raise ValueError("reference and secondary must have amplitudes that vary somewhere, no chip is left")
     return Offsets(*np.array(found).T)
@@ -178,16 +178,16 @@ def fit_offsets(
     return FittedOffsets(fits[0], fits[1], kept, (float(left[0][kept].std()), float(left[1][kept].std())))
 
 
-def _check_sizes(chip: Any, grid: tuple[int, int], search: Any, shape: tuple[int, ...]) -> Window:
-    for name, window in (("chip", chip), ("search", search)):
-        if not (isinstance(window, Window) or (name == "search" and window is None)):
-            raise TypeError(f"{name} must be a Window(rows=, cols=), got {window!r}")
-    if min(chip.rows, chip.cols) < 8 or chip.rows % 2 or chip.cols % 2:
-        raise ValueError(f"chip must be even and at least 8 by 8, got {chip.rows} by {chip.cols}")
-    _check.extent_within(chip, "chip", (shape[0], shape[1]), times=1)
+def _check_sizes(window: Any, grid: tuple[int, int], search: Any, shape: tuple[int, ...]) -> Window:
+    for name, size in (("window", window), ("search", search)):
+        if not (isinstance(size, Window) or (name == "search" and size is None)):
+            raise TypeError(f"{name} must be a Window(rows=, cols=), got {size!r}")
+    if min(window.rows, window.cols) < 8 or window.rows % 2 or window.cols % 2:
+        raise ValueError(f"window must be even and at least 8 by 8, got {window.rows} by {window.cols}")
+    _check.extent_within(window, "window", (shape[0], shape[1]), times=1)
     if min(grid) < 1:
         raise ValueError(f"grid must be at least 1 by 1, got {grid}")
-    most = Window(rows=chip.rows // 2, cols=chip.cols // 2)
+    most = Window(rows=window.rows // 2, cols=window.cols // 2)
     if search is None:
         return most
     return Window(rows=min(search.rows, most.rows), cols=min(search.cols, most.cols))

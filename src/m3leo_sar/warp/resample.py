@@ -48,7 +48,7 @@ def resample(
     azimuth_offset: Any = 0.0,
     range_offset: Any = 0.0,
     shape: tuple[int, int] | None = None,
-    kernel: str = "sinc",
+    resampling: str = "sinc",
     carrier: Phase | None = None,
     doppler: float | Callable[[Any], Any] | None = None,
     flatten: Any = None,
@@ -67,7 +67,7 @@ def resample(
         from offsets on a coarse grid.
     shape : (int, int), optional
         Rows and columns of the result; those of the offsets' raster, or of ``slc``.
-    kernel : {"sinc", "knab", "cubic"}
+    resampling : {"sinc", "knab", "cubic"}
         sinc: 8 x 8 samples under a Kaiser window; knab: 8 x 8 under Knab's sampling window; both for signals that
         fill up to four fifths of the band. cubic: Keys' 4 x 4, faster and for heavily oversampled images only.
     carrier : callable or PixelPolynomial, optional
@@ -93,7 +93,7 @@ def resample(
     TypeError
         If ``slc`` is not complex64 or complex128, or an offset is none of the above.
     ValueError
-        If shapes differ, an offset or phase is not finite, the kernel is unknown, no pixel of the result lies on the
+        If shapes differ, an offset or phase is not finite, the resampling is unknown, no pixel of the result lies on the
         image, or the image has a carrier that cannot be measured, such as that of merged TOPS bursts.
 
     Notes
@@ -120,8 +120,8 @@ def resample(
     True
     """
     _check.complex_array(slc, "slc", ndim=2)
-    if kernel not in KERNELS:
-        raise ValueError(f"kernel must be one of {', '.join(KERNELS)}, got {kernel!r}")
+    if resampling not in KERNELS:
+        raise ValueError(f"resampling must be one of {', '.join(KERNELS)}, got {resampling!r}")
     offsets = {"azimuth_offset": azimuth_offset, "range_offset": range_offset}
     shape = _result_shape(slc, offsets, shape)
     backend = backend_of(slc)
@@ -131,7 +131,7 @@ def resample(
     phase = _phase(carrier, doppler)
     if carrier is None and doppler is None and not _are_whole(offsets):
         phase = azimuth_carrier(slc)
-    table = kernel_table(kernel)
+    table = kernel_table(resampling)
     if phase is None:
         turned = None if flatten is None else -flatten
         result = backend.resample_image(slc, table, places, turned)
