@@ -36,7 +36,6 @@ REPLACED = {
     "win": "window",
     "size_rows": "window",
     "kernel": "resampling",
-    "chip": "window",
 }
 
 

@@ -63,7 +63,9 @@ def test_gaps_are_left_out_of_both_images():
     common = smooth_speckle(shape, random).astype(np.complex64)
     other = np.roll(common, (2, -3), (0, 1))
     common[:70, :70], other[100:, 60:64] = np.nan, np.inf
-    found = measure_offsets(common, other, window=Window(rows=32, cols=40), grid=(4, 4), search=Window(rows=12, cols=10))
+    found = measure_offsets(
+        common, other, window=Window(rows=32, cols=40), grid=(4, 4), search=Window(rows=12, cols=10)
+    )
     assert 11 <= len(found.rows) < 16
     assert not ((found.rows < 50) & (found.cols < 40)).any()
     fitted = fit_offsets(found, shape=shape, degree=0)
@@ -120,7 +122,9 @@ def test_a_real_pair_moved_by_parts_of_a_pixel_gets_its_coherence_back(shared_da
     moved = resample(secondary, azimuth_offset=0.4, range_offset=-0.7, doppler=centroid)
     moved = np.where(np.isnan(moved), 0, moved).astype(np.complex64)
     spoiled = np.nanmean(coherence(reference, moved, window=window)[inner])
-    found = measure_offsets(reference, moved, window=Window(rows=32, cols=64), grid=(4, 5), search=Window(rows=8, cols=8))
+    found = measure_offsets(
+        reference, moved, window=Window(rows=32, cols=64), grid=(4, 5), search=Window(rows=8, cols=8)
+    )
     fitted = fit_offsets(found, shape=reference.shape, degree=0)
     assert abs(fitted.azimuth(0, 0) + 0.4) < 0.1
     assert abs(fitted.range(0, 0) - 0.7) < 0.1
@@ -134,7 +138,7 @@ def test_bad_requests_are_named():
     image = np.ones((40, 50), np.complex64)
     for options, error, message in (
         ({"window": Window(rows=7, cols=8)}, ValueError, "window must be even and at least 8 by 8, got 7 by 8"),
-        ({"window": Window(rows=64, cols=8)}, ValueError, "chip rows must be at most the image's 40 rows"),
+        ({"window": Window(rows=64, cols=8)}, ValueError, "window rows must be at most the image's 40 rows"),
         ({"window": 16}, TypeError, r"window must be a Window\(rows=, cols=\), got 16"),
         ({"grid": (0, 3)}, ValueError, r"grid must be at least 1 by 1, got \(0, 3\)"),
         ({}, ValueError, "must have amplitudes that vary somewhere, no chip is left"),

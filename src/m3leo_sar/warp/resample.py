@@ -93,8 +93,8 @@ def resample(
     TypeError
         If ``slc`` is not complex64 or complex128, or an offset is none of the above.
     ValueError
-        If shapes differ, an offset or phase is not finite, the resampling is unknown, no pixel of the result lies on the
-        image, or the image has a carrier that cannot be measured, such as that of merged TOPS bursts.
+        If shapes differ, an offset or phase is not finite, the resampling is unknown, no pixel of the result lies on
+        the image, or the image has a carrier that cannot be measured, such as that of merged TOPS bursts.
 
     Notes
     -----
