@@ -27,6 +27,8 @@ MODULES = {
     "umap-learn": "umap",
     "whirlwind-insar": "whirlwind",
 }
+#: Packages that come with another.
+PART_OF = {"cupyx": "cupy"}
 #: Packages that no import of ours names, and who loads them.
 LOADED_BY_OTHERS = {
     "nvidia-cuda-nvrtc": "CuPy compiles with it",
@@ -65,7 +67,7 @@ def imports(path: Path) -> frozenset[str]:
             names.add(node.module)
         elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in IMPORTING and node.args:
             names.add(str(getattr(node.args[0], "value", "")))
-    tops = {name.partition(".")[0] for name in names}
+    tops = {PART_OF.get(name.partition(".")[0], name.partition(".")[0]) for name in names}
     return frozenset(tops - sys.stdlib_module_names - {"m3leo_sar", ""})
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar import _check
+from m3leo_sar._backend import transforms
 from m3leo_sar._backend.choose import module_of
 from m3leo_sar.doors.door import door
 from m3leo_sar.doors.prototype import like_first
@@ -110,7 +111,7 @@ def _filter_line(arrays: Any, strip: Any, total: Any, window: Any, alpha: float 
     half = size // 2
     count = strip.shape[1] // half - 1
     patches = arrays.stack([strip[:, k * half : k * half + size] for k in range(count)])
-    spectrum = arrays.fft.fft2(patches)
+    spectrum = transforms.fft2(patches)
     strength = _smoothed(arrays, arrays.abs(spectrum))
     peak = strength.max(axis=(1, 2), keepdims=True)
     strength = strength / arrays.where(peak > 0, peak, 1)
@@ -120,7 +121,7 @@ def _filter_line(arrays: Any, strip: Any, total: Any, window: Any, alpha: float 
         sums = arrays.stack([trust[:, :, k * half : k * half + size].sum(axis=(1, 2)) for k in range(count)])
         means = arrays.where(sums[:, 1] > 0, sums[:, 0] / arrays.maximum(sums[:, 1], 1), 1)
         power = (1 - arrays.clip(means, 0, 1))[:, None, None]
-    filtered = arrays.fft.ifft2(spectrum * strength**power) * window
+    filtered = transforms.ifft2(spectrum * strength**power) * window
     for k in range(count):
         total[:, k * half : k * half + size] += filtered[k].astype(total.dtype)
 

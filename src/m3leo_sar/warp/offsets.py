@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from m3leo_sar import _check
+from m3leo_sar._backend import transforms
 from m3leo_sar._backend.choose import backend_of, module_of
 from m3leo_sar.doors.door import door
 from m3leo_sar.grid.pixel_polynomial import PixelPolynomial
@@ -233,11 +234,11 @@ class _Sums:
     def __init__(self, first: _Fine, second: _Fine) -> None:
         self.shape = second.amplitude.shape
         ours, theirs = (
-            [np.fft.rfft2(plane, self.shape) for plane in (chip.known, chip.amplitude, chip.amplitude**2)]
+            [transforms.rfft2(plane, self.shape) for plane in (chip.known, chip.amplitude, chip.amplitude**2)]
             for chip in (first, second)
         )
         count, mean_a, mean_b, power_a, power_b = (
-            np.fft.irfft2(one.conj() * other, self.shape)
+            transforms.irfft2(one.conj() * other, self.shape)
             for one, other in (
                 (ours[0], theirs[0]),
                 (ours[1], theirs[0]),
@@ -253,11 +254,11 @@ class _Sums:
         self.varies = enough & (spread > 1e-20 * power_a * power_b)
         self.by_chance = mean_a * mean_b / count
         self.norm = np.where(self.varies, np.sqrt(spread), 1)
-        self.cross = np.fft.fft2(first.amplitude, self.shape).conj() * np.fft.fft2(second.amplitude)
+        self.cross = transforms.fft2(first.amplitude, self.shape).conj() * transforms.fft2(second.amplitude)
 
     def correlation(self) -> np.ndarray:
         """At every whole offset, NaN where the chips share too little."""
-        product = np.fft.ifft2(self.cross).real
+        product = transforms.ifft2(self.cross).real
         return np.where(self.varies, (product - self.by_chance) / self.norm, np.nan)
 
     def correlation_about(self, middle: tuple[int, int], fine: np.ndarray) -> np.ndarray:
@@ -315,8 +316,8 @@ def _finer_amplitude(arrays: Any, clean: Any) -> Any:
         neighbours = (clean[1:] * clean[:-1].conj()) if axis == 0 else (clean[:, 1:] * clean[:, :-1].conj())
         turn = arrays.exp(-1j * arrays.angle(neighbours.sum()) * arrays.arange(clean.shape[axis]))
         clean = clean * (turn[:, None] if axis == 0 else turn)
-    spectrum = arrays.fft.fftshift(arrays.fft.fft2(clean))
+    spectrum = arrays.fft.fftshift(transforms.fft2(clean))
     rows, cols = clean.shape
     wide = arrays.zeros((2 * rows, 2 * cols), np.complex128)
     wide[rows - rows // 2 : 2 * rows - rows // 2, cols - cols // 2 : 2 * cols - cols // 2] = spectrum
-    return arrays.abs(arrays.fft.ifft2(arrays.fft.ifftshift(wide)))
+    return arrays.abs(transforms.ifft2(arrays.fft.ifftshift(wide)))
