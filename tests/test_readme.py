@@ -15,10 +15,18 @@ def test_first_screen(capsys):
     assert capsys.readouterr().out.startswith("0.80")
 
 
-def test_named_files_exist():
+def test_linked_files_exist():
     root = Path(__file__).resolve().parents[1]
-    for path in re.findall(r"\[[^\]]*\]\(([^)]+)\)", README):
-        assert (root / path).exists(), path
+    for page in (root / "README.md", root / "CONTRIBUTING.md", *(root / "docs").glob("*.md")):
+        for link in re.findall(r"\[[^\]]*\]\(([^)]+)\)", page.read_text()):
+            if not link.startswith("https://"):
+                assert (page.parent / link.partition("#")[0]).exists(), f"{page.name}: {link}"
+
+
+def test_the_index_of_the_guides_names_each():
+    docs = Path(__file__).resolve().parents[1] / "docs"
+    linked = set(re.findall(r"\]\(([\w-]+\.md)\)", (docs / "README.md").read_text()))
+    assert linked == {page.name for page in docs.glob("*.md")} - {"README.md"}
 
 
 def test_the_code_of_the_tiles_guide(capsys):
