@@ -119,6 +119,11 @@ def _chunked(array: np.ndarray) -> Any:
     return dask_array.from_array(array, chunks=tuple(max(1, size // 2) for size in array.shape))
 
 
+def _swapped(array: np.ndarray) -> np.ndarray:
+    """The same values in the bytes of the other kind of machine."""
+    return array.astype(array.dtype.newbyteorder())
+
+
 #: Kind of array to how to make it from a NumPy array, and the library of what comes back.
 KINDS: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     "simt": (_simt, ""),
@@ -127,6 +132,9 @@ KINDS: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     "dask": (_chunked, "dask"),
     "xarray": (lambda array: _labelled(array.copy()), "xarray"),
     "xarray of dask": (lambda array: _labelled(_chunked(array)), "xarray"),
+    "other byte order": (lambda array: _swapped(array), "numpy"),
+    "dask of the other byte order": (lambda array: _chunked(_swapped(array)), "dask"),
+    "xarray of the other byte order": (lambda array: _labelled(_swapped(array)), "xarray"),
 }
 
 
@@ -137,7 +145,7 @@ def test_what_comes_in_goes_out(word, kind):
     if kind == "simt" and not _simt_is_built():
         pytest.skip("the emulation is not built (M3LEO_SIMT=1)")
     make, library = KINDS[kind]
-    library = "numpy" if kind == "dask" and word == "denormalise" else library
+    library = "numpy" if kind.startswith("dask") and word == "denormalise" else library
     expected, got = (leaves(WORDS[word](of)) for of in (lambda array: array, make))
     assert [leaf.name for leaf in got] == [leaf.name for leaf in expected]
     for leaf, wanted in zip(got, expected, strict=True):
@@ -219,6 +227,15 @@ def test_what_is_masked_is_no_data(word):
 
     for leaf, wanted in zip(leaves(WORDS[word](with_mask)), leaves(WORDS[word](with_nan)), strict=True):
         np.testing.assert_allclose(np.asarray(leaf.value), np.asarray(wanted.value), rtol=1e-4, atol=1e-5)
+
+
+def test_complex_int16_of_the_other_byte_order_is_read():
+    parts = np.random.default_rng(3).integers(-3000, 3000, (DATES, ROWS, COLS, 2)).astype("int16")
+    for array, pairs in ((parts, PAIRS), (parts[:2], (0, 1))):
+        np.testing.assert_array_equal(
+            m3leo_sar.coherence(_swapped(array), pairs=pairs, window=WINDOW),
+            m3leo_sar.coherence(array, pairs=pairs, window=WINDOW),
+        )
 
 
 def test_a_mask_that_cannot_be_kept_is_refused():

@@ -5,12 +5,16 @@ from __future__ import annotations
 import datetime
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from m3leo_sar import GeoBox, TileGrid, Window
 from m3leo_sar.app.cli import app
+from m3leo_sar.chips.grouped import GroupedStatistics
+from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.learn.data.labels import IGNORE
@@ -313,3 +317,18 @@ def test_the_commands(world, tmp_path, capsys):
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["input"] == ["coherence:5x5"]
     assert np.isfinite(metrics["miou"])
+
+
+def test_what_the_command_stats_writes_is_taken_for_pairs(world, tmp_path):
+    folder, _ = world
+    # Chips of the archive hold no intensity.
+    runner, file = CliRunner(), tmp_path / "stats.json"
+    done = runner.invoke(app, ["stats", str(folder / "chips"), str(file)])
+    assert done.exit_code == 0, done.output
+    (group,) = [band for facts, band in GroupedStatistics.from_json(file.read_text()).groups.items()]
+    run_fit(config_of(folder, tmp_path / "run", epochs=1, input=["coherence:5x5"], statistics=str(file)))
+    (band,) = Statistics.from_json((tmp_path / "run" / "statistics.json").read_text()).bands
+    assert band == replace(group, name="coherence:5x5")
+    with pytest.raises(ValueError, match="statistics of the input intensity:reference: no statistics for .*intensity"):
+        run_fit(config_of(folder, tmp_path / "other", epochs=1, statistics=str(file)))
+    assert not (tmp_path / "other").exists()

@@ -28,6 +28,7 @@ def door(**facts: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
     - A torch tensor goes in and out without a copy, on a GPU by DLPack.
     - A dask array stays lazy; blocks with their halo give the bits of the whole.
     - An xarray.DataArray over any of these comes back with the labels that are still true.
+    - An array of the other byte order is copied into that of the machine.
     - An SlcStack is read block by block; its result is labelled with dates and CRS.
     - Anything else is a TypeError that says what to do.
     """
@@ -39,7 +40,7 @@ def door(**facts: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
         @wraps(function)
         def enter(*args: P.args, **kwargs: P.kwargs) -> R:
-            plain = all(kind_of(value) in _PLAIN for value in (*args, *kwargs.values()))
+            plain = all(_is_plain(value) for value in (*args, *kwargs.values()))
             if plain and not (has_pairs and kwargs.get("pairs") is not None):
                 return function(*args, **kwargs)
             bound = signature.bind(*args, **kwargs)
@@ -56,10 +57,16 @@ def door(**facts: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return decorated
 
 
+def _is_plain(value: Any) -> bool:
+    kind = kind_of(value)
+    return kind in _PLAIN and (kind != "numpy" or value.dtype.isnative)
+
+
 def _entered(word: Word, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     given = given_arrays(word, arguments)
     if not given:
         return function(**arguments)
+    given, arguments = _native(word, given, arguments)
     choice = _choice(word, arguments, given)
     if choice is not None:
         arguments = {**arguments, "pairs": choice.indices}
@@ -122,6 +129,21 @@ def _unmasked(word: Word, arguments: dict[str, Any], given: list[Given]) -> tupl
         for array in given
     ]
     return plain, with_arrays(word, arguments, given, [array.value for array in plain])
+
+
+def _native(word: Word, given: list[Given], arguments: dict[str, Any]) -> tuple[list[Given], dict[str, Any]]:
+    """Arrays of the other byte order, as files of GAMMA and SNAP have, as copies in that of the machine."""
+    if not any(_is_swapped(array) for array in given):
+        return given, arguments
+    turned = [
+        array._replace(value=array.value.astype(array.value.dtype.newbyteorder("="))) if _is_swapped(array) else array
+        for array in given
+    ]
+    return turned, with_arrays(word, arguments, turned, [array.value for array in turned])
+
+
+def _is_swapped(array: Given) -> bool:
+    return array.kind in ("numpy", "masked", "dask", "xarray") and not array.value.dtype.isnative
 
 
 def _plain(word: Word, function: Callable[..., Any], arguments: dict[str, Any], choice: PairChoice | None) -> Any:

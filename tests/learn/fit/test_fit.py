@@ -32,6 +32,7 @@ from m3leo_sar.learn.fit.fit import fit, resolved
 from m3leo_sar.learn.fit.fit_config import FitConfig
 from m3leo_sar.learn.fit.predict import predict
 from m3leo_sar.learn.score.metrics import Confusion
+from m3leo_sar.run.archive_statistics import archive_statistics
 
 TESTS = Path(__file__).resolve().parents[2]
 VIT = {"side": 32, "patch": 4, "dim": 24, "depth": 2, "heads": 3}
@@ -679,3 +680,14 @@ def test_statistics_of_other_channels_are_refused(archive, finished, tmp_path):
         file.write_text(Statistics(bands).to_json())
         fit(config_of(archive, tmp_path / "run", epochs=1, statistics=str(file)))
         assert (tmp_path / "run" / "statistics.json").read_text() == Statistics(bands).to_json() + "\n"
+
+
+def test_what_the_command_stats_writes_is_taken(archive, tmp_path):
+    inputs, file = [COHERENCE, INTENSITY, OPTICAL], tmp_path / "stats.json"
+    tiles = [tile for tile, split in SPLITS.items() if split == "train"]
+    found = archive_statistics(archive, tiles=tiles).finish("robust")
+    file.write_text(found.to_json())
+    fit(config_of(archive, tmp_path / "run", epochs=1, input=inputs, statistics=str(file)))
+    bands = Statistics.from_json((tmp_path / "run" / "statistics.json").read_text()).bands
+    for name, band in zip(inputs, bands, strict=True):
+        assert band == replace(found.band(product=name.partition(":")[0]), name=str(Channel.parse(name)))

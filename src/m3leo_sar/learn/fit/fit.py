@@ -21,10 +21,9 @@ import torch
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
-from m3leo_sar.chips.grouped import GroupedStatistics
 from m3leo_sar.chips.land_cover import WORLDCOVER, read_legend, stated_legend
 from m3leo_sar.chips.legend import Legend
-from m3leo_sar.chips.statistics import ENCODINGS, BandStatistics, Statistics
+from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.atomic import atomic_path, write_text
 from m3leo_sar.io.tables.split_file import read_splits, write_splits
@@ -33,13 +32,14 @@ from m3leo_sar.learn.data.datamodule import SPLITS as SPLIT_NAMES
 from m3leo_sar.learn.data.datamodule import ChipDataModule, TargetScale, target_scale
 from m3leo_sar.learn.data.dataset import ChipDataset
 from m3leo_sar.learn.data.labels import archive_legend, require_classes
-from m3leo_sar.learn.data.pair_datamodule import PairDataModule, encodings_of, pair_channels
+from m3leo_sar.learn.data.pair_datamodule import PairDataModule, pair_channels
 from m3leo_sar.learn.data.pair_dataset import PairDataset
 from m3leo_sar.learn.fit.compose import expanded
 from m3leo_sar.learn.fit.config import checked_config, to_yaml
 from m3leo_sar.learn.fit.counters import Counters
 from m3leo_sar.learn.fit.encoder import Encoder, read_checkpoint, read_encoder
 from m3leo_sar.learn.fit.fit_config import FitConfig
+from m3leo_sar.learn.fit.given_statistics import check_bands, given_statistics
 from m3leo_sar.learn.fit.parts import part
 from m3leo_sar.learn.fit.run_state import Progress, Report, Stopped, StopSignal
 from m3leo_sar.learn.models.model_request import ModelRequest
@@ -255,9 +255,9 @@ def _made(config: FitConfig, pair_data: PairData | None) -> _Run:
 
 def _statistics(config: FitConfig, channels: list[Channel], encoder: Encoder | None) -> Statistics | None:
     """Those of the file, or those the encoder saw, which must be the same if both are given."""
-    given = _given_statistics(config, channels) if config.statistics else None
+    given = given_statistics(config, channels) if config.statistics else None
     if given:
-        _check_bands(given, config, channels)
+        check_bands(given, config, channels)
     if encoder is None:
         return given
     names, seen = [channel.name for channel in channels], [band.name for band in encoder.statistics.bands]
@@ -268,44 +268,6 @@ def _statistics(config: FitConfig, channels: list[Channel], encoder: Encoder | N
     if given:
         given.require(encoder.statistics.digest, what=f"the encoder of {config.encoder}")
     return encoder.statistics
-
-
-def _given_statistics(config: FitConfig, channels: list[Channel]) -> Statistics:
-    """Statistics of a file: one band per input, or groups of bands as the command ``stats`` writes them."""
-    text = Path(config.statistics).read_text(encoding="utf-8")
-    if '"groups"' not in text or config.pairs:
-        return Statistics.from_json(text)
-    grouped, archive = GroupedStatistics.from_json(text), ChipArchive(config.archive)
-    return Statistics(tuple(_band_of(channel, grouped, archive) for channel in channels))
-
-
-def _band_of(channel: Channel, grouped: GroupedStatistics, archive: ChipArchive) -> BandStatistics:
-    """The band of the group that an input's chips belong to."""
-    if not ENCODINGS[channel.rule].scaled:
-        return BandStatistics(channel.name, channel.rule)
-    for identifier in archive.identifiers:
-        if archive.has(identifier, channel.dataset, channel.key):
-            facts = archive.facts(identifier, channel.dataset, channel.key)[1]
-            return replace(grouped.band(**{**facts, "product": channel.dataset}), name=channel.name)
-    raise ValueError(f"{archive.root} holds no chip {channel.dataset}/{channel.key}")
-
-
-def _check_bands(given: Statistics, config: FitConfig, channels: list[Channel]) -> None:
-    """Refuse a file of other bands than the input's; a name without a colon, such as a preset's, is a user's own."""
-    if len(given.bands) != len(channels):
-        raise ValueError(
-            f"statistics must hold a band for each of the {len(channels)} inputs, got {len(given.bands)} in "
-            f"{config.statistics}"
-        )
-    names = [channel.name for channel in channels]
-    for number, (band, channel) in enumerate(zip(given.bands, channels, strict=True), 1):
-        known = encodings_of(channel) if config.pairs else (channel.rule,)
-        free = ":" not in band.name and band.name not in names
-        if (band.name != channel.name and not free) or band.encoding not in known:
-            raise ValueError(
-                f"statistics must be those of the inputs in their order: band {number} must be {channel.name}, encoded "
-                f"as {' or '.join(known)}, got {band.name} as {band.encoding} in {config.statistics}"
-            )
 
 
 def _data(config: FitConfig, channels: list[Channel], statistics: Statistics | None) -> ChipDataModule:
