@@ -154,6 +154,7 @@ def test_errors_name_options(inputs, tmp_path, monkeypatch, capfd, arguments, me
 def test_version_and_short_help(monkeypatch, capfd):
     code, out, _ = call(monkeypatch, capfd, "--version")
     assert (code, out.split()[0]) == (0, "m3leo-sar")
+    assert "\nGDAL of rasterio 3." in out
     assert call(monkeypatch, capfd, "prepare", "-h")[1].count("Usage") == 1
 
 

@@ -31,8 +31,11 @@ app = typer.Typer(
 def _print_version(wanted: bool) -> None:
     if wanted:
         import m3leo_sar
+        from m3leo_sar.io.files.gdal_dataset import versions
 
         OUT.print(f"m3leo-sar {m3leo_sar.__version__}")
+        for name, number in versions().items():
+            OUT.print(f"{name} {number}")
         raise typer.Exit
 
 

@@ -20,11 +20,14 @@ from rasterio.windows import Window as RasterWindow
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.atomic import atomic_path
+from m3leo_sar.io.files.gdal_dataset import band_of, is_gdal, opened_path
 from m3leo_sar.io.files.no_data import as_valid, hide, masked_pixels
 from m3leo_sar.io.files.raw_size import require_full_size
 
 #: Driver of GDAL for what must be a GeoTIFF and nothing else: a VRT would make it read any other file or URL.
 GEOTIFF = "GTiff"
+#: Setting by which GDAL, from 3.12 on, reads raw files that do not lie beside or below a VRT.
+_RAW_SETTING = "GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE"
 #: Ends of the names of files beside a raster that its pixels do not depend on.
 _BESIDE = (".ovr",)
 #: What a sidecar (``.aux.xml``) may say that changes pixels; statistics, which viewers leave there, do not.
@@ -48,7 +51,7 @@ class Raster(NamedTuple):
     band_tags: tuple[dict[str, str], ...] = ()
 
 
-def read_raster(path: str | os.PathLike[str], *, driver: str | None = None, largest: int | None = None) -> Raster:
+def read_raster(path: str | os.PathLike[str] | Any, *, driver: str | None = None, largest: int | None = None) -> Raster:
     """Read all bands of a raster.
 
     Float and complex pixels that equal the file's no-data value, or that its mask or alpha band hides, become NaN;
@@ -56,7 +59,8 @@ def read_raster(path: str | os.PathLike[str], *, driver: str | None = None, larg
 
     Parameters
     ----------
-    path : path
+    path : path, or Dataset or Band of osgeo.gdal
+        Of a band, that one alone is read.
     driver : str, optional
         GDAL's name of the only format that it may have, such as ``GEOTIFF``; any if left out.
     largest : int, optional
@@ -69,6 +73,9 @@ def read_raster(path: str | os.PathLike[str], *, driver: str | None = None, larg
     ValueError
         If the file is no raster, is cut short, is damaged, or is too large.
     """
+    if is_gdal(path):
+        with opened_path(path) as file:
+            return _band_alone(read_raster(file, driver=driver, largest=largest), band_of(path))
     with open_raster(path, driver=driver) as source:
         limit = limits.LARGEST_RASTER if largest is None else largest
         limits.require_array(Path(path).name, (source.count, *source.shape), _itemsize(source), limit)
@@ -81,6 +88,13 @@ def read_raster(path: str | os.PathLike[str], *, driver: str | None = None, larg
         band_tags = tuple(source.tags(band) for band in source.indexes)
     array = array[0] if len(array) == 1 else array
     return Raster(as_valid(array, nodata), geobox, tags, nodata, names, band_tags)
+
+
+def _band_alone(raster: Raster, band: int | None) -> Raster:
+    if band is None or raster.array.ndim == 2:
+        return raster
+    one = slice(band - 1, band)
+    return raster._replace(array=raster.array[band - 1], names=raster.names[one], band_tags=raster.band_tags[one])
 
 
 def write_geotiff(
@@ -164,8 +178,15 @@ def write_geotiff(
 
 
 @contextmanager
-def open_raster(path: str | os.PathLike[str], *, driver: str | None = None) -> Iterator[Any]:
-    """Open a raster for reading; failures inside the block name the file in plain words."""
+def open_raster(path: str | os.PathLike[str] | Any, *, driver: str | None = None) -> Iterator[Any]:
+    """Open a raster for reading; failures inside the block name the file in plain words.
+
+    A dataset of ``osgeo.gdal``, or the one of a band, is opened anew by rasterio.
+    """
+    if is_gdal(path):
+        with opened_path(path) as file, open_raster(file, driver=driver) as source:
+            yield source
+        return
     if "\0" in os.fspath(path):
         raise ValueError(f"path must be the name of a file, got {os.fspath(path)!r}")
     # Names that begin so are GDAL's own, such as a file inside a zip.
@@ -217,7 +238,7 @@ def geobox_of(source: Any) -> GeoBox | None:
 
 
 def read_window(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Any,
     band: int,
     rows: slice,
     cols: slice,
@@ -230,7 +251,7 @@ def read_window(
 
     Parameters
     ----------
-    path : path
+    path : path, or Dataset of osgeo.gdal
     band : int
         From 1.
     rows, cols : slice
@@ -247,6 +268,9 @@ def read_window(
     No data are the file's no-data value, its mask or alpha band and what a sidecar says of them; see
     :func:`m3leo_sar.io.files.no_data.masked_pixels` for VRTs. Integers have no NaN and stay.
     """
+    if is_gdal(path):
+        with opened_path(path) as file:
+            return read_window(file, band, rows, cols, driver=driver, nodata=nodata, is_scaled=is_scaled)
     part = RasterWindow(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
     with open_raster(path, driver=driver) as source:
         array = as_valid(source.read(band, window=part), source.nodatavals[band - 1])
@@ -307,4 +331,6 @@ def _plain_errors(path: str | os.PathLike[str], kind: type[Exception]) -> Iterat
     except RasterioError as error:
         detail = str(error.__cause__ or error).strip()
         done = "written" if kind is OSError else "read as a raster"
+        if _RAW_SETTING in detail:
+            detail += f"; place its raw files beside it, or set {_RAW_SETTING}=ALL in the environment if you trust it"
         raise kind(f"{name} cannot be {done}: {detail}") from error

@@ -20,6 +20,7 @@ from rasterio.windows import Window as RasterWindow
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.components.component import Band
 from m3leo_sar.io.components.quantity import of_kind, require_kind, usual_resampling
+from m3leo_sar.io.files.gdal_dataset import band_of, file_path, is_gdal
 from m3leo_sar.io.files.plain_values import parameter_digest
 from m3leo_sar.io.files.raster import files_of, geobox_of, open_raster
 from m3leo_sar.io.sources.tile_source import Piece, as_key, cover, file_facts
@@ -33,9 +34,10 @@ class RasterSource:
 
     Parameters
     ----------
-    path : str or path
-        A file, or a URL (``https``, ``http``, ``s3``, ``gs``). GDAL's own environment variables hold the keys of a
-        server that asks for them; what follows a ``?`` in a URL and a password are in no message and no metadata.
+    path : str, path, or Dataset or Band of osgeo.gdal
+        A dataset lies in a file; of a band, that one alone is taken. Otherwise a file, or a URL (``https``, ``http``,
+        ``s3``, ``gs``). GDAL's own environment variables hold the keys of a server that asks for them; what follows a
+        ``?`` in a URL and a password are in no message and no metadata.
     resampling : str, optional
         A word of :func:`m3leo_sar.reproject`. If left out, the usual one of the quantity
         (:data:`m3leo_sar.io.components.quantity.KINDS`): bilinear for numbers, phase and decibels, mode for codes such
@@ -67,7 +69,7 @@ class RasterSource:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | Any,
         *,
         resampling: str | None = None,
         nodata: float | None = None,
@@ -76,6 +78,8 @@ class RasterSource:
         quantity: str | None = None,
     ) -> None:
         require_kind(quantity)
+        if is_gdal(path):
+            path, indexes = _in_file(path, indexes)
         self._path, self.name, self._is_remote = _located(os.fspath(path))
         self._stated, self._quantity, self._has_failed = nodata, quantity, True
         with _Opened(self) as source:
@@ -197,6 +201,14 @@ class _Opened:
             self.source._has_failed = True
             detail = str(error.__cause__).replace(self.source._path, self.source.name)
             raise OSError(f"{self.source.name} cannot be read: {detail}") from None
+
+
+def _in_file(raster: Any, indexes: Sequence[int] | None) -> tuple[str, Sequence[int] | None]:
+    """File and bands of a dataset or a band of GDAL: tiles are read later, by processes that share no memory."""
+    path, band = file_path(raster), band_of(raster)
+    if path is None:
+        raise ValueError("path must be a dataset that lies in a file, got one in memory; save it first")
+    return path, indexes if band is None or indexes is not None else [band]
 
 
 def _located(path: str) -> tuple[str, str, bool]:
