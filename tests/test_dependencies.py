@@ -38,8 +38,8 @@ LOADED_BY_OTHERS = {
 }
 #: Functions that import, or look for, the package they are given.
 IMPORTING = ("import_module", "find_spec", "importorskip")
-#: Names that a text may import only to find out whether a user has them.
-ASKED_FOR = {"tensorboard", "tensorboardX"}
+#: Names that a text may import only where, or to find out whether, a user has them.
+ASKED_FOR = {"osgeo", "tensorboard", "tensorboardX"}
 
 
 def packages(requirements: list[str]) -> set[str]:
