@@ -238,7 +238,7 @@ def test_commands_compact_export_and_import(archive, tmp_path, capsys):
     chip = archive.read(tile, "coherence", PAIRS[0])
     archive.write(tile, "coherence", "20230325_20230406", chip.array, chip.geobox, metadata=chip.metadata)
     assert run("compact", archive.root) == 0
-    assert f"joined {2 if archive.storage == 'zarr' else 0} batches" in told(capsys)
+    assert f"merged {2 if archive.storage == 'zarr' else 0} batches" in told(capsys)
     assert run("index", archive.root) == 0
     assert run("export", archive.root, tmp_path / "out", "--format", "cog") == 0
     assert run("import", tmp_path / "out", tmp_path / "back") == 0
@@ -313,4 +313,4 @@ def test_a_read_only_archive_is_verified_and_has_nothing_to_join(archive, monkey
     monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
     for words in (("verify",), ("verify", "--discard"), ("compact",)):
         assert run(words[0], archive.root, *words[1:]) == 0
-    assert "joined 0 batches" in told(capsys)
+    assert "merged 0 batches" in told(capsys)

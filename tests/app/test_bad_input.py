@@ -118,7 +118,7 @@ def test_stopped_in_the_middle_nothing_is_half_written_and_a_second_run_complete
     _, told = running.communicate()
     assert running.returncode == (130 if stop == signal.SIGINT else -signal.SIGKILL)
     if stop == signal.SIGINT:
-        assert told == "m3leo-sar: stopped; what was finished is kept, run again to go on\n"
+        assert told == "m3leo-sar: stopped; finished work is kept, run again to continue\n"
         assert not list(tmp_path.rglob("*.partial-*"))
     call("prepare", *arguments, cwd=tmp_path, code=0)
     call("prepare", stack, "whole", *arguments[2:], cwd=tmp_path, code=0)

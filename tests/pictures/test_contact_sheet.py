@@ -284,8 +284,8 @@ def test_the_command_draws_tiles_sheets_maps_and_reports(archive, tmp_path, caps
     call("report", archive.root, tmp_path / "report.html", "--splits", splits)
     assert (tmp_path / "report.html").read_text().count("<img ") > 6
     for options, message in (
-        ((*sheet, "--map"), "a picture shows one of a tile"),
-        ((*sheet, "--tile", "aaa"), "a picture shows one of a tile"),
+        ((*sheet, "--map"), "a picture shows either a tile"),
+        ((*sheet, "--tile", "aaa"), "a picture shows either a tile"),
         (("--sheet", "coherence"), "--sheet must read PRODUCT:KEY, .* got 'coherence'"),
         (("--splits", splits), "--splits colours the map"),
     ):

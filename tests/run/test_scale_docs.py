@@ -80,12 +80,12 @@ def test_the_guides_commands_run_on_a_stand_in(folder):
             process.wait()
     # Two of the six tiles lie too far off the stack, which is found when they are made.
     assert "chips: 18 coherence, 18 intensity, 12 label to compute" in told[0]
-    assert "computed 12 coherence, 12 intensity, 8 label; 0 chips were already there" in told[1]
+    assert "computed 12 coherence, 12 intensity, 8 label; 0 chips already existed" in told[1]
     assert "mIoU" in told[2]
     assert "computed 4 coherence, 8 intensity" in told[3]
     # The new date's pairs with those up to 48 days before it, and nothing else.
-    assert "computed 12 coherence, 4 intensity; 32 chips were already there" in told[4]
-    assert "computed nothing; 48 chips were already there" in told[5]
+    assert "computed 12 coherence, 4 intensity; 32 chips already existed" in told[4]
+    assert "computed nothing; 48 chips already existed" in told[5]
     assert all("computed 20 coherence, 16 intensity, 8 label" in text for text in told[6:8])
     assert len(told) == 8
 

@@ -27,14 +27,16 @@ commands = typer.Typer()
 @commands.command()
 def verify(
     archive: options.Archive,
-    discard: Annotated[bool, typer.Option(help="Remove what is damaged, so that a new run makes it again.")] = False,
+    discard: Annotated[
+        bool, typer.Option(help="Remove damaged chips, so that the next run computes them again.")
+    ] = False,
 ) -> None:
     """Read every chip of an archive and name those that are damaged; ends with code 1 if there are any.
 
     Example: m3leo-sar verify chips --discard
     """
     chips = ChipArchive(archive)
-    # From before the first chip is read: a run could put a whole one where a damaged one was found.
+    # Locked before the first chip is read: a run could replace a damaged chip before it is removed.
     with _alone(archive) if discard else nullcontext():
         faults = list(chips.verify())
         for path, fault in faults:
@@ -45,9 +47,9 @@ def verify(
         if discard:
             paths = {path for path, _ in faults}
             removed = chips.discard(paths)
-            OUT.print(f"{archive}: removed {removed} damaged files; run prepare again to make their chips")
+            OUT.print(f"{archive}: removed {removed} damaged files; run prepare again to compute their chips")
             if removed < len(paths):
-                OUT.print(f"{archive}: {len(paths) - removed} files are not proved to be damaged, and stay")
+                OUT.print(f"{archive}: {len(paths) - removed} files are not proven to be damaged and were kept")
     raise typer.Exit(1)
 
 
@@ -63,23 +65,23 @@ def index(archive: options.Archive) -> None:
 
 @commands.command()
 def compact(archive: options.Archive) -> None:
-    """Join what was written of each tile at different times into one file; chips stay readable throughout.
+    """Merge the batches of each tile into one file; chips stay readable throughout.
 
     Example: m3leo-sar compact chips
     """
     chips = ChipArchive(archive)
-    # What is joined takes a higher number than a batch that a run writes meanwhile, and would outdate it.
+    # A merged batch takes a higher number than one that a run writes meanwhile, and would supersede it.
     with _alone(archive):
-        OUT.print(f"{archive}: joined {chips.compact()} batches")
+        OUT.print(f"{archive}: merged {chips.compact()} batches")
 
 
 @commands.command()
 def export(
     archive: options.Archive,
-    folder: Annotated[Path, typer.Argument(help="Folder to write to; a folder a product comes into it.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to write to; it gets one folder per product.")],
     form: Annotated[str, typer.Option("--format", help="geotiff, cog (cloud-optimised) or netcdf.")] = "geotiff",
 ) -> None:
-    """Write an archive as M3LEO lays its data out: FOLDER/PRODUCT/TILE.tif, a band a date or pair.
+    """Export an archive to M3LEO's layout: FOLDER/PRODUCT/TILE.tif, one band per date or pair.
 
     Example: m3leo-sar export chips out --format cog
     """
@@ -91,12 +93,14 @@ def export(
 
 @commands.command("import")
 def import_(
-    folder: Annotated[Path, typer.Argument(help="Folder of M3LEO's layout: a folder a product, a file a tile.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder in M3LEO's layout: one folder per product, one file per tile.")
+    ],
     archive: options.NewArchive,
     tiles: Annotated[Path | None, typer.Option(help="Tile file: bring every chip onto its tile's own grid.")] = None,
-    storage: Annotated[str, typer.Option(help=f"Of a new archive: {' or '.join(STORAGES)}.")] = "zarr",
+    storage: Annotated[str, typer.Option(help=f"Format of a new archive: {' or '.join(STORAGES)}.")] = "zarr",
 ) -> None:
-    """Read M3LEO's released chips (or an export) into an archive, decoded to units, a chip a band.
+    """Import M3LEO's released chips (or an export) into an archive, decoded to units, one chip per band.
 
     Example: m3leo-sar import conus/conus_partitions_aschips_14c55eb7d417f chips --tiles conus.geojson
     """
@@ -116,11 +120,11 @@ def stats(
     archive: options.Archive,
     output: Annotated[Path, typer.Argument(help="JSON to write.")],
     rule: Annotated[str, typer.Option(help="robust, mean_std, min_max, percentiles or m3leo.")] = "robust",
-    by: Annotated[str, typer.Option(help="Facts that make groups.")] = "product,polarisation,orbit",
+    by: Annotated[str, typer.Option(help="Metadata fields that define the groups.")] = "product,polarisation,orbit",
     splits: Annotated[Path | None, typer.Option(help="Splits csv: only its train tiles.")] = None,
     aoi: Annotated[str | None, typer.Option(help="Name of the region, for groups by aoi.")] = None,
 ) -> None:
-    """Statistics of an archive's chips by group, in one pass, with a digest that training checks.
+    """Compute statistics of an archive's chips per group in one pass, with a digest that training checks.
 
     Example: m3leo-sar stats chips stats.json --splits splits.csv
     """
@@ -148,7 +152,7 @@ def stats(
 
 @contextmanager
 def archive_to_change(root: Path, *, storage: str = "geotiff", **facts: Any) -> Iterator[ChipArchive]:
-    """Open an archive, or make it, and keep every other run off it until the block ends.
+    """Open or create an archive and lock it against other runs until the block ends.
 
     Raises
     ------
@@ -158,7 +162,7 @@ def archive_to_change(root: Path, *, storage: str = "geotiff", **facts: Any) -> 
         As :meth:`ChipArchive.create`.
     """
     with ExitStack() as open_:
-        # First of all where there is one: to create it is also to remove what other writers seem to have left.
+        # Locked first if the archive exists: creating it also removes files that other writers seem to have left.
         is_there = _is_archive(root)
         if is_there:
             open_.enter_context(RunLock(root))
@@ -178,7 +182,7 @@ def _is_archive(root: Path) -> bool:
 
 
 def _alone(root: Path) -> AbstractContextManager[object]:
-    """Keep every other run off an archive; one that is read-only can hold no lock, and nobody can change it."""
+    """Lock an archive against other runs; a read-only archive can hold no lock and cannot be changed."""
     return RunLock(root) if os.access(root, os.W_OK) else nullcontext()
 
 

@@ -23,15 +23,15 @@ commands = typer.Typer()
 
 @commands.command()
 def bench(
-    output: Annotated[Path, typer.Argument(help="Folder of the results; run again, only what is missing is run.")],
+    output: Annotated[Path, typer.Argument(help="Folder of the results; a second run computes only missing results.")],
     archive: Annotated[
-        Path | None, typer.Option(help="Chip archive with labels; simulated by the protocol if not given.")
+        Path | None, typer.Option(help="Chip archive with labels; default: simulated by the protocol.")
     ] = None,
     splits: options.Splits = None,
-    protocol: Annotated[Path | None, typer.Option(help="JSON of a protocol; the toy's if not given.")] = None,
-    europe: Annotated[str | None, typer.Option(help="included or excluded; as the protocol says if not given.")] = None,
+    protocol: Annotated[Path | None, typer.Option(help="JSON file of a protocol; default: the toy protocol.")] = None,
+    europe: Annotated[str | None, typer.Option(help="included or excluded; default: as in the protocol.")] = None,
     merge: Annotated[
-        list[Path] | None, typer.Option(help="results.json of the same protocol and data; may be given again.")
+        list[Path] | None, typer.Option(help="results.json of the same protocol and data; can be repeated.")
     ] = None,
     show: Annotated[
         bool, typer.Option("--show-protocol", help="Print the protocol and its hash; run nothing.")
@@ -68,18 +68,20 @@ def bench(
 @commands.command()
 def shift(
     archives: Annotated[list[Path], typer.Argument(help="Archives to compare, or one with --groups.")],
-    labels: Annotated[str | None, typer.Option(help="Label whose shares of classes are compared.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Label whose class fractions are compared.")] = None,
     values: Annotated[
-        list[str] | None, typer.Option(help="DATASET:KEY, or DATASET for all its keys; may be given again.")
+        list[str] | None, typer.Option(help="DATASET:KEY, or DATASET for all its keys; can be repeated.")
     ] = None,
-    groups: Annotated[Path | None, typer.Option(help="Splits csv that tells the tiles of one archive apart.")] = None,
-    output: Annotated[Path, typer.Option(help="Folder for shift.json and a figure of each.")] = Path("shift"),
-    permutations: Annotated[int, typer.Option(min=0, help="Exchanges of labels behind each p value.")] = 99,
+    groups: Annotated[
+        Path | None, typer.Option(help="Splits csv that divides the tiles of one archive into groups.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for shift.json and one figure per comparison.")] = Path("shift"),
+    permutations: Annotated[int, typer.Option(min=0, help="Permutations of group labels per p value.")] = 99,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal floors and p values.")] = 0,
 ) -> None:
-    """Tell how far regions lie apart, beside what chance alone gives.
+    """Measure the distance between regions (distribution shift), compared with chance alone.
 
-    Shares of classes are compared by half their L1 distance, values by the Wasserstein distance of the chips' means.
+    Class fractions are compared by half their L1 distance, values by the Wasserstein distance of the chips' means.
 
     Example: m3leo-sar shift conus/chips europe/chips --labels landcover --values coherence
     """
@@ -124,7 +126,7 @@ def _print(name: str, matrix: Any) -> None:
 
 
 def _rows(numbers: Any) -> Any:
-    """Nested lists with None for what is not known, as JSON has no NaN."""
+    """Nested lists with None for unknown values, as JSON has no NaN."""
     if isinstance(numbers, list):
         return [_rows(item) for item in numbers]
     return None if math.isnan(numbers) else numbers

@@ -1,4 +1,4 @@
-"""Where the m3leo-sar command begins and every fault of it ends."""
+"""Entry point of the m3leo-sar command, which reports every error in one sentence."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ import logging
 import os
 import sys
 
-#: Exit code of a shell for a program that Ctrl-C stopped.
+#: Exit code that a shell expects from a program stopped by Ctrl-C.
 _STOPPED = 130
 
 
 def main() -> None:
-    """Run the command: 0 when done, 1 with one sentence for a fault, 2 for wrong usage, 130 for Ctrl-C.
+    """Run the command: 0 when done, 1 with one sentence for an error, 2 for wrong usage, 130 for Ctrl-C.
 
-    The environment variable M3LEO_DEBUG=1 shows where a fault came from.
+    The environment variable M3LEO_DEBUG=1 shows the traceback of an error.
     """
     # Read when the libraries load: idle threads of OpenMP sleep. Spinning, those of a small network's training take the
     # cores from each other on a machine with other work, and make it several times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
-        # Imported here, so that Ctrl-C while the libraries load ends like any other.
+        # Imported here, so that Ctrl-C while the libraries load is handled like any other.
         from m3leo_sar.app.cli import app
 
-        # Not standalone: typer then gives an exit code back, Ctrl-C's too, and lets faults through.
+        # Not standalone: typer then returns the exit code, that of Ctrl-C too, and lets exceptions pass.
         code = app(standalone_mode=False) or 0
     except KeyboardInterrupt:
         code = _STOPPED
     except Exception as error:
         code = _explain(error)
     if code == _STOPPED:
-        # Reads that zarr had under way are dropped with its event loop, which is no news to a user who stopped them.
+        # Reads that zarr had started are dropped with its event loop; a user who stopped them needs no message.
         logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
-        # A training that is run as it was begins anew.
+        # A training without --resume starts from the beginning.
         again = "run again with --resume" if sys.argv[1:2] == ["train"] else "run again"
-        _say(f"stopped; what was finished is kept, {again} to go on")
+        _say(f"stopped; finished work is kept, {again} to continue")
     sys.exit(code)
 
 
 def _explain(error: Exception) -> int:
-    """Tell a fault in one sentence and give the exit code; what is no user's mistake keeps its traceback."""
-    # Errors of usage format themselves.
+    """Report an error in one sentence and return the exit code; errors of the program keep their traceback."""
+    # Usage errors format themselves.
     if hasattr(error, "show") and hasattr(error, "exit_code"):
         error.show()
         return int(error.exit_code)

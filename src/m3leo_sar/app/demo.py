@@ -1,4 +1,4 @@
-"""The whole way in a minute: simulate, pair, cut, train, draw."""
+"""The whole workflow in a minute: simulate, pair, cut, train, draw."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from m3leo_sar.run.loop import Summary
 from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.simulate.scene import simulate_scene
 
-#: Input sets that are compared.
+#: Input sets to compare.
 INPUTS = ("amplitude", "coherence")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoSize:
-    """How large the demonstration is; the default takes about a minute on two cores."""
+    """Size of the demonstration; the default takes about a minute on two cores."""
 
     pixels: int = 1900
     dates: int = 6
@@ -40,18 +40,18 @@ class DemoSize:
 
 @dataclass
 class DemoResult:
-    """What the demonstration made."""
+    """Results of the demonstration."""
 
     figure: Path
     summary: Summary
     #: Test scores by input set.
     scores: dict[str, dict[str, Any]]
-    #: Seconds by step.
+    #: Seconds per step.
     seconds: dict[str, float] = field(default_factory=dict)
 
 
 def demo(folder: Path, *, size: DemoSize | None = None, seed: int = 1) -> DemoResult:
-    """Run the demonstration in ``folder``; what an earlier run left is used again."""
+    """Run the demonstration in ``folder``; results of an earlier run are used again."""
     size = size or DemoSize()
     seconds: dict[str, float] = {}
     with _timed(seconds, "simulate and write the stack"):

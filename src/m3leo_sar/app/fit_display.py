@@ -1,4 +1,4 @@
-"""A training run as a person sees it: settings in, a bar while it runs, scores as lines."""
+"""Display of a training run: settings in, a progress bar while it runs, scores as lines."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def settings_of(settings: list[str], *, output: Path | None, inputs: str | None) -> list[str]:
-    """Overrides of a configuration for what the command was given; the first setting may be the archive."""
+    """Overrides of a configuration by the settings of the command; the first setting may be the archive."""
     named = [f"archive={settings[0]}", *settings[1:]] if settings and "=" not in settings[0] else list(settings)
     named += [f"output={output}"] if output else []
     return named + ([f"input={inputs}"] if inputs else [])
 
 
 def score_lines(metrics: dict[str, Any]) -> list[str]:
-    """What a run scored, for a person; the interval is that of 95 % over tiles."""
+    """Scores of a run as text; the interval is the 95 % interval over tiles."""
     lines = []
     for name, word in (("miou", "mIoU"), ("rmse", "RMSE"), ("retrieval", "retrieval"), ("spread", "spread")):
         if name in metrics:
@@ -37,12 +37,12 @@ def score_lines(metrics: dict[str, Any]) -> list[str]:
     lines += [] if lines else [f"loss {metrics['loss']:.4f} on the test tiles"]
     if metrics["unknown_codes"]:
         told = ", ".join(f"{code} ({count} pixels)" for code, count in metrics["unknown_codes"].items())
-        lines.append(f"labels hold codes that are no class, and were left out: {told}")
+        lines.append(f"labels hold codes of no class, which were left out: {told}")
     return lines
 
 
 def fit_with_bar(config: FitConfig, *, title: str, resume: bool = False) -> FitResult:
-    """Train as :func:`m3leo_sar.training.archive_training.run_fit` does, with a bar or, without a terminal, lines."""
+    """Train as :func:`m3leo_sar.training.archive_training.run_fit` does, with a bar on a terminal, else with lines."""
     with progress_bar(title, config.epochs) as advance:
 
         def report(epoch: int, scores: dict[str, float]) -> None:
@@ -56,12 +56,12 @@ def fit_with_bar(config: FitConfig, *, title: str, resume: bool = False) -> FitR
         return run_fit(config, report=report, resume=resume)
 
 
-#: Scores that a table of several runs shows, in this order.
+#: Scores in a table of several runs, in this order.
 _COMPARED = ("miou", "rmse", "retrieval", "spread", "loss", "seconds")
 
 
 def write_sweep(path: Path, rows: Sequence[tuple[str, str, Mapping[str, Any]]]) -> list[str]:
-    """Write a table of runs (name, settings, metrics) as CSV; the scores that some run has, in the order shown."""
+    """Write a table of runs (name, settings, metrics) as CSV, with the scores of any run, in the order shown."""
     names = [name for name in _COMPARED if any(name in metrics for _, _, metrics in rows)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

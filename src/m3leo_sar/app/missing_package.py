@@ -1,11 +1,11 @@
-"""Which extra of this package brings a library that is not installed."""
+"""The extra of this package that installs a missing library."""
 
 from __future__ import annotations
 
 import re
 from importlib.metadata import PackageNotFoundError, requires
 
-#: Distributions whose modules have another name.
+#: Distributions whose module names differ from their own.
 _DISTRIBUTIONS = {
     "yaml": "pyyaml",
     "hydra": "hydra-core",
@@ -15,12 +15,12 @@ _DISTRIBUTIONS = {
     "whirlwind": "whirlwind-insar",
     "umap": "umap-learn",
 }
-#: Extras for whoever develops this package; a user gets the library by itself.
+#: Extras for developers of this package; a user installs the library alone.
 _OURS = ("test", "dev")
 
 
 def missing_package_text(module: str) -> str:
-    """What to install where a module is missing, as one sentence.
+    """Sentence that names the package to install for a missing module.
 
     Examples
     --------
@@ -32,7 +32,7 @@ def missing_package_text(module: str) -> str:
     extra = _extra_of(distribution)
     if extra is None:
         return f"{name} is not installed: pip install {distribution} brings it"
-    # Every reader and the command itself come with `app`.
+    # `app` installs every reader and the command itself.
     return f"{name} is not installed: pip install 'm3leo-sar[{'app' if extra == 'io' else extra}]' brings it"
 
 

@@ -1,4 +1,4 @@
-"""Errors of a command in its user's words: ``--minimum-coverage`` instead of the Python argument."""
+"""Errors of a command in terms of its options: ``--minimum-coverage`` instead of the Python argument."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CommandGroup(TyperGroup):
 
 
 def option_names(command: Any) -> dict[str, str]:
-    """Option of a command by each name that the library may have for it."""
+    """Option of a command by each name that the library may use for it."""
     names = {}
     for parameter in command.params:
         options = [option for option in parameter.opts if option.startswith("--")]
@@ -34,7 +34,7 @@ def option_names(command: Any) -> dict[str, str]:
 
 
 def with_option_names(text: str, names: dict[str, str]) -> str:
-    """A message in which ``NAME must`` and ``NAME=`` name the option.
+    """A message with the option in place of ``NAME must`` and ``NAME=``.
 
     Examples
     --------

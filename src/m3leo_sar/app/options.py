@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and how their texts are read."""
+"""Arguments and options that several commands share, and the parsing of their texts."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ Stack = Annotated[
     ),
 ]
 Archive = Annotated[Path, typer.Argument(help="Chip archive.")]
-NewArchive = Annotated[Path, typer.Argument(help="Chip archive; made if it is not there.")]
-Burst = Annotated[str | None, typer.Option(help="Burst of a stack with several, such as T087-185683-IW2.")]
-Polarisation = Annotated[str | None, typer.Option(help="VV, VH, HH or HV, of a stack with several.")]
+NewArchive = Annotated[Path, typer.Argument(help="Chip archive; created if it does not exist.")]
+Burst = Annotated[str | None, typer.Option(help="Burst, such as T087-185683-IW2, if the stack has several.")]
+Polarisation = Annotated[str | None, typer.Option(help="VV, VH, HH or HV, if the stack has several.")]
 NoData = Annotated[
     float | None,
-    typer.Option(
-        "--nodata", help="Value of the stack that is no data, such as 0, beside NaN and what the files name themselves."
-    ),
+    typer.Option("--nodata", help="No-data value of the stack, such as 0, in addition to NaN and the files' own."),
 ]
 Reader = Annotated[
     str | None, typer.Option(help="Reader of your own: a file my_reader.py, a module, or an installed reader's name.")
 ]
 Rule = Annotated[str, typer.Option("--pairs", help="all, sequential (each date and the next) or days.")]
-MaxDays = Annotated[int | None, typer.Option(help="Leave out pairs further apart.")]
-Days = Annotated[str | None, typer.Option(help="Only pairs this many days apart, such as 12,24,36,48.")]
+MaxDays = Annotated[int | None, typer.Option(help="Longest time between the two dates of a pair, in days.")]
+Days = Annotated[str | None, typer.Option(help="Only pairs with these days between their dates, such as 12,24,36,48.")]
 Season = Annotated[str | None, typer.Option(help="Only winter, spring, summer or fall (of the pair's middle day).")]
-Named = Annotated[list[str] | None, typer.Option("--pair", help="A pair YYYYMMDD_YYYYMMDD; may be given again.")]
+Named = Annotated[list[str] | None, typer.Option("--pair", help="A pair YYYYMMDD_YYYYMMDD; can be repeated.")]
 Aoi = Annotated[
     str | None,
-    typer.Option(help="Area: a vector file, a raster (its outline), a region such as conus, W,S,E,N or WKT."),
+    typer.Option(
+        help="Area of interest: a vector file, a raster (its outline), a region such as conus, W,S,E,N or WKT."
+    ),
 ]
 Tiles = Annotated[
     Path | None,
@@ -49,11 +49,11 @@ Coverage = Annotated[
 MinValid = Annotated[
     float, typer.Option("--min-valid", min=0, max=1, help="Share of a window that must be valid; less gives no data.")
 ]
-Splits = Annotated[Path | None, typer.Option(help="Splits csv (identifier, split); west to east if not given.")]
+Splits = Annotated[Path | None, typer.Option(help="Splits csv (identifier, split); default: from west to east.")]
 
 
 def numbers(text: str | None) -> tuple[int, ...]:
-    """Whole numbers of ``--days``."""
+    """Whole numbers from ``--days``."""
     try:
         return tuple(int(part) for part in text.split(",")) if text else ()
     except ValueError:
@@ -61,7 +61,7 @@ def numbers(text: str | None) -> tuple[int, ...]:
 
 
 def window_of(text: str) -> Window:
-    """The window of a text such as ``5x20``."""
+    """Window from a text such as ``5x20``."""
     rows, by, cols = text.lower().partition("x")
     if not (by and rows.isdigit() and cols.isdigit()):
         raise ValueError(f"--window must read ROWSxCOLS, such as 5x20, got {text!r}")
@@ -69,7 +69,7 @@ def window_of(text: str) -> Window:
 
 
 def fractions_of(text: str) -> tuple[float, float, float]:
-    """Shares of train, test and val of a text such as ``60,20,20``."""
+    """Shares of train, test and val from a text such as ``60,20,20``."""
     try:
         train, test, val = (float(part) for part in text.split(","))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Commands that draw what an archive holds, or put it in words."""
+"""Commands that draw or describe the contents of an archive."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def describe(
         Path, typer.Argument(help="A chip of M3LEO's release, or a file or batch of an archive of this library.")
     ],
     component: Annotated[
-        str | None, typer.Option(help="s1grd, esawc, ... where the folder's name does not tell.")
+        str | None, typer.Option(help="Component: s1grd, esawc, ... if the folder's name does not state it.")
     ] = None,
 ) -> None:
-    """Print what each band of a chip means: quantity, unit, dates, polarisation, orbit, valid share, values.
+    """Describe each band of a chip: quantity, unit, dates, polarisation, orbit, share of valid pixels, values.
 
     Example: m3leo-sar describe s1grd-2020/1a1e77399c5bd.tif
     """
@@ -47,13 +47,13 @@ def describe(
 def plot(
     archive: options.Archive,
     output: Annotated[Path, typer.Argument(help="Picture to write, .png, .svg or .pdf.")],
-    tile: Annotated[str | None, typer.Option(help="Identifier; the first tile if not given.")] = None,
-    model: Annotated[Path | None, typer.Option(help="model.pt whose prediction is drawn too.")] = None,
+    tile: Annotated[str | None, typer.Option(help="Identifier of the tile; default: the first tile.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Also draw the prediction of this model.pt.")] = None,
     sheet: Annotated[
-        str | None, typer.Option(help="Many tiles instead of one: PRODUCT:KEY, such as coherence:20230301_20230313.")
+        str | None, typer.Option(help="One product of many tiles: PRODUCT:KEY, such as coherence:20230301_20230313.")
     ] = None,
-    max_tiles: Annotated[int, typer.Option(min=1, help="Tiles of a sheet at most, evenly chosen.")] = 48,
-    as_map: Annotated[bool, typer.Option("--map", help="A map of the tiles instead of their chips.")] = False,
+    max_tiles: Annotated[int, typer.Option(min=1, help="Most tiles on a sheet, evenly chosen.")] = 48,
+    as_map: Annotated[bool, typer.Option("--map", help="Draw a map of the tiles instead of their chips.")] = False,
     splits: Annotated[Path | None, typer.Option(help="Splits csv (identifier, split) that colours the map.")] = None,
 ) -> None:
     """Draw a tile with all its products, one product of many tiles, or a map of the tiles and their splits.
@@ -61,9 +61,9 @@ def plot(
     Examples: m3leo-sar plot chips tile.png --model run/model.pt; m3leo-sar plot chips map.svg --map --splits splits.csv
     """
     if ((tile or model) and (sheet or as_map)) or (sheet and as_map):
-        raise ValueError("a picture shows one of a tile (--tile, --model), a --sheet or a --map; give one")
+        raise ValueError("a picture shows either a tile (--tile, --model), a --sheet or a --map; give one of them")
     if splits and not as_map:
-        raise ValueError("--splits colours the map, which --map asks for")
+        raise ValueError("--splits colours the map and needs --map")
     chips = ChipArchive(archive)
     if not chips.identifiers:
         raise ValueError(f"{archive} holds no tile")
@@ -89,10 +89,10 @@ def report(
     output: Annotated[Path, typer.Argument(help="HTML file to write; it needs no other file.")],
     splits: Annotated[Path | None, typer.Option(help="Splits csv (identifier, split) that colours the map.")] = None,
     max_tiles: Annotated[
-        int, typer.Option(min=1, help="Tiles whose values are read for shares, histograms and sheets.")
+        int, typer.Option(min=1, help="Number of tiles sampled for valid shares, histograms and sheets.")
     ] = 24,
 ) -> None:
-    """Write what an archive holds, lacks and looks like into one HTML file; damaged chips are listed.
+    """Write a report of an archive into one HTML file: contents, gaps, pictures and damaged chips.
 
     Example: m3leo-sar report chips report.html
     """

@@ -1,4 +1,4 @@
-"""Bars and lines for a person; nothing but lines where no one watches."""
+"""Progress bars and lines on a terminal; only lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OUT, ERR = Console(highlight=False), Console(stderr=True, highlight=False)
 
 @contextmanager
 def progress_bar(what: str, total: int) -> Iterator[Callable[..., None]]:
-    """Give a function to call after each of ``total`` steps; draws a bar with the time left on a terminal."""
+    """Yield a function to call after each of ``total`` steps; a terminal shows a bar with the time left."""
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn())
     times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     with Progress(*columns, *times, console=ERR, disable=not ERR.is_terminal) as bar:

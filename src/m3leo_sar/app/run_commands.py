@@ -28,7 +28,7 @@ def prepare(
     archive: options.NewArchive,
     aoi: Annotated[
         str | None,
-        typer.Option(help="Area: a file, a region such as conus, or WKT; the stack's own footprint if not given."),
+        typer.Option(help="Area of interest: a file, a region such as conus, or WKT; default: the stack's footprint."),
     ] = None,
     tiles: options.Tiles = None,
     lattice: options.Lattice = "legacy",
@@ -37,7 +37,9 @@ def prepare(
     days: options.Days = None,
     season: options.Season = None,
     pair: options.Named = None,
-    window: Annotated[str, typer.Option(help="Coherence window, ROWSxCOLS in the stack's pixels.")] = "5x20",
+    window: Annotated[
+        str, typer.Option(help="Coherence window (multilook), ROWSxCOLS in the stack's pixels.")
+    ] = "5x20",
     interferograms: Annotated[bool, typer.Option(help="Write single-look interferograms too.")] = False,
     intensities: Annotated[bool, typer.Option(help="Write each date's intensity.")] = True,
     valid_looks: Annotated[
@@ -52,27 +54,33 @@ def prepare(
     polarisation: options.Polarisation = None,
     nodata: options.NoData = None,
     reader: options.Reader = None,
-    storage: Annotated[str, typer.Option(help="Of a new archive: geotiff, a file a chip; or zarr.")] = "geotiff",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what is missing and what it takes.")] = False,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Read every chip that is there; make damaged ones again.")
+    storage: Annotated[
+        str, typer.Option(help="Format of a new archive: geotiff (one file per chip) or zarr.")
+    ] = "geotiff",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only report missing chips, their size and the time needed.")
     ] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by themselves as many as CPUs.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of each; their share of the CPUs.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, or gpu: workers compute on the GPU that they see.")] = "cpu",
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read every existing chip; compute damaged ones again.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; default: one per CPU.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads per process; default: an equal share of the CPUs.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or gpu; with gpu, workers compute on the visible GPU.")] = "cpu",
     timeout: Annotated[
-        float | None, typer.Option(min=0.001, help="Seconds for a block of tiles after which its worker is replaced.")
+        float | None, typer.Option(min=0.001, help="Seconds per block of tiles after which its worker is replaced.")
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="Address of a dask scheduler, such as tcp://host:8786, whose workers do it.")
+        str | None, typer.Option(help="Address of a dask scheduler whose workers compute, such as tcp://host:8786.")
     ] = None,
-    log: Annotated[Path | None, typer.Option(help="Add each event as a line of JSON to this file.")] = None,
+    log: Annotated[Path | None, typer.Option(help="Log file; each event is added as one line of JSON.")] = None,
 ) -> None:
-    """Compute the chips of a stack's pairs on M3LEO's tiles; what is there already is not computed again.
+    """Compute the chips of a stack's pairs on M3LEO's tiles; existing chips are not computed again.
 
     Each chip is a GeoTIFF, ARCHIVE/TILE/coherence/PAIR.tif, 448 x 448 pixels on the tile's grid. With new dates in the
-    stack, only the new pairs are computed; with a file of it replaced, only the pairs of its date. It may be stopped at
-    any time and run again. Ends with code 1 if a tile failed.
+    stack, only the new pairs are computed; with a file of it replaced, only the pairs of its date. The command may be
+    stopped at any time and run again. The exit code is 1 if a tile failed.
 
     Examples: m3leo-sar prepare stack chips --max-days 48; m3leo-sar prepare cslc chips --aoi area.wkt --window 5x20;
     m3leo-sar prepare stack chips --dry-run
@@ -117,40 +125,42 @@ def retile(
         typer.Argument(help="Raster file or URL, netCDF file, Zarr store, or a folder of GSSIC or S1-GUNW files."),
     ],
     archive: options.NewArchive,
-    dataset: Annotated[str, typer.Option(help="What the chips are called: ARCHIVE/TILE/DATASET/BAND.tif.")],
+    dataset: Annotated[str, typer.Option(help="Name of the chips' data set: ARCHIVE/TILE/DATASET/BAND.tif.")],
     aoi: options.Aoi = None,
     tiles: options.Tiles = None,
     lattice: options.Lattice = "legacy",
     resampling: Annotated[
         str | None,
         typer.Option(
-            help="bilinear, nearest, cubic, ...; average, sum, mode, min, max over a pixel's ground; or a rule of your "
-            "own, such as my_rule.py."
+            help="bilinear, nearest, cubic, ...; average, sum, mode, min, max over a pixel's ground; or your own "
+            "rule, such as my_rule.py."
         ),
     ] = None,
     kind: Annotated[
         str | None,
         typer.Option(
-            help="raster, gssic, gunw or xarray, found by itself if left out; or a source of your own, such "
+            help="raster, gssic, gunw or xarray; default: recognised from the source; or your own source, such "
             "as my_source.py."
         ),
     ] = None,
-    nodata: Annotated[float | None, typer.Option(help="Value without data, where the source names none.")] = None,
+    nodata: Annotated[float | None, typer.Option(help="No-data value, if the source specifies none.")] = None,
     quantity: Annotated[
         str | None,
-        typer.Option(help="number, phase, direction, decibel, code or amount, where units and names do not tell."),
+        typer.Option(help="number, phase, direction, decibel, code or amount, if units and names do not imply it."),
     ] = None,
-    crs: Annotated[str | None, typer.Option(help="CRS of a raster or of xarray data that carry none.")] = None,
-    variable: Annotated[list[str] | None, typer.Option(help="A variable of xarray data; may be given again.")] = None,
+    crs: Annotated[
+        str | None, typer.Option(help="Coordinate reference system of a raster or xarray data without one.")
+    ] = None,
+    variable: Annotated[list[str] | None, typer.Option(help="A variable of xarray data; can be repeated.")] = None,
     y: Annotated[str | None, typer.Option("--y", help="Coordinate along the rows of xarray data.")] = None,
     x: Annotated[str | None, typer.Option("--x", help="Coordinate along the columns of xarray data.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Threads that read and resample.")] = 1,
-    retries: Annotated[int, typer.Option(min=0, help="How often a tile is tried again when a server fails.")] = 3,
+    retries: Annotated[int, typer.Option(min=0, help="Number of retries per tile after a server error.")] = 3,
 ) -> None:
-    """Cut any raster onto tiles, those of the archive if no others are given; finished tiles are not cut again.
+    """Resample any raster onto tiles, by default the archive's own; finished tiles are not repeated.
 
-    The result of each tile is written into ARCHIVE/ledger.sqlite. The command may be stopped at any time and run again,
-    which makes the tiles that are missing or have failed. Ends with code 1 if a tile failed.
+    The result of each tile is written into ARCHIVE/ledger.sqlite. The command may be stopped at any time and run again
+    to complete missing and failed tiles. The exit code is 1 if a tile failed.
 
     Examples: m3leo-sar retile dem.tif chips --dataset dem; m3leo-sar retile people.tif chips
     --aoi area.wkt --lattice exact --dataset people --resampling sum
@@ -178,7 +188,7 @@ def retile(
 
 
 def _tiles_for(archive: Path, aoi: str | None, tiles: Path | None, lattice: str) -> TileGrid:
-    """Tiles as asked for, the archive's own otherwise; a warning where an area gives others than the archive has."""
+    """Requested tiles, otherwise the archive's own; a warning if an area has other tiles than the archive."""
     held = ChipArchive(archive).identifiers if archive.is_dir() and any(archive.iterdir()) else []
     if aoi is None and tiles is None:
         if not held:
@@ -198,20 +208,22 @@ def _tiles_for(archive: Path, aoi: str | None, tiles: Path | None, lattice: str)
 @commands.command("slc-tiles")
 def slc_tiles(
     stack: options.Stack,
-    store: Annotated[Path, typer.Argument(help="Store of SLC tiles; made if it is not there.")],
+    store: Annotated[Path, typer.Argument(help="Store of SLC tiles; created if it does not exist.")],
     aoi: options.Aoi = None,
     tiles: options.Tiles = None,
     lattice: options.Lattice = "legacy",
-    window: Annotated[str, typer.Option(help="Largest coherence window that will be asked for, ROWSxCOLS.")] = "5x20",
+    window: Annotated[
+        str, typer.Option(help="Largest coherence window that training will request, ROWSxCOLS.")
+    ] = "5x20",
     minimum_coverage: options.Coverage = 0.5,
     burst: options.Burst = None,
     polarisation: options.Polarisation = None,
     nodata: options.NoData = None,
     reader: options.Reader = None,
 ) -> None:
-    """Store what each tile needs of a stack, complex int16, so that any pair can be computed while a model trains.
+    """Store each tile's part of a stack as complex int16, so that any pair can be computed during training.
 
-    Grows with the dates, not with the pairs. Run it again with new dates and only they are added.
+    The size grows with the number of dates, not of pairs. A second run adds only new dates.
 
     Example: m3leo-sar slc-tiles stack tiles --window 5x20; then m3leo-sar train chips pairs.store=tiles
     input=coherence:5x20 pairs.redraw=true
@@ -223,6 +235,6 @@ def slc_tiles(
         built = build_slc_tiles(
             opened, grid, store, window=largest, minimum_coverage=minimum_coverage, report=lambda _: advance()
         )
-    OUT.print(f"{store}: wrote {sum(built.computed.values())} planes, {built.present} were already there")
+    OUT.print(f"{store}: wrote {sum(built.computed.values())} planes, {built.present} already existed")
     if built.skipped:
         OUT.print(f"{len(built.skipped)} tiles left out (the first: {next(iter(built.skipped.values()))})")

@@ -1,4 +1,4 @@
-"""A plan in words, and a run as it goes on: time left, chips a second, failures."""
+"""A plan as text, and the progress of a run: time left, chips per second, failures."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from m3leo_sar.run.update import Watch
 
 
 def plan_text(plan: Plan, rate: float | None, *, workers: int | None = None) -> str:
-    """What a plan would make and what it takes, in some lines.
+    """Work of a plan, its size and expected time, in a few lines.
 
     Parameters
     ----------
     plan : Plan
     rate : float, optional
-        Seconds of a worker for a pixel in earlier runs.
+        Seconds of one worker per pixel in earlier runs.
     workers : int, optional
-        As many as CPUs if not given.
+        Number of workers; one per CPU by default.
     """
     count = workers or available_cpus()
     chips = ", ".join(f"{number} {name}" for name, number in plan.chips.items()) or "nothing"
     pairs = [key for key in plan.keys if "_" in key]
     seconds = plan.seconds(workers=count, rate=rate)
-    basis = "as fast as the last run" if rate else "roughly, as no run has told yet"
+    basis = "as fast as the last run" if rate else "rough, as there is no earlier run to measure"
     return "\n".join(
         (
             f"tiles: {len(plan.lacking)} of {len(plan.grid)} lack something, {len(plan.skipped)} lie off the stack",
             f"pairs: {len(pairs)} to bring up to date{', ' + _some(pairs) if pairs else ''}",
-            f"chips: {chips} to compute; {plan.present} are there",
+            f"chips: {chips} to compute; {plan.present} exist",
             f"bytes: {_bytes(plan.bytes)} before compression",
             f"time: {_duration(seconds)} on {count} worker{'s' if count > 1 else ''} ({basis})",
         )
@@ -45,9 +45,9 @@ def plan_text(plan: Plan, rate: float | None, *, workers: int | None = None) -> 
 
 
 def summary_text(summary: Summary, archive: Path) -> str:
-    """What a run did, in one to three lines."""
+    """Results of a run, in one to three lines."""
     done = ", ".join(f"{count} {name}" for name, count in sorted(summary.computed.items())) or "nothing"
-    lines = [f"{archive}: computed {done}; {summary.present} chips were already there"]
+    lines = [f"{archive}: computed {done}; {summary.present} chips already existed"]
     if summary.skipped:
         reason = next(iter(summary.skipped.values()))
         lines.append(f"{len(summary.skipped)} tiles left out (the first: {reason})")
@@ -58,7 +58,7 @@ def summary_text(summary: Summary, archive: Path) -> str:
 
 @contextmanager
 def run_display() -> Iterator[Watch]:
-    """Draw a run on a terminal; nothing where no one watches."""
+    """Draw the progress of a run on a terminal; nothing elsewhere."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
     times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     with Progress(*columns, *times, console=ERR, disable=not ERR.is_terminal, speed_estimate_period=120) as bar:

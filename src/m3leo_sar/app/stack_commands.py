@@ -1,4 +1,4 @@
-"""Commands about a stack: one that is simulated, and the pairs it allows."""
+"""Commands for stacks: a simulated stack, and the pairs of a stack."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def simulate(
     rows: Annotated[int, typer.Option(min=1, help="Rows of 10 m pixels.")] = 1000,
     cols: Annotated[int, typer.Option(min=1, help="Columns of 10 m pixels.")] = 1200,
     dates: Annotated[int, typer.Option(min=1, help="Acquisitions.")] = 6,
-    every: Annotated[int, typer.Option(min=1, help="Days between them.")] = 12,
+    every: Annotated[int, typer.Option(min=1, help="Days between consecutive dates.")] = 12,
     start: Annotated[str, typer.Option(help="First date, YYYYMMDD.")] = "20230301",
     event: Annotated[
-        str | None, typer.Option(help="Date of an event, YYYYMMDD: coherence drops in part of it.")
+        str | None, typer.Option(help="Date of an event, YYYYMMDD, after which part of the scene loses coherence.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal stacks.")] = 0,
 ) -> None:
     """Write a simulated stack with known coherence, phase and land cover.
 
-    Run again with more [bold]--dates[/bold], only the new dates are written.
+    A second run with more [bold]--dates[/bold] writes only the new dates.
 
     Example: m3leo-sar simulate stack --dates 6
     """
@@ -59,19 +59,19 @@ def simulate(
 def pairs(
     stack: options.Stack,
     archive: Annotated[
-        Path | None, typer.Option(help="Chip archive: shows for how many tiles each pair exists.")
+        Path | None, typer.Option(help="Chip archive; shows the number of tiles with each pair.")
     ] = None,
     rule: options.Rule = "all",
     max_days: options.MaxDays = None,
     days: options.Days = None,
     season: options.Season = None,
     pair: options.Named = None,
-    figure: Annotated[Path | None, typer.Option(help="Draw the network of pairs into this picture.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Picture to write of the network of pairs.")] = None,
     burst: options.Burst = None,
     polarisation: options.Polarisation = None,
     reader: options.Reader = None,
 ) -> None:
-    """List the pairs a stack allows, with their days, which an archive holds, and whether they connect all dates.
+    """List the pairs of a stack with the days between dates, and report whether they connect all dates.
 
     Examples: m3leo-sar pairs stack --max-days 24 --figure network.png; m3leo-sar pairs stack --archive chips
     """
@@ -88,7 +88,7 @@ def pairs(
         table.add_row(str(item), str(item.days), season_of(middle), *there)
     OUT.print(table)
     found = connection(opened.dates, chosen)
-    groups = "all connected" if found.is_connected else f"in {len(found.components)} groups that no pair connects"
+    groups = "all connected" if found.is_connected else f"in {len(found.components)} groups not connected by any pair"
     OUT.print(
         f"{len(chosen)} pairs of {len(opened.dates)} dates, {opened.dates[0]} to {opened.dates[-1]}, {groups}, "
         f"loops: {found.loops}"

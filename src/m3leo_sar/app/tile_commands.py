@@ -1,4 +1,4 @@
-"""Commands that make tiles and their splits."""
+"""Commands that create tiles and their splits."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ def split(
     output: Annotated[Path, typer.Argument(help="Splits csv (identifier, split) to write.")],
     by: Annotated[
         str,
-        typer.Option(help="bands: strips of equal shares; legacy: M3LEO's own strips; order: one strip each."),
+        typer.Option(help="bands: strips of equal shares; legacy: M3LEO's own strips; order: one strip per split."),
     ] = "bands",
     bands: Annotated[
-        int | None, typer.Option(min=1, help="Number of strips; 60 or fewer if there are few tiles.")
+        int | None, typer.Option(min=1, help="Number of strips; default: 60, or fewer for few tiles.")
     ] = None,
     angle: Annotated[
         float, typer.Option(help="bands: degrees clockwise from north; legacy: radians in [-pi/2, pi/2].")
     ] = 0.0,
     fractions: Annotated[str, typer.Option(help="Shares of train, test and val.")] = "60,20,20",
-    buffer: Annotated[float, typer.Option(min=0, help="bands: metres between the ground of two splits.")] = 0.0,
+    buffer: Annotated[float, typer.Option(min=0, help="bands: least distance between two splits, in metres.")] = 0.0,
 ) -> None:
-    """Divide tiles into train, test and val by place, so that neighbours do not lie in different splits.
+    """Divide tiles into train, test and val by place, so that neighbours lie in the same split.
 
     Examples: m3leo-sar split chips splits.csv --buffer 5000; m3leo-sar split conus.geojson splits.csv --by legacy
     --angle 0.9

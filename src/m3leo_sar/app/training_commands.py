@@ -28,17 +28,21 @@ def train(
     ] = None,
     inputs: Annotated[
         str | None,
-        typer.Option(help="amplitude, amplitudes, coherence, input sets or channels; several by commas."),
+        typer.Option(help="amplitude, amplitudes, coherence, input sets or channels; several separated by commas."),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder for the checkpoint and the metrics; run if none.")] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML of a run, such as the config.yaml a run writes.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for the checkpoint and the metrics; default: run.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML configuration, such as the config.yaml that a run writes.")
+    ] = None,
     splits: options.Splits = None,
     resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint of the output folder.")] = False,
     config_dir: Annotated[
-        Path | None, typer.Option(help="Folder whose task, model, input and pairs/NAME.yaml extend the groups.")
+        Path | None, typer.Option(help="Folder with further configurations: task, model, input and pairs/NAME.yaml.")
     ] = None,
     multirun: Annotated[
-        bool, typer.Option(help="Train every combination of the values that settings list, such as seed=0,1,2.")
+        bool, typer.Option(help="Train every combination of the listed values, such as seed=0,1,2.")
     ] = False,
 ) -> None:
     """Train a network on the chips of an archive and test it.
@@ -80,7 +84,7 @@ def _with_splits(config: Any, splits: Path | None) -> Any:
 def _train_all(
     stated: list[str], *, config: Path | None, splits: Path | None, config_dir: Path | None, resume: bool
 ) -> None:
-    """Train each run of a sweep in a folder of its own; all are checked before the first one starts."""
+    """Train each run of a sweep in its own folder; all are checked before the first starts."""
     from m3leo_sar.app.fit_display import fit_with_bar, write_sweep
     from m3leo_sar.learn.fit.config import load_config
     from m3leo_sar.learn.fit.sweep import sweep_overrides, varied
@@ -107,7 +111,7 @@ def demo(
     output: Annotated[Path, typer.Option(help="Folder to work in.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Equal seeds give equal results.")] = 1,
 ) -> None:
-    """Show the whole way: simulate a stack, compute every pair, cut tiles, train two models, draw a figure."""
+    """Run the whole workflow: simulate a stack, compute every pair, cut tiles, train two models, draw a figure."""
     from m3leo_sar.app.demo import demo as run
 
     result = run(output, seed=seed)

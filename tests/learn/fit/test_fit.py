@@ -186,7 +186,7 @@ def test_ctrl_c_of_the_command_ends_with_130_and_it_goes_on(archive, tmp_path):
     running.send_signal(signal.SIGINT)
     _, told = running.communicate(timeout=120)
     assert running.returncode == 130, told
-    assert told.endswith("m3leo-sar: stopped; what was finished is kept, run again with --resume to go on\n")
+    assert told.endswith("m3leo-sar: stopped; finished work is kept, run again with --resume to continue\n")
     before = state_of(tmp_path / "run")["epoch"]
     again = [*command, "--config", "run/config.yaml", "--resume", f"epochs={before + 2}"]
     done = subprocess.run(again, cwd=tmp_path, capture_output=True, text=True, timeout=240)
