@@ -107,7 +107,7 @@ def test_what_makes_no_sense_of_a_quantity_is_refused(what, refused):
 
 
 def test_an_unwrapped_phase_that_is_taken_for_a_wrapped_one_is_refused():
-    with pytest.raises(ValueError, match=r"phase is taken for a wrapped phase .* holds .* state quantity=number"):
+    with pytest.raises(ValueError, match=r"phase is a wrapped phase .* contains .* state quantity=number"):
         resampled(plane_of(0.1, 0.1).astype(np.float32), band("phase", "rad", "phase"), FINE, "bilinear")
 
 

@@ -437,7 +437,7 @@ def test_wrong_words_are_refused_before_anything_is_read(tmp_path, archive, rng)
             retile(source, archive, **{"tiles": TILES, "dataset": "dem", **options})
     assert not (archive.root / "ledger.sqlite").exists()
     summary = retile(integers, archive, TILES[:1], dataset="cover", resampling="mode")
-    assert "cover.tif names no value for integers without data" in summary.failed["t00"]
+    assert "cover.tif specifies no no-data value" in summary.failed["t00"]
     with pytest.raises(TypeError, match="bool or integers for resampling 'mode', got float64"):
         retile(Plane(), archive, TILES[:1], dataset="dem", resampling="mode")
 

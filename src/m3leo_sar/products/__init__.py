@@ -1,1 +1,1 @@
-"""What a recipe wants of a tile, where the tile lies on a stack, and making it."""
+"""Products of tiles: the chips of a recipe, the place of a tile on a stack, and the computation."""

@@ -1,4 +1,4 @@
-"""Products of any pairs of a tile from the samples it holds: what training on the fly hands to `learn`."""
+"""Products of any pairs of a tile from its stored samples, for training on the fly."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from m3leo_sar.stack.tile_samples import TileFrame, TileSamples
 from m3leo_sar.warp.pixel_map import PixelMap, Places
 from m3leo_sar.warp.sample import sample
 
-#: Pairs whose maps over the tile's window are held at once.
+#: Number of pairs whose maps over the tile's window are in memory at once.
 _PAIRS_AT_ONCE = 16
 #: A plane of the tile before any role in a sample: kind, window, dates.
 _Key = tuple[str, Window | None, tuple[datetime.date, ...]]
@@ -35,15 +35,15 @@ def pair_products(
 ) -> list[list[Any]]:
     """Compute the products of several samples of one tile on the tile's pixel grid.
 
-    A pure function: each plane has the same bits whatever else is asked for and in whatever order. Planes that several
+    A pure function: each plane has the same bits whatever the other planes and their order. Planes that several
     samples share are computed once.
 
     Parameters
     ----------
     tile : TileSamples
-        NumPy or CuPy; the work is done where the samples lie.
+        NumPy or CuPy; the products are computed on the device of the samples.
     groups : sequence of sequences of Pair
-        The pairs of each sample: one, or several that its products tell apart, such as those of an event.
+        The pairs of each sample: one, or several that its products distinguish, such as those of an event.
     products : sequence of PairProduct
         Planes of each sample, in order.
     resampling : str
@@ -54,7 +54,7 @@ def pair_products(
     Returns
     -------
     list of lists of (tile rows, tile cols) arrays
-        A list a sample with a plane a product: float32, or complex64 for an interferogram; NaN where there is no data.
+        One list per sample with one plane per product: float32, or complex64 for an interferogram; NaN for no data.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def pair_products(
 
 
 def pixel_map_of(frame: TileFrame) -> PixelMap:
-    """Map from a tile's pixels into the window of the stack that it holds."""
+    """Map from a tile's pixels into its window of the stack."""
     places = Places(frame.down, frame.along, frame.terms, frame.geobox.shape, frame.origin)
     return PixelMap.from_places(places, frame.shape, error=frame.error, scale=frame.step)
 
@@ -117,7 +117,7 @@ class _Work:
         return sample(images, self.positions, resampling=self.resampling)
 
     def _stored(self, dates: list[datetime.date]) -> Any:
-        """Samples of some dates as they are held: a coherence does not know their scales."""
+        """Samples of some dates as stored: coherence does not depend on their scales."""
         indices = [self.tile.dates.index(date) for date in dates]
         return self.tile.slc if len(indices) == len(self.tile.dates) else self.tile.slc[indices]
 

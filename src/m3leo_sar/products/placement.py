@@ -1,4 +1,4 @@
-"""Where a tile lies on a stack, and which part of the stack it needs."""
+"""Position of a tile on a stack, and the part of the stack that it needs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from m3leo_sar.warp.geolocate import geolocation_map
 from m3leo_sar.warp.pixel_map import PixelMap, pixel_map
 from m3leo_sar.warp.sample import margin_of
 
-#: Bytes of the stack that one tile may ask for; a tile that asks for more is refused before anything is allocated.
+#: Most bytes of the stack per tile; a tile that needs more is refused before memory is allocated.
 LARGEST_READ = 4 << 30
 
 
 def positions_on(stack: SlcStack, tile: Tile | GeoBox) -> PixelMap:
-    """Where each pixel of a tile lies on a stack."""
+    """Position of each pixel of a tile on a stack."""
     target = as_geobox(tile, "tile")
     if isinstance(stack.geometry, GeoBox):
         return pixel_map(stack.geometry, target)
@@ -46,7 +46,7 @@ def _positions_in_part(geometry: StoredRadarGeometry, target: GeoBox) -> PixelMa
 
 
 def place_on(stack: SlcStack, tile: Tile, minimum_coverage: float) -> tuple[PixelMap, str]:
-    """Where a tile lies on a stack, and why it cannot be made if less than a share of its pixels does."""
+    """Positions of a tile on a stack, and a reason if too small a share of its pixels lies on the stack."""
     positions = positions_on(stack, tile)
     covered = _coverage(positions, stack)
     too_little = covered == 0 or covered < minimum_coverage
@@ -54,7 +54,7 @@ def place_on(stack: SlcStack, tile: Tile, minimum_coverage: float) -> tuple[Pixe
 
 
 def span_on(stack: SlcStack, positions: PixelMap, *, window: Window, resampling: str) -> tuple[slice, slice]:
-    """Rows and columns of a stack that a tile needs, so that each of its windows is as full as in the whole stack.
+    """Rows and columns of a stack that a tile needs, so that each window has the samples of the whole stack.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def span_on(stack: SlcStack, positions: PixelMap, *, window: Window, resampling:
 def _coverage(positions: PixelMap, stack: SlcStack) -> float:
     """Share of the tile's pixels that lie on the stack."""
     _, rows, cols = stack.shape
-    # NaN, where a position is not known, compares false.
+    # NaN, an unknown position, compares false.
     inside = np.abs(positions.rows - (rows - 1) / 2) <= rows / 2
     inside &= np.abs(positions.cols - (cols - 1) / 2) <= cols / 2
     return float(inside.mean())

@@ -1,4 +1,4 @@
-"""What a recipe asks of a tile, and what each of its chips depends on."""
+"""The chips of a tile by a recipe, and the parameters of each chip."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from m3leo_sar.stack.pairs import Pair, parse_date
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What to compute for each tile.
+    """The products to compute for each tile.
 
     Parameters
     ----------
     pairs : sequence of Pair
     window : Window
-        Coherence window in the stack's own pixels.
+        Coherence window in pixels of the stack.
     interferograms : bool
         Whether to write single-look interferograms too.
     intensities : bool
         Whether to write each date's intensity.
     resampling : str
-        From the stack's pixels to the tile's.
+        Kernel from the stack's pixels to the tile's.
     minimum_coverage : float
-        Share of a tile's pixels that must lie on the stack.
+        Least share of a tile's pixels on the stack, in [0, 1].
     min_valid, fill_gaps
-        Where a window has a coherence, as in :func:`m3leo_sar.coherence`.
+        Conditions for a window to have a coherence, as in :func:`m3leo_sar.coherence`.
     valid_looks : bool
-        Whether to write, for each pair, the valid samples in each window too.
+        Whether to write the number of valid samples per window for each pair too.
     """
 
     pairs: Sequence[Pair]
@@ -56,11 +56,11 @@ class Recipe:
 
 
 class Origin(NamedTuple):
-    """What chips were made from, as far as it is known."""
+    """The known inputs of chips."""
 
     #: Checksum of each date (``YYYYMMDD``), label (``label-NAME``) and of the ``geometry``, if it is a file's own.
     checksums: Mapping[str, str]
-    #: What the files of the dates are called.
+    #: Names of the files of the dates.
     names: Mapping[str, str]
 
 
@@ -76,7 +76,7 @@ def wanted_chips(
     labels: Iterable[str] = (),
     origin: Origin = UNKNOWN,
 ) -> dict[str, dict[str, Any]]:
-    """Chips ``product/key`` that a recipe asks of a tile, and what each depends on beside its tile and dates.
+    """Chips ``product/key`` of a tile by a recipe, and the parameters of each beside its tile and dates.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def wanted_chips(
     labels : iterable of str
         Names of label rasters.
     origin : Origin
-        Checksums of what the chips are made from; another one means another chip.
+        Checksums of the chips' inputs; a changed checksum means a changed chip.
     """
     common = {"resampling": recipe.resampling, "shape": list(shape), "polarisation": polarisation}
     window: dict[str, Any] = {"window": [recipe.window.rows, recipe.window.cols]}
@@ -120,16 +120,16 @@ def wanted_chips(
 
 
 def needed_dates(pairs: Iterable[Pair], dates: Iterable[datetime.date]) -> set[datetime.date]:
-    """Dates of pairs and those named beside."""
+    """Dates of pairs and additional dates."""
     return {date for pair in pairs for date in (pair.reference, pair.secondary)} | set(dates)
 
 
 def inputs_of(dates: Iterable[datetime.date]) -> list[str]:
-    """Names of the inputs that are read for chips of some dates: those, and what tells where their pixels lie."""
+    """Names of the inputs read for chips of some dates: the dates, and the geometry of their pixels."""
     return ["geometry", *(f"{date:%Y%m%d}" for date in dates)]
 
 
 def dates_of_chips(names: Iterable[str]) -> set[datetime.date]:
-    """Dates whose pixels chips ``product/key`` are made from."""
+    """Dates from whose pixels chips ``product/key`` are computed."""
     keys = {key for dataset, _, key in (name.partition("/") for name in names) if dataset != LABEL}
     return {parse_date(part) for key in keys for part in key.split("_")}

@@ -1,4 +1,4 @@
-"""Window of a stack that a tile needs, with the places of the tile's pixels in it."""
+"""Window of a stack that a tile needs, with the positions of the tile's pixels in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making the chips of a tile and writing them to an archive."""
+"""Computing the chips of a tile and writing them to an archive."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.warp.pixel_map import PixelMap, pixel_map
 from m3leo_sar.warp.sample import sample
 
-#: Bytes of finished chips that are held before they are written.
+#: Most bytes of finished chips in memory before they are written.
 _HELD_BYTES = 256 << 20
-#: Bytes of maps of pairs that are made at once: no more than the kernels keep to use again, as new memory must be
+#: Most bytes of maps of pairs computed at once: as many as the kernels keep for reuse, since new memory must be
 #: cleared, which takes as long as filling it.
 _MAP_BYTES = 32 << 20
 
 
 class WritingFailed(OSError):
-    """A chip could not be written: nothing that follows can be either."""
+    """A chip could not be written, nor can any later one."""
 
 
 @dataclass
 class Made:
-    """What became of one tile."""
+    """Result of one tile."""
 
     #: Chips written, by product.
     counts: dict[str, int] = field(default_factory=dict)
-    #: Why none was made; empty if they were.
+    #: The reason if no chip was written; empty otherwise.
     skipped: str = ""
     #: Bytes of the pixels written.
     bytes: int = 0
@@ -62,7 +62,7 @@ class Task(NamedTuple):
 
 @dataclass
 class TileMaker:
-    """Makes chips of a stack's tiles; what it gives depends on nothing but what it is given.
+    """Computes chips of a stack's tiles; the result depends on the arguments only.
 
     Parameters
     ----------
@@ -71,13 +71,13 @@ class TileMaker:
     recipe : Recipe
     labels : mapping of str to LabelRaster
     origin : Origin
-        Written into each chip.
+        Known inputs, written into each chip.
     check : callable, optional
         Called with the ``geometry``, dates (``YYYYMMDD``) and labels (``label-NAME``) that have been read, before
-        anything made from them is written; raises if their files have changed meanwhile.
+        any chip from them is written; raises if their files have changed meanwhile.
     move : callable, optional
-        Takes the samples of a tile to where its chips are computed, such as :func:`m3leo_sar.chips.transfer.to_gpu`;
-        they round differently there.
+        Moves the samples of a tile to the device that computes its chips, such as
+        :func:`m3leo_sar.chips.transfer.to_gpu`; rounding differs between devices.
     """
 
     stack: SlcStack
@@ -90,7 +90,7 @@ class TileMaker:
     _wanted: dict[tuple[int, int], dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     def wanted(self, tile: Tile) -> dict[str, dict[str, Any]]:
-        """Chips that the recipe asks of a tile, and what each depends on."""
+        """Chips of a tile by the recipe, and the parameters of each."""
         shape = (tile.pixels, tile.pixels)
         if shape not in self._wanted:
             self._wanted[shape] = wanted_chips(
@@ -103,36 +103,36 @@ class TileMaker:
         return self._wanted[shape]
 
     def is_there(self, tile: Tile, name: str) -> bool:
-        """Whether the archive has a chip, made from the same, that can be read."""
+        """Whether the archive has a readable chip from the same inputs and parameters."""
         dataset, _, key = name.partition("/")
         there = self.archive.has(tile.identifier, dataset, key, parameters=self.wanted(tile)[name])
         return there and is_whole(self.archive, tile.identifier, name)
 
     def place(self, tile: Tile) -> tuple[PixelMap, str]:
-        """Where a tile lies on the stack, and why it cannot be made if it cannot."""
+        """Positions of a tile on the stack, and the reason if it cannot be computed."""
         return place_on(self.stack, tile, self.recipe.minimum_coverage)
 
     def span(self, positions: PixelMap) -> tuple[slice, slice]:
-        """Rows and columns to read so that every window of the tile is as full as in the whole stack."""
+        """Rows and columns to read, so that every window of the tile has the samples of the whole stack."""
         return span_on(self.stack, positions, window=self.recipe.window, resampling=self.recipe.resampling)
 
     def make(self, task: Task, *, stack: SlcStack | None = None, place: tuple[PixelMap, str] | None = None) -> Made:
-        """Make the chips a tile lacks and write them.
+        """Compute and write the missing chips of a tile.
 
         Parameters
         ----------
         task : Task
         stack : SlcStack, optional
-            Gives the same pixels as the maker's own, such as from memory; ``check`` was called when they were read.
+            Source of the same pixels as the maker's own, such as from memory; ``check`` was called when they were read.
         place : optional
-            What :meth:`place` has given for the tile.
+            Result of :meth:`place` for the tile.
 
         Raises
         ------
         ValueError
             If pixels cannot be read, or the tile needs more of them than :data:`LARGEST_READ`.
         WritingFailed
-            If a chip cannot be written; what was written before stays.
+            If a chip cannot be written; earlier chips are kept.
         """
         positions, reason = place or self.place(task.tile)
         if reason:
@@ -154,7 +154,7 @@ class TileMaker:
 
 
 class _Work:
-    """One tile being made."""
+    """One tile in progress."""
 
     def __init__(self, maker: TileMaker, stack: SlcStack, tile: Tile) -> None:
         self.maker, self.stack, self.tile, self.made = maker, stack, tile, Made()
@@ -226,10 +226,10 @@ class _Work:
         try:
             rows, cols = positions.window()
         except ValueError:
-            # The tile lies off the labels; any pixel serves to say that there is none.
+            # The tile lies off the labels; any pixel serves for an empty label.
             rows = cols = slice(0, 1)
         array = read(rows, cols)
-        # GeoTIFF has no truth values.
+        # GeoTIFF has no booleans.
         array = array.astype(np.uint8) if array.dtype.kind == "b" else array
         self.read.add(f"label-{key}")
         is_integer = array.dtype.kind in "iu"
@@ -259,7 +259,7 @@ class _Work:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is finished."""
+        """Write the finished chips."""
         if self.maker.check and self.read:
             self.maker.check(self.read)
         for dataset, layers in self.finished.items():
@@ -276,7 +276,7 @@ class _Work:
 def is_whole(archive: ChipArchive, identifier: str, name: str) -> bool:
     """Whether a chip ``product/key`` can be read and has the pixels that were written.
 
-    Not every wrong bit of a compressed file shows when it is unpacked; the checksum of its pixels tells.
+    Decompression does not detect every wrong bit of a file; the checksum of its pixels does.
     """
     dataset, _, key = name.partition("/")
     try:

@@ -43,31 +43,32 @@ def tile_products(
     stack : SlcStack
         Co-registered SLCs, such as from :func:`m3leo_sar.open_stack`.
     tile : Tile or GeoBox
-        Where to, in any CRS.
+        Target grid, in any coordinate reference system.
     pairs : Pair, str, two dates, two indices, or a sequence of these
-        Which dates to compare, as in :func:`m3leo_sar.coherence`; a single pair gives no axis of pairs.
+        Dates to compare, as in :func:`m3leo_sar.coherence`; a single pair gives no axis of pairs.
     window : Window
-        Of the coherence, in the stack's own pixels.
+        Coherence window, in pixels of the stack.
     normalise : Statistics, optional
-        How to make channels of the planes of each pair: 0 coherence, 1 interferogram, 2 and 3 the intensities of
-        reference and secondary.
+        Statistics that convert the planes of each pair to channels: 0 coherence, 1 interferogram, 2 and 3 the
+        intensities of reference and secondary.
     resampling : str
-        From the stack's pixels to the tile's, as in :func:`m3leo_sar.warp.sample.sample`.
+        Kernel from the stack's pixels to the tile's, as in :func:`m3leo_sar.warp.sample.sample`.
 
     Returns
     -------
     xarray.Dataset
-        On (pair, y, x): ``coherence`` in [0, 1], ``looks``, the valid samples behind it, ``interferogram``, of single
-        looks in the square of the stack's unit, and ``mask``, where the coherence has data. On (date, y, x):
-        ``intensity``. With ``normalise``, on (pair, channel, y, x): ``values`` float32 and ``values_mask``. Coordinates
-        are y, x and the CRS (``spatial_ref``) of the tile, the dates, and the dates and days of each pair.
+        On (pair, y, x): ``coherence`` in [0, 1], ``looks``, the number of valid samples in the window, the
+        single-look ``interferogram`` in the square of the stack's unit, and ``mask``, where the coherence has data.
+        On (date, y, x): ``intensity``. With ``normalise``, on (pair, channel, y, x): ``values`` float32 and
+        ``values_mask``. Coordinates are y, x and the CRS (``spatial_ref``) of the tile, the dates, and the dates and
+        days of each pair.
 
     Raises
     ------
     TypeError
         If ``tile`` or ``normalise`` is of another kind.
     ValueError
-        If a date is missing, the tile lies off the stack, or the statistics read planes that there are not.
+        If a date is missing, the tile lies off the stack, or the statistics read planes that do not exist.
 
     Examples
     --------

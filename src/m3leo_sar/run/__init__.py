@@ -1,1 +1,1 @@
-"""Long runs that bring an archive or a store up to date: plan, jobs, workers, ledger."""
+"""Long runs that update an archive or a store: plan, jobs, workers, ledger."""

@@ -1,4 +1,4 @@
-"""Statistics of an archive's chips, by group, in one pass."""
+"""Statistics of an archive's chips per group, in one pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL
 
-#: How products are encoded before they are counted; a phasor has nothing to count.
+#: Encoding of products before they are counted; a phasor has no histogram.
 ENCODINGS = {COHERENCE: "linear", INTENSITY: "decibel"}
 
 
@@ -36,11 +36,11 @@ def archive_statistics(
     tiles : sequence of str, optional
         Only these, such as the train split's.
     encodings : dict of str to str, optional
-        Encoding by product, and only these; if None, ``ENCODINGS`` and ``"linear"`` for every other product.
+        Encoding per product, and only these products; by default ``ENCODINGS``, and ``"linear"`` for the others.
     keys : tuple of str
-        Facts of a chip that tell groups apart.
+        Metadata fields of a chip that define the groups.
     ranges : dict of str to (float, float), optional
-        Histogram range by product.
+        Histogram range per product.
     aoi : str, optional
         Region of this archive, for groups by ``"aoi"``.
     report : callable, optional
@@ -84,11 +84,11 @@ def archive_statistics(
 
 
 class _Products:
-    """Which products are counted, and how they are encoded."""
+    """The counted products and their encodings."""
 
     def __init__(self, archive: ChipArchive, tiles: Sequence[str], seen: GroupedAccumulator, *, given: bool) -> None:
         self.archive, self.tiles, self.seen, self.given = archive, tiles, seen, given
-        #: Products that are not counted and why.
+        #: Products that are not counted, with the reason.
         self.left_out: dict[str, str] = {}
 
     def counts(self, identifier: str, dataset: str, key: str) -> bool:
@@ -104,7 +104,7 @@ class _Products:
         return True
 
     def _range(self, dataset: str) -> tuple[float, float]:
-        """Smallest and largest value of a product's amounts, which no rule gives beforehand."""
+        """Smallest and largest value of a product's amounts, which are not known in advance."""
         low, high = np.inf, -np.inf
         for identifier in self.tiles:
             for key in self.archive.keys(identifier, dataset):
@@ -131,7 +131,7 @@ class _Products:
 
 
 def _planes(chip: Chip) -> list[NDArray[Any]]:
-    """Planes of a chip; integers become float, and their declared value of no data NaN."""
+    """Planes of a chip; integers become float, and their no-data value becomes NaN."""
     planes = chip.array if chip.array.ndim == 3 else chip.array[None]
     if planes.dtype.kind not in "iub":
         return list(planes)

@@ -1,4 +1,4 @@
-"""Bands of a raster onto the grid of a tile, each as its quantity allows."""
+"""Bands of a raster onto the grid of a tile, by the rules of their quantities."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from m3leo_sar.run.own_rule import is_own_rule, resample_by_rule
 from m3leo_sar.warp.area import AREA_RESAMPLINGS
 from m3leo_sar.warp.reproject import reproject
 
-#: Radians by which a wrapped phase may lie beyond pi: that of a float32, and what a writer has rounded.
+#: Radians by which a wrapped phase may exceed pi: the rounding of float32 and of a writer.
 _ROUNDING = 1e-3
 
 
@@ -24,7 +24,7 @@ class Resampled(NamedTuple):
 
     #: (bands, rows, cols).
     array: NDArray[Any]
-    #: Value of integers without data, None for floats and complex numbers.
+    #: No-data value of integers, None for floats and complex numbers.
     nodata: int | None
 
 
@@ -43,7 +43,7 @@ def resample_bands(
     Parameters
     ----------
     array : (bands, rows, cols)
-        No data is NaN, or ``nodata`` in integers.
+        No data is NaN, or ``nodata`` for integers.
     bands : sequence of Band
         One per plane; unit, quantity and name decide.
     source_geobox, tile_geobox : GeoBox
@@ -55,15 +55,15 @@ def resample_bands(
         the negative lobes of a kernel leave no power above zero, the bilinear value stands. Integers that are
         quantities become float first.
     nodata : int, optional
-        Value of integers without data.
+        No-data value of integers.
     name : str
-        What the source is called in messages.
+        Name of the source in messages.
 
     Raises
     ------
     ValueError
-        If the quantity of a band does not allow the resampling, a wrapped phase has values beyond pi, or codes come
-        without a value of no data.
+        If the quantity of a band does not allow the resampling, a wrapped phase has values beyond pi, or codes have
+        no no-data value.
     TypeError
         If the dtype does not go with the resampling.
     """
@@ -91,7 +91,9 @@ def _codes(
     array: NDArray[Any], source: GeoBox, tile: GeoBox, resampling: str, nodata: int | None, name: str
 ) -> Resampled:
     if nodata is None:
-        raise ValueError(f"{name} names no value for integers without data, with which tiles are filled; state nodata=")
+        raise ValueError(
+            f"{name} specifies no no-data value, which integer tiles need outside the source; state nodata="
+        )
     if resampling not in COPIES:
         resampling = "mode" if resampling in AREA_RESAMPLINGS else "nearest"
     return Resampled(reproject(array, source, tile, resampling=resampling, nodata=nodata), nodata)
@@ -127,8 +129,8 @@ def _angles(plane: NDArray[Any], kind: str, band: Band, grids: tuple[GeoBox, Geo
     degrees = kind == "direction"
     if not degrees and np.nanmax(np.abs(plane), initial=0.0) > np.pi + _ROUNDING:
         raise ValueError(
-            f"{band.name} is taken for a wrapped phase by its name and unit, but holds {np.nanmax(np.abs(plane)):.4g} "
-            "rad; state quantity=number for a phase that is unwrapped"
+            f"{band.name} is a wrapped phase by its name and unit, but contains {np.nanmax(np.abs(plane)):.4g} "
+            "rad; state quantity=number for unwrapped phase"
         )
     angle = np.radians(plane.astype(np.float64)) if degrees else plane
     phasor = np.asarray(reproject(np.exp(1j * angle), *grids, resampling=resampling))
