@@ -432,7 +432,7 @@ def test_a_folder_that_cannot_be_written_to_ends_the_run_in_a_sentence(stack, tm
     archive = ChipArchive.create(tmp_path / "chips")
     # Root may write anywhere; a file in the way stops it too.
     (archive.root / tiles()[0].identifier).write_text("in the way")
-    with pytest.raises(OSError, match="chips cannot be written: .*run again to go on"):
+    with pytest.raises(OSError, match="chips cannot be written: .*run again to continue"):
         run(stack, tmp_path / "chips")
 
 

@@ -54,7 +54,7 @@ def test_a_fatal_answer_is_noted_and_ends_the_run(which):
         return Answer([done(name)])
 
     loop = Loop(note=lambda job, answer: noted.append(job))
-    with pytest.raises(OSError, match="^disk is full; what was finished is kept, run again to go on$"):
+    with pytest.raises(OSError, match="^disk is full; finished work is kept, run again to continue$"):
         loop.over(iter("abcdefgh"), executors(do, workers=1)[which])
     assert noted[:2] == ["a", "b"]
     assert len(noted) == len(set(noted)) < 4

@@ -331,7 +331,7 @@ def test_a_chip_that_cannot_be_written_leaves_its_tile_undone(archive, monkeypat
         whole(identifier, dataset, layers, geobox)
 
     monkeypatch.setattr(archive, "write_layers", write_some)
-    message = "^chips cannot be written: chips/t01: No space left on device; what was finished is kept, run again"
+    message = "^chips cannot be written: chips/t01: No space left on device; finished work is kept, run again"
     with pytest.raises(OSError, match=message):
         retile(Two(), archive, TILES, dataset="dem", sleep=pauses.append)
     # A tile may have been begun before the fault was seen; none is begun after, and none is tried twice.

@@ -26,15 +26,15 @@ from m3leo_sar.run.threads import available_cpus
 from m3leo_sar.stack.pairs import parse_date
 from m3leo_sar.stack.slc import SlcStack
 
-#: Rows or columns that an image may have; a header that tells more is damaged or hostile.
+#: Most rows or columns of an image; a header with more is damaged or hostile.
 LARGEST_SIDE = 1 << 20
-#: Files that are read at once for their checksums, at most.
+#: Most files read at once for their checksums.
 _READERS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """A stack, and where its bytes come from.
+    """A stack and the files behind it.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Catalogue:
     inputs : mapping of str to tuple of Path
         Files or folders behind each date (``YYYYMMDD``), each label (``label-NAME``) and the ``geometry``.
     source : mapping
-        Plain values with which :func:`reopen` gives the same stack in another process.
+        Plain values from which :func:`reopen` opens the same stack in another process.
     """
 
     stack: SlcStack
@@ -66,11 +66,11 @@ class Catalogue:
         Parameters
         ----------
         names : iterable of str
-            Keys of ``inputs``; those that are none are passed over.
+            Keys of ``inputs``; other names are ignored.
         checksum : callable
             Gives the signature and checksum of a file, such as
             :meth:`m3leo_sar.io.chips.chip_ledger.ChipLedger.checksum`;
-            it is called from several threads, and has to stop when the event is set.
+            it is called from several threads and must stop when the event is set.
         progress : callable, optional
             Called after each file.
 
@@ -92,11 +92,11 @@ class Catalogue:
                     if progress:
                         progress()
             except BaseException:
-                # A file of gigabytes, or a slow disk, must not keep who has asked for the end.
+                # A file of gigabytes, or a slow disk, must not delay an interrupt.
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        # Another value without data makes other chips of the same files.
+        # Another no-data value gives other chips from the same files.
         stated = f" nodata {self.source['nodata']}" if self.source.get("nodata") is not None else ""
         checksums = {
             name: "sha256:" + " ".join(digests[path] for path in self.inputs[name]) + (stated if name.isdigit() else "")
@@ -113,22 +113,22 @@ def open_catalogue(
     nodata: float | None = None,
     reader: str | None = None,
 ) -> Catalogue:
-    """Open a stack with all that is known of its files.
+    """Open a stack together with the files behind it.
 
     Parameters
     ----------
     path : path
         A folder as :func:`m3leo_sar.io.stacks.open_stack.open_stack` takes it; a JSON file of STAC items (an item, a
-        feature collection or a list) whose assets are local files; or a CSV with a column ``path`` and, where the files
-        do not say, ``date``, ``polarisation``, ``burst``, ``orbit``, ``track``. Paths are relative to the file.
+        feature collection or a list) whose assets are local files; or a CSV with a column ``path`` and, if the files
+        do not state them, ``date``, ``polarisation``, ``burst``, ``orbit``, ``track``. Paths are relative to the file.
     burst : str, optional
-        Which burst, where there are several.
+        Burst, if there are several.
     polarisation : str, optional
-        Which polarisation, where there are several.
+        Polarisation, if there are several.
     nodata : float, optional
-        Value that is no data, beside NaN and what the files name themselves.
+        No-data value, in addition to NaN and the files' own.
     reader : str, optional
-        Reader of your own, as :func:`m3leo_sar.io.stacks.open_stack.open_stack` takes it.
+        Your own reader, as in :func:`m3leo_sar.io.stacks.open_stack.open_stack`.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def reopen(source: Mapping[str, Any]) -> tuple[SlcStack, dict[str, LabelRaster]]
         As :func:`open_catalogue`.
     """
     with warnings.catch_warnings():
-        # Whoever opened the catalogue was told.
+        # The first opening of the catalogue has reported these warnings.
         warnings.simplefilter("ignore", UserWarning)
         return _opened(source)
 
@@ -184,9 +184,9 @@ def _opened(source: Mapping[str, Any]) -> tuple[SlcStack, dict[str, LabelRaster]
 
 
 def _of_folder(folder: Path, burst: str | None, polarisation: str | None, nodata: float | None) -> Catalogue:
-    # Refuses what is no stack.
+    # Refuses a folder that is no stack.
     with warnings.catch_warnings():
-        # The files are opened once more below, which tells it all.
+        # The files are opened once more below, which reports every warning.
         warnings.simplefilter("ignore", UserWarning)
         stack = open_stack(folder, burst=burst, polarisation=polarisation)
     if is_stack(folder):
@@ -217,7 +217,7 @@ def _of_container(folder: Path, nodata: float | None) -> Catalogue:
     source = {"kind": "container", "path": str(place), "nodata": nodata}
     stack, _ = _opened(source)
     inputs: dict[str, tuple[Path, ...]] = {f"{date:%Y%m%d}": (place / f"{date:%Y%m%d}",) for date in stack.dates}
-    # Where the pixels lie is told by the root, and for radar geometry by a folder of its own.
+    # The root holds the positions of the pixels, or for radar geometry a folder of its own.
     inputs["geometry"] = tuple(path for path in (place / "zarr.json", place / "geometry") if path.exists())
     inputs |= {f"label-{name}": (entry,) for name, entry in label_folders(place).items()}
     return Catalogue(stack=stack, inputs=inputs, source=source)
@@ -247,12 +247,12 @@ def _of_products(
         return _of_cslc([product.path for product in kept], burst, wanted, nodata)
     named = {product.polarisation for product in kept if product.polarisation}
     if len(named) > 1:
-        raise ValueError(f"polarisation must be named, as there are several: {', '.join(sorted(named))}")
+        raise ValueError(f"polarisation must be given, as there are several: {', '.join(sorted(named))}")
     return _of_rasters(kept, wanted or next(iter(named), None), nodata)
 
 
 def _of_cslc(files: list[Path], burst: str | None, polarisation: str | None, nodata: float | None) -> Catalogue:
-    # Not where links lead: names tell dates.
+    # Links are not resolved: their names hold the dates.
     products = choose_products([path.absolute() for path in files], burst=burst, polarisation=polarisation)
     paths = [product.path for product in products]
     chosen = {"burst": products[0].burst, "polarisation": products[0].polarisation}

@@ -1,4 +1,4 @@
-"""What a user names on the command line: pairs, tiles, an area."""
+"""Pairs, tiles and areas as named on the command line."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def choose_pairs(
     season: str | None = None,
     named: Sequence[str] = (),
 ) -> list[Pair]:
-    """Pairs of a stack by rule or by name; season and ``max_days`` leave out what does not fit.
+    """Pairs of a stack by rule or by name; season and ``max_days`` leave out the others.
 
     Raises
     ------
     ValueError
-        If the rule is unknown or goes with no ``days``, pairs are named beside a rule, a named date is missing, or no
-        pair is left; the message tells what the stack has.
+        If the rule is unknown or takes no ``days``, pairs are named beside a rule, a named date is missing, or no
+        pair is left; the message states the gaps between the stack's dates.
     """
     if rule not in RULES:
         raise ValueError(f"pairs must be one of {', '.join(RULES)}, got {rule!r}")
@@ -89,7 +89,7 @@ def choose_tiles(
         if lattice not in LATTICES:
             raise ValueError(f"lattice must be one of {', '.join(LATTICES)}, got {lattice!r}")
         area = footprint(stack) if aoi is None else named_area(aoi)
-        # A region is cut to the stack: its tiles lie on one lattice whatever the area, as those of a legacy one do not.
+        # A region is cut to the stack: exact tiles do not depend on the area, unlike those of the legacy lattice.
         if lattice == "exact":
             grid = TileGrid.exact(_common(area, footprint(stack), stack), pixels=pixels)
         else:
@@ -110,7 +110,7 @@ def tiles_over(
     FileNotFoundError
         If a file is missing.
     ValueError
-        If not one of the two is given, a file holds no area or tiles, or the lattice is unknown.
+        If none or both of the two are given, a file holds no area or tiles, or the lattice is unknown.
     """
     if (aoi is None) == (tiles is None):
         raise ValueError(f"give either tiles or aoi, got tiles {tiles} and aoi {aoi!r}")
@@ -138,12 +138,12 @@ def named_tiles(path: Path, *, pixels: int = PIXELS) -> TileGrid:
 
 
 def archive_tiles(archive: ChipArchive) -> TileGrid:
-    """Tiles of which an archive holds a chip, exactly as they were cut.
+    """Tiles with a chip in an archive, exactly as they were cut.
 
     Raises
     ------
     ValueError
-        If it holds no chip, or the chips of its tiles have unlike sizes.
+        If it holds no chip, or the chips of its tiles differ in size.
     """
     boxes = {identifier: box for identifier in archive.identifiers if (box := _box_of(archive, identifier)) is not None}
     sizes = {box.shape for box in boxes.values()}
@@ -154,7 +154,7 @@ def archive_tiles(archive: ChipArchive) -> TileGrid:
         return TileGrid.from_identifiers(boxes, pixels=pixels)
     other = next((name for name, box in boxes.items() if box.crs != "EPSG:4326"), None)
     if other is not None:
-        raise ValueError(f"{archive.root}: tile {other} lies on neither lattice; name a tile file")
+        raise ValueError(f"{archive.root}: tile {other} lies on neither lattice; give a tile file")
     return TileGrid([box.bounds for box in boxes.values()], pixels=pixels, identifiers=list(boxes))
 
 
@@ -167,7 +167,7 @@ def _box_of(archive: ChipArchive, identifier: str) -> GeoBox | None:
 
 
 def lattice_of(grid: TileGrid) -> str:
-    """Name of the lattice that tiles come from."""
+    """Name of the lattice of tiles."""
     return "legacy" if grid.cells is None else "exact"
 
 

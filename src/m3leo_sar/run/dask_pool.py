@@ -11,15 +11,15 @@ from typing import Any
 
 from m3leo_sar.run.threads import limit_openmp
 
-#: Jobs a thread that are with the scheduler: one that runs and one that waits beside it.
+#: Jobs per thread that the scheduler holds: one that runs and one that waits.
 _AHEAD = 2
-#: Where a dashboard of ours is to be seen: on this machine only.
+#: Address of our dashboard: on this machine only.
 LOOPBACK = "127.0.0.1"
 
 
 @contextmanager
 def connected(scheduler: Any, *, timeout: float = 30.0) -> Iterator[Any]:
-    """A client of a scheduler: by its address, of a cluster object, or a client as it is.
+    """Client of a scheduler, from its address, a cluster object or a client.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def connected(scheduler: Any, *, timeout: float = 30.0) -> Iterator[Any]:
 
 @contextmanager
 def local_cluster(*, workers: int, threads: int = 1, dashboard: str = f"{LOOPBACK}:0") -> Iterator[Any]:
-    """A scheduler and worker processes on this machine, which nobody else can reach.
+    """A scheduler and worker processes on this machine, not reachable from others.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def local_cluster(*, workers: int, threads: int = 1, dashboard: str = f"{LOOPBAC
     threads : int
         Threads of a job.
     dashboard : str
-        Where the dashboard listens; loopback unless told otherwise.
+        Address of the dashboard; the loopback address by default.
 
     Raises
     ------
@@ -74,9 +74,9 @@ def local_cluster(*, workers: int, threads: int = 1, dashboard: str = f"{LOOPBAC
 def dask_outcomes(
     client: Any, function: str, common: Mapping[str, Any], jobs: Iterable[Any], *, threads: int
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Give each job to the scheduler and its answer back, in the order in which they come.
+    """Submit each job to the scheduler and yield its answer, in the order of completion.
 
-    A job whose worker dies is given to another by the scheduler; one that has cost several workers comes back as lost.
+    The scheduler submits a job whose worker dies to another worker; a job that has cost several workers is lost.
 
     Raises
     ------
@@ -107,11 +107,11 @@ def dask_outcomes(
             future.release()
             submit()
     except (CancelledError, distributed.CancelledError, OSError) as error:
-        raise OSError(f"the scheduler is gone ({type(error).__name__}); run again to go on") from error
+        raise OSError(f"the scheduler is gone ({type(error).__name__}); run again to continue") from error
 
 
 def _run(function: str, common: Mapping[str, Any], job: Any, threads: int) -> dict[str, Any]:
-    """On a worker, whose environment others have set."""
+    """Run a job on a worker, whose environment others have set."""
     limit_openmp(threads)
     module, _, name = function.rpartition(".")
     answer: dict[str, Any] = getattr(importlib.import_module(module), name)(common, job)

@@ -1,4 +1,4 @@
-"""Chips from M3LEO's layout, and to it: a folder a product, a file a tile."""
+"""Import from and export to M3LEO's layout: one folder per product, one file per tile."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from m3leo_sar.run.band_resampling import resample_bands
 from m3leo_sar.warp.reproject import reproject
 
 FORMATS = ("geotiff", "cog", "netcdf")
-#: Metadata of a band of an exported file: of its chip as JSON, and that the tile has no such chip.
+#: Metadata of a band of an exported file: its chip's as JSON, and a mark if the tile has no such chip.
 _TAG, _MISSING = "M3LEO_SAR", "M3LEO_SAR_MISSING"
-#: Facts that no other band shares, even where a file has them for all.
+#: Metadata of one band only, even if a file has them for all bands.
 _OF_ONE = ("key", "crc32", "date", "reference", "secondary", "days", "parameters")
-#: Readers of netCDF components by the first word of their folder, and what brings their bands onto a tile.
+#: Readers of netCDF components by the first word of their folder, and the resampling of their bands.
 _NETCDF: dict[str, tuple[Callable[[Path], ComponentChip], str]] = {
     "gssic": (read_gssic, "bilinear"),
     "gunw": (read_gunw, "bilinear"),
     "biomass": (read_agb, "average"),
     "agb": (read_agb, "average"),
 }
-#: Components that are learned, not looked at; they become labels of the archive.
+#: Components that serve as targets, not as inputs; they become labels of the archive.
 _LABELS = ("esawc", "agb", "ghsbuilts")
 
 
 @dataclass
 class Exchanged:
-    """What became of the files.
+    """Files read or written, and files left out.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Exchanged:
     chips : int
         Chips in them.
     left_out : dict of str to str
-        Files or tiles left out, and why.
+        Files or tiles left out, with the reason.
     """
 
     files: int = 0
@@ -70,7 +70,7 @@ def export_archive(
     form: str = "geotiff",
     report: Callable[[str], None] | None = None,
 ) -> Exchanged:
-    """Write every chip as M3LEO lays its data out, ``<folder>/<product>/<identifier>.tif`` or ``.nc``.
+    """Write every chip in M3LEO's layout, ``<folder>/<product>/<identifier>.tif`` or ``.nc``.
 
     Parameters
     ----------
@@ -78,8 +78,8 @@ def export_archive(
     folder : path
         Files in it are replaced, each whole or not at all.
     form : str
-        ``"geotiff"`` or ``"cog"``: one band per key, named by it, with all that is known of it as the band's own
-        metadata; a tile that lacks a key has a band without data in its place. ``"netcdf"``: one variable per key over
+        ``"geotiff"`` or ``"cog"``: one band per key, named by it, with the chip's metadata as the band's own;
+        a tile without a chip of that key has an empty band in its place. ``"netcdf"``: one variable per key over
         ``y`` and ``x``, with a CF grid mapping; a complex one as ``<key>_real`` and ``<key>_imaginary``.
     report : callable, optional
         Called with each tile's identifier when it is done.
@@ -87,7 +87,7 @@ def export_archive(
     Returns
     -------
     Exchanged
-        A damaged chip leaves its file out.
+        A file with a damaged chip is left out.
 
     Raises
     ------
@@ -98,9 +98,9 @@ def export_archive(
 
     Notes
     -----
-    Keys of one product that differ in dtype or in their value of no data go to folders of their own,
-    ``<product>-<key>``, as each label does. Overviews of a COG follow the quantity: codes take the commonest, wrapped
-    phase and decibels the nearest, everything else the mean.
+    Keys of one product that differ in dtype or no-data value go to folders of their own,
+    ``<product>-<key>``, as each label does. Overviews of a COG depend on the quantity: codes take the most common
+    value, wrapped phase and decibels the nearest, all others the mean.
     """
     if form not in FORMATS:
         raise ValueError(f"form must be one of {', '.join(FORMATS)}, got {form!r}")
@@ -131,25 +131,25 @@ def import_layout(
     tiles: TileGrid | None = None,
     report: Callable[[str], None] | None = None,
 ) -> Exchanged:
-    """Read M3LEO's layout into an archive: every file of every product folder, a chip a band.
+    """Read M3LEO's layout into an archive: every file of every product folder, one chip per band.
 
     Parameters
     ----------
     folder : path
-        Holds a folder a product: components of the release by their names (``s1grd-2020``, ``gssic``, ...), or what
+        Holds one folder per product: components of the release by their names (``s1grd-2020``, ``gssic``, ...), or what
         :func:`export_archive` wrote as GeoTIFF.
     archive : ChipArchive
     tiles : TileGrid, optional
-        With it every chip is brought onto its tile's own grid: radar, colours and heights bilinearly, biomass and tree
-        cover by the mean over a pixel's ground, built surface so that its sum is kept, codes by their commonest.
-        Without it chips keep the grid they have.
+        With tiles, every chip is resampled onto its tile's grid: radar, colours and heights bilinearly, biomass and
+        tree cover by the mean over a pixel's ground, built surface with its sum preserved, codes by the most common.
+        By default, chips keep their grid.
     report : callable, optional
         Called with each file's name when it is done.
 
     Returns
     -------
     Exchanged
-        Files that are damaged, of no known product, or of a tile that is not in ``tiles`` are left out and named.
+        Files that are damaged, of no known product, or of a tile not in ``tiles`` are left out and reported.
 
     Raises
     ------
@@ -185,12 +185,12 @@ def component_on_tile(chip: ComponentChip, geobox: GeoBox, *, resampling: str) -
     geobox : GeoBox
         The tile's pixel grid, such as 448 x 448.
     resampling : str
-        A word of :func:`m3leo_sar.reproject`; codes and masks take ``"mode"`` or ``"nearest"``, whatever it says.
+        A word of :func:`m3leo_sar.reproject`; codes and masks always take ``"mode"`` or ``"nearest"``.
 
     Returns
     -------
     ComponentChip
-        NaN, or 0 for codes, where the chip does not reach.
+        NaN, or 0 for codes, outside the chip.
     """
     if chip.array.dtype.kind in "iu":
         word = resampling if resampling in ("mode", "nearest") else "mode"
@@ -238,14 +238,14 @@ def _write(path: Path, chips: dict[str, Chip], form: str, order: Sequence[str]) 
 
 
 def _missing(key: str, like: Chip) -> Chip | None:
-    """A chip without data in the place of one that a tile lacks; None where integers have no value for that."""
+    """An empty chip in the place of a missing one; None for integers without a no-data value."""
     if like.array.dtype.kind in "fc":
         return Chip(np.full_like(like.array, np.nan), like.geobox, {_MISSING: key})
     return None if like.nodata is None else Chip(np.full_like(like.array, like.nodata), like.geobox, {_MISSING: key})
 
 
 def _shared_facts(chips: Iterable[Chip]) -> dict[str, str]:
-    """Texts of the metadata in which all chips agree."""
+    """Metadata texts that all chips share."""
     first, *others = [chip.metadata for chip in chips]
     return {
         name: value
@@ -271,7 +271,7 @@ def _overviews(chips: Mapping[str, Chip]) -> str:
 
 
 def _cf_names(key: str, facts: Mapping[str, Any]) -> dict[str, str]:
-    """Name and unit of a chip in the words of CF; codes have no unit."""
+    """Name and unit of a chip by the CF conventions; codes have no unit."""
     names = {"long_name": f"{facts.get('quantity') or facts.get('product') or 'chip'} {key}"}
     unit = str(facts.get("unit") or "")
     return names | ({"units": unit} if unit not in ("", "class") else {})
@@ -334,7 +334,7 @@ def _as_layers(
 
 
 def _exported(path: Path, geobox: GeoBox | None) -> tuple[str, list[Layer], GeoBox]:
-    """What :func:`export_archive` wrote as GeoTIFF."""
+    """Layers of a GeoTIFF of :func:`export_archive`."""
     if path.suffix == ".nc":
         raise ValueError(f"folder {path.parent.name!r} is of no known component")
     raster = read_raster(path)
@@ -349,7 +349,7 @@ def _exported(path: Path, geobox: GeoBox | None) -> tuple[str, list[Layer], GeoB
 
 
 def _layers_of_bands(raster: Raster, planes: NDArray[Any], name: str) -> list[Layer]:
-    """Layers with the facts of their own bands; bands of one name side by side are one chip of several bands."""
+    """Layers with the metadata of their bands; adjacent bands of one name are one chip of several bands."""
     layers = []
     for key, group in groupby(range(len(planes)), key=lambda band: str(raster.names[band])):
         bands = list(group)
@@ -372,19 +372,19 @@ def _facts_of_band(raster: Raster, band: int, name: str, *, is_only: bool) -> di
     tags = {tag.lower(): value for tag, value in raster.tags.items() if not tag.startswith(("AREA", "M3LEO"))}
     if is_only:
         return tags
-    # What earlier versions wrote of the first band alone is not known of the others.
+    # Earlier versions wrote some metadata of the first band only; the other bands lack it.
     return {tag: value for tag, value in tags.items() if tag not in _OF_ONE} | _dates_of(str(raster.names[band]))
 
 
 def _dates_of(key: str) -> dict[str, str]:
-    """Dates that a key is made of."""
+    """Dates of a key."""
     days = [f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in re.findall(r"(?<!\d)\d{8}(?!\d)", key)]
     names = {1: ("date",), 2: ("reference", "secondary")}.get(len(days), ())
     return dict(zip(names, days, strict=bool(names)))
 
 
 def _of_these_pixels(facts: dict[str, Any], array: NDArray[Any]) -> dict[str, Any]:
-    """Facts with the checksum of these pixels; others than were written are not made by the parameters any more."""
+    """Metadata with the checksum of these pixels; changed pixels are no longer the result of the parameters."""
     found = pixel_checksum(array)
     if facts.get("crc32") == found:
         return facts

@@ -28,9 +28,9 @@ from m3leo_sar.stack.pairs import Pair
 from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.warp.pixel_map import PixelMap
 
-#: Bytes of the stack that are held for all tiles of a block; larger blocks are read tile by tile.
+#: Most bytes of the stack in memory for all tiles of a block; larger blocks are read tile by tile.
 BLOCK_BYTES = 256 << 20
-#: A block's pixels are read at once as long as they are no more than so many times those of its tiles.
+#: Largest ratio of a block's pixels to those of its tiles for which the block is read at once.
 _SPREAD = 1.5
 _Place = tuple[PixelMap, str]
 
@@ -44,11 +44,11 @@ def common_values(
     *,
     device: str = "cpu",
 ) -> dict[str, Any]:
-    """What all jobs of a run share, as plain values."""
+    """Common parameters of all jobs of a run, as plain values."""
     return {
         "source": dict(catalogue.source),
         "archive": str(archive.root.resolve()),
-        # A process that lives on, such as a cluster's, may know an archive of another storage by this name.
+        # A long-lived process, such as a cluster's, may know an archive of another storage by this name.
         "storage": archive.storage,
         "recipe": {
             "pairs": [[str(pair), pair.days] for pair in recipe.pairs],
@@ -70,7 +70,7 @@ def common_values(
 
 
 def job_values(plan: Plan, block: Sequence[int]) -> dict[str, Any]:
-    """The job of a block of tiles as plain values; tiles that lack the same share one list."""
+    """The job of a block of tiles as plain values; tiles with the same missing chips share one list."""
     lists: dict[tuple[str, ...], int] = {}
     tiles = []
     for position in block:
@@ -80,7 +80,7 @@ def job_values(plan: Plan, block: Sequence[int]) -> dict[str, Any]:
 
 
 def run_job(common: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
-    """Make what the tiles of a block lack, and tell what became of each.
+    """Compute the missing chips of a block of tiles, and return the result of each tile.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def _over_block(maker: TileMaker, job: Mapping[str, Any]) -> Iterator[dict[str, 
     tasks = [Task(task.tile, _still_lacking(maker, task)) for task in tasks]
     places: dict[str, _Place] = {}
     stack: SlcStack | None = None
-    # What cannot be read at once may be readable tile by tile, each of which then tells its own trouble.
+    # A block that cannot be read at once may be readable tile by tile; each tile then reports its own error.
     with suppress(ValueError, OSError, MemoryError):
         places = {task.tile.identifier: maker.place(task.tile) for task in tasks if task.names}
         stack = _read_once(maker, [task for task in tasks if task.names], places)
@@ -135,7 +135,7 @@ def _made(maker: TileMaker, task: Task, stack: SlcStack | None, place: _Place | 
 
 
 def _still_lacking(maker: TileMaker, task: Task) -> list[str]:
-    """Chips that no worker has written since the plan was made, such as one that was killed after writing."""
+    """Chips still missing; a worker, such as one killed after writing, may have written some since the plan."""
     if not (maker.archive.root / task.tile.identifier).is_dir():
         return list(task.names)
     return [name for name in task.names if not maker.is_there(task.tile, name)]
@@ -187,7 +187,7 @@ def _in_memory(stack: SlcStack, rows: slice, cols: slice, dates: list[datetime.d
 
 @lru_cache(maxsize=2)
 def _open(common: str) -> TileMaker:
-    """What a run's jobs need, opened once a process."""
+    """Stack, archive and recipe of a run's jobs, opened once per process."""
     values = json.loads(common)
     stack, labels = reopen(values["source"])
     recipe = dict(values["recipe"])

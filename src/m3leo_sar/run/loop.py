@@ -1,4 +1,4 @@
-"""The loop of every long run: claim a job, do it, note what became of it, report."""
+"""The loop of every long run: claim a job, do it, note the result, report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 #: One unit of work, such as a tile or a block of tiles.
 Job = TypeVar("Job")
-#: States of an outcome; `present` is settled by an earlier run.
+#: States of an outcome; `present` means completed by an earlier run.
 STATES = ("done", "skipped", "failed", "present")
 
 
@@ -24,9 +24,9 @@ class Outcome:
     state : str
         One of ``STATES``.
     reason : str
-        Why it was skipped or failed, or a remark on what was made.
+        Reason if it was skipped or failed, or a remark on its chips.
     counts : mapping of str to int
-        What was made, by product.
+        Chips made, per product.
     bytes : int
         Before compression.
     """
@@ -42,7 +42,7 @@ class Answer(NamedTuple):
     """The result of one job."""
 
     outcomes: Sequence[Outcome]
-    #: Why no other job can succeed either; empty if others can.
+    #: Reason if no other job can succeed either; empty otherwise.
     fatal: str = ""
     #: Time of the worker.
     seconds: float = 0.0
@@ -52,13 +52,13 @@ class Answer(NamedTuple):
 class Summary:
     """The result of a run."""
 
-    #: Chips (or planes of SLC tiles) made, by product.
+    #: Chips (or planes of SLC tiles) made, per product.
     computed: dict[str, int] = field(default_factory=dict)
-    #: Those that were there already, with the same parameters; `retile` counts tiles.
+    #: Existing ones with the same parameters; `retile` counts tiles.
     present: int = 0
-    #: Tiles that were left out and why.
+    #: Tiles that were left out, with the reason.
     skipped: dict[str, str] = field(default_factory=dict)
-    #: Tiles that could not be made and why; the next run tries them again.
+    #: Tiles that failed, with the reason; the next run tries them again.
     failed: dict[str, str] = field(default_factory=dict)
     #: Remarks on tiles that were made.
     notes: dict[str, str] = field(default_factory=dict)
@@ -77,14 +77,14 @@ class Summary:
 
 
 class Executor(Protocol[Job]):
-    """Where jobs are done: this process, threads, worker processes, a cluster."""
+    """Executor of jobs: this process, threads, worker processes, a cluster."""
 
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
-        """Do the jobs and give each back with its answer, in the order in which they end."""
+        """Do the jobs and yield each with its answer, in the order of completion."""
         ...
 
     def stop(self) -> Iterable[tuple[Job, Answer]]:
-        """End early; gives what was finished and has not been given back."""
+        """End early; returns finished jobs that have not been yielded."""
         ...
 
 
@@ -106,12 +106,12 @@ class Here(Generic[Job]):
             yield job, self._do(job)
 
     def stop(self) -> Iterable[tuple[Job, Answer]]:
-        """Nothing is left over: each answer is given back before the next job begins."""
+        """Nothing is left over: each answer is yielded before the next job begins."""
         return ()
 
 
 class Loop(Generic[Job]):
-    """Claim, do, note, report; an exception, Ctrl-C included, keeps what was finished.
+    """Claim, do, note, report; an exception, Ctrl-C included, keeps finished work.
 
     Parameters
     ----------
@@ -162,10 +162,10 @@ class Loop(Generic[Job]):
         if not answer.fatal:
             self._count(job, answer)
             return
-        # The cause is raised, not its consequence that the ledger can take no row either.
+        # The cause is raised, not its consequence that the ledger cannot be written either.
         with suppress(OSError):
             self._count(job, answer)
-        raise OSError(f"{answer.fatal}; what was finished is kept, run again to go on")
+        raise OSError(f"{answer.fatal}; finished work is kept, run again to continue")
 
     def _count(self, job: Job, answer: Answer) -> None:
         if self._note:

@@ -1,4 +1,4 @@
-"""From a stack in memory, a recipe and tiles to a chip archive; what is there already is not computed again."""
+"""From a stack in memory, a recipe and tiles to a chip archive; existing chips are not computed again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from m3leo_sar.products.tile_maker import Task, TileMaker
 from m3leo_sar.run.loop import Answer, Here, Loop, Outcome, Summary, refuse_none
 from m3leo_sar.stack.slc import SlcStack
 
-#: A raster and where it lies.
+#: A raster and its grid.
 Label = tuple[NDArray[Any], GeoBox]
 
 
@@ -31,11 +31,11 @@ def make_chips(
     origin: Origin = UNKNOWN,
     report: Callable[[Outcome], Any] | None = None,
 ) -> Summary:
-    """Compute every chip of the recipe that the archive does not hold, in this process.
+    """Compute every missing chip of the recipe, in this process.
 
     Each tile is a pure function of the stack and the recipe. Its part of the stack, with the halo of the window, is
     read once for all its pairs, and every product uses one map of positions. For stacks on disk,
-    :func:`m3leo_sar.run.update.bring_up_to_date` does the same with several processes and notes what is done.
+    :func:`m3leo_sar.run.update.bring_up_to_date` does the same with several processes and a ledger.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def make_chips(
     labels : mapping of str to (array, GeoBox), optional
         Rasters to be cut too.
     origin : Origin
-        Checksums and names of the stack's files; a chip made from others is computed again.
+        Checksums and names of the stack's files; a chip from other files is computed again.
     report : callable, optional
         Called with the outcome of each tile.
 
@@ -59,7 +59,7 @@ def make_chips(
     ValueError
         If no pair or tile is given, a pair's date is missing, or every tile lies off the stack.
     OSError
-        If a chip cannot be written; the chips before it stay, and nothing half written does.
+        If a chip cannot be written; earlier chips are kept, and no half-written file remains.
     """
     require_work(stack, tiles, recipe)
     rasters = {name: _in_memory(*label) for name, label in (labels or {}).items()}
@@ -71,7 +71,7 @@ def make_chips(
 
 
 def _claim(tiles: Sequence[Tile], maker: TileMaker, loop: Loop[Task]) -> Iterator[Task]:
-    """Tiles that lack a chip, and which."""
+    """Tiles with their missing chips."""
     for tile in tiles:
         wanted = maker.wanted(tile)
         lacking = [
@@ -96,7 +96,7 @@ def _made(task: Task, maker: TileMaker) -> Answer:
 
 
 def require_work(stack: SlcStack, tiles: Sized, recipe: Recipe) -> None:
-    """Refuse what leaves nothing to do, or asks for what the stack lacks.
+    """Refuse empty requests and dates that the stack lacks.
 
     Raises
     ------

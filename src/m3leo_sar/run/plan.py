@@ -1,4 +1,4 @@
-"""What each tile of an archive lacks, in which blocks to make it, and what that takes."""
+"""Missing chips of each tile of an archive, their division into blocks, and the expected time and size."""
 
 from __future__ import annotations
 
@@ -19,35 +19,36 @@ from m3leo_sar.io.chips.product_names import INTERFEROGRAM, LABEL
 from m3leo_sar.io.files.plain_values import parameter_digest
 from m3leo_sar.products.tile_maker import is_whole
 
-#: Bytes of a pixel of each product before compression, where they are not those of float32.
+#: Bytes per pixel of each product before compression, if not those of float32.
 _PIXEL_BYTES = {INTERFEROGRAM: 8, LABEL: 1}
-#: Seconds of one thread for one chip of 448 x 448, where no earlier run has told; benchmarks/pipeline.py measures it.
+#: Seconds of one thread per chip of 448 x 448 without an earlier run; measured by benchmarks/pipeline.py.
 _SECONDS_A_CHIP = 0.03
-#: What the ledger calls the seconds of one worker for a pixel of a chip.
+#: Name in the ledger of the seconds of one worker per pixel of a chip.
 RATE = "seconds a pixel"
 
 
 @dataclass
 class Plan:
-    """Tiles and the chips they lack.
+    """Tiles and their missing chips.
 
     Parameters
     ----------
     grid : TileGrid
     wanted : mapping
-        Chips ``product/key`` that each tile should have, and what each depends on.
+        Chips ``product/key`` that each tile should have, and the parameters of each.
     asked : str
-        Digest of what is asked of a tile.
+        Digest of the requested chips of a tile.
     lacking : dict of int to tuple of str
-        By position in the grid; tiles that lack nothing are not there. Tiles that lack the same share one tuple.
+        Missing chips by position in the grid; complete tiles are left out. Tiles with the same missing chips share one
+        tuple.
     held : dict of int to mapping
-        What the tiles that lack something hold: chips and their digests.
+        Existing chips, with their digests, of tiles with missing chips.
     present : int
-        Chips that are there.
+        Number of existing chips.
     skipped : dict
-        Identifiers of tiles that an earlier run has found off the stack, and its words.
+        Tiles that an earlier run has found off the stack, with its reason.
     learned : dict
-        What was found about tiles that the ledger did not know, or knew otherwise.
+        State of tiles that the ledger did not know, or knew differently.
     """
 
     grid: TileGrid
@@ -61,7 +62,7 @@ class Plan:
 
     @property
     def chips(self) -> dict[str, int]:
-        """Number of lacking chips by product."""
+        """Number of missing chips per product."""
         counts: Counter[str] = Counter()
         for names, tiles in Counter(self.lacking.values()).items():
             for name in names:
@@ -70,12 +71,12 @@ class Plan:
 
     @property
     def keys(self) -> list[str]:
-        """Pairs, dates and labels of which some tile lacks a chip, sorted."""
+        """Pairs, dates and labels with a missing chip, sorted."""
         return sorted({name.partition("/")[2] for names in set(self.lacking.values()) for name in names})
 
     @property
     def bytes(self) -> int:
-        """Bytes of the lacking chips before compression."""
+        """Bytes of the missing chips before compression."""
         return sum(count * self.grid.pixels**2 * _PIXEL_BYTES.get(name, 4) for name, count in self.chips.items())
 
     def seconds(self, *, workers: int, rate: float | None = None) -> float:
@@ -85,13 +86,13 @@ class Plan:
         ----------
         workers : int
         rate : float, optional
-            Seconds of a worker for a pixel, as an earlier run has noted in the ledger.
+            Seconds of one worker per pixel, from the ledger of an earlier run.
         """
         a_pixel = rate or _SECONDS_A_CHIP / 448**2
         return sum(self.chips.values()) * self.grid.pixels**2 * a_pixel / workers
 
     def blocks(self, size: int) -> list[list[int]]:
-        """Positions of lacking tiles in groups of at most ``size`` neighbours, in order of their place."""
+        """Positions of incomplete tiles in groups of at most ``size`` neighbours, in spatial order."""
         if not self.lacking:
             return []
         positions = np.fromiter(self.lacking, np.intp)
@@ -122,10 +123,10 @@ def make_plan(
     verify: bool = False,
     progress: Callable[[], Any] | None = None,
 ) -> Plan:
-    """Find what each tile lacks; changes nothing.
+    """Find the missing chips of each tile, without changes to the archive.
 
-    A tile whose folders have not changed since the ledger noted what it holds is not looked at again, so that only
-    what is new takes time.
+    A tile whose folders have not changed since its entry in the ledger is not inspected again, so that only
+    new chips take time.
 
     Parameters
     ----------
@@ -133,13 +134,13 @@ def make_plan(
     wanted : mapping
         From :func:`m3leo_sar.products.recipe.wanted_chips`.
     archive : ChipArchive, optional
-        Nothing is there yet if left out.
+        By default, no chip exists yet.
     ledger : ChipLedger, optional
         The archive's.
     minimum_coverage : float
-        With another one, tiles that were found off the stack are tried again.
+        After a change, tiles that were found off the stack are tried again.
     verify : bool
-        Read every chip and count those that are damaged as lacking.
+        Read every chip and count damaged ones as missing.
     progress : callable, optional
         Called after each tile.
     """
@@ -164,7 +165,7 @@ def make_plan(
 
 
 def folder_stamp(root: Path, identifier: str, chips: Iterable[str]) -> str:
-    """Times at which something was last added to or taken from the folders of a tile's chips; empty if one is gone."""
+    """Times of the last change in the folders of a tile's chips; empty if a folder is missing."""
     try:
         datasets = sorted({name.partition("/")[0] for name in chips})
         return " ".join(str(os.stat(f"{root}/{identifier}/{dataset}").st_mtime_ns) for dataset in datasets)
@@ -173,7 +174,7 @@ def folder_stamp(root: Path, identifier: str, chips: Iterable[str]) -> str:
 
 
 class _Found(NamedTuple):
-    """What a tile holds and lacks; tiles that are alike share it."""
+    """Existing and missing chips of a tile; equal tiles share one value."""
 
     lacking: tuple[str, ...]
     held: Mapping[str, str]
@@ -181,7 +182,7 @@ class _Found(NamedTuple):
 
 
 class _Search:
-    """Looks tiles up, in the ledger where that suffices."""
+    """Inspects tiles, by the ledger alone if that suffices."""
 
     def __init__(
         self,
@@ -194,7 +195,7 @@ class _Search:
         self.digests = {name: parameter_digest(parameters) for name, parameters in wanted.items()}
         self._by_holding: dict[str, tuple[_Found, Sequence[str]]] = {}
         self._by_held: dict[frozenset[str], _Found] = {}
-        #: Whether the last tile had to be looked at.
+        #: Whether the folders of the last tile had to be inspected.
         self.learned = False
 
     def tile(self, identifier: str, state: TileState | None) -> _Found:

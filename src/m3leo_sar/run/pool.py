@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 
 from m3leo_sar.run.threads import environment
 
-#: Job and what came of it; an answer without ``tiles`` has only ``lost``, a sentence.
+#: Job and its answer; an answer without ``tiles`` has only ``lost``, a sentence.
 Outcome = tuple[Any, dict[str, Any]]
-#: Seconds that a worker is given to remove what is half written.
+#: Seconds that a worker may take to remove half-written files.
 _GRACE = 10.0
 _READ = 1 << 16
-#: Workers that may be lost without an answer between them: then it is not the jobs.
+#: Most workers that may be lost without an answer between them; more means that the jobs are not the cause.
 _IN_A_ROW = 10
 
 
@@ -31,15 +31,15 @@ class _Task(NamedTuple):
 
 
 class WorkerPool:
-    """Processes that run one function, started afresh rather than forked, with threads said outright.
+    """Processes that run one function, started afresh rather than forked, with an explicit number of threads.
 
-    A new process knows nothing of ours: OpenMP, which does not survive a fork, starts anew in it, and its libraries
-    read their number of threads from the environment that it is given. Values travel as JSON and nothing is unpickled.
+    A new process shares no state with this one: OpenMP, which does not survive a fork, starts anew, and libraries
+    read their number of threads from the environment. Values are sent as JSON; nothing is unpickled.
 
     Parameters
     ----------
     function : str
-        Dotted name of ``function(common, job)``, which takes and gives plain values, in :mod:`m3leo_sar.run`.
+        Dotted name of ``function(common, job)``, which takes and returns plain values, in :mod:`m3leo_sar.run`.
     common : mapping
         Plain values that all jobs share.
     workers, threads : int
@@ -47,9 +47,9 @@ class WorkerPool:
     timeout : float, optional
         Seconds after which a worker that has not answered is killed.
     attempts : int
-        How often a job may lose its worker.
+        Number of workers that a job may lose.
     keep_open : tuple of int
-        Descriptors that the processes inherit, such as that of a lock they are to hold with us.
+        Descriptors that the processes inherit, such as that of a shared lock.
     told : callable, optional
         Called with a word (``"worker lost"``) and a sentence.
     """
@@ -80,7 +80,7 @@ class WorkerPool:
         return [worker.process.pid for worker in self._running]
 
     def run(self, jobs: Iterable[Any]) -> Iterator[Outcome]:
-        """Give each job to a worker and its answer back, in the order in which they come.
+        """Assign each job to a worker and yield its answer, in the order of completion.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class WorkerPool:
         return any(worker.task for worker in self._running)
 
     def _fill(self, waiting: Iterator[Any], again: deque[_Task], selector: selectors.BaseSelector) -> bool:
-        """Give every idle worker a job; whether one was given."""
+        """Assign a job to every idle worker; returns whether any was assigned."""
         given = False
         while True:
             idle = next((worker for worker in self._running if worker.task is None), None)
@@ -165,7 +165,7 @@ class WorkerPool:
         self._running = []
 
     def _stop(self) -> None:
-        """End all workers now; what they have half written they remove."""
+        """End all workers now; they remove their half-written files."""
         for worker in self._running:
             worker.process.send_signal(signal.SIGTERM)
         last = time.monotonic() + _GRACE
@@ -178,10 +178,10 @@ class WorkerPool:
 
 
 class _Worker:
-    """One process and what it has been given."""
+    """One process and its current job."""
 
     def __init__(self, first: bytes, options: dict[str, Any]) -> None:
-        # -P: modules are not looked for in the folder that the user happens to be in.
+        # -P: modules are not searched in the user's current folder.
         command = [sys.executable, "-P", "-m", "m3leo_sar.run.worker"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **options)
         self.task: _Task | None = None
@@ -225,7 +225,7 @@ class _Worker:
         return f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
 
     def _say(self, text: bytes) -> None:
-        # A process that is gone is found out by the end of its answers.
+        # The end of its answers shows that a process is gone.
         with suppress(BrokenPipeError):
             assert self.process.stdin is not None
             view = memoryview(text)

@@ -59,7 +59,7 @@ def prepare(
     stack : SlcStack or path
         A stack, or a path as :func:`m3leo_sar.run.catalogue.open_catalogue` takes it: our Zarr container, a folder of
         OPERA CSLC-S1 files or of complex rasters, a JSON file of STAC items, a CSV of products. An `SlcStack` is
-        processed in this process; a path in as many processes as ``options`` says, with a ledger and checksums of the
+        processed in this process; a path in the processes of ``options``, with a ledger and checksums of the
         inputs.
     archive : ChipArchive or path
         Created if there is none.
@@ -71,28 +71,28 @@ def prepare(
     tiles : TileGrid or path, optional
         Tiles, or a tile file (GeoJSON, GeoParquet).
     aoi : str, optional
-        Area of interest instead of tiles: a file, the name of a region, or WKT. Without both, the footprint of the
+        Area of interest instead of tiles: a file, the name of a region, or WKT. The default is the footprint of the
         stack.
     lattice : {"legacy", "exact"}
         Tiles over an area: M3LEO's own, or squares in UTM without overlap.
     window : Window, optional
-        Coherence window in pixels of the stack; 5 rows x 20 columns if not given.
+        Coherence window in pixels of the stack; 5 rows x 20 columns by default.
     interferograms, intensities : bool
         Whether to write single-look interferograms and the intensity of each date.
     valid_looks : bool
-        Whether to write, for each pair, the valid samples in each window too. The least and the median of each chip
-        stand in its metadata either way, as ``valid_looks``.
+        Whether to write the number of valid samples per window for each pair too. The metadata of each chip always
+        hold the least and the median, as ``valid_looks``.
     min_valid, fill_gaps
-        Share of a window that must be valid, and whether pixels without a sample of their own have a coherence, as in
+        Least share of valid samples in a window, and whether pixels without a valid sample have a coherence, as in
         :func:`m3leo_sar.coherence`.
     minimum_coverage : float
         Least share of a tile that must lie on the stack, in [0, 1].
     burst, polarisation : str, optional
-        Of a path with several.
+        Burst and polarisation, if the path holds several.
     nodata : float, optional
-        Value of a stack on disk that is no data, beside NaN and what its files name.
+        No-data value of a stack on disk, in addition to NaN and the files' own.
     storage : {"geotiff", "zarr"}
-        Of an archive that is created.
+        Format of a new archive.
     options : RunOptions, optional
         Processes, threads, device and log of a stack on disk.
     report : callable, optional
@@ -101,7 +101,7 @@ def prepare(
     Returns
     -------
     Summary
-        Chips that were made and kept, and the tiles that were skipped or failed, with reasons.
+        Computed and existing chips, and skipped and failed tiles, with reasons.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def prepare(
     BlockingIOError
         If another run works on the archive.
     OSError
-        If an input or the archive cannot be used; what was finished is kept.
+        If an input or the archive cannot be used; finished work is kept.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def _pairs(stack: SlcStack, pairs: Any, max_days: int | None) -> list[Pair]:
     if isinstance(pairs, str) and not any(letter.isdigit() for letter in pairs):
         return choose_pairs(stack, rule=pairs, max_days=max_days)
     if max_days is not None:
-        raise ValueError(f"max_days goes with a rule, got {max_days} beside pairs that are named")
+        raise ValueError(f"max_days goes with a rule, got {max_days} beside named pairs")
     chosen = chosen_pairs(pairs, count=len(stack.dates), dates=stack.dates)
     return [Pair(stack.passings[first], stack.passings[second]) for first, second in chosen.indices]
 

@@ -1,4 +1,4 @@
-"""Jobs of a known length, to measure what runs them and to try it out."""
+"""Jobs of a known length, to measure and to test executors."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 
 def sleep(common: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-    """Wait, as a job does for a disk."""
+    """Wait, as a job waits for a disk."""
     time.sleep(seconds)
     return {"tiles": []}
 
 
 def spin(common: Mapping[str, Any], amount: float) -> dict[str, Any]:
-    """Compute, for as long as it takes: ``amount`` is in ten millions of additions, some tenths of a second each."""
+    """Compute ``amount`` times ten million additions, some tenths of a second each."""
     total = 0
     for number in range(int(amount * 1e7)):
         total += number

@@ -1,4 +1,4 @@
-"""Cut any raster source onto the tiles of a grid; what is done already is not done again."""
+"""Resample any raster source onto the tiles of a grid; finished tiles are not repeated."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from m3leo_sar.warp.area import check_resampling
 
 #: The ledger's name inside an archive.
 LEDGER = "ledger.sqlite"
-#: Why a tile has no chips.
+#: Reasons for a tile without chips.
 OFF, EMPTY = "source does not cover the tile", "no data at all"
 #: Seconds before the first and the last of many retries, at most.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
@@ -51,32 +51,32 @@ def retile(
     report: Callable[[Outcome], Any] | None = None,
     sleep: Callable[[float], Any] | None = None,
 ) -> Summary:
-    """Cut a source onto tiles: a chip a band, each exactly on its tile's pixels.
+    """Resample a source onto tiles: one chip per band, each exactly on its tile's pixels.
 
-    A tile is settled when all its chips are written, or when there is nothing to write; both are noted in the ledger,
-    and a later run passes over it as long as the source, the resampling and the tile's pixels are the same and the
-    chips are there. Tiles that failed, and those that Ctrl-C kept from being made, are made by the next run. Chips of
-    an earlier recipe that the present one has none of are removed.
+    A tile is complete when all its chips are written, or when there is nothing to write; both are noted in the ledger.
+    A later run skips it as long as the source, the resampling and the tile's pixels are the same and the chips
+    exist. The next run completes failed and interrupted tiles, and removes chips that belong to an earlier recipe
+    only.
 
     Parameters
     ----------
     source : TileSource
         Such as :class:`m3leo_sar.io.sources.raster_source.RasterSource`; threads share it.
     archive : ChipArchive
-        Where ``<tile>/<dataset>/<band>.tif`` go; signs in a band's name that are no letters, digits, ``.``, ``_`` or
-        ``-`` become ``-``.
+        Target of ``<tile>/<dataset>/<band>.tif``; characters in a band's name other than letters, digits, ``.``, ``_``
+        and ``-`` become ``-``.
     tiles : sequence of Tile
     dataset : str
-        What the chips are called.
+        Name of the chips' data set.
     resampling : str, optional
-        A word of :func:`m3leo_sar.reproject`; the source's own if left out. What becomes of each kind of quantity
-        (codes, wrapped phase, decibels, amounts) is in :func:`m3leo_sar.run.band_resampling.resample_bands`.
+        A word of :func:`m3leo_sar.reproject`; by default the source's own. The rules for each kind of quantity
+        (codes, wrapped phase, decibels, amounts) are in :func:`m3leo_sar.run.band_resampling.resample_bands`.
     workers : int
         Threads that read and resample.
     retries : int
-        How often a tile is tried again after an OSError of its source, each time after about twice the pause.
+        Number of retries per tile after an OSError of its source; the pause about doubles each time.
     ledger : Ledger, str or path, optional
-        Where to note what is done; ``ledger.sqlite`` in the archive if left out.
+        Record of finished tiles; by default ``ledger.sqlite`` in the archive.
     report : callable, optional
         Called with the outcome of each tile.
     sleep : callable, optional
@@ -90,12 +90,12 @@ def retile(
     Raises
     ------
     ValueError
-        If there is no tile, a number is out of range, or the resampling is unknown or neither given nor told by the
-        source.
+        If there is no tile, a number is out of range, or the resampling is unknown or neither given nor specified by
+        the source.
     TypeError
         If the resampling does not go with the source's dtype.
     OSError
-        If a chip or the ledger cannot be written; what was finished is kept.
+        If a chip or the ledger cannot be written; finished work is kept.
     """
     word = resampling or source.resampling
     if word is None:
@@ -134,7 +134,7 @@ def _check_rule(source: TileSource, word: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Cut(Outcome):
-    """The result of a tile, with what the ledger keeps of it."""
+    """The result of a tile, with its entry in the ledger."""
 
     attempts: int = 1
     checksum: str | None = None
@@ -151,7 +151,7 @@ class _Chip(NamedTuple):
 
 
 class _Job:
-    """How one tile is made; threads share it."""
+    """Computation of one tile; threads share it."""
 
     def __init__(
         self,
@@ -169,7 +169,7 @@ class _Job:
         self._sleep = sleep or self.stop.wait
 
     def parameters(self, tile: Tile) -> dict[str, Any]:
-        """What the tile's chips depend on."""
+        """Parameters of the tile's chips."""
         box = tile.geobox
         return {
             "source": self.source.parameters(box),
@@ -180,7 +180,7 @@ class _Job:
         }
 
     def make(self, task: _Task) -> Answer:
-        """Make a tile's chips, trying again where the source may yet answer."""
+        """Compute a tile's chips, with retries if the source may recover."""
         tile = task.tile
         for attempt in range(1, self.retries + 2):
             try:
@@ -193,7 +193,7 @@ class _Job:
                 if attempt > self.retries or self.stop.is_set():
                     return Answer([_failed(tile, error, attempt)])
             longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1))
-            # Threads that failed together must not come back together.
+            # Threads that failed together must not retry together.
             self._sleep(longest * random.uniform(0.5, 1.0))
         raise AssertionError("a last attempt returns")
 
@@ -240,7 +240,7 @@ class _Job:
             name=self.source.name,
         )
         if self.resampling == "sum" and nodata is None:
-            # Where the squares of two zones share ground, an amount is that of one of them.
+            # If the squares of two zones share ground, an amount belongs to one of them.
             planes[..., ~tile.owned_pixels()] = np.nan
         has_data = (planes != nodata) if nodata is not None else ~np.isnan(planes)
         if not has_data.any():
@@ -268,7 +268,7 @@ class _Job:
 
 
 class _Task(NamedTuple):
-    """A tile to be made: what it depends on, and what the ledger knows of it."""
+    """A tile to compute: its parameters and its entry in the ledger."""
 
     tile: Tile
     parameters: Mapping[str, Any]
@@ -278,13 +278,13 @@ class _Task(NamedTuple):
 
 
 class _Notes:
-    """Which tiles are settled, and the ledger's rows about them."""
+    """The complete tiles and their rows in the ledger."""
 
     def __init__(self, job: _Job, book: Ledger) -> None:
         self.job, self.book = job, book
 
     def claim(self, tiles: Sequence[Tile], loop: Loop[_Task]) -> Iterator[_Task]:
-        """Tiles that are not settled."""
+        """Incomplete tiles."""
         for tile in tiles:
             parameters = self.job.parameters(tile)
             key, digest = f"{self.job.dataset}/{tile.identifier}", parameter_digest(parameters)
@@ -300,13 +300,13 @@ class _Notes:
         return all(self.job.archive.has(tile.identifier, self.job.dataset, key) for key in entry.outputs)
 
     def note(self, task: _Task, answer: Answer) -> None:
-        """Write the row of a tile, and remove the chips of an earlier recipe that this one has none of."""
+        """Write the row of a tile, and remove chips that belong to an earlier recipe only."""
         (outcome,) = answer.outcomes
         assert isinstance(outcome, _Cut)
         stale = set(task.before.outputs if task.before else ()) - set(outcome.outputs)
         outputs = outcome.outputs
         if outcome.state == "failed":
-            # The chips of an earlier run may still be there; who makes the tile at last removes them.
+            # The chips of an earlier run may still exist; the run that completes the tile removes them.
             outputs = tuple(sorted(stale))
         else:
             for name in stale:
@@ -327,7 +327,7 @@ def _failed(tile: Tile, error: Exception, attempts: int) -> _Cut:
 
 
 def _by_key(chips: list[_Chip]) -> dict[str, _Chip]:
-    """Chips by names that an archive takes."""
+    """Chips by names valid in an archive."""
     named: dict[str, _Chip] = {}
     for chip in chips:
         key = as_key(chip.band.name)

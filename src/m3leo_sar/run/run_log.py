@@ -1,4 +1,4 @@
-"""What happened in a run, one JSON object a line."""
+"""Log of a run, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, TextIO
 
 
 class RunLog:
-    """A file to which each event is added as a line; nothing is written without a path.
+    """A file with one line per event; without a path, nothing is written.
 
     Each line has ``event``, ``time`` (UTC, for people) and ``elapsed`` (seconds of a steady clock since the run began,
-    for sums), and what belongs to the event.
+    for sums), and the fields of the event.
 
     Parameters
     ----------
     path : path, optional
-        Lines of earlier runs stay.
+        Lines of earlier runs are kept.
 
     Raises
     ------

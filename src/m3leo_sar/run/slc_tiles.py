@@ -1,4 +1,4 @@
-"""From a stack and tiles to a store of what each tile needs of the stack; what is there is not written again."""
+"""From a stack and tiles to a store of each tile's part of the stack; existing dates are not written again."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from m3leo_sar.run.loop import Answer, Here, Loop, Outcome, Summary, reason_of, 
 from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.stack.tile_samples import TileFrame
 
-#: Dates that are held in memory and written together.
+#: Number of dates in memory that are written together.
 _DATES_AT_ONCE = 32
-#: Product by which a summary counts planes.
+#: Product name under which a summary counts planes.
 PLANES = "slc"
 
 
@@ -33,7 +33,7 @@ def build_slc_tiles(
     minimum_coverage: float = 0.5,
     report: Callable[[Outcome], Any] | None = None,
 ) -> Summary:
-    """Write what each tile needs of a stack, or add the stack's new dates to what is there.
+    """Write each tile's part of a stack, or add the stack's new dates to an existing store.
 
     Parameters
     ----------
@@ -41,27 +41,27 @@ def build_slc_tiles(
     tiles : sequence of Tile
         Such as a :class:`m3leo_sar.TileGrid`.
     path : path
-        Folder of the store, made if it is not there.
+        Folder of the store, created if it does not exist.
     window : Window
-        Largest coherence window that will be asked for: every smaller one gives what the whole stack would.
+        Largest coherence window that will be requested: any smaller one gives the same values as the whole stack.
     resampling : str
-        How the products will be taken onto the tile; its margin is held too.
+        Kernel for the products on the tile; its margin is stored too.
     minimum_coverage : float
-        Share of a tile's pixels that must lie on the stack.
+        Least share of a tile's pixels on the stack, in [0, 1].
     report : callable, optional
         Called with the outcome of each tile.
 
     Returns
     -------
     Summary
-        ``computed`` and ``present`` count planes, a date of a tile each.
+        ``computed`` and ``present`` count planes, one per date and tile.
 
     Raises
     ------
     ValueError
-        If no tile is given, every tile lies off the stack, or the store is one of another stack, window or resampling.
+        If no tile is given, every tile lies off the stack, or the store belongs to another stack, window or resampling.
     OSError
-        If the store cannot be written; what was written before stays, and nothing half written does.
+        If the store cannot be written; earlier planes are kept, and no half-written file remains.
     """
     if not tiles:
         raise ValueError("tiles must hold at least one tile, got none")
@@ -74,14 +74,14 @@ def build_slc_tiles(
 
 
 class _Work:
-    """How the planes of one tile are stored."""
+    """Storage of the planes of one tile."""
 
     def __init__(
         self, stack: SlcStack, store: SlcTileStore, window: Window, resampling: str, minimum_coverage: float
     ) -> None:
         self.stack, self.store, self.window, self.resampling = stack, store, window, resampling
         self.minimum_coverage = minimum_coverage
-        #: Planes that were there already; the store itself is the ledger of what it holds.
+        #: Number of existing planes; the store itself serves as the ledger.
         self.present = 0
 
     def make(self, tile: Tile) -> Answer:

@@ -11,7 +11,7 @@ from m3leo_sar.run.loop import Answer, Job
 
 
 class ThreadPool(Generic[Job]):
-    """Jobs in threads, no more of them waiting than the threads can soon take.
+    """Jobs in threads, with a short queue of waiting jobs.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class ThreadPool(Generic[Job]):
         self._under_way: dict[Future[Answer], Job] = {}
 
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
-        """Do the jobs; each is given back as soon as it ends."""
+        """Do the jobs; each is yielded as soon as it ends."""
         for job in jobs:
             self._under_way[self._pool.submit(self._do, job)] = job
             # A million tiles must not wait in memory.
@@ -43,11 +43,11 @@ class ThreadPool(Generic[Job]):
         done = wait(self._under_way, return_when=FIRST_COMPLETED).done
         for future in [future for future in self._under_way if future in done]:
             yield self._under_way[future], future.result()
-            # Removed after the loop has noted it: what an exception leaves here is given back by `stop`.
+            # Removed after the loop has noted it: `stop` returns the jobs that an exception leaves here.
             del self._under_way[future]
 
     def stop(self) -> Iterator[tuple[Job, Answer]]:
-        """Wait for what is being done; what has not begun is for the next run."""
+        """Wait for running jobs; the others are left to the next run."""
         self._stopping.set()
         for future in self._under_way:
             future.cancel()

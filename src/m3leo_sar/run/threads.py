@@ -1,4 +1,4 @@
-"""How many threads the libraries of a process use: said outright, before and while they run."""
+"""Number of threads of the libraries of a process, set explicitly before and while they run."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ _VARIABLES = (
     "BLOSC_NTHREADS",
     "ZARR_THREADING__MAX_WORKERS",
 )
-#: In the name of a library that speaks OpenMP.
+#: Parts of the names of OpenMP libraries.
 _OPENMP = ("libgomp", "libiomp", "libomp")
 
 
 def available_cpus() -> int:
-    """CPUs that this process may use, which may be fewer than the machine has."""
+    """CPUs that this process may use, possibly fewer than those of the machine."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def shares(*, workers: int | None, threads: int | None, blocks: int) -> tuple[int, int]:
-    """Workers, and threads of each, that together take the CPUs and no more.
+    """Workers, and threads per worker, that together use all CPUs and no more.
 
     Parameters
     ----------
     workers : int, optional
-        As asked for. If not, one a CPU, or one alone for so few blocks that starting more would take longer.
+        Requested number. The default is one per CPU, or one alone for so few blocks that more would take longer to
+        start.
     threads : int, optional
-        As asked for. If not, the CPUs that fall to each worker.
+        Requested number. The default is each worker's share of the CPUs.
     blocks : int
-        How many there are.
+        Number of blocks.
 
     Raises
     ------
@@ -53,18 +54,18 @@ def shares(*, workers: int | None, threads: int | None, blocks: int) -> tuple[in
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Environment of a new process whose libraries are to use so many threads each.
+    """Environment of a new process that sets the number of threads of its libraries.
 
-    Idle threads of OpenMP sleep instead of spinning, as others have work to do.
+    Idle threads of OpenMP sleep instead of spinning, to leave the CPUs to others.
     """
     told = {name: str(threads) for name in _VARIABLES}
     return {**os.environ, **told, "OMP_WAIT_POLICY": "passive", "OMP_DYNAMIC": "false"}
 
 
 def limit_openmp(threads: int) -> int:
-    """Have OpenMP use so many threads for work that the calling thread starts; returns how many libraries were told.
+    """Set the number of OpenMP threads for work that the calling thread starts; returns the number of libraries set.
 
-    For processes that others have started, whose environment can no longer be set.
+    For processes started by others, whose environment can no longer be set.
     """
     told = 0
     for library in _loaded():

@@ -1,4 +1,4 @@
-"""Bring an archive up to date: plan, run on one machine or a cluster, note what is done."""
+"""Update an archive: plan, run on one machine or a cluster, note the results."""
 
 from __future__ import annotations
 
@@ -33,38 +33,38 @@ from m3leo_sar.run.run_log import RunLog
 from m3leo_sar.run.threads import shares
 from m3leo_sar.stack.slc import SlcStack
 
-#: What a worker runs.
+#: Function that a worker runs.
 FUNCTION = "m3leo_sar.run.job.run_job"
-#: Tiles of a block, at most.
+#: Most tiles per block.
 _LARGEST_BLOCK = 16
-#: Blocks a worker should have, so that none waits long for the last.
+#: Least number of blocks per worker, so that none waits long for the last.
 _BLOCKS_A_WORKER = 4
-#: Workers that a cluster is taken to have, if nobody says.
+#: Assumed number of workers of a cluster, if it is not given.
 _CLUSTER = 64
-#: Fact of the ledger: what all chips of an archive are made from.
+#: Entry of the ledger: the common inputs of all chips of an archive.
 _SERIES = "series"
-#: A block of tiles as plain values, and what came of it.
+#: A block of tiles as plain values, and its answer.
 Outcomes = Iterator[tuple[Any, Answer]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """Where and how a plan runs.
+    """Processes, device and log of a run.
 
     Parameters
     ----------
     workers : int, optional
-        Processes; as many as there are CPUs if not given, and this one alone for little work.
+        Worker processes; by default one per CPU, and this process alone for little work.
     threads : int, optional
-        Threads of each; their share of the CPUs if not given.
+        Threads per worker; by default its share of the CPUs.
     scheduler : str or object, optional
-        Address of a dask scheduler, a Dask cluster, or its client: its workers are used then.
+        Address of a dask scheduler, a Dask cluster or its client, whose workers do the jobs.
     timeout : float, optional
-        Seconds that a worker may take for a block before it is replaced.
+        Seconds per block after which a worker is replaced.
     device : str
-        ``"cpu"``, or ``"gpu"``: workers read and write as ever and compute on the GPU that they see.
+        ``"cpu"``, or ``"gpu"``: workers compute on the GPU visible to them.
     verify : bool
-        Read every chip that is there, and make again what is damaged.
+        Read every existing chip, and compute damaged ones again.
     log : path, optional
         File to which each event is added as a line of JSON.
     """
@@ -80,7 +80,7 @@ class RunOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """What is told while a run goes on; each is called with what its name says.
+    """Callbacks during a run.
 
     Parameters
     ----------
@@ -106,10 +106,10 @@ def bring_up_to_date(
     options: RunOptions | None = None,
     watch: Watch | None = None,
 ) -> Summary:
-    """Make every chip of the recipe that the archive lacks, or has from other inputs or parameters.
+    """Compute every chip of the recipe that is missing, or was computed from other inputs or parameters.
 
-    It may be stopped, or killed, at any time and started again: chips appear whole, the ledger notes them after, and
-    what was noted is not made again. Another run on the archive is refused while this one lasts.
+    It may be stopped, or killed, at any time and started again: chips appear whole, the ledger then notes them, and
+    noted chips are not computed again. The archive is locked against other runs meanwhile.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def bring_up_to_date(
     Returns
     -------
     Summary
-        ``failed`` tells of tiles whose input could not be read; the next run tries them again.
+        ``failed`` lists tiles whose input could not be read; the next run tries them again.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def bring_up_to_date(
     BlockingIOError
         If another run works on the archive.
     OSError
-        If an input or the archive cannot be used, or the scheduler is gone; what was finished is kept.
+        If an input or the archive cannot be used, or the scheduler is gone; finished work is kept.
     """
     options, watch = options or RunOptions(), watch or Watch()
     if options.device not in ("cpu", "gpu"):
@@ -158,12 +158,12 @@ def bring_up_to_date(
 def plan_only(
     catalogue: Catalogue, path: str | os.PathLike[str], grid: TileGrid, recipe: Recipe, *, verify: bool = False
 ) -> tuple[Plan, float | None]:
-    """What :func:`bring_up_to_date` would make, and the seconds a pixel of earlier runs; nothing is written.
+    """Plan of :func:`bring_up_to_date`, and the seconds per pixel of earlier runs; nothing is written.
 
     Raises
     ------
     ValueError, OSError
-        As :func:`bring_up_to_date`, or if ``path`` holds something else than an archive.
+        As :func:`bring_up_to_date`, or if ``path`` is not an archive.
     """
     require_work(catalogue.stack, grid, recipe)
     folder = Path(path)
@@ -173,7 +173,7 @@ def plan_only(
         return _on_stack(_plan(catalogue, grid, recipe, UNKNOWN), catalogue.stack, recipe), None
     archive, book = ChipArchive(folder), folder / LEDGER
     with ExitStack() as open_:
-        # An archive without a ledger gets none from being looked at.
+        # An inspection creates no ledger.
         ledger = open_.enter_context(ChipLedger(book)) if book.is_file() else None
         if ledger:
             _series(catalogue, ledger, archive)
@@ -183,7 +183,7 @@ def plan_only(
 
 
 def _on_stack(plan: Plan, stack: SlcStack, recipe: Recipe) -> Plan:
-    """The plan without the tiles that a run would leave out, as too little of them lies on the stack."""
+    """The plan without the tiles that a run would leave out, as too small a share of them lies on the stack."""
     for position in list(plan.lacking):
         tile = plan.grid[position]
         try:
@@ -198,7 +198,7 @@ def _on_stack(plan: Plan, stack: SlcStack, recipe: Recipe) -> Plan:
 
 
 def block_size(plan: Plan, stack: SlcStack, *, workers: int) -> int:
-    """Tiles of a block, so that its pixels fit in memory and every worker gets several blocks."""
+    """Number of tiles per block, so that its pixels fit in memory and every worker gets several blocks."""
     positions = list(plan.lacking)
     fair = -(-len(positions) // (_BLOCKS_A_WORKER * workers))
     for position in positions[:: max(1, len(positions) // 8)]:
@@ -206,7 +206,7 @@ def block_size(plan: Plan, stack: SlcStack, *, workers: int) -> int:
         try:
             rows, cols = positions_on(stack, plan.grid[position]).window()
         except ValueError:
-            # Off the stack; another one tells.
+            # Off the stack; another tile gives the size.
             continue
         area = (rows.stop - rows.start) * (cols.stop - cols.start)
         fitting = BLOCK_BYTES // (area * dates * np.dtype(stack.dtype).itemsize)
@@ -215,7 +215,7 @@ def block_size(plan: Plan, stack: SlcStack, *, workers: int) -> int:
 
 
 class _Run:
-    """A plan being carried out; one thread writes the ledger."""
+    """A plan in progress; one thread writes the ledger."""
 
     def __init__(self, plan: Plan, archive: ChipArchive, ledger: ChipLedger, log: RunLog, watch: Watch) -> None:
         self.plan, self.archive, self.ledger, self.log, self.watch = plan, archive, ledger, log, watch
@@ -230,10 +230,10 @@ class _Run:
     def over(
         self, common: Mapping[str, Any], options: RunOptions, stack: SlcStack, recipe: Recipe, lock: RunLock
     ) -> None:
-        """Run all blocks and note what becomes of them."""
+        """Run all blocks and note their results."""
         started = time.monotonic()
         self._note_learned()
-        # How many a cluster has may change; small blocks serve any number.
+        # The number of a cluster's workers may change; small blocks serve any number.
         few = options.workers or (1 if options.scheduler is None else _CLUSTER)
         blocks = self.plan.blocks(block_size(self.plan, stack, workers=few))
         workers, threads = shares(workers=options.workers, threads=options.threads, blocks=len(blocks))
@@ -288,7 +288,7 @@ class _Run:
         return _Processes(pool, self.archive.root)
 
     def _note_learned(self) -> None:
-        """Tell the ledger what was found in the archive beside what it knew."""
+        """Note chips of the archive that the ledger did not know."""
         states = {}
         for identifier, held in self.plan.learned.items():
             stamp = folder_stamp(self.archive.root, identifier, held)
@@ -309,12 +309,12 @@ class _Run:
         done = outcome.state == "done"
         made = self.plan.lacking[position] if done else ()
         holding, names = self._holding(self.plan.held[position], made)
-        # A job that failed or was lost may have written some of its chips: the next run is to look.
+        # A job that failed or was lost may have written some of its chips: the next run inspects them.
         stamp = folder_stamp(self.archive.root, outcome.identifier, names) if done else ""
         return TileState(outcome.state, outcome.reason, holding, stamp)
 
     def _holding(self, held: Mapping[str, str], made: tuple[str, ...]) -> tuple[str, list[str]]:
-        """Digest under which the ledger keeps what a tile holds now, and one chip of each product."""
+        """Digest under which the ledger keeps the present chips of a tile, and one chip of each product."""
         # Tiles that are alike share the mapping, which the plan keeps alive.
         kind = (id(held), made)
         if kind not in self._holdings:
@@ -340,7 +340,7 @@ class _Processes:
                 remove_stale(self._root)
 
     def stop(self) -> tuple[()]:
-        """The workers end with the iterator of `run`; what they have written the next run finds."""
+        """The workers end with the iterator of `run`; the next run finds their chips."""
         return ()
 
 
@@ -359,16 +359,16 @@ class _Cluster:
                 for job, values in dask_outcomes(client, FUNCTION, self._common, jobs, threads=threads):
                     yield job, _answer(job, values)
             finally:
-                # Workers may have been lost without our being told.
+                # Workers may have been lost without a report.
                 remove_stale(self._root)
 
     def stop(self) -> tuple[()]:
-        """The scheduler drops the jobs with the client; what they have written the next run finds."""
+        """The scheduler drops the jobs with the client; the next run finds their chips."""
         return ()
 
 
 def _answer(job: Mapping[str, Any], values: Mapping[str, Any]) -> Answer:
-    """The plain values that a worker gives, or the loss of the worker, as an answer."""
+    """The plain values of a worker's answer, or the loss of the worker, as an answer."""
     if "tiles" in values:
         outcomes = [Outcome(**entry) for entry in values["tiles"]]
         return Answer(outcomes, values.get("fatal", ""), values.get("seconds", 0.0))
@@ -399,9 +399,9 @@ def _plan(
 
 
 def _series(catalogue: Catalogue, ledger: ChipLedger, archive: ChipArchive) -> dict[str, Any]:
-    """What tells a stack from others of the same ground and dates; refused where it is not that of earlier runs.
+    """Properties that identify a stack among others of the same ground and dates; they must match earlier runs.
 
-    Chips are named by their dates alone, so those of another burst or polarisation would take the place of these.
+    Chips are named by their dates alone, so those of another burst or polarisation would replace these.
     """
     stack, before = catalogue.stack, ledger.fact(_SERIES) or {}
     found = {"polarisation": stack.polarisation, "orbit": stack.orbit, "track": stack.track}
@@ -411,13 +411,13 @@ def _series(catalogue: Catalogue, ledger: ChipLedger, archive: ChipArchive) -> d
         if before.get(name, value) != value:
             raise ValueError(
                 f"{archive.root} holds chips of {name} {before[name]}, {stack.name} is of {value}: its chips would "
-                "replace them; name another archive"
+                "replace them; give another archive"
             )
     return before | found
 
 
 def _inputs(catalogue: Catalogue, recipe: Recipe) -> list[str]:
-    """Names of the inputs that a recipe's chips are made from."""
+    """Names of the inputs of a recipe's chips."""
     dates = [f"{date:%Y%m%d}" for date in recipe.dates]
     return [*dates, "geometry", *(f"label-{name}" for name in catalogue.labels)]
 

@@ -12,16 +12,16 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-#: Where the functions that a worker runs may live: a line that names another place is refused.
+#: Package of the functions that a worker may run; any other is refused.
 PACKAGE = "m3leo_sar.run."
 
 
 def main() -> None:
-    """Run jobs until the input ends; the input's end while a job runs means that nobody wants its result."""
-    # Whatever prints must not come between the results.
+    """Run jobs until the input ends; if it ends while a job runs, the result is not needed."""
+    # Printed text must not come between the results.
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    # Ctrl-C in a terminal reaches the whole group; the parent decides what becomes of us.
+    # Ctrl-C in a terminal reaches the whole group; the parent decides when a worker ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
     lines: SimpleQueue[bytes] = SimpleQueue()
@@ -40,9 +40,9 @@ def main() -> None:
 
 
 def _read(lines: SimpleQueue[bytes]) -> None:
-    """Hand lines on; a parent that is gone, and did not say goodbye with an empty line, ends the process at once."""
+    """Pass on lines; the end of the input without an empty line before it ends the process at once."""
     heard = b""
-    # Not through sys.stdin, whose lock a thread that waits for input would keep at the interpreter's end.
+    # Not through sys.stdin: a thread that waits for input would hold its lock at the interpreter's end.
     while part := os.read(0, 1 << 16):
         *whole, heard = (heard + part).split(b"\n")
         for line in whole:
@@ -61,7 +61,7 @@ def _function(name: str) -> Callable[[Any, Any], Any]:
 
 
 def _stop(*_: object) -> None:
-    # Unwinds the stack, so that what is half written is removed.
+    # Unwinds the stack, so that half-written files are removed.
     raise KeyboardInterrupt
 
 
