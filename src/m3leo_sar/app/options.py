@@ -44,10 +44,11 @@ Tiles = Annotated[
 ]
 Lattice = Annotated[str, typer.Option(help="legacy: M3LEO's own tiles; exact: UTM squares without overlap or gap.")]
 Coverage = Annotated[
-    float, typer.Option("--minimum-coverage", min=0, max=1, help="Share of a tile that must lie on the stack.")
+    float, typer.Option("--minimum-coverage", min=0, max=1, help="Least share of a tile on the stack.")
 ]
 MinValid = Annotated[
-    float, typer.Option("--min-valid", min=0, max=1, help="Share of a window that must be valid; less gives no data.")
+    float,
+    typer.Option("--min-valid", min=0, max=1, help="Least share of valid samples in a window; else no data."),
 ]
 Splits = Annotated[Path | None, typer.Option(help="Splits csv (identifier, split); default: from west to east.")]
 

@@ -43,11 +43,11 @@ def prepare(
     interferograms: Annotated[bool, typer.Option(help="Write single-look interferograms too.")] = False,
     intensities: Annotated[bool, typer.Option(help="Write each date's intensity.")] = True,
     valid_looks: Annotated[
-        bool, typer.Option(help="Write, for each pair, the valid samples in each window too.")
+        bool, typer.Option(help="Write the number of valid samples per window for each pair too.")
     ] = False,
     min_valid: options.MinValid = 0.5,
     fill_gaps: Annotated[
-        bool, typer.Option("--fill-gaps", help="Give pixels without a sample of their own a coherence too.")
+        bool, typer.Option("--fill-gaps", help="Compute coherence for pixels without a valid sample too.")
     ] = False,
     minimum_coverage: options.Coverage = 0.5,
     burst: options.Burst = None,

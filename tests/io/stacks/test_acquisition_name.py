@@ -63,7 +63,7 @@ def test_polarisations_side_by_side_are_told_apart(tmp_path):
         write_geotiff(tmp_path / f"{date:%Y%m%d}_vv.tif", image(index), BOX)
         write_geotiff(tmp_path / f"{date:%Y%m%d}_vh.tif", image(index + 10), BOX)
     for opened in (lambda **some: open_stack(tmp_path, **some), lambda **some: open_catalogue(tmp_path, **some).stack):
-        with pytest.raises(ValueError, match="polarisation must be named, as there are several: VH, VV"):
+        with pytest.raises(ValueError, match="polarisation must be given, as there are several: VH, VV"):
             opened()
         with pytest.raises(ValueError, match="polarisation HH is not there; present: VH, VV"):
             opened(polarisation="HH")

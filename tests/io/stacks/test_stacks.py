@@ -155,7 +155,7 @@ def test_cslc_choices_and_faults_are_named(tmp_path, pixels):
     write_cslc(tmp_path, pixels[0], DATES[0])
     other = write_cslc(tmp_path, pixels[1], DATES[1], burst="T042-088905-IW1")
     assert list(list_bursts(tmp_path)) == ["T042-088905-IW1", "T087-185683-IW2"]
-    with pytest.raises(ValueError, match="burst must be named, as there are several: T042-088905-IW1, T087"):
+    with pytest.raises(ValueError, match="burst must be given, as there are several: T042-088905-IW1, T087"):
         open_stack(tmp_path)
     with pytest.raises(ValueError, match="burst T001-000001-IW1 is not there; present: T042"):
         read_cslc_stack(tmp_path, burst="t001_000001_iw1")
@@ -165,7 +165,7 @@ def test_cslc_choices_and_faults_are_named(tmp_path, pixels):
         open_stack(tmp_path)
     shifted.unlink()
     both = write_cslc(tmp_path, pixels[1], DATES[1], polarisation="VH")
-    with pytest.raises(ValueError, match="polarisation must be named, as there are several: VH, VV"):
+    with pytest.raises(ValueError, match="polarisation must be given, as there are several: VH, VV"):
         open_stack(tmp_path)
     assert open_stack(tmp_path, polarisation="vh").dates == (DATES[1],)
     both.unlink()

@@ -199,7 +199,7 @@ def _of_file(path: Path, name: CslcName) -> list[CslcProduct]:
 def _only(products: list[CslcProduct], name: str, wanted: str | None) -> list[CslcProduct]:
     present = sorted({getattr(product, name) for product in products})
     if wanted is None and len(present) > 1:
-        raise ValueError(f"{name} must be named, as there are several: {', '.join(present)}")
+        raise ValueError(f"{name} must be given, as there are several: {', '.join(present)}")
     kept = [product for product in products if wanted in (None, getattr(product, name))]
     if not kept:
         raise ValueError(f"{name} {wanted} is not there; present: {', '.join(present)}")

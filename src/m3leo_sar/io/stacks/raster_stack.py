@@ -232,7 +232,7 @@ def _wanted(files: list[_File], polarisation: str | None) -> str:
     present = sorted({name for file in files for name in file.bands if name is not None})
     if polarisation is None:
         if len(present) > 1:
-            raise ValueError(f"polarisation must be named, as there are several: {', '.join(present)}")
+            raise ValueError(f"polarisation must be given, as there are several: {', '.join(present)}")
         return present[0] if present else "VV"
     wanted = polarisation.upper()
     if not any(wanted in file.bands or None in file.bands for file in files):
