@@ -88,7 +88,7 @@ def test_the_index_refuses_what_is_none(tmp_path):
     empty = ChipArchive.create(tmp_path / "chips")
     with pytest.raises(ValueError, match="holds no chip to index"):
         write_index(empty)
-    with pytest.raises(FileNotFoundError, match="m3leo-sar index makes it"):
+    with pytest.raises(FileNotFoundError, match="m3leo-sar index creates it"):
         read_index(empty.root)
     (empty.root / "index.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(ValueError, match="is no index of an archive"):

@@ -130,7 +130,7 @@ def test_chips_of_another_polarisation_do_not_take_the_place_of_these(stack, tmp
     other = tmp_path / "vh"
     write_stack(replace(simulate_scene(BOX, dates=DATES, seed=5).stack, polarisation="VH"), other)
     run(stack, tmp_path / "chips")
-    message = "holds chips of polarisation VV, .* is of VH: its chips would replace them; name another archive"
+    message = "holds chips of polarisation VV, .* is of VH: its chips would replace them; give another archive"
     with pytest.raises(ValueError, match=message):
         run(other, tmp_path / "chips")
     with pytest.raises(ValueError, match=message):

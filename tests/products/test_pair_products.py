@@ -212,7 +212,7 @@ def test_building_again_adds_only_new_dates(stack, whole, tmp_path):
     assert [outcome.identifier for outcome in done] == [tile.identifier for tile in tiles]
     again = build_slc_tiles(stack, tiles, tmp_path / "tiles", window=WINDOW)
     assert (again.computed, again.present) == ({"slc": 1}, 3)
-    with pytest.raises(ValueError, match="those to add are of"):
+    with pytest.raises(ValueError, match="the new ones are of"):
         build_slc_tiles(stack, tiles, tmp_path / "tiles", window=LARGEST)
 
 

@@ -126,7 +126,7 @@ def test_verify_compares_the_checksum_of_the_pixels(archive, rng):
     for key, stored in (("a", right), ("b", "00000000")):
         archive.write(TILE, "coherence", key, chip, BOX, metadata={"crc32": stored})
     ((_, fault),) = archive.verify()
-    assert f"its pixels have the checksum {right}, 00000000 was written" in fault
+    assert f"its pixels have the checksum {right}, the stored one is 00000000" in fault
 
 
 def test_a_failed_write_keeps_the_old_chip(archive):

@@ -261,12 +261,12 @@ def test_tiles_that_stand_twice_are_refused(tmp_path):
     with pytest.raises(ValueError, match=f"p0.zstd.parquet holds tile {tiles[0]} twice"):
         ParquetRelease(tmp_path, dict.fromkeys(tiles, "p0")).chip(tiles[1], "esaworldcover-2020")
     (tmp_path / "s.csv").write_text(f"identifier,split\n{tiles[0]},val\n{tiles[0]},test\n")
-    with pytest.raises(ValueError, match=f"line 3: tile {tiles[0]} stands twice"):
+    with pytest.raises(ValueError, match=f"line 3: tile {tiles[0]} occurs twice"):
         read_splits(tmp_path / "s.csv")
     text = valid_files.READERS["tiles-geojson"][0](tmp_path).read_text()
     head, *features = text.splitlines()
     (tmp_path / "t.geojson").write_text("\n".join([head, features[0], *features]))
-    with pytest.raises(ValueError, match=f"tile {tiles[0]} stands twice"):
+    with pytest.raises(ValueError, match=f"tile {tiles[0]} occurs twice"):
         read_tiles(tmp_path / "t.geojson")
 
 

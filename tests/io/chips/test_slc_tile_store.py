@@ -206,13 +206,13 @@ def test_disk_use_is_linear_in_the_dates(tmp_path):
 
 
 def test_other_places_facts_and_shapes_are_refused(store, tmp_path):
-    with pytest.raises(ValueError, match="tile 0000000000001 of .* lies at .*, the one to add at other places"):
+    with pytest.raises(ValueError, match="tile 0000000000001 of .* lies at .*, the new one elsewhere"):
         store.write("0000000000001", samples_of(), DATES, frame=frame_of(origin=(5.0, 2.0)))
     with pytest.raises(ValueError, match=r"slc must have shape \(4, 27, 41\), got \(5, 27, 41\)"):
         store.write("2", samples_of(), DATES[:4], frame=frame_of())
     with pytest.raises(ValueError, match="identifier must be letters, digits, dots and hyphens, got '../x'"):
         store.write("../x", samples_of(), DATES, frame=frame_of())
-    with pytest.raises(ValueError, match="holds tiles of StackFacts.*those to add are of"):
+    with pytest.raises(ValueError, match="holds tiles of StackFacts.*the new ones are of"):
         SlcTileStore.create(store.root, replace(FACTS, polarisation="VH"))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "x.txt").write_text("x")

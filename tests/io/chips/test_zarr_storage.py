@@ -116,7 +116,7 @@ def test_slcs_are_kept_as_complex_int16_to_half_a_unit(archive, rng):
     assert 0 < error <= chip.metadata["quantisation_error"] * 1.001 == pytest.approx(0.001 / np.sqrt(2), rel=2e-3)
     with pytest.raises(ValueError, match="scale must be at least"):
         archive.write(TILE, "slc", "20230301", slc * 1e6, BOX, metadata={"scale": 0.001})
-    with pytest.raises(ValueError, match="is kept by an archive with storage='zarr'"):
+    with pytest.raises(ValueError, match="needs an archive with storage='zarr'"):
         ChipArchive.create(archive.root.parent / "tif").write(TILE, "slc", "x", slc, BOX, metadata={"scale": 0.001})
 
 

@@ -130,7 +130,7 @@ def test_names_are_those_of_the_released_files(shared_data):
 def test_a_tile_twice_and_columns_that_do_not_fit(tmp_path):
     file = tmp_path / "tiles.geojson"
     write_tiles(file, TileGrid(np.concatenate([GRID.bounds, GRID.bounds[3:4]])))
-    with pytest.raises(ValueError, match=f"tile {GRID.identifiers[3]} stands twice"):
+    with pytest.raises(ValueError, match=f"tile {GRID.identifiers[3]} occurs twice"):
         read_tiles(file)
     for columns, message in (({"bbox": [1] * 15}, "'bbox' is taken"), ({"a": [1, 2]}, "'a' is taken or has 2")):
         with pytest.raises(ValueError, match=message):
@@ -155,7 +155,7 @@ def test_splits_round_trip_and_faults(tmp_path):
         ("", "it lacks identifier, split"),
         ("identifier\na1\n", "it lacks split"),
         ("identifier,split\na1,dev\n", "line 2: tile a1 has the unknown split 'dev'"),
-        ("identifier,split\na1,val\na1,val\n", "line 3: tile a1 stands twice"),
+        ("identifier,split\na1,val\na1,val\n", "line 3: tile a1 occurs twice"),
         ("identifier,split\na1,val\nb2\n", "line 3: 1 values for 2 columns"),
     ):
         file.write_text(text)

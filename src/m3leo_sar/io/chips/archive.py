@@ -1,4 +1,4 @@
-"""An archive of chips: what each tile has, whole or not at all."""
+"""An archive of chips per tile, each whole or absent."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _KIND = Kind("archive.json", "m3leo_sar chip archive", 2, "chip archive")
 class ChipArchive:
     """Chips on disk by tile, product and key.
 
-    The key is a pair (``20230319_20230331``), a date (``20230319``) or a name. Each chip carries what it was computed
-    from and appears whole or not at all. Two storages serve: ``"geotiff"``, a file a chip that any GIS opens, and
-    ``"zarr"``, Zarr v3 with all that is written of a tile's product at once in one sharded array, a chunk a chip, which
+    The key is a pair (``20230319_20230331``), a date (``20230319``) or a name. Each chip carries its inputs and
+    parameters and appears whole or not at all. There are two storages: ``"geotiff"``, one file per chip that any GIS
+    opens, and ``"zarr"``, Zarr v3 with one sharded array per write of a tile's product and one chunk per chip, which
     reads faster and keeps a checksum of each. Layouts are in docs/formats.md.
 
     Parameters
@@ -51,14 +51,14 @@ class ChipArchive:
 
     @classmethod
     def create(cls, root: str | os.PathLike[str], *, storage: str = "geotiff", **facts: Any) -> ChipArchive:
-        """Open the archive at ``root``, making it if there is none; removes what killed writers left.
+        """Open or create the archive at ``root``; removes leftover files of killed writers.
 
-        An archive that is there keeps its storage.
+        An existing archive keeps its storage.
 
         Raises
         ------
         OSError
-            If the folder cannot be made or written to.
+            If the folder cannot be created or written to.
         ValueError
             If the folder holds files but is no archive, or the storage is unknown.
         """
@@ -82,7 +82,7 @@ class ChipArchive:
         return str(self.manifest.get("storage", "geotiff"))
 
     def path(self, identifier: str, dataset: str, key: str) -> Path:
-        """Where a chip lies; ValueError for a name that could lead out of the archive."""
+        """Path of a chip; ValueError for a name that could lead out of the archive."""
         self._check(identifier, dataset, key)
         return self._storage.path(identifier, dataset, key)
 
@@ -97,22 +97,22 @@ class ChipArchive:
         metadata: Mapping[str, Any],
         nodata: float | None = None,
     ) -> None:
-        """Write one chip, replacing an earlier one; ``metadata`` is anything JSON can hold.
+        """Write one chip, replacing an earlier one; ``metadata`` is any value of JSON.
 
-        Its entry ``parameters``, what the chip depends on, is compared by :meth:`has`. An entry ``scale`` of a complex
-        chip has it stored as complex int16, in units of it, which Zarr storage alone can.
+        :meth:`has` compares its entry ``parameters``, the parameters of the chip. With an entry ``scale``, a complex
+        chip is stored as complex int16 in that unit, in Zarr storage only.
 
         Raises
         ------
         ValueError
             If a name could lead out of the archive, or the array does not have the geobox's shape.
         OSError
-            If it cannot be written; nothing is left of it then.
+            If it cannot be written; no part of it remains.
         """
         self.write_layers(identifier, dataset, [Layer(key, array, metadata, nodata)], geobox)
 
     def write_layers(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
-        """Write several chips of one tile and product; Zarr storage keeps them together, all of them or none."""
+        """Write several chips of one tile and product; Zarr storage writes all of them or none."""
         for layer in layers:
             self._check(identifier, dataset, layer.key)
             if layer.array.shape[-2:] != geobox.shape or layer.array.ndim not in (2, 3):
@@ -126,7 +126,7 @@ class ChipArchive:
         Raises
         ------
         FileNotFoundError
-            If it is not there; the message names it.
+            If it does not exist; the message names it.
         ValueError
             If it is damaged.
         """
@@ -146,14 +146,14 @@ class ChipArchive:
                     yield identifier, dataset, key
 
     def has(self, identifier: str, dataset: str, key: str, *, parameters: Any = None) -> bool:
-        """Whether a chip exists and, if ``parameters`` are given, depends on the same ones."""
+        """Whether a chip exists and, if ``parameters`` are given, has the same ones."""
         self._check(identifier, dataset, key)
         digest = self._storage.digest(identifier, dataset, key)
         return digest is not None and (parameters is None or digest == parameter_digest(parameters))
 
     @property
     def identifiers(self) -> list[str]:
-        """Tiles that have a chip, sorted."""
+        """Tiles with a chip, sorted."""
         with os.scandir(self.root) as entries:
             return sorted(entry.name for entry in entries if _is_own(entry))
 
@@ -171,29 +171,29 @@ class ChipArchive:
         return self._storage.keys(identifier, dataset)
 
     def remove(self, identifier: str, dataset: str, key: str) -> None:
-        """Remove one chip, if it is there."""
+        """Remove one chip, if it exists."""
         self._check(identifier, dataset, key)
         self._storage.remove(identifier, dataset, key)
 
     def compact(self) -> int:
-        """Join what was written of each tile's product at different times; returns how many batches went into others.
+        """Merge the batches of each tile's product; returns the number of batches that were merged into others.
 
-        Only Zarr storage has batches; chips are there throughout.
+        Only Zarr storage has batches; chips stay readable throughout.
         """
         parts = ((identifier, dataset) for identifier in self.identifiers for dataset in self.datasets(identifier))
         return sum(self._storage.compact(identifier, dataset) for identifier, dataset in parts)
 
     def discard(self, paths: Iterable[Path]) -> int:
-        """Remove what is damaged at paths that :meth:`verify` named, so that its chips count as missing.
+        """Remove damaged chips at paths from :meth:`verify`, so that they count as missing.
 
-        Each chip is read once more, and goes only if it is proved bad: its bytes can be read, and they are no whole
-        chip or have another checksum than was written. Files of others, and those that cannot be read just now, stay.
-        Of a batch of Zarr storage the other chips stay.
+        Each chip is read once more, and removed only if it is proven to be damaged: its bytes can be read, but are no
+        whole chip or differ from the stored checksum. Other files, and those that cannot be read at present, are kept.
+        The other chips of a batch of Zarr storage are kept.
 
         Returns
         -------
         int
-            How many of the paths had something to remove.
+            Number of paths with a damaged chip.
 
         Raises
         ------
@@ -207,7 +207,7 @@ class ChipArchive:
         return sum(self._storage.discard(path) for path in sorted(named))
 
     def verify(self) -> Iterator[tuple[Path, str]]:
-        """Read every chip and give the path and fault of each that cannot be."""
+        """Read every chip and yield the path and fault of each unreadable one."""
         return self._storage.faults()
 
     def _check(self, identifier: str, dataset: str, key: str) -> None:
@@ -221,12 +221,12 @@ class ChipArchive:
 
 
 def _is_own(entry: os.DirEntry[str]) -> bool:
-    """Whether a folder's entry is one the archive may have made: no link, no strange name, nothing half written."""
+    """Whether a folder's entry may belong to the archive: no link, no foreign name, no half-written file."""
     return bool(SAFE_NAME.fullmatch(entry.name)) and PARTIAL not in entry.name and entry.is_dir(follow_symlinks=False)
 
 
 def _storage(root: Path, name: str) -> Storage:
-    # Imported here, as each loads a library that the other has no use for.
+    # Imported here, as each loads a library that the other does not need.
     if name == "geotiff":
         from m3leo_sar.io.chips.geotiff_storage import GeotiffStorage
 

@@ -1,4 +1,4 @@
-"""What to show of a chip archive."""
+"""Display of a chip archive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LISTED = 5
 
 
 def facts_of_archive(archive: Any) -> dict[str, Any]:
-    """Facts of an archive that its manifest holds: no folder of an archive of any size is listed for a line of text."""
+    """Properties of an archive from its manifest alone: a line of text needs no listing of a large archive."""
     return {"root": str(archive.root), "storage": archive.storage, "stack": archive.manifest.get("stack")}
 
 

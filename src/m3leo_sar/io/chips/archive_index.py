@@ -20,12 +20,12 @@ INDEX, COLLECTION = "index.parquet", "collection.json"
 _TIMES = ("datetime", "start_datetime", "end_datetime")
 _STAC, _PROJECTION = "1.1.0", "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
-#: Entries of a chip's metadata that a collection sums up.
+#: Entries of a chip's metadata that a collection summarises.
 _SUMMED = ("product", "polarisation", "orbit", "track", "unit")
 
 
 def write_index(archive: ChipArchive) -> int:
-    """Write ``index.parquet`` and ``collection.json`` into an archive and return how many tiles they tell of.
+    """Write ``index.parquet`` and ``collection.json`` into an archive and return the number of tiles in them.
 
     The table has one row per tile: ``id``, ``geometry`` (its outline in longitude and latitude, cut at the 180th
     meridian), ``bbox`` (west above east over that meridian), ``start_datetime`` and ``end_datetime`` of its dates,
@@ -58,13 +58,13 @@ def read_index(root: str | os.PathLike[str]) -> list[dict[str, Any]]:
     Raises
     ------
     FileNotFoundError
-        If there is none; :func:`write_index` makes it.
+        If there is none; :func:`write_index` creates it.
     ValueError
         If it is damaged.
     """
     path = Path(root) / INDEX
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}; m3leo-sar index makes it")
+        raise FileNotFoundError(f"there is no file {path}; m3leo-sar index creates it")
     try:
         rows = read_columns(path).to_pylist()
         return [{**row, **_texts(row), "keys": json.loads(row["keys"])} for row in rows]
@@ -73,20 +73,20 @@ def read_index(root: str | os.PathLike[str]) -> list[dict[str, Any]]:
 
 
 def _texts(row: dict[str, Any]) -> dict[str, Any]:
-    """Times as texts, as indexes of earlier versions have them."""
+    """Times as texts, the form in indexes of earlier versions."""
     times = {name: row[name] for name in _TIMES if isinstance(row.get(name), datetime.datetime)}
     return {name: f"{time:%Y-%m-%dT%H:%M:%SZ}" for name, time in times.items()}
 
 
 class _Summary:
-    """What the chips of an archive have in common."""
+    """Common properties of the chips of an archive."""
 
     def __init__(self) -> None:
         self.values: dict[str, set[str]] = {name: set() for name in _SUMMED}
         self.dates: set[str] = set()
 
     def add(self, metadata: dict[str, Any]) -> set[str]:
-        """Take a chip's facts in and return its dates."""
+        """Add a chip's metadata and return its dates."""
         for name in _SUMMED:
             if metadata.get(name) not in (None, ""):
                 self.values[name].add(str(metadata[name]))
@@ -117,7 +117,7 @@ class _Summary:
                     "href": f"./{INDEX}",
                     "type": "application/vnd.apache.parquet",
                     "roles": ["metadata"],
-                    "title": "A row a tile",
+                    "title": "One row per tile",
                 }
             },
             "links": [],
@@ -143,7 +143,7 @@ def _row(archive: ChipArchive, identifier: str, found: _Summary) -> dict[str, An
         "id": identifier,
         "geometry": bytes(shapely.to_wkb(footprint(geobox))),
         "bbox": {"xmin": west, "ymin": south, "xmax": east, "ymax": north},
-        # One moment, or none where it is a range.
+        # One moment, or none for a range.
         "datetime": times[0] if len(times) == 1 else None,
         "start_datetime": times[0],
         "end_datetime": times[-1],

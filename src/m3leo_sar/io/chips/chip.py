@@ -1,4 +1,4 @@
-"""A chip as it is read and as it is written, its name, and the checksum of its pixels."""
+"""A chip as read and as written, its name, and the checksum of its pixels."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 
-#: What an identifier, a product or a key may be.
+#: Valid form of an identifier, a product or a key.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Chip(NamedTuple):
-    """One chip as it was read."""
+    """One chip as read."""
 
     #: (rows, cols) or (bands, rows, cols); no data is NaN.
     array: NDArray[Any]
@@ -25,7 +25,7 @@ class Chip(NamedTuple):
     geobox: GeoBox
     #: Product, dates, polarisation, orbit, unit, window, parameters, ... as they were written.
     metadata: dict[str, Any]
-    #: Value of integers without data, None if all have data.
+    #: No-data value of integers, None if all have data.
     nodata: float | None = None
 
     @property
@@ -47,7 +47,7 @@ class Chip(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """One chip as it is written: the key within its product, its pixels and what is known of it."""
+    """One chip as written: the key within its product, its pixels and its metadata."""
 
     key: str
     array: NDArray[Any]
@@ -61,13 +61,13 @@ def pixel_checksum(array: NDArray[Any]) -> str:
 
 
 class WrongPixels(ValueError):
-    """Pixels that are not those whose checksum was written."""
+    """Pixels that do not match their stored checksum."""
 
 
 def check_pixels(chip: Chip) -> None:
     """Refuse a chip whose pixels do not have the CRC-32 of its metadata, as ``prepare`` writes it.
 
-    A compressed GeoTIFF may unpack a changed byte without an error.
+    A compressed GeoTIFF may decompress a changed byte without an error.
 
     Raises
     ------
@@ -79,11 +79,11 @@ def check_pixels(chip: Chip) -> None:
         return
     found = pixel_checksum(chip.array)
     if found != stored:
-        raise WrongPixels(f"its pixels have the checksum {found}, {stored} was written")
+        raise WrongPixels(f"its pixels have the checksum {found}, the stored one is {stored}")
 
 
 def is_copied_checksum(chip: Chip, others: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether other chips of the tile carry the checksum of this one too: it may have been copied, and proves nothing.
+    """Whether other chips of the tile have the same checksum: it may have been copied, and proves nothing.
 
     Parameters
     ----------

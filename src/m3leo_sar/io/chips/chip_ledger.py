@@ -1,4 +1,4 @@
-"""What a chip archive holds, tile by tile, so that a run knows at once what is missing."""
+"""Contents of a chip archive per tile, from which a run quickly finds the missing chips."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from m3leo_sar.io.files.plain_values import parameter_digest
 
 #: The file's name in an archive.
 LEDGER = "ledger.sqlite"
-#: Tables beside the one of jobs; a holding is shared by all tiles that hold the same chips.
+#: Tables beside the one of jobs; a holding is shared by all tiles with the same chips.
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS holdings (digest TEXT PRIMARY KEY, chips TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE IF NOT EXISTS tiles (identifier TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT NOT NULL,
@@ -25,21 +25,21 @@ _TABLES = (
 
 
 class TileState(NamedTuple):
-    """What is known of one tile."""
+    """State of one tile."""
 
     #: ``done``, ``skipped`` or ``failed``.
     state: str
-    #: Why it was skipped or failed.
+    #: Reason if it was skipped or failed.
     reason: str
-    #: Digest under which :meth:`ChipLedger.holding` gives the chips that are there; for a skipped tile, of what was
-    #: asked of it.
+    #: Digest under which :meth:`ChipLedger.holding` gives the existing chips; for a skipped tile, that of the
+    #: requested chips.
     holding: str
-    #: Times of the tile's folders when that was so; other ones mean that someone has changed them.
+    #: Times of the tile's folders at that state; other times mean that a folder has changed since.
     stamp: str
 
 
 class ChipLedger(Ledger):
-    """A ledger that also knows the chips of each tile and the checksums of what they were made from.
+    """A ledger that also holds the chips of each tile and the checksums of their inputs.
 
     Tiles that hold the same chips share one row that lists them, so a million tiles take a million short rows.
 
@@ -61,19 +61,19 @@ class ChipLedger(Ledger):
         return {identifier: TileState._make(rest) for identifier, *rest in rows}
 
     def holding(self, digest: str) -> dict[str, str]:
-        """Chips ``product/key`` of a holding and the digest of what each depends on; none if it is not known."""
+        """Chips ``product/key`` of a holding and the digest of each one's parameters; empty if it is unknown."""
         rows = self._select("SELECT chips FROM holdings WHERE digest = ?", (digest,))
         return dict(json.loads(rows[0][0])) if rows else {}
 
     def keep(self, chips: Mapping[str, str]) -> str:
-        """Note a holding and give its digest."""
+        """Note a holding and return its digest."""
         digest = parameter_digest(dict(chips))
         text = json.dumps(dict(chips), sort_keys=True)
         self._write([("INSERT OR IGNORE INTO holdings VALUES (?, ?)", (digest, text))])
         return digest
 
     def record_tiles(self, states: Mapping[str, TileState]) -> None:
-        """Note what became of tiles, all of them or none."""
+        """Note the states of tiles, all of them or none."""
         self._write(
             ("INSERT OR REPLACE INTO tiles VALUES (?, ?, ?, ?, ?)", (identifier, *state))
             for identifier, state in states.items()
@@ -92,7 +92,7 @@ class ChipLedger(Ledger):
             If it cannot be read.
         """
         name = os.path.realpath(path)
-        # Before the bytes: what changes while they are read has another signature afterwards.
+        # Taken before the bytes: a file that changes while it is read has another signature afterwards.
         now = signature(name)
         rows = self._select("SELECT signature, checksum FROM checksums WHERE path = ?", (name,))
         if rows and rows[0][0] == now:

@@ -1,4 +1,4 @@
-"""An archive's chips as GeoTIFF, one a chip: ``<root>/<identifier>/<dataset>/<key>.tif``."""
+"""An archive's chips as GeoTIFF, one file per chip: ``<root>/<identifier>/<dataset>/<key>.tif``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TAG = "M3LEO_SAR"
 
 
 def read_chip(path: str | os.PathLike[str]) -> Chip | None:
-    """Read a file as one chip of an archive, None if it is a raster of others.
+    """Read a file as one chip of an archive, None for a raster that this library did not write.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def _metadata(path: str | os.PathLike[str], text: str) -> dict[str, Any]:
 
 
 class GeotiffStorage:
-    """A GeoTIFF a chip, with its metadata as tags."""
+    """One GeoTIFF per chip, with its metadata as tags."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -56,7 +56,7 @@ class GeotiffStorage:
         """Write each chip as a file of its own."""
         for layer in layers:
             if layer.array.dtype.kind == "c" and "scale" in layer.metadata:
-                raise ValueError("scale asks for complex int16, which is kept by an archive with storage='zarr'")
+                raise ValueError("scale requests complex int16, which needs an archive with storage='zarr'")
             metadata = dict(layer.metadata)
             tags = {
                 _TAG: json.dumps(metadata, sort_keys=True, default=plain_value),
@@ -86,7 +86,7 @@ class GeotiffStorage:
         return geobox, _metadata(path, tags[_TAG])
 
     def digest(self, identifier: str, dataset: str, key: str) -> str | None:
-        """Digest of what a chip depends on, None if there is none that can be opened."""
+        """Digest of a chip's parameters, None if there is no chip that can be opened."""
         path = self.path(identifier, dataset, key)
         if not path.is_file():
             return None
@@ -106,14 +106,14 @@ class GeotiffStorage:
         return sorted(path.stem for path in found if SAFE_NAME.fullmatch(path.stem) and PARTIAL not in path.name)
 
     def discard(self, path: Path) -> bool:
-        """Remove a file if its bytes can be read and are no whole chip."""
+        """Remove a file if its bytes can be read but are no whole chip."""
         if not self._is_damaged(path):
             return False
         remove_at_once(path)
         return True
 
     def _is_damaged(self, path: Path) -> bool:
-        """Whether a file is proved bad: not one of someone else, too large, or that cannot be read just now."""
+        """Whether a file is proven to be damaged; a foreign, too large or at present unreadable file is not."""
         try:
             path.read_bytes()
             chip = read_chip(path)
@@ -139,7 +139,7 @@ class GeotiffStorage:
         self.path(identifier, dataset, key).unlink(missing_ok=True)
 
     def compact(self, identifier: str, dataset: str) -> int:
-        """Nothing to join: a chip is a file."""
+        """Nothing to merge: each chip is one file."""
         return 0
 
     def faults(self) -> Iterator[tuple[Path, str]]:

@@ -1,4 +1,4 @@
-"""The part of an SLC stack that each tile needs, as Zarr v3: a sharded array a tile, a chunk a date."""
+"""The part of an SLC stack that each tile needs, as Zarr v3: one sharded array per tile, one chunk per date."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _BLOCK, _LARGEST_ERROR = 5, 2.0**-10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackFacts:
-    """What all tiles of a store have in common.
+    """Common properties of all tiles of a store.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class StackFacts:
         Largest coherence window whose halo each tile holds.
     polarisation : str
     resampling : str
-        From the stack's pixels to the tile's; each tile holds the margin that it needs.
+        Kernel from the stack's pixels to the tile's; each tile holds the margin that it needs.
     orbit, track, wavelength, name
         As of the :class:`m3leo_sar.SlcStack`.
     """
@@ -61,7 +61,7 @@ class StackFacts:
 
 @dataclass(frozen=True, slots=True)
 class _Plane:
-    """Where the samples of a date lie."""
+    """Position of the samples of a date."""
 
     shard: Path
     index: int
@@ -74,10 +74,10 @@ class _Plane:
 
 
 class SlcTileStore:
-    """Samples of a stack by tile and date, mostly complex int16; disk use grows with dates, never with pairs.
+    """Samples of a stack per tile and date, mostly complex int16; disk use grows with dates, not with pairs.
 
-    A write adds one batch, ``<root>/<identifier>/<number>``, that is written beside its place and renamed, and never
-    changed afterwards. Each date has a scale of its own, the least power of two at which its largest part fits int16,
+    A write adds one batch, ``<root>/<identifier>/<number>``, which is written under another name, renamed and never
+    changed afterwards. Each date has its own scale, the least power of two at which its largest part fits int16,
     so a part is at most half a scale off, 2**-15 of the largest, and parts that are whole multiples of the scale are
     kept exactly. Where that error has more than a thousandth of the power of some block of 5 x 5 samples, as beside a
     target 70 dB above its ground, the date is kept as complex64 instead, at twice the size. Chunks are blosc (lz4 over
@@ -108,14 +108,14 @@ class SlcTileStore:
 
     @classmethod
     def create(cls, root: str | os.PathLike[str], facts: StackFacts) -> SlcTileStore:
-        """Open the store at ``root``, making it if there is none; removes what killed writers left.
+        """Open or create the store at ``root``; removes leftover files of killed writers.
 
         Raises
         ------
         OSError
-            If the folder cannot be made or written to.
+            If the folder cannot be created or written to.
         ValueError
-            If the folder holds files but is no store, or the store is one with other facts.
+            If the folder holds files but is no store, or the store has other facts.
         """
         folder = Path(root)
         plain = {**asdict(facts), "window": [facts.window.rows, facts.window.cols]}
@@ -123,18 +123,18 @@ class SlcTileStore:
         make_group(folder)
         store = cls(folder)
         if store.facts != facts:
-            raise ValueError(f"{folder} holds tiles of {store.facts}, those to add are of {facts}")
+            raise ValueError(f"{folder} holds tiles of {store.facts}, the new ones are of {facts}")
         remove_stale(folder)
         return store
 
     @property
     def identifiers(self) -> list[str]:
-        """Tiles that have a date, sorted."""
+        """Tiles with a date, sorted."""
         folders = (path for path in self.root.iterdir() if path.is_dir() and PARTIAL not in path.name)
         return sorted(path.name for path in folders if batches(path))
 
     def dates(self, identifier: str) -> tuple[datetime.date, ...]:
-        """Dates of a tile in order; none if it is not there.
+        """Dates of a tile in order; empty if it does not exist.
 
         Raises
         ------
@@ -156,12 +156,12 @@ class SlcTileStore:
         return tuple(sorted(times if len(times) == len(planes) else planes))
 
     def frame(self, identifier: str) -> TileFrame:
-        """Where a tile lies on the stack.
+        """Position of a tile on the stack.
 
         Raises
         ------
         FileNotFoundError
-            If the tile is not there.
+            If the tile does not exist.
         ValueError
             If it is damaged.
         """
@@ -176,13 +176,13 @@ class SlcTileStore:
         frame: TileFrame,
         times: Sequence[datetime.datetime] | None = None,
     ) -> list[datetime.date]:
-        """Add dates to a tile; those that it has are left as they are, and the list tells which were new.
+        """Add dates to a tile and return the list of new ones; existing dates are left unchanged.
 
         Parameters
         ----------
         identifier : str
         slc : (dates, rows, cols) complex64 or complex128
-            Samples of the frame's window; what is not finite is no data.
+            Samples of the frame's window; values that are not finite are no data.
         dates : sequence of datetime.date
         frame : TileFrame
         times : sequence of datetime.datetime, optional
@@ -191,10 +191,10 @@ class SlcTileStore:
         Raises
         ------
         ValueError
-            If the shape or the times do not fit, the name could lead out of the store, or the tile is there with
+            If the shape or the times do not fit, the name could lead out of the store, or the tile exists with
             another frame.
         OSError
-            If the disk is full or cannot be written to; nothing half written stays.
+            If the disk is full or cannot be written to; no half-written file remains.
         """
         if slc.shape != (len(dates), *frame.shape):
             raise ValueError(f"slc must have shape {(len(dates), *frame.shape)}, got {slc.shape}")
@@ -219,14 +219,14 @@ class SlcTileStore:
         return [dates[index] for index in new]
 
     def read(self, identifier: str, dates: Sequence[datetime.date] | None = None) -> TileSamples:
-        """Read a tile's samples of some or all dates, with one open of each batch that holds one.
+        """Read a tile's samples of some or all dates; each batch is opened once.
 
         Raises
         ------
         FileNotFoundError
-            If the tile is not there.
+            If the tile does not exist.
         ValueError
-            If a date is not there, or what is read is damaged.
+            If a date does not exist, or the data are damaged.
         """
         frame, planes = self.frame(identifier), self._planes(identifier)
         wanted = sorted(planes) if dates is None else sorted(set(dates))
@@ -256,7 +256,7 @@ class SlcTileStore:
         )
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        """Identifier and fault of every tile that cannot be read."""
+        """Identifier and fault of every unreadable tile."""
         for identifier in self.identifiers:
             try:
                 self.read(identifier)
@@ -292,7 +292,7 @@ class SlcTileStore:
                 write_shard(partial, flat, facts, chunk=chunk, fill=math.nan, dimensions=("position",))
         stored = _frame_facts(self.frame(identifier))
         if stored != _frame_facts(frame):
-            raise ValueError(f"tile {identifier} of {self.root} lies at {stored}, the one to add at other places")
+            raise ValueError(f"tile {identifier} of {self.root} lies at {stored}, the new one elsewhere")
 
 
 def _scale(slc: NDArray[Any]) -> float:

@@ -1,4 +1,4 @@
-"""The interface between an archive and the files that its chips are kept in."""
+"""The interface between an archive and the files of its chips."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from m3leo_sar.io.chips.chip import Chip, Layer
 
 
 class Storage(Protocol):
-    """How an archive keeps its chips; names have been checked."""
+    """Storage of an archive's chips; names have been checked."""
 
     def write(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
         """Write chips of one tile and product, replacing earlier ones."""
 
     def read(self, identifier: str, dataset: str, key: str) -> Chip:
-        """Read one chip; FileNotFoundError if it is not there, ValueError if it is damaged."""
+        """Read one chip; FileNotFoundError if it does not exist, ValueError if it is damaged."""
 
     def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
         """Grid and metadata of a chip; raises as ``read`` does."""
 
     def digest(self, identifier: str, dataset: str, key: str) -> str | None:
-        """Digest of what a chip depends on, None if there is no chip that can be read."""
+        """Digest of a chip's parameters, None if there is no readable chip."""
 
     def path(self, identifier: str, dataset: str, key: str) -> Path:
-        """File or folder that holds a chip, or would."""
+        """File or folder of a chip, whether or not it exists."""
 
     def keys(self, identifier: str, dataset: str) -> list[str]:
         """Keys of a tile's product, sorted."""
 
     def remove(self, identifier: str, dataset: str, key: str) -> None:
-        """Remove a chip, if it is there."""
+        """Remove a chip, if it exists."""
 
     def compact(self, identifier: str, dataset: str) -> int:
-        """Join what was written at different times; how many batches went."""
+        """Merge batches; returns the number that were merged into others."""
 
     def discard(self, path: Path) -> bool:
-        """Remove the chips of a damaged file or folder that are proved bad; whether there were any."""
+        """Remove proven damaged chips of a file or folder; returns whether there were any."""
 
     def faults(self) -> Iterator[tuple[Path, str]]:
-        """Path and fault of every chip that cannot be read."""
+        """Path and fault of every unreadable chip."""

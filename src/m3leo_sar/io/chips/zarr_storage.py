@@ -1,4 +1,4 @@
-"""An archive's chips as Zarr v3: what is written of a tile's product at once in one sharded array, a chunk a chip."""
+"""An archive's chips as Zarr v3: one sharded array per write of a tile's product, one chunk per chip."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from m3leo_sar.io.files.plain_values import parameter_digest, plain_value
 from m3leo_sar.io.files.zarr_shard import described, is_stored, make_group, read_chunks, write_shard
 from m3leo_sar.stack.complex_int16 import from_complex_int16, to_complex_int16
 
-#: Tiles' products whose list of chips is kept in memory.
+#: Number of tiles' products whose list of chips is kept in memory.
 _KEPT = 20_000
-#: Nanoseconds after which a folder's time tells of any change.
+#: Nanoseconds after which the time of a folder reveals any change.
 _SETTLED = 50_000_000
-#: How often a list of batches is read that changes meanwhile.
+#: Most readings of a list of batches that changes meanwhile.
 _LOOKS = 5
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a chip lies and what it is."""
+    """Position and metadata of a chip."""
 
     shard: Path
     index: int
@@ -50,8 +50,8 @@ class _Place:
 class ZarrStorage:
     """Batches ``<root>/<identifier>/<dataset>/<number>``, each a sharded array (chips, [bands,] rows, cols).
 
-    A batch is written beside its place and renamed, and never changed afterwards; a later one outdates equal keys of
-    those before it. Within a shard, chunks are blosc (lz4 over shuffled bits) with a CRC-32C.
+    A batch is written under another name, renamed and never changed afterwards; its keys supersede equal ones of
+    earlier batches. Within a shard, chunks are blosc (lz4 over shuffled bits) with a CRC-32C.
     """
 
     def __init__(self, root: Path) -> None:
@@ -60,11 +60,11 @@ class ZarrStorage:
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type[ZarrStorage], tuple[Path]]:
-        """A copy in another process has a lock and a memory of its own."""
+        """A copy in another process has its own lock and cache."""
         return type(self), (self.root,)
 
     def write(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
-        """Write layers, those of one dtype and number of bands as one batch."""
+        """Write layers, one batch per dtype and number of bands."""
         folder = self.root / identifier / dataset
         folder.mkdir(parents=True, exist_ok=True)
         for group in (self.root, folder.parent, folder):
@@ -79,7 +79,7 @@ class ZarrStorage:
         try:
             return _read(place)
         except FileNotFoundError:
-            # Its batch may have been joined with others since the list was read.
+            # Its batch may have been merged with others since the list was read.
             self._forget(self.root / identifier / dataset)
             return _read(self._place(identifier, dataset, key))
 
@@ -89,7 +89,7 @@ class ZarrStorage:
         return place.geobox, dict(place.entry["metadata"])
 
     def digest(self, identifier: str, dataset: str, key: str) -> str | None:
-        """Digest of what a chip depends on, None if there is none."""
+        """Digest of a chip's parameters, None if there is no chip."""
         folder = self.root / identifier / dataset
         place = self._places(folder).get(key)
         if place is not None and not is_stored(place.shard):
@@ -99,7 +99,7 @@ class ZarrStorage:
         return None if place is None or not is_stored(place.shard) else str(place.entry["digest"])
 
     def path(self, identifier: str, dataset: str, key: str) -> Path:
-        """The batch that holds the chip, or the folder of batches if none does."""
+        """The batch of the chip, or the folder of batches if there is none."""
         folder = self.root / identifier / dataset
         place = self._places(folder).get(key)
         return folder if place is None else place.shard.parents[len(place.shape) + 1]
@@ -109,7 +109,7 @@ class ZarrStorage:
         return sorted(self._places(self.root / identifier / dataset))
 
     def faults(self) -> Iterator[tuple[Path, str]]:
-        """Path and fault of every chip that cannot be read."""
+        """Path and fault of every unreadable chip."""
         for folder in sorted(path for path in self.root.glob("*/*") if path.is_dir() and PARTIAL not in path.name):
             yield from _broken(folder)
             places = self._places(folder)
@@ -120,7 +120,7 @@ class ZarrStorage:
                     yield places[key].shard, f"{key}: {error}"
 
     def discard(self, path: Path) -> bool:
-        """Remove the chips of a batch that are proved bad; its whole chips are written anew first."""
+        """Remove the proven damaged chips of a batch; its whole chips are written to a new batch first."""
         batch = self.root.joinpath(*path.relative_to(self.root).parts[:3])
         folder = batch.parent
         try:
@@ -155,20 +155,20 @@ class ZarrStorage:
         return False
 
     def remove(self, identifier: str, dataset: str, key: str) -> None:
-        """Write the product's other chips anew and drop what held this one."""
+        """Write the product's other chips to a new batch and remove the batches of this chip."""
         if key in self._places(self.root / identifier / dataset):
             self._rewrite(identifier, dataset, without=key)
 
     def compact(self, identifier: str, dataset: str) -> int:
-        """Join the batches of a tile's product, dropping outdated chips, and return how many batches went."""
+        """Merge the batches of a tile's product without superseded chips; returns the number of merged batches."""
         if len(_whole(self.root / identifier / dataset)) < 2:
             return 0
         return self._rewrite(identifier, dataset)
 
     def _rewrite(self, identifier: str, dataset: str, *, without: str | None = None) -> int:
-        """Write a product's chips as one batch; it is there before the others go, so a reader finds every chip.
+        """Write a product's chips as one batch before the others are removed, so that a reader finds every chip.
 
-        A damaged batch stays, for :meth:`faults` to name it: nobody can tell here what was lost with it.
+        A damaged batch is kept for :meth:`faults` to report it: its lost chips are unknown here.
         """
         folder = self.root / identifier / dataset
         old = _whole(folder)
@@ -225,10 +225,10 @@ class ZarrStorage:
                 self._known.move_to_end(folder)
                 return known[1]
         found, whole = _look(folder)
-        # A folder's time tells nothing of a batch that is mended in place.
+        # The time of a folder does not reveal a batch that is repaired in place.
         if not whole:
             return found
-        # It moves in steps of some milliseconds; within one, another writer would not be noticed.
+        # It advances in steps of some milliseconds; within one, another writer would go unnoticed.
         if time.time_ns() - changed < _SETTLED:
             return found
         with self._lock:
@@ -269,7 +269,7 @@ def _kind(layer: Layer) -> tuple[str, int, int]:
 
 
 def _stored(layer: Layer) -> tuple[dict[str, Any], NDArray[Any]]:
-    """What the batch's attributes tell of a layer, and its array as it is stored."""
+    """Attributes of a layer in its batch, and its array as stored."""
     metadata = dict(layer.metadata)
     entry: dict[str, Any] = {
         "key": layer.key,
@@ -283,7 +283,7 @@ def _stored(layer: Layer) -> tuple[dict[str, Any], NDArray[Any]]:
             array = np.where(array == layer.nodata, np.array(np.nan, array.dtype), array)
     if array.dtype.kind == "c" and "scale" in metadata:
         entry["scale"] = float(metadata["scale"])
-        # Half a unit in each part, at most.
+        # The error is at most half a unit in each part.
         metadata["quantisation_error"] = entry["scale"] / np.sqrt(2)
         array = to_complex_int16(array, scale=entry["scale"])
     return entry, array
@@ -294,7 +294,7 @@ def _fill_value(dtype: np.dtype[Any]) -> Any:
 
 
 def _dimensions(shape: tuple[int, ...], parts: bool) -> tuple[str, ...]:
-    """Names of a batch's axes, by their lengths: xarray takes one length per name from all batches of a group."""
+    """Names of a batch's axes, by their lengths: xarray expects one length per name in all batches of a group."""
     inner = ("y", "x", "part") if parts else ("y", "x")
     return (f"chip_{shape[0]}", *((f"band_{shape[1]}",) if len(shape) - len(inner) == 2 else ()), *inner)
 
@@ -309,7 +309,7 @@ def _look(folder: Path) -> tuple[dict[str, _Place], bool]:
                 found |= _described(batch)
             except ValueError:
                 damaged.append(batch)
-        # One that has gone meanwhile was joined with others, in a batch that came after the list was read.
+        # A batch that disappeared meanwhile was merged into one newer than the list.
         if all(batch.exists() for batch in damaged):
             break
     return found, not damaged
@@ -321,7 +321,7 @@ def _broken(folder: Path) -> Iterator[tuple[Path, str]]:
         try:
             _described(batch)
         except ValueError as error:
-            # Another run may have joined it with others meanwhile.
+            # Another run may have merged it with others meanwhile.
             if batch.exists():
                 yield batch, str(error)
 

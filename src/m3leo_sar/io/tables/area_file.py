@@ -11,7 +11,7 @@ import numpy as np
 from m3leo_sar.grid.aoi import aoi_polygon
 from m3leo_sar.io.files import limits
 
-#: Suffixes of texts; every other file is left to geopandas.
+#: Suffixes of texts; geopandas reads every other file.
 _TEXTS = (".wkt", ".txt", ".geojson", ".json")
 
 #: Suffixes of rasters, whose outline is an area.
@@ -19,7 +19,7 @@ _RASTERS = (".tif", ".tiff", ".vrt", ".img", ".jp2", ".bil")
 
 
 def read_area(path: str | os.PathLike[str]) -> Any:
-    """Polygon of a file, in degrees; all its features together.
+    """Polygon of a file, in degrees; the union of its features.
 
     Parameters
     ----------
@@ -34,13 +34,13 @@ def read_area(path: str | os.PathLike[str]) -> Any:
     ImportError
         If the file needs geopandas and it is not installed.
     ValueError
-        If it holds no polygon, or tells no CRS.
+        If it holds no polygon, or specifies no CRS.
     """
     file = Path(path)
     if not file.is_file() and file.suffix.lower() not in (".gdb", ".shp.zip"):
         raise FileNotFoundError(f"there is no file {file}")
     try:
-        # Coordinates that are no numbers are told of below, by what they make of the polygon.
+        # Coordinates that are no numbers are reported below, from the polygon.
         with np.errstate(invalid="ignore"):
             return aoi_polygon(_content(file))
     except (ValueError, TypeError, RecursionError) as error:
@@ -62,7 +62,7 @@ def _content(file: Path) -> Any:
         read = geopandas.read_parquet if file.suffix.lower() in (".parquet", ".geoparquet") else geopandas.read_file
         return read(file)
     except Exception as error:
-        # Each of its engines has errors of its own.
+        # Each of its engines has its own errors.
         raise ValueError(f"geopandas cannot read it: {error}") from error
 
 

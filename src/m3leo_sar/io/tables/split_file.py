@@ -1,4 +1,4 @@
-"""M3LEO's split files: which tiles train, validate and test."""
+"""M3LEO's split files: the tiles for training, validation and test."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_splits(path: str | os.PathLike[str]) -> dict[str, str]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If a column is missing, a split is unknown, or a tile stands twice.
+        If a column is missing, a split is unknown, or a tile occurs twice.
     """
     columns = read_split_columns(path)
     return dict(zip(columns["identifier"], columns["split"], strict=True))
@@ -41,7 +41,7 @@ def read_split_columns(path: str | os.PathLike[str]) -> dict[str, list[str]]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If a column is missing, a line is short or long, a split is unknown, or a tile stands twice.
+        If a column is missing, a line is short or long, a split is unknown, or a tile occurs twice.
     """
     try:
         return _columns(path, limits.read_text(path, largest=limits.LARGEST_TILE_FILE))
@@ -67,7 +67,7 @@ def _columns(path: str | os.PathLike[str], text: str) -> dict[str, list[str]]:
                 raise ValueError(f"{path}, line {reader.line_num}: {len(line)} values for {len(names)} columns")
             identifier, split = line[place[0]], line[place[1]]
             if split not in _SPLITS or identifier in seen:
-                fault = "stands twice" if identifier in seen else f"has the unknown split {split!r}"
+                fault = "occurs twice" if identifier in seen else f"has the unknown split {split!r}"
                 raise ValueError(f"{path}, line {reader.line_num}: tile {identifier} {fault}")
             seen.add(identifier)
             for name, value in zip(names, line, strict=True):
@@ -89,12 +89,12 @@ def write_splits(
     path : str or path
         The file.
     splits : mapping of str to str, or (tiles,) str
-        Split of each tile by identifier, or one per tile of ``tiles``, as
-        :func:`m3leo_sar.grid.splits.banded_split` gives them. Tiles that a buffer sets aside are left out.
+        Split of each tile by identifier, or one per tile of ``tiles``, such as
+        from :func:`m3leo_sar.grid.splits.banded_split`. Tiles in a buffer are left out.
     tiles : TileGrid or sequence of str, optional
         The tiles, or their identifiers, of splits that come without them.
     columns : mapping of str to sequence, optional
-        More columns, one value an entry of ``splits``, such as ``original_index`` and ``parquet_identifier``.
+        Additional columns, one value per entry of ``splits``, such as ``original_index`` and ``parquet_identifier``.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def write_splits(
         raise ValueError(f"splits must be {', '.join(_SPLITS)} or buffer, got {', '.join(map(repr, unknown))}")
     for name, values in more.items():
         if len(values) != len(splits):
-            raise ValueError(f"columns must be one value a tile, {len(splits)}, {name!r} has {len(values)}")
+            raise ValueError(f"columns must be one value per tile, {len(splits)}, {name!r} has {len(values)}")
     with atomic_path(Path(path)) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["identifier", "split", *more])
@@ -149,9 +149,9 @@ def split_file_name(tile_file: str | os.PathLike[str], *, bands: int, angle: flo
     bands : int
         Number of bands.
     angle : float
-        Radians, told in tenths.
+        Radians; in tenths in the name.
     fractions : sequence of float
-        Shares of train, test and val, told in percent.
+        Shares of train, test and val; in percent in the name.
 
     Examples
     --------

@@ -19,7 +19,7 @@ from m3leo_sar.io.files.parquet_table import read_columns
 
 #: Suffixes of GeoParquet; everything else is GeoJSON.
 _PARQUET = (".parquet", ".geoparquet")
-#: Tiles written at once.
+#: Number of tiles written at once.
 _BLOCK = 65_536
 #: Columns that place a tile of the exact lattice, and a tile's corners.
 _PLACE, _CORNERS = ("zone", "column", "row"), ("xmin", "ymin", "xmax", "ymax")
@@ -37,7 +37,7 @@ def read_tiles(path: str | os.PathLike[str], *, pixels: int = PIXELS, verify: bo
     pixels : int
         Rows and columns of a chip.
     verify : bool
-        Check each stored identifier against the tile's corners, at about two microseconds a tile. GeoParquet is
+        Check each stored identifier against the tile's corners, at about two microseconds per tile. GeoParquet is
         checked against the hash of its list of identifiers in any case.
 
     Raises
@@ -46,7 +46,7 @@ def read_tiles(path: str | os.PathLike[str], *, pixels: int = PIXELS, verify: bo
         If there is no such file.
     ValueError
         If it holds no tiles, a tile is neither a rectangle in longitude and latitude nor one of the exact lattice, an
-        identifier stands twice or is not that of its corners; the message names the tile.
+        identifier occurs twice or is not that of its corners; the message names the tile.
     """
     file = Path(path)
     if not file.is_file():
@@ -57,12 +57,12 @@ def read_tiles(path: str | os.PathLike[str], *, pixels: int = PIXELS, verify: bo
     if len(grid.positions) != len(grid):
         seen: set[str] = set()
         twice = next(name for name in grid.identifiers if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise ValueError(f"{file}: tile {twice} stands twice")
+        raise ValueError(f"{file}: tile {twice} occurs twice")
     return _verified(grid, file) if verify else grid
 
 
 def read_tile_columns(path: str | os.PathLike[str]) -> dict[str, list[Any]]:
-    """What a tile file tells of each tile beside its place: ``area_km2``, ``split``, ``original_index``, ...
+    """Additional columns of a tile file: ``area_km2``, ``split``, ``original_index``, ...
 
     Raises
     ------
@@ -97,12 +97,12 @@ def write_tiles(
     path : str or path
         ``.parquet`` or ``.geoparquet`` for GeoParquet 1.1, any other name for GeoJSON that M3LEO's tools read too.
     grid : TileGrid
-        Tiles of either lattice. ``area_km2`` is M3LEO's own figure for its lattice, and the true area of the ground
-        owned for the exact one.
+        Tiles of either lattice. ``area_km2`` is M3LEO's own figure for the legacy lattice, and the true area of the
+        tile's ground for the exact one.
     splits : mapping, optional
         Split of every tile by its identifier.
     columns : mapping of str to sequence, optional
-        More values, one a tile in the order of the grid, such as the miniset's ``original_index``.
+        Additional columns, one value per tile in the order of the grid, such as the miniset's ``original_index``.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def write_tiles(
     for name, values in (columns or {}).items():
         if name in (*every, "geometry", "bbox", *_PLACE) or len(values) != len(grid):
             raise ValueError(
-                f"columns must be one value a tile, {len(grid)}, under names that are free; "
+                f"columns must be one value per tile, {len(grid)}, under unused names; "
                 f"{name!r} is taken or has {len(values)}"
             )
         every[name] = list(values)
@@ -130,7 +130,7 @@ def tile_file_name(aoi: str, grid: TileGrid, *, name: str = "aschips") -> str:
     Raises
     ------
     ValueError
-        If a name holds anything but letters, digits and hyphens; an underscore parts the names.
+        If a name holds anything but letters, digits and hyphens; an underscore separates the names.
 
     Examples
     --------
@@ -150,7 +150,7 @@ def _areas(grid: TileGrid) -> list[float]:
 
 
 def _write_geojson(file: Path, grid: TileGrid, columns: Columns) -> None:
-    """A line a tile, so that any number fits in memory."""
+    """Write one line per tile, so that any number of tiles fits in memory."""
     with file.open("w", encoding="utf-8") as handle:
         handle.write('{"type": "FeatureCollection", "features": [')
         for first in range(0, len(grid), _BLOCK):
@@ -235,7 +235,7 @@ def _read_parquet(file: Path, pixels: int) -> TileGrid:
         cells = UtmCells(**place, side=int(lattice["side"])) if exact else None
     except (pa.ArrowException, KeyError, ValueError, TypeError, json.JSONDecodeError, OSError) as error:
         raise ValueError(
-            f"{file} must be a GeoParquet of tiles that this library wrote: {type(error).__name__} {error}"
+            f"{file} must be a GeoParquet of tiles written by this library: {type(error).__name__} {error}"
         ) from error
     grid = TileGrid(bounds, pixels=pixels, cells=cells, identifiers=identifiers)
     if grid.list_hash != lattice.get("list_hash"):
@@ -277,7 +277,7 @@ def _read_geojson(file: Path, pixels: int) -> TileGrid:
 
 
 def _verified(grid: TileGrid, file: Path) -> TileGrid:
-    """The grid, or a refusal where an identifier is not that of its place."""
+    """The grid; ValueError if an identifier does not match the place of its tile."""
     plain = TileGrid(grid.bounds, pixels=grid.pixels, cells=grid.cells)
     for number, (stored, computed) in enumerate(zip(grid.identifiers, plain.identifiers, strict=True)):
         if stored != computed:
