@@ -270,7 +270,7 @@ def test_what_changes_an_archive_is_refused_while_a_run_works_on_it(archive, tmp
     with RunLock(archive.root):
         for words in (("verify", archive.root, "--discard"), ("compact", archive.root),
                       ("import", tmp_path / "out", archive.root)):  # fmt: skip
-            with pytest.raises(BlockingIOError, match="chips is being worked on by process"):
+            with pytest.raises(BlockingIOError, match="chips is in use by process"):
                 run(*words)
         assert partial.exists()
         # What only reads goes on.

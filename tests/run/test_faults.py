@@ -439,7 +439,7 @@ def test_a_folder_that_cannot_be_written_to_ends_the_run_in_a_sentence(stack, tm
 def test_a_lock_is_held_for_children_and_ends_with_the_last_of_them(tmp_path):
     with RunLock(tmp_path) as lock:
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(lock.fileno(),))
-    with pytest.raises(BlockingIOError, match="is being worked on by process"), RunLock(tmp_path, expiry=0.2):
+    with pytest.raises(BlockingIOError, match="is in use by process"), RunLock(tmp_path, expiry=0.2):
         pass
     child.kill()
     child.communicate()
@@ -467,7 +467,7 @@ def test_an_owner_on_another_machine_counts_as_dead_when_it_gives_no_sign(tmp_pa
         assert alive.stdout is not None
         # Not before its Python is up, however long a busy machine takes; the next sign ends the wait.
         assert alive.stdout.readline() == "beat\n"
-        with pytest.raises(BlockingIOError, match="worked on by process 12 on elsewhere"), RunLock(tmp_path, expiry=60):
+        with pytest.raises(BlockingIOError, match="in use by process 12 on elsewhere"), RunLock(tmp_path, expiry=60):
             pass
     finally:
         alive.kill()

@@ -486,7 +486,7 @@ def test_the_command_cuts_tells_and_goes_on(tmp_path, rng):
     assert len(archive.identifiers) == int(done)
     assert archive.read(archive.identifiers[0], "dem", "band1").array.shape == (448, 448)
     with RunLock(archive.root):
-        assert "chips is being worked on by process" in command(*words, cwd=tmp_path, code=1)
+        assert "chips is in use by process" in command(*words, cwd=tmp_path, code=1)
     told = command(*words, cwd=tmp_path, code=0)
     assert f"0 tiles done, {int(done) + int(skipped)} were settled before" in told
     content = (tmp_path / "dem.tif").read_bytes()

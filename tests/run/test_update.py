@@ -199,7 +199,7 @@ def test_two_runs_at_once_are_refused_by_name(stack, tmp_path):
 
     def second(entry):
         if not refusals:
-            with pytest.raises(BlockingIOError, match=f"is being worked on by process {os.getpid()} on "):
+            with pytest.raises(BlockingIOError, match=f"is in use by process {os.getpid()} on "):
                 run(stack, tmp_path / "chips", grid=grids)
             refusals.append(entry)
 

@@ -69,7 +69,7 @@ def describe(path: str | os.PathLike[str], *, component: str | None = None) -> D
 def _read_netcdf(file: Path, component: str | None) -> ComponentChip:
     name = component or re.split(r"[-_]", file.parent.name)[0]
     if name not in _NETCDF:
-        raise ValueError(f"folder {file.parent.name!r} is none of {', '.join(_NETCDF)}; name one with component=")
+        raise ValueError(f"folder {file.parent.name!r} is none of {', '.join(_NETCDF)}; specify one with component=")
     return _NETCDF[name](file)
 
 

@@ -112,7 +112,7 @@ def test_verify_names_a_damaged_chip(archive, rng):
     path.write_bytes(path.read_bytes()[:400])
     assert [found for found, _ in archive.verify()] == [path]
     with pytest.raises(
-        ValueError, match=f"{KEY}.tif cannot be read as a raster|the checksum of its index does not fit"
+        ValueError, match=f"{KEY}.tif cannot be read as a raster|the checksum of its index does not match"
     ):
         archive.read(TILE, "coherence", KEY)
     assert archive.read(TILE, "coherence", "20230301_20230325").array.shape == (24, 31)

@@ -131,7 +131,7 @@ def test_codes_that_mean_nothing_are_masked_and_told(tmp_path):
     for name, value, note in (
         ("esawc", 13, "unknown codes 13"),
         ("modisveg", 177, "3000 values are neither percent nor water (200)"),
-        ("srtm", 20_000, "1200 heights or slopes are none of this Earth"),
+        ("srtm", 20_000, "1200 heights or slopes do not exist on Earth"),
     ):
         chip = read_component(geotiff(tmp_path, name, values=value))
         assert not chip.mask.any()
@@ -146,8 +146,8 @@ def test_codes_that_mean_nothing_are_masked_and_told(tmp_path):
         (["20200401_20200401", "20200206_20200125"], "datepair must be two dates, got '20200401_20200401'"),
         (["20201301_20200308", "20200206_20200125"], "datepair must be two dates, got '20201301_20200308'"),
         (["20200206_20200125"] * 2, "datepair must name each pair once"),
-        (["20200401_20200308"], r"direction must be one a pair, 1, got 2"),
-        (["20200401_20200308", "20200206_20200125", "20200218_20200125"], "direction must be one a pair, 3, got 2"),
+        (["20200401_20200308"], r"direction must be one per pair, 1, got 2"),
+        (["20200401_20200308", "20200206_20200125", "20200218_20200125"], "direction must be one per pair, 3, got 2"),
         (None, "datepair is missing"),
     ],
 )

@@ -245,8 +245,8 @@ def flipped(content):
 @pytest.mark.parametrize(
     ("part", "change", "message"),
     [
-        ("000000/c/0/0/0/0", flipped, "is damaged: the checksum of its chunk . does not fit"),
-        ("000000/c/0/0/0/0", lambda content: content[:-7], "is damaged: the checksum of its index does not fit"),
+        ("000000/c/0/0/0/0", flipped, "is damaged: the checksum of its chunk . does not match"),
+        ("000000/c/0/0/0/0", lambda content: content[:-7], "is damaged: the checksum of its index does not match"),
         ("000000/c/0/0/0/0", lambda content: content[:20], "is cut short: 20 bytes cannot hold the index of 5 chunks"),
         ("000000/zarr.json", lambda content: content[:40], "zarr.json is damaged: JSONDecodeError"),
         ("frame/c/0", flipped, "is damaged: the checksum of its"),

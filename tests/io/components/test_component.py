@@ -159,7 +159,7 @@ def test_burned_area_keeps_not_burned_apart_from_not_observed(tmp_path):
     assert not chip.mask[[0, 3, 6], [4, 6, 8], [5, 7, 9]].any()
     assert chip.mask.sum() == stored.size - 3
     assert chip.array[0, 0, 0] == 0
-    assert chip.notes == ("1 days of burning are none of a year",)
+    assert chip.notes == ("1 days of burning are not days of a year",)
     assert (chip.bands[3].year, chip.bands[3].unit) == (2017, "day of year")
 
 

@@ -71,11 +71,11 @@ def test_a_tiff_of_ten_thousand_million_pixels(tmp_path):
     ):
         pass
     assert path.stat().st_size < 1 << 20
-    message = r"a.tif must be at most 1024 MiB, its header tells 1 x 100000 x 100000, 9536 MiB"
+    message = r"a.tif must be at most 1024 MiB, its header states 1 x 100000 x 100000, 9536 MiB"
     for read in (read_component, describe):
         with pytest.raises(ValueError, match=message):
             read(path)
-    with pytest.raises(ValueError, match=r"a.tif must be at most 8192 MiB, its header tells 1 x 100000 x 100000"):
+    with pytest.raises(ValueError, match=r"a.tif must be at most 8192 MiB, its header states 1 x 100000 x 100000"):
         read_raster(path)
     # By windows it is no bomb.
     RasterSource(path)
@@ -93,7 +93,7 @@ def test_a_tiff_whose_block_is_a_bomb(tmp_path):
         data[place + 2 : place + 12] = b"\x04\x00\x01\x00\x00\x00" + (65_536).to_bytes(4, "little")
     path.write_bytes(data)
     with pytest.raises(
-        ValueError, match=r"a block of a.tif must be at most 1024 MiB, its header tells 1 x 65536 x 65536"
+        ValueError, match=r"a block of a.tif must be at most 1024 MiB, its header states 1 x 65536 x 65536"
     ):
         RasterSource(path)
 
@@ -105,7 +105,7 @@ def test_an_hdf5_shape_that_nothing_fills(tmp_path):
         file.create_dataset("agb", (10**6, 10**6), "f4", chunks=(64, 64), fillvalue=1)
         file["agb_se"] = [[1.0, 1.0], [1.0, 1.0]]
     with pytest.raises(
-        ValueError, match=r"a.nc is no chip .* /agb must be at most 1024 MiB, its header tells 1000000 x"
+        ValueError, match=r"a.nc is no chip .* /agb must be at most 1024 MiB, its header states 1000000 x"
     ):
         read_agb(tmp_path / "a.nc")
     path = next(valid_files.cslc(tmp_path).glob("*.h5"))
@@ -273,7 +273,7 @@ def test_zarr_metadata_that_tell_of_too_much(tmp_path):
     for array in ("20230301/slc", "label-cover/label"):
         _changed(stack / array / "zarr.json", shape=[10**6, 10**6], chunk_grid=grid)
         with pytest.raises(
-            ValueError, match=rf"a chunk of .*{array} must be at most 1024 MiB, its header tells 1000000 x"
+            ValueError, match=rf"a chunk of .*{array} must be at most 1024 MiB, its header states 1000000 x"
         ):
             read_stack(stack)
         shutil.rmtree(stack)

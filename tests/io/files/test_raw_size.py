@@ -87,7 +87,7 @@ def test_a_short_raw_file_is_refused_when_it_is_opened(tmp_path, pixels, kind):
     whole = data.read_bytes()
     for kept in (len(whole) - 1, len(whole) // 2, 9):
         data.write_bytes(whole[:kept])
-        message = rf"{data.name} is cut short: .* asks for {len(whole)} bytes, it has {kept}"
+        message = rf"{data.name} is cut short: .* requires {len(whole)} bytes, it has {kept}"
         with pytest.raises(ValueError, match=message), open_raster(path):
             pass
         with pytest.raises(ValueError, match=message):
@@ -118,7 +118,7 @@ def test_a_vrt_whose_lines_run_backwards_is_measured_by_its_furthest_pixel(tmp_p
     path.write_text(text.replace(f"<LineOffset>{8 * COLS}", f"<LineOffset>{-8 * COLS}"))
     np.testing.assert_array_equal(read_raster(path).array, pixels[::-1])
     (tmp_path / "pixels").write_bytes((tmp_path / "pixels").read_bytes()[:-8])
-    with pytest.raises(ValueError, match=f"20230313.vrt asks for {size} bytes, it has {size - 8}"):
+    with pytest.raises(ValueError, match=f"20230313.vrt requires {size} bytes, it has {size - 8}"):
         read_raster(path)
 
 

@@ -1,4 +1,4 @@
-"""The image components of M3LEO's release: what their files hold, decoded to units, with every band named."""
+"""The image components of M3LEO's release, decoded to physical units, with named bands."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.raster import GEOTIFF, read_raster
 
 SEASONS = ("winter", "spring", "summer", "fall")
-#: Decibels that backscatter of ground may have; beyond them a stored number has wrapped around.
+#: Possible decibels of backscatter from ground; a value outside them comes from a stored number that has wrapped.
 _DECIBELS = (-60.0, 30.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """What one band of a component means.
+    """Meaning of one band of a component.
 
     Parameters
     ----------
     name : str
-        As the component names it, such as ``"winter_vvasc"``.
+        Name within the component, such as ``"winter_vvasc"``.
     quantity, unit : str
         Such as ``"sigma0"`` and ``"dB"``; the unit of a code is ``"class"``.
     product : str
         The component.
     year : int, optional
-        Year of the data, where it is known.
+        Year of the data, if known.
     period : str, optional
         Season or month within the year.
     polarisation, orbit_direction : str, optional
-        Of radar bands.
+        Those of radar bands.
     looks : float, optional
-        Samples averaged for one value of a coherence or an interferogram, where it is known.
+        Samples averaged per value of a coherence or an interferogram, if known.
     kind : str, optional
-        Kind of the quantity, a name of :data:`m3leo_sar.io.components.quantity.KINDS`, where unit and names do not
-        tell it.
+        Kind of the quantity, a name of :data:`m3leo_sar.io.components.quantity.KINDS`, if unit and names do not
+        imply it.
     """
 
     name: str
@@ -65,15 +65,15 @@ class ComponentChip:
     Parameters
     ----------
     array : (bands, rows, cols) float32, or uint8 for codes
-        Physical values, NaN where there are none; codes as stored.
+        Physical values, NaN for no data; codes as stored.
     mask : (bands, rows, cols) bool
-        Where there are data.
+        True for data.
     geobox : GeoBox
         The chip's grid.
     bands : tuple of Band
-        One a band.
+        One per band.
     notes : tuple of str
-        What was found wrong with the stored numbers, in plain words.
+        Faults found in the stored numbers, as text.
     """
 
     array: NDArray[Any]
@@ -83,25 +83,25 @@ class ComponentChip:
     notes: tuple[str, ...] = ()
 
 
-#: Year and orbit direction of a folder, where its name tells them.
+#: Year and orbit direction of a folder, if its name states them.
 Facts = Mapping[str, Any]
 Decoded = tuple[NDArray[Any], NDArray[np.bool_], Sequence[Band], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """How one component is stored.
+    """Storage of one component.
 
     Parameters
     ----------
     name : str
-        What we call it.
+        Name of the component in this library.
     folder : str
-        Pattern of its folder's name; its groups ``year`` and ``direction`` tell of all bands.
+        Pattern of its folder's name, with groups ``year`` and ``direction`` that apply to all bands.
     resampling : str
-        What brings its bands onto another grid: a word of :func:`m3leo_sar.reproject`.
+        Resampling of its bands to another grid: a word of :func:`m3leo_sar.reproject`.
     decode : callable
-        From the stored (bands, rows, cols), the band names the file gives and what its folder tells.
+        Decodes the stored (bands, rows, cols), from the band names of the file and the properties of its folder.
     """
 
     name: str
@@ -118,22 +118,22 @@ def read_component(path: str | os.PathLike[str], *, component: str | None = None
     path : str or path
         ``.../<dataset folder>/<identifier>.tif``.
     component : str, optional
-        Name of the component, where the folder's name does not tell.
+        Name of the component, if the folder's name does not state it.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged or carries no grid, its folder is none of a known component, or its bands or dtype are
-        not those of the component.
+        If the file is damaged or carries no grid, its folder belongs to no known component, or its bands or dtype
+        differ from those of the component.
 
     Notes
     -----
-    Radar chips exist in two encodings. uint16 holds whole decibels, cut towards zero, wrapped below zero; uint8 holds
-    ``255 (dB + 30) / 30``. In both, 0 stands for missing and for a value alike, and is taken as missing. Numbers
-    outside -60 to 30 dB, and in uint8 dark pixels amid very bright ones, have wrapped around when they were written:
-    they are masked and counted in ``notes``.
+    Radar chips exist in two encodings. uint16 holds whole decibels, truncated towards zero, wrapped below zero; uint8
+    holds ``255 (dB + 30) / 30``. In both, 0 is either missing or a value, and is read as missing. Numbers outside -60
+    to 30 dB, and in uint8 dark pixels amid very bright ones, wrapped around when they were written: they are masked
+    and counted in ``notes``.
     """
     file = Path(path)
     entry, facts = component_of(file.parent.name) if component is None else (_named(component), {})
@@ -149,12 +149,12 @@ def read_component(path: str | os.PathLike[str], *, component: str | None = None
 
 
 def component_of(folder: str) -> tuple[Component, dict[str, Any]]:
-    """Component of a dataset folder, and the year and orbit direction that its name tells.
+    """Component of a dataset folder, and the year and orbit direction in its name.
 
     Raises
     ------
     ValueError
-        If the name is none that is known.
+        If the name is unknown.
 
     Examples
     --------
@@ -170,7 +170,7 @@ def component_of(folder: str) -> tuple[Component, dict[str, Any]]:
             facts: dict[str, Any] = {"year": int(groups["year"])} if groups.get("year") else {}
             return entry, facts | ({"direction": directions[groups["direction"]]} if groups.get("direction") else {})
     known = ", ".join(entry.name for entry in COMPONENTS)
-    raise ValueError(f"folder {folder!r} is none of the components {known}; name one with component=")
+    raise ValueError(f"folder {folder!r} is none of the components {known}; specify one with component=")
 
 
 def _named(name: str) -> Component:
@@ -188,7 +188,7 @@ def _expect(stored: NDArray[Any], count: int, dtypes: Sequence[str]) -> None:
 
 
 def _in_order(names: Sequence[str], expected: Sequence[str]) -> list[int]:
-    """Where each expected band stands; the expected order where the file names none."""
+    """Position of each expected band; the expected order if the file names no bands."""
     if not any(names):
         return list(range(len(expected)))
     if sorted(names) != sorted(expected):
@@ -233,14 +233,14 @@ def _decibels(stored: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.boo
     if wrapped.any():
         share = wrapped.sum() / max(int((~missing).sum()), 1)
         notes.append(
-            f"{int(wrapped.sum())} values ({share:.2%}) lie outside what their encoding holds and have wrapped"
+            f"{int(wrapped.sum())} values ({share:.2%}) lie outside the range of their encoding and have wrapped"
         )
     mask = ~(missing | wrapped)
     return np.where(mask, values, np.float32(np.nan)), mask, notes
 
 
 def _dark_amid_bright(stored: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Pixels below -26 dB most of whose neighbours are above -4 dB: what is brighter than 0 dB comes out dark."""
+    """Pixels below -26 dB most of whose neighbours are above -4 dB: pixels brighter than 0 dB wrap to dark ones."""
     padded = np.pad(stored, ((0, 0), (1, 1), (1, 1)), mode="edge")
     rows, cols = stored.shape[1:]
     bright = np.zeros(stored.shape, np.uint8)
@@ -256,7 +256,7 @@ def _s2rgb(stored: NDArray[Any], names: Sequence[str], facts: Facts) -> Decoded:
     expected = [f"{period}_{colour}" for period in periods for colour in ("red", "green", "blue")]
     _expect(stored, len(expected), ("uint8",))
     stored = stored[_in_order(names, expected)]
-    # Black and missing are one number; a pixel whose three colours are all black is missing.
+    # Black and missing are the same number; a pixel with three black colours is missing.
     known = (stored.reshape(-1, 3, *stored.shape[1:]) > 0).any(axis=1).repeat(3, axis=0)
     values = np.where(known, stored * np.float32(0.3 / 255), np.float32(np.nan))
     bands = [Band(name, "reflectance", "1", "s2rgb", facts.get("year"), name.partition("_")[0]) for name in expected]
@@ -271,7 +271,7 @@ def _s2srm(stored: NDArray[Any], names: Sequence[str], facts: Facts) -> Decoded:
     expected = [f"{season}_{band}" for season in SEASONS for band in _S2]
     _expect(stored, len(expected), ("uint8", "float32"))
     stored = stored[_in_order(names, expected)]
-    # Bytes hold 255 times the reflectance, floats the reflectance; where all bands of a season are 0 there are none.
+    # Bytes hold 255 times the reflectance, floats the reflectance; 0 in all bands of a season is no data.
     known = np.isfinite(stored) & (stored.reshape(4, -1, *stored.shape[1:]) != 0).any(axis=1).repeat(len(_S2), axis=0)
     values = stored.astype(np.float32) / np.float32(255 if stored.dtype == np.uint8 else 1)
     bands = [Band(name, "reflectance", "1", "s2srm", facts.get("year"), name.partition("_")[0]) for name in expected]
@@ -310,10 +310,10 @@ def _srtm(stored: NDArray[Any], names: Sequence[str], facts: Facts) -> Decoded:
     _expect(stored, 2, ("uint16", "int16"))
     height = stored[0].view(np.int16).astype(np.float32)
     slope = stored[1].astype(np.float32)
-    # Heights below the sea come out near 65 535 where they were written without a sign.
+    # Heights below sea level are near 65 535 if they were written without a sign.
     known = np.stack([(height > -500) & (height < 9000), (slope >= 0) & (slope <= 90)])
     lost = int((~known).sum())
-    notes = [f"{lost} heights or slopes are none of this Earth"] if lost else []
+    notes = [f"{lost} heights or slopes do not exist on Earth"] if lost else []
     values = np.where(known, np.stack([height, slope]), np.float32(np.nan))
     return values, known, [Band("elevation", "height", "m", "srtm"), Band("slope", "slope", "degree", "srtm")], notes
 
@@ -328,7 +328,7 @@ def _firecci(stored: NDArray[Any], names: Sequence[str], facts: Facts) -> Decode
     known = stored >= 0
     days = np.array([name.endswith("BurnDate") for name in expected])[:, None, None]
     strange = int((known & days & (stored > 366)).sum())
-    notes = [f"{strange} days of burning are none of a year"] if strange else []
+    notes = [f"{strange} days of burning are not days of a year"] if strange else []
     known &= ~(days & (stored > 366))
     values = np.where(known, stored.astype(np.float32), np.float32(np.nan))
     bands = [Band(name, *kinds[name[5:]], "firecci51", int(name[:4])) for name in expected]
@@ -349,7 +349,7 @@ def _floods(stored: NDArray[Any], names: Sequence[str], facts: Facts) -> Decoded
     return stored.astype(np.float32), np.ones(stored.shape, bool), bands, ()
 
 
-#: The components that are stored as GeoTIFF.
+#: The components stored as GeoTIFF.
 COMPONENTS = (
     Component("s1grd", r"s1grd-(?P<year>\d{4})", "bilinear", _s1grd),
     Component("s1grdm", r"s1grdm-(?P<year>\d{4})-(?P<direction>asc|des)", "bilinear", _s1grdm),

@@ -1,4 +1,4 @@
-"""Chips written as M3LEO's release has them, so that tools made for it read them."""
+"""Chips written in the format of M3LEO's release, so that its tools read them."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def write_component(path: str | os.PathLike[str], chip: ComponentChip, *, encodi
     path : path
         ``.../<dataset folder>/<identifier>.tif``, or ``.nc`` for GSSIC, AGB and GUNW.
     chip : ComponentChip
-        Physical values and mask; the product of its bands tells the component, their names the order.
+        Physical values and mask; the product of its bands identifies the component, their names the order.
     encoding : str, optional
-        Of radar chips, ``"uint8"`` (0.118 dB a step over -30 to 0, the default) or ``"uint16"`` (1 dB a step).
+        For radar chips, ``"uint8"`` (0.118 dB per step over -30 to 0, the default) or ``"uint16"`` (1 dB per step).
 
     Raises
     ------
     ValueError
-        If the component or the encoding is unknown, or a band that the format needs is not there.
+        If the component or the encoding is unknown, or a band that the format needs is missing.
     OSError
         If the file cannot be written.
 
     Notes
     -----
-    Unlike the release's own tool this clips before it casts, so nothing wraps around, and keeps missing apart: the
-    stored 0 means missing and no value comes out as 0; what is missing is so named by the file's nodata value.
+    Unlike the release's own tool, this clips before it casts, so that nothing wraps around. The stored 0 always means
+    missing, no value is stored as 0, and the file's no-data value is set accordingly.
     """
     product = chip.bands[0].product
     if product in _NETCDF:
@@ -64,7 +64,7 @@ def _decibels(values: NDArray[Any], mask: NDArray[np.bool_], encoding: str) -> E
         steps = np.clip(np.rint((np.where(mask, values, 0) + 30) * (255 / 30)), 1, 255)
         return np.where(mask, steps, 0).astype(np.uint8), 0
     whole = np.clip(np.rint(np.where(mask, values, -1)), -60, 30).astype(np.int16)
-    # 0 is taken by missing; -1 is the nearest number that is not.
+    # 0 means missing; -1 is the nearest free number.
     whole = np.where(whole == 0, np.int16(-1), whole)
     return np.where(mask, whole, np.int16(0)).view(np.uint16), 0
 

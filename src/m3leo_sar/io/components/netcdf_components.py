@@ -1,4 +1,4 @@
-"""The netCDF components of M3LEO's release: GSSIC, AGB and GUNW, decoded to units, with every band named."""
+"""The netCDF components of M3LEO's release: GSSIC, AGB and GUNW, decoded to physical units, with named bands."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from m3leo_sar.io.files.hdf5_values import FAULTS, as_float32, open_hdf5, own_gr
 def read_gssic(path: str | os.PathLike[str]) -> ComponentChip:
     """Read a GSSIC chip: seasonal amplitudes and coherences and the decay model of Sentinel-1.
 
-    The grid is that of the coordinates ``x`` and ``y``; the transform that these files store is wrong and is not looked
-    at. Seasons come in the order winter, spring, summer, fall, whatever the file's is.
+    The grid is that of the coordinates ``x`` and ``y``; the transform in these files is wrong and ignored. Seasons are
+    in the order winter, spring, summer, fall, whatever the order in the file.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ def read_gssic(path: str | os.PathLike[str]) -> ComponentChip:
     Returns
     -------
     ComponentChip
-        amplitude (gamma nought, dB: 20 log10 of the number stored less 83) by season and polarisation, coherence (the
-        number / 100) by season and lag, rho, tau (days) and rmse (each the number / 1000) by season, incidence
+        amplitude (gamma nought, dB: 20 log10 of the stored number minus 83) per season and polarisation, coherence (the
+        number / 100) per season and lag, rho, tau (days) and rmse (each the number / 1000) per season, incidence
         (degrees) and the layover and shadow mask.
 
     Raises
@@ -108,15 +108,15 @@ def read_agb(path: str | os.PathLike[str], *, year: int | None = None) -> Compon
 def read_gunw(path: str | os.PathLike[str]) -> ComponentChip:
     """Read a GUNW chip: unwrapped phase, coherence, amplitude and connected components of each pair.
 
-    Pairs come sorted by their dates; names have the later date first in the file and the earlier first here, as
-    :class:`m3leo_sar.Pair` has. The days between are counted from the dates, as ``deltadays`` is not in their order.
+    Pairs are sorted by their dates; names have the later date first in the file and the earlier first here, as in
+    :class:`m3leo_sar.Pair`. The days between dates come from the dates, as ``deltadays`` is not in their order.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is damaged, lacks a variable, or a pair has no two dates.
+        If it is damaged, lacks a variable, or a pair lacks two dates.
 
     Notes
     -----
@@ -138,7 +138,7 @@ def read_gunw(path: str | os.PathLike[str]) -> ComponentChip:
         if len(set(pairs)) != len(pairs) or not pairs:
             raise ValueError(f"datepair must name each pair once, got {', '.join(names) or 'none'}")
         if len(ways) != len(pairs):
-            raise ValueError(f"direction must be one a pair, {len(pairs)}, got {len(ways)}")
+            raise ValueError(f"direction must be one per pair, {len(pairs)}, got {len(ways)}")
         stored = {name: _shaped(data, name, (len(pairs), *box.shape)) for name in quantities}
     planes, bands = [], []
     for index in sorted(range(len(pairs)), key=lambda index: pairs[index]):
@@ -149,7 +149,7 @@ def read_gunw(path: str | os.PathLike[str]) -> ComponentChip:
             planes.append(stored[name][index])
             bands.append(Band(f"{name}_{period}", quantity, unit, "gunw", None, period, "VV", way))
     array = np.stack(planes)
-    # What upstream fills with: 0 for the first three, -1 for components.
+    # Fill values upstream: 0 for the first three, -1 for components.
     fill = np.array([-1.0 if band.unit == "class" else 0.0 for band in bands], np.float32)[:, None, None]
     mask = np.isfinite(array) & (array != fill)
     return ComponentChip(np.where(mask, array, np.float32(np.nan)), mask, box, tuple(bands))
@@ -157,7 +157,7 @@ def read_gunw(path: str | os.PathLike[str]) -> ComponentChip:
 
 @contextmanager
 def _opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
-    """An HDF5 file whose faults name it in plain words."""
+    """An HDF5 file; errors name the file."""
     with open_hdf5(path, kind="netCDF4 file") as file:
         try:
             yield file
@@ -175,7 +175,7 @@ def _values(group: Any, name: str) -> NDArray[Any]:
 
 
 def _regular(x: NDArray[Any], y: NDArray[Any]) -> GeoBox:
-    """Grid of evenly spaced centres, north up or down as they come."""
+    """Grid of evenly spaced centres, north up or down as in the file."""
     steps = []
     for name, axis in (("x", x), ("y", y)):
         if axis.ndim != 1 or len(axis) < 2:
@@ -223,7 +223,7 @@ def _pair(name: str) -> tuple[datetime.date, datetime.date]:
 
 
 def _gssic_notes(array: NDArray[np.float32], bands: list[Band]) -> tuple[str, ...]:
-    """Coherence beyond [0, 1] tells that the numbers are not what we take them for."""
+    """Notes on coherence outside [0, 1], which shows that the numbers have another meaning."""
     planes = array[[band.quantity == "coherence" for band in bands]]
     beyond = int(((planes < 0) | (planes > 1)).sum())
     return (f"{beyond} coherences lie outside [0, 1]",) if beyond else ()

@@ -1,4 +1,4 @@
-"""Chips straight out of M3LEO's parquet shards, without unpacking them."""
+"""Chips read directly from M3LEO's parquet shards, without extraction."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.parquet_table import read_columns
 from m3leo_sar.io.tables.split_file import read_split_columns
 
-#: A name within a folder; what leads elsewhere, or looks like another name, is none.
+#: A name within a folder; a path that leads elsewhere, or resembles another name, is refused.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
 class ParquetRelease:
-    """Random access to the chips of a release that is packed in parquet shards.
+    """Random access to the chips of a release in parquet shards.
 
     Parameters
     ----------
     root : str or path
-        Folder with a folder of shards a dataset, ``<dataset>/<parquet identifier>.zstd.parquet``; each row is the
+        Folder with one folder of shards per data set, ``<dataset>/<parquet identifier>.zstd.parquet``; each row is the
         ``path``, the dataset ``ds`` and the ``content`` of one chip's file.
     shards : mapping of str to str
         Parquet identifier of each tile: :func:`shards_of` reads it from the ``_parquet`` split file.
@@ -51,10 +51,10 @@ class ParquetRelease:
         KeyError
             If the tile is in no shard, or the shard does not hold it.
         FileNotFoundError
-            If the shard is not there.
+            If the shard does not exist.
         ValueError
-            If the shard is damaged or has other columns, holds the tile twice or too much of it, or a name or link
-            would lead out of the release.
+            If the shard is damaged or has other columns, holds the tile twice or in too large a size, or a name or
+            link would lead out of the release.
         """
         if identifier not in self.shards:
             raise KeyError(f"tile {identifier} is in no shard of {self.root}")
@@ -82,12 +82,12 @@ class ParquetRelease:
         Raises
         ------
         KeyError, FileNotFoundError, ValueError
-            As for `content`, and where the file is no chip of the dataset's component.
+            As for `content`, and if the file is no chip of the data set's component.
         """
         from rasterio.io import MemoryFile
 
         content = self.content(identifier, dataset)
-        # In a folder of the dataset's name, which tells component and year.
+        # In a folder of the data set's name, which states component and year.
         with MemoryFile(content, filename=f"{identifier}.tif", dirname=dataset) as memory:
             return read_component(memory.name)
 
@@ -124,7 +124,7 @@ def _places(shard: Path, changed: int) -> dict[str, tuple[int, int]]:
         for row, path in enumerate(_column(shard, "path", group).to_pylist()):
             if not isinstance(path, str):
                 raise ValueError(f"{shard.name} is no parquet shard of chips: path {row} is {type(path).__name__}")
-            # Only the name is ever used; where it says that the file lay is not.
+            # Only the file's name is used, not its stated folder.
             identifier = PurePosixPath(path).stem
             if identifier in places:
                 raise ValueError(f"{shard.name} holds tile {identifier} twice")

@@ -1,4 +1,4 @@
-"""Kinds of quantity, and the resampling that each allows."""
+"""Kinds of quantity, and the resampling methods that each allows."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from m3leo_sar.io.components.component import Band
 
 
 class Kind(NamedTuple):
-    """What may be done with the values of a quantity.
+    """Operations allowed on the values of a quantity.
 
     Parameters
     ----------
     name : str
-        The word by which it is stated.
+        Name of the kind.
     resampling : str or None
-        The usual word of :func:`m3leo_sar.reproject`, None where the user must say.
+        The usual word of :func:`m3leo_sar.reproject`, None if the user must choose.
     allowed : tuple of str
-        All words that it allows; empty for every one.
+        All allowed words; empty for every word.
     overviews : str
-        Resampling of GDAL for reduced copies of a raster.
+        GDAL's resampling for overviews of a raster.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Kind(NamedTuple):
     overviews: str
 
 
-#: Resamplings that copy values and never mix them.
+#: Resampling methods that copy values and never mix them.
 COPIES = ("nearest", "mode")
 _MEANS = ("bilinear", "cubic", "cubic_spline", "lanczos", "average")
 
@@ -63,8 +63,8 @@ _AMOUNTS = re.compile(r"(m2|m\^2|people|persons?|inhabitants|counts?) (a|per) (s
 def kind_of(band: Band, *, source: str = "") -> str:
     """Kind of a band's quantity: a name of ``KINDS``.
 
-    The kind that is stated decides, then the unit, then the words of quantity and name, then those of the source's name
-    where the band has none of its own. An unknown quantity is a ``"number"``.
+    The stated kind decides, then the unit, then the words of quantity and name, then those of the source's name if the
+    band has no own name. An unknown quantity is a ``"number"``.
 
     Parameters
     ----------
@@ -104,12 +104,12 @@ def kind_of(band: Band, *, source: str = "") -> str:
 
 
 def _words(name: str) -> str:
-    """Words of a name apart: ``unwrappedPhase``, ``wrapped_phase`` and ``Phase-ifg`` alike."""
+    """Separate words of a name: ``unwrappedPhase``, ``wrapped_phase`` and ``Phase-ifg`` alike."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])|[_-]+", " ", name)
 
 
 def require_kind(quantity: str | None) -> None:
-    """Refuse a kind that is none of ``KINDS``; None stands for what units and names tell.
+    """Refuse a kind that is none of ``KINDS``; None leaves the kind to units and names.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def require_kind(quantity: str | None) -> None:
 
 
 def of_kind(band: Band, quantity: str | None) -> Band:
-    """The band with the kind that a user states; as it is if none is stated."""
+    """The band with the kind that a user states; unchanged if none is stated."""
     if quantity is None:
         return band
     units = {"code": "class", "decibel": "dB"}
@@ -129,7 +129,7 @@ def of_kind(band: Band, quantity: str | None) -> Band:
 
 
 def usual_resampling(bands: Sequence[Band], *, is_integer: bool, source: str = "") -> str | None:
-    """The resampling that suits all bands, None where the user must say: integers without a unit may be classes."""
+    """The resampling for all bands, None if the user must choose: integers without a unit may be classes."""
     kinds = {kind_of(band, source=source) for band in bands}
     unknown = [band for band in bands if kind_of(band, source=source) == "number" and band.unit in ("", "1")]
     if is_integer and any(band.kind is None for band in unknown):
@@ -140,12 +140,12 @@ def usual_resampling(bands: Sequence[Band], *, is_integer: bool, source: str = "
 
 
 def require_allowed(kind: str, resampling: str, name: str) -> None:
-    """Refuse a resampling that would make other values of a quantity than it has.
+    """Refuse a resampling that would create invalid values of a quantity.
 
     Raises
     ------
     ValueError
-        If it does; the message names what may be asked for.
+        If it would; the message names the allowed methods.
     """
     allowed = KINDS[kind].allowed
     if allowed and resampling not in allowed:

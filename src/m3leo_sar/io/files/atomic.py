@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writes: files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from pathlib import Path
 
 from m3leo_sar.io.files.host import host_tag
 
-#: In the name of everything that is being written; never part of a finished file's name.
+#: Part of the name of every unfinished file; never part of a finished file's name.
 PARTIAL = ".partial-"
-#: Seconds without a change after which what another machine was writing is taken to be left: we cannot ask it.
+#: Seconds without a change after which another machine's unfinished file counts as abandoned.
 _LEFT = 86_400.0
-#: How often a folder is removed that another run is removing too.
+#: Attempts to remove a folder that another run is removing too.
 _TRIES = 3
 
 
 def partial_path(path: Path) -> Path:
-    """Name beside ``path`` for what is being written; it tells by whom: process, thread and host."""
-    # The number comes first, as earlier versions wrote and read no more than that.
+    """Temporary name beside ``path``, which identifies the writer by process, thread and host."""
+    # The process number comes first, as earlier versions wrote and read only that.
     writer = f"{os.getpid()}-{threading.get_ident()}-{host_tag()}"
     return path.with_name(f"{path.stem}{PARTIAL}{writer}{path.suffix}")
 
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; it takes the name ``path`` when the block ends well.
+    """Yield a temporary path beside ``path``, which is renamed to ``path`` when the block ends without an error.
 
     The temporary keeps the suffix, as some formats are chosen by it. It may be a file or, where ``path`` does not exist
-    yet, a folder. On any exception, Ctrl-C included, it is removed and ``path`` is as it was.
+    yet, a folder. On any exception, Ctrl-C included, it is removed and ``path`` is unchanged.
 
     Raises
     ------
     OSError
-        If the folder cannot be made or written to, or the disk is full.
+        If the folder cannot be created or written to, or the disk is full.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Threads of one process may write one name at once; the last to end stays.
+    # Threads of one process may write one name at once; the last one prevails.
     partial = partial_path(target)
     remove(partial)
     try:
@@ -62,12 +62,12 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def is_free(folder: Path) -> bool:
-    """Whether nothing lies in the place of a folder of ours: none is there, or only what is half written."""
+    """Whether a folder is free for our use: it does not exist, or holds only half-written files."""
     return not folder.is_dir() or all(PARTIAL in entry.name for entry in folder.iterdir())
 
 
 def remove(path: Path) -> None:
-    """Remove a file or folder if it is there; another run may be removing it too."""
+    """Remove a file or folder if it exists; another run may be removing it too."""
     for left in reversed(range(_TRIES)):
         if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
@@ -80,7 +80,7 @@ def remove(path: Path) -> None:
 
 
 def remove_at_once(path: Path) -> None:
-    """Remove a file or folder if it is there, so that nobody, a later run included, finds half of it in its place."""
+    """Remove a file or folder if it exists, so that no process, a later run included, finds half of it."""
     if path.is_dir() and not path.is_symlink():
         aside = partial_path(path)
         remove(aside)
@@ -93,9 +93,9 @@ def remove_at_once(path: Path) -> None:
 
 
 def remove_stale(folder: str | os.PathLike[str]) -> list[Path]:
-    """Remove what killed writers left anywhere below ``folder`` and return it; what a living process writes stays.
+    """Remove and return leftover files of killed writers below ``folder``; those of living processes are kept.
 
-    Of another machine or container, what has not changed for a day is taken to be left.
+    A file of another machine or container counts as abandoned after a day without a change.
     """
     stale = [path for path in _partials(folder) if not _is_alive(path)]
     for path in stale:
@@ -104,21 +104,21 @@ def remove_stale(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def _partials(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """What is half written below a folder, each whole: what lies within is part of it."""
+    """Half-written files and folders below a folder; a folder stands for its contents."""
     for place, folders, files in os.walk(folder, onerror=_pass_over):
         yield from (Path(place, name) for name in (*folders, *files) if PARTIAL in name)
         folders[:] = [name for name in folders if PARTIAL not in name]
 
 
 def _pass_over(error: OSError) -> None:
-    # Another run renames and removes folders while we look; in one that is closed to us, nothing is ours.
+    # Another run may rename and remove folders meanwhile; a folder without access holds no file of ours.
     if not isinstance(error, FileNotFoundError | PermissionError):
         raise error
 
 
 def _is_alive(partial: Path) -> bool:
     digits, *rest = partial.name.rpartition(PARTIAL)[2].partition(".")[0].split("-")
-    # Names of earlier versions tell no host and count as ours.
+    # Names of earlier versions contain no host and count as ours.
     if len(rest) == 2 and rest[1] != host_tag():
         return time.time() - _last_change(partial) < _LEFT
     if not (digits.isascii() and digits.isdigit()) or int(digits) == os.getpid():
@@ -133,7 +133,7 @@ def _is_alive(partial: Path) -> bool:
 
 
 def _last_change(partial: Path) -> float:
-    """Time at which a file, or anything in a folder, was last changed; 0 if it is gone."""
+    """Time of the last change of a file, or of any file in a folder; 0 if it is gone."""
     inside = (Path(place, name) for place, folders, files in os.walk(partial) for name in (*folders, *files))
     times = [0.0]
     for path in (partial, *inside):
@@ -143,7 +143,7 @@ def _last_change(partial: Path) -> float:
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether a process has ended though its number is still taken, as nobody has asked how."""
+    """Whether a process has ended but its number is still in use, as its parent has not waited for it."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except OSError:
@@ -151,7 +151,7 @@ def _has_ended(pid: int) -> bool:
 
 
 def flush(path: Path) -> None:
-    """Have the disk hold what the name says before anyone trusts the name."""
+    """Flush a file or folder to disk before its name is used."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

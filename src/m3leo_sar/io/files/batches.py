@@ -1,4 +1,4 @@
-"""Numbered folders that are written whole and never changed: what came later has a higher number."""
+"""Numbered folders that are written whole and never changed; later ones have higher numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m3leo_sar.io.files.atomic import flush, partial_path, remove
 
 @contextmanager
 def new_batch(folder: Path) -> Iterator[Path]:
-    """Give a temporary path in ``folder``, which becomes its next batch when the block ends well and is removed if not.
+    """Yield a temporary path in ``folder``, which becomes its next batch if the block succeeds, else is removed.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def new_batch(folder: Path) -> Iterator[Path]:
 
 
 def take_next_number(partial: Path, folder: Path) -> None:
-    """Rename a whole batch to the first number after those that are there; another writer may take it first."""
+    """Rename a whole batch to the first free number; another writer may take it first."""
     existing = batches(folder)
     number = int(existing[-1].name) + 1 if existing else 0
     while True:

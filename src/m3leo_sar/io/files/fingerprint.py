@@ -1,4 +1,4 @@
-"""Whether a file or folder is still what it was: a quick signature, and a checksum of its bytes."""
+"""Detection of changed files and folders: a quick signature, and a checksum of the bytes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _BLOCK = 1 << 20
 def signature(path: str | os.PathLike[str]) -> str:
     """Digest of the names, sizes, times and inodes of a file or of all files of a folder.
 
-    Another signature means that the bytes may have changed, so that a checksum is worth taking. Times are compared for
-    equality only: a clock that was set back does no harm.
+    A changed signature means that the bytes may have changed and need a checksum. Times are compared for equality only,
+    so that a clock set back does no harm.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def checksum(*paths: str | os.PathLike[str], stop: threading.Event | None = None
     *paths
         Files or folders.
     stop : threading.Event, optional
-        Ends the reading when another thread sets it.
+        Another thread sets it to end the reading.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def checksum(*paths: str | os.PathLike[str], stop: threading.Event | None = None
     OSError
         If a file cannot be read.
     InterruptedError
-        If it was told to stop.
+        If ``stop`` was set.
     """
     found = hashlib.sha256()
     for path in paths:
@@ -64,7 +64,7 @@ def checksum(*paths: str | os.PathLike[str], stop: threading.Event | None = None
 
 
 def _files(path: Path) -> Iterator[tuple[str, str]]:
-    """Name below ``path``, and place, of each file in order; the name is empty for a file itself."""
+    """Name below ``path``, and path, of each file in order; the name is empty for a file itself."""
     if not path.is_dir():
         if not path.exists():
             raise FileNotFoundError(f"there is no file or folder {path}")
@@ -77,7 +77,7 @@ def _below(folder: str, prefix: str) -> Iterator[tuple[str, str]]:
     """Files of a folder in order, then those of its folders; links to folders are not followed."""
     with os.scandir(folder) as entries:
         found = sorted((entry for entry in entries if PARTIAL not in entry.name), key=lambda entry: entry.name)
-    # A date of a large scene has thousands of files, and every block of tiles looks at them.
+    # A date of a large scene has thousands of files, and every block of tiles inspects them.
     for entry in found:
         if not entry.is_dir():
             yield prefix + entry.name, entry.path

@@ -1,4 +1,4 @@
-"""HDF5 files from anywhere: every fault is reported; values are of this very file and of a size that was checked."""
+"""HDF5 files of any origin: every fault is reported; values come from this file only and have a checked size."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from numpy.typing import NDArray
 
 from m3leo_sar.io.files import limits
 
-#: What h5py raises on damaged files.
+#: Exceptions of h5py on damaged files.
 FAULTS = (
     KeyError, OSError, TypeError, AttributeError, IndexError, ValueError, RuntimeError, OverflowError, MemoryError
 )  # fmt: skip
-#: What deflate makes of a byte at most.
+#: Largest expansion of a byte by deflate.
 _DEFLATE = 1032
-#: Chunks that one read may touch.
+#: Most chunks per read.
 _CHUNKS = 200_000
 
 
 @contextmanager
 def open_hdf5(path: str | os.PathLike[str], *, kind: str = "readable HDF5 file") -> Iterator[h5py.File]:
-    """Open a file for reading; whatever h5py raises inside the block becomes a ValueError that names the file.
+    """Open a file for reading; exceptions of h5py inside the block become a ValueError that names the file.
 
     Parameters
     ----------
     path : path
     kind : str
-        What the file should be, for the message where it is no HDF5 at all.
+        Expected kind of file, for the message if it is no HDF5.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no HDF5, or a fault comes up in the block. A ValueError that names the file passes as it is.
+        If it is no HDF5, or an error occurs in the block. A ValueError that names the file passes unchanged.
     """
     name = Path(path).name
     if not os.path.isfile(path):
@@ -63,22 +63,22 @@ def open_hdf5(path: str | os.PathLike[str], *, kind: str = "readable HDF5 file")
 def read_values(
     dataset: Any, path: str | os.PathLike[str], part: Sequence[slice] = (), *, largest: int | None = None
 ) -> Any:
-    """Read a data set, or the part of it that slices name.
+    """Read a data set, or a part of it.
 
     Parameters
     ----------
     dataset : h5py.Dataset
     path : path
-        File that was opened: a link may lead a data set into another, which is refused.
+        File that was opened; a data set behind a link into another file is refused.
     part : sequence of slice
-        Along the first axes; all if left out.
+        Part along the first axes; by default all.
     largest : int, optional
-        Bytes that may be read, ``limits.LARGEST_CHIP`` if left out.
+        Most bytes to read, by default ``limits.LARGEST_CHIP``.
 
     Raises
     ------
     ValueError
-        If the data set lies in another file, is none, or it, a chunk or what a chunk unpacks to is too large.
+        If the data set lies in another file, is none, or it or a chunk, packed or unpacked, is too large.
     """
     require_own(dataset, path)
     if dataset.shape is None:
@@ -94,7 +94,7 @@ def read_values(
 
 
 def require_own(dataset: Any, path: str | os.PathLike[str]) -> None:
-    """Refuse what is no data set, or has its values in another file than ``path``."""
+    """Refuse objects that are no data set, or hold values in another file than ``path``."""
     if not isinstance(dataset, h5py.Dataset):
         raise ValueError(f"{getattr(dataset, 'name', dataset)} must be a data set, it is a group")
     if dataset.file.filename != os.fspath(path) or dataset.external is not None or dataset.is_virtual:
@@ -102,7 +102,7 @@ def require_own(dataset: Any, path: str | os.PathLike[str]) -> None:
 
 
 def own_group(file: h5py.File, name: str) -> Any:
-    """Group of a file by name; raises KeyError where there is none, ValueError where a link leads to another file."""
+    """Group of a file by name; raises KeyError if there is none, ValueError if a link leads to another file."""
     group = file[name]
     if not isinstance(group, h5py.Group) or group.file.filename != file.filename:
         raise ValueError(f"{name} must be a group of {Path(file.filename).name} itself")
@@ -110,7 +110,7 @@ def own_group(file: h5py.File, name: str) -> Any:
 
 
 def _check_chunks(dataset: Any, spans: Sequence[range]) -> None:
-    """Refuse packed chunks that would unpack to more than a chunk: HDF5 gives them all the room they ask for."""
+    """Refuse packed chunks that would unpack to more than a chunk: HDF5 allocates any size they request."""
     if dataset.id.get_create_plist().get_nfilters() == 0:
         return
     raw = math.prod(dataset.chunks) * dataset.dtype.itemsize
@@ -124,7 +124,7 @@ def _check_chunks(dataset: Any, spans: Sequence[range]) -> None:
         chunk = dataset.id.get_chunk_info_by_coord(start)
         if chunk.byte_offset is None:
             continue
-        # Filters add a few bytes at most to what they cannot pack.
+        # Filters add at most a few bytes to incompressible data.
         limits.require_size(f"a packed chunk of {dataset.name}", chunk.size, raw + raw // 8 + 4096)
         if chunk.size * _DEFLATE > limits.LARGEST_CHIP and dataset.compression == "gzip":
             _check_deflate(dataset, start, raw)
@@ -141,7 +141,7 @@ def _check_deflate(dataset: Any, start: tuple[int, ...], raw: int) -> None:
 
 
 def as_float32(values: Any) -> NDArray[np.float32]:
-    """Numbers as float32; what exceeds its range is no data, as are texts and records refused."""
+    """Numbers as float32; values beyond its range become no data, and texts and records are refused."""
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
         raise ValueError(f"values must be real numbers, got {array.dtype}")

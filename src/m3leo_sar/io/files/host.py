@@ -1,4 +1,4 @@
-"""What our process numbers belong to."""
+"""The scope of process numbers: a machine or container."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def host_name() -> str:
-    """Name of what our process numbers belong to: a machine since its last start, or a container on it."""
+    """Name of the scope of our process numbers: a machine since its last start, or a container on it."""
     parts = [socket.gethostname()]
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
@@ -22,5 +22,5 @@ def host_name() -> str:
 
 @cache
 def host_tag() -> str:
-    """Eight hex digits that tell one :func:`host_name` from another, for the name of a file."""
+    """Eight hex digits that identify a :func:`host_name` in the name of a file."""
     return hashlib.sha256(host_name().encode()).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""What a long run has done: one row a job, in a file that survives being killed and that processes share."""
+"""Record of a long run: one row per job, in a file that processes share and that survives a kill."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-#: What became of a job.
+#: Possible states of a job.
 STATES = ("done", "skipped", "failed")
-#: Marks the file as ours among SQLite's; the layout of its table.
+#: Application number that marks the file as ours among those of SQLite, and version of its table.
 _APPLICATION, _VERSION = 0x4D334C45, 1
 #: Seconds to wait for another process that writes.
 _BUSY = 30.0
@@ -24,8 +24,8 @@ _TABLE = """CREATE TABLE jobs (
     key TEXT PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('done', 'skipped', 'failed')), reason TEXT NOT NULL,
     attempts INTEGER NOT NULL, digest TEXT NOT NULL, checksum TEXT, outputs TEXT NOT NULL,
     created TEXT NOT NULL, updated TEXT NOT NULL)"""
-#: Another digest is another job, whose attempts count from the start. The greater of two times in UTC is kept, as a
-#: clock that was set back must not make a row older than it is.
+#: Another digest is another job, whose attempts count from the start. The later of two times in UTC is kept, so that
+#: a clock set back does not make a row older.
 _RECORD = f"""INSERT INTO jobs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET
     attempts = CASE WHEN digest = excluded.digest THEN attempts ELSE 0 END + excluded.attempts,
     state = excluded.state, reason = excluded.reason, digest = excluded.digest, checksum = excluded.checksum,
@@ -33,12 +33,12 @@ _RECORD = f"""INSERT INTO jobs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) O
 
 
 class Entry(NamedTuple):
-    """What a ledger says of one job."""
+    """Entry of one job in a ledger."""
 
     key: str
     #: ``done``, ``skipped`` or ``failed``.
     state: str
-    #: Why it was skipped or failed, or what is to be said of the result; may be empty.
+    #: Reason if it was skipped or failed, or a remark on the result; may be empty.
     reason: str
     #: Attempts since the digest last changed.
     attempts: int
@@ -46,7 +46,7 @@ class Entry(NamedTuple):
     digest: str
     #: Checksum of the output, if one was taken.
     checksum: str | None
-    #: Names of what the job has written.
+    #: Names of the outputs of the job.
     outputs: tuple[str, ...]
     #: UTC.
     created: datetime.datetime
@@ -55,23 +55,22 @@ class Entry(NamedTuple):
 
 
 class Ledger:
-    """A SQLite file with one row a job, which any number of threads and processes of one machine may write to.
+    """A SQLite file with one row per job, for any number of threads and processes of one machine.
 
-    Each record is a transaction of its own: what was recorded stays, whatever happens next. Nothing depends on the
-    order of the times.
+    Each record is its own transaction and is kept, whatever happens next. Nothing depends on the order of the times.
 
     Parameters
     ----------
     path : str or path
-        The file; it and its folder are made where there is none. Not on a network file system, whose locks SQLite
-        cannot trust.
+        The file; it and its folder are created if missing. Not on a network file system, whose locks SQLite cannot
+        trust.
 
     Raises
     ------
     ValueError
         If the file is damaged, is no ledger or is one of a later version.
     OSError
-        If it cannot be made or written to.
+        If it cannot be created or written to.
 
     Examples
     --------
@@ -88,7 +87,7 @@ class Ledger:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
         with self._plain_errors():
-            # Autocommit: transactions are begun by hand, as immediate ones. One connection serves all threads in turn.
+            # Autocommit: transactions are started explicitly, as immediate ones. All threads share one connection.
             self._database = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
         try:
             with self._plain_errors():
@@ -108,23 +107,23 @@ class Ledger:
         checksum: str | None = None,
         outputs: Sequence[str] = (),
     ) -> None:
-        """Note what became of a job, in place of what was noted before.
+        """Note the state of a job, in place of an earlier one.
 
         Parameters
         ----------
         key : str
-            Names the job.
+            Name of the job.
         state : {"done", "skipped", "failed"}
         digest : str
             Digest of the parameters.
         reason : str
-            Why, in plain words.
+            Reason or remark, as text.
         attempts : int
-            Attempts that it took now; they add up as long as the digest stays the same.
+            Attempts of this run; they add up as long as the digest is the same.
         checksum : str, optional
             Checksum of the output.
         outputs : sequence of str
-            Names of what was written.
+            Names of the outputs.
 
         Raises
         ------
@@ -145,7 +144,7 @@ class Ledger:
             self._database.execute(_RECORD, row)
 
     def entry(self, key: str) -> Entry | None:
-        """What is known of a job, None if nothing is."""
+        """Entry of a job, None if there is none."""
         rows = self._rows("WHERE key = ?", (key,))
         return rows[0] if rows else None
 
@@ -165,14 +164,14 @@ class Ledger:
         )
 
     def counts(self, *, prefix: str = "") -> dict[str, int]:
-        """How many jobs whose key begins with ``prefix`` are in each state."""
+        """Number of jobs per state, of those whose key begins with ``prefix``."""
         query = "SELECT state, count(*) FROM jobs WHERE substr(key, 1, ?) = ? GROUP BY state"
         with self._lock, self._plain_errors():
             found = dict(self._database.execute(query, (len(prefix), prefix)).fetchall())
         return {state: found.get(state, 0) for state in STATES}
 
     def close(self) -> None:
-        """Close the file; the ledger is of no use after."""
+        """Close the file; the ledger cannot be used afterwards."""
         with self._lock:
             self._database.close()
 
@@ -183,7 +182,7 @@ class Ledger:
         self.close()
 
     def _set_up(self) -> None:
-        """Make the table in a new file, or refuse a file that is not ours."""
+        """Create the table in a new file, or refuse a foreign file."""
         with self._transaction():
             (application,) = self._database.execute("PRAGMA application_id").fetchone()
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
@@ -198,7 +197,7 @@ class Ledger:
         self._set_write_ahead()
 
     def _set_write_ahead(self) -> None:
-        """Readers never wait for writers then; SQLite does not wait for others in this one statement, so we do."""
+        """Set a journal that lets readers pass writers; SQLite does not wait for others in this statement, so we do."""
         last = time.monotonic() + _BUSY
         while self._database.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             try:
@@ -210,9 +209,9 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """Take the right to write at once: one taken later could be refused after reading."""
+        """Acquire the write lock at once: a later request could be refused after reading."""
         try:
-            # Within: Ctrl-C may come between this statement and the next.
+            # Inside the block: Ctrl-C may come between this statement and the next.
             self._database.execute("BEGIN IMMEDIATE")
             yield
             self._database.execute("COMMIT")

@@ -1,4 +1,4 @@
-"""Largest sizes that readers take on a file's own word, checked before anything is allocated."""
+"""Largest sizes that readers accept from a file's header, checked before memory is allocated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 LARGEST_CHIP = 1 << 30
 #: Bytes of a raster that is read whole.
 LARGEST_RASTER = 8 << 30
-#: Bytes of a text that is parsed as a whole: XML, JSON and YAML that describe something, areas and tables.
+#: Bytes of a text that is parsed as a whole: XML, JSON and YAML descriptions, areas and tables.
 LARGEST_TEXT = 64 << 20
 #: Bytes of a file of tiles or splits; that of a continent is a few hundred megabytes.
 LARGEST_TILE_FILE = 2 << 30
@@ -25,7 +25,7 @@ class TooLarge(ValueError):
 
 
 def require_size(what: str, size: int, largest: int) -> None:
-    """Refuse what is larger than its limit.
+    """Refuse sizes over a limit.
 
     Raises
     ------
@@ -44,15 +44,15 @@ def require_size(what: str, size: int, largest: int) -> None:
 
 
 def require_array(what: str, shape: Sequence[int], itemsize: int, largest: int) -> None:
-    """Refuse an array by the shape and the bytes an element that its header tells; raises as :func:`require_size`."""
+    """Refuse an array by the shape and the bytes per element in its header; raises as :func:`require_size`."""
     size = math.prod(int(length) for length in shape) * itemsize
     if size > largest:
         told = " x ".join(str(length) for length in shape)
-        raise TooLarge(f"{what} must be at most {_words(largest)}, its header tells {told}, {_words(size)}")
+        raise TooLarge(f"{what} must be at most {_words(largest)}, its header states {told}, {_words(size)}")
 
 
 def read_text(path: str | os.PathLike[str], *, largest: int | None = None) -> str:
-    """Read a UTF-8 text of a limited size, ``LARGEST_TEXT`` if none is named.
+    """Read a UTF-8 text of a limited size, by default ``LARGEST_TEXT``.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def read_text(path: str | os.PathLike[str], *, largest: int | None = None) -> st
     with file.open("rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         require_size(file.name, size, limit)
-        # No more than was asked for, as a file may grow meanwhile.
+        # No more than requested, as a file may grow meanwhile.
         content = stream.read(size)
     try:
         return content.decode("utf-8-sig")

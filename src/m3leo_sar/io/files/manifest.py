@@ -1,4 +1,4 @@
-"""The file that tells what a folder of ours is: written first, and checked before anything else is read."""
+"""The manifest that identifies a folder of this library: written first, and checked before other files are read."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class Kind(NamedTuple):
 
     #: Name of its manifest.
     file: str
-    #: What the manifest calls it.
+    #: Its name in the manifest.
     format: str
     #: Layout of the folder; a reader refuses a later one.
     version: int
-    #: What a sentence calls it.
+    #: Its name in messages.
     words: str
 
 
 def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
-    """What a folder's manifest tells.
+    """Facts in a folder's manifest.
 
     Raises
     ------
@@ -52,18 +52,18 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
 
 
 def make_manifest(folder: Path, kind: Kind, facts: Mapping[str, Any]) -> None:
-    """Write the manifest of a new folder, with ``facts`` of plain values; one that is there stays.
+    """Write the manifest of a new folder, with ``facts`` of plain values; an existing one is kept.
 
     Raises
     ------
     OSError
-        If the folder cannot be made or written to.
+        If the folder cannot be created or written to.
     ValueError
         If the folder holds files but no manifest.
     """
     if (folder / kind.file).is_file():
         return
     if not is_free(folder):
-        raise ValueError(f"{folder} holds files but is no {kind.words}; name a new or empty folder")
+        raise ValueError(f"{folder} holds files but is no {kind.words}; give a new or empty folder")
     document = {"format": kind.format, "version": kind.version, **facts}
     write_text(folder / kind.file, json.dumps(document, indent=2, sort_keys=True) + "\n")

@@ -14,9 +14,9 @@ from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.projection import is_geographic
 from m3leo_sar.io.files.atomic import atomic_path
 
-#: Name of the variable that holds the CRS.
+#: Name of the variable with the coordinate reference system.
 _MAPPING = "spatial_ref"
-#: Name of a variable to its axes, its values and its attributes.
+#: Axes, values and attributes of each variable by name.
 Variables = Mapping[str, tuple[tuple[str, ...], Any, Mapping[str, Any]]]
 
 
@@ -31,7 +31,7 @@ def write_netcdf(
     Parameters
     ----------
     path : path
-        File to write; its folder is made.
+        File to write; its folder is created.
     groups : mapping of str to (coordinates, variables)
         ``""`` is the root. Coordinates are one-dimensional, text or numbers, and name the axes.
     geobox : GeoBox, optional
@@ -42,7 +42,7 @@ def write_netcdf(
     Raises
     ------
     OSError
-        If it cannot be written; nothing is left of it then.
+        If it cannot be written; no part of it remains.
     """
     with atomic_path(path) as partial, h5py.File(partial, "w") as file:
         for name, (coordinates, variables) in groups.items():
@@ -93,7 +93,7 @@ def _axis_attributes(geobox: GeoBox) -> dict[str, dict[str, Any]]:
 
 
 def _text(value: str) -> Any:
-    """A text of a fixed length, which every netCDF reader takes as an attribute."""
+    """A text of fixed length, which every netCDF reader accepts as an attribute."""
     content = value.encode()
     return np.array(content, h5py.string_dtype("utf-8", len(content)))
 
@@ -104,10 +104,10 @@ def axes_of(geobox: GeoBox) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ValueError
-        If the grid is turned.
+        If the grid is rotated.
     """
     if geobox.affine.b or geobox.affine.d:
-        raise ValueError("geobox must have the axes of its CRS, it is turned")
+        raise ValueError("geobox must have the axes of its CRS, it is rotated")
     x, y = geobox.centres()
     return x[0], y[:, 0]
 

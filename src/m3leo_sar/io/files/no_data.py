@@ -1,4 +1,4 @@
-"""Which pixels of a raster hold no data: by tag, mask band, alpha band, or because a VRT has no source there."""
+"""No-data pixels of a raster: by no-data value, mask band, alpha band, or gaps between the sources of a VRT."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rasterio.windows import Window as RasterWindow
 
 from m3leo_sar.io.files.vrt import SourcePart, is_vrt, read_vrt
 
-#: VRTs inside VRTs that are followed.
+#: Most levels of VRTs inside VRTs.
 _DEEPEST = 8
 
 
@@ -29,14 +29,14 @@ def is_no_data(array: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
 
 
 def as_valid(array: NDArray[Any], nodata: float | None) -> NDArray[Any]:
-    """Turn a no-data value into NaN; integers have none and stay."""
+    """Replace a no-data value by NaN; integers have no NaN and are unchanged."""
     if nodata is None or array.dtype.kind not in "fc" or np.isnan(nodata):
         return array
     return np.where(is_no_data(array, nodata), np.array(_nan_of(array.dtype), array.dtype), array)
 
 
 def hide(array: NDArray[Any], empty: NDArray[np.bool_] | None) -> None:
-    """Set pixels to NaN in place; integers have none and stay."""
+    """Set pixels to NaN in place; integers have no NaN and are unchanged."""
     if empty is not None and array.dtype.kind in "fc":
         array[empty] = _nan_of(array.dtype)
 
@@ -44,13 +44,13 @@ def hide(array: NDArray[Any], empty: NDArray[np.bool_] | None) -> None:
 def masked_pixels(
     source: Any, path: str | os.PathLike[str], band: int, window: RasterWindow
 ) -> NDArray[np.bool_] | None:
-    """Pixels of a window that an open raster declares to be no data beside its no-data value.
+    """Pixels of a window that an open raster declares as no data, in addition to its no-data value.
 
     Parameters
     ----------
     source : rasterio.DatasetReader
     path : path
-        What was opened.
+        Path of the raster.
     band : int
         From 1.
     window : rasterio.windows.Window
@@ -62,10 +62,10 @@ def masked_pixels(
 
     Notes
     -----
-    A mask or alpha band counts. A VRT hands on the raw values of its sources, so their own no-data values and masks
-    count. Pixels of a mosaic that names no value itself are no data where no source is valid. Pixels of a function of
-    several sources (``polar``, ``complex``) are no data where one of them is not valid: the VRT's own value is looked
-    for in the sources, as the function has turned it into something else.
+    A mask or alpha band counts. A VRT passes on the raw values of its sources, so their own no-data values and masks
+    count. In a mosaic without a no-data value, pixels without a valid source are no data. In a function of several
+    sources (``polar``, ``complex``), pixels with an invalid source are no data: the VRT's own no-data value is searched
+    in the sources, as the function has changed it.
     """
     return _masked(source, os.fspath(path), band, window, 0)
 
@@ -87,10 +87,10 @@ def _masked(source: Any, path: str, band: int, window: RasterWindow, depth: int)
 def _valid_of(
     part: SourcePart, target: Any, window: RasterWindow, nodata: float | None, depth: int
 ) -> NDArray[np.bool_]:
-    """Pixels of a window of a VRT for which one source has a valid sample."""
+    """Pixels of a window of a VRT with a valid sample in one source."""
     valid = np.zeros((int(window.height), int(window.width)), bool)
     if part.band is None or not os.path.isfile(part.path):
-        # A mask, or a file inside an archive or on a server: GDAL tells if it cannot be read.
+        # A mask, or a file inside an archive or on a server: GDAL reports it if it cannot be read.
         return ~valid
     with rasterio.open(part.path) as source:
         rows = _positions(part, "row", "rows", window.row_off, window.height, source.height, target.height)
@@ -103,7 +103,7 @@ def _valid_of(
 
 
 def _positions(part: SourcePart, first: str, count: str, start: float, size: float, own: int, whole: int) -> Any:
-    """Row or column of a source that lies below each of a window of the VRT, -1 where the source does not reach."""
+    """Row or column of a source below each row or column of a window of the VRT, -1 outside the source."""
     low, length = (getattr(part.inside, first), getattr(part.inside, count)) if part.inside else (0.0, own)
     place, reach = (getattr(part.target, first), getattr(part.target, count)) if part.target else (0.0, whole)
     centre = np.arange(int(start), int(start + size)) + 0.5

@@ -1,4 +1,4 @@
-"""Columns of a parquet file that may come from anywhere, of a size that was checked before they are unpacked."""
+"""Columns of a parquet file of any origin, with sizes checked before they are unpacked."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def read_columns(
     ----------
     path : path
     columns : sequence of str, optional
-        All if left out; a file without one of them gives a table without it.
+        By default all; a column that the file lacks is left out.
     group : int, optional
-        Row group; all if left out.
+        Row group; by default all.
 
     Raises
     ------
     ValueError
-        If the file is no parquet file or damaged, or what it unpacks to is over ``limits.LARGEST_TABLE`` or
+        If the file is no parquet file or damaged, or its unpacked size exceeds ``limits.LARGEST_TABLE`` or
         ``limits.LARGEST_ROWS``.
     """
     import pyarrow as pa
@@ -38,7 +38,7 @@ def read_columns(
             groups = list(range(plain.num_row_groups)) if group is None else [group]
             texts = _texts(plain.schema_arrow)
             _check_header(plain.metadata, groups, columns, name)
-        # A value that stands in a file once and is named by a million rows stays one value.
+        # A value stored once and referenced by a million rows remains one value.
         with pq.ParquetFile(path, read_dictionary=texts) as file:
             table = file.read_row_groups(groups, columns=None if columns is None else list(columns))
             table.validate(full=True)
@@ -68,7 +68,7 @@ def _check_header(metadata: Any, groups: Sequence[int], columns: Sequence[str] |
 
 
 def _unfolded(table: Any, name: str) -> Any:
-    """The table with plain texts in place of numbers of texts, if they are not too large for that."""
+    """The table with plain texts in place of indices to texts, if they are not too large for that."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

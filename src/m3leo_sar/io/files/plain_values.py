@@ -17,7 +17,7 @@ def parameter_digest(parameters: Any) -> str:
 
 
 def plain_value(value: Any) -> Any:
-    """A date or NumPy number as JSON has it; TypeError for what has no plain form."""
+    """A date or NumPy number as a JSON value; TypeError for values without a plain form."""
     if isinstance(value, datetime.date):
         return value.isoformat()
     if isinstance(value, np.generic):

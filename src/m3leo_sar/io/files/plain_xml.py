@@ -16,7 +16,7 @@ def parse_xml(content: bytes, name: str) -> ElementTree.Element:
     Raises
     ------
     ValueError
-        If it is too large, no UTF-8 or no XML, or has a document type, which no product of Sentinel-1 has.
+        If it is too large, no UTF-8 or no XML, or has a document type, unlike any Sentinel-1 product.
     """
     limits.require_size(name, len(content), limits.LARGEST_TEXT)
     try:
@@ -24,10 +24,10 @@ def parse_xml(content: bytes, name: str) -> ElementTree.Element:
     except UnicodeDecodeError as error:
         raise ValueError(f"{name} must be XML in UTF-8: {error}") from error
     if "\0" in text:
-        # No letter of XML, but half of each in UTF-16, which the parser would find out by itself.
+        # NUL is no character of XML, but half of each one in UTF-16, which the parser would detect by itself.
         raise ValueError(f"{name} must be XML in UTF-8, it holds NUL")
     try:
-        # A text, unlike bytes, is read as what it is, whatever encoding its first line names.
+        # Unlike bytes, a text is parsed as it is, whatever encoding its first line declares.
         root: ElementTree.Element = defusedxml.ElementTree.fromstring(text, forbid_dtd=True)
     except DefusedXmlException as error:
         raise ValueError(f"{name} must have no document type and no entities") from error

@@ -1,4 +1,4 @@
-"""Rasters on a map grid: GeoTIFF, COG, VRT, ENVI and whatever else GDAL reads, through rasterio."""
+"""Rasters on a map grid: GeoTIFF, COG, VRT, ENVI and other formats of GDAL, through rasterio."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ from m3leo_sar.io.files.gdal_dataset import band_of, is_gdal, opened_path
 from m3leo_sar.io.files.no_data import as_valid, hide, masked_pixels
 from m3leo_sar.io.files.raw_size import require_full_size
 
-#: Driver of GDAL for what must be a GeoTIFF and nothing else: a VRT would make it read any other file or URL.
+#: GDAL's driver for files that must be GeoTIFF: a VRT could make GDAL read any other file or URL.
 GEOTIFF = "GTiff"
 #: Setting by which GDAL, from 3.12 on, reads raw files that do not lie beside or below a VRT.
 _RAW_SETTING = "GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE"
-#: Ends of the names of files beside a raster that its pixels do not depend on.
+#: Suffixes of files beside a raster that do not affect its pixels.
 _BESIDE = (".ovr",)
-#: What a sidecar (``.aux.xml``) may say that changes pixels; statistics, which viewers leave there, do not.
+#: Entries of a sidecar (``.aux.xml``) that change pixels, unlike the statistics that viewers leave there.
 _SIDECAR = (b"<NoDataValue", b"<Scale", b"<Offset", b"<GeoTransform", b"<SRS", b"<MaskBand")
 
 
 class Raster(NamedTuple):
-    """A raster as it was read."""
+    """A raster as read."""
 
     #: (rows, cols), or (bands, rows, cols) if the file has several; no data is NaN where the dtype has one.
     array: NDArray[Any]
-    #: Where the pixels lie, or None if the file does not say.
+    #: Grid of the pixels, None if the file has none.
     geobox: GeoBox | None
     #: The file's own metadata.
     tags: dict[str, str]
-    #: The value that meant no data in the file, if it named one.
+    #: The file's no-data value, None if it has none.
     nodata: float | None
-    #: What the file calls its bands, None for one without a name.
+    #: Names of the bands, None for a band without a name.
     names: tuple[str | None, ...] = ()
     #: The metadata of each band.
     band_tags: tuple[dict[str, str], ...] = ()
@@ -54,17 +54,17 @@ class Raster(NamedTuple):
 def read_raster(path: str | os.PathLike[str] | Any, *, driver: str | None = None, largest: int | None = None) -> Raster:
     """Read all bands of a raster.
 
-    Float and complex pixels that equal the file's no-data value, or that its mask or alpha band hides, become NaN;
-    integers stay as they are, beside ``nodata``. complex_int16 becomes complex64 of the same values.
+    Float and complex pixels that equal the file's no-data value, or are hidden by its mask or alpha band, become NaN;
+    integers are unchanged, and ``nodata`` states their no-data value. complex_int16 becomes complex64 of equal values.
 
     Parameters
     ----------
     path : path, or Dataset or Band of osgeo.gdal
         Of a band, that one alone is read.
     driver : str, optional
-        GDAL's name of the only format that it may have, such as ``GEOTIFF``; any if left out.
+        GDAL's name of the only allowed format, such as ``GEOTIFF``; by default any.
     largest : int, optional
-        Bytes that it may unpack to, ``limits.LARGEST_RASTER`` if left out.
+        Most bytes of the unpacked raster, by default ``limits.LARGEST_RASTER``.
 
     Raises
     ------
@@ -110,33 +110,33 @@ def write_geotiff(
 ) -> None:
     """Write (rows, cols) or (bands, rows, cols) as a compressed GeoTIFF, whole or not at all.
 
-    The file is put together in memory first.
+    The file is assembled in memory first.
 
     Parameters
     ----------
     path
-        File to write; its folder is made.
+        File to write; its folder is created.
     array
         Real, complex or integer pixels.
     geobox
-        Where they lie; its shape is the array's.
+        Grid of the pixels, of the array's shape.
     tags
         Metadata to store.
     nodata
-        Value that means no data. Floats without one use NaN.
+        No-data value. Floats without one use NaN.
     names
         A description for each band.
     band_tags
         Metadata for each band.
     overviews : {"average", "nearest", "mode"}, optional
-        Writes a cloud-optimised GeoTIFF, tiled and with overviews that are resampled so.
+        Resampling of the overviews of a tiled, cloud-optimised GeoTIFF.
 
     Raises
     ------
     ValueError
-        If the array's shape is not the geobox's.
+        If the shapes of array and geobox differ.
     OSError
-        If the file cannot be written; nothing is left of it then.
+        If the file cannot be written; no part of it remains.
     """
     bands = array if array.ndim == 3 else array[None]
     if bands.shape[1:] != geobox.shape:
@@ -156,13 +156,13 @@ def write_geotiff(
         "compress": "DEFLATE",
     }
     if bands.dtype.kind in "fc":
-        # Speckle has no repetitions to look for: more effort takes longer and packs no better.
+        # Speckle has no repetitions: more effort takes longer and compresses no better.
         profile["level" if cog else "zlevel"] = 1
-    # The floating point predictor turns smooth coherence into what DEFLATE can compress; complex has none.
+    # The floating point predictor makes smooth coherence compressible by DEFLATE; complex values have none.
     if bands.dtype.kind in "fiu":
         profile["predictor"] = {"f": 3}.get(bands.dtype.kind, 2) if not cog else "YES"
     if overviews is not None:
-        # GDAL's own choice, cubic, makes codes that are none, and refuses complex numbers.
+        # GDAL's default, cubic, creates invalid codes and refuses complex numbers.
         profile["overview_resampling"] = overviews.upper()
     with _plain_errors(path, OSError), rasterio.MemoryFile() as memory:
         with memory.open(**profile) as target:
@@ -172,14 +172,14 @@ def write_geotiff(
                 target.set_band_description(band, name)
             for band, facts in enumerate(band_tags, start=1):
                 target.update_tags(band, **facts)
-        # Not by GDAL, which tells of a full disk in its log only.
+        # Not by GDAL, which reports a full disk in its log only.
         with atomic_path(path) as partial:
             partial.write_bytes(memory.getbuffer())
 
 
 @contextmanager
 def open_raster(path: str | os.PathLike[str] | Any, *, driver: str | None = None) -> Iterator[Any]:
-    """Open a raster for reading; failures inside the block name the file in plain words.
+    """Open a raster for reading; errors inside the block name the file.
 
     A dataset of ``osgeo.gdal``, or the one of a band, is opened anew by rasterio.
     """
@@ -189,11 +189,11 @@ def open_raster(path: str | os.PathLike[str] | Any, *, driver: str | None = None
         return
     if "\0" in os.fspath(path):
         raise ValueError(f"path must be the name of a file, got {os.fspath(path)!r}")
-    # Names that begin so are GDAL's own, such as a file inside a zip.
+    # GDAL's own names begin so, such as that of a file inside a zip.
     if not os.fspath(path).startswith("/vsi") and not os.path.exists(path):
         raise FileNotFoundError(f"there is no file {os.fspath(path)}")
     with _plain_errors(path, ValueError), warnings.catch_warnings():
-        # That a file has no map grid is for the caller to judge; geobox_of says so with None.
+        # The caller judges a file without a map grid; geobox_of returns None for it.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with _Complaints() as complaints, rasterio.open(path, driver=driver) as source:
             if complaints.of_loss:
@@ -204,10 +204,10 @@ def open_raster(path: str | os.PathLike[str] | Any, *, driver: str | None = None
 
 
 def files_of(path: str | os.PathLike[str]) -> tuple[Path, ...]:
-    """Files that a raster is made of: itself first, then its headers, and what a VRT takes its pixels from.
+    """Files of a raster: itself first, then its headers and the sources of a VRT.
 
-    What lies on a server or is not there is not named, nor are overviews, as they change no pixel. A sidecar
-    (``.aux.xml``) is named where it says more than the statistics that viewers leave in it.
+    Files on a server, missing files and overviews, which change no pixel, are left out. A sidecar (``.aux.xml``) is
+    included if it holds more than the statistics that viewers leave in it.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def files_of(path: str | os.PathLike[str]) -> tuple[Path, ...]:
     while waiting:
         with open_raster(waiting.pop()) as source:
             named = [Path(name) for name in source.files if os.path.isfile(name) and _has_a_say(name)]
-        # GDAL names what a VRT takes its pixels from, but not what these are made of where they are VRTs.
+        # GDAL names the sources of a VRT, but not the sources of those that are VRTs.
         waiting += [name for name in named if name not in found and name.suffix.lower() == ".vrt"]
         found |= dict.fromkeys(named)
     first, *others = found
@@ -229,7 +229,7 @@ def files_of(path: str | os.PathLike[str]) -> tuple[Path, ...]:
 
 
 def geobox_of(source: Any) -> GeoBox | None:
-    """Where an open raster's pixels lie, or None if it has no transform or no CRS."""
+    """Grid of an open raster, None if it has no transform or no coordinate reference system."""
     if source.crs is None or source.transform.is_identity:
         return None
     crs = source.crs
@@ -257,16 +257,16 @@ def read_window(
     rows, cols : slice
         Inside the raster, with step 1.
     driver : str, optional
-        GDAL's name of the only format that it may have; any if left out.
+        GDAL's name of the only allowed format; by default any.
     nodata : float, optional
-        Value that is no data beside the one that the file names.
+        No-data value, in addition to the file's own.
     is_scaled : bool
-        Whether to apply the scale and offset that the file names for the band, after no data was looked for.
+        Whether to apply the band's scale and offset, after no-data values are replaced.
 
     Notes
     -----
-    No data are the file's no-data value, its mask or alpha band and what a sidecar says of them; see
-    :func:`m3leo_sar.io.files.no_data.masked_pixels` for VRTs. Integers have no NaN and stay.
+    No data are the file's no-data value, its mask or alpha band, and those in a sidecar; see
+    :func:`m3leo_sar.io.files.no_data.masked_pixels` for VRTs. Integers have no NaN and are unchanged.
     """
     if is_gdal(path):
         with opened_path(path) as file:
@@ -283,7 +283,7 @@ def read_window(
 
 
 def _has_a_say(name: str) -> bool:
-    """Whether a file beside a raster changes its pixels or where they lie."""
+    """Whether a file beside a raster changes its pixels or their grid."""
     if not name.endswith(".aux.xml"):
         return not name.endswith(_BESIDE)
     with open(name, "rb") as stream:
@@ -292,7 +292,7 @@ def _has_a_say(name: str) -> bool:
 
 
 class _Complaints(logging.Handler):
-    """What GDAL only logs of this thread: a tag that is cut off costs a chip the names of its bands, not its pixels."""
+    """GDAL's log of this thread: a truncated tag costs a chip the names of its bands, not its pixels."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -312,12 +312,12 @@ class _Complaints(logging.Handler):
 
 
 def _itemsize(source: Any) -> int:
-    """Bytes of a pixel of the widest band, as it is read."""
+    """Bytes per pixel of the widest band, as read."""
     return max(np.dtype("complex64" if name == "complex_int16" else name).itemsize for name in source.dtypes)
 
 
 def _check_blocks(source: Any, name: str) -> None:
-    """Refuse a raster of which the smallest part that can be unpacked is too large."""
+    """Refuse a raster whose smallest readable part is too large."""
     bands = source.count if source.interleaving == rasterio.enums.Interleaving.pixel else 1
     for rows, cols in set(source.block_shapes):
         limits.require_array(f"a block of {name}", (bands, rows, cols), _itemsize(source), limits.LARGEST_CHIP)

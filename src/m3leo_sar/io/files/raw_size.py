@@ -1,6 +1,6 @@
-"""Sizes of raw rasters, of which a header beside them tells how many bytes there must be.
+"""Sizes of raw rasters, whose expected bytes are given by a header beside them.
 
-GDAL reads what lies behind the end of such a file as zeros.
+GDAL reads zeros beyond the end of such a file.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import rasterio
 
 from m3leo_sar.io.files.vrt import is_vrt, read_vrt
 
-#: Drivers of GDAL whose pixels are a file without a header of its own.
+#: GDAL's drivers whose pixels are a file without a header.
 _RAW = ("ENVI", "EHdr", "ISCE", "ROI_PAC", "GenBin", "PAux", "RRASTER", "DIPEx")
-#: Starts of formats that tell their own size: TIFF, BigTIFF, HDF5, PNG, JPEG, JPEG 2000, netCDF.
+#: First bytes of formats that contain their own size: TIFF, BigTIFF, HDF5, PNG, JPEG, JPEG 2000, netCDF.
 _SELF_TOLD = (b"II", b"MM", b"\x89HDF", b"\x89PNG", b"\xff\xd8", b"\x00\x00\x00\x0c", b"CDF")
 
 
@@ -28,12 +28,12 @@ def require_full_size(source: Any, path: str | os.PathLike[str]) -> None:
     ----------
     source : rasterio.DatasetReader
     path : path
-        What was opened.
+        Path of the raster.
 
     Raises
     ------
     ValueError
-        If a file is too short; the message tells which, its size and the size that its header asks for.
+        If a file is too short; the message states the file, its size and the expected size.
     """
     if source.driver in _RAW:
         _require_raw(source, os.fspath(path))
@@ -54,7 +54,7 @@ def _require_raw(source: Any, path: str) -> None:
 
 
 def _require_vrt(path: str, seen: set[str]) -> None:
-    """Check the raw bands of a VRT, and of whatever it takes its pixels from."""
+    """Check the raw bands of a VRT and of its sources."""
     if not os.path.isfile(path):
         return
     vrt = read_vrt(path)
@@ -87,4 +87,4 @@ def _require(path: str, expected: int, header: str) -> None:
     size = os.path.getsize(path)
     if size < expected:
         told = "its header" if header == Path(path).name else header
-        raise ValueError(f"{Path(path).name} is cut short: {told} asks for {expected} bytes, it has {size}")
+        raise ValueError(f"{Path(path).name} is cut short: {told} requires {expected} bytes, it has {size}")

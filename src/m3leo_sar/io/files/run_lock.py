@@ -1,4 +1,4 @@
-"""One run at a time on a folder: a lock with an owner, which ends with the owner or expires."""
+"""One run at a time per folder: a lock with an owner, which ends with the owner or expires."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from typing import Any
 
 from m3leo_sar.io.files.host import host_name
 
-#: The lock's file in the folder; it stays there, empty while nobody holds it.
+#: The lock's file in the folder; it is kept, empty while nobody holds the lock.
 NAME = "run.lock"
-#: Bytes of the file that are read: an owner takes some hundred.
+#: Most bytes of the file to read; an owner takes some hundred.
 _LENGTH = 4096
-#: Seconds between two looks at a lock.
+#: Seconds between two checks of a lock.
 _PAUSE = 0.02
 
 
 class RunLock:
-    """Lock on a folder for the time of a ``with`` block.
+    """Lock on a folder for the duration of a ``with`` block.
 
-    The kernel holds it for this process and for children that inherit :meth:`fileno`, and drops it when the last of
-    them has ended, however it ended. Where the folder is shared by machines whose kernels do not know of each other,
-    the owner is told by a number in the file that grows while it lives; one that has not grown for ``expiry`` seconds
-    of our own steady clock is dead. No time of day is ever compared.
+    The kernel holds it for this process and for children that inherit :meth:`fileno`, and releases it when the last of
+    them ends for any reason. If machines with separate kernels share the folder, a number in the file grows while the
+    owner lives; an owner whose number has not grown for ``expiry`` seconds of our own steady clock is dead. No time of
+    day is ever compared.
 
     Parameters
     ----------
     folder : path
         An existing folder.
     expiry : float
-        Seconds without a sign after which an owner on another machine counts as dead.
+        Seconds without a sign of life after which an owner on another machine counts as dead.
 
     Raises
     ------
     BlockingIOError
         On entering, if another run holds the lock; the message names it.
     OSError
-        On entering, if the file cannot be made.
+        On entering, if the file cannot be created.
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, expiry: float = 20.0) -> None:
@@ -54,7 +54,7 @@ class RunLock:
         self._beating: threading.Thread | None = None
 
     def fileno(self) -> int:
-        """Descriptor that children inherit to hold the lock with us."""
+        """Descriptor that children inherit to share the lock."""
         return self._file
 
     def __enter__(self) -> RunLock:
@@ -75,13 +75,13 @@ class RunLock:
         self._ended.set()
         if self._beating:
             self._beating.join()
-        # An empty file says that the owner has ended well; the file itself stays, as another may be waiting for it.
+        # An empty file means that the owner has ended properly; the file is kept, as another may be waiting for it.
         with suppress(OSError):
             os.ftruncate(self._file, 0)
         os.close(self._file)
 
     def _take(self) -> None:
-        """Take the kernel's lock; wait only for the children of an owner that is gone already."""
+        """Acquire the kernel's lock; wait only for the children of an owner that is already gone."""
         last = time.monotonic() + self.expiry
         while True:
             try:
@@ -109,7 +109,7 @@ class RunLock:
             time.sleep(_PAUSE)
 
     def _owner(self) -> dict[str, Any]:
-        """What the file says; nothing if it is empty or was being written."""
+        """Contents of the file; empty if it is empty or half-written."""
         try:
             owner = json.loads(os.pread(self._file, _LENGTH, 0))
         except ValueError:
@@ -118,7 +118,7 @@ class RunLock:
 
     def _refusal(self, owner: dict[str, Any]) -> str:
         name = f"process {owner.get('pid', '?')} on {owner.get('machine', '?')}"
-        return f"{self.path.parent} is being worked on by {name}; wait until it has ended, or end it"
+        return f"{self.path.parent} is in use by {name}; wait until it has ended, or end it"
 
     def _sign(self, beat: int) -> None:
         owner = {"host": host_name(), "machine": socket.gethostname(), "pid": os.getpid(), "beat": beat}
@@ -130,13 +130,13 @@ class RunLock:
         beat = 0
         while not self._ended.wait(self.expiry / 8):
             beat += 1
-            # A full disk must not end the run here: the kernel's lock holds all the same.
+            # A full disk must not end the run here: the kernel's lock still holds.
             with suppress(OSError):
                 self._sign(beat)
 
 
 def _is_gone(owner: dict[str, Any]) -> bool:
-    """Whether the owner's process has ended, its number taken by another included."""
+    """Whether the owner's process has ended, even if another process has its number now."""
     pid = owner.get("pid")
     if not isinstance(pid, int):
         return False
@@ -144,7 +144,7 @@ def _is_gone(owner: dict[str, Any]) -> bool:
 
 
 def _started(pid: int) -> str | None:
-    """When a process started, in the kernel's ticks; None if it has ended."""
+    """Start of a process, in the kernel's ticks; None if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

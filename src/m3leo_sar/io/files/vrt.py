@@ -1,4 +1,4 @@
-"""What a VRT of GDAL takes its pixels from: raw files, and parts of other rasters."""
+"""Sources of the pixels of a GDAL VRT: raw files, and parts of other rasters."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import numpy as np
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.plain_xml import parse_xml
 
-#: What GDAL looks for at the start of a file to take it for a VRT.
+#: Text by which GDAL recognises a VRT.
 _START = b"<VRTDataset"
-#: GDAL's names of types that NumPy calls otherwise.
+#: GDAL's type names that differ from NumPy's.
 _TYPES = {"Byte": "u1", "CInt16": "u4", "CInt32": "u8", "CFloat32": "c8", "CFloat64": "c16"}
 _SOURCES = ("SimpleSource", "ComplexSource", "AveragedSource", "NoDataFromMaskSource")
 
@@ -29,7 +29,7 @@ class RawPart(NamedTuple):
 
 
 class Rectangle(NamedTuple):
-    """Pixels from (row, col) on; whole pixels or parts of them."""
+    """Rectangle of pixels from (row, col) on, in whole or fractional pixels."""
 
     row: float
     col: float
@@ -38,14 +38,14 @@ class Rectangle(NamedTuple):
 
 
 class SourcePart(NamedTuple):
-    """Part of a raster that a band of a VRT is made of; without rectangles, the whole of it."""
+    """Part of a raster in a band of a VRT; without rectangles, the whole raster."""
 
     path: str
     #: Number of the band, None for its mask.
     band: int | None
     inside: Rectangle | None
     target: Rectangle | None
-    #: Value of this source that is no data, if the VRT names one.
+    #: No-data value of this source, if the VRT specifies one.
     nodata: float | None
 
 
@@ -53,7 +53,7 @@ class SourcePart(NamedTuple):
 class VrtBand:
     """One band of a VRT."""
 
-    #: Whether a function of GDAL's (``polar``, ``complex``, ``mul`` ...) makes it of all its sources at once.
+    #: Whether a GDAL function (``polar``, ``complex``, ``mul`` ...) computes it from all its sources at once.
     is_derived: bool
     sources: tuple[SourcePart, ...] = ()
     raw: tuple[RawPart, ...] = ()
@@ -61,14 +61,14 @@ class VrtBand:
 
 @dataclass(frozen=True)
 class Vrt:
-    """Bands of a VRT, and every file that it names."""
+    """Bands of a VRT, and every referenced file."""
 
     bands: tuple[VrtBand, ...]
     files: tuple[str, ...] = field(default=())
 
 
 def is_vrt(path: str | os.PathLike[str]) -> bool:
-    """Whether a local file holds a VRT, whatever it is called."""
+    """Whether a local file holds a VRT, regardless of its name."""
     try:
         with open(path, "rb") as stream:
             return _START in stream.read(4096)
@@ -88,12 +88,12 @@ def read_vrt(path: str | os.PathLike[str]) -> Vrt:
     return _parsed(os.fspath(path), facts.st_mtime_ns, facts.st_size)
 
 
-# Every window of a stack opens its file again, and a mosaic may name thousands of files.
+# Every window of a stack opens its file again, and a mosaic may reference thousands of files.
 @lru_cache(maxsize=256)
 def _parsed(path: str, _changed: int, size: int) -> Vrt:
     limits.require_size(Path(path).name, size, limits.LARGEST_TEXT)
     root = parse_xml(Path(path).read_bytes(), Path(path).name)
-    # GDAL resolves names from where a link leads.
+    # GDAL resolves names relative to the target of a link.
     folder = os.path.dirname(os.path.realpath(path))
     try:
         shape = int(root.get("rasterYSize", "0")), int(root.get("rasterXSize", "0"))
@@ -113,7 +113,7 @@ def _band(item: ElementTree.Element, shape: tuple[int, int], folder: str) -> Vrt
 
 
 def _raw(item: ElementTree.Element, shape: tuple[int, int], folder: str) -> RawPart:
-    """File of a raw band, and where its furthest pixel ends: steps may be negative."""
+    """File of a raw band, and the end of its furthest pixel: steps may be negative."""
     name = item.get("dataType", "Byte")
     itemsize = np.dtype(_TYPES.get(name, name.lower())).itemsize
     start = int(item.findtext("ImageOffset") or 0)

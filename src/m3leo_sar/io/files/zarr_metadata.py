@@ -1,4 +1,4 @@
-"""What a Zarr store from anywhere tells of itself, looked through before a library acts on it."""
+"""Metadata of a Zarr store of any origin, checked before a library acts on them."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ import numpy as np
 
 from m3leo_sar.io.files import limits
 
-#: Levels of groups that are followed; a store of ours has three.
+#: Most levels of groups; a store of this library has three.
 _DEPTH = 8
-#: Bytes taken for an element of unknown length.
+#: Assumed bytes of an element of unknown length.
 _UNTOLD = 16
 
 
 class _UnknownGrid(Exception):
-    """Chunks are laid out in a way that is not known here."""
+    """The layout of the chunks is unknown to this library."""
 
 
 def require_safe_store(store: str | os.PathLike[str], *, skip: str | None = None) -> None:
-    """Refuse a store that would run code, take more room than a chunk may, or lead out of its own folder.
+    """Refuse a store that would run code, exceed the size limit of a chunk, or lead out of its own folder.
 
     Parameters
     ----------
     store : path
     skip : str, optional
-        Folders with this in their name are not looked at. Only for a store whose reader never opens them.
+        Folders with this in their name are not checked. Only for a store whose reader never opens them.
 
     Raises
     ------
     ValueError
-        If metadata cannot be read, name pickle as a codec, or tell of a chunk over ``limits.LARGEST_CHIP``; or a
-        folder of an array or group is a link that leads out.
+        If metadata cannot be read, name pickle as a codec, or describe a chunk over ``limits.LARGEST_CHIP``; or
+        a folder of an array or group is a link that leads out.
     """
     root = Path(store)
     for folder, document in _arrays(root, root, 0, skip):
         if folder != root and root.resolve() not in folder.resolve().parents:
             raise ValueError(f"{folder} is a link that leads out of {root.name}")
-        # Wherever it stands: a codec within a codec counts too.
+        # At any level: a codec within a codec counts too.
         if _names_pickle(document):
             raise ValueError(f"{folder} is packed with pickle, which could run any code; it is not read")
         try:
@@ -56,7 +56,7 @@ def require_safe_store(store: str | os.PathLike[str], *, skip: str | None = None
 
 
 def _arrays(folder: Path, root: Path, depth: int, skip: str | None) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Folder and metadata of every array; chunks are not looked at."""
+    """Folder and metadata of every array, without the chunks."""
     if depth > _DEPTH:
         raise ValueError(f"{root} must have at most {_DEPTH} groups within each other")
     for name in ("zarr.json", ".zarray"):
@@ -67,7 +67,7 @@ def _arrays(folder: Path, root: Path, depth: int, skip: str | None) -> Iterator[
                 return
     for entry in sorted(folder.iterdir()):
         if entry.is_dir() and (skip is None or skip not in entry.name):
-            # A run renames what it has written, and removes what others have left, while we look.
+            # A run may rename its own files, and remove leftover ones, meanwhile.
             with suppress(FileNotFoundError):
                 yield from _arrays(entry, root, depth + 1, skip)
 
@@ -92,7 +92,7 @@ def _names_pickle(value: Any) -> bool:
 
 
 def _chunk_shape(document: dict[str, Any]) -> list[int]:
-    """Shape of what is unpacked at once: a chunk, or an inner one where several share a file."""
+    """Shape of the part unpacked at once: a chunk, or an inner chunk if several share a file."""
     shape = document["chunks"] if "chunks" in document else _regular_chunks(document["chunk_grid"])
     for codec in document.get("codecs") or ():
         if isinstance(codec, dict) and codec["name"] == "sharding_indexed":
@@ -106,15 +106,15 @@ def _chunk_shape(document: dict[str, Any]) -> list[int]:
 def _regular_chunks(grid: Any) -> Any:
     name = grid if isinstance(grid, str) else grid["name"]
     if name != "regular":
-        # Not damage: a grid of another kind, which a later version of Zarr may bring.
+        # Not damage: a later version of Zarr may add another kind of grid.
         raise _UnknownGrid(f"has chunks on a grid of the kind {name!r}, which this library does not read")
     return grid["configuration"]["chunk_shape"]
 
 
 def _itemsize(dtype: Any) -> int:
-    """Bytes of an element; 16 for those of a length that the metadata do not tell, such as texts."""
+    """Bytes of an element; 16 if the metadata do not specify its length, such as for texts."""
     if isinstance(dtype, dict):
-        # Of Zarr v3, a name and what it needs: fixed_length_utf32, numpy.datetime64, struct and what others add.
+        # In Zarr v3, a name and its configuration: fixed_length_utf32, numpy.datetime64, struct and extensions.
         configuration = dtype.get("configuration")
         length = configuration.get("length_bytes", _UNTOLD) if isinstance(configuration, dict) else _UNTOLD
         return max(int(length), 1)

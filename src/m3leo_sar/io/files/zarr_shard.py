@@ -1,4 +1,4 @@
-"""Our Zarr v3 arrays of one shard: written by zarr, read without its machinery, one open and a read a chunk."""
+"""Our Zarr v3 arrays of one shard: written by zarr, read directly with one open per shard and one read per chunk."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from m3leo_sar.io.files.atomic import flush, write_text
 from m3leo_sar.io.files.limits import read_text
 
-#: Of an array's attributes, what this library tells of it.
+#: Name of this library's entry among an array's attributes.
 _ATTRIBUTE = "m3leo_sar"
-#: Among what it tells: that there is a shard whatever it holds. Earlier versions left one out that was all fill.
+#: Entry which states that there is always a shard. Earlier versions left out a shard of fill values only.
 _HAS_SHARD = "has_shard"
-#: Where and how long a chunk that is not written lies; bytes of a CRC-32C.
+#: Offset and length of a chunk that is not written; bytes of a CRC-32C.
 _MISSING = 2**64 - 1
 _CHECKSUM = 4
 
 
 def make_group(folder: Path) -> None:
-    """Have a folder be a Zarr group, if it is not one yet."""
+    """Make a folder a Zarr group, if it is not one yet."""
     if not (folder / "zarr.json").is_file():
         document = {"zarr_format": 3, "node_type": "group", "attributes": {}}
         write_text(folder / "zarr.json", json.dumps(document, indent=2) + "\n")
@@ -43,12 +43,12 @@ def write_shard(
     fill: Any,
     dimensions: Sequence[str],
 ) -> None:
-    """Write an array and what is to be told of it as one shard, and have the disk hold it.
+    """Write an array and its metadata as one shard, and flush it to disk.
 
     Raises
     ------
     OSError
-        If it cannot be written; what is there of it is for the caller to remove.
+        If it cannot be written; the caller has to remove any part of it.
     """
     target = zarr.create_array(
         store=path,
@@ -56,12 +56,12 @@ def write_shard(
         shards=array.shape,
         chunks=chunk,
         dtype=array.dtype,
-        # Bits of one weight side by side pack best, and lz4 unpacks several times faster than zstd here.
+        # Bits grouped by weight compress best, and lz4 unpacks several times faster than zstd here.
         compressors=[BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"), Crc32cCodec()],
         fill_value=fill,
         attributes={_ATTRIBUTE: {**attributes, _HAS_SHARD: True}},
         dimension_names=dimensions,
-        # A shard without data is a file too, so that one that is not there is one that was lost.
+        # A shard without data is a file too, so that a missing file is a lost one.
         config={"write_empty_chunks": True},
     )
     target[...] = array
@@ -71,7 +71,7 @@ def write_shard(
 
 
 def described(path: Path) -> tuple[dict[str, Any], Any]:
-    """An array's ``zarr.json``, and what :func:`write_shard` was told of it.
+    """An array's ``zarr.json``, and its metadata from :func:`write_shard`.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def described(path: Path) -> tuple[dict[str, Any], Any]:
 
 
 def is_stored(shard: str | os.PathLike[str]) -> bool:
-    """Whether a shard can be read: it is there, or an earlier version left it out as all of it was the fill value."""
+    """Whether a shard can be read: it exists, or an earlier version left it out as it held only the fill value."""
     return os.path.isfile(shard) or _was_left_out(Path(shard))
 
 
@@ -107,7 +107,7 @@ def read_chunks(
     outs : sequence of numpy.ndarray
         C-contiguous, each of a chunk's size.
     fill : scalar
-        Stands in a chunk, or a whole shard, that an earlier version did not write, as all of it is this value.
+        Value of a chunk, or a whole shard, that an earlier version did not write, as it held only this value.
 
     Returns
     -------
@@ -117,9 +117,9 @@ def read_chunks(
     Raises
     ------
     FileNotFoundError
-        If there is no such file and there ought to be.
+        If the file is missing.
     ValueError
-        If the shard is cut short or a checksum does not fit.
+        If the shard is cut short or a checksum does not match.
     """
     path = Path(shard)
     try:
@@ -152,7 +152,7 @@ def read_chunks(
 
 
 def _was_left_out(shard: Path) -> bool:
-    """Whether an earlier version wrote no shard, as all of it was the fill value; no folder of chunks is there then."""
+    """Whether an earlier version wrote no shard for fill values only, and so no folder of chunks."""
     chunks = next((place for place in shard.parents if place.name == "c"), None)
     if chunks is None or chunks.exists():
         return False
@@ -164,7 +164,7 @@ def _was_left_out(shard: Path) -> bool:
 
 
 def _unpack(packed: bytes, out: NDArray[Any], path: Path, index: int) -> None:
-    # Blosc's header names the size that comes out: a damaged one must not lead beyond the array.
+    # Blosc's header states the unpacked size: a damaged one must not lead beyond the array.
     if len(packed) < 16 or int.from_bytes(packed[4:8], "little") != out.nbytes:
         raise ValueError(f"{path} is damaged: chunk {index} does not hold {out.nbytes} bytes")
     try:
@@ -176,5 +176,5 @@ def _unpack(packed: bytes, out: NDArray[Any], path: Path, index: int) -> None:
 def _checked(data: bytes, path: Path, what: str) -> bytes:
     body, stored = data[:-_CHECKSUM], int.from_bytes(data[-_CHECKSUM:], "little")
     if google_crc32c.value(body) != stored:
-        raise ValueError(f"{path} is damaged: the checksum of its {what} does not fit")
+        raise ValueError(f"{path} is damaged: the checksum of its {what} does not match")
     return body
