@@ -53,7 +53,7 @@ def test_lists_that_are_cut_short_are_refused(text):
     less = text
     for item in re.findall(r"<azimuthFmRate>.*?</azimuthFmRate>", text, flags=re.S)[2:]:
         less = less.replace(item, "")
-    with pytest.raises(ValueError, match="azimuthFmRate must stand .* times, as its list counts, got 2"):
+    with pytest.raises(ValueError, match="azimuthFmRate must occur .* times, the count of its list, got 2"):
         read_annotation(less.encode())
     # Where the list counts what is left of it, the bursts far from it are refused.
     note = read_annotation(re.sub(r'<azimuthFmRateList count="\d+">', '<azimuthFmRateList count="2">', less).encode())

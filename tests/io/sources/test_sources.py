@@ -174,7 +174,7 @@ def test_a_mask_is_no_data(tmp_path, rng):
                 file.write_mask(mask)
     (piece,) = RasterSource(tmp_path / "a.tif").read(TILE)
     np.testing.assert_array_equal(piece.array[0], place(np.where(mask, array, np.nan), BOX, piece))
-    with pytest.raises(ValueError, match=r"b.tif masks pixels but names no value .* state nodata="):
+    with pytest.raises(ValueError, match=r"b.tif masks integer pixels but specifies no no-data value; state nodata="):
         RasterSource(tmp_path / "b.tif").read(TILE)
 
 
@@ -199,7 +199,7 @@ def test_bad_rasters_are_named(tmp_path, rng):
         write(tmp_path / "flat.tif", array, None)
     with pytest.raises(ValueError, match=r"flat.tif has no map grid"):
         RasterSource(tmp_path / "flat.tif", crs="EPSG:32631")
-    with pytest.raises(ValueError, match=r"indexes must name bands 1 to 1 of bare.tif, got \[2\]"):
+    with pytest.raises(ValueError, match=r"indexes must be bands 1 to 1 of bare.tif, got \[2\]"):
         RasterSource(bare, crs="EPSG:32631", indexes=[2])
 
 
@@ -390,7 +390,7 @@ def test_foreign_xarray_is_refused_in_plain_words(tmp_path, rng):
     )
     uneven = good.assign_coords(x=good.x + np.where(np.arange(90) == 40, 1, 0))
     for data, options, message in (
-        (no_crs, {}, r"stack tells no CRS .* state crs="),
+        (no_crs, {}, r"stack specifies no CRS .* state crs="),
         (good, {"crs": "nowhere"}, r"crs must be one that PROJ understands, got 'nowhere'"),
         (good.rename(y="north"), {}, r"stack must have coordinates y, x; lat, lon; .* it has time, north, x"),
         (good, {"y": "up", "x": "x"}, r"stack must have coordinates up, x; it has time, y, x"),
@@ -566,7 +566,7 @@ def test_bad_gssic_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"N48W089_winter_vv_COH12.tif must be 40 x 40 pixels from -89 E, 48 N"):
         GssicSource(tmp_path).read(tile_around(-88.5, 47.5))
     os.rename(wrong, wrong.with_name("N48W090_winter_vv_COH12.tif"))
-    with pytest.raises(ValueError, match=r"N48W090_winter_vv_COH12.tif is there twice"):
+    with pytest.raises(ValueError, match=r"N48W090_winter_vv_COH12.tif occurs twice"):
         GssicSource(tmp_path)
 
 
@@ -669,7 +669,7 @@ def test_a_granule_that_lacks_a_layer_gives_the_others_and_says_so(tmp_path, rng
     with pytest.raises(ValueError, match=r"quantities must be in a granule of .*, none holds amplitude"):
         GunwSource(tmp_path, quantities=["coherence", "amplitude"])
     granule(tmp_path, FRAME, -118.0, 36.0, (80, 100), rng, **dict.fromkeys(QUANTITIES))
-    with pytest.raises(ValueError, match=r"is damaged: none of unwrappedPhase, .* is there"):
+    with pytest.raises(ValueError, match=r"is damaged: it holds none of unwrappedPhase"):
         GunwSource(tmp_path)
 
 

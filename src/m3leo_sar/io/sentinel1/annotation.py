@@ -31,7 +31,7 @@ class BurstTiming:
     azimuth_time : float
         Zero-Doppler time of its first row, seconds since the annotation's epoch.
     first_valid, last_valid : (lines,) int
-        Columns of each row between which pixels are valid, both included; -1 for a row without any.
+        First and last valid column of each row; -1 for a row without valid pixels.
     """
 
     azimuth_time: float
@@ -41,7 +41,7 @@ class BurstTiming:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SwathAnnotation:
-    """What the annotation of one swath and polarisation tells.
+    """The annotation of one swath and polarisation.
 
     Parameters
     ----------
@@ -56,17 +56,17 @@ class SwathAnnotation:
     bursts : tuple of BurstTiming
         In order of time.
     azimuth_interval : float
-        Seconds a row.
+        Seconds per row.
     range_time, range_interval : float
-        Two-way time of column 0, and seconds a column.
+        Two-way time of column 0, and seconds per column.
     frequency : float
-        Of the radar, Hz.
+        Radar frequency, Hz.
     steering : float
-        Steering rate of the antenna, degrees a second.
+        Steering rate of the antenna, degrees per second.
     orbit : Orbit
         State vectors of the annotation.
     fm_rates, dopplers : tuple of (float, RangePolynomial)
-        Azimuth FM rates and Doppler centroids with the time each is for.
+        Azimuth FM rates and Doppler centroids, each with its time.
     geolocation : dict of str to (points,) float64
         ``line``, ``pixel``, ``latitude``, ``longitude``, ``height``, ``incidence`` of the geolocation grid.
     """
@@ -124,7 +124,7 @@ class SwathAnnotation:
         IndexError
             If there is no such burst.
         ValueError
-            If the nearest estimate is further away than a burst is long, as where a list was cut short.
+            If the nearest estimate is further away than the length of a burst, such as in a truncated list.
         """
         middle = self.bursts[burst].azimuth_time + (self.lines - 1) / 2 * self.azimuth_interval
         _, velocity = self.orbit.at(middle)
@@ -157,9 +157,9 @@ def read_annotation(source: str | os.PathLike[str] | bytes) -> SwathAnnotation:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no XML, has a document type (which real ones have not), is no IW single-look complex product, lacks an
-        entry, holds another number of entries than it counts, or has no burst, as swaths of short products may; the
-        message names it.
+        If it is no XML, has a document type (unlike real ones), is no IW single-look complex product, lacks an entry,
+        holds another number of entries than its count, or has no burst, as swaths of short products may; the message
+        names it.
     """
     if isinstance(source, bytes):
         name, text = "annotation", source
@@ -223,7 +223,7 @@ def _swath(root: ElementTree.Element) -> SwathAnnotation:
 def _burst(item: ElementTree.Element, azimuth_time: float, lines: int) -> BurstTiming:
     valid = [np.array(_numbers(item, entry), np.int64) for entry in ("firstValidSample", "lastValidSample")]
     if any(len(column) != lines for column in valid):
-        raise ValueError(f"firstValidSample must have one entry a line, {lines}, got {len(valid[0])}")
+        raise ValueError(f"firstValidSample must have one entry per line, {lines}, got {len(valid[0])}")
     return BurstTiming(azimuth_time, *valid)
 
 
@@ -234,7 +234,7 @@ def _orbit(root: ElementTree.Element, seconds: Any) -> Orbit:
     ]
     if not states:
         raise KeyError("generalAnnotation/orbitList is missing")
-    # Products that were put together of slices may hold a state vector twice.
+    # Products assembled from slices may hold a state vector twice.
     states = [state for index, state in enumerate(states) if index == 0 or state != states[index - 1]]
     times, positions, velocities = zip(*states, strict=True)
     return Orbit(times, positions, velocities)
@@ -248,14 +248,14 @@ def _geolocation(root: ElementTree.Element) -> dict[str, NDArray[np.float64]]:
 
 
 def _listed(root: ElementTree.Element, path: str) -> list[ElementTree.Element]:
-    """Entries of a list, which says how many there are."""
+    """Entries of a list, checked against its count."""
     found = root.findall(path)
     holder = root.find(path.rpartition("/")[0])
     count = None if holder is None else holder.get("count")
     if not found:
         raise KeyError(f"{path} is missing")
     if count is not None and int(count) != len(found):
-        raise ValueError(f"{path} must stand {count} times, as its list counts, got {len(found)}")
+        raise ValueError(f"{path} must occur {count} times, the count of its list, got {len(found)}")
     return found
 
 

@@ -20,20 +20,20 @@ from m3leo_sar.io.files.plain_xml import parse_xml
 from m3leo_sar.io.files.raster import GEOTIFF, open_raster
 from m3leo_sar.io.sentinel1.annotation import SwathAnnotation, read_annotation
 
-#: Version of the processor, before the first point, from which on annotations are as they are read here.
+#: First major version of the processor with this form of annotations.
 _FIRST_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
 class SafeSwath:
-    """One swath and polarisation of a product; pixels are read when asked for.
+    """One swath and polarisation of a product; pixels are read on demand.
 
     Parameters
     ----------
     annotation : SwathAnnotation
         Its annotation.
     measurement : str
-        What GDAL opens for its pixels.
+        Name under which GDAL opens its pixels.
     calibration : bytes
         Text of its calibration tables.
     """
@@ -43,14 +43,14 @@ class SafeSwath:
     calibration: bytes
 
     def burst(self, index: int, rows: slice = slice(None), cols: slice = slice(None)) -> NDArray[np.complex64]:
-        """Pixels of one burst, or a part of it; invalid ones, as annotated, are NaN.
+        """Pixels of one burst, or a part of it; pixels annotated as invalid are NaN.
 
         Raises
         ------
         IndexError
             If there is no such burst.
         ValueError
-            If the pixels cannot be read, or are not as many as the annotation says.
+            If the pixels cannot be read, or their number differs from the annotation.
         """
         note = self.annotation
         timing = note.bursts[index]
@@ -72,14 +72,14 @@ class SafeSwath:
         return pixels
 
     def calibration_factor(self, index: int, kind: str = "sigma") -> NDArray[np.float64]:
-        """Numbers that pixels of a burst are divided by so that their power is the backscatter, (lines, samples).
+        """Divisors (lines, samples) of the pixels of a burst that make their power the backscatter.
 
         Parameters
         ----------
         index : int
             The burst.
         kind : {"sigma", "beta", "gamma"}
-            Backscatter a unit of ground, of slant range, or across the sight.
+            Backscatter per unit area of the ground, of the slant plane, or across the line of sight.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class SafeSwath:
     def deburst(self) -> NDArray[np.complex64]:
         """All bursts as one image, each up to the middle of its overlap with the next; NaN in gaps between bursts.
 
-        Phases keep the carriers of their bursts: take them off (``annotation.carrier``) before interpolating.
+        Phases keep the carriers of their bursts: remove them (``annotation.carrier``) before interpolation.
 
         Returns
         -------
@@ -145,8 +145,8 @@ def open_safe(path: str | os.PathLike[str], *, swath: str, polarisation: str) ->
     FileNotFoundError
         If there is nothing at ``path``.
     ValueError
-        If it is no product, a file of the swath is missing or stands twice, or the annotation is damaged or of another
-        swath or polarisation, or the product was made by a processor before version 2.
+        If it is no product, a file of the swath is missing or occurs twice, the annotation is damaged or of another
+        swath or polarisation, or the product is from a processor before version 2.
     """
     root = Path(path)
     if not root.exists():
@@ -169,9 +169,9 @@ def open_safe(path: str | os.PathLike[str], *, swath: str, polarisation: str) ->
 
 
 def _check_version(root: Path, files: list[PurePosixPath]) -> None:
-    """Refuse a product of a processor before version 2, whose annotations are others.
+    """Refuse a product of a processor before version 2, whose annotations differ.
 
-    Later ones are judged by what their files hold, and so are products whose manifest is missing or does not say.
+    Later products, and those whose manifest is missing or states no version, are judged by their files.
     """
     manifests = [name for name in files if name.name == "manifest.safe"]
     if not manifests:
@@ -185,10 +185,10 @@ def _check_version(root: Path, files: list[PurePosixPath]) -> None:
 
 
 def _parts(note: SwathAnnotation, starts: list[int]) -> list[tuple[int, int, int]]:
-    """Burst, first row and row after the last of what each burst gives to the whole image, in rows of the burst.
+    """Burst, first row and row after the last of each burst's part of the whole image, in rows of the burst.
 
-    Bursts without a valid line give nothing. Where two overlap, each goes up to the middle; over a gap, each gives what
-    it has.
+    Bursts without a valid line have no part. If two overlap, each extends to the middle; at a gap, each contributes all
+    its rows.
     """
     valid = [np.flatnonzero(burst.first_valid >= 0) for burst in note.bursts]
     held = [index for index, rows in enumerate(valid) if rows.size]
@@ -203,7 +203,7 @@ def _parts(note: SwathAnnotation, starts: list[int]) -> list[tuple[int, int, int
 
 
 def _files(root: Path) -> list[PurePosixPath]:
-    """Relative names of what a product holds; a zip's must stay inside it."""
+    """Relative names of the files of a product; those of a zip must stay inside it."""
     if root.is_dir():
         inside = [file for file in root.rglob("*") if file.is_file()]
         for file in inside:
@@ -241,7 +241,7 @@ def _read(root: Path, name: PurePosixPath) -> bytes:
         return (root / name).read_bytes()
     try:
         with zipfile.ZipFile(root) as archive, archive.open(str(name)) as stream:
-            # The size that a zip names is its own word: what comes out is counted.
+            # The size stated in a zip is not trusted: unpacked bytes are counted.
             content = stream.read(limits.LARGEST_TEXT + 1)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"{name.name} of {root.name} is damaged: {error}") from error

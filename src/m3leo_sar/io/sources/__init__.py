@@ -1,1 +1,1 @@
-"""Sources that tiles are cut from: rasters, xarray data, GSSIC, GUNW."""
+"""Sources of rasters for tiles: GDAL rasters, xarray data, GSSIC, GUNW."""

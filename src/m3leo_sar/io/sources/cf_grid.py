@@ -1,4 +1,4 @@
-"""The grid of xarray data: coordinates along rows and columns, and the CRS in the words of CF, GDAL and Xee."""
+"""The grid of xarray data: coordinates, and the coordinate reference system by CF, GDAL or Xee."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.projection import short_name
 from m3leo_sar.grid.regular_geobox import regular_geobox
 
-#: Names of the coordinates along rows and columns that are looked for, in this order, whatever their case.
+#: Names of the coordinates along rows and columns, in order of preference, in any case.
 _AXES = (("y", "x"), ("lat", "lon"), ("latitude", "longitude"))
-#: Names and CF attributes of other coordinates that run along rows and along columns.
+#: Names and CF attributes of other coordinates along rows and along columns.
 _DOWN = ("northing", "northings", "projection_y_coordinate", "latitude", "Y", "degrees_north")
 _ALONG = ("easting", "eastings", "projection_x_coordinate", "longitude", "X", "degrees_east")
 
@@ -46,11 +46,11 @@ def grid_axes(dataset: Any, y: str | None, x: str | None, name: str) -> tuple[st
             return names[0], names[1]
     wanted = f"{y}, {x}" if y is not None else "; ".join(", ".join(pair) for pair in _AXES)
     known = ", ".join(map(str, dataset.coords)) or "none"
-    raise ValueError(f"{name} must have coordinates {wanted}; it has {known}. Name them with y= and x=")
+    raise ValueError(f"{name} must have coordinates {wanted}; it has {known}. Specify them with y= and x=")
 
 
 def _by_attributes(dataset: Any, words: tuple[str, ...]) -> str | None:
-    """The only coordinate of one dimension whose name or CF attributes are among words."""
+    """The only one-dimensional coordinate whose name or CF attributes are among ``words``."""
     found = [
         str(key)
         for key, array in dataset.coords.items()
@@ -61,7 +61,7 @@ def _by_attributes(dataset: Any, words: tuple[str, ...]) -> str | None:
 
 
 def grid_geobox(dataset: Any, arrays: Mapping[str, Any], axes: tuple[str, str], crs: str | None, name: str) -> GeoBox:
-    """Grid of variables over two coordinates, with the CRS that is stated or that the data carry.
+    """Grid of variables over two coordinates, with the stated CRS or that of the data.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def grid_geobox(dataset: Any, arrays: Mapping[str, Any], axes: tuple[str, str], 
     if told is None and axes[0].lower().startswith("lat"):
         told = "EPSG:4326"
     if told is None:
-        raise ValueError(f"{name} tells no CRS in spatial_ref, a grid mapping or crs; state crs=")
+        raise ValueError(f"{name} specifies no CRS in spatial_ref, a grid mapping or crs; state crs=")
     try:
         return regular_geobox(dataset[axes[1]].values, dataset[axes[0]].values, short_name(told))
     except ValueError as error:
@@ -80,7 +80,7 @@ def grid_geobox(dataset: Any, arrays: Mapping[str, Any], axes: tuple[str, str], 
 
 
 def _told_crs(dataset: Any, arrays: Mapping[str, Any]) -> str | None:
-    """CRS in the words of GDAL, of CF's grid mappings or of Xee."""
+    """CRS by the conventions of GDAL, of CF's grid mappings or of Xee."""
     mappings = [array.attrs.get("grid_mapping") or array.encoding.get("grid_mapping") for array in arrays.values()]
     for key in (*mappings, "spatial_ref", "crs"):
         attributes = dataset.variables[key].attrs if key in dataset.variables else {}
@@ -96,7 +96,7 @@ def _told_crs(dataset: Any, arrays: Mapping[str, Any]) -> str | None:
 
 
 def _cf_crs(attributes: Mapping[str, Any]) -> str:
-    """CRS of a CF grid mapping that names its projection and the parameters, without WKT."""
+    """CRS of a CF grid mapping with the name and parameters of its projection, without WKT."""
     import pyproj
 
     try:
@@ -107,6 +107,6 @@ def _cf_crs(attributes: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A number or a list of an attribute, which h5netcdf gives as an array."""
+    """A number or a list from an attribute, which h5netcdf returns as an array."""
     found = np.asarray(value)
     return found.item() if found.size == 1 else found.tolist()

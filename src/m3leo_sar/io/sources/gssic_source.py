@@ -23,12 +23,12 @@ _SEASONAL = re.compile(
     rf"{_CELL}_(?P<season>{'|'.join(SEASONS)})_(?P<pol>vv|vh|hh|hv)_(?P<metric>AMP|COH\d\d|rho|tau|rmse)"
 )
 _GEOMETRY = re.compile(rf"{_CELL}_(?P<orbit>\d{{3}}[AD])_(?P<metric>inc|lsmap)")
-#: Order of what has no lag; coherences stand between amplitude and rho, by their lag.
+#: Order of layers without a lag; coherences lie between amplitude and rho, by their lag.
 _ORDER = {"AMP": 0, "rho": 100, "tau": 101, "rmse": 102, "inc": 103, "lsmap": 104}
 #: Share of a pixel by which a cell may be off the lattice of whole degrees.
 _OFF = 0.05
 
-#: South-eastwards from the north-western corner: degrees of latitude of the upper edge, of longitude of the left one.
+#: Cell by the latitude of its upper edge and the longitude of its left one, in degrees.
 Corner = tuple[int, int]
 
 
@@ -41,17 +41,16 @@ class _Layer(NamedTuple):
 class GssicSource:
     """A folder of the data set's GeoTIFFs, ``<cell>_<season>_<polarisation>_<metric>.tif``, in any folders below it.
 
-    The cells that a tile touches are put together. Numbers are decoded as by
+    The cells under a tile are joined. Numbers are decoded as by
     :func:`m3leo_sar.io.components.netcdf_components.read_gssic`; 0 is no data. Incidence and the layover and shadow
-    map,
-    ``<cell>_<orbit>_inc.tif`` and ``_lsmap.tif``, stay one band an orbit. A file that is missing in a cell leaves its
-    ground without data, and the notes say so.
+    map, ``<cell>_<orbit>_inc.tif`` and ``_lsmap.tif``, remain one band per orbit. A file that is missing in a cell
+    leaves its ground without data, which the notes report.
 
     Parameters
     ----------
     folder : str or path
     layers : sequence of str, optional
-        Names of the bands to take, such as ``"winter_coherence_12"``; all that the folder has if left out.
+        Names of the bands to take, such as ``"winter_coherence_12"``; by default all in the folder.
     resampling : str
         A word of :func:`m3leo_sar.reproject`. Amplitudes are in dB; `retile` resamples them as power.
 
@@ -83,25 +82,25 @@ class GssicSource:
             raise ValueError(f"layers must be among {', '.join(found)}; got {', '.join(missing)}")
         self._layers = [found[name] for name in layers or found]
         self.bands = tuple(layer.band for layer in self._layers)
-        # Every cell is cut from one lattice of the whole Earth, so that they join without a seam.
+        # All cells are parts of one lattice of the whole Earth, so that they join without a seam.
         self._pixels = _pixels(next(iter(self._layers[0].files.values())))
         step = 1 / self._pixels
         self._world = GeoBox((180 * self._pixels, 360 * self._pixels), Affine(step, 0, -180, 0, -step, 90), "EPSG:4326")
 
     def parameters(self, geobox: GeoBox) -> Any:
-        """Name, size and time of the files that the tile touches, and the bands."""
+        """Name, size and time of the files under the tile, and the bands."""
         part = cover(self._world, geobox)
         corners = [] if part is None else self._corners(part)
         files = [layer.files[corner] for layer in self._layers for corner in corners if corner in layer.files]
         return {"files": [file_facts(path) for path in files], "bands": [band.name for band in self.bands]}
 
     def read(self, geobox: GeoBox) -> list[Piece]:
-        """Pixels around a tile: a piece of values, and one of codes where there is a layover and shadow map.
+        """Pixels around a tile: a piece of values, and one of codes if there is a layover and shadow map.
 
         Raises
         ------
         ValueError
-            If a file is damaged or does not lie where its name says.
+            If a file is damaged or does not lie at the place in its name.
         """
         part = cover(self._world, geobox)
         corners = [] if part is None else self._corners(part)
@@ -131,7 +130,7 @@ class GssicSource:
         return part.gather(read, empty)
 
     def _paste(self, plane: NDArray[Any], layer: _Layer, corner: Corner, rows: slice, cols: slice) -> None:
-        """Put what a cell has of ``[rows, cols]`` of the lattice in its place."""
+        """Copy a cell's part of ``[rows, cols]`` of the lattice to its place."""
         path, size = layer.files[corner], self._pixels
         top, left = (90 - corner[0]) * size, (corner[1] + 180) * size
         _check_place(path, corner, size)
@@ -166,14 +165,14 @@ def _found(root: Path) -> dict[str, _Layer]:
         layer = files.setdefault(rank, _Layer(band, decode, {}))
         corner = _corner(match)
         if corner in layer.files:
-            raise ValueError(f"{path.name} is there twice below {root}: {layer.files[corner]} and {path}")
+            raise ValueError(f"{path.name} occurs twice below {root}: {layer.files[corner]} and {path}")
         layer.files[corner] = path
     return {files[rank].band.name: files[rank] for rank in sorted(files)}
 
 
 def _seasonal(match: re.Match[str]) -> tuple[tuple[Any, ...], Band, Callable[[NDArray[Any]], NDArray[Any]]]:
     season, pol, metric = match["season"], match["pol"], match["metric"]
-    # Named as in M3LEO's chips, which have no polarisation in the names of what is VV only.
+    # Named as in M3LEO's chips, whose names leave out the polarisation of layers that exist in VV only.
     start = season if pol == "vv" else f"{season}_{pol}"
     pols = ("vv", "vh", "hh", "hv")
     if metric == "AMP":
@@ -225,12 +224,12 @@ def _missing(layer: _Layer, corners: list[Corner]) -> str:
 
 def _label(corner: Corner) -> str:
     latitude, longitude = corner
-    # The equator is an upper edge of N00, the meridian of Greenwich a left one of E000.
+    # The equator is the upper edge of N00, the meridian of Greenwich the left edge of E000.
     return f"{'S' if latitude < 0 else 'N'}{abs(latitude):02d}{'W' if longitude < 0 else 'E'}{abs(longitude):03d}"
 
 
 def _pixels(path: Path) -> int:
-    """Pixels a degree, from a first file."""
+    """Pixels per degree, from a first file."""
     with open_raster(path, driver=GEOTIFF) as source:
         rows, cols = source.shape
     if rows != cols:

@@ -26,7 +26,7 @@ _NAME = re.compile(
     r"S1-GUNW-(?P<way>[AD])-[RL]-(?P<track>\d{3})-\w+-(?P<later>\d{8})_(?P<earlier>\d{8})-(?P<time>\d{6})-(?P<rest>.+)"
 )
 _GROUP = "science/grids/data"
-#: Quantity, unit and fill of what a granule holds.
+#: Quantity, unit and fill value of the layers of a granule.
 QUANTITIES = {
     "unwrappedPhase": ("unwrapped phase", "rad", 0),
     "coherence": ("coherence", "1", 0),
@@ -44,23 +44,23 @@ class _Granule(NamedTuple):
     track: str
     time: str
     rest: str
-    #: Those of ``QUANTITIES`` that it holds.
+    #: Those of ``QUANTITIES`` in it.
     held: tuple[str, ...]
 
 
 class GunwSource:
     """A folder of S1-GUNW granules, netCDF-4, in any folders below it.
 
-    Each granule stays on its own grid, so that no pair is moved onto another's. A band is named by quantity, pair with
-    the earlier date first, direction and track: ``coherence_20200308_20200320_A064``. Where several granules of one
-    pair and track have data around a tile, such as neighbouring frames, the start time follows, and what tells them
-    apart if that does not; none is dropped.
+    Each granule keeps its own grid, so that no pair is moved onto another's. A band is named by quantity, pair with the
+    earlier date first, direction and track: ``coherence_20200308_20200320_A064``. If several granules of one pair and
+    track have data around a tile, such as neighbouring frames, the start time follows, or else the rest of the name;
+    none is dropped.
 
     Parameters
     ----------
     folder : str or path
     quantities : sequence of str, optional
-        Those of ``unwrappedPhase``, ``coherence``, ``amplitude``, ``connectedComponents`` to take; all if left out.
+        Those of ``unwrappedPhase``, ``coherence``, ``amplitude``, ``connectedComponents`` to take; by default all.
     resampling : str
         A word of :func:`m3leo_sar.reproject`; components are codes and are never mixed.
 
@@ -74,7 +74,7 @@ class GunwSource:
 
     Notes
     -----
-    A granule may lack quantities, as some versions of the product do: the others are taken, and the notes say so.
+    A granule may lack quantities, as some versions of the product do: the others are taken, and the notes report it.
 
     Phase keeps the sign and the reference of the product. It jumps between components: mask by them after resampling.
     """
@@ -157,7 +157,7 @@ class GunwSource:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """The data of a granule; its faults name it in plain words."""
+    """The data of a granule; errors name it."""
     with open_hdf5(path, kind="netCDF-4 file") as file:
         try:
             group = own_group(file, _GROUP)
@@ -187,7 +187,7 @@ def _granule(path: Path) -> _Granule:
         box = regular_geobox(longitude, latitude, "EPSG:4326")
         held = tuple(name for name in QUANTITIES if name in data)
         if not held:
-            raise ValueError(f"none of {', '.join(QUANTITIES)} is there")
+            raise ValueError(f"it holds none of {', '.join(QUANTITIES)}")
     pair = f"{earlier:%Y%m%d}_{later:%Y%m%d}"
     return _Granule(path, box, pair, match["way"] + match["track"], match["time"], match["rest"], held)
 
@@ -217,7 +217,7 @@ def _has_data(piece: Piece) -> bool:
 
 
 def _told_apart(granules: list[_Granule]) -> list[str]:
-    """What follows the names of each: nothing, the start time, or all that is left of its name."""
+    """Suffix of each granule's bands: none, the start time, or the rest of its name."""
     suffixes = [""] * len(granules)
     for more in (lambda granule: f"_{granule.time}", lambda granule: f"_{granule.rest}"):
         keys = [(granule.pair, granule.track, suffix) for granule, suffix in zip(granules, suffixes, strict=True)]

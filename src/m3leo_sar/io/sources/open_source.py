@@ -1,4 +1,4 @@
-"""Open anything that can be cut onto tiles."""
+"""Open any source that can be resampled onto tiles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from m3leo_sar.io.sources.xarray_source import open_xarray_source
 
 #: Entry-point group by which packages add sources.
 ENTRY_POINTS = "m3leo_sar.sources"
-#: Kinds of source and what opens them.
+#: Kinds of source and their readers.
 KINDS: dict[str, Any] = {
     "raster": RasterSource,
     "gssic": GssicSource,
@@ -33,11 +33,11 @@ def open_source(path: str | os.PathLike[str], *, kind: str | None = None, **opti
     ----------
     path : str or path
     kind : {"raster", "gssic", "gunw", "xarray"} or str, optional
-        Found from the name or from the files of a folder, if left out. Or a source of your own: a file ending in
-        ``.py``, a module, or an entry point of the group ``m3leo_sar.sources``, whose ``open(path, **options)`` gives a
+        By default recognised from the name, or from the files in a folder. Or your own source: a file ending in
+        ``.py``, a module, or an entry point of the group ``m3leo_sar.sources``, whose ``open(path, **options)`` returns a
         :class:`m3leo_sar.io.sources.tile_source.TileSource`.
     options
-        Those of the kind's class; None stands for its default.
+        Options of the kind's class; None stands for its default.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def open_source(path: str | os.PathLike[str], *, kind: str | None = None, **opti
     TypeError
         If the kind has no such option.
     ValueError
-        If the kind is unknown or cannot be told, or the source is damaged.
+        If the kind is unknown or cannot be recognised, or the source is damaged.
     """
     chosen = kind or kind_of(path)
     given = {name: value for name, value in options.items() if value is not None}
@@ -75,7 +75,7 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     FileNotFoundError
         If there is no such file or folder.
     ValueError
-        If a folder holds none of what is known.
+        If a folder holds no known kind of file.
     """
     text, place = os.fspath(path), Path(path)
     if "://" in text or text.startswith("/vsi"):
@@ -89,4 +89,4 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     for kind, pattern, name in (("gunw", "*.nc", r"S1-GUNW-.*"), ("gssic", "*.tif", r"[NS]\d\d[EW]\d\d\d_.*")):
         if any(re.match(name, found.name) for found in place.rglob(pattern)):
             return kind
-    raise ValueError(f"{place} holds neither S1-GUNW granules nor GSSIC files nor a Zarr store; name its kind")
+    raise ValueError(f"{place} holds neither S1-GUNW granules nor GSSIC files nor a Zarr store; specify its kind")

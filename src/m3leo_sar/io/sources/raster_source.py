@@ -25,32 +25,32 @@ from m3leo_sar.io.files.plain_values import parameter_digest
 from m3leo_sar.io.files.raster import files_of, geobox_of, open_raster
 from m3leo_sar.io.sources.tile_source import Piece, as_key, cover, file_facts
 
-#: GDAL's own names of what lies on a server, by scheme.
+#: GDAL's prefixes for files on a server, by scheme.
 _REMOTE = {"http": "/vsicurl/http://", "https": "/vsicurl/https://", "s3": "/vsis3/", "gs": "/vsigs/"}
 
 
 class RasterSource:
-    """A GeoTIFF, COG, VRT or other raster, read by windows.
+    """A GeoTIFF, COG, VRT or other raster, read in windows.
 
     Parameters
     ----------
     path : str, path, or Dataset or Band of osgeo.gdal
         A dataset lies in a file; of a band, that one alone is taken. Otherwise a file, or a URL (``https``, ``http``,
-        ``s3``, ``gs``). GDAL's own environment variables hold the keys of a server that asks for them; what follows a
-        ``?`` in a URL and a password are in no message and no metadata.
+        ``s3``, ``gs``). GDAL's environment variables hold the keys for a server that requires them; a password and
+        the part of a URL after ``?`` appear in no message and no metadata.
     resampling : str, optional
-        A word of :func:`m3leo_sar.reproject`. If left out, the usual one of the quantity
+        A word of :func:`m3leo_sar.reproject`. By default, the usual one of the quantity
         (:data:`m3leo_sar.io.components.quantity.KINDS`): bilinear for numbers, phase and decibels, mode for codes such
         as those with a table of colours, sum for amounts; and None for integers without a unit, which may be
         quantities or classes.
     nodata : int or float, optional
-        Value without data, where the file names none or a wrong one.
+        No-data value, if the file specifies none or a wrong one.
     crs : str, optional
-        CRS of a file that carries none.
+        Coordinate reference system of a file without one.
     indexes : sequence of int, optional
-        Bands to take, from 1; all if left out.
+        Bands to take, from 1; by default all.
     quantity : {"number", "phase", "direction", "decibel", "code", "amount"}, optional
-        Kind of all bands, where units and names do not tell it, or tell a wrong one.
+        Kind of all bands, if units and names imply none or a wrong one.
 
     Raises
     ------
@@ -58,13 +58,13 @@ class RasterSource:
         If there is no such file.
     ValueError
         If it is no raster, has no CRS or no map grid, or lacks a band. A raster in the geometry of its sensor (SICD,
-        ground control points, RPCs) has no map grid, even where GDAL shows a CRS and a transform from its corners.
+        ground control points, RPCs) has no map grid, even if GDAL reports a CRS and a transform from its corners.
     OSError
-        If a server does not answer, or denies it.
+        If a server does not answer, or denies access.
 
     Notes
     -----
-    A scale and an offset that the file carries are applied, which gives floats. Masks and alpha bands count as no data.
+    Scale and offset of the file are applied, which gives floats. Masks and alpha bands count as no data.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class RasterSource:
         self._has_failed = False
 
     def parameters(self, geobox: GeoBox) -> Any:
-        """Its file and those that is made of, its bands and what stands for no data: the same for all tiles."""
+        """Its file with the sources of that, its bands and no-data value: the same for all tiles."""
         facts = {"file": self._facts, "bands": self._indexes, "nodata": self._stated, "crs": self.geobox.crs}
         return facts if self._quantity is None else {**facts, "quantity": self._quantity}
 
@@ -107,7 +107,7 @@ class RasterSource:
         OSError
             If a server fails.
         ValueError
-            If the file is damaged, or has a mask but no value for integers without data.
+            If the file is damaged, or has integers with a mask but no no-data value.
         """
         part = cover(self.geobox, geobox)
         if part is None:
@@ -126,7 +126,7 @@ class RasterSource:
 
     @property
     def _label(self) -> int | None:
-        """Value of integers without data."""
+        """No-data value of integers."""
         return int(self._nodata) if self._is_integer and self._nodata is not None else None
 
     @property
@@ -144,11 +144,11 @@ class RasterSource:
         if not self._is_integer:
             return self._scaled(array, empty)
         if self._label is None and empty.any():
-            raise ValueError(f"{self.name} masks pixels but names no value for integers without data; state nodata=")
+            raise ValueError(f"{self.name} masks integer pixels but specifies no no-data value; state nodata=")
         return np.where(empty, array.dtype.type(self._fill), array)
 
     def _complex(self, source: Any, window: RasterWindow) -> NDArray[Any]:
-        """Complex pixels; GDAL's own mask of a no-data value looks at the real part alone."""
+        """Complex pixels; GDAL's own mask of a no-data value considers the real part only."""
         array = source.read(self._indexes, window=window, out_dtype=self._dtype)
         empty = np.zeros(array.shape, bool) if self._nodata is None else array == self._nodata
         for plane, index in zip(empty, self._indexes, strict=True):
@@ -167,16 +167,16 @@ class RasterSource:
 
 
 class _Opened:
-    """A raster open for reading; a server's faults are OSErrors, and no message holds what a URL keeps to itself."""
+    """A raster open for reading; a server's faults are OSErrors, and no message holds the secret parts of a URL."""
 
     def __init__(self, source: RasterSource) -> None:
         self.source = source
 
     def __enter__(self) -> Any:
-        # A server has no folder to look through for files beside the raster.
+        # A server has no folder to search for files beside the raster.
         options = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"} if self.source._is_remote else {}
         if self.source._has_failed:
-            # GDAL remembers that a file was denied, as it does the header of one that was not.
+            # GDAL caches that access was denied, as it caches headers.
             options["CPL_VSIL_CURL_NON_CACHED"] = self.source._path
         self.env = rasterio.Env(**options)
         self.env.__enter__()
@@ -212,7 +212,7 @@ def _in_file(raster: Any, indexes: Sequence[int] | None) -> tuple[str, Sequence[
 
 
 def _located(path: str) -> tuple[str, str, bool]:
-    """What GDAL opens, what may be told of it, and whether a server is asked."""
+    """Name for GDAL, name for messages, and whether the file is on a server."""
     scheme, colon, rest = path.partition("://")
     if colon and scheme.lower() in _REMOTE:
         parts = urlsplit(path)
@@ -222,10 +222,10 @@ def _located(path: str) -> tuple[str, str, bool]:
 
 
 def _facts(path: str | os.PathLike[str]) -> list[Any]:
-    """What tells that a raster was replaced, or a file that it is made of."""
+    """Signature that changes when a raster, or one of its source files, is replaced."""
     file, *others = files_of(path)
     facts = file_facts(file)
-    # As a digest: every chip keeps these facts, and a mosaic may be of thousands of files.
+    # As a digest: every chip keeps these facts, and a mosaic may have thousands of files.
     return [*facts, parameter_digest([file_facts(other) for other in others])] if others else facts
 
 
@@ -247,7 +247,7 @@ def _placed(source: Any, crs: str | None, name: str) -> GeoBox:
 
 
 def _sensor_geometry(source: Any, *, is_stated: bool) -> str:
-    """Why the pixels of a raster lie on no map grid, whatever transform it shows; an empty text if they may."""
+    """Reason why a raster has no map grid, regardless of its transform; empty if it may have one."""
     if source.driver == "NITF" and source.tags().get("NITF_ICAT", "").strip() in ("SAR", "SARIQ"):
         return "it is a SAR image in NITF (SICD), whose transform only joins the corners of the slant plane"
     points, _ = source.gcps
@@ -261,7 +261,7 @@ def _sensor_geometry(source: Any, *, is_stated: bool) -> str:
 def _checked_indexes(indexes: Sequence[int] | None, count: int, name: str) -> list[int]:
     chosen = list(range(1, count + 1)) if indexes is None else [int(index) for index in indexes]
     if not chosen or not all(1 <= index <= count for index in chosen):
-        raise ValueError(f"indexes must name bands 1 to {count} of {name}, got {chosen}")
+        raise ValueError(f"indexes must be bands 1 to {count} of {name}, got {chosen}")
     return chosen
 
 
@@ -270,7 +270,7 @@ def _dtype(name: str) -> np.dtype[Any]:
 
 
 def _bands(source: Any, indexes: Sequence[int], product: str, quantity: str | None) -> tuple[Band, ...]:
-    """Bands with names of their own, also as names of chips: one that comes twice has its number behind it."""
+    """Bands with unique names, also as names of chips: a repeated name gets the band's number as a suffix."""
     bands = [_band(source, index, product) for index in indexes]
     counts = Counter(as_key(band.name) for band in bands)
     apart = [

@@ -1,4 +1,4 @@
-"""The type in which a variable of xarray data is stored, which a decoder may have changed."""
+"""The stored type of a variable of xarray data, which a decoder may have changed."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-#: Attributes that only codes have, in the words of CF.
+#: CF attributes of codes.
 _FLAGS = ("flag_values", "flag_masks", "flag_meanings")
-#: Where a variable names the value of pixels without data.
+#: Attributes with the no-data value of a variable.
 _FILLS = ("_FillValue", "missing_value", "nodata")
 
 
 class StoredType(NamedTuple):
-    """How a variable is stored, whatever a decoder has made of it."""
+    """Storage of a variable, regardless of a decoder."""
 
     dtype: np.dtype[Any]
-    #: Value without data that stands in the pixels, or is to stand there; None if there is none.
+    #: No-data value in the pixels, stored or to be set; None if there is none.
     nodata: Any
 
     @property
     def is_integer(self) -> bool:
-        """Whether pixels are integers, which have a value in place of NaN."""
+        """Whether pixels are integers, which have a no-data value in place of NaN."""
         return self.dtype.kind in "iub"
 
 
 def stored_type(array: Any, nodata: float | None, quantity: str | None) -> StoredType:
-    """Dtype and value without data of an xarray variable; ``nodata`` and ``quantity`` are what the user states."""
+    """Dtype and no-data value of an xarray variable; the user states ``nodata`` and ``quantity``."""
     is_code = quantity == "code" or is_flags(array)
     dtype = _stored_dtype(array, is_code)
     fill = nodata if nodata is not None else _fill(array)
@@ -35,7 +35,7 @@ def stored_type(array: Any, nodata: float | None, quantity: str | None) -> Store
         return StoredType(dtype, fill)
     if fill is None and is_code:
         codes = set(np.ravel(array.attrs.get("flag_values", ())).tolist())
-        # Flags of bits may be any number but none at all is 0, so that only the stated value is sure.
+        # Bit flags may be any number, and 0 means no flag, so that only the stated value is certain.
         fill = None if not codes else 0 if 0 not in codes else np.iinfo(dtype).max
     return StoredType(dtype, None if fill is None else int(np.array(fill).astype(dtype)))
 
@@ -60,7 +60,7 @@ def is_flags(array: Any) -> bool:
 
 
 def _fill(array: Any) -> Any:
-    """Value without data that a variable names, decoded or not."""
+    """No-data value of a variable, decoded or not."""
     found = [
         holder[word] for holder in (array.attrs, array.encoding) for word in _FILLS if holder.get(word) is not None
     ]
@@ -68,19 +68,19 @@ def _fill(array: Any) -> Any:
 
 
 def valid_pixels(values: NDArray[Any], stored: StoredType, name: str) -> NDArray[Any]:
-    """Pixels as they are stored: integers with their value without data, floats with NaN.
+    """Pixels as stored: integers with their no-data value, floats with NaN.
 
     Raises
     ------
     ValueError
-        If integers lack data and no value stands for it.
+        If integers have missing pixels but no no-data value.
     """
     if values.dtype.kind == "b":
         return values.astype(np.uint8)
     if stored.is_integer and values.dtype.kind == "f":
         empty = np.isnan(values)
         if stored.nodata is None and empty.any():
-            raise ValueError(f"{name} has pixels without data but names no value for them; state nodata=")
+            raise ValueError(f"{name} has pixels without data but specifies no no-data value; state nodata=")
         return np.where(empty, stored.nodata or 0, values).astype(stored.dtype)
     if values.dtype.kind in "iu":
         return values

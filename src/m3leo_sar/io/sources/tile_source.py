@@ -1,4 +1,4 @@
-"""What rasters are cut from: anything that gives its own pixels around a tile."""
+"""The interface of raster sources, which return their own pixels around a tile."""
 
 from __future__ import annotations
 
@@ -19,50 +19,50 @@ from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.projection import is_geographic, transformer_between
 from m3leo_sar.io.components.component import Band
 
-#: Pixels from a tile's own to the farthest that any kernel takes, where its pixels are the source's; and some to spare.
+#: Margin in pixels for the widest kernel at equal pixel size, with a reserve.
 _REACH, _SPARE = 3, 2
-#: Steps of the lattice of points by which a tile is placed.
+#: Steps of the lattice of points that gives the place of a tile.
 _STEPS = 32
-#: Share of a pixel by which a tile must reach into a source to touch it.
+#: Least overlap of a tile with a source, in pixels.
 _TOUCH = 1e-6
 
 
 class Piece(NamedTuple):
     """Pixels of a source around a tile, on the source's own grid."""
 
-    #: (bands, rows, cols); no data is NaN, and ``nodata`` in integers.
+    #: (bands, rows, cols); no data is NaN, or ``nodata`` for integers.
     array: NDArray[Any]
-    #: Where they lie.
+    #: Grid of the pixels.
     geobox: GeoBox
-    #: One a band.
+    #: One per band.
     bands: tuple[Band, ...]
-    #: Value of integers without data, None if every one has data.
+    #: No-data value of integers, None if all pixels have data.
     nodata: int | None = None
-    #: What is to be said of these pixels, in plain words.
+    #: Remarks on these pixels, as text.
     notes: tuple[str, ...] = ()
 
 
 class TileSource(Protocol):
-    """What can be cut onto tiles; any class with these members is one."""
+    """A source of tiles; any class with these members is one."""
 
-    #: What it is called, in messages and in the metadata of chips.
+    #: Its name in messages and in the metadata of chips.
     name: str
-    #: All bands that it may give.
+    #: All possible bands.
     bands: tuple[Band, ...]
-    #: The word of :func:`m3leo_sar.reproject` that suits it, None where the user must say.
+    #: Its usual word of :func:`m3leo_sar.reproject`, None if the user must choose.
     resampling: str | None
 
     def parameters(self, geobox: GeoBox) -> Any:
-        """What the pixels around a tile depend on, in plain values that JSON can hold; other values, other chips."""
+        """Parameters of the pixels around a tile, as JSON values; changed parameters mean changed chips."""
         ...
 
     def read(self, geobox: GeoBox) -> list[Piece]:
-        """Pixels around a tile, none of them resampled; an empty list if the source does not cover it.
+        """Pixels around a tile, not resampled; an empty list if the source does not cover it.
 
         Raises
         ------
         OSError
-            If they cannot be read now and may be later.
+            If they cannot be read at present, but may be later.
         ValueError
             If the source is damaged.
         """
@@ -73,13 +73,13 @@ class Cover(NamedTuple):
     """The part of a source that a tile needs."""
 
     rows: slice
-    #: Columns to read and the column of the part at which they begin; two where a tile crosses the seam of a globe.
+    #: Columns to read and their first column in the part; two entries if a tile crosses the seam of a globe.
     parts: tuple[tuple[slice, int], ...]
     #: Grid of the part.
     geobox: GeoBox
 
     def gather(self, read: Callable[[slice, slice], NDArray[Any]], fill: Any) -> NDArray[Any]:
-        """Read ``[rows, cols]`` of all parts side by side; ``fill`` where no part is."""
+        """Read ``[rows, cols]`` of all parts side by side, with ``fill`` outside them."""
         read_parts = [(read(self.rows, cols), first) for cols, first in self.parts]
         if len(read_parts) == 1:
             return read_parts[0][0]
@@ -91,12 +91,12 @@ class Cover(NamedTuple):
 
 
 def cover(source: GeoBox, tile: GeoBox) -> Cover | None:
-    """Part of a source that holds a tile and a margin that is wide enough for every resampling.
+    """Part of a source that holds a tile and a margin for every resampling.
 
     Parameters
     ----------
     source : GeoBox
-        Grid of the source. A geographic one is continued over its seam: a tile across the 180th meridian finds the
+        Grid of the source. A geographic grid continues over its seam: a tile across the 180th meridian gets the
         columns of both ends.
     tile : GeoBox
         Grid of the tile, in any CRS.
@@ -104,7 +104,7 @@ def cover(source: GeoBox, tile: GeoBox) -> Cover | None:
     Returns
     -------
     Cover or None
-        None where no ground of the tile lies on the source.
+        None if the tile does not overlap the source.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def cover(source: GeoBox, tile: GeoBox) -> Cover | None:
     if high <= _TOUCH or low >= source.shape[0] - _TOUCH:
         return None
     down, along = _margins(row, tile.shape), _margins(col, tile.shape)
-    # Edges that coincide are off by rounding, which must not cost a pixel more.
+    # Coincident edges differ by rounding, which must not add a pixel.
     rows = slice(max(0, math.floor(low + _TOUCH) - down), min(source.shape[0], math.ceil(high - _TOUCH) + down))
     spans = _spans(source, float(np.nanmin(col)), float(np.nanmax(col)), along)
     if not spans:
@@ -134,7 +134,7 @@ def cover(source: GeoBox, tile: GeoBox) -> Cover | None:
 
 
 def as_key(name: str) -> str:
-    """A band's name as an archive takes it: other signs than letters, digits, ``.``, ``_`` and ``-`` become ``-``.
+    """A band's name in an archive: characters other than letters, digits, ``.``, ``_`` and ``-`` become ``-``.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def as_key(name: str) -> str:
 
 
 def file_facts(path: str | os.PathLike[str]) -> list[Any]:
-    """Name, size and time of a file: what tells that it was replaced. Its folder may move."""
+    """Name, size and time of a file, which change when it is replaced. Its folder may move."""
     file = Path(path)
     stat = file.stat()
     return [file.name, stat.st_size, stat.st_mtime_ns]
@@ -164,7 +164,7 @@ def _edges(source: GeoBox, tile: GeoBox) -> tuple[NDArray[Any], NDArray[Any]]:
     if is_geographic(source.crs):
         left, _, right, _ = source.bounds
         middle = x[_STEPS // 2, _STEPS // 2]
-        # In one piece around the tile's middle, and that on the turn of the source.
+        # Continuous around the tile's middle, shifted by whole turns to the longitudes of the source.
         x = nearest_longitude(x, middle) + (nearest_longitude(middle, (left + right) / 2) - middle)
     rows, cols = source.to_pixels(x, y)
     return rows + 0.5, cols + 0.5
@@ -181,7 +181,7 @@ def _margins(positions: NDArray[Any], shape: tuple[int, int]) -> int:
 def _spans(source: GeoBox, low: float, high: float, margin: int) -> list[tuple[slice, int]]:
     """Columns of the source under a tile from ``low`` to ``high``, and where they lie on the tile's turn."""
     width, turn = source.shape[1], columns_per_turn(source)
-    # Another turn fits on the same pixel grid only where a turn is a whole number of pixels.
+    # Another turn lies on the same pixel grid only if a turn is a whole number of pixels.
     turns = [0] if turn is None else [-turn, 0, turn]
     spans = []
     touched = False

@@ -28,7 +28,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 class XarraySource:
     """Variables of an xarray Dataset, or a DataArray, with one-dimensional coordinates at even steps.
 
-    Only the slice around a tile is ever loaded. Variables with more axes give a band for each of their values, such as
+    Only the slice around a tile is loaded. Variables with more axes give one band per value of these, such as
     ``vv_20200108`` for a date.
 
     Parameters
@@ -37,36 +37,36 @@ class XarraySource:
     name : str
         What the source is called.
     variables : sequence of str, optional
-        Those to take; all on the grid if left out.
+        Variables to take; by default all on the grid.
     y, x : str, optional
         Coordinates along rows and columns, ascending or descending; ``y, x``, ``lat, lon``, ``latitude, longitude``
-        or those that CF attributes name (``axis``, ``standard_name``, ``units``) are found by themselves.
+        or those named by CF attributes (``axis``, ``standard_name``, ``units``) are found automatically.
     crs : str, optional
-        CRS, if the data do not carry it in ``spatial_ref``, in a grid mapping or in an attribute ``crs``. Coordinates
-        named lat and lon without one are degrees on WGS 84.
+        Coordinate reference system, if the data lack it in ``spatial_ref``, a grid mapping or an attribute ``crs``.
+        Coordinates named lat and lon without one are degrees on WGS 84.
     resampling : str, optional
-        A word of :func:`m3leo_sar.reproject`. If left out, the usual one of the quantity
-        (:data:`m3leo_sar.io.components.quantity.KINDS`), and None where a variable is of integers without a unit, which
+        A word of :func:`m3leo_sar.reproject`. By default, the usual one of the quantity
+        (:data:`m3leo_sar.io.components.quantity.KINDS`), and None if a variable is of integers without a unit, which
         may be quantities or classes.
     nodata : int or float, optional
-        Value without data, where the variables name none or a wrong one.
+        No-data value, if the variables specify none or a wrong one.
     quantity : {"number", "phase", "direction", "decibel", "code", "amount"}, optional
-        Kind of all variables, where units and names do not tell it, or tell a wrong one.
+        Kind of all variables, if units and names imply none or a wrong one.
 
     Raises
     ------
     TypeError
         If the data are neither.
     ValueError
-        If the coordinates are not found, have two dimensions or uneven steps, no CRS is told, a variable is missing or
-        is not on the grid, or none is.
+        If the coordinates are not found, have two dimensions or uneven steps, there is no CRS, or a variable, or
+        every one, is missing or not on the grid.
 
     Notes
     -----
-    The stored type decides, not the one that a decoder has made of it: integers that xarray has turned into floats with
-    NaN, for their ``_FillValue``, are integers here, unless they have a scale or an offset. Variables with
-    ``flag_values``, ``flag_masks`` or ``flag_meanings`` are codes; where they name no value without data, it is 0, or
-    the largest of the dtype if 0 is a code.
+    The stored type decides, not that of a decoder: integers that xarray has converted to floats with NaN, for their
+    ``_FillValue``, are integers here, unless they have a scale or an offset. Variables with
+    ``flag_values``, ``flag_masks`` or ``flag_meanings`` are codes; their default no-data value is 0, or the
+    largest of the dtype if 0 is a code.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class XarraySource:
         self.bands = tuple(band for bands in self._bands.values() for band in bands)
         self.resampling = resampling or self._usual()
         self._stated = [nodata, quantity]
-        #: What tells one state of the data from another; :func:`open_xarray_source` adds the file.
+        #: Signature of the state of the data; :func:`open_xarray_source` adds the file.
         self.facts: list[Any] = [name]
 
     def parameters(self, geobox: GeoBox) -> Any:
@@ -109,14 +109,14 @@ class XarraySource:
         return facts | more | ({"stated": self._stated} if any(word is not None for word in self._stated) else {})
 
     def read(self, geobox: GeoBox) -> list[Piece]:
-        """Pixels around a tile, a piece a variable; an empty list if the data do not cover it.
+        """Pixels around a tile, one piece per variable; an empty list if the data do not cover it.
 
         Raises
         ------
         OSError
-            If the library that reads the data fails, for whatever reason.
+            If the library that reads the data fails for any reason.
         ValueError
-            If it finds the data damaged.
+            If the data are damaged.
         """
         part = cover(self.geobox, geobox)
         if part is None:
@@ -146,7 +146,7 @@ class XarraySource:
         except (OSError, ValueError, MemoryError):
             raise
         except Exception as error:
-            # Each library that xarray reads through has faults of its own kind; those of servers pass.
+            # Each library behind xarray has its own exceptions; faults of servers are temporary.
             raise OSError(f"{self.name} cannot be read: {type(error).__name__} {error}") from error
         return values.reshape(-1, *values.shape[-2:])
 
@@ -169,8 +169,8 @@ def open_xarray_source(path: str | os.PathLike[str], **options: Any) -> XarraySo
     if not place.exists():
         raise FileNotFoundError(f"there is no file {place}")
     try:
-        # Slices are read as they are asked for, without a graph of tasks (chunks). On a disk nothing is won by a copy
-        # of all metadata in one place, which many stores lack.
+        # Slices are read on demand, without a graph of tasks (chunks). On a disk, consolidated metadata, which many
+        # stores lack, bring no gain.
         if place.is_dir():
             require_safe_store(place)
             data = xarray.open_zarr(place, chunks=None, consolidated=False)
@@ -212,18 +212,18 @@ def earth_engine_source(
 ) -> XarraySource:
     """An Earth Engine collection as a source, through Xee.
 
-    Earth Engine resamples to the grid it is asked for, by the nearest pixel unless the collection says otherwise: ask
-    for the collection's own. The login is that of the ``earthengine`` command or of ``ee.Initialize``; none is taken
-    here.
+    Earth Engine resamples to the requested grid, by the nearest pixel unless the collection specifies otherwise:
+    request the collection's own grid. The login is that of the ``earthengine`` command or of ``ee.Initialize``; this
+    function does not log in.
 
     Parameters
     ----------
     collection : str or ee.ImageCollection
         Such as ``"ee://ESA/WorldCover/v200"``.
     geobox : GeoBox
-        Grid that holds all tiles; only the slices around them are asked for.
+        Grid that holds all tiles; only the slices around them are requested.
     name : str, optional
-        What the source is called; the collection's text if left out.
+        Name of the source; by default the collection's text.
     variables, resampling
         As for :class:`XarraySource`.
 
@@ -285,7 +285,7 @@ def _variables(dataset: Any, wanted: Sequence[str] | None, axes: tuple[str, str]
 
 
 def _bands(array: Any, key: str, source: str) -> Iterator[Band]:
-    """A band for each value of the axes before rows and columns, in their order."""
+    """One band per value of the axes before rows and columns, in their order."""
     unit = "class" if is_flags(array) else str(array.attrs.get("units", ""))
     quantity = str(array.attrs.get("standard_name") or array.attrs.get("long_name") or key)
     labels = [[_label(value) for value in array[dim].values] for dim in array.dims[:-2]]
