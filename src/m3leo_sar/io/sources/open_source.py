@@ -34,7 +34,7 @@ def open_source(path: str | os.PathLike[str], *, kind: str | None = None, **opti
     path : str or path
     kind : {"raster", "gssic", "gunw", "xarray"} or str, optional
         By default recognised from the name, or from the files in a folder. Or your own source: a file ending in
-        ``.py``, a module, or an entry point of the group ``m3leo_sar.sources``, whose ``open(path, **options)`` returns a
+        ``.py``, a module, or an entry point of ``m3leo_sar.sources``, whose ``open(path, **options)`` returns a
         :class:`m3leo_sar.io.sources.tile_source.TileSource`.
     options
         Options of the kind's class; None stands for its default.
