@@ -188,7 +188,10 @@ def test_bursts_are_joined_in_the_middle_of_their_overlap(note, monkeypatch):
         (lambda text: text[: len(text) // 2], "is no XML"),
         (lambda text: text.replace(b"<productType>SLC", b"<productType>GRD"), "must be SLC and IW, got GRD and IW"),
         (lambda text: re.sub(rb"<orbitList.*</orbitList>", b"", text, flags=re.DOTALL), "orbitList is missing"),
-        (lambda text: text.replace(b"<linesPerBurst>1514", b"<linesPerBurst>1513"), "one entry per line, 1513, got 1514"),
+        (
+            lambda text: text.replace(b"<linesPerBurst>1514", b"<linesPerBurst>1513"),
+            "one entry per line, 1513, got 1514",
+        ),
         (
             lambda text: text.replace(b"<radarFrequency>5.4", b"<radarFrequency>five"),
             "could not convert string to float",
