@@ -60,7 +60,7 @@ def test_help_teaches(tmp_path: Path, command: str) -> None:
         (["pairs", "."], "is no stack: expected our Zarr container"),
         (["pairs", "STACK", "--max-days", 3], "no pair of the 3 dates fits the rule; they are 12, 24 days apart"),
         (["pairs", "STACK", "--pair", "20230301_20230302"], "date 2023-03-02 is not in the stack of 3 dates"),
-        (["pairs", "STACK", "--pair", "yesterday"], "a pair must read YYYYMMDD_YYYYMMDD, got 'yesterday'"),
+        (["pairs", "STACK", "--pair", "yesterday"], "--pair must read YYYYMMDD_YYYYMMDD, got 'yesterday'"),
         (["pairs", "STACK", "--days", "twelve"], "--days must be whole numbers joined by commas"),
         (["pairs", "STACK", "--season", "autumn"], "season must be one of winter, spring, summer, fall"),
         (["prepare", "STACK", "out", "--window", "0x3"], "Window rows must be at least 1, got 0"),

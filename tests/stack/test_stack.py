@@ -53,7 +53,7 @@ def test_a_missing_date_names_the_nearest():
     [
         (lambda: Pair(FIRST, FIRST), ValueError, "a pair needs two different dates"),
         (lambda: Pair("20230101", FIRST), TypeError, "reference must be a datetime.date, got '20230101'"),
-        (lambda: Pair.parse("20230101"), ValueError, "a pair must read YYYYMMDD_YYYYMMDD"),
+        (lambda: Pair.parse("20230101"), ValueError, "^pair must read YYYYMMDD_YYYYMMDD"),
         (lambda: Pair.parse("20230101_20230231"), ValueError, "a date must be a day of the calendar"),
         (lambda: Pair.parse("20230101_2023011"), ValueError, "a date must read YYYYMMDD"),
         (lambda: pairs_by_days(DATES, season="autumn"), ValueError, "season must be one of winter"),

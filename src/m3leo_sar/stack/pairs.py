@@ -68,7 +68,7 @@ class Pair:
         parts = re.fullmatch(rf"({_WRITTEN})[_/]({_WRITTEN})", text.strip(), re.ASCII)
         dates = list(parts.groups()) if parts else re.split(r"[_/]", text.strip())
         if len(dates) != 2:
-            raise ValueError(f"a pair must read YYYYMMDD_YYYYMMDD, got {text!r}")
+            raise ValueError(f"pair must read YYYYMMDD_YYYYMMDD, got {text!r}")
         return cls(parse_date(dates[0]), parse_date(dates[1]))
 
     @property
