@@ -191,7 +191,7 @@ def test_missing_dates_raise_or_are_no_data(held):
 def test_what_cannot_be_computed_is_named(held, stack, tmp_path):
     with pytest.raises(ValueError, match=r"window of coherence:7x8 must be at most 5x12, whose halo tile"):
         pair_products(held, [[PAIRS[0]]], products=products("coherence:7x8"))
-    with pytest.raises(ValueError, match="product change:3x8:0-1 needs 2 pairs a sample, got 1"):
+    with pytest.raises(ValueError, match="product change:3x8:0-1 needs 2 pairs per sample, got 1"):
         pair_products(held, [[PAIRS[0]]], products=products("change:3x8:0-1"))
     with pytest.raises(ValueError, match="missing must be raise or nan, got 'guess'"):
         pair_products(held, [[PAIRS[0]]], products=products("coherence:3x8"), missing="guess")

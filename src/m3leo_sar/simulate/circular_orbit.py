@@ -6,7 +6,7 @@ import numpy as np
 
 from m3leo_sar.grid.orbit import Orbit
 
-#: Gravity of the Earth, m^3/s^2, and its turning, radians a second.
+#: Gravity of the Earth, m^3/s^2, and its turning, radians per second.
 _GRAVITY, _TURN = 3.986004418e14, 7.2921159e-5
 
 

@@ -1,4 +1,4 @@
-"""How alike the echoes of two dates are."""
+"""Temporal decorrelation: the coherence of the echoes of two dates."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def coherence_matrix(
     event: datetime.date | None = None,
     kept: float = 1.0,
 ) -> NDArray[np.float64]:
-    """Coherence of each date with each other, (dates, dates), symmetric with ones on the diagonal.
+    """Coherence of each date with every other, (dates, dates), symmetric with ones on the diagonal.
 
-    Between a date before ``event`` and one from it on, only the share ``kept`` of the coherence is left. The matrix
-    stays positive semidefinite: it is the elementwise product of two that are.
+    Between a date before ``event`` and one from it on, only the share ``kept`` of the coherence remains. The matrix
+    is positive semidefinite, as the elementwise product of two such matrices.
     """
     days = np.array([date.toordinal() for date in dates], np.float64)
     matrix = decayed_coherence(days[:, None] - days, rho_inf=rho_inf, tau=tau)

@@ -1,4 +1,4 @@
-"""Smooth random fields that can be evaluated in any window without the rest."""
+"""Smooth random fields that can be evaluated in any window alone."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class LandCover:
     backscatter : float
         Mean intensity in dB.
     rho_inf : float
-        Coherence that stays however long, in [0, 1].
+        Long-term coherence, in [0, 1].
     tau : float
         Days after which the rest has fallen to 1/e.
     phase_step : float
@@ -59,7 +59,7 @@ class LandCover:
             raise ValueError(f"cross_coherence must lie in [0, 1], got {self.cross_coherence}")
 
 
-#: Forest and town are equally bright, as are crops, grass and bare ground: only coherence tells them apart.
+#: Forest and town are equally bright, as are crops, grass and bare ground: only coherence separates them.
 CLASSES = (
     LandCover(name="tree cover", code=10, backscatter=-8.0, rho_inf=0.05, tau=6.0),
     LandCover(name="grassland", code=30, backscatter=-12.0, rho_inf=0.25, tau=25.0),

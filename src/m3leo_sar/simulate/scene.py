@@ -27,18 +27,18 @@ _CROSS = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that happens between two acquisitions, such as a flood or an earthquake.
+    """An event between two acquisitions, such as a flood or an earthquake.
 
     Parameters
     ----------
     date : datetime.date
-        Acquisitions from this day on are after it.
+        First day after the event: acquisitions from it on are affected.
     kept : float
-        Share of the coherence left between a date before and one after, in [0, 1].
+        Remaining share of the coherence between a date before and one after, in [0, 1].
     change : float
         Change of backscatter in dB.
     share : float
-        Share of a large scene that is hit, in (0, 1); a scene of few patches may have more or less.
+        Affected share of a large scene, in (0, 1); a scene of few patches may have more or less.
     """
 
     date: datetime.date
@@ -49,7 +49,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """A simulated scene: the stack a reader would give, and the truth behind it.
+    """A simulated scene: the stack as from a reader, and the truth behind it.
 
     An echo is sqrt(backscatter) x speckle x exp(-j phase). Speckle is circular Gaussian, independent between pixels;
     between dates it has the coherence of the pixel's class, rho_inf + (1 - rho_inf) exp(-days / tau), less across an
@@ -72,7 +72,7 @@ class Scene:
     baseline : float
         Standard deviation of the perpendicular baselines in metres.
     sinking : float
-        Rate at the centre of the bowl along the line of sight, metres a year, away from the radar.
+        Rate at the centre of the bowl along the line of sight, metres per year, away from the radar.
     polarisation : str
         ``"VV"`` or ``"VH"``, whose echo has the ``cross_coherence`` of the pixel's class with that of ``"VV"``.
     seed : int

@@ -1,4 +1,4 @@
-"""Circular Gaussian noise, the same in whatever window it is asked for."""
+"""Speckle: circular Gaussian noise, the same in any window."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-#: Noise is drawn in blocks of this many pixels a side, each from its own seed.
+#: Side in pixels of the blocks of noise, each drawn from its own seed.
 BLOCK = 256
 
 

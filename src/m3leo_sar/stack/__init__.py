@@ -1,1 +1,1 @@
-"""Which acquisitions exist and which two make a pair."""
+"""Stacks of acquisitions, their geometry, and pairs of dates."""

@@ -1,4 +1,4 @@
-"""How far apart two passes flew."""
+"""Perpendicular and parallel baseline of two passes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def baseline(reference: Orbit, secondary: Orbit, point: ArrayLike) -> Baseline:
     Parameters
     ----------
     reference, secondary : Orbit
-        Both in the frame that turns with the Earth.
+        Both in the Earth-fixed frame.
     point : (3,) float
         Earth-fixed metres, :func:`m3leo_sar.grid.orbit.earth_fixed`.
 

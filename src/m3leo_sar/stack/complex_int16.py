@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 
 from m3leo_sar import _check
 
-#: The value of a part that is no data.
+#: No-data value of a part.
 NO_DATA = np.int16(-32768)
-#: Largest part that is a value.
+#: Largest valid part.
 LARGEST = 32767
 
 
 def to_complex_int16(slc: NDArray[Any], *, scale: float) -> NDArray[np.int16]:
-    """Store an SLC as two int16 a sample.
+    """Store an SLC as two int16 per sample.
 
     Parameters
     ----------
     slc : (..., rows, cols) complex64 or complex128
-        What is not finite becomes no data.
+        Values that are not finite become no data.
     scale : float
         Unit of a part, above 0: a part is stored as the nearest whole number of these. A thousandth of the mean
         amplitude leaves room for targets 30 dB above it and adds noise 68 dB below it.
@@ -29,7 +29,7 @@ def to_complex_int16(slc: NDArray[Any], *, scale: float) -> NDArray[np.int16]:
     Returns
     -------
     (..., rows, cols, 2) int16
-        Real and imaginary part; -32768 in both is no data. :func:`m3leo_sar.coherence` takes it as it is.
+        Real and imaginary part; -32768 in both is no data. :func:`m3leo_sar.coherence` takes it directly.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def to_complex_int16(slc: NDArray[Any], *, scale: float) -> NDArray[np.int16]:
 
 
 def from_complex_int16(stored: NDArray[np.int16], *, scale: float) -> NDArray[np.complex64]:
-    """Read what :func:`to_complex_int16` stored, NaN for no data.
+    """Convert the result of :func:`to_complex_int16` back to complex, NaN for no data.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from m3leo_sar.stack.pairs import Pair, all_pairs, as_date, by_day
 
 
 class Triplet(NamedTuple):
-    """Pairs of one lag about an event; their coherence differs by what the event did, not by time alone."""
+    """Pairs of one lag about an event; their coherence differs by the effect of the event, not by time alone."""
 
     #: Both dates before the event.
     before: Pair
@@ -34,10 +34,10 @@ def event_triplets(
     dates : iterable of datetime.date
         Acquisition dates, or times of passing; lags then count between these.
     start, end : datetime.date
-        First and last day on which the event may have happened, one day if ``end`` is left out. An acquisition on one
-        of these days may show it or not, and is not used.
+        First and last possible day of the event; by default one day. An acquisition on one of these days may show it
+        or not, and is not used.
     tolerance_days : int
-        How much the lags of a triplet may differ, at least 0.
+        Largest difference of the lags of a triplet, at least 0.
 
     Returns
     -------

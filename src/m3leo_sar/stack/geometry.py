@@ -1,4 +1,4 @@
-"""Where the pixels of a stack in radar geometry lie on the ground."""
+"""Positions on the ground of the pixels of a stack in radar geometry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.projection import has_heights
 from m3leo_sar.grid.radar_grid import RadarGrid
 
-#: Latitude from which meridians are too close for a block's bounds to say where it lies.
+#: Latitude from which meridians are too close for a block's bounds to give its place.
 _NEAR_POLE = 85
 
 
@@ -69,9 +69,9 @@ class RadarGeometry:
     def bounds(self) -> tuple[float, float, float, float]:
         """(west, south, east, north) of the known pixel centres in degrees, NaN if none is known.
 
-        East runs on beyond 180 degrees, or west below -180, where the image lies over the 180th meridian.
+        East continues beyond 180 degrees, or west below -180, if the image lies over the 180th meridian.
         """
-        # Many processors fill in 0 for both where they know none.
+        # Many processors fill in 0 for both if they know none.
         known = np.isfinite(self.latitude) & np.isfinite(self.longitude)
         known &= (self.latitude != 0) | (self.longitude != 0)
         if not known.any():
@@ -87,15 +87,15 @@ class RadarGeometry:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class StoredRadarGeometry:
-    """A :class:`RadarGeometry` on disk, of which only what a tile needs is read.
+    """A :class:`RadarGeometry` on disk, of which only the part under a tile is read.
 
     Parameters
     ----------
     shape : (int, int)
         Rows and columns of the image.
     read : callable
-        ``read(rows, cols)`` gives latitude and longitude of the pixels of two slices, and with ``every=True`` whatever
-        else is known of them.
+        ``read(rows, cols)`` returns latitude and longitude of the pixels of two slices, and with ``every=True`` all
+        known layers.
     block : int
         Rows and columns of a block.
     extents : (block rows, block cols, 4) float64
@@ -105,7 +105,7 @@ class StoredRadarGeometry:
     Raises
     ------
     ValueError
-        If there is not one extent a block, or no position is known.
+        If there is not one extent per block, or no position is known.
     """
 
     shape: tuple[int, int]
@@ -133,7 +133,7 @@ class StoredRadarGeometry:
     def around(self, bounds: tuple[float, float, float, float]) -> tuple[slice, slice] | None:
         """Rows and columns that hold every pixel within (west, south, east, north), and its neighbours.
 
-        All of them where a pole is near, None if no pixel is.
+        All of them near a pole, None if there is no pixel.
         """
         west, south, east, north = bounds
         if not -_NEAR_POLE < south < north < _NEAR_POLE:
@@ -142,7 +142,7 @@ class StoredRadarGeometry:
         # A cell of four pixels may bulge a little beyond their longitudes and latitudes.
         slack_x, slack_y = (right - left) / 16 + 1e-6, (high - low) / 16 + 1e-6
         hit = (low - slack_y <= north) & (high + slack_y >= south)
-        # Extents of half the globe, which older stores have over the 180th meridian, are taken for all of it.
+        # Extents of half the globe, as in older stores over the 180th meridian, count as the whole globe.
         hit &= ((left - slack_x <= east) & (right + slack_x >= west)) | (right - left > 180)
         if not hit.any():
             return None
@@ -166,7 +166,7 @@ def band_extents(band: RadarGeometry, block: int) -> list[tuple[float, float, fl
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OrbitGeometry:
-    """Orbit, grid and terrain of an image in range and azimuth, from which its pixels' places follow.
+    """Orbit, grid and terrain of an image in range and azimuth, from which the places of its pixels follow.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ class OrbitGeometry:
     dem : (rows, cols) float32 or float64
         Heights in metres above the WGS 84 ellipsoid; NaN where unknown. It should reach beyond the image.
     dem_geobox : GeoBox
-        Grid of the terrain. From a compound CRS, heights are taken to the ellipsoid here.
+        Grid of the terrain. From a compound CRS, heights are converted to the ellipsoid here.
 
     Raises
     ------
@@ -214,5 +214,5 @@ class OrbitGeometry:
         return OrbitGeometry(self.orbit, self.radar_grid.crop(rows, cols), self.dem, self.dem_geobox)
 
 
-#: What a stack may lie on.
+#: Possible geometries of a stack.
 Geometry = GeoBox | RadarGeometry | StoredRadarGeometry | OrbitGeometry

@@ -1,4 +1,4 @@
-"""Networks of pairs: which dates to compare so that all are connected.
+"""Networks of pairs (small baseline, minimum spanning tree, Delaunay), and whether they connect all dates.
 
 Dates may be ``datetime``, the times of passing, in every rule and as the keys of baselines; days count between these.
 """
@@ -17,7 +17,7 @@ Baselines = Mapping[datetime.date, float]
 
 
 class Connection(NamedTuple):
-    """How a network of pairs hangs together.
+    """Connectivity of a network of pairs.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Connection(NamedTuple):
 
 
 def connection(dates: Iterable[datetime.date], pairs: Iterable[Pair]) -> Connection:
-    """Find the groups of dates that pairs connect, and how many loops there are.
+    """Find the groups of dates that pairs connect, and the number of loops.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def connection(dates: Iterable[datetime.date], pairs: Iterable[Pair]) -> Connect
     >>> connection(days, [Pair(days[0], days[1])]).is_connected, connection(days, all_pairs(days)).loops
     (False, 1)
     """
-    # Here, as the package imports without scipy.
+    # Imported here, as the package loads without scipy.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -114,7 +114,7 @@ def hierarchical_pairs(dates: Iterable[datetime.date], *, levels: int) -> list[P
 
 
 def annual_pairs(dates: Iterable[datetime.date], *, years: Sequence[int] = (1,), tolerance: int = 15) -> list[Pair]:
-    """Pairs of the same time of year: whole years apart, give or take some days, sorted.
+    """Pairs of the same time of year: whole years apart within a tolerance in days, sorted.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def delaunay_pairs(
     baselines : mapping of datetime.date to float
         Perpendicular baseline of each date in metres.
     days, metres : float
-        What counts as equally far on the two axes.
+        Equal distances on the two axes.
     max_days : int, optional
         Longest pair to keep.
 
@@ -180,7 +180,7 @@ def delaunay_pairs(
     try:
         corners = Delaunay(points).simplices
     except QhullError:
-        # All on a line, as where every baseline is the same: neighbours are what is left of triangles.
+        # All on a line, such as with equal baselines: only neighbours remain of the triangles.
         corners = np.array([[first, first + 1, first] for first in range(len(ordered) - 1)])
     edges = {
         tuple(sorted(map(int, edge))) for a, b, c in corners for edge in ((a, b), (b, c), (a, c)) if edge[0] != edge[1]

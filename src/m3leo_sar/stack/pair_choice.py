@@ -1,4 +1,4 @@
-"""The pairs that a call names, in any of the ways in which a pair is written."""
+"""The pairs in a call, in any notation of a pair."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from m3leo_sar.stack.pairs import Pair, as_date, parse_date, require_date
 
-#: How a pair may be written, for messages.
+#: Notations of a pair, for messages.
 WAYS = "a Pair, 'YYYYMMDD_YYYYMMDD', two dates or two indices"
 
 
@@ -21,9 +21,9 @@ class PairChoice(NamedTuple):
 
     #: (reference, secondary) positions along the first axis of the stack.
     indices: list[tuple[int, int]]
-    #: ``YYYYMMDD_YYYYMMDD`` of each pair; ``reference_secondary`` positions where the dates are not known.
+    #: ``YYYYMMDD_YYYYMMDD`` of each pair; ``reference_secondary`` positions if the dates are unknown.
     labels: list[str]
-    #: Whether one pair was named and not a list of them, so that its result has no axis of pairs.
+    #: Whether a single pair, not a list, was given, so that its result has no axis of pairs.
     single: bool
 
 
@@ -43,9 +43,9 @@ def chosen_pairs(pairs: Any, *, count: int, dates: Sequence[datetime.date] | Non
     Raises
     ------
     TypeError
-        If an item is no pair, or names dates where none are known.
+        If an item is no pair, or names dates of a stack without known dates.
     ValueError
-        If there is none, a date is not in the stack or is there twice, or an index does not exist.
+        If there is none, a date is not in the stack or occurs twice, or an index does not exist.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def _is_end(value: Any) -> bool:
 def _listed(value: Any) -> list[Any]:
     if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
         raise TypeError(f"pairs must be {WAYS}, or a sequence of these, got {value!r}")
-    # Arrays, such as the labels of an earlier result, give their scalars.
+    # Arrays, such as the labels of an earlier result, are converted to their scalars.
     return list(np.asarray(value)) if hasattr(value, "dtype") else list(value)
 
 
@@ -107,7 +107,7 @@ def _positions(item: Any, count: int, dates: Sequence[datetime.date] | None) -> 
 
 
 def _parsed(text: str) -> tuple[Any, Any]:
-    # The label of a pair without dates, as results carry it.
+    # The label of a pair without dates, as in results.
     places = re.fullmatch(r"(\d{1,7})_(\d{1,7})", text)
     if places:
         return int(places[1]), int(places[2])

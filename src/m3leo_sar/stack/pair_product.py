@@ -1,4 +1,4 @@
-"""What is computed of the pairs of a sample: the name of a plane, its window and which pair or date it is of."""
+"""Products of the pairs of a sample: kind of a plane, its window and its pair or date."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATES = ("reference", "secondary")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairProduct:
-    """One plane of a sample whose pairs are named elsewhere, so that it serves every pair.
+    """One plane of a sample; it does not contain the pairs, so that it serves every pair.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ class PairProduct:
     window : Window, optional
         Boxcar in samples of the stack; of a coherence, a change and a multilooked interferogram.
     pair : int
-        Which of the sample's pairs, from 0.
+        Index of the pair within the sample, from 0.
     before : int, optional
-        Which pair a change starts from; other than ``pair``.
+        Index of the pair before a change; other than ``pair``.
     date : str, optional
         ``"reference"`` or ``"secondary"``, of an intensity.
 
@@ -107,12 +107,12 @@ class PairProduct:
 
     @property
     def looks(self) -> float:
-        """Samples that are averaged into one value."""
+        """Number of samples averaged into one value."""
         return 1.0 if self.window is None else self.window.samples
 
     @property
     def pairs(self) -> int:
-        """Pairs that a sample must have at least."""
+        """Least number of pairs of a sample."""
         return 1 + max(self.pair, self.before or 0)
 
     def dates(self, pairs: Sequence[Pair]) -> tuple[datetime.date, ...]:
@@ -121,10 +121,10 @@ class PairProduct:
         Raises
         ------
         ValueError
-            If the sample has not so many pairs.
+            If the sample has too few pairs.
         """
         if len(pairs) < self.pairs:
-            raise ValueError(f"product {self} needs {self.pairs} pairs a sample, got {len(pairs)}")
+            raise ValueError(f"product {self} needs {self.pairs} pairs per sample, got {len(pairs)}")
         if self.date is not None:
             return (getattr(pairs[self.pair], self.date),)
         named = [pairs[self.pair]] if self.before is None else [pairs[self.before], pairs[self.pair]]

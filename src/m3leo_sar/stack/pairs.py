@@ -13,7 +13,7 @@ _SEASONS = ("winter", "spring", "summer", "fall")
 #: Names of months in dates such as 01Mar2023, whatever the language of the machine.
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-#: How a date may be written inside a pair.
+#: Notations of a date inside a pair.
 _WRITTEN = r"\d{8}|\d{4}-\d{2}-\d{2}|\d{4}_\d{2}_\d{2}|\d{2}[A-Za-z]{3}\d{4}"
 
 
@@ -25,10 +25,10 @@ class Pair:
     ----------
     reference, secondary : datetime.date
         Two different dates; the rules of this module put the earlier first. Of two ``datetime``, the days are kept, and
-        ``days`` counts from time to time: a track that passes at midnight UTC may pass a second before it or after it.
+        ``days`` counts from time to time: the passes of a track at midnight UTC may be a second before or after it.
     span : int, optional
-        Whole days between the two passings, where it is known and is not that of the dates. It is no part of what makes
-        two pairs equal.
+        Whole days between the two passes, if known and different from that of the dates. It does not affect whether
+        two pairs are equal.
 
     Raises
     ------
@@ -241,7 +241,7 @@ def explicit_pairs(dates: Iterable[datetime.date], wanted: Iterable[Pair | str])
     Raises
     ------
     ValueError
-        If no pair is named, or a date is not among ``dates``; the message names it and the nearest that exist.
+        If no pair is named, or a date is not among ``dates``; the message names it and the nearest existing ones.
     """
     pairs = sorted({Pair.parse(item) if isinstance(item, str) else item for item in wanted})
     if not pairs:
@@ -255,7 +255,7 @@ def explicit_pairs(dates: Iterable[datetime.date], wanted: Iterable[Pair | str])
 
 
 def require_date(date: datetime.date, available: Sequence[datetime.date]) -> None:
-    """Refuse a date that the stack does not hold, naming the nearest ones it does.
+    """Refuse a date that the stack does not hold; the message names the nearest dates.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A stack of co-registered SLCs: which dates it holds, where it lies, and how to read a window of it."""
+"""A stack of co-registered single-look complex images (SLCs): dates, geometry, and access to windows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Read = Callable[[int, slice, slice], NDArray[Any]]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class SlcStack:
-    """Co-registered single-look complex images of one track and polarisation; pixels are read when asked for.
+    """Co-registered single-look complex images of one track and polarisation; pixels are read on demand.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class SlcStack:
     read : callable
         ``read(date_index, rows, cols)`` returns the (rows, cols) complex pixels of two slices.
     geometry : GeoBox, RadarGeometry, StoredRadarGeometry or OrbitGeometry
-        Where the pixels lie; its shape is the shape of each image.
+        Geometry of the pixels, of the shape of each image.
     polarisation : str
         ``"VV"``, ``"VH"``, ``"HH"`` or ``"HV"``.
     dtype : str
@@ -48,14 +48,14 @@ class SlcStack:
     times : sequence of datetime.datetime, optional
         Time of passing of each date, UTC without a time zone; days between dates then count from time to time.
     name : str
-        What to call the stack in messages, such as its path.
+        Name of the stack in messages, such as its path.
 
     Raises
     ------
     TypeError
         If a date is no date.
     ValueError
-        If there are no dates, they do not increase, or another value is not among those named above.
+        If there are no dates, they do not increase, or another value is not among those above.
 
     Examples
     --------
@@ -123,7 +123,7 @@ class SlcStack:
 
     @property
     def passings(self) -> tuple[datetime.date, ...]:
-        """Times of passing where they are known, else dates: what the rules for pairs take."""
+        """Times of passing if known, else dates: the input of the rules for pairs."""
         return self.dates if self.times is None else self.times
 
     @property
@@ -132,12 +132,12 @@ class SlcStack:
         return len(self.dates), *self.geometry.shape
 
     def date_index(self, date: datetime.date) -> int:
-        """Position of a date; ValueError names the nearest dates when it is not there."""
+        """Position of a date; ValueError names the nearest dates if it is missing."""
         require_date(date, self.dates)
         return self.dates.index(date)
 
     def pair_indices(self, pairs: Any) -> list[tuple[int, int]]:
-        """Positions (reference, secondary) of each pair's dates, by whatever name; ValueError names a missing date.
+        """Positions (reference, secondary) of each pair's dates, in any notation; ValueError names a missing date.
 
         A pair is a ``Pair``, ``"20230301_20230313"``, two dates or two indices; one of them, or a sequence.
         """
@@ -150,7 +150,7 @@ class SlcStack:
         *,
         dates: Sequence[datetime.date] | None = None,
     ) -> NDArray[Any]:
-        """Read the pixels ``[rows, cols]`` of the dates named, or of all, as (dates, rows, cols).
+        """Read the pixels ``[rows, cols]`` of some or all dates as (dates, rows, cols).
 
         Raises
         ------
@@ -163,13 +163,13 @@ class SlcStack:
         out = np.empty((len(indices), *size), self.dtype)
         for position, index in enumerate(indices):
             pixels = self.read(index, rows, cols)
-            # Its name, as bytes may come in the other order, which the copy below turns.
+            # The dtype's name, as bytes may be in the other order, which the copy below swaps.
             if pixels.shape != size or pixels.dtype.name != self.dtype:
                 raise ValueError(
                     f"{self.name}: reading {self.dates[index]} must give {self.dtype} of shape {size}, "
                     f"got {pixels.dtype} of shape {pixels.shape}"
                 )
-            # A masked array would leave its mask behind.
+            # A masked array would lose its mask.
             out[position] = _check.filled(pixels, f"{self.name} of {self.dates[index]}")
         return out
 
@@ -196,7 +196,7 @@ class SlcStack:
             If ``copy`` is False: pixels are read anew.
         """
         if copy is False:
-            raise ValueError("copy must not be False: the pixels of a stack are read anew each time they are asked for")
+            raise ValueError("copy must not be False: the pixels of a stack are read anew on each request")
         return self.window().astype(dtype or self.dtype, copy=False)
 
 

@@ -1,4 +1,4 @@
-"""What to show of a stack."""
+"""Display of a stack."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from m3leo_sar.grid.geobox import GeoBox
 
 
 def facts_of_stack(stack: Any) -> dict[str, Any]:
-    """Facts of a stack by name; None for one that is not known."""
+    """Properties of a stack by name; None for unknown ones."""
     first, last = stack.dates[0], stack.dates[-1]
     count = len(stack.dates)
     geometry = stack.geometry

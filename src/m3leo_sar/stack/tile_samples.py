@@ -1,4 +1,4 @@
-"""The part of a stack that one tile needs, with the places of the tile's pixels in it."""
+"""The part of a stack that one tile needs, with the positions of the tile's pixels in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from m3leo_sar.grid.window import Window
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TileFrame:
-    """Where a tile lies on a stack: the window that it needs and the source position of each of its pixels.
+    """Place of a tile on a stack: the window that it needs and the source position of each of its pixels.
 
     Parameters
     ----------
@@ -27,11 +27,11 @@ class TileFrame:
         Positions in pixels of the window as a pixel map holds them: (tile rows, tile cols) each, or sums of few terms,
         (2, tile rows, terms) and (2, terms, tile cols).
     terms : int
-        Number of terms, 0 for positions as they are.
+        Number of terms, 0 for direct positions.
     origin : (float, float)
-        Taken off the sums.
+        Subtracted from the sums.
     error : float
-        How far positions may be from the exact transform, in source pixels.
+        Largest deviation of positions from the exact transform, in source pixels.
     step : (float, float), optional
         Source pixels from one tile pixel to the next, along rows and columns.
     """
@@ -71,7 +71,7 @@ class TileSamples:
     slc : (dates, rows, cols, 2) int16 or (dates, rows, cols) complex64
         NumPy or CuPy. Complex int16 holds parts in units of ``scales``, -32768 where there is no data.
     scales : tuple of float
-        Unit of a part, one a date; 1 for complex64.
+        Unit of a part, one per date; 1 for complex64.
     window : Window
         The largest coherence window whose halo the samples hold.
 
@@ -92,7 +92,7 @@ class TileSamples:
         expected = (len(self.dates), *self.frame.shape) + ((2,) if str(self.slc.dtype) == "int16" else ())
         if tuple(self.slc.shape) != expected or len(self.scales) != len(self.dates):
             raise ValueError(
-                f"slc of tile {self.identifier} must have shape {expected} and a scale a date, got "
+                f"slc of tile {self.identifier} must have shape {expected} and one scale per date, got "
                 f"{tuple(self.slc.shape)} and {len(self.scales)} scales"
             )
 
