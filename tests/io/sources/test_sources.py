@@ -721,7 +721,7 @@ def test_the_kind_of_a_source_shows_in_its_name_or_folder(tmp_path, rng):
         kind_of(tmp_path / "empty")
     with pytest.raises(FileNotFoundError, match="there is no file or folder"):
         kind_of(tmp_path / "none")
-    with pytest.raises(ValueError, match="kind must be one of raster, gssic, gunw, xarray, got 'csv'"):
+    with pytest.raises(ValueError, match="kind must be one of raster, gssic, gunw, xarray; got 'csv'"):
         open_source(tmp_path / "gunw", kind="csv")
     with pytest.raises(TypeError, match="a source of kind gunw takes no option 'nodata'"):
         open_source(tmp_path / "gunw", nodata=3)
