@@ -1,4 +1,4 @@
-"""A benchmark by a frozen protocol: tasks, inputs, seeds and what becomes of missing chips, in one table."""
+"""A benchmark by a frozen protocol: tasks, inputs, seeds and the treatment of missing chips, in one table."""
 
 from __future__ import annotations
 

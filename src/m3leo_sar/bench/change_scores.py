@@ -1,4 +1,4 @@
-"""How well a change of coherence tells where an event happened."""
+"""Scores of a change of coherence as a detector of an event."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Ground:
         return seen.hexdigest()[:16]
 
     def _mark(self, tile: str, dataset: str, key: str) -> str:
-        """What tells a chip's pixels from others."""
+        """Signature of a chip's pixels."""
         place = (tile, dataset, key)
         if place not in self._marks:
             self._marks[place] = _found_mark(self.archive, *place)

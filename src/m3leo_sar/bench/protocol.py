@@ -21,7 +21,7 @@ TRACKS = ("all", "one-missing", "random")
 EUROPE = ("included", "excluded")
 #: Version of a results file. In the first, the digest of the data left out all but the labels of the test tiles.
 VERSION = 2
-#: How a row is told from others.
+#: Columns that identify a row.
 KEY = ("task", "input", "seed", "track")
 
 

@@ -1,1 +1,1 @@
-"""Where pixels are."""
+"""Pixel grids, tiles, projections, orbits and regions."""

@@ -15,7 +15,7 @@ _EDGE = 1e-9
 
 
 class Leakage(NamedTuple):
-    """What tiles of a set share.
+    """Ground shared between tiles of a set.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def leakage(grid: TileGrid, splits: Mapping[str, str] | Sequence[str]) -> Leakag
     Raises
     ------
     ValueError
-        If there is not one split a tile.
+        If there is not one split per tile.
 
     Examples
     --------

@@ -42,7 +42,7 @@ class Orbit:
     position : (vectors, 3) float
         Metres.
     velocity : (vectors, 3) float
-        Metres a second.
+        Metres per second.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The one place where PROJ is asked: transformers between reference systems, and what kind of system one is."""
+"""Transformers between coordinate reference systems, and their kinds; the only module that calls PROJ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tiles train, which validate and which test: bands across an area."""
+"""Splits of tiles into training, validation and test: bands across an area."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def _across(grid: TileGrid, angle: float) -> tuple[NDArray[np.float64], NDArray[
 
 
 def _pattern(fractions: tuple[float, float, float]) -> list[str]:
-    """Names of the splits as often as their ratio to the smallest share tells."""
+    """Names of the splits, repeated by their ratio to the smallest share."""
     if min(fractions) < 0 or max(fractions) <= 0:
         raise ValueError(f"fractions must not be negative, nor all zero, got {fractions}")
     smallest = min(share for share in fractions if share > 0)

@@ -198,7 +198,7 @@ class TileGrid(Sequence[Tile]):
 
     @classmethod
     def from_identifiers(cls, identifiers: Iterable[str], *, pixels: int = PIXELS) -> TileGrid:
-        """Tiles of the exact lattice by their identifiers, which tell where they are.
+        """Tiles of the exact lattice by their identifiers, which contain their place.
 
         Raises
         ------
@@ -260,7 +260,7 @@ class TileGrid(Sequence[Tile]):
         return TileGrid(self.bounds[positions], pixels=self.pixels, crs=self.crs, cells=cells, identifiers=known)
 
     def splits_in_order(self, splits: Mapping[str, str]) -> list[str]:
-        """Split of each tile, in the grid's order; ValueError tells how many have none."""
+        """Split of each tile, in the grid's order; ValueError states how many have none."""
         missing = [identifier for identifier in self.identifiers if identifier not in splits]
         if missing:
             raise ValueError(f"splits must name every tile, {len(missing)} are missing, the first {missing[0]}")

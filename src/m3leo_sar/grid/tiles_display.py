@@ -1,4 +1,4 @@
-"""What to show of tiles."""
+"""Display of tiles."""
 
 from __future__ import annotations
 

@@ -43,11 +43,11 @@ class TopsCarrier:
     lines : int
         Rows of the burst.
     azimuth_interval : float
-        Seconds a row.
+        Seconds per row.
     range_time : float
         Two-way time of column 0, seconds.
     range_interval : float
-        Two-way seconds a column.
+        Two-way seconds per column.
     middle_time : float
         Two-way time of the middle of the swath, which the reference times count from.
     steering : float

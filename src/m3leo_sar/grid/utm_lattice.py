@@ -28,7 +28,7 @@ _IDENTIFIER = re.compile(r"(\d{2})([NS])(\d+)-(\d{4,})-(\d{4,})")
 
 @dataclass(frozen=True, eq=False)
 class UtmCells:
-    """Squares of the UTM lattice, one entry a tile.
+    """Squares of the UTM lattice, one entry per tile.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class UtmCells:
 
     @classmethod
     def named(cls, identifiers: Iterable[str]) -> UtmCells:
-        """Cells of these identifiers, which tell zone, side and place.
+        """Cells of these identifiers, which contain zone, side and place.
 
         Raises
         ------

@@ -75,7 +75,7 @@ class Product:
         return min(self.tiles_by_key, key=rank)
 
     def take(self, key: str, chip: Chip) -> None:
-        """Add what one chip tells."""
+        """Add the facts of one chip."""
         plane = plane_of(self.name, key, chip)
         for name, value in _facts(chip).items():
             self.facts.setdefault(name, set()).add(value)
@@ -106,12 +106,12 @@ class Survey:
 
     @property
     def pairs(self) -> list[Pair]:
-        """Pairs that keys tell, sorted."""
+        """Pairs in the keys, sorted."""
         return sorted({pair for key in self._keys() if (pair := as_pair(key))})
 
     @property
     def dates(self) -> list[datetime.date]:
-        """Dates that keys tell, those of pairs too, sorted."""
+        """Dates in the keys, those of pairs too, sorted."""
         single = {date for key in self._keys() if (date := _as_date(key))}
         return sorted(single | {date for pair in self.pairs for date in (pair.reference, pair.secondary)})
 

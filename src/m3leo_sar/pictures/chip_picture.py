@@ -268,7 +268,7 @@ def key_title(key: str) -> str:
 
 
 def as_pair(key: str) -> Pair | None:
-    """The pair a key tells, None for a key of another kind."""
+    """The pair in a key, None for a key of another kind."""
     try:
         return Pair.parse(key)
     except ValueError:

@@ -28,7 +28,7 @@ _OPACITY = 0.65
 _NO_SPLIT = "no split"
 #: Width of a map without its margins in inches, and of the smallest tile in points that an eye finds on it.
 _INCHES, _MARK = 7.4, 2.5
-#: Maps of more tiles tell no identifiers, which would not be readable.
+#: Maps of more tiles show no identifiers, which would be unreadable.
 _NAMED = 16
 
 Outlines = Mapping[str, NDArray[np.float64]]
