@@ -23,6 +23,8 @@ EXPECTED = (
     r"could not import 'snaphu'.*",
     r"could not import 'stac_geoparquet.arrow'.*",
     r"umap-learn is not installed",
+    r"pystac is not installed",
+    r"POT is not installed",
     # Built against the GDAL of the system, which few machines have.
     r"osgeo \(python3-gdal\) is not installed",
 )

@@ -46,3 +46,25 @@ def test_stac_geoparquet_makes_items_of_it(archive):
     assert [item["id"] for item in items] == archive.identifiers
     assert items[0]["properties"]["proj:code"] == valid_files.BOX.crs
     assert items[0]["properties"]["start_datetime"].startswith("2023-03-01T00:00:00")
+
+
+def test_pystac_takes_the_collection_and_its_items(archive):
+    """Both hold to the core schemas of STAC 1.1.0, which pystac carries."""
+    pystac = pytest.importorskip("pystac", reason="pystac is not installed")
+    pytest.importorskip("jsonschema", reason="pystac is not installed")
+    shapely = pytest.importorskip("shapely")
+    rows = parquet.read_table(archive.root / "index.parquet").to_pylist()
+    (link,) = rows[0]["links"]
+    collection = pystac.Collection.from_dict(json.loads((archive.root / link["href"]).read_text()))
+    # Schemas of extensions lie on servers.
+    collection.stac_extensions = []
+    collection.validate()
+    for row, texts in zip(rows, read_index(archive.root), strict=True):
+        times = {name: texts[name] for name in ("datetime", "start_datetime", "end_datetime")}
+        geometry = shapely.geometry.mapping(shapely.from_wkb(row["geometry"]))
+        bounds = shapely.from_wkb(row["geometry"]).bounds
+        told = {name: row[name] for name in ("type", "stac_version", "id", "collection", "assets", "links")}
+        item = pystac.Item.from_dict({**told, "geometry": geometry, "bbox": list(bounds), "properties": times})
+        item.validate()
+        assert item.collection_id == collection.id
+        assert list(row["bbox"].values()) == pytest.approx(bounds)

@@ -85,6 +85,14 @@ def test_sliced_wasserstein_is_the_mean_of_the_projections():
         assert sliced_wasserstein(second, first, projections=20, seed=4) == pytest.approx(expected, abs=1e-6)
 
 
+def test_sliced_wasserstein_is_pots_along_the_same_directions(rng):
+    ot = pytest.importorskip("ot", reason="POT is not installed")
+    first, second = rng.normal(size=(37, 5)), rng.normal(1, 2, size=(23, 5))
+    directions = random_directions(5, projections=31, seed=9)
+    expected = ot.sliced_wasserstein_distance(first, second, projections=directions.T, p=1)
+    assert sliced_wasserstein(first, second, projections=31, seed=9) == pytest.approx(float(expected), rel=1e-9)
+
+
 def test_a_translation_gives_its_length_times_the_mean_cosine():
     embeddings, move = np.random.default_rng(2).normal(size=(200, 2)), np.array([3.0, -4.0])
     exact = np.abs(random_directions(2, projections=512, seed=0) @ move).mean()
