@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import time
+import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -93,8 +94,19 @@ def run_job(common: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]
     -------
     dict
         ``tiles``: for each, ``identifier``, ``state`` (``done``, ``skipped`` or ``failed``), ``reason``, ``counts`` of
-        chips by product and ``bytes``; ``seconds``; and ``fatal``, a sentence, if no other job can succeed either.
+        chips by product and ``bytes``; ``seconds``; ``warnings``, sentences; and ``fatal``, a sentence, if no other job
+        can succeed either.
     """
+    with warnings.catch_warnings(record=True) as heard:
+        result = _run(common, job)
+    texts = [str(warning.message) for warning in heard if issubclass(warning.category, UserWarning)]
+    for warning in heard:
+        if not issubclass(warning.category, UserWarning):
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    return result | {"warnings": list(dict.fromkeys(texts))}
+
+
+def _run(common: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
     started = time.perf_counter()
     result: dict[str, Any] = {"tiles": [], "fatal": ""}
     try:

@@ -46,6 +46,8 @@ class Answer(NamedTuple):
     fatal: str = ""
     #: Time of the worker.
     seconds: float = 0.0
+    #: Sentences of warnings, such as those of a reader.
+    warnings: Sequence[str] = ()
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
@@ -226,6 +227,7 @@ class _Run:
         self._digests = {name: parameter_digest(parameters) for name, parameters in plan.wanted.items()}
         self._holdings: dict[tuple[int, tuple[str, ...]], tuple[str, list[str]]] = {}
         self._seconds = 0.0
+        self._warned: set[str] = set()
 
     def over(
         self, common: Mapping[str, Any], options: RunOptions, stack: SlcStack, recipe: Recipe, lock: RunLock
@@ -298,9 +300,20 @@ class _Run:
     def _note(self, job: Any, answer: Answer) -> None:
         """Record the tiles of a block in the ledger and the log."""
         self._seconds += answer.seconds
+        for text in answer.warnings:
+            self._warn(text)
         self.ledger.record_tiles({outcome.identifier: self._state(outcome) for outcome in answer.outcomes})
         for outcome in answer.outcomes:
             self.log.write("tile", **asdict(outcome))
+
+    def _warn(self, text: str) -> None:
+        """Repeat a worker's warning once, however many workers and jobs have met it."""
+        # Workers meet other examples of one cause, such as other lines of an image.
+        cause = text.partition(", such as ")[0]
+        if cause not in self._warned:
+            self._warned.add(cause)
+            self.log.write("warning", reason=text)
+            warnings.warn(text, stacklevel=2)
 
     def _state(self, outcome: Outcome) -> TileState:
         position = self._position[outcome.identifier]
@@ -371,7 +384,7 @@ def _answer(job: Mapping[str, Any], values: Mapping[str, Any]) -> Answer:
     """The plain values of a worker's answer, or the loss of the worker, as an answer."""
     if "tiles" in values:
         outcomes = [Outcome(**entry) for entry in values["tiles"]]
-        return Answer(outcomes, values.get("fatal", ""), values.get("seconds", 0.0))
+        return Answer(outcomes, values.get("fatal", ""), values.get("seconds", 0.0), values.get("warnings", ()))
     lost = values["lost"]
     return Answer([Outcome(identifier=tile["identifier"], state="failed", reason=lost) for tile in job["tiles"]])
 
