@@ -354,3 +354,27 @@ def robust_decay(rho, days, *, scale, rounds=3):
         result = asymptote(tau), float(tau)
         weights = 1 / np.sqrt(1 + (residuals(tau) / scale) ** 2)
     return result
+
+
+def shade_reference(distance, look, step, steps):
+    """Layover 1 and shadow 2 of every pixel, by looking at every step of the line of sight."""
+    row, col = np.indices(distance.shape).astype(float)
+    layover, shadow = np.zeros((2, *distance.shape), bool)
+    for k in range(1, steps + 1):
+        for sign in (-1, 1):
+            y, x = row + k * (sign * step[0]), col + k * (sign * step[1])
+            inside = (y >= 0) & (x >= 0) & (y <= distance.shape[0] - 1) & (x <= distance.shape[1] - 1)
+            r, c = (np.clip(axis.astype(int), 0, size - 2) for axis, size in zip((y, x), distance.shape, strict=True))
+            fy, fx = y - r, x - c
+
+            def there(plane, r=r, c=c, fy=fy, fx=fx):
+                return (1 - fy) * ((1 - fx) * plane[r, c] + fx * plane[r, c + 1]) + fy * (
+                    (1 - fx) * plane[r + 1, c] + fx * plane[r + 1, c + 1]
+                )
+
+            if sign < 0:
+                layover |= inside & (there(distance) >= distance)
+                shadow |= inside & (there(look) >= look)
+            else:
+                layover |= inside & (there(distance) <= distance)
+    return layover + 2 * shadow

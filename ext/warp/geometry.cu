@@ -1,6 +1,7 @@
 /* Where the ground lies in a radar image (GPU; formulas in geometry.h): one thread a point or pixel. */
 #include "hostdev.h"
 #include "geometry.h"
+#include "shade.h"
 
 #define M3_POINT                                                              \
   const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;       \
@@ -41,18 +42,35 @@ extern "C" __global__ void __launch_bounds__(128)
 M3_ENTRY(geometry_tile)
 
 extern "C" __global__ void __launch_bounds__(128)
-    geometry_angles(const double* model, const double* down, const double* along, int terms, long long rows,
-                    long long cols, const double* height, const double* row, double* incidence, double* look,
-                    long long count) {
+    geometry_incidence(const double* model, const double* down, const double* along, int terms, long long rows,
+                       long long cols, const double* height, const double* row, double* incidence, long long count) {
   M3_POINT
-  m3::tile_angles(model, {down, along, terms, rows, cols, height}, row, i, incidence, look);
+  m3::tile_incidence(model, {down, along, terms, rows, cols, height}, row, i, incidence);
 }
-M3_ENTRY(geometry_angles)
+M3_ENTRY(geometry_incidence)
 
 extern "C" __global__ void __launch_bounds__(128)
-    geometry_shade(const double* col, const double* look, long long rows, long long cols, double dy, double dx, int steps,
-                   unsigned char* shade, long long count) {
+    geometry_sights(const double* down, const double* along, int terms, long long rows, long long cols,
+                    const double* height, double* range, double* look, long long count) {
   M3_POINT
-  shade[i] = m3::tile_shade(col, look, rows, cols, dy, dx, steps, i);
+  m3::tile_sight({down, along, terms, rows, cols, height}, i, range, look);
+}
+M3_ENTRY(geometry_sights)
+
+extern "C" __global__ void __launch_bounds__(128)
+    geometry_bounds(const double* range, const double* look, long long rows, long long cols, int level, double* bounds,
+                    long long count) {
+  M3_POINT
+  m3::block_bounds({range, look, bounds, rows, cols, level}, level, i, bounds);
+}
+M3_ENTRY(geometry_bounds)
+
+extern "C" __global__ void __launch_bounds__(128)
+    geometry_shade(const double* range, const double* look, const double* bounds, long long rows, long long cols,
+                   int levels, double dy, double dx, int steps, long long first_row, long long first_col,
+                   long long tile_cols, unsigned char* shade, long long count) {
+  M3_POINT
+  shade[i] = m3::shade_of({range, look, bounds, rows, cols, levels}, first_row + i / tile_cols, first_col + i % tile_cols,
+                          dy, dx, steps);
 }
 M3_ENTRY(geometry_shade)

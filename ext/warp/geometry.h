@@ -267,10 +267,9 @@ M3_HD inline void tile_radar(const double* model, const TileGround& tile, long l
   col[pixel] = radar_col(model, seen.range);
 }
 
-/* Angles at one pixel: incidence between the sight and the terrain's normal, and look angle between the sight and the
-   radar's nadir, radians. */
-M3_HD inline void tile_angles(const double* model, const TileGround& tile, const double* row, long long pixel,
-                              double* incidence, double* look) {
+/* Local incidence at one pixel, between the sight and the terrain's normal, radians. */
+M3_HD inline void tile_incidence(const double* model, const TileGround& tile, const double* row, long long pixel,
+                                 double* incidence) {
   const long long r = pixel / tile.cols, c = pixel % tile.cols;
   const long long up = r > 0 ? r - 1 : r, low = r + 1 < tile.rows ? r + 1 : r;
   const long long left = c > 0 ? c - 1 : c, right = c + 1 < tile.cols ? c + 1 : c;
@@ -280,34 +279,7 @@ M3_HD inline void tile_angles(const double* model, const TileGround& tile, const
   Vector3 normal = cross(tile_point(tile, r, right) - tile_point(tile, r, left),
                          tile_point(tile, low, c) - tile_point(tile, up, c));
   if (dot(normal, point) < 0.0) normal = -1.0 * normal;
-  const double range = length(back);
-  incidence[pixel] = acos(dot(normal, back) / (length(normal) * range));
-  look[pixel] = acos(fmin(dot(back, state.position) / (range * length(state.position)), 1.0));
-}
-
-M3_HD inline double tile_between(const double* plane, long long rows, long long cols, double y, double x) {
-  if (!(y >= 0.0 && x >= 0.0 && y <= rows - 1.0 && x <= cols - 1.0)) return nan("");
-  const long long r = (long long)fmin(y, rows - 2.0), c = (long long)fmin(x, cols - 2.0);
-  const double fy = y - (double)r, fx = x - (double)c;
-  const double* const p = plane + r * cols + c;
-  return (1.0 - fy) * ((1.0 - fx) * p[0] + fx * p[1]) + fy * ((1.0 - fx) * p[cols] + fx * p[cols + 1]);
-}
-
-/* 1 where other ground lies at the same range (layover), 2 where ground nearer to the radar hides it (shadow), 3 both.
-   (dy, dx) is one pixel's step away from the radar. Range must grow and the look angle open along it. */
-M3_HD inline unsigned char tile_shade(const double* col, const double* look, long long rows, long long cols, double dy,
-                                      double dx, int steps, long long pixel) {
-  const double y = (double)(pixel / cols), x = (double)(pixel % cols);
-  const double range = col[pixel], angle = look[pixel];
-  int found = 0;
-  for (int k = 1; k <= steps && found != 3; ++k) {
-    const double nearer_range = tile_between(col, rows, cols, y - k * dy, x - k * dx);
-    const double further_range = tile_between(col, rows, cols, y + k * dy, x + k * dx);
-    const double nearer_angle = tile_between(look, rows, cols, y - k * dy, x - k * dx);
-    if (nearer_range >= range || further_range <= range) found |= 1;
-    if (nearer_angle >= angle) found |= 2;
-  }
-  return (unsigned char)found;
+  incidence[pixel] = acos(dot(normal, back) / (length(normal) * length(back)));
 }
 
 }  // namespace m3

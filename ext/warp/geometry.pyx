@@ -21,10 +21,20 @@ cdef extern from "geometry.h" namespace "m3" nogil:
         long long rows, cols
         const double* height
     void tile_radar(const double* model, const TileGround& tile, long long pixel, double* row, double* col)
-    void tile_angles(const double* model, const TileGround& tile, const double* row, long long pixel,
-                     double* incidence, double* look)
-    unsigned char tile_shade(const double* col, const double* look, long long rows, long long cols, double dy,
-                             double dx, int steps, long long pixel)
+    void tile_incidence(const double* model, const TileGround& tile, const double* row, long long pixel,
+                        double* incidence)
+
+cdef extern from "shade.h" namespace "m3" nogil:
+    cdef struct Sights:
+        const double* range
+        const double* look
+        const double* bounds
+        long long rows, cols
+        int levels
+    long long blocks_along(long long size, int level)
+    void tile_sight(const TileGround& tile, long long pixel, double* range, double* look)
+    void block_bounds(const Sights& sights, int level, long long block, double* bounds)
+    unsigned char shade_of(const Sights& sights, long long row, long long col, double dy, double dx, int steps)
 
 cdef extern from "geometry_cpu.h" namespace "m3" nogil:
     void point_radar(const double* model, const double* point, double start, double* row, double* col)
@@ -69,19 +79,47 @@ def tile(const double[::1] model, const double[:, :, ::1] down, const double[:, 
         tile_radar(&model[0], places, pixel, &row[0, 0], &col[0, 0])
 
 
-def angles(const double[::1] model, const double[:, :, ::1] down, const double[:, :, ::1] along,
-           const double[:, ::1] height, const double[:, ::1] row, double[:, ::1] incidence, double[:, ::1] look):
-    """Local incidence and look angle of every pixel of a tile."""
+def incidence(const double[::1] model, const double[:, :, ::1] down, const double[:, :, ::1] along,
+              const double[:, ::1] height, const double[:, ::1] row, double[:, ::1] out):
+    """Local incidence of every pixel of a tile."""
     cdef TileGround places = _tile(down, along, height)
     cdef long long pixel
     for pixel in prange(places.rows * places.cols, nogil=True, schedule="dynamic", chunksize=1024):
-        tile_angles(&model[0], places, &row[0, 0], pixel, &incidence[0, 0], &look[0, 0])
+        tile_incidence(&model[0], places, &row[0, 0], pixel, &out[0, 0])
 
 
-def shade(const double[:, ::1] col, const double[:, ::1] look, double dy, double dx, int steps,
-          unsigned char[:, ::1] out):
-    """Layover and shadow of every pixel of a tile."""
-    cdef long long pixel, rows = col.shape[0], cols = col.shape[1]
-    cdef unsigned char* to = &out[0, 0]
-    for pixel in prange(rows * cols, nogil=True, schedule="dynamic", chunksize=256):
-        to[pixel] = tile_shade(&col[0, 0], &look[0, 0], rows, cols, dy, dx, steps, pixel)
+def sights(const double[:, :, ::1] down, const double[:, :, ::1] along, const double[:, ::1] height,
+           double[:, ::1] distance, double[:, ::1] look):
+    """Range and look angle of every pixel of a tile."""
+    cdef TileGround places = _tile(down, along, height)
+    cdef long long pixel
+    for pixel in prange(places.rows * places.cols, nogil=True, schedule="static"):
+        tile_sight(places, pixel, &distance[0, 0], &look[0, 0])
+
+
+cdef Sights _sights(const double[:, ::1] distance, const double[:, ::1] look, const double[:, :, :, ::1] bounds):
+    cdef Sights found
+    found.range, found.look, found.bounds = &distance[0, 0], &look[0, 0], &bounds[0, 0, 0, 0]
+    found.rows, found.cols, found.levels = distance.shape[0], distance.shape[1], <int>bounds.shape[0]
+    return found
+
+
+def bounds(const double[:, ::1] distance, const double[:, ::1] look, double[:, :, :, ::1] out):
+    """Largest values of blocks of ground, level by level."""
+    cdef Sights found = _sights(distance, look, out)
+    cdef long long block, count
+    cdef int level
+    for level in range(found.levels):
+        count = blocks_along(found.rows, level) * blocks_along(found.cols, level)
+        for block in prange(count, nogil=True, schedule="static"):
+            block_bounds(found, level, block, &out[0, 0, 0, 0])
+
+
+def shade(const double[:, ::1] distance, const double[:, ::1] look, const double[:, :, :, ::1] blocks,
+          double dy, double dx, int steps, long long first_row, long long first_col, unsigned char[:, ::1] out):
+    """Layover and shadow of the pixels of a tile, whose first one is given."""
+    cdef Sights found = _sights(distance, look, blocks)
+    cdef long long row, col
+    for row in prange(out.shape[0], nogil=True, schedule="dynamic", chunksize=4):
+        for col in range(out.shape[1]):
+            out[row, col] = shade_of(found, first_row + row, first_col + col, dy, dx, steps)

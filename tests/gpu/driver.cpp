@@ -128,13 +128,19 @@ int main() {
   run("geometry_tile", simt_launch_geometry_tile, across, dim3{128, 1, 1}, 0, model.data(), terms_down.data(),
       terms_along.data(), 2,
       rows, cols, heights.data(), at_row.data(), at_col.data(), pixels);
-  run("geometry_angles", simt_launch_geometry_angles, across, dim3{128, 1, 1}, 0, model.data(), terms_down.data(),
-      terms_along.data(),
-      2, rows, cols, heights.data(), at_row.data(), angle.data(), other.data(), pixels);
+  run("geometry_incidence", simt_launch_geometry_incidence, across, dim3{128, 1, 1}, 0, model.data(), terms_down.data(),
+      terms_along.data(), 2, rows, cols, heights.data(), at_row.data(), angle.data(), pixels);
+  run("geometry_sights", simt_launch_geometry_sights, across, dim3{128, 1, 1}, 0, terms_down.data(), terms_along.data(), 2,
+      rows, cols, heights.data(), at_col.data(), other.data(), pixels);
   std::vector<unsigned char> shade(pixels);
-  for (long long i = 0; i < pixels; ++i) at_col[i] = 3.0 * (i % cols), other[i] = 0.5 + 0.01 * (i % cols);
-  run("geometry_shade", simt_launch_geometry_shade, across, dim3{128, 1, 1}, 0, at_col.data(), other.data(), rows, cols,
-      0.3, 0.9, 7, shade.data(), pixels);
+  const long long blocks = ((rows - 2) / 8 + 1) * ((cols - 2) / 8 + 1);
+  std::vector<double> bounds(2 * 3 * blocks);
+  for (long long i = 0; i < pixels; ++i) at_col[i] = 3.0 * (i % cols), other[i] = -0.5 + 0.01 * (i % cols);
+  for (int level = 0; level < 2; ++level)
+    run("geometry_bounds", simt_launch_geometry_bounds, across, dim3{128, 1, 1}, 0, at_col.data(), other.data(), rows, cols,
+        level, bounds.data(), level == 0 ? blocks : ((rows - 2) / 16 + 1) * ((cols - 2) / 16 + 1));
+  run("geometry_shade", simt_launch_geometry_shade, across, dim3{128, 1, 1}, 0, at_col.data(), other.data(), bounds.data(),
+      rows, cols, 2, 0.3, 0.9, 7, 0LL, 0LL, cols, shade.data(), pixels);
 
   /* A weighted phasor and the decibels of bytes. */
   const std::vector<unsigned long long> addresses{(unsigned long long)a.data(), (unsigned long long)out.data(),

@@ -8,10 +8,11 @@ from m3leo_sar._backend.cpu_decay import fit_decay
 from m3leo_sar._backend.cpu_fringe import fringe_coherence
 from m3leo_sar._backend.cpu_geolocate import geolocate_inverse
 from m3leo_sar._backend.cpu_geometry import (
-    geometry_angles,
     geometry_ground,
+    geometry_incidence,
     geometry_points,
     geometry_shade,
+    geometry_sights,
     geometry_tile,
 )
 from m3leo_sar._backend.cpu_histogram import histogram
@@ -29,10 +30,11 @@ __all__ = [
     "fit_decay",
     "fringe_coherence",
     "geolocate_inverse",
-    "geometry_angles",
     "geometry_ground",
+    "geometry_incidence",
     "geometry_points",
     "geometry_shade",
+    "geometry_sights",
     "geometry_tile",
     "histogram",
     "homogeneous_coherence",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from m3leo_sar._backend.ground_blocks import block_shape
 from m3leo_sar._ext import geometry as kernel
 
 Plane = np.ndarray
@@ -35,15 +36,26 @@ def geometry_tile(model: Plane, down: Plane, along: Plane, height: Plane) -> tup
     return row, col
 
 
-def geometry_angles(model: Plane, down: Plane, along: Plane, height: Plane, row: Plane) -> tuple[Plane, Plane]:
-    """Local incidence and look angle of every pixel of a tile, radians."""
-    incidence, look = np.empty(height.shape), np.empty(height.shape)
-    kernel.angles(model, down, along, height, row, incidence, look)
-    return incidence, look
+def geometry_incidence(model: Plane, down: Plane, along: Plane, height: Plane, row: Plane) -> Plane:
+    """Local incidence of every pixel of a tile, radians."""
+    incidence = np.empty(height.shape)
+    kernel.incidence(model, down, along, height, row, incidence)
+    return incidence
 
 
-def geometry_shade(col: Plane, look: Plane, step: tuple[float, float], steps: int) -> Plane:
-    """1 for layover, 2 for shadow, 3 for both; ``step`` leads one pixel away from the radar."""
-    out = np.empty(col.shape, np.uint8)
-    kernel.shade(col, look, *step, steps, out)
+def geometry_sights(down: Plane, along: Plane, height: Plane) -> tuple[Plane, Plane]:
+    """Range, metres, and minus the cosine of the look angle of every pixel of a tile; sights are sums of few terms."""
+    distance, look = np.empty(height.shape), np.empty(height.shape)
+    kernel.sights(down, along, height, distance, look)
+    return distance, look
+
+
+def geometry_shade(
+    distance: Plane, look: Plane, step: tuple[float, float], steps: int, first: tuple[int, int], shape: tuple[int, int]
+) -> Plane:
+    """1 for layover, 2 for shadow, 3 for both, in a part of the ground; ``step`` leads a pixel away from the radar."""
+    blocks = np.empty(block_shape(*distance.shape))
+    kernel.bounds(distance, look, blocks)
+    out = np.empty(shape, np.uint8)
+    kernel.shade(distance, look, blocks, *step, steps, *first, out)
     return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from m3leo_sar._backend.coherence_request import MAPS, CoherenceRequest
 from m3leo_sar._backend.device import THREADS, Device, kind_of, over_pixels, suffix
+from m3leo_sar._backend.ground_blocks import block_shape
 from m3leo_sar._backend.histogram_table import BINS, MOMENTS
 from m3leo_sar._backend.normalise_request import PIXEL_TYPES, NormaliseRequest, pixel_type
 from m3leo_sar._backend.places import Places
@@ -412,22 +414,49 @@ def geometry_tile(device: Device, model: Any, down: Any, along: Any, height: Any
     return row, col
 
 
-def geometry_angles(device: Device, model: Any, down: Any, along: Any, height: Any, row: Any) -> tuple[Any, Any]:
-    """Local incidence and look angle of every pixel of a tile, radians."""
-    incidence, look = (device.empty(height.shape, np.float64) for _ in range(2))
+def geometry_incidence(device: Device, model: Any, down: Any, along: Any, height: Any, row: Any) -> Any:
+    """Local incidence of every pixel of a tile, radians."""
+    incidence = device.empty(height.shape, np.float64)
     tile, count = _tile_ground(device, model, down, along, height)
     grid = over_pixels(int(count), threads=128)
-    device.launch("geometry", "geometry_angles", *grid, (*tile, _on_device(device, row), incidence, look, count))
-    return incidence, look
+    device.launch("geometry", "geometry_incidence", *grid, (*tile, _on_device(device, row), incidence, count))
+    return incidence
 
 
-def geometry_shade(device: Device, col: Any, look: Any, step: tuple[float, float], steps: int) -> Any:
-    """1 for layover, 2 for shadow, 3 for both; ``step`` leads one pixel away from the radar."""
-    col, look = _on_device(device, col), _on_device(device, look)
-    out = device.empty(col.shape, np.uint8)
-    sizes = (*(np.int64(size) for size in col.shape), *(np.float64(part) for part in step), np.int32(steps))
+def geometry_sights(device: Device, down: Any, along: Any, height: Any) -> tuple[Any, Any]:
+    """Range, metres, and minus the cosine of the look angle of every pixel of a tile; sights are sums of few terms."""
+    distance, look = (device.empty(height.shape, np.float64) for _ in range(2))
+    (_, *tile), count = _tile_ground(device, down, down, along, height)
+    grid = over_pixels(int(count), threads=128)
+    device.launch("geometry", "geometry_sights", *grid, (*tile, distance, look, count))
+    return distance, look
+
+
+def geometry_shade(
+    device: Device,
+    distance: Any,
+    look: Any,
+    step: tuple[float, float],
+    steps: int,
+    first: tuple[int, int],
+    shape: tuple[int, int],
+) -> Any:
+    """1 for layover, 2 for shadow, 3 for both, in a part of the ground; ``step`` leads a pixel away from the radar."""
+    distance, look = _on_device(device, distance), _on_device(device, look)
+    sizes = tuple(np.int64(size) for size in distance.shape)
+    levels, planes, *blocks = block_shape(*distance.shape)
+    bounds = device.empty((levels, planes, *blocks), np.float64)
+    for level in range(levels):
+        count = math.prod(((size - 1) >> level) + 1 for size in blocks)
+        grid = over_pixels(count, threads=128)
+        arguments = (distance, look, *sizes, np.int32(level), bounds, np.int64(count))
+        device.launch("geometry", "geometry_bounds", *grid, arguments)
+    out = device.empty(shape, np.uint8)
+    search = (np.int32(levels), *(np.float64(part) for part in step), np.int32(steps))
+    place = (*(np.int64(part) for part in first), np.int64(shape[1]))
     grid = over_pixels(out.size, threads=128)
-    device.launch("geometry", "geometry_shade", *grid, (col, look, *sizes, out, np.int64(out.size)))
+    arguments = (distance, look, bounds, *sizes, *search, *place, out, np.int64(out.size))
+    device.launch("geometry", "geometry_shade", *grid, arguments)
     return out
 
 
@@ -447,10 +476,11 @@ KERNELS: dict[str, Callable[..., Any]] = {
         fit_decay,
         fringe_coherence,
         geolocate_inverse,
-        geometry_angles,
         geometry_ground,
+        geometry_incidence,
         geometry_points,
         geometry_shade,
+        geometry_sights,
         geometry_tile,
         histogram,
         homogeneous_coherence,

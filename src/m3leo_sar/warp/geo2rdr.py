@@ -16,14 +16,11 @@ from m3leo_sar.grid.orbit import Orbit, earth_fixed
 from m3leo_sar.grid.projection import has_heights, is_geographic
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.grid.tiles import Tile
-from m3leo_sar.warp.interpolated import interpolated
-from m3leo_sar.warp.pixel_map import PixelMap, step_of, transformed
+from m3leo_sar.warp.pixel_map import PixelMap, step_of
 from m3leo_sar.warp.reproject import reproject
+from m3leo_sar.warp.shade import shaded
+from m3leo_sar.warp.tile_ground import ground_terms
 
-#: Metres that the positions of a tile's pixels on the ellipsoid may be off, and heights that this holds up to.
-_TOLERANCE, _HIGH = 1e-5, 1e4
-#: Pixels around a tile that layover and shadow are looked for in, at most.
-_FURTHEST = 2000
 #: Metres between which heights are heights; below and above are voids that a file did not declare, such as -32768.
 _GROUND = (-500.0, 9000.0)
 
@@ -221,8 +218,9 @@ def radar_map(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem: 
 def radar_view(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem: Any, dem_geobox: GeoBox) -> RadarView:
     """Find where a tile lies in a radar image, at what angle the radar sees it, and what it does not see.
 
-    Layover and shadow are looked for along the line of sight over the ground, as far around the tile as its relief
-    reaches, up to 2000 pixels, where ``dem`` is known.
+    Layover and shadow are looked for along the line of sight over the ground, as far around the tile as the relief
+    there reaches, up to 2000 pixels, where ``dem`` is known (:func:`m3leo_sar.warp.shade.shaded`). The search itself
+    costs about the same in hills and in high mountains; only the ground around the tile that it needs grows.
 
     Parameters
     ----------
@@ -240,19 +238,16 @@ def radar_view(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem:
     """
     tile_geobox = as_geobox(tile, "tile")
     dem, dem_geobox = _terrain(dem, dem_geobox)
-    positions, height, _ = _placed(tile_geobox, orbit, radar_grid, dem, dem_geobox)
-    backend = backend_of(height)
-    model = radar_grid.model(orbit)
-    step, steps = _search(tile_geobox, orbit, radar_grid, height)
-    # Ground is looked for along the line of sight only, so the rim is as narrow as that allows.
-    rim = tuple(math.ceil(steps * abs(part)) + 1 for part in step)
-    wide = tile_geobox.pad(*rim)
-    wide_positions, wide_height, wide_terms = _placed(wide, orbit, radar_grid, dem, dem_geobox)
-    incidence, look = backend.geometry_angles(model, *wide_terms, wide_height, wide_positions.rows)
-    shade = backend.geometry_shade(wide_positions.cols, look, step, steps)
-    inner = tuple(slice(first, first + size) for first, size in zip(rim, tile_geobox.shape, strict=True))
-    shade, incidence = shade[inner], incidence[inner] * (180 / math.pi)
-    return RadarView(positions, height, incidence, (shade & 1) != 0, (shade & 2) != 0)
+    # A pixel more on each side, as the terrain's slope at the edge comes from both neighbours.
+    wide_positions, wide_height, terms = _placed(tile_geobox.pad(1, 1), orbit, radar_grid, dem, dem_geobox)
+    backend = backend_of(wide_height)
+    incidence = backend.geometry_incidence(radar_grid.model(orbit), *terms, wide_height, wide_positions.rows)
+    inner = (slice(1, -1), slice(1, -1))
+    rows, cols, height = (plane[inner].copy() for plane in (wide_positions.rows, wide_positions.cols, wide_height))
+    positions = PixelMap(rows, cols, radar_grid.shape, scale=wide_positions.scale)
+    layover, shadow = shaded(tile_geobox, height, dem, dem_geobox, orbit=orbit, radar_grid=radar_grid)
+    seen = rows == rows
+    return RadarView(positions, height, incidence[inner] * (180 / math.pi), layover & seen, shadow & seen)
 
 
 def _middle(radar_grid: RadarGrid) -> float:
@@ -288,7 +283,7 @@ def _placed(
 ) -> tuple[PixelMap, Any, tuple[np.ndarray, np.ndarray]]:
     """Radar positions and heights of a tile's pixels, and the terms of their ground positions."""
     model = radar_grid.model(orbit)
-    terms = _ground_terms(tile_geobox, radar_grid, model)
+    terms = ground_terms(tile_geobox, radar_grid, model)
     height = reproject(dem, dem_geobox, tile_geobox).astype(np.float64)
     rows, cols = backend_of(height).geometry_tile(model, *terms, height)
     return PixelMap(rows, cols, radar_grid.shape, scale=step_of(*_host(height, rows, cols))), height, terms
@@ -297,78 +292,3 @@ def _placed(
 def _host(height: Any, rows: Any, cols: Any) -> tuple[np.ndarray, np.ndarray]:
     backend = backend_of(height)
     return backend.to_host(rows), backend.to_host(cols)
-
-
-def _ground_terms(tile_geobox: GeoBox, radar_grid: RadarGrid, model: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Position and time of a tile's pixels on the ellipsoid, and how they change with a metre of height, in few terms.
-
-    Raises
-    ------
-    ValueError
-        If the tile is so large, or so close to a pole of its CRS, that no polynomial follows it.
-    """
-    a, b, c, d, e, f = tuple(tile_geobox.affine)[:6]
-    # Metres along the track for a second, so that one tolerance in metres serves times too.
-    speed = float(np.linalg.norm(model[16:].reshape(3, 16)[:, 1]) / model[7])
-
-    def ground(row: np.ndarray, col: np.ndarray) -> tuple[np.ndarray, ...]:
-        x, y = a * (col + 0.5) + b * (row + 0.5) + c, d * (col + 0.5) + e * (row + 0.5) + f
-        longitude, latitude = transformed(x, y, tile_geobox.crs, "EPSG:4326")
-        if not np.isfinite(longitude).all():
-            return longitude, latitude
-        low, high = earth_fixed(longitude, latitude, 0.0), earth_fixed(longitude, latitude, _HIGH)
-        times = [_time_of(points, radar_grid, model) * speed for points in (low, high)]
-        return *np.moveaxis(low, -1, 0), times[0], *np.moveaxis(high - low, -1, 0), times[1] - times[0]
-
-    found = interpolated(ground, tile_geobox.shape, _TOLERANCE)
-    if found is None:
-        raise ValueError(
-            f"tile_geobox must be a few kilometres of ground that a polynomial can follow, got bounds "
-            f"{tile_geobox.bounds} in {tile_geobox.crs}"
-        )
-    down = found.rows.copy()
-    down[4:] /= _HIGH
-    down[[3, 7]] /= speed
-    return np.ascontiguousarray(down), np.ascontiguousarray(found.cols)
-
-
-def _time_of(points: np.ndarray, radar_grid: RadarGrid, model: np.ndarray) -> np.ndarray:
-    """Time at which points are abeam, or near it: a guess that is smooth."""
-    rows, _ = backend_of(points).geometry_points(model, points.reshape(-1, 3), _middle(radar_grid))
-    time = radar_grid.azimuth_time + rows * radar_grid.azimuth_interval
-    # Where the arc ends, a straight flight gives a time for all, from which Newton's method takes a few steps more.
-    if np.isnan(time).any():
-        arc = model[16:].reshape(3, 16)
-        speed = arc[:, 1] / model[7]
-        ahead = (points.reshape(-1, 3) - arc[:, 0]) @ speed / (speed @ speed)
-        time = model[6] + ahead
-    return time.reshape(points.shape[:-1])
-
-
-def _search(tile_geobox: GeoBox, orbit: Orbit, radar_grid: RadarGrid, height: Any) -> tuple[tuple[float, float], int]:
-    """A pixel's step over the ground away from the radar, and how many steps hidden or folded ground may reach."""
-    rows, cols = tile_geobox.shape
-    at = np.array([[rows / 2, rows / 2 + 1, rows / 2], [cols / 2, cols / 2, cols / 2 + 1]])
-    a, b, c, d, e, f = tuple(tile_geobox.affine)[:6]
-    longitude, latitude = transformed(
-        a * at[1] + b * at[0] + c, d * at[1] + e * at[0] + f, tile_geobox.crs, "EPSG:4326"
-    )
-    known = height[~np.isnan(height)]
-    if known.size == 0:
-        return (0.0, 1.0), 1
-    level, relief = float(known.mean()), float(known.max() - known.min())
-    row, col = geo2rdr(latitude, longitude, level, orbit=orbit, radar_grid=radar_grid)
-    jacobian = np.array([[row[1] - row[0], row[2] - row[0]], [col[1] - col[0], col[2] - col[0]]])
-    if not np.isfinite(jacobian).all() or abs(np.linalg.det(jacobian)) < 1e-12:
-        return (0.0, 1.0), 1
-    away = np.linalg.solve(jacobian, [0.0, 1.0])
-    length = float(np.hypot(*away))
-    # Ground metres a pixel step, and slant metres: their ratio is the sine of the incidence.
-    points = earth_fixed(longitude, latitude, level)
-    steps = [np.linalg.norm(points[k] - points[0]) for k in (1, 2)]
-    metres = float(np.hypot(away[0] * steps[0], away[1] * steps[1])) / length
-    sine = min(radar_grid.range_spacing / (metres * length), 0.999)
-    # Shadow reaches relief times the tangent of the incidence, layover relief over it.
-    tangent = sine / math.sqrt(1 - sine * sine)
-    reach = 1.5 * relief * max(tangent, 1 / tangent) / metres
-    return (float(away[0]) / length, float(away[1]) / length), int(min(max(math.ceil(reach), 1), _FURTHEST))

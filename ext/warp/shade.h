@@ -1,0 +1,142 @@
+/* Layover and shadow on a tile: other ground at a pixel's range, and nearer ground in front of it.
+
+   range   (rows, cols) m from the radar, NaN unknown
+   look    (rows, cols) minus the cosine of the angle between the sight and the radar's nadir, NaN unknown
+   Both are bilinear between pixel centres and looked at every pixel's length along the line of sight over the ground.
+
+   A search passes over whole blocks of ground that a bound excludes, the larger the further it gets, so that its cost
+   hardly grows with its length and its answer is that of every step. Blocks of level k are 8 * 2^k pixels wide and share
+   their edges, as values between two blocks come from both. */
+#ifndef M3_SHADE_H
+#define M3_SHADE_H
+
+#include "geometry.h"
+
+namespace m3 {
+
+constexpr int BLOCK_BITS = 3;
+
+/* What is bounded from above. */
+enum ShadePlane { SHADE_RANGE = 0, SHADE_MINUS_RANGE = 1, SHADE_LOOK = 2, SHADE_PLANES = 3 };
+
+struct Sights {
+  const double* range;
+  const double* look;
+  const double* bounds; /* (levels, SHADE_PLANES, block rows, block cols of level 0) */
+  long long rows, cols; /* at least 2 each */
+  int levels;
+};
+
+M3_HD inline long long blocks_along(long long size, int level) { return ((size - 2) >> (BLOCK_BITS + level)) + 1; }
+
+M3_HD inline long long block_place(const Sights& sights, int level, int plane, long long r, long long c) {
+  const long long rows = blocks_along(sights.rows, 0), cols = blocks_along(sights.cols, 0);
+  return (((long long)level * SHADE_PLANES + plane) * rows + r) * cols + c;
+}
+
+/* Range and look angle of one pixel. The planes of the tile are its sight in three axes, the second to the side that is
+   seen, and its part along the radar's vertical. */
+M3_HD inline void tile_sight(const TileGround& tile, long long pixel, double* range, double* look) {
+  const long long r = pixel / tile.cols, c = pixel % tile.cols;
+  const Vector3 sight = tile_point(tile, r, c);
+  const double up = tile_sum(tile, 3, r, c) + tile.height[pixel] * tile_sum(tile, 7, r, c);
+  const double far = length(sight);
+  const bool seen = sight.y > 0.0;
+  range[pixel] = seen ? far : nan("");
+  look[pixel] = seen ? up / far : nan("");
+}
+
+/* Bounds of one block, from its pixels or from the four blocks within it. */
+M3_HD inline void block_bounds(const Sights& sights, int level, long long block, double* bounds) {
+  const long long r = block / blocks_along(sights.cols, level), c = block % blocks_along(sights.cols, level);
+  double most[SHADE_PLANES] = {-1e300, -1e300, -1e300};
+  const int wide = level == 0 ? (1 << BLOCK_BITS) : 1, times = level == 0 ? wide : 2;
+  const long long rows = level == 0 ? sights.rows : blocks_along(sights.rows, level - 1);
+  const long long cols = level == 0 ? sights.cols : blocks_along(sights.cols, level - 1);
+  for (long long i = r * times; i <= r * times + wide && i < rows; ++i)
+    for (long long j = c * times; j <= c * times + wide && j < cols; ++j)
+      for (int plane = 0; plane < SHADE_PLANES; ++plane) {
+        const long long at = i * sights.cols + j;
+        const double value = level > 0                    ? bounds[block_place(sights, level - 1, plane, i, j)]
+                             : plane == SHADE_RANGE       ? sights.range[at]
+                             : plane == SHADE_MINUS_RANGE ? -sights.range[at]
+                                                          : sights.look[at];
+        /* False for what is not a number. */
+        if (value > most[plane]) most[plane] = value;
+      }
+  for (int plane = 0; plane < SHADE_PLANES; ++plane) bounds[block_place(sights, level, plane, r, c)] = most[plane];
+}
+
+/* The pixel before a place within the ground; the last place of all lies in the last cell too. */
+M3_HD inline long long cell_of(double place, long long size) {
+  const long long cell = (long long)place;
+  return cell < size - 2 ? cell : size - 2;
+}
+
+M3_HD inline bool on_ground(const Sights& sights, double y, double x) {
+  return y >= 0.0 && x >= 0.0 && y <= sights.rows - 1.0 && x <= sights.cols - 1.0;
+}
+
+M3_HD inline double between_pixels(const double* plane, const Sights& sights, double y, double x) {
+  const long long r = cell_of(y, sights.rows), c = cell_of(x, sights.cols);
+  const double fy = y - (double)r, fx = x - (double)c;
+  const double* const p = plane + r * sights.cols + c;
+  const double* const q = p + sights.cols;
+  return (1.0 - fy) * ((1.0 - fx) * p[0] + fx * p[1]) + fy * ((1.0 - fx) * q[0] + fx * q[1]);
+}
+
+/* Steps from a place at which a line is still within `first` to `first + wide` of an axis, its edges included. */
+M3_HD inline double steps_within(double place, double inverse, long long first, long long wide) {
+  if (inverse == 0.0) return 1e6;
+  return ((double)(inverse > 0.0 ? first + wide : first) - place) * inverse;
+}
+
+/* Whether a plane, on the line from a pixel, comes up to its value at the pixel within some steps. */
+M3_HD inline bool line_comes_up(const Sights& sights, int plane, long long row, long long col, double dy, double dx,
+                                int steps) {
+  const double* const values = plane == SHADE_LOOK ? sights.look : sights.range;
+  const double sign = plane == SHADE_MINUS_RANGE ? -1.0 : 1.0;
+  const double wanted = sign * values[row * sights.cols + col];
+  if (!(wanted == wanted)) return false;
+  const double inverse_y = dy == 0.0 ? 0.0 : 1.0 / dy, inverse_x = dx == 0.0 ? 0.0 : 1.0 / dx;
+  int level = 0;
+  for (int k = 1; k <= steps;) {
+    const double y = (double)row + k * dy, x = (double)col + k * dx;
+    if (!on_ground(sights, y, x)) return false;
+    const int bits = BLOCK_BITS + level;
+    const long long r = cell_of(y, sights.rows) >> bits, c = cell_of(x, sights.cols) >> bits;
+    const bool excluded = sights.bounds[block_place(sights, level, plane, r, c)] < wanted;
+    if (!excluded && level > 0) {
+      --level;
+      continue;
+    }
+    const double down = steps_within(y, inverse_y, r << bits, 1LL << bits);
+    const double along = steps_within(x, inverse_x, c << bits, 1LL << bits);
+    const double left = down < along ? down : along;
+    /* Rounding may take a step that just leaves the block for one inside it; a billionth less never does. */
+    const int next = k + (left > 1e-9 ? (int)(left - 1e-9) + 1 : 1);
+    if (excluded) {
+      k = next;
+      level = level + 2 < sights.levels ? level + 2 : sights.levels - 1;
+      continue;
+    }
+    for (; k < next && k <= steps; ++k) {
+      const double at_y = (double)row + k * dy, at_x = (double)col + k * dx;
+      if (!on_ground(sights, at_y, at_x)) return false;
+      if (sign * between_pixels(values, sights, at_y, at_x) >= wanted) return true;
+    }
+  }
+  return false;
+}
+
+/* 1 where other ground lies at the same range (layover), 2 where ground nearer to the radar hides it (shadow), 3 both.
+   (dy, dx) is one pixel's step away from the radar. Range must grow and the look angle open along it. */
+M3_HD inline unsigned char shade_of(const Sights& sights, long long row, long long col, double dy, double dx, int steps) {
+  const bool folded = line_comes_up(sights, SHADE_RANGE, row, col, -dy, -dx, steps) ||
+                      line_comes_up(sights, SHADE_MINUS_RANGE, row, col, dy, dx, steps);
+  const bool hidden = line_comes_up(sights, SHADE_LOOK, row, col, -dy, -dx, steps);
+  return (unsigned char)((folded ? 1 : 0) | (hidden ? 2 : 0));
+}
+
+}  // namespace m3
+#endif

@@ -1,0 +1,135 @@
+"""Layover and shadow on a tile: ground that folds over in range, and ground that other ground hides."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from m3leo_sar._backend.choose import backend_of
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.orbit import Orbit, earth_fixed
+from m3leo_sar.grid.radar_grid import RadarGrid
+from m3leo_sar.warp.pixel_map import pixel_map, transformed
+from m3leo_sar.warp.reproject import reproject
+from m3leo_sar.warp.tile_ground import sight_terms
+
+#: Pixels around a tile that layover and shadow are looked for in, at most.
+_FURTHEST = 2000
+#: Metres of relief that ground can have, and how much further than on level ground of one incidence it is looked for.
+_MOST_RELIEF, _MORE = 9500.0, 1.1
+#: Pixels a side of those that a first look at the terrain takes together.
+_COARSE = 16
+
+
+class Search(NamedTuple):
+    """Where hidden or folded ground is looked for.
+
+    Parameters
+    ----------
+    step : (float, float)
+        Rows and columns of a step of one pixel over the ground, away from the radar.
+    reach : float
+        Steps that each metre of relief asks for.
+    """
+
+    step: tuple[float, float]
+    reach: float
+
+    def steps(self, relief: float) -> int:
+        """How far to look in ground of some relief, in metres."""
+        return int(min(max(math.ceil(_MORE * relief * self.reach), 1), _FURTHEST))
+
+    def rim(self, relief: float) -> tuple[int, int]:
+        """Rows and columns around a tile that this reaches: as narrow as the line of sight allows."""
+        rows, cols = (math.ceil(self.steps(relief) * abs(part)) + 1 for part in self.step)
+        return rows, cols
+
+
+def shaded(
+    tile_geobox: GeoBox, height: Any, dem: Any, dem_geobox: GeoBox, *, orbit: Orbit, radar_grid: RadarGrid
+) -> tuple[Any, Any]:
+    """Layover and shadow of every pixel of a tile.
+
+    Parameters
+    ----------
+    tile_geobox : GeoBox
+        Grid of the tile.
+    height : (tile rows, tile cols) float64
+        Metres above the ellipsoid on it, NaN where unknown.
+    dem, dem_geobox
+        The terrain around it, and its grid.
+    orbit, radar_grid
+        The image's.
+
+    Returns
+    -------
+    layover, shadow : (tile rows, tile cols) bool
+
+    Notes
+    -----
+    A pixel is in layover if the slant range, going nearer, comes up to the pixel's, or, going further, down to it; in
+    shadow if the look angle, going nearer, comes up to the pixel's. Every pixel's length along the line is compared;
+    blocks of ground whose largest value excludes it are passed over, the larger the further away (a pyramid of maxima),
+    so that the cost for a pixel hardly grows with the length and no step's answer is lost.
+
+    References
+    ----------
+    Kropatsch and Strobl, 1990, IEEE Transactions on Geoscience and Remote Sensing 28(1), 98-107 (layover and shadow
+    from terrain); Tevs, Ihrke and Seidel, 2008, Symposium on Interactive 3D Graphics, 183-190 (maximum mipmaps).
+    """
+    backend = backend_of(height)
+    model = radar_grid.model(orbit)
+    known = height[height == height]
+    search = None if known.size == 0 else _search(tile_geobox, radar_grid, model, float(known.mean()))
+    if search is None:
+        nothing = height != height
+        nothing[...] = False
+        return nothing, nothing.copy()
+    relief = _relief_around(tile_geobox, dem, dem_geobox, search)
+    rim = search.rim(relief)
+    wide = tile_geobox.pad(*rim)
+    ground = reproject(dem, dem_geobox, wide).astype(np.float64)
+    sights = backend.geometry_sights(*sight_terms(wide, radar_grid, model), ground)
+    shade = backend.geometry_shade(*sights, search.step, search.steps(relief), rim, tile_geobox.shape)
+    return (shade & 1) != 0, (shade & 2) != 0
+
+
+def _relief_around(tile_geobox: GeoBox, dem: Any, dem_geobox: GeoBox, search: Search) -> float:
+    """Metres between the lowest and the highest ground that may hide or fold a tile's, all that it reaches included."""
+    relief = _MOST_RELIEF
+    for _ in range(3):
+        around = tile_geobox.pad(*search.rim(relief)).reduced(_COARSE, _COARSE).pad(1, 1)
+        rows, cols = pixel_map(dem_geobox, around).window(margin=2)
+        ground = dem[rows, cols]
+        known = ground[ground == ground]
+        found = float(known.max() - known.min()) if known.size else 0.0
+        if search.steps(found) >= search.steps(relief):
+            break
+        relief = found
+    return relief
+
+
+def _search(tile_geobox: GeoBox, radar_grid: RadarGrid, model: np.ndarray, level: float) -> Search | None:
+    """The line of sight over the middle of a tile at a level in metres; None where it is not seen."""
+    rows, cols = tile_geobox.shape
+    at = np.array([[rows / 2, rows / 2 + 1, rows / 2], [cols / 2, cols / 2, cols / 2 + 1]])
+    a, b, c, d, e, f = tuple(tile_geobox.affine)[:6]
+    x, y = a * at[1] + b * at[0] + c, d * at[1] + e * at[0] + f
+    longitude, latitude = transformed(x, y, tile_geobox.crs, "EPSG:4326")
+    points = earth_fixed(longitude, latitude, level)
+    middle = radar_grid.azimuth_time + (radar_grid.shape[0] - 1) / 2 * radar_grid.azimuth_interval
+    row, col = backend_of(points).geometry_points(model, points, middle)
+    jacobian = np.array([[row[1] - row[0], row[2] - row[0]], [col[1] - col[0], col[2] - col[0]]])
+    if not np.isfinite(jacobian).all() or abs(np.linalg.det(jacobian)) < 1e-12:
+        return None
+    away = np.linalg.solve(jacobian, [0.0, 1.0])
+    length = float(np.hypot(*away))
+    # Ground metres of a pixel's step, and slant metres: their ratio is the sine of the incidence.
+    steps = [np.linalg.norm(points[k] - points[0]) for k in (1, 2)]
+    metres = float(np.hypot(away[0] * steps[0], away[1] * steps[1])) / length
+    sine = min(radar_grid.range_spacing / (metres * length), 0.999)
+    # Shadow reaches relief times the tangent of the incidence, layover relief over it.
+    tangent = sine / math.sqrt(1 - sine * sine)
+    return Search((float(away[0]) / length, float(away[1]) / length), max(tangent, 1 / tangent) / metres)
