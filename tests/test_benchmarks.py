@@ -14,6 +14,7 @@ import coherence as bench
 import interferogram as forming
 import normalise as normalising
 import peers
+import radar_view
 import reproject
 import resample as resample_bench
 import statistics_of_chips
@@ -37,6 +38,7 @@ def test_peers_compute_the_same_coherence_inside():
     [
         reproject.jobs(300, 60, 2),
         reproject.geometry_jobs(50),
+        radar_view.jobs([700], 40),
         reproject.area_jobs(300, 60),
         resample_bench.jobs(150),
         forming.jobs(90),
