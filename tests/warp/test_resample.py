@@ -218,12 +218,14 @@ def test_a_carrier_of_merged_bursts_is_noticed():
 @pytest.mark.parametrize("kernel", ["sinc", "knab"])
 @pytest.mark.parametrize("place", [0.125, 0.3, 0.5])
 def test_speckle_is_as_bright_between_samples_as_on_them(backend, kernel, place):
-    shape = (300, 320)
+    shape = (110, 120)
     row, col = np.indices(shape).astype(float)
-    image = band_limited(shape, np.random.default_rng(4), bandwidth=0.8)(row, col).astype("c8")
+    field = band_limited(shape, np.random.default_rng(4), bandwidth=0.8)
+    image, truth = field(row, col).astype("c8"), field(row + place, col + place)[8:-8, 8:-8]
     moved = resample(backend.array(image), azimuth_offset=place, range_offset=place, resampling=kernel, doppler=0.0)
     inner = backend.numpy(moved)[8:-8, 8:-8]
-    assert abs(10 * np.log10((abs(inner) ** 2).mean() / (abs(image) ** 2).mean())) < 0.01
+    # The same ground in both, as a margin of a few samples alone makes hundredths of a decibel.
+    assert abs(10 * np.log10((abs(inner) ** 2).mean() / (abs(truth) ** 2).mean())) < 0.03
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
