@@ -54,7 +54,8 @@ def part_options(kind: str, settings: Mapping[str, Any]) -> type:
     if "_target_" not in settings and settings["name"] in OPTIONS[kind]:
         return OPTIONS[kind][settings["name"]]
     build = part(kind, settings).build
-    hints, fields = typing.get_type_hints(build), []
+    hints = typing.get_type_hints(build)
+    fields: list[Any] = []
     for name, parameter in inspect.signature(build).parameters.items():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
             continue
