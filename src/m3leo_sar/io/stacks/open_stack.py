@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar.io.files.no_data import as_valid
 from m3leo_sar.io.stacks.cslc import cslc_paths, read_cslc_stack
+from m3leo_sar.io.stacks.other_processors import look_of
 from m3leo_sar.io.stacks.own_reader import read_own_stack, recognised
 from m3leo_sar.io.stacks.raster_stack import SUFFIXES, read_raster_stack
 from m3leo_sar.io.stacks.zarr_stack import is_stack, read_stack
@@ -70,6 +71,11 @@ def open_stack(
     if found is not None:
         return with_nodata(read_own_stack(folder, found, burst=burst, polarisation=polarisation), nodata)
     inside = [entry for entry in folder.iterdir() if entry.is_file()]
+    # An export beside what the processor left is read.
+    is_export = any(entry.suffix.lower() in (".tif", ".tiff", ".vrt") for entry in inside)
+    look = "" if is_export else look_of(folder)
+    if look:
+        raise ValueError(f"{folder} is no stack: {look}")
     if any(entry.suffix.lower() in SUFFIXES for entry in inside):
         return read_raster_stack(folder, polarisation=polarisation, nodata=nodata)
     raise ValueError(
