@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -57,7 +58,8 @@ class RasterSource:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no raster, has no CRS or no map grid, or lacks a band. A raster in the geometry of its sensor (SICD,
+        If it is no raster, has no CRS or no map grid, lacks a band, or has the real and imaginary parts of complex
+        samples as bands of their own. A raster in the geometry of its sensor (SICD,
         ground control points, RPCs) has no map grid, even if GDAL reports a CRS and a transform from its corners.
     OSError
         If a server does not answer, or denies access.
@@ -85,6 +87,7 @@ class RasterSource:
         with _Opened(self) as source:
             self.geobox = _placed(source, crs, self.name)
             self._indexes = _checked_indexes(indexes, source.count, self.name)
+            _refuse_parts(source, self._indexes, self.name)
             self._scales = [(source.scales[index - 1], source.offsets[index - 1]) for index in self._indexes]
             self._dtype = np.result_type(*(_dtype(source.dtypes[index - 1]) for index in self._indexes))
             stored = [source.nodatavals[index - 1] for index in self._indexes]
@@ -285,3 +288,19 @@ def _band(source: Any, index: int, product: str) -> Band:
     name = name if as_key(name) else f"band{index}"
     is_class = source.colorinterp[index - 1].name == "palette"
     return Band(name, name, "class" if is_class else source.units[index - 1] or "", product)
+
+
+#: Descriptions of bands that hold the two parts of complex samples, as SNAP and others write them.
+_PARTS = (("i", "q"), ("real", "imaginary"), ("real", "imag"), ("inphase", "quadrature"))
+
+
+def _refuse_parts(source: Any, indexes: Sequence[int], name: str) -> None:
+    """Refuse I and Q as two real bands: taken for amounts, they get the resampling and statistics of amounts."""
+    described = [str(source.descriptions[index - 1] or "").strip() for index in indexes]
+    starts = {re.split(r"[_ ]", text.lower())[0]: text for text in described}
+    for first, second in _PARTS:
+        if first in starts and second in starts:
+            raise ValueError(
+                f"{name} has complex samples in two real bands, {starts[first]!r} and {starts[second]!r}; "
+                "write them as one complex band, or choose others with indexes"
+            )
