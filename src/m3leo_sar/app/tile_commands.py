@@ -84,4 +84,10 @@ def _split(
     if by == "legacy":
         return [str(name) for name in legacy_split(grid.bounds, angle=angle, bands=bands or 60, fractions=shares)]
     chosen = bands or min(60, len(grid))
-    return [str(name) for name in banded_split(grid, angle=angle, bands=chosen, fractions=shares, buffer=buffer)]
+    try:
+        names = banded_split(grid, angle=angle, bands=chosen, fractions=shares, buffer=buffer)
+    except ValueError as error:
+        if bands is not None or not str(error).startswith("bands"):
+            raise
+        raise ValueError(f"{len(grid)} tiles are too few for strips of these shares; use --by order") from error
+    return [str(name) for name in names]
