@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from production import BOX, tiles
 
-from m3leo_sar import Window
+from m3leo_sar import SlcStack, Window
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.catalogue import open_catalogue
+from m3leo_sar.run.prepare import prepare
 from m3leo_sar.run.update import RunOptions, bring_up_to_date
 from m3leo_sar.stack.pairs import all_pairs
 
@@ -43,3 +44,12 @@ def test_lines_of_zeros_are_reported_once_per_image_by_two_workers(tmp_path):
     reasons = [line["reason"] for line in lines if line["event"] == "warning"]
     assert sorted(reason.partition(":")[0] for reason in reasons) == ["20230301.tif", "20230313.tif"]
     assert sorted(str(warning.message) for warning in heard) == sorted(reasons)
+
+
+def test_a_stack_in_memory_is_looked_at_too(tmp_path):
+    pixels = np.ones((2, *BOX.shape), np.complex64)
+    pixels[1, 60:75] = 0
+    stack = SlcStack.from_arrays(pixels, DATES, geometry=BOX, polarisation="VV")
+    with pytest.warns(UserWarning, match="stack of 2023-03-13: whole lines are exactly zero") as heard:
+        prepare(stack, tmp_path / "chips", tiles=tiles(), window=Window(rows=3, cols=8))
+    assert len(heard) == 1

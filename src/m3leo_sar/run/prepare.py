@@ -12,6 +12,7 @@ from m3leo_sar.grid.window import Window
 from m3leo_sar.insar.selection import MIN_VALID
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.run_lock import RunLock
+from m3leo_sar.io.stacks.zero_lines import watched_for_zeros
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of
@@ -149,6 +150,8 @@ def prepare(
     chips = _archive(archive, storage, grid, opened.name if catalogue is None else str(stack))
     if catalogue is None:
         with RunLock(chips.root):
+            # Readers of files look for themselves.
+            opened = watched_for_zeros(opened) if opened.is_in_memory else opened
             return make_chips(opened, chips, list(grid), recipe, report=report)
     watch = Watch(settled=report) if report else None
     return bring_up_to_date(catalogue, chips, grid, recipe, options=options, watch=watch)

@@ -127,6 +127,11 @@ class SlcStack:
         return self.dates if self.times is None else self.times
 
     @property
+    def is_in_memory(self) -> bool:
+        """Whether the stack is over an array, as :meth:`from_arrays` makes it."""
+        return getattr(self.read, "func", None) is _part
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """(dates, rows, cols)."""
         return len(self.dates), *self.geometry.shape

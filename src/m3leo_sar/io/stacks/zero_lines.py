@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from m3leo_sar.stack.slc import SlcStack
 
 #: Columns of a line that must be seen: a few zeros in a row may be shadow in integers.
 _COLUMNS = 32
@@ -59,3 +63,14 @@ class ZeroLines:
 def _is_zero(pixels: NDArray[Any]) -> NDArray[np.bool_]:
     """Whether the valid samples of each line are all zero."""
     return ((pixels == 0) | np.isnan(pixels)).all(axis=1)
+
+
+def watched_for_zeros(stack: SlcStack) -> SlcStack:
+    """The stack with a warning for each date of which whole lines are exactly zero, once they are read."""
+    return replace(stack, read=partial(_watched, stack, ZeroLines()))
+
+
+def _watched(stack: SlcStack, zeros: ZeroLines, index: int, rows: slice, cols: slice) -> NDArray[Any]:
+    pixels = stack.read(index, rows, cols)
+    zeros.look(pixels, rows, f"{stack.name} of {stack.dates[index]}", width=stack.shape[2])
+    return pixels
