@@ -258,7 +258,7 @@ def test_a_damaged_tile_is_an_error_under_every_policy(held, holed):
     for missing in ("mask", "fill", "drop"):
         data = dataset_of(held, store=holed, missing=missing)
         index = int(np.flatnonzero(data.index.tile == 4)[0])
-        with pytest.raises(ValueError, match="is damaged: the checksum of its chunk 0 does not fit"):
+        with pytest.raises(ValueError, match="is damaged: the checksum of its chunk 0 does not match"):
             data[index]
 
 

@@ -267,7 +267,9 @@ class _Batch:
 
     def _empty(self, size: tuple[int, ...], dtype: Any, like: Any) -> Any:
         if type(like) is not np.ndarray:
-            return like.__array_namespace__().empty(size, dtype)
+            made = like.__array_namespace__().empty(size, dtype)
+            # The emulation of the GPU has NumPy's namespace, and its own type by which its backend is chosen.
+            return made.view(type(like)) if isinstance(made, np.ndarray) else made
         owner = torch.empty(size, dtype=torch.bool if dtype is np.bool_ else torch.float32)
         # Memory that a worker shares goes to the trainer without a copy.
         self.owners.append(owner.share_memory_() if get_worker_info() is not None else owner)
