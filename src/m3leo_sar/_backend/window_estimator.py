@@ -67,11 +67,12 @@ def results_of(returned: Any, *, name: str) -> Results:
     TypeError
         If it returns anything but a number or a tuple of numbers.
     """
-    members = tuple(returned) if isinstance(returned, types.BaseTuple) else (returned,)
+    is_tuple = isinstance(returned, types.BaseTuple)
+    members: tuple[Any, ...] = tuple(iter(returned)) if is_tuple else (returned,)
     if not members or not all(isinstance(member, types.Number | types.Boolean) for member in members):
         raise TypeError(f"{name} must return a number or a tuple of numbers, got {returned}")
     container = None
-    if isinstance(returned, types.BaseTuple):
+    if is_tuple:
         container = getattr(returned, "instance_class", tuple)
     return Results(tuple(isinstance(member, types.Complex) for member in members), container)
 

@@ -90,7 +90,7 @@ def _sample_kernel(function: Callable[..., Any], request: WindowRequest, shape: 
 
     @cuda.jit
     def kernel(images, outs):  # type: ignore[no-untyped-def]
-        row, col = cuda.grid(2)
+        row, col = cuda.grid(2)  # type: ignore[call-arg,var-annotated]
         rows, cols = images[0].shape
         if row >= rows or col >= cols:
             return
@@ -131,7 +131,7 @@ def _mean_kernel(
 
     @cuda.jit
     def kernel(images, outs):  # type: ignore[no-untyped-def]
-        row, col = cuda.grid(2)
+        row, col = cuda.grid(2)  # type: ignore[call-arg,var-annotated]
         rows, cols = images[0].shape
         if row >= rows or col >= cols:
             return

@@ -195,10 +195,11 @@ def _estimated(
     real = xp.empty(0, dtype).real.dtype
     outs = tuple(xp.empty(images[0].shape, dtype if is_complex else real) for is_complex in results.complex)
     images = tuple(xp.ascontiguousarray(image) for image in images)
+    engine: Any = window_estimator
     if backend == "gpu":
-        from m3leo_sar._backend import window_estimator_cuda as engine
-    else:
-        engine = window_estimator  # type: ignore[assignment]
+        from m3leo_sar._backend import window_estimator_cuda
+
+        engine = window_estimator_cuda
     if terms is not None:
         engine.over_means(function, terms, images, outs, request)
     else:

@@ -409,7 +409,8 @@ def _described(batch: Path) -> dict[datetime.date, _Plane]:
         scales = [float(scale) for scale in facts["scales"]]
         wide = document["data_type"] == "float32"
         # Stores from before times were kept have none.
-        times = [datetime.datetime.fromisoformat(text) for text in facts.get("times", ())] or [None] * count
+        known = [datetime.datetime.fromisoformat(text) for text in facts.get("times", ())]
+        times: list[datetime.datetime | None] = [*known] or [None] * count
         if not count == len(dates) == len(scales) == len(times):
             raise ValueError(f"{len(dates)} dates are named, {count} are there")
     except (KeyError, TypeError, ValueError) as error:
