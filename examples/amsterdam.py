@@ -60,7 +60,7 @@ def main() -> None:
     geobox = tile_around(latitude, longitude, options.pixel_size)
     tile = geolocate(radar, latitude, longitude, geobox)
     options.output.mkdir(parents=True, exist_ok=True)
-    write_geotiff(options.output / "coherence.tif", tile, geobox, nodata=math.nan, cog=True)
+    write_geotiff(options.output / "coherence.tif", tile, geobox, nodata=math.nan, overviews="average")
     write_figure(options.output / "coherence.png", radar, tile, geobox)
     print(f"{np.isfinite(tile).sum()} of {tile.size} pixels, mean coherence {np.nanmean(tile):.3f}")
 

@@ -87,7 +87,6 @@ def sample(
     --------
     >>> import numpy as np
     >>> from m3leo_sar.warp.pixel_map import PixelMap
-    from m3leo_sar.warp.seam import joined_ends
     >>> positions = PixelMap(np.array([[0.0, 0.5]]), np.array([[1.0, 0.25]]))
     >>> sample(np.array([[1.0, 2.0], [3.0, 4.0]]), positions)
     array([[2.  , 2.25]])
