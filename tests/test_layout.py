@@ -22,12 +22,13 @@ PIXELS = {"insar", "warp", "chips"}
 LEARN = {"learn.models", "learn.data", "learn.score", "learn.tasks", "learn.fit", "learn.shift"}
 BELOW_PRODUCTS = MAP_AND_STACK | PIXELS | IO | {"doors"}
 #: Rooms that every other may import.
-OPEN = ("_check", "_display", "_own_code")
+OPEN = ("_check", "_display", "_missing_package", "_own_code")
 #: Room to the rooms it may import beside itself.
 ARROWS = {
     "_check": set(),
     "_display": set(),
     "_own_code": set(),
+    "_missing_package": set(),
     "_rooms": set(),
     "grid": set(),
     "_backend": {"_ext"},

@@ -86,3 +86,28 @@ def test_rooms_open_after_importing_the_package_alone():
     told = run.stdout.splitlines()
     assert told[0] == "fringe_coherence open_stack"
     assert told[1] == "module 'm3leo_sar.insar' has no attribute 'goldstien'; did you mean 'goldstein'?"
+
+
+WITHOUT = """
+import importlib.abc, sys
+
+class Blocked(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("rasterio", "torch"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+import m3leo_sar
+for ask in (lambda: m3leo_sar.open_source, lambda: m3leo_sar.learn.fit.fit):
+    try:
+        ask()
+    except ModuleNotFoundError as error:
+        print(error)
+"""
+
+
+def test_a_missing_library_is_answered_with_its_extra_in_python_too():
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
+    source, fit = done.stdout.splitlines()
+    assert "rasterio is not installed: pip install 'm3leo-sar[app]' brings it" in source
+    assert "pip install 'm3leo-sar[train]' brings it" in fit

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from m3leo_sar import _check, _rooms
+from m3leo_sar import _check, _missing_package, _rooms
 
 if TYPE_CHECKING:
     from m3leo_sar.chips.accumulate import StatisticsAccumulator
@@ -187,7 +186,7 @@ def __getattr__(name: str) -> Any:
         return version("m3leo-sar")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}{_check.nearest(name, list(_HOMES))}")
-    word = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    word = getattr(_missing_package.imported(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = word
     return word
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from m3leo_sar._check import nearest
+from m3leo_sar._missing_package import imported
 
 
 def open_rooms(package: str, path: Iterable[str]) -> None:
@@ -30,7 +31,7 @@ def _opener(room: str, modules: list[str]) -> Callable[[str], Any]:
     def opened(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module {room!r} has no attribute {name!r}{nearest(name, modules)}")
-        import_module(f"{room}.{name}")
+        imported(f"{room}.{name}")
         return sys.modules[f"{room}.{name}"]
 
     return opened

@@ -44,7 +44,7 @@ def _explain(error: Exception) -> int:
         error.show()
         return int(error.exit_code)
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("m3leo_sar"):
-        from m3leo_sar.app.missing_package import missing_package_text
+        from m3leo_sar._missing_package import missing_package_text
 
         _say(missing_package_text(error.name))
         return 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires
+from types import ModuleType
 
 #: Distributions whose module names differ from their own.
 _DISTRIBUTIONS = {
@@ -17,6 +19,22 @@ _DISTRIBUTIONS = {
 }
 #: Extras for developers of this package; a user installs the library alone.
 _OURS = ("test", "dev")
+
+
+def imported(module: str) -> ModuleType:
+    """Import a module of this package.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If it needs a library that is not installed; the message names the extra that brings it.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("m3leo_sar"):
+            raise
+        raise ModuleNotFoundError(f"{module} needs it: {missing_package_text(error.name)}", name=error.name) from error
 
 
 def missing_package_text(module: str) -> str:
