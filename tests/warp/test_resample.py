@@ -234,7 +234,7 @@ def test_an_infinity_is_no_data_like_nan(backend, kernel):
     with_nan, with_infinity = image.copy(), image.copy()
     with_nan[12, 17] = np.nan
     with_infinity[12, 17] = complex(np.inf, 3)
-    options = {"azimuth_offset": 0.3, "range_offset": -0.4, "kernel": kernel}
+    options = {"azimuth_offset": 0.3, "range_offset": -0.4, "resampling": kernel}
     got, expected, plain = (
         backend.numpy(resample(backend.array(each), **options)) for each in (with_infinity, with_nan, image)
     )
