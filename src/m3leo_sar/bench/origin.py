@@ -22,7 +22,7 @@ def require_origin(folder: Path, facts: Mapping[str, Any]) -> None:
     Parameters
     ----------
     folder : path
-    facts : mapping of str to anything JSON can hold
+    facts : mapping of str to JSON-serialisable values
 
     Raises
     ------

@@ -96,7 +96,7 @@ class Orbit:
         Raises
         ------
         ValueError
-            If a time lies more than one step of the vectors outside them.
+            If a time is more than one step of the vectors outside their span.
         """
         wanted = np.asarray(time, np.float64)
         step = float(np.median(np.diff(self.time)))

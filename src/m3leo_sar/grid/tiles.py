@@ -40,7 +40,7 @@ class Tile:
     pixels : int
         Rows and columns of the tile's chips.
     square : (float, float, float, float), optional
-        (left, bottom, right, top) in ``crs``; ``bounds`` if left out.
+        (left, bottom, right, top) in ``crs``; ``bounds`` if omitted.
     crs : str
         CRS of the pixel grid.
     meridians : (float, float), optional

@@ -277,7 +277,7 @@ def label_image(codes: ArrayLike, *, legend: Legend = WORLDCOVER) -> Rgba:
     Raises
     ------
     TypeError
-        If the codes are no integers.
+        If the codes are not integers.
     ValueError
         If the array is not (rows, cols).
 
@@ -301,7 +301,7 @@ def label_legend(codes: ArrayLike, *, legend: Legend = WORLDCOVER) -> list[tuple
     Raises
     ------
     TypeError
-        If the codes are no integers.
+        If the codes are not integers.
     ValueError
         If the array is not (rows, cols).
 
