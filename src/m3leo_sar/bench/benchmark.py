@@ -1,4 +1,4 @@
-"""A benchmark by a frozen protocol: tasks, inputs, seeds and the treatment of missing chips, in one table."""
+"""A benchmark with a frozen protocol: tasks, inputs, seeds and the treatment of missing chips, in one table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from m3leo_sar.training.archive_training import default_splits
 from m3leo_sar.training.pair_training import label_of
 
 RESULTS, TABLE, MODELS = "results.json", "results.md", "models"
-#: Reflectance in the toy's one optical band, which merges other classes than coherence does; tonnes of biomass.
+#: Reflectance in the toy's single optical band, which confuses other classes than coherence; tonnes of biomass.
 _REFLECTANCE = {10: 0.05, 30: 0.25, 40: 0.25, 50: 0.35, 60: 0.35, 80: 0.05}
 _BIOMASS = {10: 150.0, 30: 8.0, 40: 12.0, 50: 3.0, 60: 1.0, 80: 0.0}
 
@@ -40,7 +40,7 @@ def run_bench(
     merge: Sequence[Path] = (),
     report: Callable[[str], None] | None = None,
 ) -> Results:
-    """Run what of a protocol is not done yet, and write ``results.json`` and ``results.md``.
+    """Run the unfinished parts of a protocol, and write ``results.json`` and ``results.md``.
 
     Parameters
     ----------
@@ -48,11 +48,11 @@ def run_bench(
         Folder of the results, the models and the toy data.
     protocol : Protocol
     archive : ChipArchive, optional
-        Chips and labels; simulated, as the protocol's ``toy`` says, if None.
+        Chips and labels; if None, simulated as specified by the protocol's ``toy``.
     splits : mapping of str to str, optional
         Tile to ``train``, ``val`` or ``test``; from west to east if None.
     merge : sequence of path
-        Results files of the same protocol and data, whose rows are taken instead of being run.
+        Results files of the same protocol and data, whose rows are reused instead of being run.
     report : callable, optional
         Called with a line after each step.
 
@@ -63,12 +63,12 @@ def run_bench(
     Raises
     ------
     ValueError
-        If ``output`` or a file to merge has results of another protocol, other data or an earlier version, a model or
-        the toy data of ``output`` were made from something else, or the archive lacks something.
+        If ``output`` or a file to merge contains results of another protocol, other data or an earlier version, a model
+        or the toy data in ``output`` have a different origin, or the archive is incomplete.
     FileNotFoundError
-        If a tile that is scored lacks a label.
+        If a scored tile lacks a label.
     OSError
-        If the folder cannot be written to.
+        If the folder is not writable.
     """
     ground = _ground(output, protocol, archive, splits)
     results = Results(protocol, data_digest(ground, protocol))
@@ -91,7 +91,7 @@ def run_bench(
 def hidden_chips(
     tiles: Sequence[str], channels: Sequence[str], track: str, *, drop: float, seed: int = 0
 ) -> dict[str, dict[str, set[str]]]:
-    """Chips ``dataset:key`` that each tile lacks, by name of the track.
+    """Chips ``dataset:key`` hidden from each tile, by name of the track.
 
     Parameters
     ----------
@@ -99,8 +99,8 @@ def hidden_chips(
     channels : sequence of str
         ``dataset:key`` or ``dataset:key:encoding``.
     track : str
-        ``"all"`` hides nothing; ``"one-missing"`` gives a track for each product, none if there is only one;
-        ``"random"`` hides each chip with probability ``drop``, and spares one of a tile that would have none.
+        ``"all"`` hides nothing; ``"one-missing"`` gives one track per product, none if there is only one product;
+        ``"random"`` hides each chip with probability ``drop``, and keeps one for a tile that would have none.
     drop : float
     seed : int
 
@@ -123,14 +123,14 @@ def hidden_chips(
 
 
 def toy_ground(folder: Path, toy: ToyGround) -> ChipArchive:
-    """Simulate the toy's archive: coherence, intensity, an optical band, land cover, biomass and an event.
+    """Simulate the toy archive: coherence, intensity, an optical band, land cover, biomass and an event.
 
     Raises
     ------
     ValueError
-        If ``folder`` holds what another toy left.
+        If ``folder`` contains data of another toy.
     """
-    # What is there is not made again, so it must be of this toy.
+    # Existing data are not simulated again, so they must belong to this toy.
     require_origin(folder, asdict(toy))
     first = datetime.date(2023, 3, 1)
     dates = [first + datetime.timedelta(days=toy.every * number) for number in range(toy.dates)]
@@ -147,7 +147,7 @@ def toy_ground(folder: Path, toy: ToyGround) -> ChipArchive:
 
 @dataclass
 class _Run:
-    """A benchmark under way."""
+    """A running benchmark."""
 
     ground: Ground
     output: Path
@@ -159,7 +159,7 @@ class _Run:
         write_text(self.output / TABLE, self.results.table())
 
     def trained(self, task: BenchTask, name: str, seed: int) -> None:
-        """Train one model if it is not there, and score it on every track that lacks a score."""
+        """Train one model if it does not exist yet, and score it on every track without a score."""
         protocol = self.results.protocol
         channels = self.ground.channels(task, protocol.inputs[name])
         tracks: dict[str, dict[str, set[str]]] = {}
@@ -175,9 +175,9 @@ class _Run:
             self._note(key | {"track": track, "metric": metric}, score)
 
     def change(self, task: BenchTask) -> None:
-        """Score every change of coherence about an event, of the shortest pairs that have one before it."""
+        """Score every coherence change around an event, from the shortest pairs with one before it."""
         archive, tiles, triplet = self.ground.archive, self.ground.test, self.ground.triplet(task)
-        # Codes of an event as they are: ``prepare`` declares the 0 of its labels as no data, which is no event here.
+        # Raw codes of an event: ``prepare`` declares 0 in its labels as no data, but here 0 means no event.
         truths = [archive.read(tile, *label_of(task.target)).array for tile in tiles]
         by_tile = [event_scores(archive, tile, triplet) for tile in tiles]
         for name in by_tile[0]:
@@ -188,7 +188,7 @@ class _Run:
                 self._note(key | {"metric": "AUC"}, score)
 
     def _model(self, task: BenchTask, name: str, channels: list[str], seed: int) -> Path:
-        """Folder of a trained model, of this very task, input, budget, seed and data."""
+        """Folder of a trained model of exactly this task, input, budget, seed and data."""
         budget, target = self.results.protocol.budget, ":".join(label_of(task.target))
         folder = self.output / MODELS / "-".join([task.name, name.replace(" ", "_"), str(seed)])
         facts = {"task": task.kind, "target": target, "input": channels, "budget": asdict(budget), "seed": seed}
@@ -229,16 +229,16 @@ class _Run:
 
 
 def change_counts(scores: Sequence[NDArray[np.floating]], truths: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
-    """Histograms of :func:`ranking_counts`, of each tile's scores and label: not zero where it was hit.
+    """Histograms of :func:`ranking_counts` from each tile's scores and label, which is non-zero where it was hit.
 
-    NaN of the label is no label, neither hit nor quiet.
+    NaN in the label means no label, neither hit nor unaffected.
 
     Raises
     ------
     ValueError
         As :func:`ranking_counts`.
     """
-    # Compared here, as a mask of another shape would fail with words that name neither.
+    # Compared here, as a mask of another shape would raise an error that names neither.
     for score, truth in zip(scores, truths, strict=True):
         if score.shape != truth.shape:
             raise ValueError(f"truths must have the shape of their scores, {score.shape}, got {truth.shape}")
@@ -250,7 +250,7 @@ def change_counts(scores: Sequence[NDArray[np.floating]], truths: Sequence[NDArr
 
 
 def confusions(found: Sequence[NDArray[Any]], truths: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
-    """Counts (tiles, true class, predicted class) of maps of codes; class 0, and its row, is what has no code or NaN.
+    """Confusion matrices (tiles, true class, predicted class) of class maps; class 0 and its row: no code, or NaN.
 
     Raises
     ------
@@ -270,17 +270,17 @@ def confusions(found: Sequence[NDArray[Any]], truths: Sequence[NDArray[Any]]) ->
 
 
 def square_sums(found: Sequence[NDArray[Any]], truths: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
-    """Sum of squared errors and number of values (tiles, 2) of maps of values; NaN of either does not count."""
+    """Sum of squared errors and number of values (tiles, 2) of value maps; NaN in either is ignored."""
     sums = []
     for guess, truth in zip(found, truths, strict=True):
-        # A model that says infinity is wrong, one that says NaN had nothing to go by.
+        # A prediction of infinity is an error, NaN means that the model had no input.
         errors = (np.asarray(guess, np.float64) - truth)[np.isfinite(truth) & ~np.isnan(guess)]
         sums.append((float(np.sum(errors**2)), len(errors)))
     return np.array(sums)
 
 
 def _ground(output: Path, protocol: Protocol, archive: ChipArchive | None, splits: Mapping[str, str] | None) -> Ground:
-    # Before anything is simulated: results of another protocol are no place to begin.
+    # Checked before any simulation: results of another protocol cannot be continued.
     if (output / RESULTS).is_file():
         Results(protocol, read_results(output / RESULTS)["data"]).merge(output / RESULTS)
     chips = toy_ground(output / "toy", protocol.toy) if archive is None else archive

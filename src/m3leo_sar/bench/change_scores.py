@@ -1,4 +1,4 @@
-"""Scores of a change of coherence as a detector of an event."""
+"""Scores of coherence change as a detector of an event."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from m3leo_sar.insar.change import coherence_change
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.stack.events import Triplet
 
-#: Bins of a score between its least and greatest value; the area is off by less than one over this.
+#: Number of histogram bins between the minimum and maximum score; the error of the area is below one over this.
 _BINS = 4096
 
 
 def ranking_counts(scores: Sequence[NDArray[np.floating]], hits: Sequence[NDArray[np.bool_]]) -> NDArray[np.float64]:
-    """Histograms (tiles, 2, bins) of the scores of each tile's pixels, quiet ones and those that were hit.
+    """Histograms (tiles, 2, bins) of the scores of each tile's pixels: unaffected pixels, and pixels hit by the event.
 
     Parameters
     ----------
     scores : sequence of (rows, cols) float
-        One a tile, higher for more change; NaN does not count.
+        One per tile, higher for more change; NaN is ignored.
     hits : sequence of (rows, cols) bool
         Where the event happened.
 
     Raises
     ------
     ValueError
-        If the shapes of a tile differ, or no score is finite.
+        If the shapes for a tile differ, or no score is finite.
     """
     for score, hit in zip(scores, hits, strict=True):
         if score.shape != hit.shape:
@@ -47,9 +47,10 @@ def ranking_counts(scores: Sequence[NDArray[np.floating]], hits: Sequence[NDArra
 
 
 def area_under_curve(counts: ArrayLike) -> NDArray[np.float64]:
-    """Probability (...) that a pixel that was hit scores above a quiet one, of histograms (..., 2, bins).
+    """Area under the ROC curve (...) from histograms (..., 2, bins).
 
-    Ties count half; NaN without pixels of both kinds. A half is chance.
+    It is the probability that a pixel hit by the event scores above an unaffected one. Ties count half; NaN without
+    pixels of both kinds. The chance level is 0.5.
 
     References
     ----------
@@ -69,22 +70,22 @@ def area_under_curve(counts: ArrayLike) -> NDArray[np.float64]:
 def area_interval(
     counts: NDArray[np.float64], *, draws: int = 2000, level: float = 0.95, seed: int = 0
 ) -> tuple[float, float, float]:
-    """Area under the curve of all tiles, with the ends of its bootstrap interval over tiles.
+    """Area under the curve of all tiles, with the limits of its bootstrap interval over tiles.
 
     Parameters
     ----------
     counts : (tiles, 2, bins) float
         Of :func:`ranking_counts`.
     draws : int
-        Resamples of whole tiles; one without pixels of both kinds is left out.
+        Number of resamples of whole tiles; those without pixels of both kinds are omitted.
     level : float
-        Share of the resampled areas inside the interval.
+        Fraction of the resampled areas inside the interval.
     seed : int
 
     Raises
     ------
     ValueError
-        If there is no tile, ``draws`` is below 1 or ``level`` not between 0 and 1.
+        If there is no tile, ``draws`` is below 1 or ``level`` is not between 0 and 1.
     """
     if not len(counts) or draws < 1 or not 0 < level < 1:
         raise ValueError(f"there must be tiles, draws and a level in (0, 1), got {len(counts)}, {draws} and {level}")
@@ -98,10 +99,10 @@ def area_interval(
 
 
 def event_scores(archive: ChipArchive, identifier: str, triplet: Triplet) -> Mapping[str, NDArray[np.floating]]:
-    """Scores of change of one tile by name, each (rows, cols).
+    """Change scores of one tile by name, each (rows, cols).
 
-    ``before - across`` and its share of ``before``; ``1 - across``, which needs no pair before the event; and
-    ``after - across`` where there is a pair after it.
+    ``before - across`` and the same relative to ``before``; ``1 - across``, which needs no pair before the event; and
+    ``after - across`` if there is a pair after it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a benchmark is run on, and digests by which it is known again."""
+"""The data of a benchmark, and the digests that identify them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from m3leo_sar.stack.pairs import Pair, parse_date
 from m3leo_sar.training.archive_training import input_names
 from m3leo_sar.training.pair_training import label_of
 
-#: Mark of a chip that is not there.
+#: Mark of a missing chip.
 _ABSENT = "absent"
 
 
@@ -33,23 +33,23 @@ class Ground:
 
     archive: ChipArchive
     splits: dict[str, str]
-    # Most chips are inputs of several tasks; each is looked at once.
+    # Most chips are inputs of several tasks; each is examined once.
     _marks: dict[tuple[str, str, str], str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def test(self) -> list[str]:
-        """Tiles that are scored, in order."""
+        """Scored tiles, in order."""
         return sorted(name for name, split in self.splits.items() if split == "test")
 
     def channels(self, task: BenchTask, wanted: Sequence[str]) -> list[str]:
-        """Channels of an input of a protocol; ValueError if a set is empty or one is no channel."""
+        """Channels of an input of a protocol; ValueError if a set is empty or an entry is not a channel."""
         names = input_names(self.archive, list(wanted), target=":".join(label_of(task.target)))
         for name in names:
             Channel.parse(name)
         return names
 
     def triplet(self, task: BenchTask) -> Triplet:
-        """Shortest pairs about a task's event that every test tile has; ValueError if there are none."""
+        """Shortest pairs around a task's event that every test tile has; ValueError if there are none."""
         pairs = set.intersection(*(set(self.archive.keys(tile, COHERENCE)) for tile in self.test))
         dates = {date for pair in map(Pair.parse, pairs) for date in (pair.reference, pair.secondary)}
         end = parse_date(task.end) if task.end else None
@@ -59,9 +59,9 @@ class Ground:
         raise ValueError(f"task {task.name}: the archive has no pair across {task.start} with one of its lag before")
 
     def digest(self, task: BenchTask, channels: Iterable[str]) -> str:
-        """Sixteen hex digits of the tiles, their splits, and the labels and channels that a task has of them.
+        """Digest, sixteen hex digits, of the tiles, their splits, and their labels and channels for a task.
 
-        A change is only scored, so it depends on the test tiles alone.
+        A change task is only scored, so its digest depends on the test tiles alone.
 
         Raises
         ------
@@ -89,14 +89,14 @@ class Ground:
 
 
 def data_digest(ground: Ground, protocol: Protocol) -> str:
-    """Sixteen hex digits of the tiles, their splits, and every chip and label that a protocol takes of them.
+    """Digest, sixteen hex digits, of the tiles, their splits, and all their chips and labels used by a protocol.
 
     Raises
     ------
     FileNotFoundError
         If a test tile lacks a label.
     ValueError
-        If a chip is damaged, or the archive lacks what an input or an event needs.
+        If a chip is damaged, or the archive lacks data for an input or an event.
     """
     seen = hashlib.sha256()
     for task in protocol.tasks:
@@ -114,6 +114,6 @@ def _found_mark(archive: ChipArchive, tile: str, dataset: str, key: str) -> str:
         geobox, metadata = archive.facts(tile, dataset, key)
     except FileNotFoundError:
         return _ABSENT
-    # Its own checksum is taken at its word: reading all pixels, each time a benchmark goes on, would take long.
+    # Its stored checksum is trusted: reading all pixels each time a benchmark continues would take long.
     checksum = metadata.get("crc32") or pixel_checksum(archive.read(tile, dataset, key).array)
     return f"{checksum} {geobox.shape} {metadata.get('scale')}"

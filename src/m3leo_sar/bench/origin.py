@@ -1,4 +1,4 @@
-"""A note in a folder of what it was made from, so that nothing made from something else is taken for it."""
+"""A provenance note in a folder, so that data of a different origin are not mistaken for it."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any
 
 from m3leo_sar.io.files.atomic import is_free, write_text
 
-#: The note's name.
+#: File name of the note.
 MADE_FROM = "made-from.json"
 _REMEDY = "remove it, or take another output folder"
 
 
 def require_origin(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Note what a folder is about to be made from, or refuse one that was made from something else.
+    """Record the origin of a folder before it is created, or reject a folder of a different origin.
 
-    The note comes before anything else does, so that what a killed run left is told apart too.
+    The note is written before anything else, so that the output of an interrupted run can be identified too.
 
     Parameters
     ----------
     folder : path
-    facts : mapping of str to anything JSON can hold
+    facts : mapping of str to JSON-serialisable values
 
     Raises
     ------
     ValueError
-        If the folder was made from other facts, or holds something and no note.
+        If the folder was created from other facts, or has contents but no note.
     OSError
-        If it cannot be written to.
+        If it is not writable.
     """
     wanted, path = json.loads(json.dumps(facts)), folder / MADE_FROM
     if not path.is_file():
@@ -38,7 +38,7 @@ def require_origin(folder: Path, facts: Mapping[str, Any]) -> None:
         write_text(path, json.dumps(wanted, indent=1, sort_keys=True) + "\n")
         return
     found = _read(path)
-    # In the caller's order, who names first what tells a person most.
+    # In the caller's order, which starts with the most informative fact.
     for name in dict.fromkeys([*wanted, *found]):
         if found.get(name) != wanted.get(name):
             raise ValueError(

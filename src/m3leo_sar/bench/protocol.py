@@ -1,4 +1,4 @@
-"""What a benchmark fixes before anything is run, and the results that carry its hash."""
+"""The protocol of a benchmark, fixed before any run, and the results that carry its hash."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from m3leo_sar.bench.training_run import Budget
 from m3leo_sar.io.files.atomic import write_text
 
 TASKS = ("segmentation", "regression", "change")
-#: All chips are there; all of one product are missing, each in turn; each chip is missing with one probability.
+#: All chips present; all chips of one product missing, each product in turn; each chip missing with one probability.
 TRACKS = ("all", "one-missing", "random")
 EUROPE = ("included", "excluded")
-#: Version of a results file. In the first, the digest of the data left out all but the labels of the test tiles.
+#: Version of a results file. In version 1, the digest of the data covered only the labels of the test tiles.
 VERSION = 2
 #: Columns that identify a row.
 KEY = ("task", "input", "seed", "track")
@@ -27,16 +27,16 @@ KEY = ("task", "input", "seed", "track")
 
 @dataclass(frozen=True, kw_only=True)
 class ToyGround:
-    """Simulated ground that a benchmark makes where no archive is given.
+    """Simulated ground that a benchmark creates if no archive is given.
 
     Parameters
     ----------
     rows, cols : int
-        Tiles.
+        Numbers of tiles.
     chip : int
-        Pixels of a tile's side.
+        Side of a tile in pixels.
     dates, every : int
-        Acquisitions, and days between them; the event falls in the middle.
+        Number of acquisitions, and days between them; the event occurs in the middle.
     patch : float
         Typical size of a land-cover patch in pixels.
     seed : int
@@ -48,24 +48,24 @@ class ToyGround:
     dates: int = 4
     every: int = 12
     patch: float = 12.0
-    # Of the first ten, the event covers a third of the tiles that are scored, and each of them in part.
+    # Chosen among the first ten seeds: the event covers a third of the scored tiles, each of them partly.
     seed: int = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchTask:
-    """What is to be told of each pixel.
+    """The quantity to predict per pixel.
 
     Parameters
     ----------
     name : str
     kind : str
         ``"segmentation"``, scored by mean intersection over union; ``"regression"``, by the root mean square error;
-        or ``"change"``, by the area under the curve of a change of coherence, without training.
+        or ``"change"``, by the area under the curve of a coherence change, without training.
     target : str
-        Label chip; of a change, not zero where it happened.
+        Label chip; for a change, non-zero where it happened.
     start, end : str
-        Of a change: first and last day on which it may have happened, YYYYMMDD.
+        For a change: first and last day on which it may have happened, YYYYMMDD.
 
     Raises
     ------
@@ -101,33 +101,33 @@ _INPUTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """Everything that a score of the benchmark depends on but the data.
+    """Everything except the data that determines a score of the benchmark.
 
     Parameters
     ----------
     name : str
     tasks : tuple of BenchTask
     inputs : mapping of str to tuple of str
-        Name of each input and its channels, as ``m3leo-sar train --inputs`` takes them.
+        Name of each input and its channels, in the form accepted by ``m3leo-sar train --inputs``.
     tracks : tuple of str
         Of :data:`TRACKS`.
     seeds : tuple of int
     budget : Budget
     drop : float
-        Probability, in (0, 1), that a chip is missing on the track ``"random"``; one of each tile stays.
+        Probability, in (0, 1), that a chip is missing on the track ``"random"``; at least one per tile is kept.
     europe : str
-        ``"included"``, or ``"excluded"``: no tile whose centre lies there is trained on or scored.
+        ``"included"``, or ``"excluded"``: tiles whose centre lies in Europe are neither trained on nor scored.
     draws : int
-        Resamples of tiles behind an interval.
+        Number of resamples of tiles for an interval.
     level : float
-        Share of them inside it.
+        Confidence level: fraction of them inside the interval.
     toy : ToyGround
-        Used where no archive is given.
+        Used if no archive is given.
 
     Raises
     ------
     ValueError
-        If a word is unknown, a number is out of range, or there is nothing to do.
+        If a keyword is unknown, a number is out of range, or there is nothing to do.
     """
 
     name: str = "toy"
@@ -155,17 +155,17 @@ class Protocol:
             raise ValueError(f"drop must lie in (0, 1), got {self.drop}")
 
     def to_json(self) -> str:
-        """The one text of this protocol: keys sorted, no blanks."""
+        """The canonical text of this protocol: keys sorted, no whitespace."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Protocol:
-        """Read what :meth:`to_json` or a person wrote; what is left out has its default.
+        """Read a protocol written by :meth:`to_json` or by hand; omitted entries have their defaults.
 
         Raises
         ------
         ValueError
-            If it is no JSON object, or a key is unknown.
+            If it is not a JSON object, or a key is unknown.
         """
         try:
             given = json.loads(text)
@@ -189,13 +189,13 @@ class Protocol:
 
 @dataclass
 class Results:
-    """Scores by one protocol on one set of tiles.
+    """Scores under one protocol on one set of tiles.
 
     Parameters
     ----------
     protocol : Protocol
     data : str
-        Digest of the tiles, their splits, and every chip and label that the protocol takes.
+        Digest of the tiles, their splits, and every chip and label used by the protocol.
     rows : list of dict
         ``task``, ``input``, ``seed`` (None without training), ``track``, ``metric``, ``score``, ``low``, ``high``,
         ``tiles``.
@@ -210,14 +210,14 @@ class Results:
         return any(all(row[name] == value for name, value in key.items()) for row in self.rows)
 
     def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows that are not there yet."""
+        """Add rows that are not present yet."""
         for row in rows:
             if not self.has(**{name: row[name] for name in KEY}):
-                # As JSON holds it, so that rows are the same before they are written and after they are read.
+                # In JSON form, so that rows are identical before writing and after reading.
                 self.rows.append({name: _plain(value) for name, value in row.items()})
 
     def write(self, path: Path) -> None:
-        """Write the JSON file, whole or not at all."""
+        """Write the JSON file atomically."""
         facts = {
             "version": VERSION,
             "protocol": json.loads(self.protocol.to_json()),
@@ -228,14 +228,14 @@ class Results:
         write_text(path, json.dumps(facts, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
     def merge(self, path: Path) -> int:
-        """Take the rows of another results file; how many were new.
+        """Add the rows of another results file; returns the number of new rows.
 
         Raises
         ------
         FileNotFoundError
             If there is no such file.
         ValueError
-            If it is no results file, or of another version, protocol or data.
+            If it is not a results file, or of another version, protocol or data.
         """
         before = len(self.rows)
         found = read_results(path)
@@ -250,7 +250,7 @@ class Results:
         return len(self.rows) - before
 
     def table(self) -> str:
-        """Markdown: a line a task, input and track, with the mean over seeds and the tiles' interval."""
+        """Markdown: one line per task, input and track, with the mean over seeds and the interval over tiles."""
         protocol = self.protocol
         columns = ["task", "input", "track", "metric", "mean over seeds", "seeds from", "to", "interval from", "to"]
         columns += ["seeds", "tiles"]
@@ -274,14 +274,14 @@ class Results:
 
 
 def read_results(path: Path) -> dict[str, Any]:
-    """What a results file holds; its protocol is hashed anew.
+    """Contents of a results file; the hash of its protocol is recomputed.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no results file or one of another version, or its hash is not that of its protocol.
+        If it is not a results file, is of another version, or its hash does not match its protocol.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")

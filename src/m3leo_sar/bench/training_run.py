@@ -1,4 +1,4 @@
-"""One training run, and what a trained model says where chips are missing."""
+"""One training run, and the predictions of a trained model with missing chips."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from m3leo_sar.io.chips.chip import Chip
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """How long and how large a network is trained.
+    """Training length and size of a network.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class Budget:
         Channels of the UNet's levels.
     learning_rate : float
     threads : int
-        CPU threads of torch; sums in another order round differently, so they belong to the protocol.
+        CPU threads of torch; sums in another order are rounded differently, so they are part of the protocol.
     """
 
     epochs: int = 15
@@ -47,7 +47,7 @@ def train_once(
     mask: bool = False,
     hide: float = 0.0,
 ) -> dict[str, Any]:
-    """Train a UNet and give its metrics; ``model.pt`` and the rest come into ``output``.
+    """Train a UNet and return its metrics; ``model.pt`` and the other files are written to ``output``.
 
     Parameters
     ----------
@@ -61,14 +61,14 @@ def train_once(
     seed : int
     task, target, missing : str
     mask : bool
-        Whether the network takes its mask.
+        Whether the mask is an input of the network.
     hide : float
         As in :class:`m3leo_sar.learn.fit.fit_config.FitConfig`.
 
     Raises
     ------
     ValueError
-        If the configuration cannot be used.
+        If the configuration is invalid.
     """
     # Imported here: torch and Lightning take seconds, and only training needs them.
     from m3leo_sar.learn.fit.fit import fit
@@ -95,13 +95,13 @@ def train_once(
 
 
 class PartialArchive(ChipArchive):
-    """An archive in which some chips count as missing.
+    """An archive in which some chips are treated as missing.
 
     Parameters
     ----------
     archive : ChipArchive
     hidden : mapping of str to collection of str
-        Tile to the channels ``dataset:key`` that are not there.
+        Tile to its hidden channels ``dataset:key``.
     """
 
     def __init__(self, archive: ChipArchive, hidden: Mapping[str, Collection[str]]) -> None:

@@ -1,4 +1,4 @@
-"""Archives of simulated ground, made the way archives of real ground are: a stack on disk, pairs, tiles, chips."""
+"""Archives of simulated ground, created like archives of real ground: a stack on disk, pairs, tiles, chips."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from m3leo_sar.run.retile import retile
 from m3leo_sar.simulate.scene import Scene
 from m3leo_sar.stack.pairs import Pair, all_pairs
 
-#: Metres of a pixel; easting of the zone's central meridian, and about the northing that simulated ground begins at.
+#: Pixel size, easting of the zone's central meridian, and approximate northing at which the ground begins, metres.
 PIXEL, MERIDIAN, NORTHING = 10, 500_000, 5_500_160
 
 
 def simulated_ground(shape: tuple[int, int], *, chip: int, place: int = 281) -> GeoBox:
-    """Pixel grid of (rows, cols) chips' worth of ground, whose corner is one of the exact lattice of that chip size.
+    """Pixel grid of (rows, cols) chips of ground, whose corner is on the exact lattice of that chip size.
 
     Parameters
     ----------
     shape : (int, int)
-        Rows and columns of tiles.
+        Numbers of tiles along rows and columns.
     chip : int
-        Pixels of a tile's side.
+        Side of a tile in pixels.
     place : int
-        Tiles between the zone's central meridian and the ground.
+        Number of tiles between the zone's central meridian and the ground.
 
     Raises
     ------
@@ -65,37 +65,37 @@ def simulated_archive(
     tiles: TileGrid | None = None,
     labels: Mapping[str, Label] | None = None,
 ) -> tuple[ChipArchive, TileGrid]:
-    """Write a scene's stack to disk, and the chips of all tiles that it covers whole.
+    """Write a scene's stack to disk, and the chips of all tiles that it covers completely.
 
     Parameters
     ----------
     scene : Scene
     folder : path
-        ``stack`` and ``chips`` come into it; what is there already is not made again.
+        Receives ``stack`` and ``chips``; existing data are not created again.
     chip : int
-        Pixels of a tile's side, 10 m each.
+        Side of a tile in pixels of 10 m.
     window : int
-        Rows and columns of the coherence window.
+        Side of the coherence window in pixels.
     pairs : sequence of Pair
         All pairs if empty.
     interferograms, intensities : bool
-        Whether these are cut too.
+        Whether these are also cut into chips.
     tiles : TileGrid, optional
-        Those of the exact lattice if None.
+        The tiles of the exact lattice if None.
     labels : mapping of str to (array, GeoBox), optional
-        Beside those of the scene.
+        Labels in addition to those of the scene.
 
     Returns
     -------
     (ChipArchive, TileGrid)
-        The archive, and the tiles it has.
+        The archive and its tiles.
 
     Raises
     ------
     ValueError
-        If no tile lies on the scene whole.
+        If no tile lies completely on the scene.
     OSError
-        If the folder cannot be written to.
+        If the folder is not writable.
     """
     write_stack(scene.stack, folder / "stack", labels={**scene.labels(), **(labels or {})})
     stack = read_stack(folder / "stack")
@@ -121,18 +121,18 @@ def add_raster(
     *,
     resampling: str = "bilinear",
 ) -> None:
-    """Bring a raster into an archive as a user would: a file on disk, cut onto the tiles.
+    """Add a raster to an archive as a user would: a file on disk, cut to the tiles.
 
     Parameters
     ----------
     archive : ChipArchive
     tiles : TileGrid
     dataset : str
-        What the chips are called.
+        Dataset name of the chips.
     bands : mapping of str to (rows, cols) array
         Key of each chip and its pixels.
     geobox : GeoBox
-        Where they lie.
+        Their pixel grid.
     resampling : str
         As in :func:`m3leo_sar.reproject`.
 
@@ -149,7 +149,7 @@ def add_raster(
 
 
 def add_cross_polarisation(archive: ChipArchive, cross: ChipArchive) -> str:
-    """Copy the intensities of an archive of the other channel into an archive, as a product of its own.
+    """Copy the intensities of a cross-polarised archive into an archive, as a separate product.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Longitudes on both sides of the 180th meridian: bounds, outlines and comparisons that do not break there.
 
-Bounds are (west, south, east, north) in degrees with west below east: over the 180th meridian east runs on beyond 180
-degrees, or west below -180. Polygons for other software are cut at the meridian instead, as RFC 7946 asks for.
+Bounds are (west, south, east, north) in degrees with west below east. Across the 180th meridian, east continues beyond
+180 degrees, or west below -180. Polygons for other software are cut at the meridian instead, as RFC 7946 requires.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Bounds = tuple[float, float, float, float]
-#: Degrees of half a turn and of a whole one.
+#: Half a turn and a full turn, degrees.
 _HALF, _TURN = 180.0, 360.0
 
 
 def nearest_longitude(longitude: Any, centre: Any) -> Any:
-    """Longitudes moved by whole turns to within 180 degrees of ``centre``; those that are there keep their bits."""
-    # Half a turn is there but for its rounding: both ends of a global grid stay where they are.
+    """Longitudes shifted by full turns to within 180 degrees of ``centre``; those already there keep their bits."""
+    # Half a turn is accepted despite rounding: both ends of a global grid stay where they are.
     return longitude - _TURN * np.round((longitude - centre) / (_TURN * (1 + 1e-12)))
 
 
 def unwrapped(positions: NDArray[np.float64], turn: float = _TURN, *, axis: int = -1) -> NDArray[np.float64]:
-    """Positions along a line moved by whole turns, so that none is over half a turn from the one before.
+    """Positions along a line shifted by full turns, so that none is more than half a turn from the previous one.
 
-    As :func:`numpy.unwrap`, but whole turns to the bit, so that a line that was closed stays closed.
+    Like :func:`numpy.unwrap`, but with bit-exact full turns, so that a closed line stays closed.
     """
     first = np.zeros_like(np.take(positions, [0], axis=axis))
     turns = np.cumsum(np.round(np.diff(positions, axis=axis) / turn), axis=axis)
@@ -33,7 +33,7 @@ def unwrapped(positions: NDArray[np.float64], turn: float = _TURN, *, axis: int 
 
 
 def bounds_of_points(longitude: ArrayLike, latitude: ArrayLike) -> Bounds:
-    """Bounds of points in degrees, all finite, in any order; over the 180th meridian the narrow way around.
+    """Bounds of points in degrees, all finite, in any order; across the 180th meridian if that is the narrower way.
 
     Examples
     --------
@@ -46,9 +46,9 @@ def bounds_of_points(longitude: ArrayLike, latitude: ArrayLike) -> Bounds:
 
 
 def bounds_of_outline(longitude: ArrayLike, latitude: ArrayLike) -> Bounds:
-    """Bounds of the ground within a closed line of points in degrees, each less than 180 degrees from the one before.
+    """Bounds of the ground within a closed line of points in degrees, each less than 180 degrees from the previous one.
 
-    Points that are not finite are left out. A line once around the globe holds the pole of its hemisphere.
+    Non-finite points are omitted. A line once around the globe encloses the pole of its hemisphere.
     """
     longitude, latitude = continuous_line(longitude, latitude)
     if longitude.size == 0:
@@ -60,7 +60,7 @@ def bounds_of_outline(longitude: ArrayLike, latitude: ArrayLike) -> Bounds:
 
 
 def bounds_of_all(bounds: ArrayLike) -> Bounds:
-    """Bounds that hold all of (boxes, 4) bounds, those that are NaN left out; all of them NaN if every one is.
+    """Bounds that enclose all (boxes, 4) bounds, ignoring those that are NaN; NaN if all of them are.
 
     Examples
     --------
@@ -76,9 +76,9 @@ def bounds_of_all(bounds: ArrayLike) -> Bounds:
 
 
 def side_by_side(bounds: ArrayLike) -> NDArray[np.float64]:
-    """Bounds (boxes, 4) moved by whole turns so that neighbours over the 180th meridian lie beside each other.
+    """Bounds (boxes, 4) shifted by full turns so that neighbours across the 180th meridian are adjacent.
 
-    Only boxes that then span less than half of the globe are moved; all others keep their bits.
+    Only boxes that then span less than half of the globe are shifted; all others keep their bits.
     """
     boxes = np.array(bounds, np.float64).reshape(-1, 4)
     if len(boxes) == 0 or boxes[:, 2].max() - boxes[:, 0].min() <= _HALF:
@@ -94,7 +94,7 @@ def side_by_side(bounds: ArrayLike) -> NDArray[np.float64]:
 
 
 def beside(bounds: Bounds, others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bounds (..., 4) of ``others`` moved by whole turns, each as near to ``bounds`` as it may lie."""
+    """Bounds (..., 4) of ``others`` shifted by full turns, each as near to ``bounds`` as possible."""
     moved = np.array(others, np.float64)
     turn = _TURN * np.round(((moved[..., 0] + moved[..., 2]) - (bounds[0] + bounds[2])) / (2 * _TURN))
     moved[..., 0] -= turn
@@ -103,7 +103,7 @@ def beside(bounds: Bounds, others: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def in_rfc7946(bounds: Bounds) -> Bounds:
-    """Bounds as GeoJSON, STAC and GeoParquet have them: within 180 degrees, west above east over the 180th meridian.
+    """Bounds as in GeoJSON, STAC and GeoParquet: within 180 degrees, west above east across the 180th meridian.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def in_rfc7946(bounds: Bounds) -> Bounds:
 
 
 def from_rfc7946(bounds: ArrayLike) -> NDArray[np.float64]:
-    """Bounds (boxes, 4) that may have west above east, with east running on beyond 180 degrees instead."""
+    """Bounds (boxes, 4) that may have west above east, with east continued beyond 180 degrees instead."""
     boxes = np.array(bounds, np.float64).reshape(-1, 4)
     boxes[:, 2] += _TURN * (boxes[:, 2] < boxes[:, 0])
     return boxes
@@ -135,7 +135,7 @@ def boxes_on_globe(bounds: ArrayLike) -> NDArray[np.object_]:
 
 
 def on_globe(polygon: Any) -> Any:
-    """A polygon whose longitudes run on beyond 180 degrees, cut at the 180th meridian into parts within them."""
+    """A polygon with longitudes beyond 180 degrees, cut at the 180th meridian into parts within 180 degrees."""
     import shapely
 
     west, _, east, _ = polygon.bounds
@@ -149,7 +149,7 @@ def on_globe(polygon: Any) -> Any:
 
 
 def in_one_piece(polygon: Any) -> Any:
-    """A polygon of parts on both sides of the 180th meridian with longitudes that run on; any other as it is."""
+    """A polygon of parts on both sides of the 180th meridian with continuous longitudes; any other unchanged."""
     import shapely
 
     parts = shapely.get_parts(polygon)
@@ -165,7 +165,7 @@ def in_one_piece(polygon: Any) -> Any:
 
 
 def unbroken(polygon: Any) -> Any:
-    """A polygon whose corners came from a projection, without the jump of a turn between neighbouring corners."""
+    """A polygon whose corners came from a projection, without jumps of a full turn between neighbouring corners."""
     import shapely
 
     parts = []
@@ -181,19 +181,19 @@ def unbroken(polygon: Any) -> Any:
 
 
 def continuous_line(longitude: ArrayLike, latitude: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Points of a line in degrees without those that are not finite and without a jump at the 180th meridian."""
+    """Points of a line in degrees without non-finite ones and without a jump at the 180th meridian."""
     x, y = np.asarray(longitude, np.float64), np.asarray(latitude, np.float64)
     known = np.isfinite(x) & np.isfinite(y)
     return (unwrapped(x[known]) if known.any() else x[known]), y[known]
 
 
 def goes_around_a_pole(longitude: NDArray[np.float64]) -> bool:
-    """Whether a continuous line that is closed goes once around the globe."""
+    """Whether a continuous closed line goes once around the globe."""
     return bool(abs(longitude[-1] - longitude[0]) > _HALF)
 
 
 def _narrowest(longitude: NDArray[np.float64]) -> tuple[float, float]:
-    """Least and greatest longitude as they are told, or from 0 or -180 degrees on if they then span less than half."""
+    """Minimum and maximum longitude as given, or counted from 0 or -180 degrees if that spans less than half a turn."""
     west, east = float(longitude.min()), float(longitude.max())
     for start in (0.0, -_HALF):
         if east - west <= _HALF:
@@ -205,7 +205,7 @@ def _narrowest(longitude: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _around_greenwich(bounds: Bounds) -> Bounds:
-    """Bounds moved by whole turns to have their middle within 180 degrees."""
+    """Bounds shifted by full turns so that their centre is within 180 degrees."""
     west, south, east, north = bounds
     if east - west >= _TURN:
         return -_HALF, south, _HALF, north

@@ -1,4 +1,4 @@
-"""Areas of interest: polygons in longitude and latitude from what users have at hand."""
+"""Areas of interest: polygons in longitude and latitude from the common input formats."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def aoi_polygon(aoi: Any) -> Any:
     aoi : str, mapping, sequence of four floats, shapely geometry or geopandas object
         The name of a region of M3LEO (``"conus"``, ``"europe"``, ``"china"``, ``"middleeast"``, ``"pakin"``,
         ``"southamerica"``), WKT, GeoJSON (text or mapping; all features together), (west, south, east, north) in
-        degrees, a polygon in degrees, or a GeoDataFrame or GeoSeries in any CRS. Over the 180th meridian, longitudes
-        may run on beyond it, parts may lie on both sides, or west may be above east.
+        degrees, a polygon in degrees, or a GeoDataFrame or GeoSeries in any CRS. Across the 180th meridian, longitudes
+        may continue beyond it, parts may lie on both sides, or west may be above east.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def _geometry(aoi: Any) -> Any:
         return aoi
     if isinstance(aoi, Sequence) and len(aoi) == 4:
         west, south, east, north = (float(edge) for edge in aoi)
-        # Over the 180th meridian GeoJSON's bounds have west above east; over more than half of the globe it is a slip.
+        # Across the 180th meridian GeoJSON's bounds have west above east; a span of over half the globe is an error.
         if 180 < west - east < 360:
             east += 360
         if not (west < east and south < north):

@@ -1,4 +1,4 @@
-"""The ground of a pixel grid in longitude and latitude."""
+"""The footprint of a pixel grid in longitude and latitude."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def outline_in_degrees(geobox: GeoBox, *, points: int = 21) -> tuple[NDArray[np.
 
 
 def footprint(geobox: GeoBox) -> Any:
-    """Ground of a grid in degrees: a shapely polygon, in parts where the 180th meridian or a pole cuts it.
+    """Footprint of a grid in degrees: a shapely polygon, in parts where the 180th meridian or a pole cuts it.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def footprint(geobox: GeoBox) -> Any:
 
 
 def columns_per_turn(geobox: GeoBox) -> int | None:
-    """Columns of a grid of longitudes after which its ground comes again; None where there is no such whole number.
+    """Columns of a longitude grid after which its ground repeats; None where there is no such whole number.
 
     Examples
     --------

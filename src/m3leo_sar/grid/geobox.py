@@ -25,10 +25,10 @@ class GeoBox:
     shape : (int, int)
         Rows and columns, each at least 1.
     affine : affine.Affine or six numbers
-        Takes (column, row) of a pixel *corner* to (x, y); the centre of pixel (row, col) is at
+        Maps (column, row) of a pixel *corner* to (x, y); the centre of pixel (row, col) is at
         ``affine @ (col + 0.5, row + 0.5)``.
     crs : str
-        What pyproj understands: ``"EPSG:32631"``, a WKT text, ... Axis order is always x, y (longitude, latitude).
+        Any CRS that pyproj accepts: ``"EPSG:32631"``, WKT, ... Axis order is always x, y (longitude, latitude).
 
     Raises
     ------
@@ -64,7 +64,7 @@ class GeoBox:
 
     @classmethod
     def from_bounds(cls, bounds: Sequence[float], *, shape: tuple[int, int], crs: str) -> GeoBox:
-        """North-up grid that fills ``bounds`` = (left, bottom, right, top) exactly."""
+        """North-up grid that covers ``bounds`` = (left, bottom, right, top) exactly."""
         left, bottom, right, top = (float(edge) for edge in bounds)
         if not (left < right and bottom < top):
             raise ValueError(
@@ -99,12 +99,12 @@ class GeoBox:
         return GeoBox((last_row - first_row, last_col - first_col), origin, self.crs)
 
     def pad(self, rows: int, cols: int) -> GeoBox:
-        """Grid with ``rows`` and ``cols`` more pixels on each side."""
+        """Grid extended by ``rows`` and ``cols`` pixels on each side."""
         origin = self.affine @ Affine.translation(-cols, -rows)
         return GeoBox((self.shape[0] + 2 * rows, self.shape[1] + 2 * cols), origin, self.crs)
 
     def reduced(self, rows: int, cols: int) -> GeoBox:
-        """Grid of multilooked pixels, ``rows`` by ``cols`` of this one each; a remainder is left out."""
+        """Grid of multilooked pixels of ``rows`` by ``cols`` pixels each; a remainder is dropped."""
         shape = (self.shape[0] // rows, self.shape[1] // cols)
         return GeoBox(shape, self.affine @ Affine.scale(cols, rows), self.crs)
 
@@ -121,10 +121,10 @@ class GeoBox:
         return d * x + e * y + f - 0.5, a * x + b * y + c - 0.5
 
     def outline(self, *, points: int = 21) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates along the four sides, x and y, closed; ``points`` on each side with both its corners."""
+        """Coordinates along the four sides, x and y, closed; ``points`` per side including both its corners."""
         rows, cols = self.shape
         edge = np.linspace(0, 1, points)
-        # Along all four sides, as a straight side bends in another projection.
+        # Along all four sides, as a straight side is curved in another projection.
         col = cols * np.concatenate([edge, np.ones(points), edge[::-1], np.zeros(points)])
         row = rows * np.concatenate([np.zeros(points), edge, np.ones(points), edge[::-1]])
         a, b, c, d, e, f = tuple(self.affine)[:6]
@@ -133,7 +133,7 @@ class GeoBox:
     def bounds_in(self, crs: str) -> tuple[float, float, float, float]:
         """(left, bottom, right, top) of the outline in another CRS, also a compound one.
 
-        In degrees, right runs on beyond 180 or left below -180 where the grid lies over the 180th meridian; a grid
+        In degrees, right continues beyond 180 or left below -180 where the grid crosses the 180th meridian; a grid
         around a pole spans all longitudes and reaches it (:func:`m3leo_sar.grid.antimeridian.bounds_of_outline`).
         """
         x, y = self.transformer_to(crs).transform(*self.outline())
@@ -147,7 +147,7 @@ class GeoBox:
 
 
 def as_geobox(value: Any, name: str) -> GeoBox:
-    """Pixel grid that an argument names: a GeoBox, or a :class:`m3leo_sar.grid.tiles.Tile`, which has one.
+    """Pixel grid of an argument: a GeoBox, or a :class:`m3leo_sar.grid.tiles.Tile`, which has one.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Heights of a terrain model above the WGS 84 ellipsoid, whatever its CRS says that they are above."""
+"""Heights of a digital elevation model above the WGS 84 ellipsoid, whatever the vertical datum of its CRS."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from m3leo_sar.grid.projection import compound_crs, ellipsoidal_transformer, has
 
 
 def ellipsoidal_heights(dem: Any, dem_geobox: GeoBox, *, vertical_crs: str | None = None) -> tuple[Any, GeoBox]:
-    """Take the heights of a terrain model to the WGS 84 ellipsoid.
+    """Convert the heights of a digital elevation model to the WGS 84 ellipsoid.
 
     Parameters
     ----------
     dem : (rows, cols) float32 or float64
         Heights in the unit of the CRS, NaN where unknown. NumPy.
     dem_geobox : GeoBox
-        Its grid. A compound CRS such as EPSG:4326+3855 says what the heights are above.
+        Its grid. A compound CRS such as EPSG:4326+3855 specifies the vertical datum.
     vertical_crs : str, optional
-        What the heights are above, where the CRS of the grid does not say: ``"EPSG:3855"`` for EGM2008 (Copernicus
+        Vertical datum, where the CRS of the grid does not specify it: ``"EPSG:3855"`` for EGM2008 (Copernicus
         DEM), ``"EPSG:5773"`` for EGM96 (SRTM).
 
     Returns
     -------
     dem : (rows, cols), dtype of ``dem``
-        Metres above the ellipsoid; NaN also where the grid of the geoid does not reach.
+        Metres above the ellipsoid; NaN also outside the geoid grid.
     dem_geobox : GeoBox
         The same grid in its horizontal CRS.
 
     Raises
     ------
     ValueError
-        If neither CRS says what heights are above, or both do, or PROJ lacks the grid of the geoid; the message names
-        the grid and where it belongs.
+        If neither CRS specifies the vertical datum, or both do, or PROJ lacks the geoid grid; the message names the
+        grid and its folder.
     """
     crs = dem_geobox.crs
     if has_heights(crs) and vertical_crs is not None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 _MODULUS = 10**15
 _DIGITS = 13
-#: Decimals that corners are rounded to, and tiles printed at once.
+#: Decimals to which corners are rounded, and number of tiles printed at once.
 _DECIMALS, _BLOCK = 5, 65_536
 #: Columns of (minlon, minlat, maxlon, maxlat) in the order of the printed ring.
 _RING = ((0, 1), (2, 1), (2, 3), (0, 3), (0, 1))
@@ -55,7 +55,7 @@ def tile_identifier(minlon: float, minlat: float, maxlon: float, maxlat: float) 
 
 
 def tile_identifiers(bounds: ArrayLike) -> list[str]:
-    """Identifiers of many tiles, those of :func:`tile_identifier`, at a microsecond or two each.
+    """Identifiers of many tiles, equal to those of :func:`tile_identifier`, in one or two microseconds per tile.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def _block_identifiers(boxes: NDArray[np.float64]) -> list[str]:
     signs = np.signbit(rounded)
     before = 1 + (whole >= 10) + (whole >= 100)
     behind = _DECIMALS - sum((fraction % 10**place == 0).astype(np.int64) for place in range(1, _DECIMALS + 1))
-    # All values of a tile are as wide as its widest, and tiles of one layout are printed together.
+    # All values of a tile are padded to its widest one, and tiles of one layout are printed together.
     layout = 10 * (before + signs).max(axis=1) + behind.max(axis=1)
     out = np.empty(len(boxes), object)
     for position in np.flatnonzero(~plain):
@@ -112,9 +112,9 @@ def _printed_block(
     width: int,
     decimals: int,
 ) -> NDArray[np.uint8]:
-    """Printed rings (tiles, characters) of values (tiles, 4) that take ``width`` characters before their point.
+    """Printed rings (tiles, characters) of values (tiles, 4) with ``width`` characters before the decimal point.
 
-    Each value comes as its whole part, its decimals and how many of them count, its sign and its number of digits.
+    Each value is given as its integer part, its decimals and their significant count, its sign and its digit count.
     """
     (fraction, behind), (negative, before) = fractions, signs
     cells = np.full((*whole.shape, width + 1 + decimals), ord(" "), np.uint8)
@@ -137,7 +137,7 @@ def _printed_block(
 
 
 def list_hash(identifiers: Iterable[str]) -> str:
-    """Hash of a tile set: that of its identifiers in order, joined by spaces.
+    """Hash of a tile set: the hash of its identifiers in order, joined by spaces.
 
     Examples
     --------
@@ -154,7 +154,7 @@ def text_hash(text: str) -> str:
 
 
 def printed(table: Sequence[Sequence[float]]) -> str:
-    """Text of a table of floats as NumPy's default print gives it."""
+    """Text of a table of floats as printed by NumPy's defaults."""
     values = [value for line in table for value in line]
     cells = _scientific(values) if _needs_exponent(values) else _positional(values)
     width = len(table[0])
@@ -168,7 +168,7 @@ def _needs_exponent(values: Sequence[float]) -> bool:
 
 
 def _positional(values: Sequence[float]) -> list[str]:
-    """Shortest decimals, points aligned; missing digits of a fraction are spaces, not zeros."""
+    """Shortest decimals, points aligned; missing fractional digits are spaces, not zeros."""
     parts = [_decimal(value).split(".") for value in values]
     before = max(len(whole) for whole, _ in parts)
     behind = max(len(fraction) for _, fraction in parts)
@@ -177,13 +177,13 @@ def _positional(values: Sequence[float]) -> list[str]:
 
 def _decimal(value: float) -> str:
     text = repr(value)
-    # repr turns to an exponent below 1e-4, where five decimals still have one digit.
+    # repr switches to an exponent below 1e-4, where five decimals still have one digit.
     text = f"{value:.5f}".rstrip("0") if "e" in text else text
     return text[:-1] if text.endswith(".0") else text
 
 
 def _scientific(values: Sequence[float]) -> list[str]:
-    """As many digits for all as the longest needs, exponents of two digits."""
+    """Scientific notation with as many digits as the longest value needs, and two-digit exponents."""
     texts = [_shortest_mantissa(value) for value in values]
     behind = max(len(text.lstrip("-")) - 2 for text in texts)
     cells = [f"{value:.{max(behind, 0)}e}" for value in values]
@@ -193,6 +193,6 @@ def _scientific(values: Sequence[float]) -> list[str]:
 
 
 def _shortest_mantissa(value: float) -> str:
-    """Mantissa of the shortest decimal that reads back as the value, such as 1.234."""
+    """Mantissa of the shortest decimal that parses to the same value, such as 1.234."""
     digits = repr(abs(value)).partition("e")[0].replace(".", "").strip("0") or "0"
     return f"{digits[0]}.{digits[1:]}"

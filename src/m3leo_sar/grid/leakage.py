@@ -1,4 +1,4 @@
-"""Ground shared between tiles, and so between the splits they belong to."""
+"""Ground shared between tiles, and thus between their splits (spatial leakage)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar.grid.tiles import TileGrid
 
-#: Parts of a tile below which two that meet share an edge, not ground.
+#: Fraction of a tile below which two adjacent tiles share an edge, not ground.
 _EDGE = 1e-9
 
 
@@ -22,13 +22,13 @@ class Leakage(NamedTuple):
     pairs : (pairs, 2) intp
         Positions of the tiles that overlap, the lower first, in order.
     share : (pairs,) float64
-        Ground they share, as a part of the smaller tile's.
+        Shared ground as a fraction of the smaller tile.
     across : (pairs,) bool
         Whether they belong to different splits.
     area : (pairs,) float64
-        Ground they share, m².
+        Shared ground, m².
     by_splits : dict
-        For each two splits, in alphabetical order, how many of their tiles overlap and the m² they share.
+        Per pair of splits, in alphabetical order: the number of overlapping tile pairs and the shared ground in m².
     """
 
     pairs: NDArray[np.intp]
@@ -57,8 +57,8 @@ def leakage(grid: TileGrid, splits: Mapping[str, str] | Sequence[str]) -> Leakag
     grid : TileGrid
         The tiles; on the exact lattice, the ground each owns.
     splits : mapping or (tiles,) sequence of str
-        Split of each tile, by identifier or in the order of the grid. Tiles in no split, such as those a buffer sets
-        aside, are called ``""`` or ``"buffer"`` and share nothing across splits.
+        Split of each tile, by identifier or in the order of the grid. Tiles in no split, such as those set aside by a
+        buffer, are called ``""`` or ``"buffer"`` and share nothing across splits.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def leakage(grid: TileGrid, splits: Mapping[str, str] | Sequence[str]) -> Leakag
     Raises
     ------
     ValueError
-        If there is not one split per tile.
+        If there is not exactly one split per tile.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def leakage(grid: TileGrid, splits: Mapping[str, str] | Sequence[str]) -> Leakag
     kept = common > _EDGE * whole.min(axis=1)
     pairs, common = pairs[kept], common[kept]
     areas = grid.areas
-    # Parts of a tile's degrees are parts of its ground.
+    # Fractions of a tile in degrees are taken as fractions of its ground.
     area = common / whole[kept][:, 0] * areas[pairs[:, 0]]
     first, second = names[pairs[:, 0]], names[pairs[:, 1]]
     across = (first != second) & ~np.isin(first, ("", "buffer")) & ~np.isin(second, ("", "buffer"))

@@ -26,22 +26,22 @@ def legacy_bounds(polygon: Any, side: int) -> tuple[NDArray[np.float64], str]:
     bounds = beside(polygon.bounds, _lattice(polygon, crs, side))
     shapely.prepare(polygon)
     bounds = bounds[shapely.intersects(polygon, shapely.box(*bounds.T))]
-    # A tile lies where its middle is, within 180 degrees.
+    # The position of a tile is that of its centre, within 180 degrees.
     return beside((0.0, 0.0, 0.0, 0.0), bounds), crs
 
 
 def legacy_areas(bounds: ArrayLike, *, crs: str | None = None) -> NDArray[np.float64]:
     """Areas in km² as M3LEO's tile files state them.
 
-    They are those of the corners' polygon in the plane of one UTM zone for the whole set, up to a sixth off the true
-    ones far from its central meridian: :attr:`m3leo_sar.TileGrid.areas` gives those.
+    They are areas of the corner polygon in the plane of one UTM zone for the whole set. Far from its central meridian
+    they differ from the true areas (:attr:`m3leo_sar.TileGrid.areas`) by up to a sixth.
 
     Parameters
     ----------
     bounds : (tiles, 4) float
         (minlon, minlat, maxlon, maxlat) in degrees of all tiles of the set: their mean decides the zone.
     crs : str, optional
-        The zone, for a part of a set.
+        The UTM zone, for a subset of a tile set.
 
     Raises
     ------
@@ -55,13 +55,13 @@ def legacy_areas(bounds: ArrayLike, *, crs: str | None = None) -> NDArray[np.flo
     [22.114, 26.008]
     """
     boxes = side_by_side(bounds)
-    # The mean of rings whose first corner counts twice.
+    # Mean of closed rings: the first corner counts twice.
     x, y = (0.6 * boxes[:, :2] + 0.4 * boxes[:, 2:]).mean(axis=0)
     to_utm = transformer_between(LONGITUDE_LATITUDE, crs or _utm_at(x, y))
     east, north = (
         np.stack(axis) for axis in zip(*(to_utm.transform(boxes[:, i], boxes[:, j]) for i, j in _RING), strict=True)
     )
-    # Differences to the first corner, as products of whole coordinates would cost six digits.
+    # Relative to the first corner, as products of full coordinates would lose six digits.
     east, north = east - east[0], north - north[0]
     return np.abs(sum(east[k] * north[(k + 1) % 4] - east[(k + 1) % 4] * north[k] for k in range(4))) / 2e6
 
@@ -91,7 +91,7 @@ def _lattice(polygon: Any, crs: str, side: int) -> NDArray[np.float64]:
         )
     east, north = np.meshgrid(left + side * np.arange(across), low + side * np.arange(up), indexing="ij")
     lon, lat = to_utm.transform(east.ravel(), north.ravel(), direction="INVERSE")
-    # Metres a degree from steps of a thousandth; the side is one metre short, as in the released tiles.
+    # Metres per degree from steps of 0.001 degrees; the side is one metre short, as in the released tiles.
     east_here, north_here = to_utm.transform(lon, lat)
     per_lon = (to_utm.transform(lon + 0.001, lat)[0] - east_here) * 1000
     per_lat = (to_utm.transform(lon, lat + 0.001)[1] - north_here) * 1000

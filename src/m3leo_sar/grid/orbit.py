@@ -7,19 +7,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-#: State vectors that one position is taken from; their positions and velocities give a polynomial of degree 7.
+#: State vectors per interpolated position; their positions and velocities define a polynomial of degree 7.
 _VECTORS = 4
-#: Distances from the centre of the Earth that a radar flies at, metres.
+#: Plausible distances of a radar from the centre of the Earth, metres.
 _NEAREST, _FURTHEST = 6.3e6, 5e7
 
 
 class OrbitArc(NamedTuple):
-    """A piece of an orbit as polynomials in scaled time.
+    """An orbit segment as polynomials in scaled time.
 
     Parameters
     ----------
     centre, half : float
-        Middle and half duration, seconds: time is ``centre + half * u``, u from -1 to 1.
+        Mid-time and half duration, seconds: time is ``centre + half * u``, u from -1 to 1.
     terms : (3, degree + 1) float64
         Coefficients of x, y and z in metres, constant first.
     error : float
@@ -33,12 +33,12 @@ class OrbitArc(NamedTuple):
 
 
 class Orbit:
-    """State vectors in the frame that turns with the Earth (ECEF).
+    """State vectors in the Earth-centred, Earth-fixed frame (ECEF).
 
     Parameters
     ----------
     time : (vectors,) float
-        Seconds since any instant, rising; the image's azimuth times count from the same.
+        Seconds since any epoch, increasing; the image's azimuth times use the same epoch.
     position : (vectors, 3) float
         Metres.
     velocity : (vectors, 3) float
@@ -47,8 +47,8 @@ class Orbit:
     Raises
     ------
     ValueError
-        If there are fewer than four vectors, shapes differ, a number is not finite, times do not rise, positions are
-        not metres from the centre of the Earth, or velocities are not theirs.
+        If there are fewer than four vectors, shapes differ, a number is not finite, times do not increase, positions
+        are not metres from the centre of the Earth, or velocities do not match the positions.
 
     Examples
     --------
@@ -87,16 +87,16 @@ class Orbit:
             raise ValueError(f"velocity must be that of position, {moved[0]:.6g} m/s, got {speed[0]:.6g} m/s")
 
         for column in (self.time, self.position, self.velocity):
-            # What follows from an orbit is kept for it.
+            # Quantities derived from an orbit are cached for it.
             column.flags.writeable = False
 
     def at(self, time: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Position and velocity at some times, each (..., 3), by Hermite's polynomial through the nearest four vectors.
+        """Position and velocity at given times, each (..., 3), by Hermite interpolation of the nearest four vectors.
 
         Raises
         ------
         ValueError
-            If a time lies more than one step of the vectors outside them.
+            If a time is more than one step of the vectors outside their span.
         """
         wanted = np.asarray(time, np.float64)
         step = float(np.median(np.diff(self.time)))
@@ -127,24 +127,24 @@ class Orbit:
         return position, velocity
 
     def arc(self, start: float, stop: float, *, degree: int = 11) -> OrbitArc:
-        """Polynomials of a piece of the orbit, through Chebyshev nodes.
+        """Polynomials of an orbit segment, through Chebyshev nodes.
 
         Raises
         ------
         ValueError
-            If the piece is empty or lies outside the state vectors.
+            If the segment is empty or lies outside the state vectors.
         """
         if not stop > start:
             raise ValueError(f"stop must come after start, got {start} to {stop} s")
         centre, half = (start + stop) / 2, (stop - start) / 2
         nodes = np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
         position, _ = self.at(centre + half * nodes)
-        # About the middle, so that coordinates of thousands of kilometres do not eat the digits of the fit.
+        # Relative to the middle, so that coordinates of thousands of kilometres do not reduce the precision of the fit.
         middle, _ = self.at(centre)
         series = np.polynomial.chebyshev.chebfit(nodes, position - middle, degree)
         terms = np.zeros((3, degree + 1))
         for axis, column in enumerate(series.T):
-            # Trailing zeros are cut off on the way.
+            # Trailing zeros are dropped on the way.
             powers = np.polynomial.chebyshev.cheb2poly(column)
             terms[axis, : len(powers)] = powers
         terms[:, 0] += middle
@@ -155,7 +155,7 @@ class Orbit:
 
 
 def earth_fixed(longitude: Any, latitude: Any, height: Any) -> NDArray[np.float64]:
-    """Earth-fixed position (..., 3) in metres of WGS 84 degrees and metres above the ellipsoid.
+    """Earth-fixed position (..., 3) in metres from WGS 84 degrees and metres above the ellipsoid.
 
     Examples
     --------

@@ -15,9 +15,9 @@ class PixelPolynomial:
     Parameters
     ----------
     coefficients : (row powers, column powers) float
-        Entry (i, j) goes with ``((row - origin[0]) / scale[0])**i * ((col - origin[1]) / scale[1])**j``.
+        Entry (i, j) multiplies ``((row - origin[0]) / scale[0])**i * ((col - origin[1]) / scale[1])**j``.
     origin, scale : (float, float)
-        Of rows and columns; with both near the middle and half the size of an image, high powers keep their digits.
+        Of rows and columns. Values near the middle and half the size of an image keep high powers precise.
 
     Raises
     ------
@@ -57,7 +57,7 @@ class PixelPolynomial:
         shape: tuple[int, int],
         weights: Any = None,
     ) -> PixelPolynomial:
-        """Least-squares polynomial of a total degree through values at some pixels of an image of a shape.
+        """Least-squares polynomial of a total degree through values at given pixels of an image of a given shape.
 
         Raises
         ------
@@ -83,7 +83,7 @@ class PixelPolynomial:
         """Values at rows and columns that broadcast against each other."""
         down, along = (row - self.origin[0]) / self.scale[0], (col - self.origin[1]) / self.scale[1]
         total: Any = 0.0
-        # Horner in rows of Horners in columns.
+        # Horner's scheme along rows, with Horner's scheme along columns inside.
         for line in self.coefficients[::-1]:
             inner: Any = 0.0
             for value in line[::-1]:
@@ -92,7 +92,7 @@ class PixelPolynomial:
         return total
 
     def terms(self, shape: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The values on a whole grid as (rows, terms) @ (terms, cols)."""
+        """Values on a full grid as (rows, terms) @ (terms, cols)."""
         down = ((np.arange(shape[0]) - self.origin[0]) / self.scale[0])[:, None] ** np.arange(len(self.coefficients))
         along = ((np.arange(shape[1]) - self.origin[1]) / self.scale[1]) ** np.arange(self.coefficients.shape[1])[
             :, None
@@ -103,21 +103,21 @@ class PixelPolynomial:
 def bilinear_grid(
     values: ArrayLike, rows: Sequence[float], cols: Sequence[float], shape: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """Values at every pixel of a shape from those on a coarse grid, bilinear, beyond its edges as on them.
+    """Bilinear interpolation of a coarse grid to every pixel of a shape; beyond the edges, edge values are repeated.
 
     Parameters
     ----------
     values : (grid rows, grid cols) float
         For instance offsets measured on a grid of chips.
     rows, cols : sequence of float
-        Rising pixel positions of the grid's lines.
+        Increasing pixel positions of the grid lines.
     shape : (int, int)
-        Rows and columns wanted.
+        Rows and columns of the output.
 
     Raises
     ------
     ValueError
-        If the positions do not rise or do not fit the values, or a value is not finite.
+        If the positions do not increase or do not match the values, or a value is not finite.
 
     Examples
     --------

@@ -15,8 +15,8 @@ _AXIS, _ECCENTRICITY = 6_378_137.0, 0.00669437999014
 def pixel_spacing(grid: Any) -> tuple[float, float]:
     """Metres from row to row and from column to column, at the middle of a GeoBox or Tile.
 
-    In longitude and latitude they follow from the curvatures of the WGS 84 ellipsoid; in a projected CRS from its unit,
-    without the scale of the projection.
+    In longitude and latitude they follow from the radii of curvature of the WGS 84 ellipsoid; in a projected CRS from
+    its unit, without the scale factor of the projection.
 
     Raises
     ------

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 LONGITUDE_LATITUDE = "EPSG:4326"
 #: Longitude, latitude and metres above the WGS 84 ellipsoid.
 ELLIPSOIDAL = "EPSG:4979"
-#: Spellings of longitude and latitude that are recognised without loading PROJ.
+#: CRS names of longitude and latitude that are recognised without loading PROJ.
 _GEOGRAPHIC = (LONGITUDE_LATITUDE, "OGC:CRS84")
 
 
@@ -20,19 +20,19 @@ _GEOGRAPHIC = (LONGITUDE_LATITUDE, "OGC:CRS84")
 def transformer_between(crs: str, target: str) -> pyproj.Transformer:
     """Transformer between the horizontal parts of two CRS, x before y.
 
-    Cached, as making one takes longer than placing a tile. Heights do not pass through it: see
+    Cached, as creating one takes longer than locating a tile. Heights are not transformed: see
     :func:`ellipsoidal_transformer`.
 
     Raises
     ------
     ValueError
-        If a CRS is not understood, or PROJ knows no operation between the two.
+        If a CRS is not recognised, or PROJ knows no operation between the two.
 
     Warns
     -----
     UserWarning
-        If PROJ knows no step between the two datums and takes one for the other, so that positions may be off by
-        hundreds of metres.
+        If PROJ knows no transformation between the two datums and treats them as equal, so that positions may be off
+        by hundreds of metres.
     """
     # Imported here because loading PROJ costs more than the rest of the package.
     from pyproj import Transformer
@@ -58,13 +58,13 @@ def transformer_between(crs: str, target: str) -> pyproj.Transformer:
 
 @lru_cache(maxsize=16)
 def ellipsoidal_transformer(crs: str) -> pyproj.Transformer:
-    """Transformer of x, y and heights of a CRS to longitude, latitude and metres above the WGS 84 ellipsoid.
+    """Transformer from x, y and heights of a CRS to longitude, latitude and metres above the WGS 84 ellipsoid.
 
     Raises
     ------
     ValueError
-        If the CRS is not understood, has no heights, or PROJ lacks the grid of its geoid; the message names the grid
-        and the folder it belongs into. Without it PROJ would return the heights unchanged.
+        If the CRS is not recognised, has no heights, or PROJ lacks its geoid grid; the message names the grid and the
+        folder for it. Without the grid, PROJ would return the heights unchanged.
     """
     from pyproj import Transformer
     from pyproj.exceptions import ProjError
@@ -79,7 +79,7 @@ def ellipsoidal_transformer(crs: str) -> pyproj.Transformer:
 
 
 def _lacking(crs: pyproj.CRS) -> str:
-    """Which grid PROJ lacks and how it gets it."""
+    """Name of the grid that PROJ lacks, and how to install it."""
     from pyproj.datadir import get_data_dir
     from pyproj.transformer import TransformerGroup
 
@@ -89,7 +89,7 @@ def _lacking(crs: pyproj.CRS) -> str:
     grids = [grid for operation in operations for grid in operation.grids if not grid.available]
     if not grids:
         return "PROJ knows no operation for them"
-    # One that can be had is worth more than one that PROJ only knows the name of.
+    # An available grid is preferred to one of which PROJ only knows the name.
     grid = next((grid for grid in grids if grid.url), grids[0])
     source = f" from {grid.url}" if grid.url else ""
     return (
@@ -100,7 +100,7 @@ def _lacking(crs: pyproj.CRS) -> str:
 
 @lru_cache(maxsize=64)
 def has_heights(crs: str) -> bool:
-    """Whether a CRS says what heights are above: a compound one, or longitude, latitude and ellipsoidal height.
+    """Whether a CRS specifies a vertical datum: a compound CRS, or longitude, latitude and ellipsoidal height.
 
     Raises
     ------
@@ -112,12 +112,12 @@ def has_heights(crs: str) -> bool:
 
 @lru_cache(maxsize=16)
 def compound_crs(crs: str, vertical: str) -> str:
-    """A horizontal CRS together with what its heights are above.
+    """A horizontal CRS combined with a vertical CRS.
 
     Raises
     ------
     ValueError
-        If one is not understood, or ``vertical`` is no vertical CRS.
+        If one is not recognised, or ``vertical`` is not a vertical CRS.
     """
     from pyproj.crs import CompoundCRS
     from pyproj.exceptions import CRSError
@@ -133,7 +133,7 @@ def compound_crs(crs: str, vertical: str) -> str:
 
 @lru_cache(maxsize=64)
 def horizontal_crs(crs: str) -> str:
-    """The horizontal part of a compound CRS; any other as it is.
+    """The horizontal part of a compound CRS; any other CRS unchanged.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def is_geographic(crs: str) -> bool:
 
 
 def short_name(crs: str) -> str:
-    """EPSG code of a CRS that has one, so that equal grids compare equal; else the CRS as given.
+    """EPSG code of a CRS if it has one, so that equal grids compare equal; otherwise the CRS as given.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def short_name(crs: str) -> str:
 
 
 def utm_zone_at(longitude: float, latitude: float) -> str | None:
-    """UTM zone on WGS 84 of a position in degrees, the first that PROJ lists; None where UTM is not defined."""
+    """WGS 84 UTM zone of a position in degrees, the first listed by PROJ; None where UTM is not defined."""
     from pyproj.aoi import AreaOfInterest
     from pyproj.database import query_utm_crs_info
 
@@ -188,7 +188,7 @@ def utm_zone_at(longitude: float, latitude: float) -> str | None:
 
 @lru_cache(maxsize=128)
 def projection_of(crs: str) -> Any:
-    """Map projection of a projected CRS by itself, called with longitude and latitude; it knows its scale factors."""
+    """Map projection of a projected CRS alone, called with longitude and latitude; it provides the scale factors."""
     from pyproj import Proj
 
     return Proj(crs)
@@ -203,7 +203,7 @@ def equal_area_plane(longitude: float, latitude: float) -> Any:
 
 @lru_cache(maxsize=1)
 def ellipsoid() -> pyproj.Geod:
-    """Lengths and areas on the WGS 84 ellipsoid."""
+    """Geodesic lengths and areas on the WGS 84 ellipsoid."""
     from pyproj import Geod
 
     return Geod(ellps="WGS84")

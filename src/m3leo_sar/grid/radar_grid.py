@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar.grid.orbit import Orbit, OrbitArc
 
-#: Coefficients of the Doppler polynomial and of an orbit's arc that the kernels take.
+#: Number of coefficients of the Doppler polynomial and of an orbit arc in the kernels.
 _DOPPLER, _ARC = 4, 16
 
 
@@ -24,25 +24,25 @@ class RadarGrid:
     shape : (int, int)
         Rows (azimuth) and columns (range).
     azimuth_time : float
-        Time of the first row, in the seconds of the orbit.
+        Time of the first row, seconds, with the epoch of the orbit.
     azimuth_interval : float
-        Seconds from row to row, above 0; by default rows come in the order of flight.
+        Seconds from row to row, above 0; by default rows are in the order of flight.
     slant_range : float
         Metres to the centre of the first column.
     range_spacing : float
         Metres from column to column, above 0.
     wavelength : float
-        Metres; it matters where there is a Doppler centroid.
+        Metres; only relevant with a non-zero Doppler centroid.
     look : {"right", "left"}
-        Side of the flight.
+        Look side relative to the flight direction.
     doppler : sequence of up to 4 floats
         Doppler frequency of the image's geometry as a polynomial in metres beyond the first column: Hz, Hz/m, ... Zero
-        for images focused to zero Doppler, as those of Sentinel-1, OPERA and NISAR are.
+        for images focused to zero Doppler, such as those of Sentinel-1, OPERA and NISAR.
 
     Raises
     ------
     ValueError
-        If a value is not finite or not in its range.
+        If a value is not finite or out of range.
 
     Examples
     --------
@@ -92,7 +92,7 @@ class RadarGrid:
         )
 
     def reduced(self, rows: int, cols: int) -> RadarGrid:
-        """Grid of multilooked pixels, ``rows`` by ``cols`` of this one each; a remainder is left out."""
+        """Grid of multilooked pixels of ``rows`` by ``cols`` pixels each; a remainder is dropped."""
         beyond = (cols - 1) / 2 * self.range_spacing
         terms = np.polynomial.Polynomial(self.doppler)(np.polynomial.Polynomial([beyond, 1.0])).coef
         return replace(
@@ -106,7 +106,7 @@ class RadarGrid:
         )
 
     def arc(self, orbit: Orbit) -> OrbitArc:
-        """The orbit over the times of this grid and a fifth of them, at least a second, on both sides.
+        """The orbit over the time span of this grid, extended by a fifth of it, at least a second, on both sides.
 
         Raises
         ------
@@ -124,13 +124,13 @@ class RadarGrid:
         return orbit.arc(max(start - more, orbit.time[0]), min(stop + more, orbit.time[-1]))
 
     def model(self, orbit: Orbit) -> NDArray[np.float64]:
-        """Table (64,) of grid and orbit as the kernels take it (ext/warp/geometry.h)."""
+        """Table (64,) of grid and orbit in the layout of the kernels (ext/warp/geometry.h)."""
         return _model(self, orbit)
 
 
 @lru_cache(maxsize=16)
 def _model(grid: RadarGrid, orbit: Orbit) -> NDArray[np.float64]:
-    """Kept, as every tile of an image asks for the same one."""
+    """Cached, as all tiles of an image use the same one."""
     arc = grid.arc(orbit)
     table = np.zeros(_ARC + 3 * _ARC)
     table[:8] = (

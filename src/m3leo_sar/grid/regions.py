@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 #: Rings "longitude latitude, ..." in degrees, the largest first, without holes. Drawn for this library around the
-#: countries below as Natural Earth (public domain, 1:110 million) has them, a tenth of a degree outside, with corners
-#: on tenths of a degree; islands under a square degree are left out. The polygons M3LEO's own tiles were made from
-#: are not published: for its very tiles, read its tile files.
+#: countries below as given by Natural Earth (public domain, 1:110 million), a tenth of a degree outside, with corners
+#: on tenths of a degree; islands under a square degree are omitted. The polygons from which M3LEO's own tiles were
+#: created are not published: to get exactly its tiles, read its tile files.
 #:
 #: conus: the contiguous United States. europe: the continent without Russia, with Cyprus and without Iceland. china:
 #: the mainland. middleeast: Iran, Iraq, Israel, Jordan, Kuwait, Lebanon, Oman, Palestine, Qatar, Saudi Arabia, Syria,

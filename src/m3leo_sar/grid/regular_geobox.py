@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 
-#: Share of a pixel that coordinates may be off an even spacing: float32 degrees of 10 m pixels are by 0.04.
+#: Allowed deviation from even spacing, as a fraction of a pixel: float32 degrees of 10 m pixels deviate by 0.04.
 _UNEVEN = 0.05
 
 
 def regular_geobox(x: NDArray[Any], y: NDArray[Any], crs: str) -> GeoBox:
-    """Grid of evenly spaced pixel centres; rows and columns run as the centres do, up or down.
+    """Grid of evenly spaced pixel centres; rows and columns follow the order of the centres, ascending or descending.
 
     Raises
     ------
     ValueError
-        If an axis has no two centres, or a centre is off its place by over a twentieth of a pixel.
+        If an axis has fewer than two centres, or a centre is off its position by over a twentieth of a pixel.
 
     Examples
     --------

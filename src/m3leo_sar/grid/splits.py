@@ -1,4 +1,4 @@
-"""Splits of tiles into training, validation and test: bands across an area."""
+"""Splits of tiles into training, validation and test sets: bands across an area."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SPLITS = ("train", "test", "val")
 def legacy_split(
     bounds: ArrayLike, *, angle: float, bands: int = 60, fractions: tuple[float, float, float] = (0.6, 0.2, 0.2)
 ) -> NDArray[np.str_]:
-    """Split tiles into bands as M3LEO does.
+    """Split tiles into bands with the method of M3LEO.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def legacy_split(
         (minlon, minlat, maxlon, maxlat) in degrees.
     angle : float
         Direction of the bands in [-pi/2, pi/2]: 0 for strips from west to east, pi/2 for strips from south to north.
-        Between, a linear blend of the two normalised axes, not a true angle.
+        Values in between give a linear blend of the two normalised axes, not a true angle.
     bands : int
         Number of bands.
     fractions : (float, float, float)
@@ -39,8 +39,8 @@ def legacy_split(
     Raises
     ------
     ValueError
-        If a value lies outside its range, or no band width gives exactly ``bands`` bands, which the original passes
-        over in silence.
+        If a value is out of range, or no band width gives exactly ``bands`` bands, which the original silently
+        ignores.
 
     References
     ----------
@@ -61,7 +61,7 @@ def legacy_split(
 
 
 def _position(boxes: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
-    # The mean of a ring whose first corner counts twice, which is not the centre.
+    # Mean of a closed ring: the first corner counts twice, so it is not the centre.
     point = 0.6 * boxes[:, :2] + 0.4 * boxes[:, 2:]
     spread = np.ptp(point, axis=0)
     normalised = (point - point.min(axis=0)) / np.where(spread == 0, 1, spread)
@@ -92,25 +92,25 @@ def banded_split(
     fractions: tuple[float, float, float] = (0.6, 0.2, 0.2),
     buffer: float = 0.0,
 ) -> NDArray[np.str_]:
-    """Split tiles into bands of equal shares at a true angle, with ground between the splits if asked for.
+    """Split tiles into bands of equal size at a true angle, with an optional buffer between the splits.
 
-    Centres of tiles are placed on a map that keeps areas, about the middle of them; bands are strips of that map, cut
-    so that every strip holds the same number of tiles but for one, in turn train, test and val.
+    Tile centres are projected to an equal-area map about their middle. Bands are strips of that map, cut so that their
+    numbers of tiles differ by at most one, assigned in turn to train, test and val.
 
     Parameters
     ----------
     grid : TileGrid
-        Tiles of the exact lattice; on others too, though what overlaps stays shared without a buffer.
+        Tiles of the exact lattice. Other lattices work too, but overlapping ground stays shared without a buffer.
     angle : float
         Direction of the bands in degrees clockwise from north: 0 for strips from south to north, 90 from west to
         east.
     bands : int
-        Number of bands, at least as many as the pattern has (5 as it comes) and at most one a tile.
+        Number of bands, at least the length of the pattern (5 by default) and at most one per tile.
     fractions : (float, float, float)
         Shares of train, test and val; the pattern of bands repeats their ratio to the smallest.
     buffer : float
-        Metres at least between the ground of two splits. Tiles closer to the border of their band than half of it are
-        set aside as ``"buffer"``.
+        Minimum distance in metres between the ground of two splits. Tiles closer to the border of their band than half
+        of it are set aside as ``"buffer"``.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def banded_split(
     Raises
     ------
     ValueError
-        If a value lies outside its range, or the buffer leaves a split empty.
+        If a value is out of range, or the buffer leaves a split empty.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def banded_split(
 
 
 def _across(grid: TileGrid, angle: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Least, greatest and middle distance of each tile's ground from a line at an angle, in metres."""
+    """Minimum, maximum and middle distance of each tile's ground from a line at an angle, in metres."""
     west, south, east, north = grid.bounds.T
     middle = np.radians((west + east) / 2)
     longitude = np.degrees(np.arctan2(np.sin(middle).mean(), np.cos(middle).mean()))
@@ -182,7 +182,7 @@ def _pattern(fractions: tuple[float, float, float]) -> list[str]:
 
 
 def ordered_split(bounds: ArrayLike, *, fractions: tuple[float, float, float] = (0.6, 0.2, 0.2)) -> NDArray[np.str_]:
-    """Split tiles from west to east into one band each of train, val and test, for areas too small for bands.
+    """Split tiles from west to east into one band each of train, val and test, for areas too small for several bands.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def ordered_split(bounds: ArrayLike, *, fractions: tuple[float, float, float] = 
     Raises
     ------
     ValueError
-        If there are fewer than three tiles, or the shares cannot be used.
+        If there are fewer than three tiles, or the shares are invalid.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Tile grids: M3LEO's own, reproduced bit for bit, and one without overlap or gap."""
+"""Tile grids: M3LEO's own, reproduced bit for bit, and one without overlaps or gaps."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Tile:
     pixels : int
         Rows and columns of the tile's chips.
     square : (float, float, float, float), optional
-        (left, bottom, right, top) in ``crs``; ``bounds`` if left out.
+        (left, bottom, right, top) in ``crs``; ``bounds`` if omitted.
     crs : str
         CRS of the pixel grid.
     meridians : (float, float), optional
-        Longitudes between which the tile owns its ground, if it may reach beyond.
+        Longitudes between which the tile owns its ground, if it may extend beyond.
     """
 
     identifier: str
@@ -60,9 +60,9 @@ class Tile:
         return GeoBox.from_bounds(self.square or self.bounds, shape=(self.pixels, self.pixels), crs=self.crs)
 
     def owned_pixels(self) -> NDArray[np.bool_]:
-        """Mask (pixels, pixels) of the pixels whose centre is this tile's ground, not that of one in the next zone.
+        """Mask (pixels, pixels) of the pixels whose centre belongs to this tile, not to one in the next zone.
 
-        Only tiles of the exact lattice that a zone's meridian cuts have any that are not.
+        It is all True except for tiles of the exact lattice that are cut by the meridian between two zones.
         """
         box = self.geobox
         if self.meridians is None or (self.meridians[0] <= self.bounds[0] and self.bounds[2] <= self.meridians[1]):
@@ -83,17 +83,17 @@ class TileGrid(Sequence[Tile]):
     pixels : int
         Rows and columns of a chip.
     crs : str, optional
-        The projection whose lattice the tiles lie on, if they do.
+        The projection of the lattice, if the tiles lie on one.
     cells : UtmCells, optional
-        Places on the exact lattice, if the tiles lie on it.
+        Positions on the exact lattice, if the tiles lie on it.
     identifiers : sequence of str, optional
-        Those of the tiles, if they are known; they are not checked here.
+        Those of the tiles, if known; they are not checked here.
 
     Raises
     ------
     ValueError
-        If the array has another shape or holds a number that is not finite, or there are not as many cells or
-        identifiers as tiles.
+        If the array has another shape or contains non-finite numbers, or the number of cells or identifiers differs
+        from the number of tiles.
     """
 
     def __init__(
@@ -122,15 +122,15 @@ class TileGrid(Sequence[Tile]):
         """Tiles of M3LEO over an area of interest, identical to the released ones.
 
         The lattice lies in the UTM zone of the area's centroid and starts at the corner of its bounding box; each tile
-        is a rectangle in longitude and latitude around a lattice point, so neighbours overlap and leave gaps away
-        from the zone's central meridian, and the strip beyond the last whole step is not covered. That is how the data
-        set was made.
+        is a rectangle in longitude and latitude around a lattice point. Neighbours therefore overlap or leave gaps away
+        from the zone's central meridian, and the strip beyond the last full step is not covered. The data set was
+        created this way.
 
         Parameters
         ----------
         aoi : str, mapping, sequence of four floats, shapely geometry or geopandas object
-            A region's name, WKT, GeoJSON, bounds or a polygon: :func:`m3leo_sar.grid.aoi.aoi_polygon` tells what
-            is taken.
+            A region's name, WKT, GeoJSON, bounds or a polygon: the accepted forms are those of
+            :func:`m3leo_sar.grid.aoi.aoi_polygon`.
         side : int
             Lattice step in metres.
         pixels : int
@@ -158,13 +158,13 @@ class TileGrid(Sequence[Tile]):
 
     @classmethod
     def exact(cls, aoi: Any, *, side: int = SIDE, pixels: int = PIXELS) -> TileGrid:
-        """Tiles that cover an area of interest without overlap and without gap.
+        """Tiles that cover an area of interest without overlaps and without gaps.
 
-        Squares of ``side`` metres in the UTM zone of their ground, on a lattice that is the same for every area: the
+        Squares of ``side`` metres in the UTM zone of their ground, on a lattice that is identical for all areas: the
         central meridian and the equator are edges of tiles. Every tile that shares ground with the area belongs to
-        the grid. Where two zones meet, the squares of both run on over the meridian so that chips stay whole, and each
-        owns the ground on its side: :meth:`Tile.owned_pixels` masks the rest, :attr:`footprints` and :attr:`areas`
-        are those of the ground owned.
+        the grid. Where two zones meet, the squares of both extend across the meridian so that chips stay complete. Each
+        owns the ground on its side: :meth:`Tile.owned_pixels` masks the rest; :attr:`footprints` and :attr:`areas`
+        refer to the owned ground.
 
         Parameters
         ----------
@@ -178,12 +178,12 @@ class TileGrid(Sequence[Tile]):
         Raises
         ------
         TypeError, ValueError
-            If the area is none of these, empty, invalid, not in degrees, or reaches beyond 80 S to 84 N.
+            If the area is none of these, empty, invalid, not in degrees, or extends beyond 80 S to 84 N.
 
         Notes
         -----
-        Zones are whole strips of six degrees, without the exceptions around Norway and Svalbard. Eastings and
-        northings are stretched by 0.9996 to 1.001 against true metres, as in any UTM product.
+        Zones are full strips of six degrees, without the exceptions around Norway and Svalbard. Eastings and northings
+        are scaled by 0.9996 to 1.001 relative to true metres, as in any UTM product.
 
         Examples
         --------
@@ -198,12 +198,12 @@ class TileGrid(Sequence[Tile]):
 
     @classmethod
     def from_identifiers(cls, identifiers: Iterable[str], *, pixels: int = PIXELS) -> TileGrid:
-        """Tiles of the exact lattice by their identifiers, which contain their place.
+        """Tiles of the exact lattice by their identifiers, which encode their position.
 
         Raises
         ------
         ValueError
-            If one is no identifier of that lattice, there is none, or their sides differ.
+            If one is not an identifier of that lattice, there are none, or their sides differ.
 
         Examples
         --------
@@ -237,7 +237,7 @@ class TileGrid(Sequence[Tile]):
         return boxes_on_globe(self.bounds) if self.cells is None else self.cells.footprints()
 
     def select(self, bounds: Bounds, *, within: bool = False) -> TileGrid:
-        """Tiles that touch (west, south, east, north), or that lie within it; longitudes count modulo 360 degrees."""
+        """Tiles that touch (west, south, east, north), or lie within it; longitudes are compared modulo 360 degrees."""
         west, south, east, north = bounds
         left, low, right, high = beside(bounds, self.bounds).T
         if within:
@@ -247,11 +247,11 @@ class TileGrid(Sequence[Tile]):
         return self.take(np.flatnonzero(kept))
 
     def only(self, identifiers: Iterable[str]) -> TileGrid:
-        """Tiles with these identifiers, in this grid's order; KeyError names one that is missing."""
+        """Tiles with these identifiers, in this grid's order; KeyError names a missing one."""
         return self.take(np.array(sorted(self._place(identifier) for identifier in identifiers), np.intp))
 
     def take(self, positions: Any) -> TileGrid:
-        """Tiles at these positions, a slice or an array, in its order."""
+        """Tiles at these positions, a slice or an array, in the order given."""
         cells = None if self.cells is None else self.cells.take(positions)
         known = None
         if "identifiers" in self.__dict__:
@@ -267,7 +267,7 @@ class TileGrid(Sequence[Tile]):
         return [splits[identifier] for identifier in self.identifiers]
 
     def at(self, longitude: float, latitude: float) -> list[Tile]:
-        """Tiles whose ground holds a position in degrees: one or none on the exact lattice, up to four on the legacy's.
+        """Tiles that contain a position in degrees: at most one on the exact lattice, up to four on the legacy lattice.
 
         Southern and western edges belong to a tile, northern and eastern ones to its neighbours.
 

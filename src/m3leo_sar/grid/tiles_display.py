@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-#: Tiles of a grid that a notebook lists.
+#: Number of tiles listed in a notebook.
 _LISTED = 5
 
 
 def facts_of_tiles(grid: Any) -> dict[str, Any]:
-    """Facts of a tile grid by name; None for one that is not known."""
+    """Properties of a tile grid by name; None if unknown."""
     bounds = grid.bounds
     around = [*bounds.min(axis=0)[:2], *bounds.max(axis=0)[2:]] if len(bounds) else None
     return {

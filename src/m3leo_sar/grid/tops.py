@@ -13,14 +13,14 @@ _LIGHT = 299_792_458.0
 
 @dataclass(frozen=True, slots=True)
 class RangePolynomial:
-    """A quantity along range, as annotations give it.
+    """A polynomial in range time, as in Sentinel-1 annotations.
 
     Parameters
     ----------
     t0 : float
-        Two-way time that the polynomial counts from, seconds.
+        Two-way reference time of the polynomial, seconds.
     coefficients : tuple of float
-        Constant first, per second to a power.
+        Constant first; term n is in units per second to the power n.
     """
 
     t0: float
@@ -36,7 +36,7 @@ class RangePolynomial:
 
 @dataclass(frozen=True, slots=True)
 class TopsCarrier:
-    """Phase that the steering of the antenna leaves on a burst; a ``carrier`` of :func:`m3leo_sar.resample`.
+    """Phase ramp of a burst due to antenna steering; a ``carrier`` of :func:`m3leo_sar.resample`.
 
     Parameters
     ----------
@@ -49,11 +49,11 @@ class TopsCarrier:
     range_interval : float
         Two-way seconds per column.
     middle_time : float
-        Two-way time of the middle of the swath, which the reference times count from.
+        Two-way time of mid-swath, to which the reference times are relative.
     steering : float
-        Hz a second that the steering adds, ``2 v / wavelength * steering rate in radians a second``.
+        Doppler rate due to steering, Hz per second: ``2 v / wavelength * steering rate in radians per second``.
     fm_rate, doppler : RangePolynomial
-        Azimuth FM rate (Hz a second, negative) and Doppler centroid (Hz) of the burst.
+        Azimuth FM rate (Hz per second, negative) and Doppler centroid (Hz) of the burst.
 
     Notes
     -----
@@ -87,16 +87,16 @@ class TopsCarrier:
 
 
 def steering_rate(speed: float, frequency: float, degrees_a_second: float) -> float:
-    """Hz a second that steering the antenna adds to the Doppler frequency.
+    """Doppler rate due to antenna steering, Hz per second.
 
     Parameters
     ----------
     speed : float
-        Of the satellite, metres a second.
+        Of the satellite, metres per second.
     frequency : float
-        Of the radar, Hz.
+        Radar carrier frequency, Hz.
     degrees_a_second : float
-        Steering rate.
+        Steering rate, degrees per second.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The exact lattice: squares of the UTM zones, each zone's own between its meridians, the same for every area."""
+"""The exact lattice: squares in UTM zones, each zone limited to its meridians, identical for all areas."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.antimeridian import nearest_longitude
 from m3leo_sar.grid.projection import ellipsoid, projection_of
 
-#: Easting of a central meridian and northing of the equator in the south, metres.
+#: Easting of a central meridian and northing of the equator in the southern hemisphere, metres.
 _FALSE_EASTING, _FALSE_NORTHING = 500_000.0, 10_000_000.0
 #: Latitudes between which UTM is defined.
 _SOUTH, _NORTH = -80.0, 84.0
-#: Parts of a tile's edge in its outline: at 4480 m they keep within some centimetres of the straight line in UTM.
+#: Segments per tile edge in its outline: at 4480 m they stay within a few centimetres of the straight line in UTM.
 _PARTS = 4
-#: Longest straight piece of an area's outline, in degrees, when it is taken to UTM: within some centimetres.
+#: Longest straight segment of an area's outline, in degrees, when projected to UTM: accurate to a few centimetres.
 _PIECE = 0.01
-#: Cells whose outlines are held at once.
+#: Number of cells whose outlines are in memory at once.
 _BLOCK = 65_536
 _IDENTIFIER = re.compile(r"(\d{2})([NS])(\d+)-(\d{4,})-(\d{4,})")
 
@@ -35,7 +35,7 @@ class UtmCells:
     zone : (tiles,) int16
         UTM zone 1 to 60, negative in the south.
     column, row : (tiles,) int32
-        Steps from the western end of the zone's eastings, counted so that the central meridian is the edge of a column;
+        Steps from the western end of the zone's eastings, aligned so that the central meridian is the edge of a column;
         steps from the equator, outward.
     side : int
         Step in metres.
@@ -45,7 +45,7 @@ class UtmCells:
     column: NDArray[np.int32]
     row: NDArray[np.int32]
     side: int
-    #: Zones have the shape of whole strips of six degrees here, without the exceptions around Norway and Svalbard.
+    #: Zones are full strips of six degrees here, without the exceptions around Norway and Svalbard.
     STRIP: ClassVar[float] = 6.0
 
     @classmethod
@@ -55,7 +55,7 @@ class UtmCells:
         Raises
         ------
         ValueError
-            If the polygon reaches beyond 80 degrees south or 84 degrees north, where UTM ends.
+            If the polygon extends beyond 80 degrees south or 84 degrees north, the limits of UTM.
         """
         west, south, east, north = polygon.bounds
         if south < _SOUTH or north > _NORTH:
@@ -73,12 +73,12 @@ class UtmCells:
 
     @classmethod
     def named(cls, identifiers: Iterable[str]) -> UtmCells:
-        """Cells of these identifiers, which contain zone, side and place.
+        """Cells of these identifiers, which encode zone, side and position.
 
         Raises
         ------
         ValueError
-            If one is no identifier of this lattice, there is none, or their sides differ.
+            If one is not an identifier of this lattice, there are none, or their sides differ.
         """
         parts = []
         for identifier in identifiers:
@@ -98,7 +98,7 @@ class UtmCells:
         return len(self.zone)
 
     def take(self, index: Any) -> UtmCells:
-        """Cells of these positions, a slice or an array."""
+        """Cells at these positions, a slice or an array."""
         return UtmCells(self.zone[index], self.column[index], self.row[index], self.side)
 
     @property
@@ -125,7 +125,7 @@ class UtmCells:
         return centre - self.STRIP / 2, centre + self.STRIP / 2
 
     def envelopes(self) -> NDArray[np.float64]:
-        """(minlon, minlat, maxlon, maxlat) of each whole square; longitudes run on beyond 180 degrees."""
+        """(minlon, minlat, maxlon, maxlat) of each full square; longitudes continue beyond 180 degrees."""
         out = np.empty((len(self), 4))
         for first in range(0, len(self), _BLOCK):
             block = slice(first, first + _BLOCK)
@@ -146,10 +146,10 @@ class UtmCells:
         return outlines
 
     def areas(self) -> NDArray[np.float64]:
-        """Ground that each cell owns, in m² of the WGS 84 ellipsoid.
+        """Area of the ground each cell owns, in m² on the WGS 84 ellipsoid.
 
-        Whole squares by Gauss' rule of 2 by 2 points on the inverse areal scale of the projection, good to 1e-9; those
-        that a meridian cuts as geodesic polygons.
+        Full squares: 2 x 2 point Gauss quadrature of the inverse areal scale of the projection, accurate to 1e-9.
+        Squares cut by a meridian: geodesic polygons.
         """
         areas = self._square_areas()
         low, _, high, _ = self.envelopes().T
@@ -176,7 +176,7 @@ class UtmCells:
     def _rings(self) -> NDArray[np.float64]:
         """Corners and points between them of each square, (tiles, points, 2) in degrees, closed.
 
-        A point that two squares share has the same coordinates in UTM, and so the very same longitude and latitude.
+        A point shared by two squares has the same UTM coordinates, and thus identical longitude and latitude.
         """
         steps = np.arange(_PARTS) / _PARTS
         ahead = np.concatenate([steps, np.ones(_PARTS), 1 - steps, np.zeros(_PARTS + 1)])
@@ -199,7 +199,7 @@ class UtmCells:
 
 
 def columns_west(side: int) -> int:
-    """Columns west of a zone's central meridian, whose easting is 500 km."""
+    """Number of columns west of a zone's central meridian, whose easting is 500 km."""
     return -int(-_FALSE_EASTING // side)
 
 
@@ -234,7 +234,7 @@ def _cells_in_zone(polygon: Any, zone: int, side: int) -> tuple[NDArray[Any], ..
     part = shapely.intersection(polygon, strip)
     if part.area == 0:
         return None
-    # Pieces of no area (a shared border) go; what is left is brought to the plane of the zone.
+    # Parts without area (a shared border) are dropped; the rest is projected to the zone.
     part = shapely.union_all([piece for piece in shapely.get_parts(part) if piece.area > 0])
     projection = _projection(zone)
     sign, origin = (1.0, 0.0) if zone > 0 else (-1.0, _FALSE_NORTHING)
@@ -252,7 +252,7 @@ def _cells_in_zone(polygon: Any, zone: int, side: int) -> tuple[NDArray[Any], ..
     shapely.prepare(plane)
     kept = shapely.contains_properly(plane, squares)
     border = np.flatnonzero(~kept & shapely.intersects(plane, squares))
-    # A square that only touches the area owns none of it; what rounding leaves on a shared edge is no ground.
+    # A square that only touches the area shares no ground with it; slivers from rounding on a shared edge do not count.
     kept[border] = shapely.area(shapely.intersection(plane, squares[border])) > min(1e-9, 1e-3 * plane.area)
     column, row = column[kept] + columns_west(side), row[kept]
     return np.full(len(row), zone), column, row

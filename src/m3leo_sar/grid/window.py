@@ -13,7 +13,7 @@ from m3leo_sar.grid.pixel_spacing import pixel_spacing
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Extent:
-    #: Whether sizes counted from metres are odd.
+    #: Whether sizes derived from metres are odd.
     _odd: ClassVar[bool] = False
     rows: int
     cols: int
@@ -34,22 +34,22 @@ class _Extent:
     def of_metres(
         cls, *, rows: float, cols: float, grid: Any = None, spacing: tuple[float, float] | None = None
     ) -> Self:
-        """Extent of so many metres on the ground: the nearest size, odd for a window, so that it has a middle.
+        """Extent of a given size in metres on the ground: the nearest pixel count, odd for a centred window.
 
         Parameters
         ----------
         rows, cols : float
             Metres along rows (azimuth or northing) and columns (range or easting), above 0.
         grid : GeoBox or Tile, optional
-            Whose pixels to count.
+            Grid that defines the pixel spacing.
         spacing : (float, float), optional
             Metres on the ground from row to row and from column to column instead, for an image in radar geometry:
-            azimuth spacing, and range spacing over the sine of the incidence.
+            azimuth spacing, and range spacing divided by the sine of the incidence angle.
 
         Raises
         ------
         TypeError
-            If ``grid`` is no GeoBox or Tile, or both or neither of it and ``spacing`` are given.
+            If ``grid`` is not a GeoBox or Tile, or both or neither of ``grid`` and ``spacing`` are given.
         ValueError
             If a length is not above 0.
 
@@ -69,7 +69,7 @@ class _Extent:
             if not (math.isfinite(metres) and metres > 0 and math.isfinite(step) and step > 0):
                 raise ValueError(f"{name} and its spacing must be metres above 0, got {metres} and {step}")
             count = metres / step
-            # Of two sizes as near as each other the larger: fewer looks cost more than a wider window.
+            # Of two equally near sizes, the larger one: fewer looks cost more than a wider window.
             size = 2 * math.floor(count / 2) + 1 if cls._odd else math.floor(count + 0.5)
             sizes.append(max(1, size))
         return cls(rows=sizes[0], cols=sizes[1])
@@ -77,25 +77,25 @@ class _Extent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window(_Extent):
-    """Full size of a sliding window in pixels, and its weights if they are not all one.
+    """Full size of a sliding window in pixels, and its weights unless they are all one.
 
-    The sample at index ``size // 2`` of each axis is the centre, so an even window reaches one sample further
-    back than forward: ``Window(rows=5, cols=20)`` covers columns c - 10 to c + 9.
+    The sample at index ``size // 2`` of each axis is the centre, so an even window extends one sample further
+    backward than forward: ``Window(rows=5, cols=20)`` covers columns c - 10 to c + 9.
 
     Parameters
     ----------
     rows, cols : int
         Size along rows (azimuth or northing) and columns (range or easting), at least 1.
     row_weights, col_weights : sequence of float, optional
-        Separable weights, one for each row and column of the window, finite, at least 0 and not all 0. Leave both
-        out for a boxcar.
+        Separable weights, one per row and column of the window, finite, at least 0 and not all 0. Omit both for a
+        boxcar window.
 
     Raises
     ------
     TypeError
-        If a size is not a whole number.
+        If a size is not an integer.
     ValueError
-        If a size is below 1, or weights have another length or a value that is not allowed.
+        If a size is below 1, or weights have a wrong length or an invalid value.
 
     Examples
     --------
@@ -114,7 +114,7 @@ class Window(_Extent):
     col_weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        # Without arguments, super() finds the class before slots made a new one of it.
+        # Without arguments, super() would refer to the class before slots replaced it.
         _Extent.__post_init__(self)
         for axis, size in (("row", self.rows), ("col", self.cols)):
             weights = getattr(self, f"{axis}_weights")
@@ -128,10 +128,10 @@ class Window(_Extent):
         Parameters
         ----------
         rows, cols : int
-            Where the weights are cut off.
+            Window size at which the weights are truncated.
         sigma : (float, float), optional
             Standard deviation along rows and columns in pixels, above 0. A quarter of (size - 1) by default, so that
-            the window ends at two of them.
+            the window ends at two standard deviations.
 
         Raises
         ------
@@ -159,12 +159,12 @@ class Window(_Extent):
 
     @property
     def before(self) -> tuple[int, int]:
-        """Samples before the centre, (rows, cols): the halo a tile needs at its first row and column."""
+        """Samples before the centre, (rows, cols): the halo of a tile before its first row and column."""
         return self.rows // 2, self.cols // 2
 
     @property
     def after(self) -> tuple[int, int]:
-        """Samples after the centre, (rows, cols): the halo a tile needs behind its last row and column."""
+        """Samples after the centre, (rows, cols): the halo of a tile after its last row and column."""
         return self.rows - 1 - self.rows // 2, self.cols - 1 - self.cols // 2
 
 
@@ -180,7 +180,7 @@ class Looks(_Extent):
     Raises
     ------
     TypeError
-        If a count is not a whole number.
+        If a count is not an integer.
     ValueError
         If a count is below 1.
 
@@ -192,7 +192,7 @@ class Looks(_Extent):
     """
 
     def reduced(self, shape: tuple[int, int]) -> tuple[int, int]:
-        """Shape after averaging; a remainder that does not fill a whole look is left out."""
+        """Shape after averaging; a remainder that does not fill a pixel is dropped."""
         return shape[0] // self.rows, shape[1] // self.cols
 
 

@@ -1,4 +1,4 @@
-"""What an archive holds, counted and sampled in one pass."""
+"""Contents of an archive, counted and sampled in one pass."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from m3leo_sar.pictures.chip_picture import as_pair, plane_of, shown_values
 from m3leo_sar.pictures.readable_archive import ReadableArchive
 from m3leo_sar.stack.pairs import Pair, parse_date
 
-#: Keys of a product read at most in each sampled tile, and values of a chip kept at most.
+#: Maximum number of keys of a product read per sampled tile, and of values kept per chip.
 _KEYS, _VALUES = 24, 20_000
-#: Facts of chips that are told, in this order.
+#: Reported properties of chips, in this order.
 FACTS = ("unit", "polarisation", "orbit", "track", "window", "looks", "grid", "software")
 
 Item = TypeVar("Item")
@@ -31,17 +31,17 @@ class Product:
     Parameters
     ----------
     name : str
-        As the archive names it.
+        Its name in the archive.
     tiles_by_key : dict of str to list of str
         Tiles that have each key.
     facts : dict of str to set of str
-        What the sampled chips tell of themselves, by the names of :data:`FACTS`.
+        Metadata of the sampled chips, by the names of :data:`FACTS`.
     valid : list of float
-        Share of pixels with data of each sampled chip.
+        Fraction of valid pixels of each sampled chip.
     values : dict of (str, str) to list of (values,) array
-        Some of each sampled chip's values as its key tells them, by kind and label of its plane: labels are of several.
+        A sample of each chip's values in the units of its key, by kind and label of its plane: labels have several.
     legends : dict of (str, str) to Legend
-        Every class of the sampled chips, by the same.
+        All classes of the sampled chips, by the same keys.
     """
 
     name: str
@@ -53,20 +53,20 @@ class Product:
 
     @property
     def chips(self) -> int:
-        """Chips of all tiles."""
+        """Number of chips of all tiles."""
         return sum(len(tiles) for tiles in self.tiles_by_key.values())
 
     @property
     def tiles(self) -> set[str]:
-        """Tiles that have at least one."""
+        """Tiles with at least one chip."""
         return {tile for tiles in self.tiles_by_key.values() for tile in tiles}
 
     def lacking(self, identifier: str) -> list[str]:
-        """Keys that other tiles have and this one has not."""
+        """Keys that other tiles have and this one lacks."""
         return [key for key, tiles in self.tiles_by_key.items() if identifier not in tiles]
 
     def common_key(self) -> str:
-        """The key that most tiles have; of equal ones the shortest pair, else the first."""
+        """The key that most tiles have; among equals the shortest pair, else the first."""
 
         def rank(key: str) -> tuple[int, int, str]:
             pair = as_pair(key)
@@ -75,7 +75,7 @@ class Product:
         return min(self.tiles_by_key, key=rank)
 
     def take(self, key: str, chip: Chip) -> None:
-        """Add the facts of one chip."""
+        """Add the metadata and values of one chip."""
         plane = plane_of(self.name, key, chip)
         for name, value in _facts(chip).items():
             self.facts.setdefault(name, set()).add(value)
@@ -88,7 +88,7 @@ class Product:
 
 @dataclass
 class Survey:
-    """What an archive holds.
+    """Contents of an archive.
 
     Parameters
     ----------
@@ -111,12 +111,12 @@ class Survey:
 
     @property
     def dates(self) -> list[datetime.date]:
-        """Dates in the keys, those of pairs too, sorted."""
+        """Dates in the keys, including those of pairs, sorted."""
         single = {date for key in self._keys() if (date := _as_date(key))}
         return sorted(single | {date for pair in self.pairs for date in (pair.reference, pair.secondary)})
 
     def told(self, name: str) -> list[str]:
-        """What all sampled chips tell of one of :data:`FACTS`, sorted."""
+        """Values of one of :data:`FACTS` in all sampled chips, sorted."""
         return sorted({value for product in self.products.values() for value in product.facts.get(name, ())})
 
     def _keys(self) -> Iterable[str]:
@@ -124,7 +124,7 @@ class Survey:
 
 
 def survey(archive: ReadableArchive, *, max_tiles: int) -> Survey:
-    """Count all chips of an archive and read those of some tiles, evenly chosen; what cannot be read is passed over.
+    """Count all chips of an archive and read those of some evenly chosen tiles; unreadable chips are skipped.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def survey(archive: ReadableArchive, *, max_tiles: int) -> Survey:
 
 
 def evenly(items: Sequence[Item], count: int) -> list[Item]:
-    """At most ``count`` of the items, at even distances, in their order.
+    """At most ``count`` evenly spaced items, in their order.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the bands of a chip mean, as a table."""
+"""Table of the bands of a chip and their meaning."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _NETCDF: dict[str, Callable[[Path], ComponentChip]] = {
 
 
 class Description(NamedTuple):
-    """A chip in words.
+    """Text description of a chip.
 
     Parameters
     ----------
     heading : str
         Its product and grid.
     rows : list of tuple of str
-        One a band, under `COLUMNS`.
+        One per band, with the columns `COLUMNS`.
     notes : tuple of str
-        What is wrong with it.
+        Problems found.
     """
 
     heading: str
@@ -46,7 +46,7 @@ class Description(NamedTuple):
 
 
 def describe(path: str | os.PathLike[str], *, component: str | None = None) -> Description:
-    """Tell what the bands of a chip of M3LEO's release, or of this library's archive, mean.
+    """Describe the bands of a chip of M3LEO's release, or of this library's archive.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def _own(chips: list[Chip], product: str) -> Description:
 
 
 def _looks(facts: Mapping[str, Any]) -> float | None:
-    """Samples behind a value of a chip: the median of those that are valid, its window's or its looks'."""
+    """Samples averaged per value of a chip: the median over valid pixels, or those of its window or its looks."""
     parameters, valid = facts.get("parameters"), facts.get("valid_looks")
     if isinstance(valid, Mapping) and isinstance(valid.get("median"), int | float):
         return float(valid["median"])

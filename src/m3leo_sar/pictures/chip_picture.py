@@ -1,4 +1,4 @@
-"""How a chip is drawn: which quantity, which colours, which key beside it."""
+"""Rendering of a chip: its quantity, colours and key."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _TRUE, _FALSE = "#d55e00", "#e6e6e6"
 
 
 class Bar(NamedTuple):
-    """Key of a scale of values."""
+    """Key of a value scale (colour bar)."""
 
     low: float
     high: float
@@ -42,13 +42,13 @@ class Bar(NamedTuple):
 
 
 class Wheel(NamedTuple):
-    """Key of a phase; ``brightness`` names what darkens it, if anything does."""
+    """Key of a phase; ``brightness`` names the quantity that darkens it, if any."""
 
     brightness: str = ""
 
 
 class Classes(NamedTuple):
-    """Key of classes: name and colour of each, in order."""
+    """Key of classes: name and colour per class, in order."""
 
     entries: Sequence[tuple[str, str]]
 
@@ -57,7 +57,7 @@ Key = Bar | Wheel | Classes
 
 
 class Picture(NamedTuple):
-    """An image with what a reader needs to understand it."""
+    """An image with its title and key."""
 
     title: str
     image: Rgba
@@ -66,7 +66,7 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plane:
-    """What of a chip is drawn.
+    """The data of a chip to draw.
 
     Parameters
     ----------
@@ -77,9 +77,9 @@ class Plane:
     label : str
         Quantity and unit.
     bands : int
-        How many the chip has; the first is drawn.
+        Number of bands of the chip; the first is drawn.
     legend : Legend
-        Of ``"classes"``: what its ``nodata`` marks holds no data.
+        Of ``"classes"``: pixels with its ``nodata`` code have no data.
     """
 
     kind: str
@@ -90,14 +90,14 @@ class Plane:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Mask (rows, cols) of the pixels that hold data."""
+        """Mask (rows, cols) of the pixels with data."""
         if self.kind == "classes":
             return self.values != self.legend.nodata
         return ~np.isnan(self.values) if self.values.dtype.kind in "fc" else np.ones(self.values.shape, bool)
 
 
 def plane_of(dataset: str, key: str, chip: Chip) -> Plane:
-    """Choose how a chip is drawn, from its product, dtype, unit and classes.
+    """Choose the rendering of a chip from its product, dtype, unit and classes.
 
     Raises
     ------
@@ -130,17 +130,17 @@ def plane_of(dataset: str, key: str, chip: Chip) -> Plane:
 
 
 def _legend(dataset: str, key: str, chip: Chip, *, is_label: bool) -> Legend | None:
-    """Classes of a chip of integers; None for one whose integers are no codes."""
+    """Classes of an integer chip; None if its integers are not class codes."""
     stated = legend_of(dataset, key, chip.metadata)
     if stated is not None or not is_label:
         return stated
-    # 0 is the usual code of no data, unless the chip declares another.
+    # 0 is the usual no-data code, unless the chip declares another.
     codes = np.unique(chip.array[chip.known & ((chip.array != 0) | (chip.nodata is not None))])
     return Legend.of_codes(codes if len(codes) else np.array([1])) if len(codes) <= 255 else None
 
 
 def shown_values(plane: Plane) -> NDArray[Any]:
-    """Values as the key tells them, one-dimensional: dB of power, radians of complex numbers; only those with data."""
+    """Values in the units of the key, one-dimensional: dB of power, radians of complex numbers; without no data."""
     values = plane.values[plane.known]
     if plane.kind == "phase":
         return np.angle(values[values != 0])
@@ -150,23 +150,23 @@ def shown_values(plane: Plane) -> NDArray[Any]:
 
 
 def limits_of(planes: Iterable[Plane]) -> tuple[float, float] | None:
-    """Limits that several planes share: the 2nd and 98th percentile of all, None where the kind needs none."""
+    """Common limits of several planes: the 2nd and 98th percentile of all values; None if the kind needs none."""
     found = [shown_values(plane) for plane in planes if plane.kind in ("decibel", "value")]
     values = np.concatenate(found) if found else np.empty(0)
     return percentile_limits(values) if np.isfinite(values).any() else None
 
 
 def reduced(plane: Plane, size: int) -> Plane:
-    """The plane with its longer side at most ``size`` pixels: means of blocks, of codes every so manyth.
+    """The plane reduced to at most ``size`` pixels along its longer side: block means, or subsampling for codes.
 
-    Means are those of power and of complex numbers, so that neither dB nor wrapped phase is averaged.
+    Power and complex numbers are averaged, not dB or wrapped phase.
     """
     rows, cols = plane.values.shape
     step = -(-max(rows, cols) // size)
     if step <= 1:
         return plane
     if plane.kind in ("classes", "mask"):
-        # The middle of each block; a side shorter than that gives its last pixel.
+        # The middle of each block; a side shorter than half a block gives its last pixel.
         row, col = (min(step // 2, side - 1) for side in (rows, cols))
         return replace(plane, values=plane.values[row::step, col::step])
     margins = ((0, -rows % step), (0, -cols % step))
@@ -181,7 +181,7 @@ def reduced(plane: Plane, size: int) -> Plane:
 
 
 def smoothed(plane: Plane) -> Plane:
-    """A phase averaged over 7 by 7 pixels as complex numbers, as single looks are noise to the eye."""
+    """A phase averaged over 7 x 7 pixels as complex numbers, as single-look phase looks like noise."""
     padded = np.pad(np.where(plane.known, plane.values, 0), 3)
     for axis in (0, 1):
         padded = np.lib.stride_tricks.sliding_window_view(padded, 7, axis=axis).mean(axis=-1)
@@ -200,13 +200,13 @@ def picture_of(
     Parameters
     ----------
     plane : Plane
-        What to draw.
+        The data to draw.
     title : str
-        What stands above it.
+        Title above it.
     limits : (float, float), optional
-        As :func:`limits_of` gives them, for pictures that compare; those of the plane alone if not given.
+        As returned by :func:`limits_of`, for comparable pictures; those of the plane alone if not given.
     brightness : (rows, cols) float, optional
-        Coherence by which a phase is darkened.
+        Coherence that darkens a phase.
     """
     limits = limits or limits_of([plane]) or (0.0, 1.0)
     if plane.kind == "phase":
@@ -220,7 +220,7 @@ def picture_of(
         return mask_picture(plane.values, title, names=(plane.label, f"not {plane.label}"))
     ramp = np.linspace(0, 1, 256)[None]
     if plane.kind == "decibel":
-        # Noise that was subtracted can leave power below zero, which no dB can tell: drawn black like zero.
+        # Noise subtraction can give negative power, which has no value in dB: drawn black like zero.
         image = amplitude_image(np.sqrt(np.maximum(plane.values, 0)), limits=limits)
         strip = amplitude_image(ramp**2, stretch="sqrt", limits=(0, 1))
     else:
@@ -230,14 +230,14 @@ def picture_of(
 
 
 def mask_picture(mask: NDArray[np.bool_], title: str, *, names: tuple[str, str]) -> Picture:
-    """Draw a mask in two colours, ``names`` being those of true and of false."""
-    # False has a colour too: what is left empty means that there are no data.
+    """Draw a mask in two colours; ``names`` are the names of true and of false."""
+    # False has a colour too: empty pixels mean that there are no data.
     image = overlay(mask_image(~mask, colour=_FALSE), mask_image(mask, colour=_TRUE), opacity=1)
     return Picture(title, image, Classes(list(zip(names, (_TRUE, _FALSE), strict=True))))
 
 
 def chip_title(dataset: str, key: str, *, bands: int = 1) -> str:
-    """Product with its dates, told as dates, and the band if there are several.
+    """Product with its dates in readable form, and the band if there are several.
 
     Examples
     --------
@@ -251,7 +251,7 @@ def chip_title(dataset: str, key: str, *, bands: int = 1) -> str:
 
 
 def key_title(key: str) -> str:
-    """A pair, a date or a name as a reader likes it.
+    """A pair, a date or a name in readable form.
 
     Examples
     --------

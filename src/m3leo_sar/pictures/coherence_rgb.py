@@ -25,15 +25,15 @@ def rgb_groups(keys: Iterable[str], *, over: str) -> list[tuple[str, list[str]]]
     Parameters
     ----------
     keys : iterable of str
-        Keys of coherence chips; those that are no pairs are passed over.
+        Keys of coherence chips; keys that are not pairs are skipped.
     over : str
-        ``"lags"``: the shortest, the middle and the longest lag there is. ``"seasons"``: three seasons of the shortest
-        lag that has three, those with the most pairs, in the order of the year.
+        ``"lags"``: the shortest, the middle and the longest lag (temporal baseline). ``"seasons"``: three seasons of
+        the shortest lag that has three, those with the most pairs, in order of the year.
 
     Returns
     -------
     list of (str, list of str)
-        Names of three groups and the keys in each, or none where the pairs do not give three.
+        Names of three groups and the keys in each; empty if the pairs do not form three groups.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def coherence_rgb(archive: ReadableArchive, identifier: str, *, over: str) -> Pi
     Raises
     ------
     ValueError
-        If ``over`` is unknown, the tile's pairs do not give three groups, or a chip has another shape than the first.
+        If ``over`` is unknown, the tile's pairs do not form three groups, or a chip differs in shape from the first.
     """
     groups = rgb_groups(archive.keys(identifier, COHERENCE), over=over)
     if not groups:
@@ -93,7 +93,7 @@ def coherence_rgb(archive: ReadableArchive, identifier: str, *, over: str) -> Pi
 
 
 def _mean(archive: ReadableArchive, identifier: str, keys: list[str]) -> NDArray[np.float64]:
-    """Mean over the keys, in each pixel over those that have it; NaN where none has."""
+    """Mean over the keys, per pixel over those with data; NaN where none has data."""
     total, count = np.zeros(0), np.zeros(0)
     for key in keys:
         array = archive.read(identifier, COHERENCE, key).values()

@@ -1,4 +1,4 @@
-"""Arrays as colours: every function takes an array and gives a uint8 image with transparency."""
+"""Arrays as colours: every function takes an array and returns a uint8 image with transparency."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from m3leo_sar.chips.legend import UNKNOWN_COLOUR, Legend
 
 #: An image: (rows, cols, 4) uint8, red, green, blue and opacity.
 Rgba = NDArray[np.uint8]
-#: OKLab lightness of the wheel's middle, radius of the wheel, and how far its greens are lighter than its reds.
+#: OKLab lightness of the wheel's centre, radius of the wheel, and lightness difference of its greens and reds.
 _WHEEL_LIGHTNESS, _WHEEL_RADIUS, _WHEEL_TILT = 0.71, 0.135, 0.07
-#: OKLab dark blue, teal and light yellow: the ends and the bend of the ramp, whose lightness rises evenly.
+#: OKLab dark blue, teal and light yellow: the ends and the bend of the ramp, whose lightness increases linearly.
 _RAMP = np.array([[0.22, -0.01, -0.10], [0.575, -0.12, -0.02], [0.93, -0.02, 0.125]])
-#: OKLab to cone responses, and those, cubed, to linear sRGB.
+#: Matrices from OKLab to cone responses, and from their cubes to linear sRGB.
 _TO_CONES = np.array(
     [[1.0, 0.3963377774, 0.2158037573], [1.0, -0.1055613458, -0.0638541728], [1.0, -0.0894841775, -1.2914855480]]
 )
@@ -43,19 +43,19 @@ def decibels(amplitude: ArrayLike) -> NDArray[np.float64]:
 
 
 def percentile_limits(values: ArrayLike, *, percentiles: tuple[float, float] = (2.0, 98.0)) -> tuple[float, float]:
-    """Values between which a picture is stretched.
+    """Limits of a contrast stretch.
 
     Parameters
     ----------
     values : array of float
-        Those that are not finite do not count.
+        Non-finite values are ignored.
     percentiles : (float, float)
         Lower and upper, 0 to 100.
 
     Raises
     ------
     ValueError
-        If the percentiles are not two rising numbers from 0 to 100, or no value is finite.
+        If the percentiles are not two increasing numbers from 0 to 100, or no value is finite.
 
     Examples
     --------
@@ -80,18 +80,18 @@ def amplitude_image(
     percentiles: tuple[float, float] = (2.0, 98.0),
     limits: tuple[float, float] | None = None,
 ) -> Rgba:
-    """Draw an amplitude in grey, dark for little.
+    """Draw an amplitude in grey, dark for low values.
 
     Parameters
     ----------
     amplitude : (rows, cols) float or complex
-        Amplitude, not power; of complex values the modulus counts.
+        Amplitude, not power; the modulus of complex values.
     stretch : str
         ``"decibel"``: grey is linear in dB. ``"sqrt"``: linear in the square root of the amplitude.
     percentiles : (float, float)
         Of the stretched values: the lower is black, the upper is white.
     limits : (float, float), optional
-        Black and white themselves, in dB or in the root of the amplitude, so that several pictures compare.
+        Black and white levels, in dB or in the root of the amplitude, so that several pictures are comparable.
 
     Returns
     -------
@@ -123,12 +123,12 @@ def amplitude_image(
 
 
 def phase_image(phase: ArrayLike, *, brightness: ArrayLike | None = None) -> Rgba:
-    """Draw a phase on a colour wheel: equal steps of phase are equal steps to the eye, with no seam at ±pi.
+    """Draw a phase with a perceptually uniform colour wheel, without a seam at ±pi.
 
     Parameters
     ----------
     phase : (rows, cols) float or complex
-        Radians, of which whole turns do not count; of complex values the angle.
+        Radians modulo 2 pi; the angle of complex values.
     brightness : (rows, cols) float, optional
         0 (black) to 1, such as a coherence; values outside are clipped.
 
@@ -144,8 +144,8 @@ def phase_image(phase: ArrayLike, *, brightness: ArrayLike | None = None) -> Rgb
 
     Notes
     -----
-    The wheel is a circle in OKLab (Ottosson, 2020), where distances are those the eye sees. It is tilted: green is
-    lighter than red, so that no two phases look alike to eyes that cannot tell these two apart.
+    The wheel is a circle in OKLab (Ottosson, 2020), a perceptually uniform colour space. It is tilted: green is lighter
+    than red, so that all phases remain distinguishable with red-green colour blindness.
 
     Examples
     --------
@@ -177,14 +177,14 @@ def phase_image(phase: ArrayLike, *, brightness: ArrayLike | None = None) -> Rgb
 
 
 def value_image(values: ArrayLike, *, limits: tuple[float, float]) -> Rgba:
-    """Draw values from dark blue over teal to light yellow, equal steps being equal steps of lightness.
+    """Draw values from dark blue over teal to light yellow, with lightness linear in the value.
 
     Parameters
     ----------
     values : (rows, cols) float
         Any unit.
     limits : (float, float)
-        Values of the darkest and the lightest colour; values beyond take the same.
+        Values of the darkest and the lightest colour; values beyond are clipped.
 
     Returns
     -------
@@ -208,7 +208,7 @@ def value_image(values: ArrayLike, *, limits: tuple[float, float]) -> Rgba:
 
 
 def coherence_image(coherence: ArrayLike) -> Rgba:
-    """Draw a coherence on the one scale that all coherences share, 0 (dark blue) to 1 (light yellow).
+    """Draw a coherence on the common scale of all coherences, 0 (dark blue) to 1 (light yellow).
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def coherence_image(coherence: ArrayLike) -> Rgba:
     Returns
     -------
     (rows, cols, 4) uint8
-        Transparent where there is none.
+        Transparent where it is NaN.
 
     Raises
     ------
@@ -229,14 +229,14 @@ def coherence_image(coherence: ArrayLike) -> Rgba:
 
 
 def rgb_image(bands: ArrayLike, *, limits: tuple[float, float] = (0.0, 1.0)) -> Rgba:
-    """Draw three bands as red, green and blue, all stretched alike, so that grey means three equal values.
+    """Draw three bands as red, green and blue with the same stretch, so that grey means three equal values.
 
     Parameters
     ----------
     bands : (3, rows, cols) float
         Such as the coherence of three seasons or of three lags.
     limits : (float, float)
-        Values of no colour and of full colour, the same for all bands; the default is that of a coherence.
+        Values of zero and full intensity, the same for all bands; the default is the range of a coherence.
 
     Returns
     -------
@@ -260,24 +260,24 @@ def rgb_image(bands: ArrayLike, *, limits: tuple[float, float] = (0.0, 1.0)) -> 
 
 
 def label_image(codes: ArrayLike, *, legend: Legend = WORLDCOVER) -> Rgba:
-    """Draw codes of classes in the colours of their legend.
+    """Draw class codes in the colours of their legend.
 
     Parameters
     ----------
     codes : (rows, cols) integer
-        The legend's ``nodata``, 0 unless that is a class, is no data; codes that the legend does not name are black.
+        The legend's ``nodata``, 0 unless that is a class, is no data; codes that are not in the legend are black.
     legend : Legend
         ESA WorldCover's by default.
 
     Returns
     -------
     (rows, cols, 4) uint8
-        Transparent where the code is that of no data.
+        Transparent where the code is the no-data code.
 
     Raises
     ------
     TypeError
-        If the codes are no integers.
+        If the codes are not integers.
     ValueError
         If the array is not (rows, cols).
 
@@ -296,12 +296,12 @@ def label_image(codes: ArrayLike, *, legend: Legend = WORLDCOVER) -> Rgba:
 
 
 def label_legend(codes: ArrayLike, *, legend: Legend = WORLDCOVER) -> list[tuple[str, str]]:
-    """Name and colour ``#rrggbb`` of each class that occurs, in the order of the legend, unknown codes last.
+    """Name and colour ``#rrggbb`` of each class present, in the order of the legend, unknown codes last.
 
     Raises
     ------
     TypeError
-        If the codes are no integers.
+        If the codes are not integers.
     ValueError
         If the array is not (rows, cols).
 
@@ -338,7 +338,7 @@ def mask_image(mask: ArrayLike, *, colour: str = "#d55e00") -> Rgba:
     TypeError
         If the mask is not boolean.
     ValueError
-        If the array is not (rows, cols), or the colour is none.
+        If the array is not (rows, cols), or the colour is invalid.
 
     Examples
     --------
@@ -354,14 +354,14 @@ def mask_image(mask: ArrayLike, *, colour: str = "#d55e00") -> Rgba:
 
 
 def overlay(image: Rgba, over: Rgba, *, opacity: float = 0.5) -> Rgba:
-    """Lay one image over another.
+    """Blend one image over another.
 
     Parameters
     ----------
     image, over : (rows, cols, 4) uint8
-        What lies below and what lies above.
+        The lower and the upper image.
     opacity : float
-        Of the upper image, 0 to 1; it multiplies its own.
+        Of the upper image, 0 to 1; multiplied by its own opacity.
 
     Returns
     -------
@@ -372,7 +372,7 @@ def overlay(image: Rgba, over: Rgba, *, opacity: float = 0.5) -> Rgba:
     TypeError
         If one is not uint8.
     ValueError
-        If the shapes differ or are not (rows, cols, 4), or the opacity lies outside its range.
+        If the shapes differ or are not (rows, cols, 4), or the opacity is out of range.
 
     Examples
     --------
@@ -416,7 +416,7 @@ def _rising(limits: tuple[float, float]) -> tuple[float, float]:
 
 
 def _share(values: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[np.float64]:
-    """Where values lie between the limits, 0 to 1; halfway if the limits are one number."""
+    """Relative position of values between the limits, 0 to 1; one half if the limits are equal."""
     low, high = limits
     if high == low:
         return np.where(values == low, 0.5, values > low)
@@ -424,12 +424,12 @@ def _share(values: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[
 
 
 def _clipped(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Values within 0 and 1; NaN, which no image shows, is 0."""
+    """Values clipped to 0 and 1; NaN, which is not drawn, becomes 0."""
     return np.clip(np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0), 0, 1)
 
 
 def _image(colours: NDArray[np.float64], known: NDArray[np.bool_]) -> Rgba:
-    """From colours (rows, cols, 3) within 0 and 1; what is not known is transparent."""
+    """Image from colours (rows, cols, 3) within 0 and 1; unknown pixels are transparent."""
     image = np.zeros((*known.shape, 4), np.uint8)
     image[known, :3] = np.rint(255 * colours[known])
     image[known, 3] = 255
@@ -437,7 +437,7 @@ def _image(colours: NDArray[np.float64], known: NDArray[np.bool_]) -> Rgba:
 
 
 def _from_oklab(lab: NDArray[np.float64]) -> NDArray[np.float64]:
-    """SRGB within 0 and 1 of (..., 3) OKLab."""
+    """Convert OKLab (..., 3) to sRGB within 0 and 1."""
     linear = np.clip((lab @ _TO_CONES.T) ** 3 @ _TO_LINEAR.T, 0, 1)
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 

@@ -43,7 +43,7 @@ from m3leo_sar.pictures.readable_archive import ReadableArchive
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Side of a chip on the sheet in inches and in pixels at most, and height of its title in inches.
+#: Side of a chip on the sheet in inches, its maximum in pixels, and height of its title in inches.
 _SIDE, _PIXELS, _TITLE = 1.7, 160, 0.3
 
 
@@ -70,16 +70,16 @@ def plot_sheet(
 def sheet_figure(
     archive: ReadableArchive, dataset: str, key: str, *, identifiers: Sequence[str] | None = None
 ) -> Figure:
-    """Draw one chip of each tile, all on one scale.
+    """Draw one chip per tile, all on one scale.
 
     Parameters
     ----------
     archive : ReadableArchive
-        Where the chips are.
+        Source of the chips.
     dataset, key : str
         Product, and date, pair or name.
     identifiers : sequence of str, optional
-        Tiles in the order of the sheet; all if not given. One without the chip, or with a damaged one, keeps its place,
+        Tiles in the order of the sheet; all if not given. A tile whose chip is missing or damaged keeps its place,
         hatched and marked.
 
     Returns
@@ -99,7 +99,7 @@ def sheet_figure(
     limits, darkening = limits_of(planes.values()), _darkening(archive, planes, key)
     across = min(len(tiles), max(4, int(np.ceil(np.sqrt(1.5 * len(tiles))))), 12)
     down = -(-len(tiles) // across)
-    # Room for the heading and the key where the sheet itself is narrow.
+    # Space for the heading and the key if the sheet itself is narrow.
     width = max(across * (_SIDE + MARGIN) + MARGIN, 6.0)
     figure = new_figure(width, HEADING + down * (_SIDE + _TITLE) + KEY_HEIGHT + MARGIN)
     bands = next(iter(planes.values())).bands
@@ -121,8 +121,8 @@ def sheet_figure(
 
 
 def _read(archive: ReadableArchive, identifier: str, dataset: str, key: str) -> Plane | str:
-    """The chip made small, or why there is none."""
-    # Listed is more than readable, which is what an archive may mean by having a chip.
+    """The reduced chip, or the reason why there is none."""
+    # Look in the listing: for some archives, ``has`` means that a chip is readable, not only listed.
     if key not in archive.keys(identifier, dataset):
         return "missing"
     try:
@@ -132,7 +132,7 @@ def _read(archive: ReadableArchive, identifier: str, dataset: str, key: str) -> 
 
 
 def _darkening(archive: ReadableArchive, planes: Mapping[str, Plane], key: str) -> dict[str, NDArray[Any]]:
-    """Coherence of the same pair by which phases are darkened; of all tiles or of none, so that they compare."""
+    """Coherence of the same pair that darkens phases; for all tiles or none, so that they are comparable."""
     if any(plane.kind != "phase" for plane in planes.values()):
         return {}
     found: dict[str, NDArray[Any]] = {}
@@ -145,7 +145,7 @@ def _darkening(archive: ReadableArchive, planes: Mapping[str, Plane], key: str) 
 
 
 def _common_key(planes: Sequence[Plane], limits: tuple[float, float] | None) -> Key:
-    """The key of all chips: their scale, or every class that occurs in one."""
+    """The common key of all chips: their scale, or every class present in any of them."""
     first = picture_of(planes[0], "", limits=limits).key
     if isinstance(first, Bar | Wheel) or planes[0].kind == "mask":
         return first

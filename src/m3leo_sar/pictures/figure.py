@@ -1,4 +1,4 @@
-"""Paper and pen: figures without a window, panels with keys, scale bars."""
+"""Drawing basics: figures without a window, panels with keys, scale bars."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ PANEL, KEY_HEIGHT, TITLE_HEIGHT = 3.6, 1.25, 0.38
 #: Height of the figure's own title and margin around everything, in inches.
 HEADING, MARGIN = 0.5, 0.15
 
-#: Latin, Greek and Cyrillic end here; the font that comes with the drawing library has no letters of most others.
+#: End of Latin, Greek and Cyrillic; the default font of the drawing library lacks most other scripts.
 _SCRIPTS = 0x530
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty white figure of this many inches; it belongs to no window and needs no closing."""
-    # Imported here: drawing is the only use, and it takes a second to load.
+    """An empty white figure with its size in inches; it belongs to no window and need not be closed."""
+    # Imported here: only drawing needs it, and it takes a second to load.
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), facecolor="white")
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 110) -> None:
-    """Write a figure whole or not at all; the suffix chooses the format, PNG without one.
+    """Write a figure atomically; the suffix selects the format, PNG by default.
 
     Raises
     ------
     ValueError
-        If there is no such format.
+        If the format is unknown.
     OSError
         If the file cannot be written.
     """
@@ -59,7 +59,7 @@ def png_bytes(figure: Figure, *, dpi: int = 90) -> bytes:
 
 
 def plain(text: str, *, length: int = 46) -> str:
-    r"""Text from a file as it can be drawn: what cannot be printed becomes ``?``, what is too long an ellipsis.
+    r"""Text from a file in drawable form: unprintable characters become ``?``, an overlong rest an ellipsis.
 
     Examples
     --------
@@ -71,12 +71,12 @@ def plain(text: str, *, length: int = 46) -> str:
 
 
 def set_title(axis: Axes, text: str, *, size: float = 9.0, length: int = 56) -> None:
-    """Title a panel; a dollar sign from a file is one and no formula."""
+    """Set the title of a panel; a dollar sign from a file is literal, not a formula."""
     axis.set_title(plain(text, length=length), fontsize=size, parse_math=False)
 
 
 def set_heading(figure: Figure, text: str, *, length: int = 110) -> None:
-    """Title a figure."""
+    """Set the title of a figure."""
     height = figure.get_size_inches()[1]
     figure.text(
         0.5, 1 - MARGIN / height, plain(text, length=length), ha="center", va="top", fontsize=12.5, parse_math=False
@@ -84,7 +84,7 @@ def set_heading(figure: Figure, text: str, *, length: int = 110) -> None:
 
 
 def panel_axes(figure: Figure, count: int, across: int, size: tuple[float, float], *, title: float) -> list[Axes]:
-    """Axes of ``size`` inches (width, height), ``across`` in a row, each below ``title`` inches for its own title."""
+    """Axes of ``size`` inches (width, height), ``across`` per row, each with ``title`` inches above for its title."""
     width, height = figure.get_size_inches()
     first = (width - across * size[0] - (across - 1) * MARGIN) / 2
     places = [divmod(number, across) for number in range(count)]
@@ -98,7 +98,7 @@ def panel_axes(figure: Figure, count: int, across: int, size: tuple[float, float
 
 
 def draw_image(axis: Axes, image: Any) -> None:
-    """Show an image as it is, pixel by pixel, over a hatching that tells where it holds nothing."""
+    """Show an image without interpolation over a hatching that marks pixels without data."""
     hatch_empty(axis)
     axis.imshow(image, interpolation="nearest", zorder=1)
     axis.set_xticks([])
@@ -106,7 +106,7 @@ def draw_image(axis: Axes, image: Any) -> None:
 
 
 def hatch_empty(axis: Axes, *, text: str = "") -> None:
-    """Fill a panel with a hatching, and a word if there is nothing else in it."""
+    """Fill a panel with a hatching, and with a text if it is otherwise empty."""
     from matplotlib.patches import Rectangle
 
     hatching = "xx" if text else "///"
@@ -133,7 +133,7 @@ def draw_panel(axis: Axes, picture: Picture) -> Axes:
 
 
 def draw_key(axis: Axes, key: Key) -> None:
-    """Draw what the colours of a picture mean."""
+    """Draw the key of the colours of a picture."""
     axis.axis("off")
     if isinstance(key, Bar):
         _draw_bar(axis, key)
@@ -158,7 +158,7 @@ def _draw_wheel(axis: Axes, key: Wheel) -> None:
     width, height = _inches(axis)
     side = height - 0.52
     disc = axis.inset_axes((0.5 - side / width / 2, 0.24 / height, side / width, side / height))
-    # Up is +pi/2, as an angle is drawn; rows count downwards.
+    # Up is +pi/2, as for mathematical angles; rows are counted downwards.
     rows, cols = np.mgrid[1:-1:161j, -1:1:161j]
     radius = np.hypot(rows, cols)
     inside = radius <= 1 if key.brightness else (radius <= 1) & (radius >= 0.45)
@@ -197,7 +197,7 @@ def draw_legend(
         handlelength=1.2, handleheight=1.0, columnspacing=1.0, labelspacing=0.35,
     )  # fmt: skip
     for text, (name, _) in zip(legend.get_texts(), entries, strict=True):
-        # Set afterwards: a name that begins with an underscore would be left out, one with dollars be a formula.
+        # Set afterwards: a name that starts with an underscore would be omitted, one with dollars parsed as a formula.
         text.set_parse_math(False)
         text.set_text(plain(name))
 
@@ -208,7 +208,7 @@ def draw_scale_bar(axis: Axes, geobox: GeoBox) -> None:
     Raises
     ------
     ValueError
-        If the CRS is none.
+        If the CRS is invalid.
     """
     width = ground_width(geobox)
     length = round_length(width / 3)

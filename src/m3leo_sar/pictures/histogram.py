@@ -1,4 +1,4 @@
-"""How the values of a product are spread."""
+"""Histogram of the values of a product."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ _COLOUR = "#0072b2"
 def histogram_figure(
     values: NDArray[Any], *, kind: str, label: str, title: str = "", legend: Legend = WORLDCOVER
 ) -> Figure:
-    """Draw which share of the pixels has which value.
+    """Draw the relative frequency of values.
 
     Parameters
     ----------
     values : (values,) array
-        As their key tells them: dB of power, radians of phase, codes of classes.
+        In the units of their key: dB of power, radians of phase, codes of classes.
     kind : str
         That of a :class:`m3leo_sar.pictures.chip_picture.Plane`: coherence has the range 0 to 1, phase ±pi, classes
-        one bar
-        each, everything else reaches from the 0.5th to the 99.5th percentile.
+        one bar each; all other kinds range from the 0.5th to the 99.5th percentile.
     label : str
         Quantity and unit.
     title : str
-        What stands above.
+        Title above the histogram.
     legend : Legend
         Names and colours of classes.
 
@@ -65,7 +64,7 @@ def histogram_figure(
 
 def _draw_classes(axis: Axes, codes: NDArray[Any], legend: Legend) -> None:
     present, counts = np.unique(codes.astype(np.int64), return_counts=True)
-    # The commonest twelve: more bars are not readable.
+    # The twelve most frequent classes: more bars are not readable.
     order = np.sort(np.argsort(-counts, kind="stable")[:12])
     known = {entry.code: entry for entry in legend.classes}
     names = [known[code].name if code in known else f"code {code}" for code in present[order].tolist()]

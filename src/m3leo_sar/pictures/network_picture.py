@@ -11,7 +11,7 @@ from m3leo_sar.io.files.atomic import atomic_path
 from m3leo_sar.stack.networks import connection
 from m3leo_sar.stack.pairs import Pair
 
-#: Without baselines: heights that no three dates share a line with.
+#: Vertical positions without baselines: no three dates are collinear.
 _SPREAD = 0.6180339887
 
 
@@ -22,18 +22,18 @@ def plot_network(
     *,
     baselines: Mapping[datetime.date, float] | None = None,
 ) -> None:
-    """Draw dates as points and pairs as lines, each connected group in a colour of its own.
+    """Draw dates as points and pairs as lines, with one colour per connected component.
 
     Parameters
     ----------
     path : str or path
-        Picture to write; its suffix chooses the format.
+        Picture to write; its suffix selects the format.
     dates : sequence of datetime.date
-        All dates, those of no pair too.
+        All dates, including those without a pair.
     pairs : sequence of Pair
-        What connects them.
+        Pairs that connect the dates.
     baselines : mapping of datetime.date to float, optional
-        Perpendicular baseline of each date in metres; without, dates are spread so that no lines lie on each other.
+        Perpendicular baseline of each date in metres; if not given, dates are spread so that no lines coincide.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the pictures ask of an archive, whatever class it is."""
+"""Interface of an archive required by the pictures, independent of its class."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from m3leo_sar.io.chips.chip import Chip
 
 
 class ReadableArchive(Protocol):
-    """Chips by identifier, dataset and key, as :class:`m3leo_sar.io.chips.archive.ChipArchive` gives them."""
+    """Chips by identifier, dataset and key, as in :class:`m3leo_sar.io.chips.archive.ChipArchive`."""
 
     @property
     def root(self) -> Any:
-        """Where it lies, as a text tells it."""
+        """Location of the archive; printed in texts."""
 
     @property
     def identifiers(self) -> list[str]:
-        """Tiles that have a chip, sorted."""
+        """Tiles with at least one chip, sorted."""
 
     def datasets(self, identifier: str) -> list[str]:
         """Products of a tile, sorted."""
@@ -30,7 +30,7 @@ class ReadableArchive(Protocol):
         """Whether a chip exists."""
 
     def read(self, identifier: str, dataset: str, key: str) -> Chip:
-        """Read one chip; OSError or ValueError for one that cannot be."""
+        """Read one chip; OSError or ValueError if it is unreadable."""
 
     def verify(self) -> Iterable[tuple[Path, str]]:
-        """Path and fault of each chip that cannot be read."""
+        """Path and fault of each unreadable chip."""

@@ -1,4 +1,4 @@
-"""A report of an archive: one HTML file that needs nothing else."""
+"""A report of an archive: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from m3leo_sar.pictures.tile_map import archive_outlines, map_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Rows of a table, and labels with a contact sheet, at most; what is left out is counted.
+#: Maximum rows of a table, and labels with a contact sheet; omitted ones are counted.
 _ROWS, _LABELS = 200, 4
-#: Between what a tile has of a product and what it has not.
+#: Separator between the present and the missing chips of a product of a tile.
 _LACKS = ", lacks "
 
 _STYLE = """
@@ -50,7 +50,7 @@ img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
 .lack { color: var(--mark); font-weight: 600; }
 @media (prefers-color-scheme: dark) { :root { --mark: #ff8a80; } }
 """
-#: Told to the browser too: nothing in this file may run or be loaded from elsewhere.
+#: Content policy for the browser: nothing in this file may be executed or loaded from elsewhere.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
@@ -61,23 +61,23 @@ def write_report(
     splits: Mapping[str, str] | None = None,
     max_tiles: int = 24,
 ) -> None:
-    """Write what an archive holds, what it lacks and what it looks like into one HTML file.
+    """Write the contents of an archive, its missing chips and its pictures into one HTML file.
 
-    Told are the chips of each product with their facts, a map of the tiles, the network of pairs, which tile lacks
-    what, the share of pixels with data and the spread of values, contact sheets, and every chip that cannot be read.
-    Pictures are inside the file; it holds no scripts and loads nothing. An equal archive gives an equal report.
+    The report lists the chips of each product with their metadata, a map of the tiles, the network of pairs, missing
+    chips per tile, the fraction of valid pixels and histograms of values, contact sheets, and every unreadable chip.
+    Pictures are embedded; the file has no scripts and loads nothing. Equal archives give equal reports.
 
     Parameters
     ----------
     archive : ReadableArchive
-        An archive of chips, of whatever class.
+        An archive of chips, of any class.
     path : str or path
-        File to write, whole or not at all.
+        File to write, atomically.
     splits : mapping of str to str, optional
-        Split by identifier, which the map shows.
+        Split by identifier, shown in the map.
     max_tiles : int
-        Tiles, evenly chosen, whose values are read for histograms, shares and contact sheets; counts, the map and the
-        search for damaged chips take all.
+        Number of evenly chosen tiles whose values are read for histograms, fractions and contact sheets; counts, the
+        map and the search for damaged chips use all tiles.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def _coverage(found: Survey) -> str:
     products = list(found.products.values())
     lacks = {tile: [product.lacking(tile) for product in products] for tile in found.identifiers}
     wanting = [tile for tile in found.identifiers if any(lacks[tile])]
-    # Those that lack something first, so that a limit hides no lack behind whole tiles.
+    # Incomplete tiles first, so that the row limit does not hide them behind complete ones.
     ordered = [*wanting, *(tile for tile in found.identifiers if not any(lacks[tile]))]
     rows = [
         (tile, *(_covered(product, lacking) for product, lacking in zip(products, lacks[tile], strict=True)))
@@ -249,13 +249,13 @@ def _faults(archive: ReadableArchive) -> str:
 
 
 def _within(archive: ReadableArchive, path: Path) -> str:
-    """The path as seen from the archive's root, if it lies there."""
+    """The path relative to the archive's root, if it is inside."""
     root = Path(str(archive.root))
     return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
 def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, mark: str = "") -> str:
-    """A table; the first cell of each row is its head, cells that hold the words ``mark`` are marked."""
+    """A table; the first cell of each row is its header, cells that contain the text ``mark`` are marked."""
     head = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in heads) if any(heads) else ""
     lines = [f'<div class="wide"><table><caption>{_text(caption)}</caption>']
     lines += [f"<thead><tr>{head}</tr></thead>"] if head else []
@@ -283,6 +283,6 @@ def _some(values: Sequence[str], *, most: int = 6) -> str:
 
 
 def _text(value: Any) -> str:
-    """Text as HTML may hold it: names in files and folders are not to be trusted, nor always Unicode."""
+    """Text escaped for HTML: names of files and folders are untrusted, and not always valid Unicode."""
     printable = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(value))
     return html.escape(printable, quote=True)

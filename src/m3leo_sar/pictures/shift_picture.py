@@ -1,4 +1,4 @@
-"""A picture of how far regions lie apart, and of what chance alone would give."""
+"""A picture of the distribution shift between regions, and of the level expected by chance."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ class Distances(Protocol):
 
     @property
     def distance(self) -> NDArray[np.float64]:
-        """(regions, regions), NaN where nothing is shared."""
+        """(regions, regions), NaN for pairs of regions with nothing in common."""
 
     @property
     def floor(self) -> NDArray[np.float64]:
-        """(regions,), what chance alone gives."""
+        """(regions,), the distance expected by chance."""
 
     @property
     def p_value(self) -> NDArray[np.float64]:
-        """(regions, regions), share of permutations that lie as far apart."""
+        """(regions, regions), fraction of permutations with at least this distance."""
 
 
 def plot_shift(
     path: str | os.PathLike[str], matrix: Distances, *, title: str = "", unit: str = "", level: float = 0.05
 ) -> None:
-    """Draw distances between regions as a coloured table; the diagonal shows the floor of each region.
+    """Draw distances between regions as a coloured table; the diagonal shows the chance level of each region.
 
     Parameters
     ----------
     path : str or path
-        Picture to write; its suffix chooses the format.
+        Picture to write; its suffix selects the format.
     matrix : Distances
-        Distances, floors and p values.
+        Distances, chance levels (``floor``) and p-values.
     title, unit : str
-        Above the table, and beside the colour bar.
+        Texts above the table, and next to the colour bar.
     level : float
-        Distances with a p value above this are set in brackets: chance reaches them too.
+        Distances with a p-value above this are shown in brackets, as chance alone can produce them.
 
     Raises
     ------

@@ -20,34 +20,34 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Colours that eyes which cannot tell red from green tell apart (Okabe and Ito, 2008).
+#: Colour-blind safe colours (Okabe and Ito, 2008).
 SPLIT_COLOURS = {"train": "#0072b2", "val": "#f0e442", "test": "#d55e00", "buffer": "#999999"}
 _OTHER_COLOURS = ("#cc79a7", "#009e73", "#56b4e9", "#e69f00")
-#: Of a tile, so that ground which two share is darker.
+#: Opacity of a tile, so that ground shared by two tiles is darker.
 _OPACITY = 0.65
 _NO_SPLIT = "no split"
-#: Width of a map without its margins in inches, and of the smallest tile in points that an eye finds on it.
+#: Width of a map without margins in inches, and of the smallest visible tile in points.
 _INCHES, _MARK = 7.4, 2.5
-#: Maps of more tiles show no identifiers, which would be unreadable.
+#: Maximum number of tiles for maps with identifiers, which would otherwise be unreadable.
 _NAMED = 16
 
 Outlines = Mapping[str, NDArray[np.float64]]
 
 
 def archive_outlines(archive: ReadableArchive, *, identifiers: Sequence[str] | None = None) -> Outlines:
-    """Outlines of an archive's tiles, each read from the first of its chips that can be.
+    """Outlines of an archive's tiles, each read from its first readable chip.
 
     Parameters
     ----------
     archive : ReadableArchive
-        Where the chips are.
+        Source of the chips.
     identifiers : sequence of str, optional
-        Tiles to look at; all if not given.
+        Tiles to include; all if not given.
 
     Returns
     -------
     mapping of str to (points, 2) float64
-        Longitude and latitude in degrees; a tile of which no chip can be read is not in it.
+        Longitude and latitude in degrees; tiles without a readable chip are omitted.
     """
     found = {}
     for identifier in archive.identifiers if identifiers is None else identifiers:
@@ -69,7 +69,7 @@ def _outline(archive: ReadableArchive, identifier: str) -> NDArray[np.float64] |
 
 
 def grid_outlines(grid: TileGrid) -> Outlines:
-    """Outlines of a grid's tiles, of the ground that each owns."""
+    """Outlines of a grid's tiles, limited to the ground that each owns."""
     shapes = zip(grid.identifiers, grid.footprints, strict=True)
     return {identifier: np.asarray(in_one_piece(shape).exterior.coords)[:, :2] for identifier, shape in shapes}
 
@@ -82,7 +82,7 @@ def plot_map(
     Raises
     ------
     ValueError
-        If there is no tile, or the suffix names no format.
+        If there is no tile, or the suffix is not a known format.
     OSError
         If the picture cannot be written.
     """
@@ -97,9 +97,10 @@ def map_figure(outlines: Outlines, *, splits: Mapping[str, str] | None = None, t
     outlines : mapping of str to (points, 2) float
         Longitude and latitude by identifier, degrees.
     splits : mapping of str to str, optional
-        Split by identifier: tiles take its colour, and the legend counts them. Tiles it does not name are told apart.
+        Split by identifier: it determines the colour of a tile, and the legend counts the tiles. Tiles without a split
+        are shown separately.
     title : str
-        What stands above, before the number of tiles.
+        Title, followed by the number of tiles.
 
     Returns
     -------
@@ -146,7 +147,7 @@ def map_figure(outlines: Outlines, *, splits: Mapping[str, str] | None = None, t
 
 
 def _draw_tiles(axis: Axes, rings: Sequence[NDArray[np.float64]], colour: str, *, line: float, as_marks: bool) -> None:
-    """Outlines in one colour, or a mark in the middle of each."""
+    """Draw outlines in one colour, or a mark in the centre of each."""
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgba
 
@@ -159,7 +160,7 @@ def _draw_tiles(axis: Axes, rings: Sequence[NDArray[np.float64]], colour: str, *
 
 
 def _on_one_side(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
-    """Outlines moved by whole turns, so that neighbours over the 180th meridian lie beside each other."""
+    """Outlines shifted by full turns, so that neighbours across the 180th meridian are adjacent."""
     rings = {identifier: np.array(outline, np.float64) for identifier, outline in outlines.items()}
     boxes = np.array([(*ring.min(axis=0), *ring.max(axis=0)) for ring in rings.values()])
     for ring, turn in zip(rings.values(), boxes[:, 0] - side_by_side(boxes)[:, 0], strict=True):
@@ -168,7 +169,7 @@ def _on_one_side(outlines: Outlines) -> dict[str, NDArray[np.float64]]:
 
 
 def _colours(names: object) -> dict[str, str]:
-    """Colour of each split that occurs: known ones first, then others by name, then tiles without one."""
+    """Colour of each split present: known ones first, then others by name, then tiles without one."""
     present = set(names)  # type: ignore[call-overload]
     known = [name for name in SPLIT_COLOURS if name in present]
     others = sorted(present - {*SPLIT_COLOURS, _NO_SPLIT})

@@ -44,7 +44,7 @@ from m3leo_sar.pictures.readable_archive import ReadableArchive
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Where a product begins in the picture; all others come after these, by name.
+#: Order of products in the picture; all others follow, by name.
 _ORDER = (INTENSITY, COHERENCE, INTERFEROGRAM, LABEL)
 
 
@@ -61,7 +61,7 @@ def plot_tile(
     Raises
     ------
     ValueError
-        If the tile has no chip that can be drawn, or the suffix names no format.
+        If the tile has no chip that can be drawn, or the suffix is not a known format.
     OSError
         If the picture cannot be written.
     """
@@ -77,16 +77,16 @@ def tile_figure(
     predictions: Mapping[str, NDArray[Any]] | None = None,
     legend: Legend = WORLDCOVER,
 ) -> tuple[Figure, list[str]]:
-    """Draw what an archive holds of a tile, each product with its key, and predictions if there are any.
+    """Draw all products of a tile in an archive, each with its key, and predictions if given.
 
-    Shown are the first date's intensity, the coherence of the shortest and the longest pair, of three lags and of three
-    seasons where there are so many, the phase of the shortest pair darkened by its coherence, every label, land cover
-    over the intensity, the first chip of every other product, where a chip drawn has no data, and each prediction.
+    Panels: the intensity of the first date; the coherence of the shortest and the longest pair, and of three lags and
+    three seasons if available; the phase of the shortest pair darkened by its coherence; every label; land cover over
+    the intensity; the first chip of every other product; pixels without data in any drawn chip; and each prediction.
 
     Parameters
     ----------
     archive : ReadableArchive
-        Where the chips are.
+        Source of the chips.
     identifier : str
         The tile.
     predictions : mapping of str to (rows, cols) integer, optional
@@ -137,7 +137,7 @@ def _classes_picture(title: str, codes: NDArray[Any], legend: Legend) -> Picture
 
 
 class _Drawn:
-    """Pictures of one tile as they are collected, and what they have in common."""
+    """Pictures of one tile during collection, and their common properties."""
 
     def __init__(self, archive: ReadableArchive, identifier: str) -> None:
         self.archive, self.identifier = archive, identifier
@@ -168,7 +168,7 @@ class _Drawn:
                     self.pictures.append(coherence_rgb(self.archive, self.identifier, over=over))
 
     def add_derived(self) -> None:
-        """Land cover over the intensity, and where data are missing."""
+        """Add land cover over the intensity, and the mask of missing data."""
         if "decibel" in self._images and "classes" in self._images:
             (below, _), (above, _) = self._images["decibel"], self._images["classes"]
             if below.image.shape == above.image.shape:
@@ -203,7 +203,7 @@ class _Drawn:
 
 
 def _chosen(dataset: str, keys: list[str]) -> list[str]:
-    """Keys that stand for a product: all labels, the shortest pair and for coherence the longest, else the first."""
+    """Keys that represent a product: all labels; the shortest pair, and for coherence the longest; else the first."""
     if dataset == LABEL:
         return keys
     pairs = {key: pair for key in keys if (pair := as_pair(key))}

@@ -1,4 +1,4 @@
-"""Date and polarisation that the name of an SLC's file tells."""
+"""Acquisition date and polarisation from the file name of an SLC."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _DAY = re.compile(
     rf"|(?<![A-Za-z\d])(\d{{2}}(?:{'|'.join(MONTHS)})\d{{4}})(?!\d)",
     re.IGNORECASE,
 )
-#: The first radar in space that saw the land, and a year that a number of eight digits rarely is.
+#: Year of the first spaceborne imaging radar over land, and a year that an eight-digit number rarely contains.
 _YEARS = range(1978, 2100)
-#: An image is over in less; a later time is another acquisition.
+#: Longer than any image lasts; a later time is another acquisition.
 _LONGEST = datetime.timedelta(hours=1)
 
 
 def date_in_name(name: str) -> datetime.date:
-    """Day of the acquisition that a name tells.
+    """Acquisition date in a file name.
 
     Raises
     ------
     ValueError
-        If the name tells no day, or several: as that of an interferogram does, or of what was made of many images.
+        If the name contains no date, or several, as for an interferogram or a product of many images.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def date_in_name(name: str) -> datetime.date:
 
 
 def polarisation_in_name(name: str) -> str | None:
-    """Polarisation that stands between other signs than letters in a name; None if there is none or more than one.
+    """Polarisation delimited by non-letters in a name; None if there is none or more than one.
 
     Examples
     --------
@@ -64,12 +64,12 @@ def polarisation_in_name(name: str) -> str | None:
 
 
 def is_compressed(name: str) -> bool:
-    """Whether a name is that of a compressed SLC, which phase linking makes of many acquisitions."""
+    """Whether a name is that of a compressed SLC, which phase linking computes from many acquisitions."""
     return re.search(r"(?<![a-z])compressed(?![a-z])", name, re.IGNORECASE) is not None
 
 
 def _moments(name: str) -> list[tuple[datetime.datetime, bool]]:
-    """Days, with the time if they have one, in a name, and whether they have one."""
+    """Dates in a name, with the time of day if specified, and whether it is."""
     found = []
     for match in _DAY.finditer(name):
         try:
@@ -84,6 +84,6 @@ def _moments(name: str) -> list[tuple[datetime.datetime, bool]]:
 
 
 def _is_one_image(moments: list[tuple[datetime.datetime, bool]]) -> bool:
-    """Whether all of several days are times of one image over midnight."""
+    """Whether several dates are all times of one image acquired across midnight."""
     times = sorted(moment for moment, has_time in moments if has_time)
     return len(times) == len(moments) and times[-1] - times[0] < _LONGEST

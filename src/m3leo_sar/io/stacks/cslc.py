@@ -29,14 +29,14 @@ from m3leo_sar.io.stacks.zero_lines import ZeroLines
 from m3leo_sar.stack.slc import SlcStack
 
 _PROCESSING = "metadata/processing_information"
-#: Entries that tell how a date was processed, and ends of those of which a difference destroys coherence.
+#: Entries that describe the processing of a date, and suffixes of those where a difference destroys coherence.
 _PARAMETERS = f"{_PROCESSING}/parameters"
 _FLATTENING = "flattening_applied"
 
 
 @dataclass(frozen=True, slots=True)
 class CslcProduct:
-    """One polarisation of a product of one date."""
+    """One polarisation of a single-date product."""
 
     path: Path
     name: CslcName
@@ -49,7 +49,7 @@ class CslcProduct:
 
     @property
     def date(self) -> datetime.date:
-        """Day when the burst begins, UTC."""
+        """UTC date of the start of the burst."""
         return self.name.date
 
 
@@ -57,7 +57,7 @@ class CslcProduct:
 class _Header:
     geobox: GeoBox
     facts: dict[str, Any]
-    #: How it was processed, such as ``azimuth_fm_rate_applied``: True.
+    #: Processing parameters, such as ``azimuth_fm_rate_applied``: True.
     parameters: dict[str, Any]
     time: datetime.datetime | None
 
@@ -69,39 +69,39 @@ def read_cslc_stack(
     polarisation: str | None = None,
     nodata: float | None = None,
 ) -> SlcStack:
-    """Open the dates of one burst as a stack; pixels are read when a window is asked for.
+    """Open the dates of one burst as a stack; pixels are read when a window is requested.
 
     Parameters
     ----------
     source
-        A folder of ``OPERA_L2_CSLC-S1_*.h5`` files or of those that COMPASS names itself
-        (``t087_185683_iw2_20221228.h5``, also in its folders by burst and date), or the files.
+        A folder of ``OPERA_L2_CSLC-S1_*.h5`` files or of files with COMPASS names
+        (``t087_185683_iw2_20221228.h5``, also in its folders per burst and date), or the files.
     burst : str, optional
         Such as ``"T087-185683-IW2"`` or ``"t087_185683_iw2"``; needed when there are several.
     polarisation : str, optional
         ``"VV"``, ``"VH"``, ``"HH"`` or ``"HV"``; needed when there are several.
     nodata : float, optional
-        Value that is no data beside NaN.
+        No-data value in addition to NaN.
 
     Returns
     -------
     SlcStack
-        complex64 in UTM, 5 m by 10 m, with times of passing where the products tell them. Outside the burst the product
-        holds NaN; nothing else is taken as no data.
+        complex64 in UTM, 5 m by 10 m, with acquisition times where the products state them. Outside the burst the
+        product contains NaN; nothing else is treated as no data.
 
     Warns
     -----
     UserWarning
-        If a date was processed more than once (the newest is taken), dates were processed differently in other ways
-        than flattening, or whole lines are exactly zero.
+        If a date was processed more than once (the newest is used), dates differ in processing parameters other than
+        flattening, or entire lines are exactly zero.
 
     Raises
     ------
     FileNotFoundError
         If there are no such files.
     ValueError
-        If several bursts or polarisations are there and none is named, the dates differ in their grid or in their
-        flattening, which leaves no coherence, or a file is damaged or lacks a data set; the message names the file.
+        If there are several bursts or polarisations and none is specified, the dates differ in their grid or in their
+        flattening, which destroys coherence, or a file is damaged or lacks a data set; the message names the file.
     """
     products = choose_products(source, burst=burst, polarisation=polarisation)
     headers = [_header(product) for product in products]
@@ -125,7 +125,7 @@ def choose_products(
     burst: str | None = None,
     polarisation: str | None = None,
 ) -> list[CslcProduct]:
-    """Products of one burst and polarisation in the order of their dates, the newest of each date.
+    """Products of one burst and polarisation in order of date, the newest per date.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def choose_products(
     products = _products(source)
     products = _only(products, "burst", burst_name(burst) if burst else None)
     products = _only(products, "polarisation", polarisation.upper() if polarisation else None)
-    # Of one date, the newest last.
+    # Within one date, the newest last.
     products.sort(key=lambda product: (product.date, product.name.processed, product.name.version, product.path.name))
     for earlier, later in itertools.pairwise(products):
         if earlier.date == later.date:
@@ -155,12 +155,12 @@ def list_bursts(folder: str | os.PathLike[str]) -> dict[str, list[datetime.date]
 
 
 def is_cslc(path: Path) -> bool:
-    """Whether a file is named like a CSLC product of one date."""
+    """Whether a file is named like a single-date CSLC product."""
     return parse_cslc_name(path) is not None
 
 
 def cslc_paths(folder: Path) -> list[Path]:
-    """Products of a folder, or where it has none, of its folders two levels down, as COMPASS leaves them."""
+    """Products of a folder or, if it has none, of its folders two levels down, the layout of COMPASS."""
     for pattern in ("*", "*/*", "*/*/*"):
         found = sorted(path for path in folder.glob(pattern) if is_cslc(path))
         if found:
@@ -182,7 +182,7 @@ def _products(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]])
 
 
 def _of_file(path: Path, name: CslcName) -> list[CslcProduct]:
-    """Products in a file: one of the polarisation that it is named by, or all that it holds."""
+    """Products in a file: the one of the polarisation in its name, or all that it contains."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     if name.polarisation is not None:
@@ -207,7 +207,7 @@ def _only(products: list[CslcProduct], name: str, wanted: str | None) -> list[Cs
 
 
 def _require_alike(products: list[CslcProduct], headers: list[_Header]) -> None:
-    """Refuse dates of another grid, flattening or wavelength than the first; warn of other differences."""
+    """Reject dates whose grid, flattening or wavelength differs from the first; warn about other differences."""
     first = headers[0]
     unlike: dict[str, list[str]] = {}
     for product, header in zip(products, headers, strict=True):
@@ -257,7 +257,7 @@ def _header(product: CslcProduct) -> _Header:
 
 
 def _parameters(file: h5py.File, path: Path) -> dict[str, Any]:
-    """Scalars of the group that tells how a product was processed; none if it does not."""
+    """Scalars of the group of processing parameters of a product; none if there are none."""
     group = file.get(_PARAMETERS)
     if not isinstance(group, h5py.Group):
         return {}
@@ -270,7 +270,7 @@ def _parameters(file: h5py.File, path: Path) -> dict[str, Any]:
 
 
 def _time(product: CslcProduct, begins: Any) -> datetime.datetime | None:
-    """When the burst begins, UTC, by the name or by the file where these are of one day."""
+    """Start time of the burst, UTC, from the name, or from the file if both have the same date."""
     if product.name.time is not None:
         return datetime.datetime.combine(product.date, product.name.time)
     try:
@@ -300,7 +300,7 @@ def _pixels(
         try:
             if dataset.shape != shape:
                 raise ValueError(f"it has shape {dataset.shape}, expected {shape}")
-            # The caller chose the window, so that only chunks must be small.
+            # The caller chose the window, so only chunks must be small.
             values = read_values(dataset, product.path, (rows, cols), largest=limits.LARGEST_RASTER)
         except FAULTS as error:
             raise ValueError(f"{product.path.name}: {name} cannot be read: {error}") from error

@@ -1,4 +1,4 @@
-"""Names of CSLC-S1 products of one date: those of OPERA, and those that COMPASS writes itself."""
+"""File names of single-date CSLC-S1 products: those of OPERA, and those of COMPASS itself."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _COMPASS = re.compile(r"(t\d{3}_\d{6}_iw\d)_(\d{8})(?:_(VV|VH|HH|HV))?", re.IGNO
 
 @dataclass(frozen=True, slots=True)
 class CslcName:
-    """What the name of a product tells."""
+    """Parsed file name of a product."""
 
-    #: As OPERA writes it, ``T087-185683-IW2``.
+    #: In OPERA's notation, ``T087-185683-IW2``.
     burst: str
     date: datetime.date
-    #: Time of day when the burst begins, UTC, if the name has it.
+    #: Start time of the burst, UTC, if in the name.
     time: datetime.time | None
-    #: None if the name does not say; the file does.
+    #: None if not in the name; the file states it.
     polarisation: str | None
-    #: When it was processed, ``20240504T181714``, and its version; empty if the name does not say.
+    #: Processing time, ``20240504T181714``, and version; empty if not in the name.
     processed: str
     version: tuple[int, ...]
 
 
 def parse_cslc_name(path: Path) -> CslcName | None:
-    """What a file's name tells, None if it is not that of a product of one date.
+    """Parse a file name; None if it is not that of a single-date product.
 
     Examples
     --------
@@ -61,5 +61,5 @@ def parse_cslc_name(path: Path) -> CslcName | None:
 
 
 def burst_name(text: str) -> str:
-    """Name of a burst as OPERA writes it, whatever the letters and signs: ``t087_185683_iw2`` too."""
+    """Name of a burst in OPERA's notation, from any case and separators: ``t087_185683_iw2`` too."""
     return text.strip().upper().replace("_", "-")

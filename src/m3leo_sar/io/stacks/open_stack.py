@@ -1,4 +1,4 @@
-"""One door for every kind of stack."""
+"""One function to open every kind of stack."""
 
 from __future__ import annotations
 
@@ -34,27 +34,28 @@ def open_stack(
     path
         Folder.
     burst : str, optional
-        Which burst of a CSLC folder that holds several.
+        Burst to open from a CSLC folder with several.
     polarisation : str, optional
-        Which polarisation of a folder that holds several; VV for rasters that name none.
+        Polarisation to open from a folder with several; VV for rasters that specify none.
     nodata : float, optional
-        Value that is no data, beside NaN and what the files name themselves; 0 for images that are filled with zeros.
+        No-data value, in addition to NaN and the values specified by the files; 0 for images filled with zeros.
 
     reader : str, optional
-        Reader of your own: a file ending in ``.py``, a module, or an entry point of the group ``m3leo_sar.stacks``; see
-        :func:`m3leo_sar.io.stacks.own_reader.own_reader`. Installed ones that recognise a folder need no name.
+        Custom reader: a file ending in ``.py``, a module, or an entry point of the group ``m3leo_sar.stacks``; see
+        :func:`m3leo_sar.io.stacks.own_reader.own_reader`. Installed readers that recognise a folder are found
+        automatically.
 
     Warns
     -----
     UserWarning
-        If files are left out, dates were processed differently, or whole lines are exactly zero while zero is a value.
+        If files are skipped, dates were processed differently, or entire lines are exactly zero while zero is a value.
 
     Raises
     ------
     FileNotFoundError
         If there is nothing at ``path``.
     ValueError
-        If it is none of the three, or is damaged.
+        If it is none of the three kinds, or is damaged.
     """
     if reader is not None:
         return with_nodata(read_own_stack(path, reader, burst=burst, polarisation=polarisation), nodata)
@@ -71,7 +72,7 @@ def open_stack(
     if found is not None:
         return with_nodata(read_own_stack(folder, found, burst=burst, polarisation=polarisation), nodata)
     inside = [entry for entry in folder.iterdir() if entry.is_file()]
-    # An export beside what the processor left is read.
+    # An export next to the processor's own output is read.
     is_export = any(entry.suffix.lower() in (".tif", ".tiff", ".vrt") for entry in inside)
     look = "" if is_export else look_of(folder)
     if look:
@@ -85,7 +86,7 @@ def open_stack(
 
 
 def with_nodata(stack: SlcStack, nodata: float | None) -> SlcStack:
-    """The stack with one value more that is no data."""
+    """The stack with one additional no-data value."""
     return stack if nodata is None else replace(stack, read=partial(_valid, stack.read, nodata))
 
 

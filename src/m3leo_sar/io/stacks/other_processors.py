@@ -1,4 +1,4 @@
-"""What a folder of another InSAR processor looks like, where it cannot be read as a stack."""
+"""Detection of output folders of other InSAR processors that cannot be read as a stack."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _EXPORT = "export complex GeoTIFFs or VRTs, one per date with the date in the na
 
 
 def look_of(folder: Path) -> str:
-    """Sentence on the processor that a folder is from and its export to what is read; empty if it is unknown.
+    """Sentence on the processor of a folder and its export to a readable format; empty if unknown.
 
     Parameters
     ----------
     folder : Path
-        Looked at itself and, for ISCE2, one level deeper; no file is opened.
+        Inspected itself and, for ISCE2, one level deeper; no file is opened.
     """
     names = [entry.name.lower() for entry in folder.iterdir()]
     found = _processor(folder, names)
@@ -31,6 +31,6 @@ def _processor(folder: Path, names: list[str]) -> str:
 
 
 def _is_beam(folder: Path, names: list[str]) -> bool:
-    """Whether I and Q are images of their own."""
+    """Whether I and Q are separate images."""
     parts = {name[:2] for name in names if name.endswith(".img")}
     return {"i_", "q_"} <= parts or any(folder.glob("*.data/[iI]_*.img"))

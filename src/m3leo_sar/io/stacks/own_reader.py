@@ -1,4 +1,4 @@
-"""Readers of stacks that users bring: a file, a module, or an entry point of an installed package."""
+"""User-defined stack readers: a file, a module, or an entry point of an installed package."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ENTRY_POINTS = "m3leo_sar.stacks"
 
 
 def own_reader(reference: str) -> Any:
-    """Module of a reader: ``open(path, *, burst, polarisation)`` gives an SlcStack.
+    """Module of a reader: ``open(path, *, burst, polarisation)`` returns an SlcStack.
 
-    It may also define ``recognises(path) -> bool``, by which an installed reader is found without being named, and
-    ``files(path) -> {date: [path, ...]}``, by which a run knows which chips a changed file makes stale.
+    It may also define ``recognises(path) -> bool``, so that an installed reader is selected automatically, and
+    ``files(path) -> {date: [path, ...]}``, so that a run can identify the chips that are stale after a file changed.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def own_reader(reference: str) -> Any:
 
 
 def recognised(path: Path) -> str | None:
-    """Name of the installed reader that recognises what lies at ``path``, if one does."""
+    """Name of the installed reader that recognises the data at ``path``, if any."""
     for name in own_names(ENTRY_POINTS):
         reader = own_reader(name)
         if hasattr(reader, "recognises") and reader.recognises(path):
@@ -41,14 +41,14 @@ def recognised(path: Path) -> str | None:
 def read_own_stack(
     path: str | os.PathLike[str], reader: str, *, burst: str | None = None, polarisation: str | None = None
 ) -> SlcStack:
-    """Open a stack by a reader of one's own.
+    """Open a stack with a user-defined reader.
 
     Raises
     ------
     FileNotFoundError
         If there is nothing at ``path``, or no such reader.
     TypeError
-        If the reader gives no SlcStack.
+        If the reader does not return an SlcStack.
     ValueError
         If the reader has no ``open``.
     """
@@ -62,7 +62,7 @@ def read_own_stack(
 
 
 def files_of_dates(path: Path, reader: str, dates: Sequence[datetime.date]) -> Mapping[datetime.date, tuple[Path, ...]]:
-    """Files behind each date; all of the folder's for each where the reader does not say."""
+    """Source files of each date; all files of the folder for each date if the reader does not specify them."""
     module = own_reader(reader)
     if hasattr(module, "files"):
         return {date: tuple(map(Path, files)) for date, files in module.files(path).items()}

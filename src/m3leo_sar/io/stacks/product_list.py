@@ -18,14 +18,14 @@ from m3leo_sar.io.stacks.cslc_name import burst_name
 from m3leo_sar.io.stacks.raster_stack import SUFFIXES
 from m3leo_sar.stack.pairs import parse_date
 
-#: Bytes of a list.
+#: Maximum size of a list, bytes.
 _LARGEST_FILE = 256 << 20
 _COLUMNS = ("path", "date", "polarisation", "burst", "orbit", "track")
 _ORBITS = ("ascending", "descending")
 
 
 class Product(NamedTuple):
-    """A file of a stack, and what its list says of it."""
+    """A file of a stack, and its entry in the list."""
 
     path: Path
     date: datetime.date | None = None
@@ -43,7 +43,7 @@ def csv_products(file: Path) -> list[Product]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If a column is unknown, or an entry is none of its kind; the message names the line.
+        If a column is unknown, or an entry is invalid; the message names the line.
     """
     reader = csv.DictReader(StringIO(read_text(file, largest=_LARGEST_FILE).removeprefix("\ufeff"), newline=""))
     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
@@ -63,15 +63,14 @@ def stac_products(file: Path, polarisation: str | None) -> list[Product]:
     ----------
     file : Path
     polarisation : str, optional
-        Of the asset to take, where items have several.
+        Of the asset to use, where items have several.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it holds no items, is one page of several, or an item has no date, no asset that is an SLC, or one on a
-        server.
+        If it contains no items, is one page of several, or an item has no date, no SLC asset, or a remote one.
     """
     try:
         document = json.loads(read_text(file, largest=_LARGEST_FILE))
@@ -87,7 +86,7 @@ def stac_products(file: Path, polarisation: str | None) -> list[Product]:
 
 
 def day_of(text: str) -> datetime.date:
-    """Day in UTC of a date, or of a time of any zone.
+    """UTC date of a date, or of a time in any time zone.
 
     Raises
     ------
@@ -131,7 +130,7 @@ def _csv_product(file: Path, number: int, row: Mapping[str, str | None]) -> Prod
 
 
 def _require_whole(file: Path, document: Mapping[str, Any]) -> None:
-    """Refuse a page of items that says where the next one is."""
+    """Reject a page of items that links to a next page."""
     for link in document.get("links") or ():
         if link.get("rel") == "next":
             raise ValueError(
@@ -146,7 +145,7 @@ def _stac_product(file: Path, item: Mapping[str, Any], polarisation: str | None)
     href = str(asset["href"])
     if urlsplit(href).scheme not in ("", "file") or urlsplit(href).netloc not in ("", "localhost"):
         raise ValueError(f"{file}: item {item.get('id')} lies on a server, {href}; fetch it and name the local file")
-    # Without a moment of its own, an item spans a time.
+    # Without a single time, an item covers a time span.
     moment = properties.get("datetime") or properties.get("start_datetime")
     if moment is None:
         raise ValueError(f"{file}: item {item.get('id')} must have a datetime or a start_datetime, it has none")
@@ -163,7 +162,7 @@ def _stac_product(file: Path, item: Mapping[str, Any], polarisation: str | None)
 
 
 def _stac_asset(file: Path, item: Mapping[str, Any], polarisation: str | None) -> tuple[str, Mapping[str, Any]]:
-    """The asset of the polarisation, or the only one that can be an SLC."""
+    """The asset of the polarisation, or the only possible SLC asset."""
     assets = {
         key: asset
         for key, asset in item["assets"].items()
@@ -180,7 +179,7 @@ def _stac_asset(file: Path, item: Mapping[str, Any], polarisation: str | None) -
 
 
 def _located(file: Path, name: str) -> Path:
-    """Local file that a list names, relative to the list; signs may be written as %20 in a reference."""
+    """Local file of a list entry, relative to the list; characters may be percent-encoded (%20) in a reference."""
     name = urlsplit(name).path if name.startswith("file:") else name
     plain = file.parent / name
     return plain if plain.is_file() or "%" not in name else file.parent / unquote(name)

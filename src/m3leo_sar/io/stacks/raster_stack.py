@@ -1,4 +1,4 @@
-"""A stack from complex rasters, one file per date: GeoTIFF, VRT, ENVI or what else GDAL reads."""
+"""A stack from complex rasters, one file per date: GeoTIFF, VRT, ENVI or any other format that GDAL reads."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from m3leo_sar.stack.geometry import OrbitGeometry, RadarGeometry
 from m3leo_sar.stack.slc import SlcStack
 
 SUFFIXES = (".tif", ".tiff", ".vrt", ".slc", ".img", ".bin")
-#: GDAL's complex types to the type that is given.
+#: GDAL's complex types and the returned types.
 _DTYPES = {"complex64": "complex64", "complex128": "complex128", "complex_int16": "complex64"}
-#: Tags in which files name the polarisation of a band or of all.
+#: Tags that specify the polarisation of one band or of all bands.
 _TAGS = ("POLARISATION", "POLARIZATION", "POLARIMETRIC_INTERP")
 
 
 class RasterImage(NamedTuple):
-    """One file of a stack, and the band that is read of it."""
+    """One file of a stack, and the band to read."""
 
     path: Path
     date: datetime.date
@@ -41,7 +41,7 @@ class RasterImage(NamedTuple):
 
 
 class _File(NamedTuple):
-    """What a file says of itself: its bands by polarisation, None where it does not name one."""
+    """Metadata of a file: its bands by polarisation, None where it is not specified."""
 
     path: Path
     bands: dict[str | None, int]
@@ -59,45 +59,46 @@ def read_raster_stack(
     nodata: float | None = None,
     **facts: object,
 ) -> SlcStack:
-    """Open complex rasters as a stack; pixels are read when a window is asked for.
+    """Open complex rasters as a stack; pixels are read when a window is requested.
 
     Parameters
     ----------
     source
-        A folder, or the files, one per date; of several polarisations, one per date and polarisation, or one band each.
+        A folder, or the files: one per date; for several polarisations, one per date and polarisation, or one band per
+        polarisation.
     polarisation : str, optional
-        ``"VV"``, ``"VH"``, ``"HH"`` or ``"HV"``; needed when there are several. A file says its own in its name
-        (``20230301_vv.tif``), a tag or the descriptions of its bands; one that does not is taken as the one specified,
-        or as VV.
+        ``"VV"``, ``"VH"``, ``"HH"`` or ``"HV"``; needed when there are several. A file states its own in its name
+        (``20230301_vv.tif``), a tag or its band descriptions; otherwise it is assumed to be the one specified here, or
+        VV.
     dates : sequence of datetime.date, optional
         Date of each file; by default the day in its name, such as 20230301, 2023-03-01 or 01Mar2023.
     geometry : RadarGeometry or OrbitGeometry, optional
         For files in radar geometry, which carry no map grid.
     nodata : float, optional
-        Value that is no data, beside the one that a file names itself; 0 for files that are filled with zeros.
+        No-data value, in addition to the one specified by a file; 0 for files filled with zeros.
     **facts
         ``orbit``, ``track``, ``wavelength`` of the stack.
 
     Returns
     -------
     SlcStack
-        complex64 or complex128. complex_int16 becomes complex64 of the same values, and a scale or offset that a file
-        names is applied. No data become NaN: the value that a file or its sidecar names, what a mask band hides, what
+        complex64 or complex128. complex_int16 is converted to complex64 of the same values, and the scale and offset of
+        a file are applied. No data becomes NaN: the no-data value of a file or its sidecar, masked pixels, pixels that
         no source of a VRT covers, and ``nodata``. Otherwise zero is a value.
 
     Warns
     -----
     UserWarning
-        If whole lines are exactly zero while zero is a value, or files of compressed SLCs are left out.
+        If entire lines are exactly zero while zero is a value, or files of compressed SLCs are skipped.
 
     Raises
     ------
     FileNotFoundError
         If there are no such files.
     ValueError
-        If a file is damaged, shorter than its header says, not complex, of another shape or grid than the first, has no
-        date in its name or that of two images, or has neither a map grid nor a geometry; if a date stands twice, or the
-        polarisation is missing, not there or not named by any of several bands.
+        If a file is damaged, shorter than stated in its header, not complex, of another shape or grid than the first,
+        has no date or the dates of two images in its name, or has neither a map grid nor a geometry; if a date occurs
+        twice, or the polarisation is not specified, not available or not stated by any of several bands.
     """
     images, chosen = choose_images(source, polarisation=polarisation, dates=dates)
     first = images[0]
@@ -135,7 +136,7 @@ def choose_images(
     polarisation: str | None = None,
     dates: Sequence[datetime.date] | None = None,
 ) -> tuple[list[RasterImage], str]:
-    """Files and bands of one polarisation in the order of their dates, and that polarisation.
+    """Files and bands of one polarisation in order of date, and that polarisation.
 
     Raises
     ------
@@ -162,12 +163,12 @@ def choose_images(
 
 
 def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Raster files of a folder but those of compressed SLCs, which are named in a warning; or the files named.
+    """Raster files of a folder except compressed SLCs, which are listed in a warning; or the files given.
 
     Returns
     -------
     list of Path
-        Sorted those of a folder, in their own order those that are named.
+        Sorted for a folder, in their own order if given as files.
 
     Raises
     ------
@@ -178,7 +179,7 @@ def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str
         folder = Path(source)
         inside = sorted(folder.iterdir()) if folder.is_dir() else [folder]
         paths = [path for path in inside if path.suffix.lower() in SUFFIXES and path.is_file()]
-        # ISCE puts x.slc.vrt, which tells where the pixels of x.slc lie, beside it.
+        # ISCE writes x.slc.vrt, which describes the pixel layout of x.slc, next to it.
         described = {path.with_suffix("") for path in paths if path.suffix.lower() == ".vrt"}
         paths = leave_out_compressed([path for path in paths if path not in described])
     else:
@@ -189,7 +190,7 @@ def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str
 
 
 def leave_out_compressed(paths: list[Path]) -> list[Path]:
-    """Files of single acquisitions; compressed SLCs are named in a warning."""
+    """Files of single acquisitions; compressed SLCs are listed in a warning."""
     left = [path for path in paths if is_compressed(path.name)]
     if left:
         warnings.warn(
@@ -228,7 +229,7 @@ def _named(tags: dict[str, str]) -> str | None:
 
 
 def _wanted(files: list[_File], polarisation: str | None) -> str:
-    """The polarisation specified, or the only one there is."""
+    """The polarisation specified, or the only one available."""
     present = sorted({name for file in files for name in file.bands if name is not None})
     if polarisation is None:
         if len(present) > 1:

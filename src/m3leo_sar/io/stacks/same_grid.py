@@ -1,15 +1,15 @@
-"""Whether two images lie on one grid of pixels."""
+"""Whether two images have the same pixel grid."""
 
 from __future__ import annotations
 
 from m3leo_sar.grid.geobox import GeoBox
 
-#: Pixels that corners may lie apart: writers round coordinates, and a thousandth of a pixel costs no coherence.
+#: Tolerance of corners in pixels: writers round coordinates, and a thousandth of a pixel does not reduce coherence.
 _TOLERANCE = 1e-3
 
 
 def is_same_grid(first: GeoBox | None, second: GeoBox | None) -> bool:
-    """Whether two grids have one shape and CRS, and corners that are within a thousandth of a pixel of each other.
+    """Whether two grids have the same shape and CRS, and corners within a thousandth of a pixel of each other.
 
     Examples
     --------

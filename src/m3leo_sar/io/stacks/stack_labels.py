@@ -1,4 +1,4 @@
-"""Label rasters beside a stack of our container, read window by window."""
+"""Label rasters stored with a stack in our container, read window by window."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _PREFIX = "label-"
 
 
 class LabelRaster(NamedTuple):
-    """A raster of labels that is read when it is asked for."""
+    """A label raster that is read on request."""
 
-    #: Where its pixels lie.
+    #: Its pixel grid.
     geobox: GeoBox
-    #: Gives the pixels [rows, cols].
+    #: Returns the pixels [rows, cols].
     read: Callable[[slice, slice], NDArray[Any]]
 
 
 def label_folders(path: str | os.PathLike[str]) -> dict[str, Path]:
-    """Folders of a container's labels by name; none for another kind of stack."""
+    """Label folders of a container by name; none for other kinds of stacks."""
     folders = sorted(entry for entry in Path(path).glob(f"{_PREFIX}*") if PARTIAL not in entry.name)
     return {entry.name.removeprefix(_PREFIX): entry for entry in folders}
 
@@ -40,7 +40,7 @@ def open_label(folder: str | os.PathLike[str]) -> LabelRaster:
     Raises
     ------
     ValueError
-        If the folder is no label raster or is damaged.
+        If the folder is not a label raster or is damaged.
     """
     try:
         group = zarr.open_group(folder, mode="r")

@@ -1,4 +1,4 @@
-"""Our own container of an SLC stack: a Zarr v3 group with one group a date (docs/formats.md)."""
+"""Our own container of an SLC stack: a Zarr v3 group with one group per date (docs/formats.md)."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from m3leo_sar.stack.slc import SlcStack
 
 FORMAT = "m3leo_sar slc stack"
 VERSION = 1
-#: Pixels of a chunk along each axis: a 448 pixel tile with its halo touches four.
+#: Chunk size along each axis in pixels: a 448-pixel tile with its halo touches four chunks.
 CHUNK = 512
-#: Columns of an orbit.
+#: Columns of an orbit table.
 _VECTORS = ("time", "position", "velocity")
 _LAYERS = ("latitude", "longitude", "height", "incidence")
-#: Name of the bounds of the blocks of these layers.
+#: Name of the block bounds of these layers.
 _EXTENTS = "extents"
-#: Bytes of layers that are held in memory; larger ones are read around each tile.
+#: Maximum size of layers kept in memory, bytes; larger ones are read around each tile.
 _HELD_BYTES = 64 << 20
 #: What zarr raises on damaged stores.
 _FAULTS = (
@@ -54,17 +54,17 @@ def write_stack(
     labels: Mapping[str, tuple[NDArray[Any], GeoBox]] | None = None,
     progress: Callable[[datetime.date], None] | None = None,
 ) -> list[datetime.date]:
-    """Write a stack, or add its dates to the one that is there; returns the dates written.
+    """Write a stack, or add its dates to an existing one; returns the dates written.
 
-    A date appears whole or not at all, so a killed run leaves a stack of the dates that were finished and the next
-    run writes the rest.
+    Each date is written completely or not at all, so an interrupted run leaves a stack of the completed dates and the
+    next run writes the rest.
 
     Raises
     ------
     ValueError
-        If ``path`` holds another kind of file, or a stack on another grid or of another polarisation.
+        If ``path`` contains another kind of file, or a stack on another grid or of another polarisation.
     OSError
-        If the folder cannot be written to.
+        If the folder is not writable.
     """
     folder = Path(path)
     facts = _facts(stack)
@@ -87,14 +87,14 @@ def write_stack(
 
 
 def read_stack(path: str | os.PathLike[str]) -> SlcStack:
-    """Open a stack; pixels are read when a window is asked for.
+    """Open a stack; pixels are read when a window is requested.
 
     Raises
     ------
     FileNotFoundError
         If there is nothing at ``path``.
     ValueError
-        If it is no stack of ours, one of a later version, holds no date, or a date is damaged.
+        If it is not a stack in our container, is of a later version, has no date, or a date is damaged.
     """
     folder = Path(path)
     facts = _attributes(_open(folder))
@@ -169,12 +169,12 @@ def _write_date(folder: Path, stack: SlcStack, index: int) -> None:
             shape=stack.shape[1:],
             chunks=_chunks(stack.shape[1:]),
             dtype=stack.dtype,
-            # Speckle is noise to a compressor: it saves a twelfth of the bytes and more than doubles the time to read.
+            # Speckle is noise to a compressor: it saves a twelfth of the bytes but more than doubles the read time.
             compressors=[Crc32cCodec()],
             fill_value=complex("nan+nanj"),
             dimension_names=("y", "x"),
         )
-        # Band by band of chunks, so that memory holds one band of one date.
+        # One band of chunks at a time, so that only one band of one date is in memory.
         for first in range(0, stack.shape[1], CHUNK):
             rows = slice(first, min(first + CHUNK, stack.shape[1]))
             array[rows] = stack.window(rows, slice(None), dates=[date])[0]
@@ -192,7 +192,7 @@ def _fill_group(path: Path, arrays: Mapping[str, NDArray[Any]], attributes: dict
 
 
 def _dimensions(name: str, array: NDArray[Any]) -> tuple[str, ...]:
-    """Names of an array's axes, without which xarray opens no array; each array but a raster has its own."""
+    """Dimension names of an array, which xarray requires; every array except a raster has its own."""
     if name in ("label", "dem"):
         return ("y", "x")
     return tuple(f"{name}_{axis}" for axis in range(array.ndim))
@@ -242,7 +242,7 @@ def _geometry(folder: Path, facts: Mapping[str, Any]) -> Geometry:
 
 
 def _write_positions(path: Path, geometry: RadarGeometry | StoredRadarGeometry) -> None:
-    """Write layers and the bounds of their blocks band by band, as they may be on disk themselves."""
+    """Write layers and their block bounds band by band, as the layers may themselves be on disk."""
     first = geometry.crop(slice(0, 1), slice(None))
     names = [name for name in _LAYERS if getattr(first, name) is not None]
     group = zarr.create_group(path)
@@ -253,7 +253,7 @@ def _write_positions(path: Path, geometry: RadarGeometry | StoredRadarGeometry) 
     }
     extents = []
     for row in range(0, geometry.shape[0], CHUNK):
-        # A row more, as cells of four pixels reach over the edge of a block.
+        # One more row, as cells of four pixels extend over the edge of a block.
         band = geometry.crop(slice(row, row + CHUNK + 1), slice(None))
         extents.append(band_extents(band, CHUNK))
         for name in names:
@@ -272,12 +272,12 @@ def _read_positions(path: Path, rows: slice, cols: slice, *, every: bool = False
 
 
 def _dates(folder: Path) -> list[datetime.date]:
-    # Other scripts have digits too, which are no names of ours.
+    # Other scripts have digits too, which are not valid in our names.
     return sorted(parse_date(entry.name) for entry in folder.iterdir() if re.fullmatch("[0-9]{8}", entry.name))
 
 
 def _times(folder: Path, dates: list[datetime.date]) -> tuple[datetime.datetime, ...] | None:
-    """Times of passing, where every date has its own."""
+    """Acquisition times, if every date has one."""
     found = [_open_group(folder / f"{date:%Y%m%d}").attrs.get("time") for date in dates]
     times = [datetime.datetime.fromisoformat(text) for text in found if isinstance(text, str)]
     return tuple(times) if len(times) == len(dates) else None

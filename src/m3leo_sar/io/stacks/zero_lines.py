@@ -1,4 +1,4 @@
-"""Lines of an image that are exactly zero although nothing says that zero is no data."""
+"""Image lines that are exactly zero although zero is not declared as no data."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from numpy.typing import NDArray
 
 from m3leo_sar.stack.slc import SlcStack
 
-#: Columns of a line that must be seen: a few zeros in a row may be shadow in integers.
+#: Minimum number of columns of a line to examine: a few consecutive zeros may be shadow in integer data.
 _COLUMNS = 32
 
 
 class ZeroLines:
-    """Warns once for each image of which whole lines are exactly zero.
+    """Warns once per image with entire lines of exact zeros.
 
     Notes
     -----
-    Processors fill with zeros what they have no burst for. As values, these halve coherence along the seam.
+    Processors fill areas without a burst with zeros. Treated as values, these halve coherence along the seam.
     """
 
     def __init__(self) -> None:
         self._told: set[str] = set()
 
     def look(self, pixels: NDArray[Any], rows: slice, name: str, *, width: int) -> None:
-        """Look at pixels as they were read.
+        """Examine pixels as read.
 
         Parameters
         ----------
         pixels : (rows, cols) complex
         rows : slice
-            Where they lie.
+            Their rows in the image.
         name : str
-            Of the image.
+            Name of the image.
         width : int
-            Columns of the whole image.
+            Columns of the full image.
 
         Warns
         -----
@@ -47,7 +47,7 @@ class ZeroLines:
         """
         if name in self._told or pixels.shape[1] < min(width, _COLUMNS):
             return
-        # Most lines are settled by one column.
+        # For most lines, one column is sufficient.
         lines = np.flatnonzero((pixels[:, :: max(1, pixels.shape[1] // 8)] == 0).any(axis=1))
         lines = lines[_is_zero(pixels[lines])]
         if lines.size == 0:
@@ -66,7 +66,7 @@ def _is_zero(pixels: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def watched_for_zeros(stack: SlcStack) -> SlcStack:
-    """The stack with a warning for each date of which whole lines are exactly zero, once they are read."""
+    """The stack with a warning per date with entire lines of exact zeros, issued when they are read."""
     return replace(stack, read=partial(_watched, stack, ZeroLines()))
 
 
