@@ -70,7 +70,7 @@ class ChipDataModule(L.LightningDataModule):
     crop, crops : int
         Side and number of random training crops; val and test always use whole tiles.
     hide : float
-        Share of training samples in which an input data set is hidden.
+        Probability of hiding each input data set of a training sample.
     **options
         ``target``, ``kind``, ``cells``, ``missing`` and ``seed`` of :class:`ChipDataset`.
 

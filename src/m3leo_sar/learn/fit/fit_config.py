@@ -53,8 +53,8 @@ class FitConfig:
     crops : int
         Training crops per tile and epoch.
     hide : float
-        Share of training samples in which one of the input data sets is hidden; with ``model.mask=true`` the network
-        learns to work without missing inputs.
+        Probability of hiding each input data set of a training sample, of which at least one is kept; with
+        ``model.mask=true`` the network learns to work without missing inputs.
     batch, eval_batch : int
         Batch size per device, in samples; batch size for val and test, in whole tiles. The paper's protocol averages
         over the latter.
