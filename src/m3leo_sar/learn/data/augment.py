@@ -66,10 +66,10 @@ class Augmentation:
             raise ValueError("flips may mirror cols only with both_orbits: it exchanges near and far range")
 
     def change(self, index: PairIndex, sample: int, *, key: tuple[int, int]) -> Change:
-        """What becomes of a sample of an index; ``key`` is (seed, epoch)."""
+        """Augmentation of a sample of an index; ``key`` is (seed, epoch)."""
         seed, epoch = key
         random = np.random.default_rng((seed, _STREAM, epoch, sample))
-        # Every number is drawn whatever is asked for, so that one option does not change another's draws.
+        # All numbers are always drawn, so that one option does not change the draws of another.
         which, swapped, mirrored = random.random(), random.random(), random.random(len(FLIPS))
         alike = index.alike(sample) if self.redraw else [sample]
         pairs = index[int(alike[int(which * len(alike))])].pairs
