@@ -1,4 +1,4 @@
-"""What a task and its data ask of a model."""
+"""Requirements of a task and its data on a model."""
 
 from __future__ import annotations
 
