@@ -177,7 +177,7 @@ def loader_options(workers: int, seed: int) -> dict[str, Any]:
 
 
 def _leave_stopping_to_the_main_process(_: int) -> None:
-    # Ctrl-C reaches all processes; a worker that ends while its batch is awaited would cause a crash.
+    # Ctrl-C reaches all processes; a worker that exits while its batch is awaited would cause a crash.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -212,7 +212,7 @@ def _with_groups(given: dict[str, Any], config_dir: str | os.PathLike[str] | Non
 
 
 def _is_own(group: str, settings: Mapping[str, Any]) -> bool:
-    """Whether a part is a user's own: a file, a dotted name or one of an installed package."""
+    """Whether a part is user-defined: a file, a dotted name or a part of an installed package."""
     name = str(settings.get("name", ""))
     if "_target_" in settings or name.endswith(".py"):
         return True

@@ -45,7 +45,7 @@ def part_options(kind: str, settings: Mapping[str, Any]) -> type:
     Raises
     ------
     FileNotFoundError, ImportError
-        If its file or module is not there.
+        If its file or module does not exist.
     TypeError
         If an option of a user-defined ``build`` has no default, or a type that a configuration cannot hold.
     ValueError
@@ -84,7 +84,7 @@ def part(kind: str, settings: Mapping[str, Any]) -> Any:
     Raises
     ------
     FileNotFoundError, ImportError
-        If its file or module is not there.
+        If its file or module does not exist.
     ValueError
         If no part has that name, or the module has no ``build``.
     """

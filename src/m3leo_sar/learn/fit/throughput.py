@@ -170,14 +170,14 @@ def stall_ratio(
     batches : callable
         Returns one epoch of batches; called again when the epoch ends.
     resident : dict or sequence of dict, optional
-        The resident batch; the loader's first batch if None. For a GPU, pass it on the device. Several batches are
-        used in turn: if they are the loader's own batches, created in advance, the ratio is the cost of creating them.
+        The resident batch, already on the device for a GPU; the loader's first batch if None. Several batches are used
+        in turn: with the loader's own batches, loaded in advance, the ratio is the cost of loading.
     blocks, steps : int
         Blocks of each kind, alternating, and steps per block.
     warm_up : int
         Steps at the start of each block that are not counted.
     synchronise : callable, optional
-        Waits for the device, such as ``torch.cuda.synchronize``, so that a step's time is its own.
+        Waits for the device, such as ``torch.cuda.synchronize``, so that each step is timed completely.
 
     Returns
     -------
