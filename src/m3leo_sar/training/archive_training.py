@@ -1,4 +1,4 @@
-"""Input sets by name, default splits, and a training run of an archive."""
+"""Named input sets, default splits, and training runs on an archive."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from m3leo_sar.learn.fit.fit_config import FitConfig
 
 
-#: Input sets that stand for all chips of a product, and for the first date alone.
+#: Names of input sets: all chips of a product, or only the first date.
 SETS = ("amplitude", "amplitudes", "coherence")
 
 
 def input_names(archive: ChipArchive, wanted: list[str], *, target: str) -> list[str]:
     """Channels for input sets and names: ``amplitude`` is the first date, ``amplitudes`` all, ``coherence`` all pairs.
 
-    Only dates and pairs that every labelled tile has are taken.
+    Only dates and pairs available for every labelled tile are used.
 
     Raises
     ------
@@ -63,15 +63,15 @@ def labelled_tiles(archive: ChipArchive, target: str) -> list[str]:
 
 
 def default_splits(archive: ChipArchive, target: str) -> dict[str, str]:
-    """Train, val and test from west to east over the labelled tiles.
+    """Split the labelled tiles into train, val and test from west to east.
 
     Raises
     ------
     ValueError
-        If there are fewer than three.
+        If there are fewer than three such tiles.
     """
     tiles = labelled_tiles(archive, target)
-    # In degrees, as tiles of the exact lattice lie in the UTM zones of their ground.
+    # In degrees, as tiles of the exact lattice lie in different UTM zones.
     bounds = [_any_geobox(archive, identifier, target).bounds_in("EPSG:4326") for identifier in tiles]
     return dict(zip(tiles, ordered_split(np.array(bounds)).tolist(), strict=True))
 
@@ -86,7 +86,7 @@ def _any_geobox(archive: ChipArchive, identifier: str, target: str) -> GeoBox:
 def run_fit(
     config: FitConfig, *, report: Callable[[int, dict[str, float]], None] | None = None, resume: bool = False
 ) -> FitResult:
-    """Train from a configuration; inputs and splits that are left open are filled in from the archive.
+    """Train from a configuration; unspecified inputs and splits are derived from the archive.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def run_fit(
     Raises
     ------
     FileNotFoundError, ValueError
-        If the archive is missing, or the configuration does not fit it.
+        If the archive is missing, or does not match the configuration.
     """
     # Imported here: torch and Lightning take seconds, and only training needs them.
     from m3leo_sar.learn.fit.config import checked_config

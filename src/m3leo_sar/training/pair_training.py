@@ -1,4 +1,4 @@
-"""Data of a training run whose samples are computed from a store of SLC tiles."""
+"""Data of training runs whose samples are computed from a store of SLC tiles."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ if TYPE_CHECKING:
     from m3leo_sar.learn.fit.fit_config import FitConfig
 
 _SPLITS = ("train", "val", "test")
-#: Bytes of a sample, complex int16.
+#: Bytes per SLC sample, complex int16.
 _SAMPLE = 4
-#: Tiles that tell how large the tiles of a store are.
+#: Number of tiles from which the tile size of a store is estimated.
 _LOOKED_AT = 64
-#: Tiles of a worker whose samples are mixed at most; more mix no better and only fill memory.
+#: Maximum number of tiles per worker whose samples are mixed; more do not mix better and only use memory.
 _MOST_MIXED = 16
 
 
 def pair_data(config: FitConfig, kind: str, statistics: Statistics | None) -> PairDataModule:
-    """Loaders of a configuration with ``pairs``; :func:`m3leo_sar.learn.fit.fit.fit` takes it.
+    """Loaders of a configuration with ``pairs``, as the argument ``pair_data`` of :func:`m3leo_sar.learn.fit.fit.fit`.
 
-    Labels come from the archive, whose tiles lie on the same grids as those of the store. A tile of the splits that
-    lacks its samples, a pair or, without ``missing`` of ``"mask"`` or ``"fill"``, its label is left out with
-    ``missing="drop"`` and an error otherwise, before anything is computed.
+    Labels are read from the archive, whose tiles lie on the same grids as those of the store. A tile of the splits that
+    lacks its samples or a pair is left out with ``missing="drop"`` and an error otherwise, before any computation. The
+    same applies to a tile without a label, unless ``missing`` is ``"mask"`` or ``"fill"``.
 
     Raises
     ------
     FileNotFoundError
-        If there is no store, or no archive to take labels from.
+        If the store, or the archive of the labels, does not exist.
     ValueError
-        If no pair fits, a tile lacks what it must have, or as
+        If no pair matches, a tile lacks required data, or for the reasons of
         :class:`m3leo_sar.learn.data.pair_datamodule.PairDataModule`.
     """
     from m3leo_sar.learn.data.augment import Augmentation
@@ -84,13 +84,13 @@ def pair_data(config: FitConfig, kind: str, statistics: Statistics | None) -> Pa
 
 
 def _index(config: FitConfig, store: SlcTileStore) -> PairIndex:
-    """Pairs of the tiles of the splits, each of which has some unless it may be left out."""
+    """Pairs of the tiles of the splits; every tile must have pairs unless tiles may be dropped."""
     from m3leo_sar.learn.data.pair_index import PairIndex
 
     chosen = config.pairs
     wanted = {tile for tile, split in config.splits.items() if split in _SPLITS}
     dates = {tile: store.passings(tile) for tile in store.identifiers if tile in wanted}
-    # Nothing can be masked of a tile without a grid or a sample.
+    # A tile without a grid or a sample cannot be masked.
     raises = config.missing != "drop"
     if raises:
         _require_none(wanted - set(dates), wanted, f"are not in {store.root}")
@@ -105,7 +105,7 @@ def _index(config: FitConfig, store: SlcTileStore) -> PairIndex:
 
 
 def _labelled(index: PairIndex, config: FitConfig, target: ArchiveTarget | None) -> PairIndex:
-    """The samples that have their label, or may lack it."""
+    """Samples with a label, or all samples if labels are optional."""
     if target is None or config.missing in ("mask", "fill"):
         return index
     have = [tile for tile in index.used if target.has(tile)]
@@ -123,11 +123,11 @@ def _require_none(lacking: Collection[str], tiles: Collection[str], what: str) -
 
 
 def _mixing(config: FitConfig, store: SlcTileStore, tiles: Sequence[str]) -> tuple[int, int]:
-    """Lanes, one a worker, and tiles a lane: as many as fit its share of the memory, so that each is read once."""
+    """Lanes, one per worker, and tiles per lane: as many as fit its share of the memory, so that each is read once."""
     chosen, lanes = config.pairs, max(1, config.workers)
-    # A worker has its own part of the host's memory; a device has one process.
+    # Each worker has its own share of host memory; a device is used by one process.
     budget = chosen["device_mib"] << 20 if chosen["device"] == "gpu" else (chosen["memory_mib"] << 20) // lanes
-    # Tiles of one grid differ little, and looking at every one of a large store would hold the start up.
+    # Tiles of one grid differ little in size, and checking all tiles of a large store would delay the start.
     largest = max((_held_bytes(store, tile) for tile in tiles[:: 1 + len(tiles) // _LOOKED_AT]), default=1)
     return lanes, min(_MOST_MIXED, max(1, budget // largest))
 
@@ -138,12 +138,12 @@ def _held_bytes(store: SlcTileStore, tile: str) -> int:
 
 
 def pair_splits(config: FitConfig) -> Mapping[str, str]:
-    """Train, val and test from west to east over the store's tiles that have the label.
+    """Split the store's labelled tiles into train, val and test from west to east.
 
     Raises
     ------
     ValueError
-        If there are fewer than three.
+        If there are fewer than three such tiles.
     """
     store = SlcTileStore(config.pairs["store"])
     tiles = store.identifiers
@@ -162,7 +162,7 @@ def _pairs(dates: Any, *, days: list[int], season: str) -> Any:
 
 
 def label_of(target: str) -> tuple[str, str]:
-    """Product and key of the chips that a target names: ``KEY`` of the labels, or ``PRODUCT:KEY``."""
+    """Product and key of the chips named by a target: ``KEY`` of a label, or ``PRODUCT:KEY``."""
     dataset, _, key = target.rpartition(":")
     return dataset or LABEL, key
 

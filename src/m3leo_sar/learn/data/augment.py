@@ -1,4 +1,4 @@
-"""Changes of a sample that mean the same: another pair of its lag, its dates exchanged, the tile mirrored."""
+"""Augmentations of pair samples: another pair with the same temporal baseline, exchanged dates, mirrored tiles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FLIPS = ("rows", "cols")
 
 
 class Change(NamedTuple):
-    """What becomes of one sample."""
+    """Augmentation of one sample."""
 
     #: Pairs to compute in place of the sample's own.
     pairs: Group
@@ -26,25 +26,24 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """Seeded changes of a training sample; each depends on (seed, epoch, sample) alone.
+    """Seeded augmentation of training samples; it depends only on (seed, epoch, sample).
 
     Parameters
     ----------
     redraw : bool
-        Take another pair of the same lag and order of dates that the index has of the tile, each as likely as the
-        sample's own: what the index leaves out, such as another season, does not come back. Samples of several pairs,
-        such as those of an event, are left as they are.
+        Draw, with equal probability, one of the tile's pairs in the index with the same temporal baseline and order of
+        dates, including the sample's own. Pairs excluded from the index, such as those of another season, are never
+        drawn. Samples of several pairs, such as those of an event, are not changed.
     swap : float
-        Probability of exchanging reference and secondary of all pairs: the phase changes its sign, a change of
-        coherence does not.
+        Probability of exchanging reference and secondary of all pairs, which changes the sign of the phase but not
+        that of a coherence change.
     flips : sequence of str
-        ``"rows"`` mirrors up and down, ``"cols"`` left and right, each with probability one half. Rows of a north-up
-        tile run nearly along the track, so that mirroring them leaves near and far range as they are. Mirroring
-        columns exchanges them, and with them the side that layover and shadow fall to: it is only taken where
-        ``both_orbits`` says that the samples come from ascending and descending orbits alike. Nothing is turned by a
-        quarter.
+        ``"rows"`` mirrors vertically, ``"cols"`` horizontally, each with probability one half. The row axis of a
+        north-up tile is nearly parallel to the track, so mirroring it preserves near and far range. Mirroring columns
+        exchanges near and far range, and thereby the side of layover and shadow; it is only allowed if ``both_orbits``
+        states that the samples come from ascending and descending orbits. Tiles are never rotated by 90 degrees.
     both_orbits : bool
-        Whether samples come from both directions of flight.
+        Whether samples come from both ascending and descending orbits.
 
     Raises
     ------
@@ -67,10 +66,10 @@ class Augmentation:
             raise ValueError("flips may mirror cols only with both_orbits: it exchanges near and far range")
 
     def change(self, index: PairIndex, sample: int, *, key: tuple[int, int]) -> Change:
-        """What becomes of a sample of an index; ``key`` is (seed, epoch)."""
+        """Augmentation of a sample of an index; ``key`` is (seed, epoch)."""
         seed, epoch = key
         random = np.random.default_rng((seed, _STREAM, epoch, sample))
-        # Every number is drawn whatever is asked for, so that one option does not change another's draws.
+        # All numbers are always drawn, so that one option does not change the draws of another.
         which, swapped, mirrored = random.random(), random.random(), random.random(len(FLIPS))
         alike = index.alike(sample) if self.redraw else [sample]
         pairs = index[int(alike[int(which * len(alike))])].pairs

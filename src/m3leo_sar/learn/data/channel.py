@@ -1,4 +1,4 @@
-"""Which chip is a channel of the input, and how it is encoded."""
+"""Chips as channels of the input, and their encoding."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from m3leo_sar.chips.statistics import ENCODINGS
 
 #: Entry-point group by which packages add encodings.
 ENTRY_POINTS = "m3leo_sar.encodings"
-#: How each product is encoded unless a channel says otherwise.
+#: Default encoding of each product.
 DEFAULT_ENCODINGS = {"coherence": "linear", "intensity": "decibel", "interferogram": "phasor"}
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One chip of each tile as input.
+    """One chip per tile as input.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ class Channel:
     key : str
         Pair, date or name.
     encoding : str
-        As in :class:`m3leo_sar.chips.statistics.BandStatistics`, one that reads one plane; or an encoding of your own:
-        a file ending in ``.py``, a module, or an entry point of the group ``m3leo_sar.encodings``, with
-        ``encode(plane)`` of a (rows, cols) array whose NaN is no data.
+        A single-plane encoding of :class:`m3leo_sar.chips.statistics.BandStatistics`; or a user-defined encoding: a
+        file ending in ``.py``, a module, or an entry point of the group ``m3leo_sar.encodings``, with a function
+        ``encode(plane)`` of a (rows, cols) array, in which NaN means no data.
 
     Examples
     --------
@@ -51,8 +51,8 @@ class Channel:
         Raises
         ------
         ValueError
-            If the text is neither, the product has no encoding of its own and none is given, or there is no such
-            encoding.
+            If the text has neither form, no encoding is given for a product without a default, or the encoding does
+            not exist.
         """
         parts = text.split(":")
         if len(parts) == 2 and parts[0] in DEFAULT_ENCODINGS:
@@ -71,18 +71,18 @@ class Channel:
 
     @property
     def rule(self) -> str:
-        """Encoding of the plane that :meth:`encoded` gives: ``"linear"`` after an encoding of one's own."""
+        """Encoding of the plane returned by :meth:`encoded`: ``"linear"`` after a user-defined encoding."""
         return self.encoding if self.encoding in ENCODINGS else "linear"
 
     def encoded(self, plane: NDArray[Any]) -> NDArray[Any]:
-        """Plane (rows, cols) as an encoding of one's own gives it; as it is for one of the library's.
+        """Plane (rows, cols) after a user-defined encoding; unchanged for the library's own encodings.
 
         Raises
         ------
         FileNotFoundError, ImportError
-            If the encoding's code is not there.
+            If the encoding's code does not exist.
         ValueError
-            If it has no ``encode``, or that gives another shape.
+            If it has no function ``encode``, or ``encode`` returns another shape.
         """
         if self.encoding in ENCODINGS:
             return plane
@@ -94,7 +94,7 @@ class Channel:
 
     @property
     def name(self) -> str:
-        """What the band's statistics are called."""
+        """Name of the band in the statistics."""
         return str(self)
 
     def __str__(self) -> str:
@@ -102,7 +102,7 @@ class Channel:
 
 
 def modalities(channels: Sequence[Channel]) -> dict[str, list[int]]:
-    """Channels of the normalised image that each data set makes, in order.
+    """Channels of the normalised image per data set, in order.
 
     Examples
     --------

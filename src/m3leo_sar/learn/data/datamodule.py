@@ -30,7 +30,7 @@ SPLITS = ("train", "val", "test")
 
 
 class HasTargets(Protocol):
-    """A data set whose targets can be read alone."""
+    """A data set whose targets can be read without the inputs."""
 
     @property
     def identifiers(self) -> list[str]:
@@ -38,14 +38,14 @@ class HasTargets(Protocol):
 
     @property
     def label(self) -> Any:
-        """What the target is called."""
+        """Name of the target."""
 
     def read_target(self, identifier: str) -> NDArray[Any]:
         """Target (rows, cols) of a tile."""
 
 
 class TargetScale(NamedTuple):
-    """Mean and spread of targets, in their unit."""
+    """Mean and standard deviation of targets, in their unit."""
 
     centre: float
     scale: float
@@ -54,8 +54,8 @@ class TargetScale(NamedTuple):
 class ChipDataModule(L.LightningDataModule):
     """Loaders for the train, val and test tiles of an archive.
 
-    Any ``Trainer`` may take them, on several processes too: each gets its own share, and each epoch its own order. A
-    loop of one's own calls :meth:`move_to` before each epoch.
+    They work with any ``Trainer``, also on several processes: each process gets its own share, and each epoch its own
+    order. A custom training loop calls :meth:`move_to` before each epoch.
 
     Parameters
     ----------
@@ -64,13 +64,13 @@ class ChipDataModule(L.LightningDataModule):
     splits : mapping of str to str
         Identifier to ``"train"``, ``"val"`` or ``"test"``.
     statistics : Statistics, optional
-        Those a model was trained with; fitted on the train tiles if None.
+        Statistics that a model was trained with; fitted to the train tiles if None.
     batch, eval_batch, workers : int
-        Samples a step; whole tiles a step of val and test; loader processes.
+        Batch size of training in samples; batch size of val and test in whole tiles; number of loader processes.
     crop, crops : int
-        Random training squares; val and test always see whole tiles.
+        Side and number of random training crops; val and test always use whole tiles.
     hide : float
-        Share of training samples that go without a data set among the inputs.
+        Probability of hiding each input data set of a training sample.
     **options
         ``target``, ``kind``, ``cells``, ``missing`` and ``seed`` of :class:`ChipDataset`.
 
@@ -79,7 +79,7 @@ class ChipDataModule(L.LightningDataModule):
     FileNotFoundError
         If a tile of any split lacks a chip and ``missing`` is ``"raise"``.
     ValueError
-        If a split is unknown or has no tile, or the chips of a channel are stored in a unit that does not fit.
+        If a split is unknown or has no tile, or the chips of a channel are stored in an incompatible unit.
     """
 
     def __init__(
@@ -114,30 +114,30 @@ class ChipDataModule(L.LightningDataModule):
         common = {"channels": channels, "statistics": self.statistics, **options}
         self.sets = {name: ChipDataset(archive, tiles[name], **common) for name in ("val", "test")}
         self.sets["train"] = ChipDataset(archive, tiles["train"], crop=crop or None, crops=crops, hide=hide, **common)
-        #: Epoch and batch the next training loader begins at.
+        #: Epoch and batch at which the next training loader begins.
         self.position = (0, 0)
         self._batches: EpochBatches | None = None
 
     @property
     def digest(self) -> str:
-        """Sixteen hex digits of what the samples are made from: tiles by split, channels, target and statistics."""
+        """Digest (16 hex digits) of the samples' sources: tiles per split, channels, target and statistics."""
         train = self.sets["train"]
         facts = (self.tiles, [str(channel) for channel in self.channels], train.label, train.kind, train.cells)
         text = repr((*facts, train.missing, self.statistics.digest))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def move_to(self, epoch: int, batch: int = 0) -> None:
-        """Have the training loader begin at a batch of an epoch the next time it is iterated."""
+        """Set the epoch and batch at which the next iteration of the training loader begins."""
         self.position = (epoch, batch)
         if self._batches is not None:
             self._batches.epoch, self._batches.start = self.position
 
     def train_batches(self, world: int) -> int:
-        """Batches of an epoch that each of so many processes trains on."""
+        """Training batches per epoch and process, for ``world`` processes."""
         return len(EpochBatches(len(self.sets["train"]), self.batch, seed=self.seed, world=world))
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled by (seed, epoch), whatever the worker count."""
+        """Shuffled by (seed, epoch), independently of the number of workers."""
         data, (rank, world) = self.sets["train"], self._place()
         self._batches = EpochBatches(len(data), self.batch, seed=data.seed, rank=rank, world=world)
         self.move_to(*self.position)
@@ -165,29 +165,29 @@ class ChipDataModule(L.LightningDataModule):
 
 
 def loader_options(workers: int, seed: int) -> dict[str, Any]:
-    """Options of every loader of a run: how its processes start and end, and that it draws no number of the run's."""
+    """Options common to all loaders of a run: start and end of worker processes, and a separate random generator."""
     return {
         "num_workers": workers,
         # Never fork: OpenMP may have run in this process, and its threads do not survive a fork.
         "multiprocessing_context": "spawn" if workers else None,
         "worker_init_fn": _leave_stopping_to_the_main_process if workers else None,
-        # Its own, so that making an iterator does not move the random numbers of the training.
+        # A separate generator, so that creating an iterator does not advance the random state of training.
         "generator": torch.Generator().manual_seed(seed),
     }
 
 
 def _leave_stopping_to_the_main_process(_: int) -> None:
-    # Ctrl-C reaches all processes; one that ends while its batch is awaited would turn it into a crash.
+    # Ctrl-C reaches all processes; a worker that exits while its batch is awaited would cause a crash.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def fit_statistics(archive: ChipArchive, identifiers: Sequence[str], channels: Sequence[Channel]) -> Statistics:
-    """Robust statistics of each channel over the tiles that have it.
+    """Robust statistics per channel, over the tiles that have the channel.
 
     Raises
     ------
     ValueError
-        If a channel has no valid pixel in any tile, its chips are stored in a unit that does not fit, or as
+        If a channel has no valid pixel in any tile, its chips are stored in an incompatible unit, or for the reasons of
         :func:`m3leo_sar.chips.accumulate.fitted`.
     """
     found = [fitted(partial(_counted, archive, identifiers, channel), [None]) for channel in channels]
@@ -207,12 +207,12 @@ def _counted(
 
 
 def target_scale(data: HasTargets) -> TargetScale:
-    """Mean and standard deviation of the targets of all tiles of a data set of values.
+    """Mean and standard deviation of the targets over all tiles of a data set.
 
     Raises
     ------
     ValueError
-        If none has a known target.
+        If no tile has a known target.
     """
     count, total, squares = 0, 0.0, 0.0
     for identifier in data.identifiers:
@@ -222,5 +222,5 @@ def target_scale(data: HasTargets) -> TargetScale:
     if not count:
         raise ValueError(f"target {data.label} has no known value in any train tile")
     mean = total / count
-    # A target that is the same everywhere has no spread to divide by.
+    # A constant target has no spread to divide by.
     return TargetScale(mean, max(squares / count - mean**2, 0.0) ** 0.5 or 1.0)

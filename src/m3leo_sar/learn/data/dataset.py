@@ -23,14 +23,14 @@ from m3leo_sar.learn.data.labels import IGNORE, TARGETS, cell_means, class_targe
 from m3leo_sar.learn.data.own_share import BLANK
 
 MISSING = ("raise", "mask", "fill", "drop")
-#: Normalised tiles that are kept in memory.
+#: Number of normalised tiles kept in memory.
 _TILES_HELD = 64
-#: Stream of random numbers that hides data sets.
+#: Stream of random numbers for hiding data sets.
 _HIDING = 5
 
 
 class _Tile(NamedTuple):
-    """One tile as it is kept: values and mask (channels, rows, cols), target (rows, cols), where it lies."""
+    """A cached tile: values and mask (channels, rows, cols), target (rows, cols) and location."""
 
     values: NDArray[np.float32]
     mask: NDArray[np.bool_]
@@ -40,12 +40,12 @@ class _Tile(NamedTuple):
 
 
 class ChipDataset(Dataset[dict[str, Any]]):
-    """Samples of an archive: normalised input, its mask and the target.
+    """Samples of an archive: normalised input, its mask, and the target.
 
-    A sample depends on (seed, epoch, index) alone, so any worker count or batch size gives the same samples. The epoch
-    is part of what :class:`m3leo_sar.learn.data.epoch_batches.EpochBatches` asks for; a loader that asks for indices
-    alone gets the crops of another epoch each time a sample comes up again, and ``data[index]`` those of
-    :attr:`epoch`. A missing or damaged chip is never replaced by another tile's.
+    A sample depends only on (seed, epoch, index), so samples are the same for any worker count and batch size.
+    :class:`m3leo_sar.learn.data.epoch_batches.EpochBatches` requests (epoch, index). A loader that requests only
+    indices gets the crops of another epoch each time a sample recurs; ``data[index]`` returns those of :attr:`epoch`.
+    A missing or damaged chip is never replaced by that of another tile.
 
     Parameters
     ----------
@@ -53,35 +53,35 @@ class ChipDataset(Dataset[dict[str, Any]]):
     identifiers : sequence of str
         Tiles, in order.
     channels : sequence of Channel
-        Chips that make the input, in order.
+        Chips of the input, in order.
     target : str
-        Label chip, as :func:`m3leo_sar.learn.data.labels.label_key` reads it.
+        Label chip, in the notation of :func:`m3leo_sar.learn.data.labels.label_key`.
     statistics : Statistics
-        One entry a channel.
+        One entry per channel.
     kind : str
-        ``"classes"``, positions in the legend (int64, 255 where there is none), ``"values"`` (float32, NaN where there
-        is none) or ``"none"``, a target (1, 1) of NaN.
+        ``"classes"`` for legend indices (int64, 255 for no label), ``"values"`` (float32, NaN for no label) or
+        ``"none"`` for a target (1, 1) of NaN.
     legend : Legend
-        Classes of a label of codes.
+        Classes of a categorical label.
     cells : pair of int, optional
-        Rows and columns that values are averaged onto by area; the label's own if None.
+        Rows and columns of the grid onto which values are area-averaged; the label's own grid if None.
     crop : int, optional
-        Side of a random square cut from the tile in pixels; the whole tile if None.
+        Side in pixels of a random square crop of the tile; the whole tile if None.
     crops : int
-        Samples a tile, when cropping.
+        Samples per tile when cropping.
     hide : float
-        Share of the samples that go without one of the data sets among the inputs, each drawn by itself and one always
-        kept, so that a network learns what it may have to do without.
+        Probability of hiding each input data set of a sample, drawn independently per data set; at least one is always
+        kept. A network so learns to work without missing data sets.
     missing : str
-        What to do when a tile lacks a chip: ``"raise"``; ``"mask"``, no data in that channel, or no target;
-        ``"fill"``, as the M3LEO baselines: 0, the mean, as if it were data, for a chip or a pixel that is missing; or
-        ``"drop"`` the tile. Pixels without data inside a chip are masked unless filled.
+        Policy for missing chips: ``"raise"``; ``"mask"``, no data in that channel, or no target; ``"fill"``, as in the
+        M3LEO baselines: missing chips and pixels become 0, the mean, as if they were data; or ``"drop"`` the tile.
+        Pixels without data inside a chip are masked unless filled.
     seed : int
 
     Raises
     ------
     ValueError
-        If ``missing`` or ``kind`` is unknown, the statistics do not fit, or no tile is left.
+        If ``missing`` or ``kind`` is unknown, the statistics do not match the channels, or no tile remains.
     """
 
     def __init__(
@@ -119,14 +119,14 @@ class ChipDataset(Dataset[dict[str, Any]]):
             raise ValueError(f"no tile of {archive.root} has every input")
         self._held: dict[str, _Tile] = {}
         self._units = StoredUnits()
-        # How often each sample was drawn, in memory that loader processes share.
+        # Number of draws per sample, in memory shared by the loader processes.
         self._drawn = torch.zeros(len(self) if crop or hide else 0, dtype=torch.int32).share_memory_()
 
     def __len__(self) -> int:
         return len(self.identifiers) * self.crops
 
     def __getitem__(self, place: int | tuple[int, int]) -> dict[str, Any]:
-        """Sample of an index, or of (epoch, index), by which loader processes need not be told of a new epoch."""
+        """Sample of an index, or of (epoch, index), so that loader processes need no notification of a new epoch."""
         epoch, index = place if isinstance(place, tuple) else (self.epoch, place)
         if epoch == BLANK:
             return _blank(self[0, index])
@@ -151,7 +151,7 @@ class ChipDataset(Dataset[dict[str, Any]]):
         }
 
     def __getitems__(self, places: Sequence[int | tuple[int, int]]) -> list[dict[str, Any]]:
-        """Samples of a batch, as a loader asks for them."""
+        """Samples of a batch, as requested by a loader."""
         return [self[place if isinstance(place, tuple) else (self._next_epoch(place), place)] for place in places]
 
     def _next_epoch(self, index: int) -> int:
@@ -161,7 +161,7 @@ class ChipDataset(Dataset[dict[str, Any]]):
         return self.epoch + int(self._drawn[index]) - 1
 
     def _hidden(self, epoch: int, index: int, channels: int) -> NDArray[np.bool_]:
-        """Channels (channels, 1, 1) that this sample goes without; never all of them."""
+        """Mask (channels, 1, 1) of the channels hidden in this sample; never all of them."""
         hidden = np.zeros((channels, 1, 1), bool)
         if self.hide and len(self._modalities) > 1:
             rng = np.random.default_rng((self.seed, _HIDING, epoch, index))
@@ -172,12 +172,12 @@ class ChipDataset(Dataset[dict[str, Any]]):
         return hidden
 
     def read_target(self, identifier: str) -> NDArray[Any]:
-        """Target (rows, cols) of a tile whose inputs are not read; (1, 1) of NaN if it has none."""
+        """Target (rows, cols) of a tile, without reading its inputs; (1, 1) of NaN if there is none."""
         label = self._chip(identifier, *self.label) if self.label else None
         return np.full((1, 1), np.nan, np.float32) if label is None else self._target(label, label.geobox)[0]
 
     def _tile(self, identifier: str) -> _Tile:
-        # Random crops come back to the same few tiles; decoding them each time would cost more than training.
+        # Random crops return to the same few tiles; decoding them each time would cost more than training.
         if identifier not in self._held:
             if len(self._held) >= _TILES_HELD:
                 self._held.pop(next(iter(self._held)))
@@ -189,7 +189,7 @@ class ChipDataset(Dataset[dict[str, Any]]):
         chips = [self._chip(identifier, channel.dataset, channel.key) for channel in self.channels]
         geobox = self._geobox(identifier, [chip and chip.geobox for chip in chips], label and label.geobox)
         values, masks = [], []
-        # Channel by channel: real and complex chips cannot be stacked into one array.
+        # One channel at a time: real and complex chips cannot be stacked into one array.
         for chip, channel, band in zip(chips, self.channels, self.statistics.bands, strict=True):
             unit = chip and chip.metadata.get("unit")
             self._units.check(str(channel), channel.rule, unit, where=f"tile {identifier}")
@@ -210,7 +210,7 @@ class ChipDataset(Dataset[dict[str, Any]]):
         return self.archive.read(identifier, dataset, key)
 
     def _geobox(self, identifier: str, boxes: list[GeoBox | None], label: GeoBox | None) -> GeoBox:
-        # Classes are of pixels; values may have a grid of their own.
+        # Classes are per pixel; values may have their own grid.
         known = next((box for box in ([label, *boxes] if self.kind == "classes" else boxes) if box is not None), None)
         if known is None:
             raise FileNotFoundError(f"tile {identifier} has no input chip at all")
@@ -249,7 +249,7 @@ class ChipDataset(Dataset[dict[str, Any]]):
 
 
 def _blank(sample: dict[str, Any]) -> dict[str, Any]:
-    """A sample of the same shape that counts nowhere: no data, no target, no tile."""
+    """A placeholder of the same shape that is not counted: no data, no target, no tile."""
     nothing = torch.nan if sample["target"].is_floating_point() else IGNORE
     values = {"image": 0, "mask": False, "target": nothing, "unknown": 0}
     emptied = {name: torch.full_like(sample[name], value) for name, value in values.items()}

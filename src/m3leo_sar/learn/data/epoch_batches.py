@@ -1,4 +1,4 @@
-"""Which samples make which batch of which epoch, from any place on."""
+"""Assignment of samples to the batches of each epoch, from any starting batch."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from torch.utils.data import Sampler
 
 
 class EpochBatches(Sampler[list[tuple[int, int]]]):
-    """Batches of (epoch, index), shuffled by (seed, epoch) alone.
+    """Batches of (epoch, index), in a random order that depends only on (seed, epoch).
 
-    A process of several gets its share of each batch of all of them, so that two with a batch of 4 see what one with a
-    batch of 8 does. Where the last batch cannot be shared evenly it is left out, as all must take as many steps.
+    With several processes, each gets its share of every global batch: two processes with a batch of 4 see the samples
+    of one process with a batch of 8. A last batch that cannot be split evenly is dropped, since all processes must
+    take the same number of steps.
 
     Parameters
     ----------
     samples : int
     batch : int
-        Samples a step of one process.
+        Samples per step and process.
     seed : int
     rank, world : int
-        Which process of how many.
+        Index of this process, and number of processes.
 
     Raises
     ------
     ValueError
-        If several processes have less than a batch for all.
+        If there are several processes and fewer samples than one global batch.
 
     Notes
     -----
-    In a loop of one's own, call :meth:`set_epoch` before each epoch, as with PyTorch's DistributedSampler.
-    :attr:`epoch` and :attr:`start` say where iterating begins; the length stays that of a whole epoch, which is what
-    Lightning counts in when a run goes on in the middle of one.
+    In a custom training loop, call :meth:`set_epoch` before each epoch, as with PyTorch's DistributedSampler.
+    :attr:`epoch` and :attr:`start` specify where iteration begins. The length remains that of a whole epoch, as
+    Lightning expects when a run resumes in the middle of an epoch.
     """
 
     def __init__(self, samples: int, batch: int, *, seed: int, rank: int = 0, world: int = 1) -> None:
@@ -42,7 +43,7 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         self.epoch, self.start = 0, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, from its beginning unless it is the one that is under way."""
+        """Set the epoch; iteration starts at its beginning unless it is the current epoch."""
         if epoch != self.epoch:
             self.epoch, self.start = epoch, 0
 

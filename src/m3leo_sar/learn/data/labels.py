@@ -15,14 +15,14 @@ from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.learn.models.area_pool import area_pool
 
-#: Class of a pixel that has no label; losses and metrics leave it out.
+#: Class of a pixel without a label; losses and metrics ignore it.
 IGNORE = 255
-#: What a task may want of a label: ``"classes"`` of a legend's codes, ``"values"`` as they are, or ``"none"``.
+#: Kinds of target: ``"classes"`` of a legend's codes, ``"values"`` unchanged, or ``"none"``.
 TARGETS = ("classes", "values", "none")
 
 
 class LabelKey(NamedTuple):
-    """Which chip of a tile is its label."""
+    """Data set and key of a tile's label chip."""
 
     dataset: str
     key: str
@@ -48,21 +48,21 @@ def label_key(text: str) -> LabelKey:
 
 
 def archive_legend(archive: ChipArchive, identifiers: Collection[str], target: str) -> Legend:
-    """Legend that the label chips of some tiles state.
+    """Legend stated by the label chips of the given tiles.
 
     Parameters
     ----------
     archive : ChipArchive
     identifiers : collection of str
-        Tiles; those without the label do not count.
+        Tiles; those without the label are ignored.
     target : str
-        As :func:`label_key` reads it.
+        In the notation of :func:`label_key`.
 
     Raises
     ------
     ValueError
         If no tile has the label, its chips state no classes and it is not named after a published legend, or two tiles
-        state different ones.
+        state different classes.
     """
     label, found = label_key(target), dict[Legend | None, str]()
     for identifier in identifiers:
@@ -89,12 +89,12 @@ def archive_legend(archive: ChipArchive, identifiers: Collection[str], target: s
 
 
 def require_classes(archive: ChipArchive, identifiers: Collection[str], target: str, legend: Legend) -> None:
-    """Refuse labels that hold no code of the legend in any of the tiles; those without the label do not count.
+    """Reject labels without any code of the legend in all of the tiles; tiles without the label are ignored.
 
     Raises
     ------
     ValueError
-        If there is no pixel to learn from.
+        If there is no labelled pixel to train on.
     """
     label, codes = label_key(target), set[str]()
     for identifier in identifiers:
@@ -118,7 +118,7 @@ def _some_codes(chip: Chip) -> str:
 
 
 def class_target(chip: Chip, legend: Legend) -> NDArray[np.int64]:
-    """Class of each pixel of a label, its position in the legend; :data:`IGNORE` for no data and for other codes.
+    """Class of each pixel of a label, as its index in the legend; :data:`IGNORE` for no data and for other codes.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def class_target(chip: Chip, legend: Legend) -> NDArray[np.int64]:
     Raises
     ------
     ValueError
-        If the legend has a class of the code that the chip declares as no data.
+        If the chip's nodata code is a class of the legend.
     """
     if chip.nodata in legend.codes:
         raise ValueError(f"classes must leave out code {chip.nodata:g}, which the label declares as no data")
@@ -138,9 +138,9 @@ def class_target(chip: Chip, legend: Legend) -> NDArray[np.int64]:
 
 
 def unknown_codes(chip: Chip, legend: Legend) -> NDArray[np.int64]:
-    """Pixels of each code (257,) that has data and is no class; the last counts codes below 0 and beyond 255.
+    """Pixel count (257,) of each code that is data but not a class; the last entry counts codes outside 0 to 255.
 
-    What the legend itself has for no data, such as WorldCover's 0, does not count.
+    The legend's own nodata code, such as WorldCover's 0, is not counted.
 
     Examples
     --------
@@ -154,14 +154,14 @@ def unknown_codes(chip: Chip, legend: Legend) -> NDArray[np.int64]:
 
 
 def cell_means(values: NDArray[np.floating], shape: tuple[int, int] | None) -> NDArray[np.float32]:
-    """Means (rows, cols) of values over the cells of another grid of the same ground, by area.
+    """Area-weighted means (rows, cols) of values over the cells of another grid of the same ground.
 
     Parameters
     ----------
     values : (rows, cols) float
-        NaN where none is known; a cell is the mean of what is known in it, NaN if nothing is.
+        NaN where unknown; each cell is the mean of its known values, or NaN if it has none.
     shape : pair of int, optional
-        Rows and columns of cells; the values as they are if None.
+        Rows and columns of cells; if None, the values are returned unchanged.
     """
     wide = torch.from_numpy(np.asarray(values, np.float64))
     if shape is None:

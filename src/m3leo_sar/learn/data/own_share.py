@@ -1,4 +1,4 @@
-"""Loaders that give each process of a run its own share, with any trainer."""
+"""Loaders that give each process of a run its own share of the samples, with any trainer."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torch.utils.data.distributed import DistributedSampler
 
-#: Epoch of a sample that stands for none: it has the shape of another, and counts nowhere.
+#: Epoch of a blank sample: it has the shape of a real sample and is not counted.
 BLANK = -1
 
-# A Trainer puts a DistributedSampler of its own in the place of any other sampler, which would share a share out again.
+# A Trainer replaces any other sampler by its own DistributedSampler, which would split a process's share again.
 
 
 class EvaluationShare(DistributedSampler[tuple[int, int]]):
-    """Each sample once, in one of the processes; a process that gets none has one blank sample.
+    """Each sample once, in one of the processes; a process without samples gets one blank sample.
 
-    All processes must take part when scores are put together, and a loop without a batch would not.
+    All processes must take part when scores are gathered, and a process without a batch would not.
 
     Parameters
     ----------
     samples : int
     rank, world : int
-        Which process of how many.
+        Index of this process, and number of processes.
     """
 
     def __init__(self, samples: int, *, rank: int, world: int) -> None:
@@ -39,26 +39,26 @@ class EvaluationShare(DistributedSampler[tuple[int, int]]):
 
 
 class _Told(DistributedSampler[Any]):
-    """Stands where a trainer looks for the sampler, which it tells each epoch."""
+    """Sampler attribute of a loader, through which a trainer announces each epoch."""
 
     def __init__(self, told: Callable[[int], None]) -> None:
         super().__init__(range(1), num_replicas=1, rank=0)  # type: ignore[arg-type]
         self.told = told
 
     def set_epoch(self, epoch: int) -> None:
-        """Pass the epoch on."""
+        """Forward the epoch."""
         self.told(epoch)
 
 
 class ShareLoader(DataLoader[Any]):
-    """A loader whose batch sampler gives one process's share of an epoch.
+    """A loader whose batch sampler yields one process's share of an epoch.
 
     Parameters
     ----------
     dataset : Dataset
     batch_sampler : Sampler
     told : callable
-        Called with each epoch before it begins, by any trainer that tells samplers their epoch.
+        Called with each epoch before it begins, by any trainer that calls ``set_epoch`` of its samplers.
     **options
         Of the loader.
     """
@@ -67,5 +67,5 @@ class ShareLoader(DataLoader[Any]):
         self, dataset: Dataset[Any], *, batch_sampler: Sampler[Any], told: Callable[[int], None], **options: Any
     ) -> None:
         super().__init__(dataset, batch_sampler=batch_sampler, **options)
-        # A DataLoader lets nobody set its sampler, which it has no use for beside a batch sampler.
+        # A DataLoader does not allow setting its sampler, which it does not use with a batch sampler.
         object.__setattr__(self, "sampler", _Told(told))

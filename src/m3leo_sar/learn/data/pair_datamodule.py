@@ -1,4 +1,4 @@
-"""Splits, statistics and loaders of pairs that are computed on the fly."""
+"""Splits, statistics and loaders of pairs computed on the fly."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from m3leo_sar.learn.data.tile_tiers import TileTiers
 from m3leo_sar.stack.pair_product import PairProduct
 
 Batch = dict[str, Any]
-#: How each product is encoded unless bands are given.
+#: Default encoding of each product.
 ENCODINGS = {"coherence": "linear", "interferogram": "phasor", "intensity": "decibel", "change": "linear"}
-#: Ranges of encoded values that are not those of their encoding.
+#: Ranges of encoded values that differ from those of the encoding.
 _RANGES = {"change": (-1.0, 1.0)}
 _STREAM = 3
-#: What else statistics may encode a product with, which the configuration cannot name.
+#: Further encodings that statistics may specify for a product, but a configuration may not.
 _OTHER_ENCODINGS = {"coherence": ("fisher",), "intensity": ("linear",)}
-#: Samples whose text is made at a time.
+#: Number of samples formatted as text at a time.
 _CHUNK = 1 << 16
 
 
 class PairDataModule(L.LightningDataModule):
     """Loaders for the train, val and test samples of a store of SLC tiles.
 
-    Any ``Trainer`` may take them, on several processes too: each gets its own share, and each epoch its own order and
-    augmentations. A loop of one's own calls :meth:`move_to` before each epoch.
+    They work with any ``Trainer``, also on several processes: each process gets its own share, and each epoch its own
+    order and augmentations. A custom training loop calls :meth:`move_to` before each epoch.
 
     Parameters
     ----------
@@ -54,26 +54,26 @@ class PairDataModule(L.LightningDataModule):
         ``m3leo_sar.products.pair_products.pair_products``.
     products : sequence of PairProduct
     statistics : Statistics, optional
-        Those a model was trained with; fitted on a draw of training samples if None.
+        Statistics that a model was trained with; fitted to a random draw of training samples if None.
     bands : sequence of BandStatistics, optional
-        Encodings to fit, if not those of :data:`ENCODINGS`.
+        Bands with the encodings to fit; those of :data:`ENCODINGS` by default.
     draw : int
-        Samples that statistics are fitted on.
+        Number of samples to which statistics are fitted.
     batch, workers : int
-        Samples a step; loader processes.
+        Batch size in samples; number of loader processes.
     memory_bytes, device_bytes, to_device
-        Budgets of :class:`TileTiers`, the former shared among the workers. A device needs ``workers=0``.
+        Parameters of :class:`TileTiers`; ``memory_bytes`` is shared among the workers. A device requires ``workers=0``.
     hold, lanes : int
-        As of :class:`TileBatches`.
+        As in :class:`TileBatches`.
     augmentation : Augmentation, optional
-        Of the training samples.
+        Augmentation of the training samples.
     **options
         ``target``, ``kind``, ``missing`` and ``seed`` of :class:`PairDataset`.
 
     Raises
     ------
     ValueError
-        If a split has no sample, ``workers`` do not go with a device, or as :class:`PairDataset`.
+        If a split has no sample, ``workers`` are combined with a device, or for the reasons of :class:`PairDataset`.
     """
 
     def __init__(
@@ -118,16 +118,16 @@ class PairDataModule(L.LightningDataModule):
             name: PairDataset(tiers, part, statistics=statistics, **common) for name, part in parts.items()
         }
         self.sets["train"].augmentation = augmentation
-        #: Epoch and batch the next training loader begins at, if :meth:`move_to` said so.
+        #: Epoch and batch at which the next training loader begins, if set by :meth:`move_to`.
         self.position: tuple[int, int] | None = None
         self._batches: TileBatches | None = None
 
     @cached_property
     def digest(self) -> str:
-        """Sixteen hex digits of what the samples are made from: tiles and pairs by split, products and statistics."""
+        """Digest (16 hex digits) of the samples' sources: tiles and pairs per split, products and statistics."""
         train, found = self.sets["train"], hashlib.sha256()
         facts = ([str(product) for product in train.products], train.label, train.kind, train.missing)
-        # What Python prints of (samples by split, *facts), piece by piece: checkpoints hold digests of that text.
+        # Python's repr of (samples by split, *facts), piece by piece: checkpoints contain digests of that text.
         for number, (name, part) in enumerate(self.sets.items()):
             found.update(f"{', ' if number else '({'}{name!r}: [".encode())
             for text in _sample_texts(part.index):
@@ -137,7 +137,7 @@ class PairDataModule(L.LightningDataModule):
         return found.hexdigest()[:16]
 
     def move_to(self, epoch: int, batch: int = 0) -> None:
-        """Have the training loader begin at a batch of an epoch the next time it is iterated."""
+        """Set the epoch and batch at which the next iteration of the training loader begins."""
         self.position = (epoch, batch)
         self.sets["train"].epoch = epoch
         if self._batches is not None:
@@ -145,11 +145,11 @@ class PairDataModule(L.LightningDataModule):
             self._batches.start = batch
 
     def train_batches(self, world: int) -> int:
-        """Batches of an epoch that each of so many processes trains on."""
+        """Training batches per epoch and process, for ``world`` processes."""
         return -(-(len(self.sets["train"]) // world) // self.batch)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled by (seed, epoch), whatever the worker count; a part a process of a distributed run."""
+        """Shuffled by (seed, epoch), independently of the number of workers; one part per distributed process."""
         data = self.sets["train"]
         if self.position is None and self.trainer is not None:
             data.epoch = self.trainer.current_epoch
@@ -181,23 +181,23 @@ class PairDataModule(L.LightningDataModule):
             world=self.trainer.world_size if self.trainer is not None else 1,
         )
         order.set_epoch(data.epoch)
-        # Workers end with their epoch: the next reaches the augmentations only with the data set they start with, and
-        # those of train and val would hold tiles beside each other.
+        # Workers end with their epoch: the next epoch reaches the augmentations only through the data set that workers
+        # start with, and persistent workers of train and val would hold tiles in memory at the same time.
         options = {"collate_fn": as_fetched, **loader_options(self.workers, data.seed)}
         return ShareLoader(data, batch_sampler=order, told=self._told if trains else _ignored, **options)
 
     def _told(self, epoch: int) -> None:
-        # The epoch that is under way goes on from the batch it is at.
+        # The current epoch continues from its current batch.
         if epoch != self.sets["train"].epoch:
             self.move_to(epoch)
 
 
 def _ignored(epoch: int) -> None:
-    """Whole tiles in order, whatever the epoch."""
+    """Whole tiles in order, in every epoch."""
 
 
 def _sample_texts(index: PairIndex) -> Iterator[str]:
-    """What Python prints of the list of (identifier, *pairs) of all samples, without its brackets, in parts."""
+    """Python's repr of the list of (identifier, *pairs) of all samples, without its brackets, in parts."""
     names = np.array([f"({name!r}, " for name in index.identifiers], object)
     groups = np.array([", ".join(repr(str(pair)) for pair in group) + ")" for group in index.groups], object)
     for start in range(0, len(index), _CHUNK):
@@ -207,11 +207,11 @@ def _sample_texts(index: PairIndex) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _ProductChannel(Channel):
-    """A product among the inputs."""
+    """A product as an input."""
 
     @property
     def name(self) -> str:
-        """The product."""
+        """Name of the product."""
         return f"{self.dataset}:{self.key}".rstrip(":")
 
     def __str__(self) -> str:
@@ -224,7 +224,7 @@ def pair_channels(inputs: Sequence[str]) -> list[Channel]:
     Raises
     ------
     ValueError
-        If one is no product.
+        If an input is not a product.
 
     Examples
     --------
@@ -236,31 +236,32 @@ def pair_channels(inputs: Sequence[str]) -> list[Channel]:
 
 
 def encodings_of(channel: Channel) -> tuple[str, ...]:
-    """Encodings that statistics may have for a product, its usual one first."""
+    """Encodings that statistics may specify for a product, the default first."""
     return (channel.encoding, *_OTHER_ENCODINGS.get(channel.dataset, ()))
 
 
 def starting_bands(products: Sequence[PairProduct]) -> list[BandStatistics]:
-    """A band a product with its usual encoding, not scaled yet."""
+    """One band per product with its default encoding, not yet scaled."""
     return [BandStatistics(str(product), ENCODINGS[product.kind]) for product in products]
 
 
 def fit_pair_statistics(data: PairDataset, *, draw: int = 256, rule: str = "robust") -> Statistics:
-    """Statistics of a dataset's products over a seeded draw of its samples; each pass over it reads a tile once.
+    """Statistics of a data set's products over a seeded draw of its samples; each pass reads every tile once.
 
     Parameters
     ----------
     data : PairDataset
-        Its statistics tell the encoding of each band; what they scale by does not matter.
+        Its statistics specify the encoding of each band; their scaling is not used.
     draw : int
-        Samples to draw without repeats; all, if there are no more.
+        Samples to draw without replacement; all samples if there are fewer.
     rule : str
         As in :meth:`m3leo_sar.chips.accumulate.StatisticsAccumulator.finish`.
 
     Raises
     ------
     ValueError
-        If ``draw`` is below 1, a band has no valid pixel, or as :func:`m3leo_sar.chips.accumulate.fitted`.
+        If ``draw`` is below 1, a band has no valid pixel, or for the reasons of
+        :func:`m3leo_sar.chips.accumulate.fitted`.
     """
     if draw < 1:
         raise ValueError(f"draw must be at least 1, got {draw}")

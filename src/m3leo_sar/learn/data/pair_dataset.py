@@ -1,4 +1,4 @@
-"""Samples whose products are computed when they are asked for: no pair is ever stored."""
+"""Samples whose products are computed on request; no pair is ever stored."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from m3leo_sar.stack.tile_samples import TileSamples
 MISSING = ("raise", "mask", "fill", "drop")
 
 _WORLDCOVER_TARGET = partial(class_target, legend=WORLDCOVER)
-#: Gives the label of a tile (rows, cols) from its identifier and pixel grid.
+#: Returns the label of a tile (rows, cols) for its identifier and pixel grid.
 Target = Callable[[str, GeoBox], NDArray[Any]]
 
 
 class Compute(Protocol):
-    """Computes the planes of several samples of one tile; ``m3leo_sar.training`` hands one over."""
+    """Computes the planes of several samples of one tile; provided by ``m3leo_sar.training``."""
 
     def __call__(
         self,
@@ -45,17 +45,17 @@ class Compute(Protocol):
         resampling: str,
         missing: str,
     ) -> list[list[Any]]:
-        """A list a sample, with a plane (rows, cols) a product; NaN where a date is missing, for ``missing="nan"``.
+        """One list per sample of one plane (rows, cols) per product; NaN for missing dates with ``missing="nan"``.
 
-        ``resampling`` is that of the store, which takes samples to the tile's pixels.
+        ``resampling`` is that of the store, from SLC samples to the tile's pixels.
         """
 
 
 class PairDataset(Dataset[dict[str, Any]]):
-    """Samples of a tile and its pairs: normalised products, their mask, and the label if there is one.
+    """Samples of a tile and its pairs: normalised products, their mask, and an optional label.
 
-    A sample depends on (seed, epoch, index) alone: worker, order, batch size and the tier that held the tile change no
-    bit. A damaged tile is an error, and none is ever replaced by another.
+    A sample depends only on (seed, epoch, index) and is bit-identical for any worker, order, batch size and memory
+    tier. A damaged tile is an error, and no tile is ever replaced by another.
 
     Parameters
     ----------
@@ -63,37 +63,36 @@ class PairDataset(Dataset[dict[str, Any]]):
     index : PairIndex
         The samples.
     compute : callable
-        ``m3leo_sar.products.pair_products.pair_products``, or another with its arguments; it must not mind being sent
-        to
+        ``m3leo_sar.products.pair_products.pair_products``, or a function with the same arguments that can be sent to
         another process.
     products : sequence of PairProduct
-        Planes of a sample, in the order in which the statistics read them.
+        Products of a sample, in the order of the statistics.
     statistics : Statistics
         Encoding and scaling of each band.
     target : callable, optional
-        Such as :class:`ArchiveTarget`; without one samples have no ``target``.
+        Such as :class:`ArchiveTarget`; without it, samples have no ``target``.
     missing : str
-        What to do with samples that lack a date: ``"raise"``; ``"mask"``, no data in the planes that need it;
-        ``"fill"``, as M3LEO does: zeros after normalisation, that is, the mean, wherever there is no data, and a mask
-        that does not tell; ``"drop"`` the sample. A tile that is not in the store has no grid to mask: it is dropped
-        with ``"drop"`` and an error otherwise.
+        Policy for samples that lack a date: ``"raise"``; ``"mask"``, no data in the planes that need it; ``"fill"``, as
+        in M3LEO: zeros after normalisation, that is, the mean, wherever there is no data, marked as valid in the mask;
+        or ``"drop"`` the sample. A tile that is not in the store has no grid to mask: it is dropped with ``"drop"`` and
+        an error otherwise.
     augmentation : Augmentation, optional
     seed : int
     dates : mapping of str to sequence of datetime.date, optional
-        Dates that each tile has; asked of the store by default.
+        Dates of each tile; read from the store by default.
     kind : str
-        What the targets are, ``"classes"`` or ``"values"``.
+        Kind of the targets, ``"classes"`` or ``"values"``.
 
     Attributes
     ----------
     epoch : int
-        Of the augmentation.
+        Epoch of the augmentation.
 
     Raises
     ------
     ValueError
-        If ``missing`` is unknown, a sample is incomplete and must not be, none is left, or the products are too many or
-        too few for the statistics.
+        If ``missing`` is unknown, a sample is incomplete although ``missing`` requires all dates, no sample remains, or
+        the number of products does not match the statistics.
     """
 
     def __init__(
@@ -124,7 +123,7 @@ class PairDataset(Dataset[dict[str, Any]]):
 
     @property
     def identifiers(self) -> list[str]:
-        """Tiles that have a sample, in order."""
+        """Tiles with at least one sample, in order."""
         return self.index.used
 
     @property
@@ -133,7 +132,7 @@ class PairDataset(Dataset[dict[str, Any]]):
         return str(getattr(self.target, "key", "target"))
 
     def read_target(self, identifier: str) -> NDArray[Any]:
-        """Target (rows, cols) of a tile whose samples are not computed; (1, 1) of NaN without targets."""
+        """Target (rows, cols) of a tile, without computing its samples; (1, 1) of NaN without targets."""
         if self.target is None:
             return np.full((1, 1), np.nan, np.float32)
         return self.target(identifier, self.tiers.store.frame(identifier).geobox)
@@ -146,7 +145,7 @@ class PairDataset(Dataset[dict[str, Any]]):
         return {**{name: array[0] for name, array in arrays.items()}, **facts[0]}
 
     def __getitems__(self, indices: Sequence[int]) -> dict[str, Any]:
-        """A whole batch, as collating its samples would give it; a loader takes it as it is with :func:`as_fetched`."""
+        """A whole batch, already collated; a loader uses it unchanged with :func:`as_fetched`."""
         arrays, facts = self._fetch(indices)
         return {**arrays, **default_collate(facts)}
 
@@ -203,7 +202,7 @@ class PairDataset(Dataset[dict[str, Any]]):
 
 
 class ArchiveTarget:
-    """Labels of an archive as a dataset's target.
+    """Labels of an archive as targets of a data set.
 
     Parameters
     ----------
@@ -212,9 +211,9 @@ class ArchiveTarget:
         Name of the label.
     dataset : str
     encode : callable
-        From the chip to the array that a loss takes; WorldCover's classes by default.
+        Converts a chip to the target array of a loss; WorldCover's classes by default.
     nothing : callable, optional
-        Gives what a loss takes of a tile without the label, from its grid; such a tile is an error by default.
+        Returns the target array of a tile without the label, for its grid; such a tile is an error by default.
     """
 
     def __init__(
@@ -238,9 +237,9 @@ class ArchiveTarget:
         Raises
         ------
         FileNotFoundError
-            If there is none, and nothing is to be given instead.
+            If the label does not exist and ``nothing`` is not given.
         ValueError
-            If it lies on another grid than the tile, or is damaged.
+            If the label is damaged, or lies on another grid than the tile.
         """
         if self.nothing is not None and not self.has(identifier):
             return self.nothing(geobox)
@@ -251,12 +250,12 @@ class ArchiveTarget:
 
 
 def as_fetched(batch: Any) -> Any:
-    """A batch as it came: the ``collate_fn`` of a loader over :class:`PairDataset`."""
+    """Return a batch unchanged: the ``collate_fn`` of a loader over :class:`PairDataset`."""
     return batch
 
 
 class _Batch:
-    """Arrays of a batch, filled place by place and then seen by torch where they lie."""
+    """Arrays of a batch, filled sample by sample and then shared with torch without a copy."""
 
     def __init__(self, count: int, statistics: Statistics, like: Any, label: Any) -> None:
         self.statistics, self.shape = statistics, tuple(like.shape)
@@ -268,10 +267,10 @@ class _Batch:
     def _empty(self, size: tuple[int, ...], dtype: Any, like: Any) -> Any:
         if type(like) is not np.ndarray:
             made = like.__array_namespace__().empty(size, dtype)
-            # The emulation of the GPU has NumPy's namespace, and its own type by which its backend is chosen.
+            # Emulated GPU arrays have NumPy's namespace; their own type selects the backend.
             return made.view(type(like)) if isinstance(made, np.ndarray) else made
         owner = torch.empty(size, dtype=torch.bool if dtype is np.bool_ else torch.float32)
-        # Memory that a worker shares goes to the trainer without a copy.
+        # A worker's shared memory reaches the trainer without a copy.
         self.owners.append(owner.share_memory_() if get_worker_info() is not None else owner)
         return self.owners[-1].numpy()
 
@@ -293,11 +292,11 @@ class _Batch:
             flip_planes(self.labels[place], flips)
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """What was filled, without a copy: on a device by DLPack."""
+        """The filled arrays as tensors without a copy; on a device by DLPack."""
         if self.owners:
             found = {"image": self.owners[0], "mask": self.owners[1]}
         else:
-            # As bytes, since not every producer of DLPack knows bool.
+            # As bytes, since not every DLPack producer supports bool.
             parts = self.values, self.mask.view(np.uint8)
             image, mask = (torch.from_dlpack(part) for part in parts)
             found = {"image": image, "mask": mask.view(torch.bool)}
@@ -307,7 +306,7 @@ class _Batch:
 def _usable(
     index: PairIndex, tiers: TileTiers, missing: str, dates: Mapping[str, Sequence[datetime.date]] | None
 ) -> PairIndex:
-    """The samples that may be asked for under a policy."""
+    """Samples that may be requested under a policy for missing dates."""
     if not len(index):
         raise ValueError("index must hold at least one sample, got none")
     known = {name: tiers.store.dates(name) for name in index.used} if dates is None else dates

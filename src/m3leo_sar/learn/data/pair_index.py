@@ -1,4 +1,4 @@
-"""Which samples there are: tiles and the pairs of each, chosen by place, split, lag, season or event."""
+"""Index of samples: tiles and their pairs, selected by area, split, temporal baseline, season or event."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.stack.events import event_triplets
 from m3leo_sar.stack.pairs import Pair, as_date, pairs_by_days
 
-#: Pairs of one sample; products tell them apart by their place.
+#: Pairs of one sample; products refer to them by position.
 Group = tuple[Pair, ...]
-#: Dates of each tile, or its times of passing, by which days between dates then count.
+#: Dates of each tile, or its acquisition times, from which days between dates are then counted.
 Dates = Mapping[str, Sequence[datetime.date]]
 
 
 class PairSample(NamedTuple):
-    """One sample: a tile and its pairs."""
+    """A sample: a tile and its pairs."""
 
     identifier: str
     pairs: Group
@@ -32,7 +32,7 @@ class PairSample(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class PairIndex:
-    """Samples in order, eight bytes each.
+    """Ordered samples, eight bytes per sample.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class PairIndex:
     groups : tuple of tuples of Pair
         The distinct pairs of samples.
     tile, group : (samples,) int32
-        Which of them each sample is.
+        Tile and group of each sample, as positions in ``identifiers`` and ``groups``.
 
     Examples
     --------
@@ -61,9 +61,9 @@ class PairIndex:
     def of_groups(
         cls, dates: Dates, choose: Callable[[tuple[datetime.date, ...]], Iterable[Sequence[Pair]]]
     ) -> PairIndex:
-        """Samples whose pairs a rule chooses from the dates of each tile; it is asked once for equal dates."""
+        """Samples whose pairs are selected by a rule from each tile's dates; it is called once for equal dates."""
         chosen: dict[tuple[datetime.date, ...], NDArray[np.int32]] = {}
-        # Pairs of equal dates may count other days, where the times of one tile are known and those of another not.
+        # Pairs of equal dates may differ in days, if acquisition times are known for only some of the tiles.
         numbers: dict[tuple[Group, tuple[int, ...]], int] = {}
         parts = []
         for days in dates.values():
@@ -81,12 +81,12 @@ class PairIndex:
 
     @classmethod
     def of_pairs(cls, dates: Dates, choose: Callable[[tuple[datetime.date, ...]], Iterable[Pair]]) -> PairIndex:
-        """Samples of one pair each, such as those of :func:`m3leo_sar.stack.pairs.sequential_pairs`."""
+        """Samples of one pair each, such as the pairs of :func:`m3leo_sar.stack.pairs.sequential_pairs`."""
         return cls.of_groups(dates, lambda days: [(pair,) for pair in choose(days)])
 
     @classmethod
     def of_lags(cls, dates: Dates, *, days: Sequence[int], season: str | None = None) -> PairIndex:
-        """Samples of every pair exactly one of ``days`` apart, and of one season if one is named.
+        """Samples of every pair with one of the temporal baselines ``days``, optionally of one season.
 
         Raises
         ------
@@ -99,7 +99,7 @@ class PairIndex:
     def of_events(
         cls, dates: Dates, *, start: datetime.date, end: datetime.date | None = None, tolerance_days: int = 0
     ) -> PairIndex:
-        """Samples (across, before, after) of an event's triplets that are complete, the pair across it first."""
+        """Samples (across, before, after) of an event's complete triplets, the pair that spans the event first."""
         return cls.of_groups(
             dates,
             lambda held: [
@@ -122,26 +122,26 @@ class PairIndex:
 
     @property
     def used(self) -> list[str]:
-        """Tiles that have a sample, in order."""
+        """Tiles with at least one sample, in order."""
         return [self.identifiers[number] for number in np.unique(self.tile)]
 
     @property
     def dates(self) -> set[datetime.date]:
-        """Dates that some sample needs."""
+        """Dates required by any sample."""
         needed = (self.groups[number] for number in np.unique(self.group))
         return {date for group in needed for pair in group for date in (pair.reference, pair.secondary)}
 
     def where(self, keep: NDArray[np.bool_]) -> PairIndex:
-        """The samples of a mask (samples,) bool, in order."""
+        """Samples selected by a mask (samples,) bool, in order."""
         return replace(self, tile=self.tile[keep], group=self.group[keep])
 
     def by_tile(self, identifiers: Collection[str]) -> PairIndex:
-        """The samples of some tiles; those of names that are not here are none."""
+        """Samples of the given tiles; unknown identifiers are ignored."""
         wanted = set(identifiers)
         return self.where(np.array([name in wanted for name in self.identifiers], bool)[self.tile])
 
     def by_split(self, splits: Mapping[str, str], name: str) -> PairIndex:
-        """The samples of the tiles of one split.
+        """Samples of the tiles of one split.
 
         Raises
         ------
@@ -154,12 +154,12 @@ class PairIndex:
         return self.by_tile([identifier for identifier in self.identifiers if splits[identifier] == name])
 
     def by_area(self, aoi: Any, grid: TileGrid) -> PairIndex:
-        """The samples of tiles that touch an area, as :func:`m3leo_sar.grid.aoi.aoi_polygon` takes it.
+        """Samples of tiles that touch an area, given in a form that :func:`m3leo_sar.grid.aoi.aoi_polygon` accepts.
 
         Raises
         ------
         TypeError, ValueError
-            If it is no area, or a tile is not of the grid.
+            If ``aoi`` is not a valid area, or a tile does not belong to the grid.
         """
         import shapely
 
@@ -170,13 +170,13 @@ class PairIndex:
         return self.where(shapely.intersects(aoi_polygon(aoi), boxes_on_globe(bounds))[self.tile])
 
     def by_group(self, keep: Callable[[Group], bool]) -> PairIndex:
-        """The samples whose pairs a rule keeps, such as ``lambda pairs: pairs[0].days == 12``."""
+        """Samples whose pairs satisfy a rule, such as ``lambda pairs: pairs[0].days == 12``."""
         return self.where(np.array([keep(group) for group in self.groups], bool)[self.group])
 
     def alike(self, index: int) -> NDArray[np.intp]:
-        """Samples, in order, of a sample's tile whose pair has its lag and order of dates; itself is one of them.
+        """Samples of the same tile with the same temporal baseline and order of dates, in order, including itself.
 
-        A sample of several pairs, such as those of an event, is alike to itself alone.
+        A sample of several pairs, such as that of an event, is only similar to itself.
         """
         if len(self[index].pairs) != 1:
             return np.array([index], np.intp)
@@ -187,22 +187,22 @@ class PairIndex:
 
     @cached_property
     def _lags(self) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.int64]]:
-        """Days of each group, 0 for several pairs; samples sorted by tile and days; what they are sorted by."""
+        """Days of each group, 0 for several pairs; samples sorted by tile and days; and their sort keys."""
         days = np.array([pairs[0].days if len(pairs) == 1 else 0 for pairs in self.groups], np.int64)
-        # Tile and days as one number: days between two dates of the calendar are far below 2**31.
+        # Tile and days as one number: days between two calendar dates are far below 2**31.
         keys = (self.tile.astype(np.int64) << 32) + days[self.group]
         order = np.argsort(keys, kind="stable")
         return days, order, keys[order]
 
     def complete(self, dates: Dates) -> NDArray[np.bool_]:
-        """Which samples (samples,) bool have every date of their pairs among those of their tile."""
-        # Days of equal times are looked up once.
+        """Mask (samples,) bool of the samples whose pairs have all their dates among those of the tile."""
+        # Days of equal times are determined once.
         days_of = {days: frozenset(as_date(day, "dates") for day in days) for days in map(tuple, dates.values())}
         held = [days_of.get(tuple(dates.get(identifier, ())), frozenset()) for identifier in self.identifiers]
         needed = [
             frozenset(date for pair in group for date in (pair.reference, pair.secondary)) for group in self.groups
         ]
-        # Tiles with equal dates are asked about once.
+        # Tiles with equal dates are checked once.
         kinds = {days: number for number, days in enumerate(dict.fromkeys(held))}
         table = np.array([[group <= days for group in needed] for days in kinds], bool).reshape(len(kinds), len(needed))
         return table[np.array([kinds[days] for days in held], np.intp)[self.tile], self.group]

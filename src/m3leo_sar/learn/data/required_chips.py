@@ -1,4 +1,4 @@
-"""What a run needs of an archive's chips, asked before its first step."""
+"""Check of the chips that a run requires, before its first step."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def require_chips(
     *,
     missing: str,
 ) -> None:
-    """Refuse to begin where a tile lacks a chip, or a channel's chips are stored in units that do not fit.
+    """Raise an error if a tile lacks a chip, or a channel's chips are stored in incompatible units.
 
-    Only what the chips state of themselves is read, not their pixels.
+    Only the metadata of the chips is read, not their pixels.
 
     Parameters
     ----------
@@ -30,14 +30,14 @@ def require_chips(
     channels : sequence of Channel
     label : LabelKey or None
     missing : str
-        As of :class:`m3leo_sar.learn.data.dataset.ChipDataset`; a chip must be there for ``"raise"`` alone.
+        As in :class:`m3leo_sar.learn.data.dataset.ChipDataset`; chips are only required for ``"raise"``.
 
     Raises
     ------
     FileNotFoundError
-        If a chip is missing; the message counts all of them.
+        If a chip is missing; the message gives the number of missing chips.
     ValueError
-        If a chip cannot be opened, or as :class:`m3leo_sar.chips.stored_unit.StoredUnits`.
+        If a chip cannot be opened, or for the reasons of :class:`m3leo_sar.chips.stored_unit.StoredUnits`.
     """
     wanted: list[tuple[str, str, Channel | None]] = [(item.dataset, item.key, item) for item in channels]
     wanted += [(label.dataset, label.key, None)] if label else []
@@ -47,7 +47,7 @@ def require_chips(
             try:
                 _, metadata = archive.facts(identifier, dataset, key)
             except (FileNotFoundError, ValueError) as error:
-                # What cannot be opened counts as missing, which only "raise" does not allow.
+                # A chip that cannot be opened counts as missing, which only "raise" does not allow.
                 if missing == "raise" and isinstance(error, ValueError):
                     raise
                 lacking.append(f"{dataset}:{key} of tile {identifier}")

@@ -1,4 +1,4 @@
-"""The order of an epoch: shuffled, and yet each tile is read once and used for all its pairs."""
+"""Order of an epoch: shuffled, yet each tile is read once and used for all its pairs."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-#: Stream of random numbers of the order, beside those of augmentations.
+#: Stream of random numbers for the order, separate from those of augmentations.
 _STREAM = 1
 
 
 class TileBatches(Sampler[list[int]]):
-    """Batches of samples for a DataLoader's ``batch_sampler``, a function of (seed, epoch) alone.
+    """Batches of samples for a DataLoader's ``batch_sampler``, determined by (seed, epoch) only.
 
-    Tiles are shuffled and dealt to lanes; batch b is of lane b modulo ``lanes``. In a lane, the samples of ``hold``
-    tiles after another are shuffled together. A loader gives batch b to worker b modulo the worker count, so with a
-    count that divides ``lanes`` each tile is read by one worker once, if that worker holds ``hold`` tiles for each of
-    its lanes. Any other count gives the same batches and reads some tiles more than once. What does not fill a round
-    of all lanes comes last.
+    Tiles are shuffled and distributed over lanes; batch b belongs to lane b modulo ``lanes``. Within a lane, the
+    samples of ``hold`` consecutive tiles are shuffled together. A loader assigns batch b to worker b modulo the number
+    of workers. If that number divides ``lanes``, each tile is read once by a single worker, provided that the worker
+    holds ``hold`` tiles for each of its lanes. Any other number gives the same batches but reads some tiles more than
+    once. Samples that do not fill a round of all lanes come last.
 
     Parameters
     ----------
     tile : (samples,) int
-        Number of the tile of each sample.
+        Tile number of each sample.
     batch : int
-        Samples a batch; the last may hold fewer.
+        Samples per batch; the last batch may be smaller.
     hold : int
-        Tiles whose samples are mixed in a lane.
+        Number of tiles whose samples are mixed within a lane.
     lanes : int
-        A multiple of the worker count, if tiles are to be read once.
+        Number of lanes; a multiple of the number of workers if tiles are to be read once.
     seed : int
     shuffle : bool
-        Off, tiles and their samples come in their own order, dealt to lanes all the same.
+        If False, tiles and their samples keep their order, but are still distributed over lanes.
     rank, world : int
-        Which part of how many.
+        Index of this part, and number of parts.
     even : bool
-        Give each part as many samples as the others, leaving out fewer than ``world`` in all, as training needs; off,
-        none is left out.
+        If True, all parts have the same number of samples, as training requires, and fewer than ``world`` samples are
+        dropped in total; if False, no sample is dropped.
 
     Attributes
     ----------
     epoch : int
-        Epoch whose order is given; :meth:`set_epoch` sets it.
+        Epoch of the order, set by :meth:`set_epoch`.
     start : int
-        Batches to leave out at the beginning, when a run goes on in the middle of an epoch; the length stays that of a
-        whole epoch, which is what Lightning counts in then.
+        Batches to skip at the beginning, when a run resumes in the middle of an epoch. The length remains that of a
+        whole epoch, as Lightning expects.
 
     Raises
     ------
@@ -87,7 +87,7 @@ class TileBatches(Sampler[list[int]]):
         self._known: tuple[int, NDArray[np.intp]] | None = None
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, from its beginning."""
+        """Set the epoch, starting at its beginning."""
         self.epoch, self.start = epoch, 0
 
     def __len__(self) -> int:
@@ -104,7 +104,7 @@ class TileBatches(Sampler[list[int]]):
         return self._known[1]
 
     def _planned(self) -> NDArray[np.intp]:
-        """Samples of this part: a batch of each of its lanes in turn, then what does not fill a round of all lanes."""
+        """Samples of this part: one batch per lane in turn, then the samples that do not fill a round of all lanes."""
         present, which = np.unique(self.tile, return_inverse=True)
         lanes = min(self.lanes, max(1, len(present) // self.world))
         random = np.random.default_rng((self.seed, _STREAM, self.epoch))

@@ -1,4 +1,4 @@
-"""Tiles' samples in device memory, host memory or on disk, each tier with a budget in bytes."""
+"""Tiers for tiles' samples: device memory, host memory and disk, with a budget in bytes per memory tier."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from m3leo_sar.stack.tile_samples import TileSamples
 
 @dataclass
 class TierCounts:
-    """Where tiles were found."""
+    """Number of tiles found per tier."""
 
     #: Tiles found in device memory.
     device: int = 0
     #: Tiles found in host memory.
     memory: int = 0
-    #: Tiles read from disk, and the bytes of them once unpacked.
+    #: Tiles read from disk, and their size in bytes after decompression.
     disk: int = 0
     disk_bytes: int = 0
 
 
 class _Tier:
-    """What was used last, up to a number of bytes."""
+    """Least-recently-used cache with a budget in bytes."""
 
     def __init__(self, budget: int) -> None:
         self.budget, self.bytes = budget, 0
@@ -38,7 +38,7 @@ class _Tier:
         return self.held.get(identifier)
 
     def keep(self, tile: TileSamples) -> None:
-        # What does not fit at all would only push everything else out.
+        # A tile larger than the budget would only evict all other tiles.
         if tile.nbytes > self.budget:
             return
         self.held[tile.identifier] = tile
@@ -49,23 +49,23 @@ class _Tier:
 
 
 class TileTiers:
-    """Finds a tile's samples in the fastest tier that has them; the least recently used give way.
+    """Finds a tile's samples in the fastest tier that holds them; the least recently used tiles are evicted.
 
-    Which tier answers changes no bit of the samples. A copy that is sent to a worker process starts empty, with the
-    same budgets for itself.
+    Samples are bit-identical from every tier. A copy that is sent to a worker process starts empty, with its own
+    budgets of the same size.
 
     Parameters
     ----------
     store : SlcTileStore
         The disk tier.
     memory_bytes : int
-        Budget of host memory for samples, complex int16, and positions; 0 keeps nothing.
+        Budget of host memory for samples (complex int16) and positions; 0 disables this tier.
     device_bytes : int
-        Budget of device memory; 0 for none.
+        Budget of device memory; 0 disables this tier.
     to_device : callable, optional
         Copies a NumPy array to the device, such as ``cupy.asarray``; needed with ``device_bytes``.
     dates : collection of datetime.date, optional
-        The only dates that will be asked for; all by default.
+        Dates that will be requested; all dates by default.
 
     Raises
     ------
@@ -102,14 +102,14 @@ class TileTiers:
         return self._memory.bytes, self._device.bytes
 
     def get(self, identifier: str) -> TileSamples:
-        """Samples of every date of a tile, or of those of ``dates`` that it has, on the device if there is one.
+        """Samples of every date of a tile, or of its dates among ``dates``, on the device if there is one.
 
         Raises
         ------
         FileNotFoundError
-            If the store does not have the tile.
+            If the tile is not in the store.
         ValueError
-            If it is damaged.
+            If the tile is damaged.
         """
         found = self._device.find(identifier)
         if found is not None:
@@ -118,7 +118,7 @@ class TileTiers:
         tile = self._from_host(identifier)
         if self.to_device is None:
             return tile
-        # Positions stay in host memory: they travel with each call, a few kilobytes on a map's lattice.
+        # Positions stay in host memory: they are passed with each call, a few kilobytes on a map's lattice.
         moved = replace(tile, slc=self.to_device(tile.slc))
         self._device.keep(moved)
         return moved

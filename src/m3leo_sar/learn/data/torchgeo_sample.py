@@ -1,4 +1,4 @@
-"""Samples in the shape that torchgeo's trainers and utilities take, without torchgeo."""
+"""Samples in the format of torchgeo's trainers and utilities, without requiring torchgeo."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 
 
 class TorchGeoSamples(Dataset[dict[str, Any]]):
-    """Any of this library's datasets with torchgeo's keys.
+    """Wraps any of this library's data sets to return samples with torchgeo's keys.
 
     Parameters
     ----------
@@ -28,20 +28,20 @@ class TorchGeoSamples(Dataset[dict[str, Any]]):
 
 
 def torchgeo_sample(sample: dict[str, Any]) -> dict[str, Any]:
-    """A sample with torchgeo's keys.
+    """Convert a sample to torchgeo's keys.
 
     Parameters
     ----------
     sample : dict
-        ``image`` (channels, rows, cols) float32, ``mask`` (channels, rows, cols) bool, ``bounds``, ``crs`` and, if it
-        has a label, ``target`` (rows, cols).
+        ``image`` (channels, rows, cols) float32, ``mask`` (channels, rows, cols) bool, ``bounds``, ``crs`` and, for a
+        labelled sample, ``target`` (rows, cols).
 
     Returns
     -------
     dict
-        ``image`` as it is; ``mask``, in torchgeo's sense the label (rows, cols), if there is one; ``bounds``, (xmin,
-        ymin, xmax, ymax) float64 tensor in units of ``crs``; ``crs`` str; ``valid``, this library's mask; and the other
-        facts under their names. Tensors are not copied.
+        ``image`` unchanged; ``mask``, in torchgeo's sense the label (rows, cols), if there is one; ``bounds``, (xmin,
+        ymin, xmax, ymax) float64 tensor in units of ``crs``; ``crs`` str; ``valid``, this library's mask; and all other
+        items under their names. Tensors are not copied.
 
     Raises
     ------

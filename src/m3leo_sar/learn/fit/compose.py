@@ -1,8 +1,8 @@
-"""Configurations composed by Hydra: groups of the library, of installed packages and of a user's own folder.
+"""Configurations composed by Hydra from groups of the library, of installed packages and of a user's folder.
 
-Groups are ``task``, ``model``, ``input`` and ``pairs``. A user extends them by ``task/NAME.yaml`` and the like in a
-folder of their own (``--config-dir``), or by a package that names one of its modules in the entry-point group
-``m3leo_sar.configs``. The structured configurations of the library lie in Hydra's ConfigStore.
+The groups are ``task``, ``model``, ``input`` and ``pairs``. Users extend them with files such as ``task/NAME.yaml`` in
+their own folder (``--config-dir``), or with a package that names one of its modules in the entry-point group
+``m3leo_sar.configs``. The library's structured configurations are stored in Hydra's ConfigStore.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ROOT = "run"
 
 @dataclass
 class _Run(FitConfig):
-    """Root of the composition; a part is whatever its group makes it."""
+    """Root of the composition; the type of a part is determined by its group."""
 
     defaults: list[Any] = field(
         default_factory=lambda: [
@@ -67,7 +67,7 @@ _store()
 
 
 def group_names(group: str, *, config_dir: str | os.PathLike[str] | None = None) -> list[str]:
-    """Names that a group offers, sorted.
+    """Sorted names of a group.
 
     Raises
     ------
@@ -79,37 +79,37 @@ def group_names(group: str, *, config_dir: str | os.PathLike[str] | None = None)
 
 
 def composed(choices: Mapping[str, str], *, config_dir: str | os.PathLike[str] | None = None) -> dict[str, Any]:
-    """Configuration of one choice per group; a task's preset may choose the model unless ``choices`` do.
+    """Configuration from one choice per group; a task's preset may select the model unless ``choices`` does.
 
     Parameters
     ----------
     choices : mapping
         Group to a name in it.
     config_dir : path, optional
-        Folder with groups of one's own.
+        Folder with user-defined groups.
 
     Raises
     ------
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If a name is in no group, the message naming the nearest, or a file of a group cannot be used.
+        If a name is not in its group (the message names the nearest one), or a file of a group is not usable.
     """
     places = _places(config_dir)
-    # What installed packages hold does not change while a process runs; a user's folder may.
+    # Installed packages do not change while a process runs; a user's folder may.
     make = _composed if config_dir is not None else _composed_once
     return copy.deepcopy(make(tuple(choices.items()), places))
 
 
 def expanded(inputs: Sequence[str], *, config_dir: str | os.PathLike[str] | None = None) -> list[str]:
-    """Channels for a list of channels and names of the group ``input``, each channel once.
+    """Expand channels and names of the group ``input`` to a list of channels without duplicates.
 
     Raises
     ------
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If an input is neither in the group nor reads like a channel.
+        If an input is neither a name of the group nor a valid channel.
     """
     channels: list[str] = []
     for item in inputs:
@@ -140,7 +140,7 @@ def _offered(group: str, searched: list[str]) -> list[str]:
 
 
 def _places(config_dir: str | os.PathLike[str] | None) -> tuple[str, ...]:
-    """Where groups lie beside the library's own, the first going before the others.
+    """Locations of groups other than the library's own, in order of precedence.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def _places(config_dir: str | os.PathLike[str] | None) -> tuple[str, ...]:
 
 @contextmanager
 def _hydra(places: tuple[str, ...]) -> Iterator[list[str]]:
-    """Hydra on the library's own groups; gives the override that adds all others."""
+    """Initialise Hydra on the library's own groups; yields the override that adds all other locations."""
     quoted = ",".join(f"'{place}'" for place in places)
     with (
         resources.as_file(resources.files("m3leo_sar.learn.fit") / "configs") as own,

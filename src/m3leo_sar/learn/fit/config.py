@@ -1,4 +1,4 @@
-"""Everything a training run depends on, typed; unknown keys are refused."""
+"""Typed configuration of a training run; unknown keys are rejected."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from m3leo_sar.learn.fit.pair_settings import PairSettings
 from m3leo_sar.learn.fit.part_configs import OPTIONS
 from m3leo_sar.learn.fit.parts import part_names, part_options
 
-#: Bytes of a configuration; one that names a split for every tile of a continent keeps it in a file beside it.
+#: Maximum bytes of a configuration; the splits of a continent's tiles belong in a separate file.
 _LARGEST_YAML = 16 << 20
-#: What must be one of a few words.
+#: Fields with a fixed set of values.
 _WORDS = {
     "missing": ("raise", "mask", "fill", "drop"),
     "optimizer": ("adam", "adamw", "sgd"),
     "schedule": ("constant", "cosine"),
     "accelerator": ("auto", "cpu", "gpu"),
 }
-#: What must be at least so much.
+#: Minimum values of numeric fields.
 _LEAST = {
     "crop": 0, "crops": 1, "hide": 0,
     "batch": 1, "eval_batch": 1, "epochs": 1, "learning_rate": 0, "weight_decay": 0, "warmup": 0,
@@ -46,14 +46,15 @@ def load_config(
 ) -> FitConfig:
     """Compose a configuration from groups, a YAML file and ``key=value`` overrides, and check it without loading torch.
 
-    ``task=NAME``, ``model=NAME`` and ``pairs=NAME`` choose from the groups of that name, ``input=A,B`` from the group
-    ``input`` or states channels, ``classes={1: water}`` states entries. An override goes before the file, and the file
-    before the groups. A relative ``splits_file`` or ``statistics`` of the YAML file is looked for beside it.
+    ``task=NAME``, ``model=NAME`` and ``pairs=NAME`` select from the groups of that name. ``input=A,B`` selects from the
+    group ``input`` or lists channels; ``classes={1: water}`` lists entries. Overrides take precedence over the file,
+    and the file over the groups. A relative ``splits_file`` or ``statistics`` in the YAML file is resolved against the
+    file's folder first.
 
     Parameters
     ----------
     path : path, optional
-        YAML file, such as the ``config.yaml`` that a run writes.
+        YAML file, such as the ``config.yaml`` written by a run.
     overrides : sequence of str
         Each ``key=value``.
     config_dir : path, optional
@@ -63,9 +64,10 @@ def load_config(
     Raises
     ------
     FileNotFoundError
-        If there is no such file or folder.
+        If the file or folder does not exist.
     ValueError
-        If a key is unknown, the message naming the nearest, a value has the wrong type, or the file is no YAML.
+        If a key is unknown (the message names the nearest one), a value has the wrong type, or the file is not valid
+        YAML.
     """
     if path is not None and not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -79,18 +81,18 @@ def load_config(
     except (OmegaConfBaseException, ValueError) as error:
         raise ValueError(str(error).splitlines()[0]) from error
     except Exception as error:
-        # Scanner faults of the YAML library, which this room does not import.
+        # Scanner errors of the YAML library, which this room does not import.
         raise ValueError(f"{path} is no YAML: {str(error).splitlines()[0]}") from error
     return checked_config(_typed(_with_groups(given, config_dir)))
 
 
 def checked_config(config: FitConfig) -> FitConfig:
-    """Give a configuration whose words and numbers can be used, with every option of its task and model.
+    """Validate a configuration and complete it with every option of its task and model.
 
     Raises
     ------
     ValueError
-        If one cannot.
+        If a value is not usable.
     """
     for name, words in _WORDS.items():
         if getattr(config, name) not in words:
@@ -111,7 +113,7 @@ def checked_config(config: FitConfig) -> FitConfig:
 
 
 def _pairs(config: FitConfig) -> dict[str, Any]:
-    """Every setting of pairs, once none is beside them that only chips know."""
+    """Complete settings of pairs, after rejecting settings that only apply to chips."""
     known = [item.name for item in fields(PairSettings)]
     pairs = vars(_merged(PairSettings, config.pairs, known, prefix="pairs."))
     if not pairs["store"]:
@@ -133,7 +135,7 @@ def _pairs(config: FitConfig) -> dict[str, Any]:
 
 
 def to_yaml(config: FitConfig) -> str:
-    """Text that :func:`load_config` reads back, a line a key; what is empty anyway is left out."""
+    """YAML text for :func:`load_config`, one line per key; empty values are omitted."""
     lines, usual = [], FitConfig()
     for item in fields(FitConfig):
         value = getattr(config, item.name)
@@ -143,12 +145,12 @@ def to_yaml(config: FitConfig) -> str:
 
 
 def from_yaml(text: str) -> FitConfig:
-    """Read :func:`to_yaml`."""
+    """Read the text of :func:`to_yaml`."""
     return checked_config(_typed(OmegaConf.to_container(OmegaConf.create(text))))  # type: ignore[arg-type]
 
 
 def _loaded(path: Path) -> Any:
-    """A YAML file, without the names inside it by which ten lines can stand for millions of values."""
+    """Content of a YAML file; aliases are rejected, as ten lines of them can expand to millions of values."""
     text = read_text(path, largest=_LARGEST_YAML)
     if re.search(r"(?m)(?:^|[-:,\[{]\s*)&\w", text):
         raise ValueError(f"{path} must have no YAML anchors (&name)")
@@ -156,7 +158,7 @@ def _loaded(path: Path) -> Any:
 
 
 def _spelled(given: Any) -> Any:
-    """Short ways of writing written out."""
+    """Configuration with shorthand expanded."""
     plain = OmegaConf.to_container(given)
     if not isinstance(plain, dict):
         raise ValueError(f"a configuration must be keys with values, got {type(plain).__name__}")
@@ -172,7 +174,7 @@ def _spelled(given: Any) -> Any:
 
 
 def _beside(given: Any, folder: Path) -> Any:
-    """Relative paths of a configuration file as paths from where one is, if the files lie beside it."""
+    """Relative paths resolved against the configuration file's folder, where the files exist there."""
     places = [(given, "splits_file"), (given, "statistics")]
     places += [(given[kind], "name") for kind in ("task", "model") if isinstance(given.get(kind), Mapping)]
     for holder, key in places:
@@ -184,7 +186,7 @@ def _beside(given: Any, folder: Path) -> Any:
 
 
 def _with_groups(given: dict[str, Any], config_dir: str | os.PathLike[str] | None) -> dict[str, Any]:
-    """What was given over what the groups that it names say."""
+    """Given values merged over those of the groups they name."""
     choices = {}
     for group in ("task", "model", "pairs"):
         settings = given.get(group)
@@ -193,7 +195,7 @@ def _with_groups(given: dict[str, Any], config_dir: str | os.PathLike[str] | Non
     base = composed(choices, config_dir=config_dir)
     given = {key: dict(value) if isinstance(value, dict) else value for key, value in given.items()}
     for group in choices:
-        # The group states which part it stands for: the task esawc is a segmentation.
+        # The group states which part it configures: the task esawc is a segmentation.
         del given[group]["name"]
     for group in ("task", "model"):
         if group not in choices and _is_own(group, given.get(group) or {}):
@@ -202,7 +204,7 @@ def _with_groups(given: dict[str, Any], config_dir: str | os.PathLike[str] | Non
         base["pairs"] = {}
     merged: dict[str, Any] = OmegaConf.to_container(OmegaConf.merge(base, given))  # type: ignore[assignment]
     if config_dir is not None and isinstance(merged.get("input"), list):
-        # Written out here: whoever trains from this configuration does not know the folder.
+        # Expanded here: the folder is not known when training from this configuration.
         sets = set(group_names("input", config_dir=config_dir))
         parts = [expanded([item], config_dir=config_dir) if item in sets else [item] for item in merged["input"]]
         merged["input"] = [channel for part in parts for channel in part]
@@ -210,7 +212,7 @@ def _with_groups(given: dict[str, Any], config_dir: str | os.PathLike[str] | Non
 
 
 def _is_own(group: str, settings: Mapping[str, Any]) -> bool:
-    """Whether a part is a user's own: a file, a dotted name or one of an installed package."""
+    """Whether a part is user-defined: a file, a dotted name or a part of an installed package."""
     name = str(settings.get("name", ""))
     if "_target_" in settings or name.endswith(".py"):
         return True
@@ -228,10 +230,10 @@ def _part(given: Mapping[str, Any], kind: str) -> dict[str, Any]:
     named: dict[str, Any] = {key: str(rest.pop(key)) for key in ("name", "_target_") if key in rest}
     named = named or {"name": {"task": "segmentation", "model": "unet"}[kind]}
     if "_target_" in named:
-        # A name beside it is that of the part that it replaces.
+        # A name next to ``_target_`` is that of the part that it replaces.
         named = {"_target_": named["_target_"]}
     elif named["name"].endswith(".py"):
-        # The run's own folder and a checkpoint state it too, and are read from elsewhere.
+        # The path is also stored in the run's folder and in checkpoints, which are read from elsewhere.
         named["name"] = str(Path(named["name"]).resolve())
     known = part_options(kind, named)
     of = str(next(iter(named.values())))
@@ -265,11 +267,11 @@ def _flow(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_flow(item) for item in value) + "]"
     if isinstance(value, str):
-        # Quoted as JSON is, which YAML reads: a colon or a number stays a text.
+        # JSON quoting is valid YAML and keeps colons and numbers as text.
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _key(key: Any) -> str:
-    # Identifiers of tiles may be digits alone, which YAML would take for a number.
+    # Tile identifiers may consist of digits only, which YAML would read as a number.
     return key if str(key).isidentifier() else _flow(str(key))

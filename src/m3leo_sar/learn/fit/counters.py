@@ -1,4 +1,4 @@
-"""How fast a run is fed: samples and bytes a second, and how long it waits for them."""
+"""Data throughput of a run: samples and bytes per second, and waiting times."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 
-#: Batches whose times are kept for quantiles.
+#: Number of batches whose times are kept for quantiles.
 _KEPT = 10_000
 
 
 class Counters(Callback):
-    """Times from batch to batch while training, and label codes that are no class.
+    """Measures times between training batches, and counts label codes that are not classes.
 
     Parameters
     ----------
@@ -29,12 +29,12 @@ class Counters(Callback):
         self.samples, self.bytes, self.waiting, self.stepping = 0, 0, 0.0, 0.0
         self.waits: deque[float] = deque(maxlen=_KEPT)
         self.steps: deque[float] = deque(maxlen=_KEPT)
-        #: Tile to how often each code stands in it.
+        #: Tile to the number of pixels of each code.
         self.unknown: dict[str, dict[int, int]] = {}
         self._since: float | None = None
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Wait for the first batch."""
+        """Start waiting for the first batch."""
         self._since = self.clock()
 
     def on_train_batch_start(
@@ -42,7 +42,7 @@ class Counters(Callback):
     ) -> None:
         """The wait is over."""
         now = self.clock()
-        # Where a run goes on in the middle of an epoch no start was told.
+        # A run resumed in the middle of an epoch has no call for the epoch's start.
         waited = 0.0 if self._since is None else now - self._since
         self.waiting, self._since = self.waiting + waited, now
         self.waits.append(waited)
@@ -60,26 +60,26 @@ class Counters(Callback):
         self._note_codes(batch)
 
     def on_validation_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, *_: Any) -> None:
-        """Note codes of val tiles."""
+        """Record codes of val tiles."""
         self._note_codes(batch)
 
     def on_test_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, *_: Any) -> None:
-        """Note codes of test tiles."""
+        """Record codes of test tiles."""
         self._note_codes(batch)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Log what was measured so far."""
+        """Log the rates measured so far."""
         pl_module.log_dict(self.rates(trainer.world_size))
 
     def rates(self, world: int = 1) -> dict[str, float]:
-        """What was measured since the process started; 0 throughout if nothing was.
+        """Rates measured since the process started; all 0 if nothing was measured.
 
         Returns
         -------
         dict
             ``samples_per_second`` and ``bytes_per_second`` of all ``world`` processes; ``wait_fraction``, the share of
-            the time that passed waiting for batches; ``wait_p50`` and ``wait_p99`` in seconds; and ``stall_ratio``, by
-            how much the time from one batch to the next exceeds the step alone, as the ratio of medians less 1.
+            the time spent waiting for batches; ``wait_p50`` and ``wait_p99`` in seconds; and ``stall_ratio``, the
+            median time from one batch to the next over the median time of the step alone, minus 1.
         """
         seconds = self.waiting + self.stepping
         if not self.steps or not seconds:
@@ -95,7 +95,7 @@ class Counters(Callback):
         return dict(zip(_NAMES, values, strict=True))
 
     def unknown_codes(self) -> dict[str, int]:
-        """Pixels of each code that is neither a class nor 0, over all tiles that were read; ``"other"`` beyond 255."""
+        """Pixels per code that is neither a class nor 0, over all tiles read; codes above 255 count as ``"other"``."""
         total: dict[int, int] = {}
         for codes in self.unknown.values():
             for code, count in codes.items():

@@ -1,4 +1,4 @@
-"""The encoder of an earlier run."""
+"""Encoder of an earlier run."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from m3leo_sar.chips.statistics import Statistics
 
 
 class Encoder(NamedTuple):
-    """An encoder and what its input was."""
+    """An encoder and the statistics of its input."""
 
     weights: dict[str, Tensor]
-    #: Of its channels, by the names of which they are told.
+    #: Statistics of its channels, which are identified by name.
     statistics: Statistics
 
 
 def read_encoder(path: str | os.PathLike[str], *, modality: str = "") -> Encoder:
-    """Encoder of a ``model.pt`` of the tasks reconstruction, distillation (the teacher's), alignment, or of vit_head.
+    """Encoder of a ``model.pt`` of the tasks reconstruction, distillation (the teacher) or alignment, or of vit_head.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no checkpoint or holds no encoder, or of several none is named.
+        If it is not a checkpoint or holds no encoder, or it holds several and ``modality`` names none of them.
     """
     state = read_checkpoint(path)
     if not {"weights", "statistics"} <= state.keys():
@@ -48,14 +48,14 @@ def read_encoder(path: str | os.PathLike[str], *, modality: str = "") -> Encoder
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a checkpoint holds, on the CPU; it is data, and nothing in it is run.
+    """Content of a checkpoint, on the CPU; it is data, and no code in it is executed.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is damaged or no checkpoint.
+        If it is damaged or not a checkpoint.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {path}")

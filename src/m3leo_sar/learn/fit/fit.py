@@ -48,7 +48,7 @@ from m3leo_sar.learn.tasks.task_request import TaskRequest
 
 CHECKPOINT, METRICS, CONFIG, RESUME = "model.pt", "metrics.json", "config.yaml", "last.ckpt"
 SPLITS, STATISTICS, LOGS = "splits.csv", "statistics.json", "logs"
-#: What a run that goes on may not change: where it is in the data depends on it, or the checkpoint brings back the old.
+#: Fields that a resumed run may not change: its position in the data depends on them, or the checkpoint restores them.
 _FIXED = (
     "task",
     "model",
@@ -78,21 +78,21 @@ _FIXED = (
 
 
 class FitResult(NamedTuple):
-    """What a run gave."""
+    """Result of a training run."""
 
-    #: Where the files lie.
+    #: Folder of the output files.
     output: Path
-    #: Scores on the test tiles as the task names them, ``loss``, rates, digests, versions and how the run went.
+    #: Scores on the test tiles under the task's names, ``loss``, rates, digests, versions and a summary of the run.
     metrics: dict[str, Any]
 
 
-#: Loaders with their statistics, and where they are in the data.
+#: Loaders with their statistics and their position in the data.
 DataModule = ChipDataModule | PairDataModule
 PairData = Callable[[FitConfig, str, Statistics | None], PairDataModule]
 
 
 class _Run(NamedTuple):
-    """All that a run is made of."""
+    """Components of a run."""
 
     config: FitConfig
     data: DataModule
@@ -103,33 +103,34 @@ class _Run(NamedTuple):
 def fit(
     config: FitConfig, *, report: Report | None = None, resume: bool = False, pair_data: PairData | None = None
 ) -> FitResult:
-    """Train, keep the best epoch on the val tiles, test it, and write the files.
+    """Train a model, select the best epoch on the val tiles, test it, and write the output files.
 
     ``model.pt`` holds weights, statistics and configuration; ``metrics.json`` the scores; ``config.yaml`` the
-    configuration, with ``splits.csv``; ``statistics.json`` the normalisation; ``logs`` a table a start; ``last.ckpt``
-    what ``resume`` goes on from, the best epoch so far among it. Each appears whole or not at all.
+    configuration, with ``splits.csv``; ``statistics.json`` the normalisation; ``logs`` one table per start;
+    ``last.ckpt`` the checkpoint for ``resume``, including the best epoch so far. Each file is written atomically.
 
     Parameters
     ----------
     config : FitConfig
     report : callable, optional
-        Called with (epochs done, scores) after each epoch.
+        Called with (completed epochs, scores) after each epoch.
     resume : bool
-        Go on from ``last.ckpt`` of the output folder, if it is there, even from the middle of an epoch. A run that does
-        not removes the one it finds.
+        Resume from ``last.ckpt`` in the output folder, if it exists, even in the middle of an epoch. A run that does
+        not resume removes an existing ``last.ckpt``.
     pair_data : callable, optional
-        Makes the data module of a configuration with ``pairs``, given it, the kind of targets the task wants and the
-        statistics of an encoder or a file, None if there are none. It brings the function that computes products.
+        Creates the data module of a configuration with ``pairs``. Its arguments are the configuration, the kind of
+        targets of the task, and the statistics of an encoder or a file, or None. It provides the function that computes
+        products.
 
     Raises
     ------
     ValueError
-        If an input, a split or a number of the configuration cannot be used, a checkpoint is of another run or
-        network, or the loss is no number any more.
+        If an input, a split or a number of the configuration is not usable, a checkpoint belongs to another run or
+        network, or the loss becomes NaN or infinite.
     OSError
         If the output cannot be written.
     KeyboardInterrupt
-        If Ctrl-C was pressed; what resuming needs is written before.
+        If Ctrl-C was pressed; the checkpoint for resuming is written first.
     """
     config = _with_classes(resolved(config))
     if config.threads:
@@ -157,12 +158,12 @@ def fit(
 
 
 def resolved(config: FitConfig) -> FitConfig:
-    """Copy of a configuration with its inputs as channels and its splits read.
+    """Copy of a configuration with inputs resolved to channels and splits read.
 
     Raises
     ------
     ValueError
-        If something cannot be used.
+        If a value is not usable.
     """
     config = checked_config(copy.deepcopy(config))
     if not config.input:
@@ -180,12 +181,12 @@ def resolved(config: FitConfig) -> FitConfig:
 
 
 def build_task(config: FitConfig, channels: list[Channel], *, scale: TargetScale) -> Task:
-    """Task with its model, as a configuration names them; weights are new.
+    """Task and model of a configuration, with newly initialised weights.
 
     Raises
     ------
     ValueError
-        If the two do not fit each other.
+        If the task and the model are incompatible.
     """
     chosen, parts = part("task", config.task), modalities(channels)
     count = sum(len(part) for part in parts.values())
@@ -199,12 +200,12 @@ def build_task(config: FitConfig, channels: list[Channel], *, scale: TargetScale
 
 
 def legend_of_config(config: FitConfig) -> Legend:
-    """Classes of a run: WorldCover's in a configuration of earlier versions, which name none."""
+    """Classes of a run; WorldCover's for configurations of earlier versions, which do not name classes."""
     return read_legend(config.classes) if config.classes else WORLDCOVER
 
 
 def _with_classes(config: FitConfig) -> FitConfig:
-    """Configuration with the classes of its labels, of which every split holds some."""
+    """Configuration with the classes of its labels; some of them must occur in every split."""
     if part("task", config.task).TARGET != "classes":
         if config.classes:
             raise ValueError(
@@ -215,7 +216,7 @@ def _with_classes(config: FitConfig) -> FitConfig:
     tiles = {name: sorted(tile for tile, split in config.splits.items() if split == name) for name in SPLIT_NAMES}
     legend = read_legend(config.classes) if config.classes else None
     legend = legend or archive_legend(archive, [tile for names in tiles.values() for tile in names], config.target)
-    # Without a label to learn from, or to keep the best epoch by, a run would end well and mean nothing.
+    # Without labels to train on or to select the best epoch by, a run would succeed but be meaningless.
     needed = ("train",) if config.missing in ("mask", "fill") else SPLIT_NAMES
     for name in needed:
         if tiles[name]:
@@ -254,7 +255,7 @@ def _made(config: FitConfig, pair_data: PairData | None) -> _Run:
 
 
 def _statistics(config: FitConfig, channels: list[Channel], encoder: Encoder | None) -> Statistics | None:
-    """Those of the file, or those the encoder saw, which must be the same if both are given."""
+    """Statistics of the file or of the encoder; if both are given, they must be equal."""
     given = given_statistics(config, channels) if config.statistics else None
     if given:
         check_bands(given, config, channels)
@@ -289,7 +290,7 @@ def _data(config: FitConfig, channels: list[Channel], statistics: Statistics | N
 
 def _facts(run: _Run) -> dict[str, Any]:
     fixed = {name: copy.deepcopy(getattr(run.config, name)) for name in _FIXED}
-    # Pairs are dealt to as many lanes as there are workers.
+    # Pairs are distributed over one lane per worker.
     lanes = {"workers": run.config.workers} if run.config.pairs else {}
     return {**fixed, **lanes, "data": run.data.digest, "statistics": run.data.statistics.digest}
 
@@ -301,7 +302,7 @@ def _check_resumable(path: Path, task: Task, facts: dict[str, Any]) -> None:
         raise ValueError(f"{path} is no checkpoint of a run")
     check_shapes(task.state_dict(), state["state_dict"], str(path))
     for name, value in facts.items():
-        # Checkpoints of earlier versions hold fewer facts.
+        # Checkpoints of earlier versions contain fewer facts.
         before = kept["facts"].get(name, value)
         if before != value:
             raise ValueError(
@@ -322,12 +323,12 @@ def _trainer(config: FitConfig, callbacks: list[L.Callback]) -> L.Trainer:
         sync_batchnorm=config.sync_norm,
         callbacks=callbacks,
         logger=_loggers(config),
-        # The callback keeps what resuming needs; the default one would write into the working folder.
+        # The Progress callback writes checkpoints; the default one would write into the working folder.
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        # The sampler knows the processes.
+        # The sampler already splits batches over processes.
         use_distributed_sampler=False,
         deterministic="warn",
     )
@@ -339,10 +340,10 @@ def _loggers(config: FitConfig) -> list[Logger]:
 
 
 def _train_and_test(trainer: L.Trainer, run: _Run, progress: Progress, start: Path | None) -> dict[str, float]:
-    """Losses of the test, with the weights of the best epoch."""
+    """Test losses with the weights of the best epoch."""
     try:
         with progress.stop.listening():
-            # Weights only: a checkpoint is data, and unpickling one must not run what it holds.
+            # Weights only: a checkpoint is data, and unpickling it must not execute code.
             trainer.fit(run.task, run.data, ckpt_path=str(start) if start else None, weights_only=True)
             if progress.stop.heard:
                 raise Stopped
@@ -370,10 +371,10 @@ def _metrics(run: _Run, progress: Progress, counters: Counters, trainer: L.Train
 
 @rank_zero_only
 def _write_beginnings(output: Path, run: _Run, *, anew: bool) -> None:
-    """What says how to go on, from the start."""
+    """Write the files needed to resume, before training begins."""
     output.mkdir(parents=True, exist_ok=True)
     if anew:
-        # An older run's, from which this one would go on if it stopped before its first.
+        # Checkpoint of an older run; this run would resume from it if stopped before its own first checkpoint.
         (output / RESUME).unlink(missing_ok=True)
     write_splits(output / SPLITS, run.config.splits)
     write_text(output / CONFIG, to_yaml(replace(run.config, splits={}, splits_file=SPLITS)))
@@ -394,7 +395,7 @@ def _write_results(output: Path, run: _Run, metrics: dict[str, Any]) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence Lightning's advice on workers and devices, which tells a user of this library nothing."""
+    """Silence Lightning's advice on workers and devices, which is not useful to users of this library."""
     names = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
     levels = {name: logging.getLogger(name).level for name in names}
     for name in names:

@@ -1,4 +1,4 @@
-"""Everything that a training run depends on, typed."""
+"""Typed configuration of a training run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class FitConfig:
-    """A training run.
+    """Configuration of a training run.
 
     Parameters
     ----------
@@ -22,68 +22,70 @@ class FitConfig:
     input : list of str
         Channels, each ``dataset:key`` such as ``"coherence:20230101_20230113"``, and names of input sets.
     target : str
-        Label chip: its name, as ``dataset:key``, or "" for tasks that need none.
+        Label chip, by name or as ``dataset:key``; "" for tasks that need no label.
     classes : list
-        Classes of a label of codes: entries with ``code``, ``name`` and, if wished, ``colour``; a mapping of codes to
-        names; or the name of a published legend, ``worldcover`` or ``dynamic_world``. If empty, what the label's chips
-        state, or WorldCover's for a label that is named after it.
+        Classes of a categorical label: entries with ``code``, ``name`` and an optional ``colour``; a mapping of codes
+        to names; or the name of a published legend, ``worldcover`` or ``dynamic_world``. If empty, the classes stated
+        by the label's chips, or those of WorldCover for a label named after it.
     cells : list of int
-        Rows and columns targets are averaged onto by area; empty for the target's own grid.
+        Rows and columns of the grid onto which targets are area-averaged; empty for the target's own grid.
     splits : dict of str
         Identifier to ``train``, ``val`` or ``test``.
     splits_file : str
-        Csv of the same instead.
+        CSV file with the same mapping, as an alternative.
     missing : str
-        What to do without a chip or pixel: ``"raise"`` for a chip, pixels being masked, ``"mask"``, ``"fill"`` with 0
-        as if it were data, or ``"drop"`` the tile for a chip.
+        Policy for missing chips and pixels: ``"raise"`` on a missing chip and mask missing pixels; ``"mask"`` both;
+        ``"fill"`` both with 0 as if it were data; or ``"drop"`` the tile of a missing chip.
     statistics : str
-        Json of the normalisation, such as a run writes; that of the encoder, or fitted to the train tiles, if "".
+        JSON file with normalisation statistics, as written by a run. If "", the statistics of the encoder, or else
+        statistics fitted to the train tiles.
     encoder : str
-        ``model.pt`` of a pretraining run whose encoder the model starts from.
+        ``model.pt`` of a pretraining run, whose encoder initialises the model.
     pairs : dict
         Fields of :class:`m3leo_sar.learn.fit.pair_settings.PairSettings`: samples are computed from a store of SLC
         tiles, and ``input`` names their products, such as ``coherence:5x20`` and ``intensity:reference``.
     modality : str
-        Which of the encoders, if the run brought several together.
+        Encoder to use if the pretraining run aligned several.
     freeze : bool
-        Whether the encoder stays as it was.
+        Whether the encoder's weights are frozen.
     crop : int
-        Side of the random training squares in pixels, 0 for whole tiles.
+        Side of the random training crops in pixels, 0 for whole tiles.
     crops : int
-        Training squares a tile and epoch.
+        Training crops per tile and epoch.
     hide : float
-        Share of training samples that go without one of the data sets among the inputs; with ``model.mask=true`` a
-        network learns to do without what is missing.
+        Probability of hiding each input data set of a training sample, of which at least one is kept; with
+        ``model.mask=true`` the network learns to work without missing inputs.
     batch, eval_batch : int
-        Samples a step and device; whole tiles a step of val and test, by which the paper's protocol averages.
+        Batch size per device, in samples; batch size for val and test, in whole tiles. The paper's protocol averages
+        over the latter.
     epochs : int
     optimizer : str
         ``"adam"``, ``"adamw"`` or ``"sgd"``.
     learning_rate, weight_decay : float
     schedule : str
-        ``"constant"`` or ``"cosine"``, of the learning rate.
+        Learning-rate schedule, ``"constant"`` or ``"cosine"``.
     warmup : float
         Share of the steps over which the learning rate rises.
     clip : float
-        Largest norm of a gradient, 0 for any.
+        Maximum gradient norm, 0 for no clipping.
     accumulate : int
-        Batches whose gradients make one step.
+        Batches whose gradients are accumulated per optimizer step.
     patience : int
-        Epochs without a better one after which to stop, 0 for never.
+        Epochs without improvement before early stopping, 0 for no early stopping.
     checkpoint_steps : int
-        Steps between checkpoints inside an epoch, 0 for none.
+        Steps between checkpoints within an epoch, 0 for none.
     workers : int
         Loader processes; 0 loads in the main process.
     threads : int
-        CPU threads of torch; 0 leaves its default.
+        CPU threads of torch; 0 keeps its default.
     precision : str
-        As Lightning names it: ``"32-true"``, ``"bf16-mixed"``, ...
+        Lightning's name of the precision: ``"32-true"``, ``"bf16-mixed"``, ...
     accelerator, strategy : str
         ``"auto"``, ``"cpu"`` or ``"gpu"``; ``"auto"``, ``"ddp"``, ...
     devices : int
-        Processes, a device each.
+        Number of processes, one device per process.
     sync_norm : bool
-        Whether batch normalisation counts the batches of all devices; it needs GPUs.
+        Whether batch normalisation is synchronised over all devices; requires GPUs.
     loggers : list of str
         ``"csv"`` and ``"tensorboard"``.
     seed : int

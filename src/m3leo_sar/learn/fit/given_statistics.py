@@ -1,4 +1,4 @@
-"""Statistics of a file for the inputs of a configuration: as a run writes them, or the command ``stats``."""
+"""Statistics for the inputs of a configuration, from a file written by a run or by the command ``stats``."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from m3leo_sar.learn.data.channel import Channel
 from m3leo_sar.learn.data.pair_datamodule import encodings_of
 from m3leo_sar.learn.fit.fit_config import FitConfig
 
-#: Facts of a chip by which groups are told apart.
+#: Metadata of a channel's chips, by which groups are distinguished.
 _FactsOf = Callable[[Channel], Mapping[str, Any]]
 
 
 def given_statistics(config: FitConfig, channels: list[Channel]) -> Statistics:
-    """Statistics of a file: one band per input, or groups of bands as the command ``stats`` writes them.
+    """Statistics of a file: one band per input, or groups of bands as written by the command ``stats``.
 
-    The group of an input is that of its chips or, for products of pairs, that of the stack behind the store.
+    The group of an input is that of its chips or, for products of pairs, that of the stack from which the store was
+    created.
 
     Raises
     ------
     OSError
         If the file cannot be read.
     ValueError
-        If it is damaged, or holds no group of an input.
+        If it is damaged, or has no group for an input.
     """
     text = Path(config.statistics).read_text(encoding="utf-8")
     if '"groups"' not in text:
@@ -56,7 +57,7 @@ def _facts_of_store(config: FitConfig) -> _FactsOf:
 
 
 def _facts_of_chips(archive: ChipArchive, channel: Channel) -> Mapping[str, Any]:
-    """Facts of the first chip of an input."""
+    """Metadata of the first chip of an input."""
     for identifier in archive.identifiers:
         if archive.has(identifier, channel.dataset, channel.key):
             return archive.facts(identifier, channel.dataset, channel.key)[1]
@@ -64,7 +65,7 @@ def _facts_of_chips(archive: ChipArchive, channel: Channel) -> Mapping[str, Any]
 
 
 def check_bands(given: Statistics, config: FitConfig, channels: list[Channel]) -> None:
-    """Refuse a file of other bands than the input's; a name without a colon, such as a preset's, is a user's own."""
+    """Reject a file whose bands are not those of the input; names without a colon, such as a preset's, are allowed."""
     if len(given.bands) != len(channels):
         raise ValueError(
             f"statistics must hold a band for each of the {len(channels)} inputs, got {len(given.bands)} in "

@@ -1,4 +1,4 @@
-"""What a configuration says of samples that are computed from a store of SLC tiles while a model trains."""
+"""Settings of samples that are computed from a store of SLC tiles during training."""
 
 from __future__ import annotations
 
@@ -7,32 +7,33 @@ from dataclasses import dataclass, field
 
 @dataclass
 class PairSettings:
-    """Which pairs, and how they vary.
+    """Selection of pairs, and their augmentation.
 
     Parameters
     ----------
     store : str
-        Folder of the SLC tiles that ``m3leo-sar slc-tiles`` makes; without one, chips of the archive are read.
+        Folder of SLC tiles created by ``m3leo-sar slc-tiles``; without one, chips of the archive are read.
     days : list of int
-        Only pairs so many days apart; empty for each date with the next.
+        Temporal baselines of the pairs in days; empty for pairs of consecutive dates.
     season : str
-        Only pairs whose middle day lies in it; "" for all.
+        Season of the pairs, by their middle day; "" for all seasons.
     redraw : bool
-        Whether a training sample takes any pair of its tile that is as many days apart, of those that ``days`` and
-        ``season`` leave.
+        Whether a training sample uses a random pair of its tile with the same temporal baseline, among the pairs
+        selected by ``days`` and ``season``.
     swap : float
-        Share of training samples whose dates change places, which turns the phase around.
+        Share of training samples whose reference and secondary dates are exchanged, which reverses the sign of the
+        phase.
     flips : list of str
-        ``"rows"`` mirrors half of the training samples up and down.
+        ``"rows"`` mirrors half of the training samples vertically.
     memory_mib : int
-        Memory for tiles, shared by all workers. A worker mixes as many tiles in a batch as its share holds, 16 at most,
-        so that each is read once an epoch.
+        Host memory for tiles in MiB, shared by all workers. A worker mixes the samples of as many tiles as its share
+        holds, at most 16, so that each tile is read once per epoch.
     device : str
-        ``"cpu"``, or ``"gpu"``: products are computed where the tiles are held, and torch sees them by DLPack.
+        ``"cpu"`` or ``"gpu"``: where tiles are held and products computed; torch accesses GPU products through DLPack.
     device_mib : int
-        Memory of the GPU for tiles, which tells how many are mixed there.
+        GPU memory for tiles in MiB, which determines the number of tiles mixed there.
     draw : int
-        Training samples that statistics are fitted on.
+        Number of training samples to which statistics are fitted.
     """
 
     store: str = ""

@@ -1,4 +1,4 @@
-"""Options of the models and tasks that come with the library, as structured configurations; loads no torch."""
+"""Options of the library's models and tasks as structured configurations; does not import torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class UnetOptions:
 
 @dataclass
 class TransformerOptions:
-    """Options that all vision transformers share: ViT-B/16 at 448 pixels unless asked otherwise."""
+    """Options shared by all vision transformers; by default ViT-B/16 at 448 pixels."""
 
     side: int = 448
     patch: int = 16

@@ -1,9 +1,9 @@
-"""Models and tasks: those of the library by name, and a user's own by file, by dotted name or from a package.
+"""Models and tasks: the library's by name, and user-defined ones by file, by dotted name or from a package.
 
 A model's ``build(request, *, options)`` takes a :class:`m3leo_sar.learn.models.model_request.ModelRequest`, a task's
-``build(model, request, *, options)`` a model and a :class:`m3leo_sar.learn.tasks.task_request.TaskRequest`. What a
-configuration may set are the keyword-only parameters, with their defaults. The module of a task also states the targets
-that it wants, ``TARGET``, and how many channels a model has to give, ``OUTPUTS``.
+``build(model, request, *, options)`` a model and a :class:`m3leo_sar.learn.tasks.task_request.TaskRequest`. The
+keyword-only parameters, with their defaults, are the options that a configuration may set. The module of a task also
+specifies the kind of targets, ``TARGET``, and the number of output channels of the model, ``OUTPUTS``.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from m3leo_sar._check import checked
 from m3leo_sar._own_code import needs, own_module, own_names
 from m3leo_sar.learn.fit.part_configs import OPTIONS
 
-#: Kind of a part to the room that holds the library's own, and to the entry-point group by which packages add theirs.
+#: Kind of a part to the package of the library's own parts, and to the entry-point group for those of other packages.
 ROOMS = {"model": "m3leo_sar.learn.models", "task": "m3leo_sar.learn.tasks"}
 ENTRY_POINTS = {"model": "m3leo_sar.models", "task": "m3leo_sar.tasks"}
-#: Types that an option may have, and how a configuration holds them.
+#: Types that an option may have, and their types in a configuration.
 _HELD = {
     int: int, float: float, str: str, bool: bool,
     Sequence[int]: list[int], Sequence[str]: list[str], Sequence[float]: list[float],
@@ -32,22 +32,22 @@ _HELD = {
 
 
 def part_names(kind: str) -> list[str]:
-    """Parts of a kind, ``"model"`` or ``"task"``, that have a name: the library's and those of installed packages."""
+    """Names of all parts of a kind, ``"model"`` or ``"task"``: the library's and those of installed packages."""
     return sorted({*OPTIONS[kind], *own_names(ENTRY_POINTS[kind])})
 
 
 def part_options(kind: str, settings: Mapping[str, Any]) -> type:
-    """Data class of the options of the part that ``settings`` name.
+    """Data class of the options of the part named by ``settings``.
 
-    Those of the library are known without loading torch. A part of one's own is imported, and its options are the
-    keyword-only parameters of its ``build``.
+    The library's own options are known without importing torch. A user-defined part is imported, and its options are
+    the keyword-only parameters of its ``build``.
 
     Raises
     ------
     FileNotFoundError, ImportError
-        If its file or module is not there.
+        If its file or module does not exist.
     TypeError
-        If an option of one's own ``build`` has no default or a type that a configuration cannot hold.
+        If an option of a user-defined ``build`` has no default, or a type that a configuration cannot hold.
     ValueError
         If no part has that name.
     """
@@ -72,7 +72,7 @@ def part_options(kind: str, settings: Mapping[str, Any]) -> type:
 
 
 def part(kind: str, settings: Mapping[str, Any]) -> Any:
-    """Module of a model or task, with its ``build``; imports it, and torch with it.
+    """Module of a model or task, with its ``build`` function; importing it also imports torch.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def part(kind: str, settings: Mapping[str, Any]) -> Any:
     Raises
     ------
     FileNotFoundError, ImportError
-        If its file or module is not there.
+        If its file or module does not exist.
     ValueError
         If no part has that name, or the module has no ``build``.
     """

@@ -1,4 +1,4 @@
-"""A trained model on the tiles of an archive."""
+"""Prediction with a trained model on the tiles of an archive."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from m3leo_sar.learn.tasks.task import check_shapes
 
 
 def predict(checkpoint: str | os.PathLike[str], archive: ChipArchive, identifier: str) -> NDArray[Any]:
-    """What a model that :func:`m3leo_sar.learn.fit.fit.fit` trained says of one tile, which needs no label.
+    """Predict one tile with a model trained by :func:`m3leo_sar.learn.fit.fit.fit`; the tile needs no label.
 
     Returns
     -------
     (rows, cols) integer or float32
-        Codes of the legend the model was trained with, its ``nodata``, 0 unless that is a class, where no input has
-        data; uint8 where that holds them. Or values in the target's unit on its cells.
+        Class codes of the model's legend, as uint8 where they fit, with the legend's ``nodata`` (0 unless that is a
+        class) where no input has data; or float32 values in the target's unit on the target's cells.
 
     Raises
     ------
     FileNotFoundError
-        If the checkpoint or a chip is missing; a chip that training may lack (``missing``) may be missing here.
+        If the checkpoint or a chip is missing. Chips that were optional in training (``missing``) are optional here.
     ValueError
-        If the checkpoint is damaged, its statistics were changed, it was trained on pairs of a store of SLC tiles, or
-        its task predicts no map.
+        If the checkpoint is damaged, its statistics were modified, the model was trained on pairs of a store of SLC
+        tiles, or its task does not predict a map.
     """
     state = read_checkpoint(checkpoint)
     if not {"weights", "statistics", "config", "scale"} <= state.keys():
@@ -71,14 +71,14 @@ def predict(checkpoint: str | os.PathLike[str], archive: ChipArchive, identifier
 
 
 def model_legend(checkpoint: str | os.PathLike[str]) -> Legend:
-    """Legend of the classes that a model of land cover or the like was trained with.
+    """Legend of the classes a classification model, such as one of land cover, was trained with.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If it is no ``model.pt`` of a run.
+        If it is not the ``model.pt`` of a run.
     """
     state = read_checkpoint(checkpoint)
     if "config" not in state:

@@ -1,4 +1,4 @@
-"""Random numbers of a process, to go on from where they were."""
+"""State of a process's random number generators, to save and restore."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 
 def random_state() -> dict[str, Any]:
-    """State of the generators of torch (all devices), NumPy and Python, in plain values and tensors."""
+    """State of the generators of torch (all devices), NumPy and Python, as plain values and tensors."""
     name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002  (what other libraries draw from)
     version, words, gauss = random.getstate()
     return {
@@ -22,7 +22,7 @@ def random_state() -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any]) -> None:
-    """Go on from what :func:`random_state` gave."""
+    """Restore the state returned by :func:`random_state`."""
     torch.set_rng_state(state["torch"])
     if state["cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(state["cuda"])

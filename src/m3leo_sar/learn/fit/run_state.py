@@ -1,4 +1,4 @@
-"""How far a run is: its best epoch, what going on needs, and when it must stop."""
+"""Progress of a run: its best epoch, its checkpoint, and its stopping criteria."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from m3leo_sar.learn.data.pair_datamodule import PairDataModule
 from m3leo_sar.learn.fit.random_state import random_state, restore_random_state
 from m3leo_sar.learn.score.processes import gathered
 
-#: Called with (epochs done, scores) after each epoch.
+#: Called with (completed epochs, scores) after each epoch.
 Report = Callable[[int, dict[str, float]], None]
 
 
 class Stopped(Exception):
-    """Ctrl-C was heard, and what going on needs is written."""
+    """Ctrl-C was pressed, and the checkpoint for resuming is written."""
 
 
 class StopSignal:
-    """Whether Ctrl-C was pressed: the first time it is noted, the second time it interrupts."""
+    """Whether Ctrl-C was pressed: the first press is recorded, the second interrupts."""
 
     def __init__(self) -> None:
         self.heard = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Note Ctrl-C inside the block; interrupting a step would leave weights half changed."""
+        """Record Ctrl-C inside the block; interrupting a step would leave weights partially updated."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -45,7 +45,7 @@ class StopSignal:
         try:
             yield
         except SystemExit as error:
-            # Lightning ends the process on a KeyboardInterrupt; the command has a code of its own for that.
+            # Lightning ends the process on a KeyboardInterrupt; the command has its own exit code for that.
             raise KeyboardInterrupt from error
         finally:
             signal.signal(signal.SIGINT, before)
@@ -57,24 +57,24 @@ class StopSignal:
 
 
 class Progress(Callback):
-    """Remembers the best epoch, writes what resuming needs, stops early, on Ctrl-C and at a loss that is no number.
+    """Keeps the best epoch, writes checkpoints, and stops early, on Ctrl-C and at a NaN or infinite loss.
 
-    The best weights are part of the state, so the checkpoint alone holds all: a run that is resumed tests the same
-    epoch as one that was never interrupted.
+    The best weights are part of the state, so the checkpoint alone is sufficient: a resumed run tests the same epoch as
+    an uninterrupted one.
 
     Parameters
     ----------
     path : Path
-        Checkpoint; it is replaced whole after each epoch, every ``every`` steps, and before the last step of an epoch,
-        so that a stop while validating costs a step.
+        Checkpoint, replaced atomically after each epoch, every ``every`` steps, and before the last step of an epoch,
+        so that a stop during validation costs only one step.
     data : ChipDataModule or PairDataModule
-        Told where to go on.
+        Its position is set when the run resumes.
     watched : pair of str
-        Score and ``"max"`` or ``"min"``.
+        Monitored score, and ``"max"`` or ``"min"``.
     facts : dict
-        What must be the same when the run is resumed.
+        Values that must be identical when the run is resumed.
     every, patience : int
-        Steps between checkpoints, epochs without a better one; 0 for none and for never.
+        Steps between checkpoints, 0 for none; epochs without improvement before stopping, 0 for no early stopping.
     stop : StopSignal
     report : callable, optional
     """
@@ -99,30 +99,30 @@ class Progress(Callback):
         self._random: list[dict[str, Any]] = []
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps of this."""
+        """State of this callback in a checkpoint."""
         kept = {"best": self.best, "score": self.score, "place": list(self.place), "weights": self.weights}
         return {**kept, "facts": self.facts, "random": gathered(random_state())}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take it back."""
+        """Restore the state."""
         self.best, self.score, self.weights = state_dict["best"], state_dict["score"], state_dict["weights"]
         self._random = state_dict["random"]
         self.data.move_to(*state_dict["place"])
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Do not go on with a run that had stopped early."""
+        """Do not continue a run that had stopped early."""
         trainer.should_stop = self._enough(trainer.current_epoch)
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Go on with the random numbers, now that nothing but the step draws any."""
+        """Restore the random state, now that only the training step draws random numbers."""
         if self._random:
             restore_random_state(self._random[min(trainer.global_rank, len(self._random) - 1)])
             self._random = []
 
     def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor) -> None:
-        """Refuse a loss that is no number before it reaches the weights."""
+        """Reject a NaN or infinite loss before it reaches the weights."""
         if not torch.isfinite(loss):
             kept = f"{self.path} is from before it" if self.path.is_file() else "there is no checkpoint yet"
             raise ValueError(
@@ -133,10 +133,10 @@ class Progress(Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Write a checkpoint where one is due, and stop if asked to."""
+        """Write a checkpoint if one is due, and stop if requested."""
         done, every, batches = batch_idx + 1, trainer.accumulate_grad_batches, int(trainer.num_training_batches)
         stop = self._asked(trainer)
-        # Between the batches of one step there are gradients that a checkpoint does not keep.
+        # Between the batches of one accumulated step there are gradients, which a checkpoint does not contain.
         if done < batches and done % every == 0:
             due = self.every and trainer.global_step % self.every == 0
             if stop or due or done + every >= batches:
@@ -147,16 +147,16 @@ class Progress(Callback):
             raise Stopped
 
     def on_validation_batch_end(self, trainer: L.Trainer, *_: Any, **__: Any) -> None:
-        """Stop if asked to; what comes before validation is written."""
+        """Stop if requested; the state before validation is already written."""
         if not trainer.sanity_checking and self._asked(trainer, together=False) and self.path.is_file():
             raise Stopped
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Remember, write, report."""
+        """Update the best epoch, write the checkpoint and report."""
         scores = {name: float(value) for name, value in trainer.callback_metrics.items()}
         epoch = trainer.current_epoch + 1
         score = self.sign * scores[self.name]
-        # A score that is NaN (val tiles without a label) is better than none and worse than any.
+        # A NaN score (val tiles without a label) is better than no score and worse than any other.
         if not self.weights or score > self.score:
             self.best, self.score = epoch, -math.inf if math.isnan(score) else score
             self.weights = {name: value.detach().cpu().clone() for name, value in pl_module.state_dict().items()}
@@ -172,14 +172,14 @@ class Progress(Callback):
         return bool(self.patience and self.best and epoch - self.best >= self.patience)
 
     def _asked(self, trainer: L.Trainer, *, together: bool = True) -> bool:
-        # Processes hear it at different batches, and must stop at one.
+        # Processes receive the signal at different batches, and must stop at the same one.
         several = together and trainer.world_size > 1
         return trainer.strategy.reduce_boolean_decision(self.stop.heard, all=False) if several else self.stop.heard
 
     def _save(self, trainer: L.Trainer, place: tuple[int, int]) -> None:
         self.place = place
         if not trainer.is_global_zero:
-            # All take part, as each gives its random numbers; the first one writes.
+            # All processes take part, as each contributes its random state; the first one writes.
             trainer.save_checkpoint(self.path)
             return
         with atomic_path(self.path) as partial:

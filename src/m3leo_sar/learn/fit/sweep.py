@@ -1,4 +1,4 @@
-"""Several runs from one line: every combination of the values that overrides list, as Hydra writes sweeps."""
+"""Parameter sweeps: every combination of the values listed in overrides, in Hydra's notation."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from hydra.errors import HydraException
 
 
 def sweep_overrides(overrides: Sequence[str]) -> list[list[str]]:
-    """Overrides of each run of a sweep, in the order of Hydra's own sweeper: the last one named varies fastest.
+    """Overrides of each run of a sweep, in the order of Hydra's basic sweeper: the last override varies fastest.
 
     Parameters
     ----------
     overrides : sequence of str
-        Each ``key=value``; ``key=a,b``, ``key=range(1,4)`` and ``key=choice(a,b)`` list values. One value that is
-        itself a list stands in brackets, ``input=[a,b]``.
+        Each ``key=value``; ``key=a,b``, ``key=range(1,4)`` and ``key=choice(a,b)`` list several values. A single value
+        that is a list is written in brackets, ``input=[a,b]``.
 
     Returns
     -------
     list of list of str
-        One list of overrides per run; a single one where nothing varies.
+        One list of overrides per run; a single list if nothing varies.
 
     Raises
     ------
     ValueError
-        If an override is not written as Hydra reads it.
+        If an override does not follow Hydra's grammar.
 
     Examples
     --------

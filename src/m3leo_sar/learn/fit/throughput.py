@@ -1,4 +1,4 @@
-"""How fast samples come, how long a step waits for them, and how far the loader holds the model up."""
+"""Throughput of samples, waiting time per step, and slowdown of the model by the loader."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ Batch = dict[str, Any]
 
 
 class Throughput(NamedTuple):
-    """What was counted over some batches."""
+    """Throughput measured over a number of batches."""
 
     #: Batches and samples.
     batches: int
     samples: int
-    #: Samples and bytes of tensors a second of wall time.
+    #: Samples and bytes of tensors per second of wall time.
     samples_per_second: float
     bytes_per_second: float
-    #: Share of the wall time that passed waiting for a batch.
+    #: Share of the wall time spent waiting for a batch.
     wait_fraction: float
-    #: Median and 99th percentile of a wait in seconds.
+    #: Median and 99th percentile of the waiting time in seconds.
     wait_p50: float
     wait_p99: float
 
 
 class ThroughputCounter:
-    """Counts batches, their bytes and the waits for them.
+    """Counts batches, their bytes and the waiting times.
 
     Parameters
     ----------
     clock : callable
-        Seconds; another one in tests.
+        Returns seconds; replaced in tests.
 
     Examples
     --------
@@ -56,13 +56,13 @@ class ThroughputCounter:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was counted."""
+        """Reset the counts."""
         self.batches, self.samples, self.bytes = 0, 0, 0
         self._waits: list[float] = []
         self._first, self._last = math.nan, math.nan
 
     def watched(self, loader: Iterable[Batch]) -> Iterator[Batch]:
-        """Batches of a loader; the time until each is there is a wait, that until the next is asked for is not."""
+        """Batches of a loader; time from request to arrival counts as waiting, time until the next request does not."""
         batches = iter(loader)
         while True:
             asked = self._clock()
@@ -75,7 +75,7 @@ class ThroughputCounter:
             yield batch
 
     def note(self, batch: Batch, asked: float, came: float) -> None:
-        """Count a batch that was asked for at one time and came at another."""
+        """Count a batch that was requested at one time and arrived at another."""
         if self.batches == 0:
             self._first = asked
         tensors = [value for value in batch.values() if isinstance(value, torch.Tensor)]
@@ -86,12 +86,12 @@ class ThroughputCounter:
         self._last = came
 
     def result(self) -> Throughput:
-        """What was counted until now.
+        """Throughput measured so far.
 
         Raises
         ------
         ValueError
-            If no batch has come.
+            If no batch has arrived.
         """
         if not self._waits:
             raise ValueError("no batch was counted yet")
@@ -108,45 +108,45 @@ class ThroughputCounter:
 
 
 class ThroughputCallback(L.Callback):
-    """Logs samples and bytes a second and the share of time spent waiting for batches, at the end of each epoch."""
+    """Logs samples and bytes per second and the share of time spent waiting for batches, at the end of each epoch."""
 
     def __init__(self) -> None:
         self.counter = ThroughputCounter()
         self._asked = math.nan
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Begin to count."""
+        """Start counting."""
         self.counter.reset()
         self._asked = time.perf_counter()
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Note that a batch has come."""
+        """Record the arrival of a batch."""
         self.counter.note(batch, self._asked, time.perf_counter())
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Note that the next is being asked for."""
+        """Record the request for the next batch."""
         self._asked = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Log what was counted."""
+        """Log the measured throughput."""
         counted = self.counter.result()
         for name in ("samples_per_second", "bytes_per_second", "wait_fraction", "wait_p50", "wait_p99"):
             pl_module.log(f"throughput/{name}", float(getattr(counted, name)))
 
 
 class Stall(NamedTuple):
-    """How far live batches hold a step up, from blocks with and without the loader in turn."""
+    """Slowdown of a training step by its loader, from alternating blocks with and without the loader."""
 
-    #: Median seconds of a step on live batches over that on a resident one, less 1.
+    #: Median seconds per step on live batches over that on a resident batch, minus 1.
     ratio: float
-    #: Median seconds of a step with the resident batch and with live ones, waiting included.
+    #: Median seconds per step with the resident batch and with live batches, waiting included.
     resident: float
     live: float
-    #: Share of the time of live blocks that passed waiting, and 99th percentile of a wait in seconds.
+    #: Share of the time of live blocks spent waiting, and 99th percentile of the waiting time in seconds.
     wait_fraction: float
     wait_p99: float
 
@@ -161,33 +161,33 @@ def stall_ratio(
     warm_up: int = 3,
     synchronise: Callable[[], None] | None = None,
 ) -> Stall:
-    """Compare steps on one batch that stays with steps on what a loader gives, block by block in one process.
+    """Compare steps on a resident batch with steps on a loader's batches, in alternating blocks in one process.
 
     Parameters
     ----------
     step : callable
         A training step on a batch.
     batches : callable
-        Gives an epoch of batches; asked again when it ends.
+        Returns one epoch of batches; called again when the epoch ends.
     resident : dict or sequence of dict, optional
-        The batch that stays; the first of the loader if None. Give it on the device for a GPU. Several are taken in
-        turn: with the very batches that the loader gives, made before, the ratio is the tax of making them.
+        The resident batch, already on the device for a GPU; the loader's first batch if None. Several batches are used
+        in turn: with the loader's own batches, loaded in advance, the ratio is the cost of loading.
     blocks, steps : int
-        Blocks of each kind, in turn, and steps a block.
+        Blocks of each kind, alternating, and steps per block.
     warm_up : int
-        Steps at the start of each block that do not count.
+        Steps at the start of each block that are not counted.
     synchronise : callable, optional
-        Waits for the device, such as ``torch.cuda.synchronize``, so that a step's time is its own.
+        Waits for the device, such as ``torch.cuda.synchronize``, so that each step is timed completely.
 
     Returns
     -------
     Stall
-        Medians over all steps of a kind, as a busy machine may slow any of them.
+        Medians over all steps of a kind, since a busy machine may slow down any single step.
 
     Raises
     ------
     ValueError
-        If a count is too small, or the loader gives nothing.
+        If a count is too small, or the loader yields no batch.
     """
     if blocks < 1 or steps < 1 or warm_up < 0:
         raise ValueError(f"blocks and steps must be at least 1, warm_up at least 0, got {blocks}, {steps}, {warm_up}")
@@ -216,20 +216,20 @@ def stall_ratio(
 def headroom(
     step: Callable[[Batch], Any], batches: Callable[[], Iterable[Batch]], *, blocks: int = 3, count: int = 30
 ) -> float:
-    """Rate of the loader alone over that of the model alone: above 1, the loader is the faster of the two.
+    """Rate of the loader alone over that of the model alone; above 1, the loader is faster than the model.
 
     Parameters
     ----------
     step, batches : callable
         As of :func:`stall_ratio`.
     blocks, count : int
-        Blocks of each kind, in turn, and batches a block. A block should be long beside what worker processes have
-        ready, which comes for nothing.
+        Blocks of each kind, alternating, and batches per block. A block should be much longer than the number of
+        batches that worker processes prefetch, which take no time to load.
 
     Raises
     ------
     ValueError
-        If a count is below 1 or the loader gives nothing.
+        If a count is below 1 or the loader yields no batch.
     """
     if blocks < 1 or count < 1:
         raise ValueError(f"blocks and count must be at least 1, got {blocks} and {count}")
@@ -259,4 +259,4 @@ def _endless(batches: Callable[[], Iterable[Batch]]) -> Iterator[Batch]:
 
 
 def _nothing() -> None:
-    """On a CPU a step is done when it returns."""
+    """Do nothing: on a CPU a step is complete when it returns."""

@@ -1,4 +1,4 @@
-"""Means over the cells of a coarser, or other, grid of the same ground."""
+"""Area-weighted means over the cells of another, usually coarser, grid of the same ground."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from torch import Tensor
 
 
 def area_pool(image: Tensor, shape: tuple[int, int], *, mask: Tensor | None = None) -> Tensor:
-    """Mean of each cell, every pixel counted by the share of it that lies in the cell.
+    """Mean of each cell, every pixel weighted by the share of it that lies in the cell.
 
-    Both grids cover the same ground. Cells need not hold whole pixels, as where 448 pixels make 45 cells; torch's
-    adaptive pooling would then let neighbouring cells share whole pixels. Being two matrix products it is
+    Both grids cover the same ground. Cells need not consist of whole pixels, as with 45 cells over 448 pixels; torch's
+    adaptive pooling would then let neighbouring cells share whole pixels. As two matrix products the computation is
     deterministic on any device.
 
     Parameters
     ----------
     image : (..., rows, cols) float
     shape : pair of int
-        Rows and columns of cells; more than pixels repeats them.
+        Rows and columns of cells; with more cells than pixels, pixel values are repeated.
     mask : (..., rows, cols) bool, optional
-        Pixels that count; broadcast against ``image``. A cell without any is 0.
+        Valid pixels; broadcast against ``image``. A cell without valid pixels is 0.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def area_pool(image: Tensor, shape: tuple[int, int], *, mask: Tensor | None = No
             return rows @ wide @ cols.T
         weight = rows @ mask.to(wide.dtype) @ cols.T
         total = rows @ torch.where(mask, wide, 0) @ cols.T
-        # The weight of one pixel is far above this, and where there is none the total is 0.
+        # The weight of any pixel is far above this minimum; without valid pixels the total is 0.
         return total / weight.clamp(min=torch.finfo(wide.dtype).tiny)
 
 

@@ -1,4 +1,4 @@
-"""Modalities of one place brought together: an encoder each, and places told apart."""
+"""Contrastive alignment of the modalities of one place, with one encoder per modality."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from m3leo_sar.learn.models.model_request import ModelRequest
 from m3leo_sar.learn.models.vit import VisionTransformer
 
-#: Scale similarities start at, and the most they may reach.
+#: Initial and maximum scale of similarities.
 FIRST_SCALE, MOST_SCALE = 1 / 0.07, 100.0
 
 
 class ModalityAligner(nn.Module):
-    """One encoder a modality, each projected to unit vectors of one space.
+    """One encoder per modality, each projected to unit vectors in a common space.
 
     Parameters
     ----------
@@ -48,11 +48,11 @@ class ModalityAligner(nn.Module):
 
     @property
     def scale(self) -> Tensor:
-        """What cosines are multiplied with, an inverse temperature."""
+        """Scale of the cosines, an inverse temperature."""
         return self.log_scale.clamp(max=math.log(MOST_SCALE)).exp()
 
     def forward(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Unit vectors (batch, dim) of images (batch, channels, rows, cols), for the modalities that are given.
+        """Unit vectors (batch, dim) of images (batch, channels, rows, cols), for the given modalities.
 
         Raises
         ------
@@ -76,7 +76,7 @@ def build(
     heads: int = 12,
     embedding: int = 256,
 ) -> ModalityAligner:
-    """Model of the task ``alignment``: an encoder for each data set among the inputs."""
+    """Model of the task ``alignment``: one encoder per input data set."""
     if request.outputs:
         raise ValueError(
             "model contrastive knows no labels; train it with the task alignment, then vit_head from its encoder"
@@ -87,7 +87,7 @@ def build(
 
 
 def alignment_loss(embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor], scale: Tensor) -> Tensor:
-    """Mean symmetric cross-entropy over all pairs of modalities, each over the places that have both.
+    """Mean symmetric cross-entropy over all pairs of modalities, each over the places with data in both.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def alignment_loss(embeddings: Mapping[str, Tensor], present: Mapping[str, Tenso
     Returns
     -------
     scalar
-        0, with a gradient of 0, if no pair of modalities shares two places: with one there is nothing to tell apart.
+        0, with a gradient of 0, if no pair of modalities shares two places: a single place offers no contrast.
 
     References
     ----------
@@ -118,12 +118,12 @@ def alignment_loss(embeddings: Mapping[str, Tensor], present: Mapping[str, Tenso
 
 
 def retrieval(embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> float:
-    """Share of places whose partner in another modality is the nearest of all, over all ordered pairs of modalities.
+    """Share of places whose partner in another modality is the nearest one, over all ordered pairs of modalities.
 
     Returns
     -------
     float
-        0 to 1; 1 over the number of places is chance. NaN if no two modalities share a place.
+        0 to 1; chance level is 1 over the number of places. NaN if no two modalities share a place.
     """
     shares = []
     for one, other in combinations(embeddings, 2):

@@ -1,4 +1,4 @@
-"""Self-distillation without labels: a student learns to say of one view what its own average says of another."""
+"""Self-distillation without labels: a student learns to match, across views, the output of its own moving average."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from m3leo_sar.learn.models.vit import VisionTransformer
 
 
 class ProjectionHead(nn.Module):
-    """Embeddings to similarities with prototypes, a cosine each.
+    """Maps embeddings to cosine similarities with prototypes.
 
     Parameters
     ----------
     dim, hidden, bottleneck, prototypes : int
-        Length of the embedding, of the two hidden layers, of the unit vector that is compared, and how many prototypes
-        it is compared with.
+        Size of the embedding, of the two hidden layers and of the compared unit vector; number of prototypes.
 
     References
     ----------
@@ -45,24 +44,24 @@ class ProjectionHead(nn.Module):
 
 
 class SelfDistillation(nn.Module):
-    """A student, a teacher that is its moving average, and the centre of what the teacher says.
+    """A student, a teacher that is its moving average, and the centre of the teacher's outputs.
 
     Parameters
     ----------
     encoder : VisionTransformer
-        The student's; the teacher's is a copy.
+        Encoder of the student; the teacher's is a copy.
     student_temperature, teacher_temperature : float
-        Of the softmax over prototypes; the teacher's is the lower one, which sharpens what it says.
+        Temperatures of the softmax over prototypes; the teacher's is the lower one, which sharpens its output.
     centre_momentum : float
-        Of the running mean that is taken off what the teacher says, so that no prototype wins everywhere. With several
-        processes the mean is that of the first one's batches.
+        Momentum of the running mean that is subtracted from the teacher's outputs, so that no prototype dominates. With
+        several processes the mean is that of the first process's batches.
     **head
         Sizes of :class:`ProjectionHead`.
 
     Raises
     ------
     ValueError
-        If a temperature is not above zero, or ``centre_momentum`` not from 0 to 1.
+        If a temperature is not positive, or ``centre_momentum`` is not in [0, 1].
 
     References
     ----------
@@ -97,18 +96,18 @@ class SelfDistillation(nn.Module):
         return self.teacher["encoder"](image)[:, 0]
 
     def forward(self, views: Sequence[Tensor], present: Tensor, *, whole: int = 2) -> Tensor:
-        """Mean cross-entropy of the student on each view given the teacher on each other whole view.
+        """Mean cross-entropy between the student on each view and the teacher on every other whole view.
 
-        While training, the centre moves on.
+        In training mode, the centre is updated.
 
         Parameters
         ----------
         views : sequence of (batch, channels, rows, cols) float
-            Of the same images, the whole ones first.
+            Views of the same images, the whole views first.
         present : (batch,) bool
-            Images that have data; the others do not count. If none has, the loss is 0 with a gradient of 0.
+            Images that have data; the others are ignored. If there are none, the loss is 0 with a gradient of 0.
         whole : int
-            Views the teacher sees.
+            Number of views for the teacher.
 
         Raises
         ------
@@ -131,7 +130,7 @@ class SelfDistillation(nn.Module):
 
     @torch.no_grad()
     def update_teacher(self, momentum: float) -> None:
-        """Move the teacher towards the student: its weights times ``momentum`` plus the student's times the rest."""
+        """Update the teacher's weights to ``momentum`` times themselves plus (1 - ``momentum``) times the student's."""
         for slow, fast in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
             slow.lerp_(fast, 1 - momentum)
 
@@ -169,10 +168,10 @@ def build(
 
 
 def random_views(image: Tensor, *, sides: Sequence[int], generator: torch.Generator | None = None) -> list[Tensor]:
-    """Square cuts of images (batch, channels, rows, cols) at random places, one list entry for each side.
+    """Square crops of images (batch, channels, rows, cols) at random positions, one list entry per side.
 
-    Cuts keep their resolution: resizing would change the speckle, by which an encoder could tell views apart; and they
-    are not turned or mirrored, which would turn the look direction.
+    Crops keep their resolution: resizing would change the speckle, by which an encoder could distinguish views. They
+    are not rotated or mirrored, which would change the look direction.
 
     Raises
     ------
@@ -192,9 +191,9 @@ def random_views(image: Tensor, *, sides: Sequence[int], generator: torch.Genera
 
 
 def spread(embeddings: Tensor) -> float:
-    """How widely embeddings (samples, dim) point: 0 if all one way, which is collapse, and about 1 if all ways.
+    """Spread of the directions of embeddings (samples, dim): 0 for a single direction (collapse), about 1 for all.
 
-    It is the root of the total variance of the unit vectors.
+    It is the square root of the total variance of the unit vectors.
     """
     unit = nn.functional.normalize(embeddings.double(), dim=-1)
     return float((unit - unit.mean(dim=0)).square().sum(dim=-1).mean().sqrt())

@@ -1,4 +1,4 @@
-"""What is put on a pretrained encoder: classes of pixels, values of cells, classes of chips."""
+"""Heads for a pretrained encoder: classes per pixel, values per cell, classes per chip."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ REDUCTIONS = ("mean", "sum")
 
 
 class SegmentationHead(nn.Module):
-    """Class logits of every pixel from an encoder's tokens: convolutions, each followed by twice the resolution.
+    """Per-pixel class logits from an encoder's tokens: convolutions, each followed by upsampling by 2.
 
     Parameters
     ----------
     encoder : VisionTransformer
-        Trained on with the head; freeze it with ``requires_grad_(False)``.
+        Fine-tuned with the head; freeze it with ``requires_grad_(False)``.
     classes : int
     width : int
-        Channels of the first convolution; halved with each doubling.
+        Channels of the first convolution; halved at each upsampling.
 
     Raises
     ------
     ValueError
-        If the encoder's patch is no power of 2, or ``classes`` or ``width`` is below 1.
+        If the encoder's patch size is not a power of 2, or ``classes`` or ``width`` is below 1.
 
     Notes
     -----
-    Group normalisation over one group, so that a chip's logits do not depend on the rest of its batch.
+    Group normalisation with one group, so that a chip's logits do not depend on the rest of its batch.
     """
 
     def __init__(self, encoder: VisionTransformer, classes: int, *, width: int = 256) -> None:
@@ -53,15 +53,15 @@ class SegmentationHead(nn.Module):
 
 
 class RegressionHead(nn.Module):
-    """Values on a small grid, or one for the chip, from an encoder's tokens.
+    """Values on a small grid, or one value per chip, from an encoder's tokens.
 
     Parameters
     ----------
     encoder : VisionTransformer
     shape : pair of int
-        Rows and columns of cells of the answer; (1, 1) is one value for the chip, (45, 55) the paper's biomass.
+        Rows and columns of output cells; (1, 1) is one value per chip, (45, 55) the paper's biomass grid.
     reduction : str
-        ``"mean"`` of what lies in a cell, or ``"sum"``, counted in patches.
+        ``"mean"`` over each cell, or ``"sum"``, counted in patches.
     width : int
         Channels of the convolution.
 
@@ -102,7 +102,7 @@ class RegressionHead(nn.Module):
 
 
 class LinearProbe(nn.Module):
-    """Class logits of a chip, linear in the mean token of an encoder that does not learn.
+    """Class logits of a chip, linear in the mean token of a frozen encoder.
 
     Parameters
     ----------
@@ -126,5 +126,5 @@ class LinearProbe(nn.Module):
 def token_image(encoder: VisionTransformer, image: Tensor) -> Tensor:
     """Tokens of the patches as an image (batch, dim, rows of patches, cols of patches)."""
     tokens = encoder(image)[:, 1:].transpose(1, 2)
-    # No length of the batch is named: an exported network then takes batches of any size.
+    # The batch size is not fixed here, so that an exported network accepts batches of any size.
     return tokens.unflatten(2, encoder.grid(image))

@@ -1,4 +1,4 @@
-"""A masked auto-encoder: most patches are hidden, and said again from the rest."""
+"""Masked autoencoder: most patches are masked, and reconstructed from the rest."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from m3leo_sar.learn.models.vit import TransformerBlock, VisionTransformer, init
 
 
 class Reconstruction(NamedTuple):
-    """What a masked auto-encoder says of its input."""
+    """Reconstruction of an input by a masked autoencoder."""
 
-    #: (batch, patches, channels * patch * patch) float: pixels, laid out as by ``to_patches``.
+    #: (batch, patches, channels * patch * patch) float: pixels in the layout of ``to_patches``.
     patches: Tensor
-    #: (batch, patches) bool: True where the patch was hidden.
+    #: (batch, patches) bool: True where the patch was masked.
     hidden: Tensor
 
 
 class MaskedAutoencoder(nn.Module):
-    """An encoder that sees part of the patches, and a small decoder that fills in the rest.
+    """An encoder of the visible patches, and a small decoder that reconstructs the others.
 
     Parameters
     ----------
     encoder : VisionTransformer
     mask_ratio : float
-        Share of the patches that is hidden; at least one stays and one is hidden.
+        Share of masked patches; at least one patch is visible and one is masked.
     decoder_dim, decoder_depth, decoder_heads : int
-        Of the decoder; the paper's has one layer.
+        Dimension, depth and attention heads of the decoder; the paper's has one layer.
 
     Raises
     ------
     ValueError
-        If ``mask_ratio`` is not between 0 and 1, or ``decoder_dim`` is no multiple of ``decoder_heads``.
+        If ``mask_ratio`` is not between 0 and 1, or ``decoder_dim`` is not a multiple of ``decoder_heads``.
 
     Notes
     -----
-    Table C.1 of the paper gives 88.8 M parameters of a ViT-B/16 encoder at 448 pixels and 5.5 M of the decoder, which
-    is so for the 12 channels of its configuration: 88 019 712, and 88 788 712 with the 1000-class head a ViT is often
-    built with, which no auto-encoder uses and this one does not have; and 5 525 504.
+    Table C.1 of the paper states 88.8 M parameters for a ViT-B/16 encoder at 448 pixels and 5.5 M for the decoder. This
+    holds for the 12 channels of its configuration: the encoder has 88 019 712 parameters, or 88 788 712 with the common
+    1000-class ViT head, which an autoencoder does not use and this one does not have; the decoder has 5 525 504.
 
     References
     ----------
@@ -63,20 +63,20 @@ class MaskedAutoencoder(nn.Module):
         self.decoder = MaskedDecoder(encoder, dim=decoder_dim, depth=decoder_depth, heads=decoder_heads)
 
     def forward(self, image: Tensor, *, generator: torch.Generator | None = None) -> Reconstruction:
-        """Hide patches of images (batch, channels, rows, cols) and say them again.
+        """Mask patches of images (batch, channels, rows, cols) and reconstruct them.
 
         Parameters
         ----------
         image : (batch, channels, rows, cols) float
         generator : torch.Generator, optional
-            On the CPU, so that the same seed hides the same patches on any device.
+            Generator on the CPU, so that the same seed masks the same patches on any device.
         """
         grid = self.encoder.grid(image)
         patches = self.encoder.patches(image)
         order = random_order(len(image), patches.shape[1], generator).to(image.device)
         kept = min(max(1, round(patches.shape[1] * (1 - self.mask_ratio))), max(1, patches.shape[1] - 1))
         seen = self.encoder.encode(_taken(patches, order[:, :kept]))
-        # A patch is hidden if it comes late in the order.
+        # A patch is masked if it comes late in the order.
         return Reconstruction(self.decoder(seen, order, grid), order.argsort(dim=1) >= kept)
 
 
@@ -104,19 +104,19 @@ def build(
 
 
 class MaskedDecoder(nn.Module):
-    """Pixels of all patches from the tokens of some, a learned token standing in for the rest.
+    """Pixels of all patches from the tokens of some; a learned mask token replaces the others.
 
     Parameters
     ----------
     encoder : VisionTransformer
-        Whose tokens come in.
+        Encoder of the input tokens.
     dim, depth, heads : int
-        Length of a token, blocks, and attention heads of each.
+        Token dimension, number of blocks, and attention heads per block.
 
     Raises
     ------
     ValueError
-        If ``dim`` is no multiple of ``heads``.
+        If ``dim`` is not a multiple of ``heads``.
     """
 
     def __init__(self, encoder: VisionTransformer, *, dim: int, depth: int, heads: int) -> None:
@@ -139,9 +139,9 @@ class MaskedDecoder(nn.Module):
         Parameters
         ----------
         seen : (batch, 1 + kept, encoder dim) float
-            The class token, then the patches that were kept.
+            The class token, then the visible patches.
         order : (batch, patches) int64
-            Of the patches, those that were kept first.
+            Order of the patches, the visible ones first.
         grid : pair of int
             Rows and columns of patches.
         """
@@ -154,18 +154,18 @@ class MaskedDecoder(nn.Module):
 
 
 def random_order(batch: int, patches: int, generator: torch.Generator | None = None) -> Tensor:
-    """Order (batch, patches) int64 in which patches are kept, drawn for each image."""
+    """Random order (batch, patches) int64 in which patches are kept, drawn per image."""
     return torch.rand(batch, patches, generator=generator).argsort(dim=1)
 
 
 def reconstruction_loss(found: Reconstruction, image: Tensor, mask: Tensor, *, patch: int) -> Tensor:
-    """Mean squared error over the pixels that were hidden and have data; 0, with a gradient of 0, if there are none.
+    """Mean squared error over the masked pixels that have data; 0, with a gradient of 0, if there are none.
 
     Parameters
     ----------
     found : Reconstruction
     image : (batch, channels, rows, cols) float
-        What was to be said.
+        Original images.
     mask : (batch, channels, rows, cols) bool
         True where there is data.
     patch : int

@@ -1,4 +1,4 @@
-"""What a task and its data ask of a model."""
+"""Requirements of a task and its data on a model."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRequest:
-    """What a task and its data ask of a model."""
+    """Requirements of a task and its data on a model."""
 
     #: Channels of the input.
     channels: int
-    #: Channels of the answer: one a class, 1 for a value, 0 where the task asks for none.
+    #: Output channels: one per class, 1 for a value, 0 if the task needs none.
     outputs: int
-    #: Rows and columns of the target where its grid is not the input's.
+    #: Rows and columns of the target if its grid differs from the input's.
     cells: tuple[int, int] | None = None
-    #: Channels of each data set among the inputs.
+    #: Channels of each input data set.
     modalities: dict[str, list[int]] = field(default_factory=dict)

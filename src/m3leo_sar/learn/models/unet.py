@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from m3leo_sar.learn.models.model_request import ModelRequest
 
-#: Widths of the paper's network, and of one that trains on a CPU.
+#: Widths of the paper's network, and of a smaller one for training on a CPU.
 PAPER_WIDTHS = (32, 64, 128, 256, 512)
 SMALL_WIDTHS = (8, 16, 32, 64)
 NORMS = ("batch", "group")
@@ -28,23 +28,24 @@ class UNet(nn.Module):
     widths : sequence of int
         Channels of each level; each level below halves the rows and columns.
     norm : str
-        ``"batch"`` as in the paper, or ``"group"`` over one group, by which no sample depends on the rest of its batch.
+        ``"batch"`` as in the paper, or ``"group"`` with one group, so that no sample depends on the rest of its batch.
     padding : str
         ``"reflect"`` as in the paper, ``"replicate"`` or ``"zeros"``.
     dropout : float
-        Share of the channels of the lowest level that are left out while training.
+        Share of the channels of the lowest level that are dropped in training.
     mask : bool
-        Whether it is told where there are data, one more channel for each, so that a zero and nothing differ.
+        Whether the network also receives the mask, as one additional channel per input channel, to distinguish zero
+        from no data.
 
     Raises
     ------
     ValueError
-        If a word is unknown, a number is below 1, or the input's sides are not multiples of 2 to the number of
-        halvings.
+        If ``norm`` or ``padding`` is unknown, a number is below 1, or the input's sides are not multiples of 2 to the
+        power of the number of halvings.
 
     Notes
     -----
-    With the paper's widths, 8 channels and 11 classes it has 7 854 315 parameters.
+    With the paper's widths, 8 channels and 11 classes the network has 7 854 315 parameters.
 
     References
     ----------
@@ -81,7 +82,7 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, image: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Logits (batch, classes, rows, cols) of images (batch, channels, rows, cols), and of their mask if it asks."""
+        """Logits (batch, classes, rows, cols) of images (batch, channels, rows, cols), and of their mask if used."""
         if self.takes_mask:
             if mask is None:
                 raise ValueError("mask must be given to a network that takes it, got none")
@@ -109,7 +110,7 @@ def build(
     dropout: float = 0.0,
     mask: bool = False,
 ) -> UNet:
-    """Network for classes or values of pixels."""
+    """Network for per-pixel classes or values."""
     if not request.outputs:
         raise ValueError("model unet needs a task with labels, such as segmentation or regression")
     options = {"norm": norm, "padding": padding, "dropout": dropout, "mask": mask}

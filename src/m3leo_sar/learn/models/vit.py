@@ -1,4 +1,4 @@
-"""A Vision Transformer for square or other images of any channels."""
+"""A Vision Transformer for images of any shape and number of channels."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from torch import Tensor, nn
 
 
 class VisionTransformer(nn.Module):
-    """Patches of an image as tokens, with learned positions and a class token; by default ViT-B/16 at 448 pixels.
+    """Image patches as tokens, with learned positions and a class token; by default ViT-B/16 at 448 pixels.
 
     Parameters
     ----------
     in_channels : int
         Channels of the input.
     side : int
-        Rows and columns the positions are learned for. Other sizes get them by bicubic interpolation.
+        Rows and columns for which positions are learned. For other sizes they are interpolated bicubically.
     patch : int
         Side of a patch in pixels.
     dim, depth, heads : int
-        Length of a token, blocks, and attention heads of each.
+        Token dimension, number of blocks, and attention heads per block.
 
     Raises
     ------
     ValueError
-        If a number is below 1, ``side`` is no multiple of ``patch`` or ``dim`` none of ``heads``; and later, if an
-        image has other channels, or sides that are no multiples of ``patch``.
+        If a number is below 1, ``side`` is not a multiple of ``patch`` or ``dim`` not one of ``heads``; in use, if an
+        image has another number of channels, or sides that are not multiples of ``patch``.
 
     Notes
     -----
-    ViT-B/16 at 448 pixels has 88 019 712 parameters for 12 channels, of which the patches take 196 608 a channel.
+    ViT-B/16 at 448 pixels has 88 019 712 parameters for 12 channels, including 196 608 per channel for the patches.
 
     References
     ----------
@@ -86,12 +86,12 @@ class VisionTransformer(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Attention and a perceptron of four times the width, each normalised first and added.
+    """Pre-norm residual block of attention and a perceptron of four times the width.
 
     Parameters
     ----------
     dim, heads : int
-        Length of a token; attention heads.
+        Token dimension; number of attention heads.
     """
 
     def __init__(self, dim: int, heads: int) -> None:
@@ -102,7 +102,7 @@ class TransformerBlock(nn.Module):
         self.perceptron = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens (batch, length, dim) to the same."""
+        """Map tokens (batch, length, dim) to tokens of the same shape."""
         tokens = tokens + self._attend(self.norms[0](tokens))
         return tokens + self.perceptron(self.norms[1](tokens))
 
@@ -115,7 +115,7 @@ class TransformerBlock(nn.Module):
 
 
 def resized_positions(position: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Positions (1, 1 + rows * cols, dim) for another grid of patches, interpolated bicubically; the first stays.
+    """Positions (1, 1 + rows * cols, dim) for another grid of patches, interpolated bicubically except the first.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def resized_positions(position: Tensor, grid: tuple[int, int]) -> Tensor:
 
 
 def to_patches(image: Tensor, patch: int) -> Tensor:
-    """Pixels (batch, patches, channels * patch * patch) of images (batch, channels, rows, cols), patches by rows."""
+    """Pixels (batch, patches, channels * patch * patch) of images (batch, channels, rows, cols), in row-major order."""
     batch, channels, rows, cols = image.shape
     cut = image.reshape(batch, channels, rows // patch, patch, cols // patch, patch)
     return cut.permute(0, 2, 4, 1, 3, 5).reshape(batch, -1, channels * patch * patch)
@@ -146,7 +146,7 @@ def from_patches(patches: Tensor, patch: int, grid: tuple[int, int]) -> Tensor:
 
 
 def initialise(module: nn.Module) -> None:
-    """Weights of a linear or patch layer as in the masked auto-encoder: Xavier, the bias zero."""
+    """Initialise a linear or patch layer as in the masked autoencoder: Xavier weights, zero bias."""
     if isinstance(module, nn.Linear | nn.Conv2d):
         nn.init.xavier_uniform_(module.weight.view(len(module.weight), -1))
         if module.bias is not None:

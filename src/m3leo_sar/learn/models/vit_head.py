@@ -1,4 +1,4 @@
-"""A Vision Transformer that tells classes or values, from the start or from a pretrained encoder."""
+"""A Vision Transformer that predicts classes or values, from scratch or from a pretrained encoder."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def build(
     width: int = 256,
     reduction: str = "mean",
 ) -> SegmentationHead | RegressionHead:
-    """Encoder with the head a task asks for: classes of pixels, or values of the target's cells.
+    """Encoder with the head required by a task: classes per pixel, or values per target cell.
 
     Raises
     ------
     ValueError
-        If the task asks for neither, or for values whose cells are not fixed.
+        If the task requires neither, or requires values without fixed cells.
     """
     encoder = VisionTransformer(request.channels, side=side, patch=patch, dim=dim, depth=depth, heads=heads)
     if request.outputs > 1:

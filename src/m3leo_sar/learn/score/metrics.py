@@ -1,4 +1,4 @@
-"""How well classes were told apart, over a whole split."""
+"""Classification metrics over a whole split."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from m3leo_sar.learn.data.labels import IGNORE
 
 
 class Confusion:
-    """Counts of (true, predicted) class over every valid pixel seen.
+    """Confusion matrix: counts of (true, predicted) class over all valid pixels.
 
-    Scores come from the counts of the whole split, so they do not depend on the batch size as a mean over batches does.
+    Scores are computed from the counts of the whole split, so unlike a mean over batches they do not depend on the
+    batch size.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ class Confusion:
         self.counts += torch.bincount(flat.cpu(), minlength=self.classes**2).reshape(self.classes, self.classes)
 
     def iou(self) -> list[float]:
-        """Intersection over union of each class, NaN for one that neither occurs nor is predicted."""
+        """Intersection over union per class, NaN for a class that neither occurs nor is predicted."""
         hit = self.counts.diagonal()
         union = self.counts.sum(0) + self.counts.sum(1) - hit
         return [float(h) / float(u) if u else float("nan") for h, u in zip(hit, union, strict=True)]
@@ -48,6 +49,6 @@ class Confusion:
         return sum(scores) / len(scores) if scores else float("nan")
 
     def accuracy(self) -> float:
-        """Share of pixels that are right, NaN if there are none."""
+        """Share of correctly classified pixels, NaN if there are none."""
         total = int(self.counts.sum())
         return float(self.counts.diagonal().sum()) / total if total else float("nan")

@@ -1,4 +1,4 @@
-"""What the processes of a run tell each other."""
+"""Communication between the processes of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def several() -> bool:
 
 
 def gathered(value: _Value) -> list[_Value]:
-    """Every process' value in their order; this one's alone if there is no other. All must call it."""
+    """Values of all processes in rank order; only this one's if there is no other. All processes must call it."""
     if not several():
         return [value]
     values: list[_Value | None] = [None] * torch.distributed.get_world_size()
@@ -25,17 +25,18 @@ def gathered(value: _Value) -> list[_Value]:
 
 
 def shared_mean(total: Tensor, count: Tensor, *, training: bool) -> Tensor:
-    """Sum over the values that count by their number, such that processes together learn from the mean over all.
+    """Sum divided by the number of values, such that all processes together train on the mean over all values.
 
-    Gradients are averaged over processes, so where they count unlike many values the mean of each would not do: here
-    each sum is divided by the mean number. Without any value that counts it is 0, with a gradient of 0.
+    Gradients are averaged over processes, so per-process means would be wrong if the processes count different numbers
+    of values: here each sum is divided by the mean count. Without any counted value the result is 0, with a gradient
+    of 0.
 
     Parameters
     ----------
     total : scalar float
         Sum of this process.
     count : scalar int
-        How many values it is of.
+        Number of values in the sum.
     training : bool
         Whether all processes take this step; only then may they wait for each other.
     """

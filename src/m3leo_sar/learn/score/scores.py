@@ -1,4 +1,4 @@
-"""Scores over a whole split and by the paper's protocol, a mean over batches."""
+"""Scores over a whole split, and by the paper's protocol as a mean over batches."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor
 
 from m3leo_sar.learn.score.metrics import Confusion
 
-#: ``"global"`` counts every pixel of a split once; ``"paper"`` is the mean of one score a batch.
+#: ``"global"`` counts every pixel of a split once; ``"paper"`` is the mean of one score per batch.
 PROTOCOLS = ("global", "paper")
 
 
 class SegmentationScores:
-    """Mean intersection over union of a split, by either protocol.
+    """Mean intersection over union of a split, by both protocols.
 
     Parameters
     ----------
@@ -22,9 +22,9 @@ class SegmentationScores:
 
     Notes
     -----
-    The protocol ``"paper"`` is that of the M3LEO baselines: torchmetrics' ``JaccardIndex`` of each batch, the mean over
-    the classes that occur in its target or its prediction, and then the mean over batches. It depends on the batch
-    size and order: the published values are for batches of 8. ``"global"`` is
+    The protocol ``"paper"`` is that of the M3LEO baselines: torchmetrics' ``JaccardIndex`` per batch, averaged over
+    the classes that occur in its target or its prediction, and then over batches. It depends on the batch size and
+    order; the published values are for batches of 8. ``"global"`` is
     :meth:`m3leo_sar.learn.score.metrics.Confusion.mean_iou`, over the classes that occur in the target.
 
     References
@@ -51,8 +51,8 @@ class SegmentationScores:
         Parameters
         ----------
         predicted, target : (batch, ...) int64
-            Classes; the target may hold :data:`m3leo_sar.learn.data.labels.IGNORE`. A batch of nothing else has no
-            score.
+            Classes; the target may contain :data:`m3leo_sar.learn.data.labels.IGNORE`. A batch with only this value has
+            no score.
         """
         batch = Confusion(self.classes)
         batch.update(predicted, target)
@@ -80,13 +80,13 @@ class RegressionScores:
     Parameters
     ----------
     truncate_targets : bool
-        Cut targets to integers, towards zero, as the released baselines do before they score. It adds an error of up to
-        1 unit, and is there to compare with published values.
+        Truncate targets to integers, towards zero, as the released baselines do before scoring. This adds an error of
+        up to 1 unit; its purpose is comparison with published values.
 
     Notes
     -----
-    The protocol ``"paper"`` is the mean of the root mean square errors of the batches; of batches with as many values
-    each it cannot exceed the global one.
+    The protocol ``"paper"`` is the mean of the root mean square errors of the batches; for batches of equal size it
+    cannot exceed the global one.
 
     References
     ----------
@@ -107,14 +107,14 @@ class RegressionScores:
         self.batches: list[float] = []
 
     def update(self, predicted: Tensor, target: Tensor, mask: Tensor | None = None) -> None:
-        """Count one batch; one without a value that counts has no score.
+        """Count one batch; a batch without valid values has no score.
 
         Parameters
         ----------
         predicted, target : (batch, ...) float
-            In one unit. A NaN of the target does not count; one of the prediction makes the scores NaN.
+            In the same unit. A NaN in the target is ignored; a NaN in the prediction makes the scores NaN.
         mask : (batch, ...) bool, optional
-            What counts; all by default.
+            Valid values; all by default.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class RegressionScores:
         self.batches.append(math.sqrt(squared / len(errors)))
 
     def merge(self, other: RegressionScores) -> None:
-        """Add what another has counted, as after its batches had been counted here.
+        """Add the counts of another instance, as if its batches had been counted here.
 
         Raises
         ------
@@ -159,7 +159,7 @@ class RegressionScores:
         return self._per_value(self.absolute)
 
     def bias(self) -> float:
-        """Mean of prediction minus target: above zero where the model says too much."""
+        """Mean of prediction minus target: positive if the model overestimates."""
         return self._per_value(self.error)
 
     def _per_value(self, total: float) -> float:
@@ -169,7 +169,7 @@ class RegressionScores:
 def errors_that_count(
     predicted: Tensor, target: Tensor, mask: Tensor | None = None, *, truncate_targets: bool = False
 ) -> Tensor:
-    """Errors (values,) float64 where the target is known and the mask, if any, holds.
+    """Errors (values,) float64 where the target is known and the mask, if given, is True.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How certain a score is, from the tiles it was measured on."""
+"""Bootstrap confidence intervals of scores, resampled over tiles."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from m3leo_sar.learn.score.metrics import Confusion
 from m3leo_sar.learn.score.processes import gathered
 from m3leo_sar.learn.score.scores import errors_that_count
 
-#: Tile weights held at once; 4 million float64 are 32 MiB.
+#: Tile weights held in memory at once; 4 million float64 are 32 MiB.
 _WEIGHTS = 1 << 22
 #: Totals (draws, counts) to scores (draws,).
 _Score = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 class Interval(NamedTuple):
-    """A score and what it could have been on other tiles."""
+    """A score and its bootstrap confidence interval over tiles."""
 
-    #: Of the tiles as they are.
+    #: Score of the original tiles.
     score: float
     #: Ends of the central interval of the resampled scores.
     low: float
@@ -31,10 +31,10 @@ class Interval(NamedTuple):
 
 
 class TileSums:
-    """Rows of counts, one a tile: those of all samples of a tile are added up, wherever they come from.
+    """Rows of counts, one per tile: the counts of all samples of a tile are summed, from any batch or process.
 
-    A tile is seen as often as it has pairs or crops, and those are as alike as its pixels are: drawn one by one they
-    would make an interval far too narrow.
+    A tile contributes one sample per pair or crop, and these are as correlated as its pixels are: resampling them
+    individually would make the interval far too narrow.
 
     Examples
     --------
@@ -54,14 +54,14 @@ class TileSums:
         Parameters
         ----------
         rows : (samples, ...) int or float
-            As of :func:`confusion_by_tile` or :func:`squares_by_tile`.
+            As returned by :func:`confusion_by_tile` or :func:`squares_by_tile`.
         identifiers : sequence of str, optional
-            Tile of each sample; without, each sample counts as a tile of its own.
+            Tile of each sample; without them, each sample counts as a separate tile.
 
         Raises
         ------
         ValueError
-            If there are not as many identifiers as rows.
+            If the numbers of identifiers and rows differ.
         """
         if identifiers is None:
             self._unnamed += list(rows)
@@ -72,7 +72,7 @@ class TileSums:
             self._tiles[name] = self._tiles.get(name, 0) + row
 
     def together(self) -> TileSums:
-        """What all processes counted; all must call it."""
+        """Combined counts of all processes; all processes must call it."""
         whole = TileSums()
         for part in gathered(self):
             for name, row in part._tiles.items():
@@ -81,7 +81,7 @@ class TileSums:
         return whole
 
     def rows(self) -> NDArray[Any]:
-        """Rows (tiles, ...) by identifier, so that no order of batches or processes matters, then those without.
+        """Rows (tiles, ...) sorted by identifier, independently of the order of batches and processes, then the others.
 
         Raises
         ------
@@ -114,15 +114,15 @@ def squares_by_tile(predicted: Tensor, target: Tensor, mask: Tensor | None = Non
 def miou_interval(confusion: ArrayLike, *, draws: int = 2000, level: float = 0.95, seed: int = 0) -> Interval:
     """Mean intersection over union of a split with its bootstrap interval over tiles.
 
-    Whole tiles are drawn with replacement: pixels of a tile are alike, and drawing them would make the interval far
-    too narrow.
+    Whole tiles are drawn with replacement: pixels of a tile are correlated, and resampling them would make the interval
+    far too narrow.
 
     Parameters
     ----------
     confusion : (tiles, classes, classes) int
         Counts of (true, predicted) class of each tile.
     draws : int
-        Resamples.
+        Number of bootstrap resamples.
     level : float
         Share of the resampled scores inside the interval.
     seed : int
@@ -130,10 +130,9 @@ def miou_interval(confusion: ArrayLike, *, draws: int = 2000, level: float = 0.9
     Returns
     -------
     Interval
-        By the definition of :meth:`m3leo_sar.learn.score.metrics.Confusion.mean_iou`, the mean over the classes that
-        occur in
-        the target: in a draw without a rare class that class does not count, and a draw without any label is left out.
-        NaN if no tile has a label.
+        Scores as defined by :meth:`m3leo_sar.learn.score.metrics.Confusion.mean_iou`, the mean over the classes that
+        occur in the target: a rare class is ignored in a draw without it, and a draw without any label is left out. NaN
+        if no tile has a label.
 
     Raises
     ------
@@ -171,7 +170,7 @@ def rmse_interval(squares: ArrayLike, *, draws: int = 2000, level: float = 0.95,
     Raises
     ------
     ValueError
-        As :func:`miou_interval`.
+        For the reasons of :func:`miou_interval`.
     """
     sums = np.asarray(squares)
     if sums.ndim != 2 or sums.shape[1] != 2:
@@ -188,7 +187,7 @@ def _interval(sums: NDArray[Any], score: _Score, name: str, *, draws: int, level
     rng, even = np.random.default_rng(seed), np.full(len(known), 1 / len(known))
     scores, step = [], max(1, _WEIGHTS // len(known))
     for start in range(0, draws, step):
-        # How often each tile is drawn; integers below 2**53, so the totals are exact.
+        # Number of draws per tile; integers below 2**53, so the totals are exact.
         weights = rng.multinomial(len(known), even, size=min(step, draws - start))
         scores.append(score(weights.astype(np.float64) @ known))
     drawn = np.concatenate(scores)

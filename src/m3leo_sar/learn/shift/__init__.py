@@ -1,1 +1,1 @@
-"""How far regions lie apart."""
+"""Distribution shift between regions."""

@@ -1,4 +1,4 @@
-"""How far two regions lie apart where their ground is alike: distances inside bins of terrain or land cover."""
+"""Conditional shift of two regions: distances within bins of similar terrain or land cover."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from m3leo_sar.learn.shift.distances import wasserstein
 
-#: Two samples to how far they lie apart.
+#: Returns the distance of two samples.
 Distance = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
-#: Bin of a sample whose condition is not known.
+#: Bin of a sample whose condition is unknown.
 UNKNOWN = -1
-#: A principal component this much narrower than the first is rounding, and no ground to bin by.
+#: Below this width relative to the first, a principal component is only rounding error and not used for binning.
 _NARROW = 1e-9
 
 
 class ConditionalShift(NamedTuple):
-    """How far two regions lie apart inside the bins they share."""
+    """Distance of two regions within the bins they share."""
 
     #: Mean over the shared bins, NaN if there are none.
     distance: float
-    #: Share of the two regions' samples that lies in shared bins, 0 to 1.
+    #: Share of the two regions' samples in shared bins, 0 to 1.
     coverage: float
 
 
@@ -33,11 +33,11 @@ def terrain_bins(values: ArrayLike, *, bins: int = 100, spacing: str = "quantile
     Parameters
     ----------
     values : (samples,) float
-        Of all regions together, so that a bin means the same ground everywhere. NaN is not known.
+        Values of all regions together, so that a bin means the same ground everywhere. NaN means unknown.
     bins : int
-        The most there can be; equal values never fall into different bins.
+        Maximum number of bins; equal values never fall into different bins.
     spacing : str
-        ``"quantile"``, about as many samples in each, or ``"even"``, all of one width.
+        ``"quantile"`` for about equal numbers of samples per bin, or ``"even"`` for bins of equal width.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def terrain_bins(values: ArrayLike, *, bins: int = 100, spacing: str = "quantile
     Raises
     ------
     ValueError
-        If ``bins`` is below 1, ``spacing`` is unknown, or there is no value that is known.
+        If ``bins`` is below 1, ``spacing`` is unknown, or no value is known.
 
     Examples
     --------
@@ -73,14 +73,14 @@ def terrain_bins(values: ArrayLike, *, bins: int = 100, spacing: str = "quantile
 def fraction_bins(
     fractions: ArrayLike, *, components: int = 3, bins: int = 10, spacing: str = "quantile"
 ) -> NDArray[np.int64]:
-    """Bin of each chip by its land cover: the first principal components of the class fractions, each cut into bins.
+    """Bin of each chip by land cover: the first principal components of the class fractions, each divided into bins.
 
     Parameters
     ----------
     fractions : (samples, classes) float
-        Share of each class in each chip, of all regions together. A chip with a NaN is not known.
+        Share of each class in each chip, of all regions together. A chip with a NaN is unknown.
     components, bins : int
-        Principal components, and bins of each: ``bins ** components`` cells at most.
+        Number of principal components, and of bins per component: at most ``bins ** components`` cells.
     spacing : str
         As for :func:`terrain_bins`.
 
@@ -117,21 +117,22 @@ def conditional_distance(
     distance: Distance = wasserstein,
     least: int = 10,
 ) -> ConditionalShift:
-    """Mean distance of two regions inside the bins of a condition that both have.
+    """Mean distance of two regions within the bins of a condition that occur in both.
 
-    A bin counts by the mean of its shares in the two regions. Regions that look alike on like ground, and differ in
-    how much of which ground they have, come out at the floor of :func:`m3leo_sar.learn.shift.matrix.shift_matrix`.
+    A bin is weighted by the mean of its shares in the two regions. Regions that look alike on similar ground, and
+    differ only in the proportions of ground types, have a distance at the floor of
+    :func:`m3leo_sar.learn.shift.matrix.shift_matrix`.
 
     Parameters
     ----------
     first, second : (samples, ...) float
-        What ``distance`` takes.
+        Arguments of ``distance``.
     bins : pair of (samples,) int
-        Bin of each sample of ``first`` and of ``second``; below zero is not known, and such samples are not compared.
+        Bin of each sample of ``first`` and of ``second``; negative means unknown, and such samples are not compared.
     distance : callable
-        Of two samples; :func:`m3leo_sar.learn.shift.distances.wasserstein` by default.
+        Distance of two samples; :func:`m3leo_sar.learn.shift.distances.wasserstein` by default.
     least : int
-        Samples each region must have in a bin that is compared. Distances of few samples are biased upwards.
+        Minimum number of samples per region in a compared bin. Distances of few samples are biased upwards.
 
     Returns
     -------
@@ -162,7 +163,7 @@ def _principal_scores(array: NDArray[np.float64], components: int) -> NDArray[np
     centred = array - array.mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
     axes = np.concatenate([axes, np.zeros((max(0, components - len(axes)), array.shape[1]))])[:components]
-    # An axis has no sign of its own; the same data must give the same bins on any machine.
+    # The sign of an axis is arbitrary; the same data must give the same bins on any machine.
     largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
     scores = centred @ (axes * np.where(largest < 0, -1, 1)).T
     spread = scores.std(axis=0)

@@ -1,4 +1,4 @@
-"""How far two samples lie apart: shares of classes, single values, embeddings."""
+"""Distances between two samples of class shares, scalar values or embeddings."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-#: Projected values held at once; 4 million float64 are 32 MiB.
+#: Projected values held in memory at once; 4 million float64 are 32 MiB.
 _PROJECTED = 1 << 22
 
 
 def normalised_l1(first: ArrayLike, second: ArrayLike) -> float:
-    """Half the L1 distance of two histograms of shares: 0 for equal shares, 1 for no class in common.
+    """Half the L1 distance of two normalised histograms: 0 for equal shares, 1 for no class in common.
 
     Parameters
     ----------
     first, second : (classes,) or (chips, classes) int or float
-        Pixels, or shares, of each class, at least zero. Chips are summed first, so that a chip counts by its valid
-        pixels; give shares to let each chip count the same.
+        Pixels or shares per class, at least zero. Chips are summed first, so that a chip is weighted by its valid
+        pixels; pass shares to weight all chips equally.
 
     Returns
     -------
@@ -41,12 +41,12 @@ def normalised_l1(first: ArrayLike, second: ArrayLike) -> float:
 
 
 def wasserstein(first: ArrayLike, second: ArrayLike) -> float:
-    """Wasserstein-1 distance of two samples of one value, exact for any two sample sizes.
+    """Wasserstein-1 distance of two samples of a scalar, exact for any two sample sizes.
 
     Parameters
     ----------
     first, second : (samples,) int or float
-        All finite; each sample weighs the same.
+        Finite values, equally weighted within each array.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def wasserstein(first: ArrayLike, second: ArrayLike) -> float:
     Notes
     -----
     The distance is the integral over q of the difference of the two quantile functions, both of which are constant
-    between the multiples of 1 over their sample size.
+    between multiples of the inverse sample size.
 
     References
     ----------
@@ -77,7 +77,7 @@ def wasserstein(first: ArrayLike, second: ArrayLike) -> float:
 
 
 def histogram_wasserstein(first: ArrayLike, second: ArrayLike, *, edges: ArrayLike) -> float:
-    """Wasserstein-1 distance of two histograms on the same bins, the mass of a bin at its centre.
+    """Wasserstein-1 distance of two histograms on the same bins, with the mass of each bin at its centre.
 
     Parameters
     ----------
@@ -89,13 +89,13 @@ def histogram_wasserstein(first: ArrayLike, second: ArrayLike, *, edges: ArrayLi
     Returns
     -------
     float
-        In the unit of the edges. It differs from :func:`wasserstein` of the values that were counted by at most the
+        In the unit of the edges. It differs from :func:`wasserstein` of the original values by at most the width of the
         widest bin.
 
     Raises
     ------
     ValueError
-        If the edges do not increase or fit the counts, or a histogram is negative, not finite or empty.
+        If the edges do not increase or do not match the counts, or a histogram is negative, not finite or empty.
 
     Examples
     --------
@@ -119,9 +119,9 @@ def sliced_wasserstein(first: ArrayLike, second: ArrayLike, *, projections: int 
     first, second : (samples, dimensions) float
         Embeddings, all finite.
     projections : int
-        Directions. The standard error of a distance falls with their square root.
+        Number of directions. The standard error of a distance decreases with its square root.
     seed : int
-        Of the directions: the same seed gives every pair of samples the same ones.
+        Seed of the directions; equal seeds give equal directions for every pair of samples.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def sliced_wasserstein(first: ArrayLike, second: ArrayLike, *, projections: int 
 
 
 def random_directions(dimensions: int, *, projections: int, seed: int = 0) -> NDArray[np.float64]:
-    """Unit vectors drawn evenly from the sphere.
+    """Unit vectors drawn uniformly from the sphere.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Embeddings laid out in a plane, so that regions can be looked at beside each other."""
+"""Two-dimensional maps of embeddings, for visual comparison of regions."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 def embedding_map(
     embeddings: NDArray[np.floating], *, neighbours: int = 15, least_distance: float = 0.1, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Place embeddings in a plane by UMAP, near ones near each other; the paper's Figure of regions is such a map.
+    """Project embeddings to a plane by UMAP, which preserves neighbourhoods; the paper's figure of regions is one.
 
-    Distances in the plane mean little from afar: :func:`m3leo_sar.learn.shift.distances.sliced_wasserstein` compares
-    the embeddings themselves.
+    Large distances in the plane are not meaningful: :func:`m3leo_sar.learn.shift.distances.sliced_wasserstein`
+    compares the embeddings themselves.
 
     Parameters
     ----------
     embeddings : (samples, dimensions) float
     neighbours : int
-        Samples that count as near, at least 2 and below the number of samples.
+        Size of a neighbourhood in samples, at least 2 and below the number of samples.
     least_distance : float
-        How close points may lie, in [0, 1).
+        Minimum distance of points in the plane, in [0, 1).
     seed : int
         Equal seeds give equal maps.
 
@@ -33,9 +33,9 @@ def embedding_map(
     Raises
     ------
     ImportError
-        If umap-learn is not installed, which the extra ``umap`` brings.
+        If umap-learn, which the extra ``umap`` includes, is not installed.
     ValueError
-        If an embedding is not finite, or a number cannot be used.
+        If an embedding is not finite, or a number is out of range.
 
     References
     ----------
@@ -53,7 +53,7 @@ def embedding_map(
 
 
 def _umap() -> Any:
-    # Imported here: it compiles for seconds, and few need it.
+    # Imported here: its compilation takes seconds, and few users need it.
     try:
         from umap import UMAP
     except ImportError as error:

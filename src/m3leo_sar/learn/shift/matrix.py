@@ -1,4 +1,4 @@
-"""Distances between all regions, each beside what chance alone would give."""
+"""Distances between all regions, each with the level expected by chance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m3leo_sar.learn.shift.distances import wasserstein
 
 
 class ShiftMatrix(NamedTuple):
-    """Distances between regions, and their zero point."""
+    """Distances between regions, and their noise floor."""
 
     #: Regions, in the order of rows and columns.
     names: tuple[str, ...]
@@ -21,9 +21,9 @@ class ShiftMatrix(NamedTuple):
     distance: NDArray[np.float64]
     #: (regions,) float64: mean distance between random halves of one region.
     floor: NDArray[np.float64]
-    #: (regions, regions) float64: share of label permutations that lie as far apart; NaN on the diagonal.
+    #: (regions, regions) float64: share of label permutations with at least this distance; NaN on the diagonal.
     p_value: NDArray[np.float64]
-    #: (regions, regions) float64: share of the samples that was compared; 1 without a condition.
+    #: (regions, regions) float64: share of samples that were compared; 1 without a condition.
     coverage: NDArray[np.float64]
 
 
@@ -45,25 +45,25 @@ def shift_matrix(
     permutations: int = 99,
     seed: int = 0,
 ) -> ShiftMatrix:
-    """Distance of each two regions, the floor of each region, and how likely chance is to reach a distance.
+    """Distance of each pair of regions, the floor of each region, and the p value of each distance.
 
     Parameters
     ----------
     samples : mapping of str to (samples, ...) float
-        Region to its samples, as ``distance`` takes them. A sample should be a chip: pixels of one chip are alike, and
-        permuting them would make every difference look certain.
+        Region to its samples, as arguments of ``distance``. A sample should be a chip: pixels of one chip are
+        correlated, and permuting them would make every difference appear significant.
     distance : callable
-        Of two samples.
+        Distance of two samples.
     bins : mapping of str to (samples,) int, optional
         Condition of each sample, see :func:`m3leo_sar.learn.shift.conditional.conditional_distance`; labels are then
-        permuted inside each bin, so that a different share of bins is no shift.
+        permuted within each bin, so that different shares of bins do not count as a shift.
     least : int
-        As there.
+        As in :func:`m3leo_sar.learn.shift.conditional.conditional_distance`.
     splits : int
-        Random halvings behind each floor. A half has half the samples, so a floor lies somewhat above what whole
-        regions of one distribution would give.
+        Number of random halvings per floor. A half has half the samples, so the floor is somewhat higher than the
+        distance of whole regions with the same distribution.
     permutations : int
-        Exchanges of labels behind each p value, which cannot fall below 1 / (permutations + 1); 0 gives NaN.
+        Number of label permutations per p value, which cannot be below 1 / (permutations + 1); 0 gives NaN.
     seed : int
 
     Returns
@@ -101,7 +101,7 @@ def shift_matrix(
             rng = np.random.default_rng((seed, 1, i, j))
             drawn = np.array([measure(*_exchanged(one, other, rng))[0] for _ in range(permutations)])
             if permutations and far[i, j] == far[i, j]:
-                # Equal up to the rounding of sums in another order counts as reached.
+                # Distances that are equal up to summation order count as reached.
                 certain[i, j] = (1 + np.sum(drawn >= far[i, j] * (1 - 1e-12))) / (1 + permutations)
             for matrix in (far, certain, covered):
                 matrix[j, i] = matrix[i, j]
@@ -132,7 +132,7 @@ def _halves(region: _Sample, rng: np.random.Generator) -> tuple[_Sample, _Sample
 
 
 def _exchanged(one: _Sample, other: _Sample, rng: np.random.Generator) -> tuple[_Sample, _Sample]:
-    """Both regions with their values dealt anew among the samples of the same bin."""
+    """Both regions with their values permuted among the samples of the same bin."""
     values, bins = np.concatenate([one.values, other.values]), np.concatenate([one.bins, other.bins])
     dealt = np.empty_like(values)
     dealt[np.argsort(bins, kind="stable")] = values[np.lexsort((rng.random(len(bins)), bins))]

@@ -1,4 +1,4 @@
-"""What a region's chips are, one sample each, for distances between regions."""
+"""Samples of regions, one per chip, for distances between regions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from m3leo_sar.io.chips.product_names import LABEL
 
 
 class Region(NamedTuple):
-    """One side of a comparison."""
+    """A region of a comparison."""
 
     archive: ChipArchive
     #: Its tiles.
@@ -24,19 +24,19 @@ class Region(NamedTuple):
 
 
 def regions_of(archives: Sequence[Path], groups: Mapping[str, str] | None = None) -> dict[str, Region]:
-    """Regions to compare: each archive, or the groups of the tiles of one.
+    """Regions to compare: the archives, or groups of tiles of a single archive.
 
     Parameters
     ----------
     archives : sequence of path
-        Named by their folder, with its parents' names where two are alike.
+        Archives, named by their folder, with its parents' names where two names are equal.
     groups : mapping of str to str, optional
-        Tile to group, of a single archive.
+        Tile to group, for a single archive.
 
     Raises
     ------
     ValueError
-        If there are fewer than two regions, one archive is given twice, or groups are given for several.
+        If there are fewer than two regions, an archive is given twice, or groups are given for several archives.
     """
     if groups is not None:
         if len(archives) != 1:
@@ -54,9 +54,9 @@ def regions_of(archives: Sequence[Path], groups: Mapping[str, str] | None = None
 
 
 def class_fractions(regions: Mapping[str, Region], key: str) -> dict[str, NDArray[np.float64]]:
-    """Share of each code of a label in each chip: region to (chips, codes) on codes common to all.
+    """Share of each label code in each chip: region to (chips, codes), with the same codes for all regions.
 
-    Codes of 0, which have no label, do not count; a chip of nothing else is left out.
+    Code 0, which means no label, is ignored; a chip with no other code is left out.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def class_fractions(regions: Mapping[str, Region], key: str) -> dict[str, NDArra
 
 
 def chip_means(regions: Mapping[str, Region], key: str) -> dict[str, NDArray[np.float64]]:
-    """Mean of the valid pixels of each chip: region to (chips,), a chip without any left out.
+    """Mean of the valid pixels of each chip: region to (chips,); chips without valid pixels are left out.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def chip_means(regions: Mapping[str, Region], key: str) -> dict[str, NDArray[np.
     Raises
     ------
     ValueError
-        If a region has no valid chip of it.
+        If a region has no valid chip of ``key``.
     """
     dataset, _, name = key.partition(":")
     found: dict[str, NDArray[np.float64]] = {}
@@ -126,7 +126,7 @@ def _counts(chip: Chip, dataset: str, key: str) -> dict[int, int]:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """Shortest ends of the paths that tell them apart."""
+    """Shortest path suffixes that distinguish the paths."""
     whole = [path.resolve().parts for path in paths]
     if len(set(whole)) < len(whole):
         raise ValueError(f"an archive is given twice: {', '.join(map(str, paths))}")

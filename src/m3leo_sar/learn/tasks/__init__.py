@@ -1,1 +1,1 @@
-"""Training tasks, one a file."""
+"""Training tasks, one per file."""

@@ -1,4 +1,4 @@
-"""Pretraining by bringing the modalities of a place together."""
+"""Pretraining by contrastive alignment of the modalities of a place."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from m3leo_sar.learn.tasks.optimisation import Optimisation
 from m3leo_sar.learn.tasks.task import Task
 from m3leo_sar.learn.tasks.task_request import TaskRequest
 
-#: What is wanted of labels, and how many channels of a model.
+#: Kind of targets, and number of output channels of the model.
 TARGET, OUTPUTS = "none", 0
 
 
 class AlignmentTask(Task):
-    """Symmetric cross-entropy between the modalities of the places of a batch; needs no target.
+    """Symmetric cross-entropy between the modalities of the places in a batch; needs no target.
 
-    A place takes part in a pair of modalities if both have data there.
+    A place is included in a pair of modalities if both have data there.
 
     Parameters
     ----------
     model : ModalityAligner
     channels : mapping of str to sequence of int
-        Channels of the image that make each modality, as many as its encoder takes.
+        Image channels of each modality; their number must match the modality's encoder.
     learning_rate, weight_decay : float
-        Of AdamW.
+        Parameters of AdamW.
 
     Raises
     ------
     ValueError
-        If the modalities are not those of the model.
+        If the modalities differ from those of the model.
     """
 
     model: ModalityAligner
@@ -59,24 +59,24 @@ class AlignmentTask(Task):
         self.found = math.nan
 
     def on_validation_epoch_start(self) -> None:
-        """Start collecting anew."""
+        """Reset the collected embeddings."""
         self.seen = []
 
     def on_validation_epoch_end(self) -> None:
-        """Note the share of places that find their partner among all of the split."""
+        """Log the share of places whose partner is retrieved among all places of the split."""
         self.log("val_retrieval", self._retrieval(), prog_bar=False)
         self.seen = []
 
     def on_test_epoch_start(self) -> None:
-        """Start collecting anew."""
+        """Reset the collected embeddings."""
         self.seen = []
 
     def on_test_epoch_end(self) -> None:
-        """Collect what all processes saw."""
+        """Gather the embeddings of all processes."""
         self.found = self._retrieval()
 
     def scores(self) -> dict[str, Any]:
-        """Share of places that find their partner in another modality."""
+        """Share of places whose partner in another modality is retrieved."""
         return {"retrieval": self.found}
 
     def _step(self, batch: dict[str, Any], stage: str, index: int) -> Tensor:
@@ -101,7 +101,7 @@ class AlignmentTask(Task):
 
 
 def build(model: ModalityAligner, request: TaskRequest) -> AlignmentTask:
-    """Task of the model named ``contrastive``; each data set among the inputs is a modality."""
+    """Task for the model ``contrastive``; each input data set is a modality."""
     if not isinstance(model, ModalityAligner):
         raise ValueError(f"task alignment needs the model contrastive, got {type(model).__name__}")
     return AlignmentTask(model, request.modalities)

@@ -1,4 +1,4 @@
-"""Pretraining by self-distillation over views of one chip."""
+"""Pretraining by self-distillation between views of one chip."""
 
 from __future__ import annotations
 
@@ -16,33 +16,34 @@ from m3leo_sar.learn.tasks.optimisation import Optimisation
 from m3leo_sar.learn.tasks.task import Task
 from m3leo_sar.learn.tasks.task_request import TaskRequest
 
-#: What is wanted of labels, and how many channels of a model.
+#: Kind of targets, and number of output channels of the model.
 TARGET, OUTPUTS = "none", 0
 
 
 class DistillationTask(Task):
-    """Cross-entropy between what student and teacher say of different cuts of a chip; needs no target.
+    """Cross-entropy between the outputs of student and teacher for different crops of a chip; needs no target.
 
-    Chips without data do not count.
+    Chips without data are ignored.
 
     Parameters
     ----------
     model : SelfDistillation
     whole_side, local_side : int
-        Sides of the cuts the teacher and the student see, and of those the student alone sees; multiples of the patch.
+        Sides of the crops for both teacher and student, and of the crops for the student only; multiples of the patch
+        size.
     whole, local : int
-        Cuts of each kind.
+        Number of crops of each kind.
     momentum : float
-        Of the teacher at the start; it rises to 1 along half a cosine.
+        Initial momentum of the teacher; it rises to 1 along half a cosine.
     learning_rate, weight_decay : float
-        Of AdamW.
+        Parameters of AdamW.
     seed : int
-        Cuts depend on it, the epoch and the place of the batch alone, and in validation not on the epoch.
+        Crops depend only on the seed, the epoch and the index of the batch, and in validation not on the epoch.
 
     Raises
     ------
     ValueError
-        If there are fewer than two cuts or none for the teacher, or ``momentum`` is not from 0 to 1.
+        If there are fewer than two crops or none for the teacher, or ``momentum`` is not in [0, 1].
     """
 
     model: SelfDistillation
@@ -70,30 +71,30 @@ class DistillationTask(Task):
         self.widely = math.nan
 
     def optimizer_step(self, *place: Any, **options: Any) -> None:
-        """Let the teacher follow each step of the student."""
+        """Update the teacher after each step of the student."""
         super().optimizer_step(*place, **options)
         done = min(1.0, (self.global_step + 1) / max(1, self.trainer.estimated_stepping_batches))
         self.model.update_teacher(1 - (1 - self.momentum) * (1 + math.cos(math.pi * done)) / 2)
 
     def on_validation_epoch_start(self) -> None:
-        """Start collecting anew."""
+        """Reset the collected embeddings."""
         self.seen = []
 
     def on_validation_epoch_end(self) -> None:
-        """Note how widely embeddings spread: near 0 the model has collapsed."""
+        """Log the spread of the embeddings; near 0 the model has collapsed."""
         self.log("val_spread", self._spread(), prog_bar=False)
         self.seen = []
 
     def on_test_epoch_start(self) -> None:
-        """Start collecting anew."""
+        """Reset the collected embeddings."""
         self.seen = []
 
     def on_test_epoch_end(self) -> None:
-        """Collect what all processes saw."""
+        """Gather the embeddings of all processes."""
         self.widely = self._spread()
 
     def scores(self) -> dict[str, Any]:
-        """How widely embeddings spread, from 0 for collapse to about 1."""
+        """Spread of the embeddings, from 0 for collapse to about 1."""
         return {"spread": self.widely}
 
     def _step(self, batch: dict[str, Any], stage: str, index: int) -> Tensor:
@@ -120,7 +121,7 @@ def build(
     local: int = 4,
     momentum: float = 0.996,
 ) -> DistillationTask:
-    """Task of the model named ``dino``."""
+    """Task for the model ``dino``."""
     if not isinstance(model, SelfDistillation):
         raise ValueError(f"task distillation needs the model dino, got {type(model).__name__}")
     sides = {"whole_side": whole_side, "local_side": local_side}

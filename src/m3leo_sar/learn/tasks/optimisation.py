@@ -1,4 +1,4 @@
-"""How weights follow gradients: an optimizer and the course of its learning rate."""
+"""Optimizer and learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCHEDULES = ("constant", "cosine")
 
 @dataclass(frozen=True, kw_only=True)
 class Optimisation:
-    """An optimizer and its schedule.
+    """An optimizer and its learning-rate schedule.
 
     Parameters
     ----------
@@ -24,18 +24,18 @@ class Optimisation:
         ``"adam"``, ``"adamw"`` or ``"sgd"`` with a momentum of 0.9.
     learning_rate, weight_decay : float
     betas : pair of float
-        Of the first two.
+        Coefficients of Adam and AdamW.
     schedule : str
         ``"constant"``, or ``"cosine"`` down to 0 at the last step.
     warmup : float
-        Share of the steps over which the learning rate rises in a line.
+        Share of the steps over which the learning rate rises linearly.
     steps : int
-        Steps of the whole run; needed unless the rate is constant throughout.
+        Steps of the whole run; required unless the rate is constant throughout.
 
     Raises
     ------
     ValueError
-        If a word is unknown, or a schedule has no steps.
+        If ``optimizer`` or ``schedule`` is unknown, or a schedule has no steps.
     """
 
     optimizer: str = "adam"
@@ -56,7 +56,7 @@ class Optimisation:
             raise ValueError(f"steps must be at least 1 for a schedule, got {self.steps}")
 
     def rate(self, step: int) -> float:
-        """Share of the learning rate at a step, counted from 0.
+        """Factor of the learning rate at a step, counted from 0.
 
         Examples
         --------
@@ -73,7 +73,7 @@ class Optimisation:
         return (1 + math.cos(math.pi * done)) / 2
 
     def configured(self, parameters: Iterable[nn.Parameter]) -> Any:
-        """What Lightning's ``configure_optimizers`` gives, over the parameters that learn."""
+        """Return value for Lightning's ``configure_optimizers``, for the trainable parameters."""
         learning = [weight for weight in parameters if weight.requires_grad]
         common: dict[str, Any] = {"lr": self.learning_rate, "weight_decay": self.weight_decay}
         optimizer: torch.optim.Optimizer

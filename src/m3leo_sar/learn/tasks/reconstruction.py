@@ -1,4 +1,4 @@
-"""Pretraining by saying hidden patches again."""
+"""Pretraining by reconstruction of masked patches."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from m3leo_sar.learn.tasks.optimisation import Optimisation
 from m3leo_sar.learn.tasks.task import Task
 from m3leo_sar.learn.tasks.task_request import TaskRequest
 
-#: What is wanted of labels, and how many channels of a model.
+#: Kind of targets, and number of output channels of the model.
 TARGET, OUTPUTS = "none", 0
 
 
 class ReconstructionTask(Task):
-    """Mean squared error over the pixels that were hidden and have data; needs no target.
+    """Mean squared error over the masked pixels that have data; needs no target.
 
     Parameters
     ----------
     model : MaskedAutoencoder
     learning_rate, weight_decay : float
-        Of AdamW; the paper's rate is 1e-4.
+        Parameters of AdamW; the paper's learning rate is 1e-4.
     seed : int
-        What is hidden depends on it, the epoch and the place of the batch alone, and in validation not on the epoch.
+        The masked patches depend only on the seed, the epoch and the index of the batch, and in validation not on the
+        epoch.
     """
 
     model: MaskedAutoencoder
@@ -49,7 +50,7 @@ class ReconstructionTask(Task):
 
 
 def build(model: MaskedAutoencoder, request: TaskRequest) -> ReconstructionTask:
-    """Task of the model named ``mae``."""
+    """Task for the model ``mae``."""
     if not isinstance(model, MaskedAutoencoder):
         raise ValueError(f"task reconstruction needs the model mae, got {type(model).__name__}")
     return ReconstructionTask(model, seed=request.seed)

@@ -1,4 +1,4 @@
-"""Telling a value of each cell, such as biomass or built-up area."""
+"""Regression of a value per cell, such as biomass or built-up area."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from m3leo_sar.learn.tasks.optimisation import Optimisation
 from m3leo_sar.learn.tasks.task import Task
 from m3leo_sar.learn.tasks.task_request import TaskRequest
 
-#: What is wanted of labels, and how many channels of a model.
+#: Kind of targets, and number of output channels of the model.
 TARGET, OUTPUTS = "values", 1
 
 
 class RegressionTask(Task):
     """Mean squared error over the cells that have a target and data; scores in the target's unit.
 
-    A batch holds ``target`` (batch, rows, cols) float32 with NaN where none is known. Its grid covers the ground of the
-    image: a model's answer for each pixel is averaged over each cell by area, over the pixels that have data.
+    A batch holds ``target`` (batch, rows, cols) float32 with NaN where unknown. Its grid covers the same ground as the
+    image: per-pixel outputs of the model are area-averaged per cell, over the pixels that have data.
 
     Parameters
     ----------
     model : torch.nn.Module
-        (batch, channels, rows, cols) to (batch, 1, rows, cols), or to (batch, 1, ...) of the target's grid.
+        Maps (batch, channels, rows, cols) to (batch, 1, rows, cols), or to (batch, 1, ...) on the target's grid.
     centre, scale : float
-        The model learns (target - centre) / scale; take the mean and the spread of the training targets.
+        The model learns (target - centre) / scale; use the mean and standard deviation of the training targets.
     learning_rate : float
-        Of Adam; the paper's is 1e-4.
+        Learning rate of Adam; the paper's is 1e-4.
     unit : str
-        Of the target, for the scores.
+        Unit of the target, for the scores.
 
     Raises
     ------
@@ -52,39 +52,39 @@ class RegressionTask(Task):
         if not scale > 0:
             raise ValueError(f"scale must be above 0, got {scale}")
         self.centre, self.scale, self.unit = centre, scale, unit
-        # The paper scores targets cut to integers.
+        # The paper scores targets truncated to integers.
         self.seen = {kind: RegressionScores(truncate_targets=kind == "paper") for kind in ("val", "test", "paper")}
         self.by_tile = TileSums()
 
     def on_validation_epoch_start(self) -> None:
-        """Start counting anew."""
+        """Reset the counts."""
         self.seen["val"] = RegressionScores()
 
     def on_validation_epoch_end(self) -> None:
-        """Note the root mean square error, by which the best epoch is kept."""
+        """Log the root mean square error, by which the best epoch is selected."""
         self.log("val_rmse", _together(self.seen["val"]).rmse(), prog_bar=False)
 
     def on_test_epoch_start(self) -> None:
-        """Start counting anew."""
+        """Reset the counts."""
         self.seen["test"], self.seen["paper"] = RegressionScores(), RegressionScores(truncate_targets=True)
         self.by_tile = TileSums()
 
     def on_test_epoch_end(self) -> None:
-        """Count what all processes saw."""
+        """Gather the counts of all processes."""
         self.seen |= {kind: _together(self.seen[kind]) for kind in ("test", "paper")}
         self.by_tile = self.by_tile.together()
 
     def scores(self) -> dict[str, Any]:
-        """Errors in the target's unit, by both protocols, with the interval over tiles."""
+        """Errors in the target's unit, by both protocols, with the confidence interval over tiles."""
         seen, interval = self.seen["test"], rmse_interval(self.by_tile.rows())
         errors = {"rmse": seen.rmse(), "rmse_interval": [interval.low, interval.high]}
         errors["rmse_paper"] = self.seen["paper"].rmse("paper")
         return {**errors, "mae": seen.mae(), "bias": seen.bias(), "unit": self.unit}
 
     def predict_cells(self, batch: dict[str, Any], shape: tuple[int, int]) -> Tensor:
-        """Values (batch, rows, cols) on a grid of that shape, in the target's unit; NaN where no pixel has data."""
+        """Values (batch, rows, cols) on a grid of ``shape``, in the target's unit; NaN where no pixel has data."""
         values = self.centre + self.scale * self._cells(batch, shape)
-        # The model was never told a target there, whatever it says.
+        # The model was never trained on targets there, so its output is discarded.
         return masked_target({**batch, "target": values})
 
     def predicted(self, batch: dict[str, Any]) -> Tensor:
@@ -111,7 +111,7 @@ class RegressionTask(Task):
 
 
 def build(model: nn.Module, request: TaskRequest, *, unit: str = "") -> RegressionTask:
-    """Task of values of that unit."""
+    """Regression task for values in ``unit``."""
     return RegressionTask(model, centre=request.centre, scale=request.scale, unit=unit)
 
 
@@ -121,7 +121,7 @@ def masked_target(batch: dict[str, Any]) -> Tensor:
     Raises
     ------
     ValueError
-        If the target is not of that shape.
+        If the target does not have that shape.
     """
     target, mask = batch["target"], batch["mask"].any(dim=1)
     if target.ndim != 3 or len(target) != len(mask):
@@ -131,18 +131,18 @@ def masked_target(batch: dict[str, Any]) -> Tensor:
 
 
 def masked_square(found: Tensor, target: Tensor, *, training: bool = False) -> Tensor:
-    """Mean squared error where the target is known; 0, with a gradient of 0, where none is.
+    """Mean squared error over known targets; 0, with a gradient of 0, if there are none.
 
-    With ``training`` the mean is that over all processes' cells.
+    With ``training`` the mean is over the cells of all processes.
     """
     known = ~torch.isnan(target)
-    # The unknown is replaced before the difference: a NaN times 0 would still be one in the gradient.
+    # Unknown targets are replaced before the difference: in the gradient, NaN times 0 would still be NaN.
     total = (found - torch.where(known, target, found.detach())).square().sum()
     return shared_mean(total, known.sum(), training=training)
 
 
 def _together(own: RegressionScores) -> RegressionScores:
-    """What all processes counted."""
+    """Combined counts of all processes."""
     whole = RegressionScores(truncate_targets=own.truncate_targets)
     for part in gathered(own):
         whole.merge(part)

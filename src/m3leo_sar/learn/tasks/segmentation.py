@@ -1,4 +1,4 @@
-"""Telling the class of each pixel."""
+"""Semantic segmentation: the class of each pixel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from m3leo_sar.learn.tasks.optimisation import Optimisation
 from m3leo_sar.learn.tasks.task import Task
 from m3leo_sar.learn.tasks.task_request import TaskRequest
 
-#: What is wanted of labels, and how many channels of a model: None for one a class.
+#: Kind of targets, and number of output channels of the model: None for one per class.
 TARGET, OUTPUTS = "classes", None
 
 
@@ -27,12 +27,12 @@ class SegmentationTask(Task):
     Parameters
     ----------
     model : torch.nn.Module
-        (batch, channels, rows, cols) to logits (batch, classes, rows, cols).
+        Maps (batch, channels, rows, cols) to logits (batch, classes, rows, cols).
     classes : int
     names : sequence of str
-        Of the classes, for the scores; their numbers if there are none.
+        Names of the classes, for the scores; their numbers if empty.
     learning_rate : float
-        Of Adam; the paper's is 1e-4.
+        Learning rate of Adam; the paper's is 1e-4.
     """
 
     watched = ("val_miou", "max")
@@ -46,24 +46,24 @@ class SegmentationTask(Task):
         self.by_tile = TileSums()
 
     def on_validation_epoch_start(self) -> None:
-        """Start counting anew."""
+        """Reset the counts."""
         self.seen["val"] = SegmentationScores(self.classes)
 
     def on_validation_epoch_end(self) -> None:
-        """Note the scores, by which the best epoch is kept."""
+        """Log the scores, by which the best epoch is selected."""
         self.log("val_miou", _together(self.seen["val"]).mean_iou(), prog_bar=False)
 
     def on_test_epoch_start(self) -> None:
-        """Start counting anew."""
+        """Reset the counts."""
         self.seen["test"], self.by_tile = SegmentationScores(self.classes), TileSums()
 
     def on_test_epoch_end(self) -> None:
-        """Count what all processes saw."""
+        """Gather the counts of all processes."""
         self.seen["test"] = _together(self.seen["test"])
         self.by_tile = self.by_tile.together()
 
     def scores(self) -> dict[str, Any]:
-        """Mean intersection over union by both protocols, with its interval over tiles, and of each class."""
+        """Mean intersection over union by both protocols, with its confidence interval over tiles, and per class."""
         seen, interval = self.seen["test"], miou_interval(self.by_tile.rows())
         return {
             "miou": seen.mean_iou(),
@@ -93,7 +93,7 @@ class SegmentationTask(Task):
 
 
 def build(model: nn.Module, request: TaskRequest) -> SegmentationTask:
-    """Task of the classes of a legend."""
+    """Segmentation task for the classes of a legend."""
     return SegmentationTask(model, classes=len(request.classes), names=request.classes)
 
 
@@ -103,16 +103,16 @@ def masked_target(batch: dict[str, Any]) -> Tensor:
 
 
 def masked_cross_entropy(logits: Tensor, target: Tensor, *, training: bool = False) -> Tensor:
-    """Mean cross-entropy over the pixels that count; 0, with a gradient of 0, where none does.
+    """Mean cross-entropy over the pixels with a target; 0, with a gradient of 0, if there are none.
 
-    With ``training`` the mean is that over all processes' pixels.
+    With ``training`` the mean is over the pixels of all processes.
     """
     total = nn.functional.cross_entropy(logits, target, ignore_index=IGNORE, reduction="sum")
     return shared_mean(total, (target != IGNORE).sum(), training=training)
 
 
 def _together(own: SegmentationScores) -> SegmentationScores:
-    """What all processes counted."""
+    """Combined counts of all processes."""
     whole = SegmentationScores(own.classes)
     for part in gathered(own):
         whole.confusion.counts += part.confusion.counts

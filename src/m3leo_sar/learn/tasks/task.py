@@ -1,4 +1,4 @@
-"""What all training tasks have in common."""
+"""Base class of all training tasks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m3leo_sar.learn.tasks.optimisation import Optimisation
 
 
 class MeanLoss(Metric):
-    """Mean of losses by how much each is of, over all processes; MeanMetric itself drops either NaN or weights."""
+    """Mean of losses weighted by their counts, over all processes; MeanMetric itself drops either NaN or weights."""
 
     total: Tensor
     count: Tensor
@@ -24,17 +24,17 @@ class MeanLoss(Metric):
         self.add_state("count", torch.zeros(()), dist_reduce_fx="sum")
 
     def update(self, loss: Tensor, count: Tensor) -> None:
-        """Add a loss that is the mean of so many; one of none does not count, whatever it says."""
+        """Add a loss that is the mean over ``count`` values; with a count of 0 the loss is ignored, even if NaN."""
         self.total += torch.where(count > 0, loss.detach().float() * count, 0)
         self.count += count
 
     def compute(self) -> Tensor:
-        """Mean, NaN if nothing counted."""
+        """Mean, NaN if nothing was counted."""
         return self.total / self.count
 
 
 class Task(L.LightningModule):
-    """A model that learns: a subclass says with ``_step(batch, stage, index)`` what a batch costs.
+    """A model in training: a subclass defines the loss of a batch with ``_step(batch, stage, index)``.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Task(L.LightningModule):
     optimisation : Optimisation
     """
 
-    #: The score by which the best epoch is kept, and whether ``"max"`` or ``"min"`` is best.
+    #: Score by which the best epoch is selected, and whether ``"max"`` or ``"min"`` is best.
     watched = ("val_loss", "min")
 
     def __init__(self, model: nn.Module, optimisation: Optimisation) -> None:
@@ -66,13 +66,13 @@ class Task(L.LightningModule):
         return self._step(batch, "test", index)
 
     def configure_optimizers(self) -> Any:
-        """As :attr:`optimisation` says."""
+        """Optimizer and schedule of :attr:`optimisation`."""
         return self.optimisation.configured(self.parameters())
 
     def note(self, stage: str, loss: Tensor, count: int | Tensor) -> Tensor:
-        """Log the loss of a batch and give it back.
+        """Log the loss of a batch and return it.
 
-        That of an epoch is the mean over all that counts in it, of all processes, whoever saw how much.
+        The loss of an epoch is the mean over all counted values of all processes, however they are distributed.
 
         Parameters
         ----------
@@ -81,7 +81,7 @@ class Task(L.LightningModule):
         loss : scalar float
             Mean over the batch.
         count : int
-            Of how many pixels, cells or samples it is.
+            Number of pixels, cells or samples in the mean.
         """
         mean: Any = self.losses[f"{stage}_loss"]
         mean.update(loss, torch.as_tensor(count, dtype=torch.float32, device=loss.device))
@@ -89,22 +89,22 @@ class Task(L.LightningModule):
         return loss
 
     def scores(self) -> dict[str, Any]:
-        """Scores of the split that was tested last, as JSON holds them."""
+        """Scores of the most recently tested split, in JSON-compatible types."""
         return {}
 
     def predicted(self, batch: dict[str, Any]) -> Tensor:
-        """What the task says of a batch, (batch, rows, cols).
+        """Predictions for a batch, (batch, rows, cols).
 
         Raises
         ------
         ValueError
-            If the task predicts nothing.
+            If the task does not predict a map.
         """
         raise ValueError(f"{type(self).__name__} predicts no map; it pretrains an encoder")
 
     @torch.no_grad()
     def load_encoder(self, weights: dict[str, Tensor], *, source: str, freeze: bool) -> None:
-        """Start from an encoder's weights; ValueError if the model has no such encoder."""
+        """Initialise the encoder from weights; ValueError if the model has no such encoder."""
         encoder = getattr(self.model, "encoder", None)
         if encoder is None:
             raise ValueError(f"encoder was given, but model {type(self.model).__name__} has none; take vit_head")
@@ -114,12 +114,12 @@ class Task(L.LightningModule):
 
 
 def check_shapes(own: dict[str, Tensor], given: dict[str, Tensor], source: str) -> None:
-    """Refuse weights of another network.
+    """Reject weights of another network.
 
     Raises
     ------
     ValueError
-        If a name or a shape differs; the message says what the file has and what is needed.
+        If a name or a shape differs; the message gives the file's value and the expected one.
     """
     for name, weight in own.items():
         if name not in given:

@@ -1,4 +1,4 @@
-"""What a run states to a task about its data."""
+"""Information about a run's data for its task."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRequest:
-    """What a run tells a task of its data."""
+    """Information about a run's data for its task."""
 
-    #: Mean and spread of the training targets, in their unit.
+    #: Mean and standard deviation of the training targets, in their unit.
     centre: float = 0.0
     scale: float = 1.0
     #: Names of the classes in order, if targets are classes.
     classes: tuple[str, ...] = ()
-    #: Channels of each data set among the inputs.
+    #: Channels of each input data set.
     modalities: dict[str, list[int]] = field(default_factory=dict)
     seed: int = 0
