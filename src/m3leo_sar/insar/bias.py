@@ -219,7 +219,7 @@ def effective_looks(slc: Any, *, window: Window) -> float:
     lags = [xp.arange(-extent + 1, extent) for extent in (window.rows, window.cols)]
     squared = abs(correlation[xp.ix_(*lags)]) ** 2
     squared = squared.get() if hasattr(squared, "get") else np.asarray(squared)
-    # Expected value by chance at zero correlation, per share of the samples that a lag overlaps.
+    # Squared correlation expected by chance alone, for the share of the samples that a lag overlaps.
     fourth = float((abs(image) ** 4).sum()) / power**2
     squared = np.maximum(squared - fourth / 2, 0)
     squared[window.rows - 1, window.cols - 1] = 1.0
