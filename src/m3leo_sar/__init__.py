@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from m3leo_sar.warp.resample import resample
     from m3leo_sar.warp.sample import sample
 
-#: Module of each public word, which is imported when the word is first asked for.
+#: Module of each public name, imported on first access.
 _HOMES = {
     "StatisticsAccumulator": "chips.accumulate",
     "denormalise": "chips.normalise",

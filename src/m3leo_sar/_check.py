@@ -1,4 +1,4 @@
-"""The shared refusals: each names the parameter, what came and what was expected."""
+"""Shared input checks: each error names the parameter, the given value and the expected one."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-#: Real dtype that holds a statistic of each complex dtype.
+#: Real dtype for the statistics of each complex dtype.
 REAL_OF = {"complex64": "float32", "complex128": "float64"}
 
 
 def complex_array(array: Any, name: str, *, ndim: int) -> None:
-    """Refuse what is not a complex64 or complex128 array of ``ndim`` axes without an empty one.
+    """Refuse a value that is not a complex64 or complex128 array with ``ndim`` non-empty axes.
 
     Raises
     ------
     TypeError
-        If the value is no array or its dtype is another.
+        If the value is not an array or its dtype is not supported.
     ValueError
         If the number of axes differs or one is empty.
     """
@@ -34,12 +34,12 @@ def complex_array(array: Any, name: str, *, ndim: int) -> None:
 
 
 def slc_array(array: Any, name: str, *, ndim: int) -> None:
-    """Refuse what is no SLC of ``ndim`` axes: complex64, complex128, or int16 with the parts on a last axis of 2.
+    """Refuse a value that is not an SLC with ``ndim`` axes: complex64, complex128, or int16 with a last axis of 2.
 
     Raises
     ------
     TypeError
-        If the value is no array or its dtype is another.
+        If the value is not an array or its dtype is not supported.
     ValueError
         If the number of axes differs or one is empty.
     """
@@ -71,7 +71,7 @@ def same(first: Any, second: Any, *, names: tuple[str, str]) -> None:
 
 
 def extent_within(extent: Any, name: str, shape: tuple[int, int], *, times: int) -> None:
-    """Refuse a window or look count over ``times`` the image: surely a slip, and a waste of memory.
+    """Refuse a window or look count over ``times`` the image: certainly a mistake, and a waste of memory.
 
     Raises
     ------
@@ -87,12 +87,12 @@ def extent_within(extent: Any, name: str, shape: tuple[int, int], *, times: int)
 
 
 def image_array(array: Any, name: str) -> None:
-    """Refuse what is not a float or complex array (..., rows, cols) that holds a pixel.
+    """Refuse a value that is not a non-empty float or complex array (..., rows, cols).
 
     Raises
     ------
     TypeError
-        If the value is no array or its dtype is another.
+        If the value is not an array or its dtype is not supported.
     ValueError
         If it has fewer than two axes or one is empty.
     """
@@ -112,7 +112,7 @@ def height_array(dem: Any, shape: tuple[int, int]) -> None:
     TypeError
         If the dtype is not float32 or float64.
     ValueError
-        If the shape is another.
+        If the shape differs.
     """
     dtype = str(getattr(dem, "dtype", type(dem).__name__))
     if dtype not in REAL_OF.values():
@@ -122,12 +122,12 @@ def height_array(dem: Any, shape: tuple[int, int]) -> None:
 
 
 def checked(name: str, known: list[str], *, what: str) -> str:
-    """Give a name that is known.
+    """Return a name if it is known.
 
     Raises
     ------
     ValueError
-        If it is not; the message names the nearest.
+        If it is not; the message suggests the closest one.
     """
     if name in known:
         return name
@@ -135,18 +135,18 @@ def checked(name: str, known: list[str], *, what: str) -> str:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """Question that names the known word most like ``name``, nothing if none is like it."""
+    """Question that suggests the known name most similar to ``name``, empty if none is similar."""
     close = get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def filled(array: Any, name: str, *, slc: bool = False) -> Any:
-    """Plain array of a masked one: NaN under the mask, or -32768 in an SLC of complex int16; others as they come.
+    """Plain array of a masked one: NaN under the mask, or -32768 in an SLC of complex int16; others unchanged.
 
     Raises
     ------
     TypeError
-        If something is masked and the dtype has no value that means no data.
+        If a value is masked and the dtype has no no-data value.
 
     Examples
     --------

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def as_line(name: str, facts: Mapping[str, Any]) -> str:
-    """Line such as ``SlcStack(dates: 3, shape: 61 x 83)``; facts that are None are left out.
+    """Line such as ``SlcStack(dates: 3, shape: 61 x 83)``; facts that are None are omitted.
 
     Examples
     --------
@@ -19,7 +19,7 @@ def as_line(name: str, facts: Mapping[str, Any]) -> str:
 
 
 def as_table(name: str, facts: Mapping[str, Any], *, rows: Sequence[Mapping[str, Any]] = ()) -> str:
-    """HTML table of the facts, and below it one of ``rows``, which have the same columns.
+    """HTML table of the facts, followed by one of ``rows``, which have the same columns.
 
     Examples
     --------

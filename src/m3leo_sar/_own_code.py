@@ -1,4 +1,4 @@
-"""Code of users: modules named by a file, by a dotted name, or by an entry point of an installed package."""
+"""User code: modules specified by a file, by a dotted name, or by an entry point of an installed package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from m3leo_sar._check import checked
 
 
 def own_module(reference: str, *, group: str, what: str) -> Any:
-    """Module that a user names.
+    """Import the module specified by a user.
 
     Parameters
     ----------
@@ -29,9 +29,9 @@ def own_module(reference: str, *, group: str, what: str) -> Any:
     Raises
     ------
     FileNotFoundError
-        If the file is not there.
+        If the file does not exist.
     ImportError
-        If the dotted name leads nowhere.
+        If the dotted name cannot be imported.
     ValueError
         If the reference is neither a file nor dotted, and no entry point has that name.
     """
@@ -47,12 +47,12 @@ def own_module(reference: str, *, group: str, what: str) -> Any:
 
 
 def own_names(group: str) -> list[str]:
-    """Names that installed packages add to an entry-point group, sorted."""
+    """Sorted names of an entry-point group, from all installed packages."""
     return sorted(entry_points(group=group).names)
 
 
 def needs(module: Any, names: Iterable[str], *, what: str) -> Any:
-    """Give a module that defines all of some names.
+    """Return a module after a check that it defines all required names.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def needs(module: Any, names: Iterable[str], *, what: str) -> Any:
 def _module_of_file(path: Path, what: str) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"{what} must be a file, and there is no {path}")
-    # One module per file, however often it is named: an object is told from another by its class.
+    # One module per file, however often it is specified: objects are distinguished by their class.
     name = f"m3leo_sar_own_{path.stem}_{sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
     if name in sys.modules:
         return sys.modules[name]

@@ -1,4 +1,4 @@
-"""Rooms of the package as attributes, whose modules are imported when they are first asked for."""
+"""Subpackages as attributes, whose modules are imported on first access."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from m3leo_sar._missing_package import imported
 
 
 def open_rooms(package: str, path: Iterable[str]) -> None:
-    """Let ``package.room.module`` work after ``import package`` alone, for rooms inside rooms too.
+    """Make ``package.room.module`` available after ``import package`` alone, also for nested subpackages.
 
-    A room is a folder whose ``__init__`` holds a sentence, so to import it costs next to nothing; its modules are
-    imported one by one as they are asked for.
+    The ``__init__`` of a subpackage contains only a docstring, so its import costs almost nothing; its modules are
+    imported individually on access.
     """
     for found in pkgutil.iter_modules(list(path)):
         if found.ispkg and found.name != "_ext":

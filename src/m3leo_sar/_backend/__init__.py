@@ -1,1 +1,1 @@
-"""Turns arrays into kernel calls."""
+"""Dispatch of arrays to compiled kernels."""

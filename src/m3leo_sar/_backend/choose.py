@@ -1,4 +1,4 @@
-"""The only choice of backend in the library: from the arrays themselves."""
+"""Choice of the backend, in one place: from the arrays themselves."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _BACKENDS = {"numpy": "cpu", "cupy": "gpu", "m3leo_sar": "simt"}
 
 
 def backend_of(*arrays: Any) -> ModuleType:
-    """Backend module for arrays that all come from one library.
+    """Backend module for arrays of one library.
 
-    NumPy arrays go to ``cpu``, CuPy arrays to ``gpu``, and the test suite's ``SimtArray`` to ``simt``, which runs
-    the CUDA text on the CPU. Nothing falls back: what cannot run says so.
+    NumPy arrays go to ``cpu``, CuPy arrays to ``gpu``, and the test suite's ``SimtArray`` to ``simt``, which runs the
+    CUDA source on the CPU. There is no fallback: an unsupported input raises an error.
 
     Raises
     ------
     TypeError
-        If the arrays come from several libraries, or from one that has no backend.
+        If the arrays are from several libraries, or from one without a backend.
     """
     owners = {type(array).__module__.partition(".")[0] for array in arrays}
     if len(owners) == 1 and owners <= _BACKENDS.keys():
@@ -33,6 +33,6 @@ def backend_of(*arrays: Any) -> ModuleType:
 
 
 def module_of(array: Any) -> ModuleType:
-    """NumPy or CuPy, whichever the array belongs to; the emulation's arrays are NumPy's."""
+    """NumPy or CuPy, the library of the array; arrays of the emulation are NumPy arrays."""
     owner = type(array).__module__.partition(".")[0]
     return importlib.import_module("cupy" if owner == "cupy" else "numpy")

@@ -1,4 +1,4 @@
-"""What a coherence kernel is asked for, the same for every backend."""
+"""Parameters of a coherence kernel, the same for every backend."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import Any
 
 import numpy as np
 
-#: Maps a kernel can fill, in the order in which it takes them.
+#: Maps that a kernel can fill, in the order of its arguments.
 MAPS = ("magnitude", "complex", "looks", "power_reference", "power_secondary", "phase")
 _NONE = np.empty(0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CoherenceRequest:
-    """Window, sampling and results of one call."""
+    """Window, sampling and requested maps of one call."""
 
     #: Full size in samples, (rows, cols).
     window: tuple[int, int]
-    #: One result every so many rows and columns.
+    #: Step between results in rows and columns.
     step: tuple[int, int] = (1, 1)
     #: float64 weights along rows and columns; empty for a boxcar.
     weights: tuple[np.ndarray, np.ndarray] = (_NONE, _NONE)
-    #: (rows, cols) radians to take off, one a pair; empty for none.
+    #: (rows, cols) radians to subtract, one plane per pair; empty for none.
     phases: Sequence[Any] = ()
-    #: Share of the window's weight on the image that must be valid.
+    #: Share of the window's weight inside the image that must be valid.
     min_valid: float = 0.0
-    #: Whether a window whose centre sample is not valid has no data.
+    #: Whether a window with an invalid centre sample gives no data.
     centred: bool = False
-    #: Whether rounding above one is cut off.
+    #: Whether rounding above one is clipped.
     clip: bool = True
-    #: Which of ``MAPS`` to fill.
+    #: Names of the ``MAPS`` to fill.
     wanted: tuple[str, ...] = field(default=("magnitude",))
 
     @property
     def strict(self) -> bool:
-        """Whether a sample without data takes more from the result than itself."""
+        """Whether a sample without data affects more of the result than its own pixel."""
         return self.centred or self.min_valid > 0
 
     def out_shape(self, size: tuple[int, ...]) -> tuple[int, int]:
@@ -44,7 +44,7 @@ class CoherenceRequest:
         return size[0] // self.step[0], size[1] // self.step[1]
 
     def dtypes(self, real: np.dtype) -> Iterator[tuple[str, np.dtype]]:
-        """Name and dtype of each map that is wanted, for sums of the dtype ``real``."""
+        """Name and dtype of each requested map, for sums of dtype ``real``."""
         for name in MAPS:
             if name in self.wanted:
                 yield name, np.result_type(real, np.complex64) if name == "complex" else real

@@ -1,4 +1,4 @@
-"""What the ground of a tile pixel holds of NumPy rasters."""
+"""Area resampling of NumPy rasters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def area_value(source: np.ndarray, rows: np.ndarray, cols: np.ndarray, rule: int
 
 
 def area_mode(source: np.ndarray, rows: np.ndarray, cols: np.ndarray, nodata: Any) -> np.ndarray:
-    """Commonest label of (bands, rows, cols) between the corners of each tile pixel."""
+    """Most common label of (bands, rows, cols) between the corners of each tile pixel."""
     source = np.ascontiguousarray(source)
     out = empty((len(source), rows.shape[0] - 1, rows.shape[1] - 1), source.dtype)
     fill = fill_words(nodata, source.dtype)

@@ -15,7 +15,7 @@ def coherence_pairs(
     slcs: Sequence[np.ndarray], pairs: Sequence[tuple[int, int]], request: CoherenceRequest
 ) -> dict[str, np.ndarray]:
     """Maps (pairs, rows, cols) of images of one shape and type; complex int16 is (rows, cols, 2)."""
-    # The lists keep every array alive, copied or not, while the kernel holds its address.
+    # The lists keep every array alive, copied or not, while the kernel uses its address.
     images = [np.ascontiguousarray(slc) for slc in slcs]
     phases = [np.ascontiguousarray(phase, np.float64) for phase in request.phases]
     size, int16 = images[0].shape[:2], images[0].dtype == np.int16

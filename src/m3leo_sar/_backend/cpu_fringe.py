@@ -20,7 +20,7 @@ def fringe_coherence(
     """Coherence and the frequencies along rows and columns, each (rows, cols), given or estimated."""
     images = [as_parts(np.ascontiguousarray(image)) for image in (reference, secondary)]
     given = frequencies is not None
-    # The kernel's signature writes to the frequencies, so those that are given are copied.
+    # The kernel's signature has writable frequencies, so given ones are copied.
     found = [np.array(axis, order="C") for axis in frequencies] if frequencies else _two(images[0])
     out = np.empty(images[0].shape[:2], images[0].dtype)
     kernel.fringe_coherence(*images, rows, cols, given, min_valid, centred, *found, out)

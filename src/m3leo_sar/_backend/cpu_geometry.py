@@ -1,4 +1,4 @@
-"""Where the ground lies in a radar image, on NumPy arrays."""
+"""Radar geometry on NumPy arrays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Plane = np.ndarray
 
 
 def geometry_points(model: Plane, points: Plane, start: float) -> tuple[Plane, Plane]:
-    """Row and column at which points (count, 3), metres Earth-fixed, are seen; NaN where they are not."""
+    """Row and column of points (count, 3), in Earth-fixed metres, in the image; NaN where not seen."""
     row, col = np.empty(len(points)), np.empty(len(points))
     kernel.points(model, np.ascontiguousarray(points), start, row, col)
     return row, col
@@ -22,7 +22,8 @@ def geometry_ground(
 ) -> tuple[Plane, Plane, Plane, Plane]:
     """Longitude, latitude (radians), height and incidence of the ground at radar positions, (count,) each.
 
-    ``table`` places the terrain: longitude and latitude of its first pixel, their steps, lowest and highest.
+    ``table`` georeferences the terrain: longitude and latitude of its first pixel, their steps, lowest and highest
+    value.
     """
     found = tuple(np.empty(len(row)) for _ in range(4))
     kernel.ground(model, row, col, np.ascontiguousarray(height), table, *found)
@@ -30,7 +31,7 @@ def geometry_ground(
 
 
 def geometry_tile(model: Plane, down: Plane, along: Plane, height: Plane) -> tuple[Plane, Plane]:
-    """Radar row and column of every pixel of a tile of heights, positions being sums of few terms."""
+    """Radar row and column of every pixel of a tile of heights, with positions as sums of few terms."""
     row, col = np.empty(height.shape), np.empty(height.shape)
     kernel.tile(model, down, along, height, row, col)
     return row, col
@@ -53,7 +54,7 @@ def geometry_sights(down: Plane, along: Plane, height: Plane) -> tuple[Plane, Pl
 def geometry_shade(
     distance: Plane, look: Plane, step: tuple[float, float], steps: int, first: tuple[int, int], shape: tuple[int, int]
 ) -> Plane:
-    """1 for layover, 2 for shadow, 3 for both, in a part of the ground; ``step`` leads a pixel away from the radar."""
+    """1 for layover, 2 for shadow, 3 for both, in a part of the ground; ``step`` is one pixel away from the radar."""
     blocks = np.empty(block_shape(*distance.shape))
     kernel.bounds(distance, look, blocks)
     out = np.empty(shape, np.uint8)

@@ -31,9 +31,9 @@ def homogeneous_coherence(
     window: tuple[int, int],
     rule: tuple[float, int, bool],
 ) -> np.ndarray:
-    """Coherence (rows, cols) over the samples that the mask names.
+    """Coherence (rows, cols) over the samples set in the mask.
 
-    ``rule`` is the share and the number of them that must be valid, and whether the pixel's own sample must.
+    ``rule`` is the minimum share and number of valid samples, and whether the pixel's own sample must be valid.
     """
     images = [as_parts(np.ascontiguousarray(image)) for image in (reference, secondary)]
     out = np.empty(images[0].shape[:2], images[0].dtype)

@@ -1,4 +1,4 @@
-"""Normalising NumPy chips."""
+"""Normalisation of NumPy chips."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from m3leo_sar._ext import resample as kernel
 
 
 def resample_image(image: np.ndarray, table: np.ndarray, places: Places, phase: np.ndarray | None) -> np.ndarray:
-    """Value of a complex image (rows, cols) at each place under a table of weights, turned by a phase in radians."""
+    """Complex image (rows, cols) interpolated at each position by a table of weights, rotated by a phase (radians)."""
     image = np.ascontiguousarray(image)
     out = empty(places.shape, image.dtype)
     radians = None if phase is None else np.ascontiguousarray(phase)
@@ -20,7 +20,7 @@ def resample_image(image: np.ndarray, table: np.ndarray, places: Places, phase: 
 
 
 def turn_image(image: np.ndarray, phase: np.ndarray, sign: float) -> np.ndarray:
-    """Complex image times exp(j sign phase)."""
+    """Complex image multiplied by exp(j sign phase)."""
     image = np.ascontiguousarray(image)
     out = empty(image.shape, image.dtype)
     kernel.turn(as_parts(image), np.ascontiguousarray(phase), sign, as_parts(out))

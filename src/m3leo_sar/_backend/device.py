@@ -1,4 +1,4 @@
-"""What the launch code of a kernel may ask of a device, so that it is written once for the GPU and its emulation."""
+"""Device interface of the launch code, so that it is written once for the GPU and its emulation."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Device(Protocol):
         """Copy of a NumPy array on the device."""
 
     def contiguous(self, array: Any) -> Any:
-        """The array in C order, copied only if it is not."""
+        """The array in C order, copied only if necessary."""
 
     def address(self, array: Any) -> int:
-        """Where its first element lies."""
+        """Address of its first element."""
 
     def launch(
         self,
@@ -38,11 +38,11 @@ class Device(Protocol):
         arguments: Sequence[Any],
         shared_bytes: int = 0,
     ) -> None:
-        """Run a kernel of ``ext/<room>/<stem>.cu``; scalars must be NumPy scalars of the width the kernel names."""
+        """Run a kernel of ``ext/<room>/<stem>.cu``; scalars must be NumPy scalars of the width in the kernel."""
 
 
 def over_pixels(count: int, *, threads: int = THREADS) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Grid and block for one thread an element."""
+    """Grid and block for one thread per element."""
     return ((count + threads - 1) // threads,), (threads,)
 
 

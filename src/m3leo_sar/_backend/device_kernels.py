@@ -17,17 +17,17 @@ from m3leo_sar._backend.normalise_request import PIXEL_TYPES, NormaliseRequest, 
 from m3leo_sar._backend.places import Places
 from m3leo_sar._backend.words import fill_words
 
-#: What a block may share on every GPU, and how many blocks a grid may have along y and z.
+#: Shared memory per block available on every GPU, and the maximum number of blocks of a grid along y and z.
 _SHARED_LIMIT, _GRID_LIMIT = 48 * 1024, 65_535
-#: Coherence: threads of a block from narrow to wide windows, rows that a block marches down, bytes of a sum.
+#: Coherence: threads per block from narrow to wide windows, rows processed per block, bytes per sum.
 _WIDTHS, _STRIP_ROWS = (128, 256, 512), 64
-#: Columns of the image that share a mark of a hole.
+#: Columns of the image per hole flag.
 _HOLE_COLS = 128
-#: Bytes of lag sums that a launch of decay fits may hold.
+#: Maximum bytes of lag sums per launch of decay fits.
 _DECAY_SCRATCH = 64 << 20
-#: Blocks along a channel whose moments the host adds up.
+#: Blocks along a channel whose moments the host combines.
 _HISTOGRAM_PARTS = 32
-#: Pixels that a thread of the normalising kernel takes, as in normalise.cu.
+#: Pixels per thread of the normalisation kernel, as in normalise.cu.
 _NORMALISE_PIXELS = 4
 _SUM_BYTES = {("plain", 4): 16, ("plain", 8): 32, ("full", 4): 32, ("full", 8): 64}
 
@@ -43,7 +43,7 @@ def area_value(device: Device, source: Any, rows: Any, cols: Any, rule: int) -> 
 
 
 def area_mode(device: Device, source: Any, rows: Any, cols: Any, nodata: Any) -> Any:
-    """Commonest label of (bands, rows, cols) between the corners of each tile pixel."""
+    """Most common label of (bands, rows, cols) between the corners of each tile pixel."""
     source, out, arguments, grid = _areas(device, source, rows, cols)
     kernel = f"area_mode_u{8 * source.dtype.itemsize}"
     device.launch("area", kernel, *grid, (*arguments, fill_words(nodata, source.dtype)))
@@ -76,14 +76,14 @@ def coherence_pairs(device: Device, slcs: Sequence[Any], pairs: Pairs, request: 
         np.float64(request.min_valid),
         np.int32(bool(phases)),
     ]
-    # Where a hole takes more than its own sample, the kernel that counts samples redoes what the plain one has marked.
+    # Where a hole affects more than its own sample, the counting kernel recomputes the pixels flagged by the plain one.
     plain = request.wanted == ("magnitude",) and not phases
     kinds = ("full",) if not plain else ("plain", "full") if request.strict else ("plain",)
     marks = (len(pairs), -(-shape[0] // _STRIP_ROWS), -(-size[1] // _HOLE_COLS)) if len(kinds) > 1 else (1,)
     holes = device.zeros(marks, np.uint8)
     for kind in kinds:
         kernel, grid, block, table, shared = _coherence_launch(kind, request, size, len(pairs), real.itemsize)
-        # The kernel that sums directly counts samples whichever it stands for.
+        # The direct-sum kernel counts samples in either role.
         alone = kind == "plain" and kernel == "direct"
         arguments = (device.from_host(table), *fixed, holes, np.int32(len(kinds) > 1 and not alone))
         device.launch("coherence", f"coherence_{kernel}_{suffix_}", grid, block, arguments, shared)
@@ -113,7 +113,7 @@ def _coherence_plan(kind: str, request: CoherenceRequest, real_bytes: int) -> tu
     rows, cols = request.window
     item = _SUM_BYTES[kind, real_bytes]
     for width in _WIDTHS:
-        # A block of threads that mostly computes halo is a waste; the widest is taken as it comes.
+        # A block of threads that mostly computes halo is inefficient; the widest one is used in any case.
         if width >= cols + (width // 2 if width < _WIDTHS[-1] else 32) and 4 * width * item <= _SHARED_LIMIT:
             ring = (4 + rows) * width * item <= _SHARED_LIMIT
             return kind, width, ring, (4 + rows * ring) * width * item
@@ -219,9 +219,9 @@ def homogeneous_coherence(
     window: tuple[int, int],
     rule: tuple[float, int, bool],
 ) -> Any:
-    """Coherence (rows, cols) over the samples that the mask names.
+    """Coherence (rows, cols) over the samples set in the mask.
 
-    ``rule`` is the share and the number of them that must be valid, and whether the pixel's own sample must.
+    ``rule`` is the minimum share and number of valid samples, and whether the pixel's own sample must be valid.
     """
     images = [device.contiguous(image) for image in (reference, secondary)]
     mask = device.contiguous(mask)
@@ -249,7 +249,7 @@ def interferogram_pairs(
 ) -> Any:
     """Mean of reference x conj(secondary) over ``looks`` rows and columns, (pairs, rows, cols).
 
-    ``phases`` are none, or a plane per pair of radians to take off before.
+    ``phases`` is empty, or one plane of radians per pair to subtract first.
     """
     rows, cols = looks
     images = [device.contiguous(slc) for slc in slcs]
@@ -301,7 +301,7 @@ def normalise(
 
 
 def resample_image(device: Device, image: Any, table: Any, places: Places, phase: Any) -> Any:
-    """Value of a complex image (rows, cols) at each place under a table of weights, turned by a phase in radians."""
+    """Complex image (rows, cols) interpolated at each position by a table of weights, rotated by a phase (radians)."""
     image, table = device.contiguous(image), _on_device(device, table)
     out = device.empty(places.shape, image.dtype)
     turned = phase is not None
@@ -313,7 +313,7 @@ def resample_image(device: Device, image: Any, table: Any, places: Places, phase
 
 
 def turn_image(device: Device, image: Any, phase: Any, sign: float) -> Any:
-    """Complex image times exp(j sign phase)."""
+    """Complex image multiplied by exp(j sign phase)."""
     image, phase = device.contiguous(image), _on_device(device, phase)
     out = device.empty(image.shape, image.dtype)
     arguments = (image, phase, np.float64(sign), out, np.int64(image.size))
@@ -322,7 +322,7 @@ def turn_image(device: Device, image: Any, phase: Any, sign: float) -> Any:
 
 
 def warp_nearest(device: Device, source: Any, places: Places, fill: Any) -> Any:
-    """Nearest pixel of (bands, rows, cols) at each place, ``fill`` off the source."""
+    """Nearest pixel of (bands, rows, cols) at each position, ``fill`` outside the source."""
     source = device.contiguous(source)
     out = device.empty((len(source), *places.shape), source.dtype)
     size = source.dtype.itemsize
@@ -333,7 +333,7 @@ def warp_nearest(device: Device, source: Any, places: Places, fill: Any) -> Any:
 
 
 def warp_bilinear(device: Device, source: Any, places: Places) -> Any:
-    """Bilinear value of (bands, rows, cols) at each place, NaN off the source."""
+    """Bilinear value of (bands, rows, cols) at each position, NaN outside the source."""
     source = device.contiguous(source)
     out = device.empty((len(source), *places.shape), source.dtype)
     arguments = (*_placed(device, places), source, out, *_sizes(source))
@@ -342,7 +342,7 @@ def warp_bilinear(device: Device, source: Any, places: Places) -> Any:
 
 
 def warp_kernel(device: Device, source: Any, places: Places, kind: int, scale: tuple[float, float]) -> Any:
-    """Value of (bands, rows, cols) under a kernel at each place, NaN off the source."""
+    """Kernel-weighted value of (bands, rows, cols) at each position, NaN outside the source."""
     source = device.contiguous(source)
     out = device.empty((len(source), *places.shape), source.dtype)
     numbers = (np.int32(kind), np.float64(scale[0]), np.float64(scale[1]))
@@ -352,7 +352,7 @@ def warp_kernel(device: Device, source: Any, places: Places, kind: int, scale: t
 
 
 def _placed(device: Device, places: Places) -> tuple[Any, ...]:
-    """Places as every kernel of warp.cu takes them; those in host memory are copied."""
+    """Positions in the form used by every kernel of warp.cu; those in host memory are copied."""
     axes = [_on_device(device, axis) for axis in (places.rows, places.cols)]
     origin, shape = (np.float64(value) for value in places.origin), (np.int64(size) for size in places.shape)
     return *axes, np.int32(places.terms), *origin, *shape
@@ -382,7 +382,7 @@ def geolocate_inverse(device: Device, tile_row: Any, tile_col: Any, tile_shape: 
 
 
 def geometry_points(device: Device, model: Any, points: Any, start: float) -> tuple[Any, Any]:
-    """Row and column at which points (count, 3), metres Earth-fixed, are seen; NaN where they are not."""
+    """Row and column of points (count, 3), in Earth-fixed metres, in the image; NaN where not seen."""
     table, points = _on_device(device, model), _on_device(device, points)
     row, col = (device.empty((len(points),), np.float64) for _ in range(2))
     arguments = (table, points, np.float64(start), row, col, np.int64(len(points)))
@@ -395,7 +395,8 @@ def geometry_ground(
 ) -> tuple[Any, Any, Any, Any]:
     """Longitude, latitude (radians), height and incidence of the ground at radar positions, (count,) each.
 
-    ``table`` places the terrain: longitude and latitude of its first pixel, their steps, lowest and highest.
+    ``table`` georeferences the terrain: longitude and latitude of its first pixel, their steps, lowest and highest
+    value.
     """
     planes = [_on_device(device, array) for array in (model, row, col, height)]
     found = tuple(device.empty((len(row),), np.float64) for _ in range(4))
@@ -406,7 +407,7 @@ def geometry_ground(
 
 
 def geometry_tile(device: Device, model: Any, down: Any, along: Any, height: Any) -> tuple[Any, Any]:
-    """Radar row and column of every pixel of a tile of heights, positions being sums of few terms."""
+    """Radar row and column of every pixel of a tile of heights, with positions as sums of few terms."""
     row, col = (device.empty(height.shape, np.float64) for _ in range(2))
     tile, count = _tile_ground(device, model, down, along, height)
     grid = over_pixels(int(count), threads=128)
@@ -441,7 +442,7 @@ def geometry_shade(
     first: tuple[int, int],
     shape: tuple[int, int],
 ) -> Any:
-    """1 for layover, 2 for shadow, 3 for both, in a part of the ground; ``step`` leads a pixel away from the radar."""
+    """1 for layover, 2 for shadow, 3 for both, in a part of the ground; ``step`` is one pixel away from the radar."""
     distance, look = _on_device(device, distance), _on_device(device, look)
     sizes = tuple(np.int64(size) for size in distance.shape)
     levels, planes, *blocks = block_shape(*distance.shape)
@@ -466,7 +467,7 @@ def _tile_ground(device: Device, model: Any, down: Any, along: Any, height: Any)
     return (*planes[:3], *sizes, planes[3]), np.int64(height.size)
 
 
-#: Every kernel by its name; a backend binds them to its device.
+#: Every kernel by name; a backend binds them to its device.
 KERNELS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
@@ -499,5 +500,5 @@ KERNELS: dict[str, Callable[..., Any]] = {
 
 
 def bound(device: Device) -> dict[str, Callable[..., Any]]:
-    """Every kernel with its device filled in."""
+    """Every kernel bound to a device."""
     return {name: partial(function, device) for name, function in KERNELS.items()}

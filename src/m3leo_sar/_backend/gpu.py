@@ -36,7 +36,7 @@ class GpuDevice:
         return cupy.ascontiguousarray(array)
 
     def address(self, array: cupy.ndarray) -> int:
-        """Where its first element lies."""
+        """Address of its first element."""
         return int(array.data.ptr)
 
     def launch(
@@ -54,7 +54,7 @@ class GpuDevice:
 
 @cache
 def _module(stem: str) -> cupy.RawModule:
-    # CuPy compiles a RawModule for each device when it is first used there, and caches it on disk by its text.
+    # CuPy compiles a RawModule per device on first use, and caches it on disk by its source text.
     return cupy.RawModule(code=kernel_source(stem), options=OPTIONS)
 
 

@@ -1,4 +1,4 @@
-"""Size of what a histogram kernel fills, as in ext/chips/histogram.h."""
+"""Size of the output of a histogram kernel, as in ext/chips/histogram.h."""
 
 #: Bins over [0, 1].
 BINS = 4096

@@ -1,4 +1,4 @@
-"""What a normalising kernel is asked for, the same for every backend."""
+"""Parameters of a normalisation kernel, the same for every backend."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def pixel_type(plane: Any) -> str:
 
 @lru_cache(maxsize=64)
 def dtype_name(dtype: Any) -> str:
-    """Name of a dtype; spelling it out takes NumPy longer than a small kernel."""
+    """Cached name of a dtype; NumPy needs longer to format it than a small kernel runs."""
     return str(dtype)
 
 
 @dataclass(frozen=True, kw_only=True)
 class NormaliseRequest:
-    """Tables of ext/chips/normalise.h's structs, a line a band, and the size of the result."""
+    """Tables of the structs of ext/chips/normalise.h, one row per band, and the size of the result."""
 
     #: (bands, 4) int32: encoding, first channel, first plane, second plane or -1.
     places: np.ndarray
-    #: (bands, 11) float64: low, high, centre, scale; gain, offset, nodata; inverse looks; plane to take off.
+    #: (bands, 11) float64: low, high, centre, scale; gain, offset, nodata; inverse looks; plane to subtract.
     recipes: np.ndarray
     #: Channels, rows and columns of the result.
     shape: tuple[int, int, int]

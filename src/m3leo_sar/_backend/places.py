@@ -1,4 +1,4 @@
-"""Where the pixels of a tile lie in a source raster, as the kernels take them."""
+"""Positions of a tile's pixels in a source raster, in the form used by the kernels."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Places(NamedTuple):
         terms, tile cols): the source row is the sum over the terms of ``rows[0] @ cols[0]``, the source column that of
         ``rows[1] @ cols[1]``.
     terms : int
-        0 for positions as they are, -1 for offsets from the pixel's own row and column.
+        0 for explicit positions, -1 for offsets from the pixel's own row and column.
     shape : (int, int)
         Rows and columns of the tile.
     origin : (float, float)
-        Taken off the sums: where a crop of the source begins.
+        Subtracted from the sums: the start of a crop of the source.
     """
 
     rows: Any
@@ -31,6 +31,6 @@ class Places(NamedTuple):
     origin: tuple[float, float] = (0.0, 0.0)
 
     def flat(self) -> tuple[np.ndarray, np.ndarray, int, tuple[float, float]]:
-        """Both axes in host memory as lines, terms and origin: what the CPU kernels take."""
+        """Both axes in host memory as lines, terms and origin, in the form used by the CPU kernels."""
         rows, cols = (np.ascontiguousarray(axis).reshape(-1) for axis in (self.rows, self.cols))
         return rows, cols, self.terms, self.origin

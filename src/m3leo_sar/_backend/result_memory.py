@@ -1,8 +1,8 @@
-"""Memory for large results that is used again when a result is dropped.
+"""Memory pool for large results, reused when a result is released.
 
-A fresh page costs the system more to clear than the kernel to fill it, so a loop that computes map after map, as
-training does, would spend much of its time on that. What is kept is bounded, and given back before anything new is
-allocated, so that it never adds to the memory a call needs.
+Clearing a new memory page costs the system more time than the kernel needs to fill it, so a loop that computes many
+maps, as in training, would spend much of its time there. The pool is bounded, and released before any new allocation,
+so that it never adds to the memory of a call.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any
 
 import numpy as np
 
-#: Results below this are left to NumPy; what is kept at most, enough for one map of 4096 x 4096 float32.
+#: Smaller results are allocated by NumPy; maximum size of the pool, enough for one map of 4096 x 4096 float32.
 SMALLEST, MOST_KEPT = 1 << 20, 66 << 20
 _ALIGNMENT = 64
 
 
 class _Kept:
-    """Dropped buffers, oldest first."""
+    """Released buffers, oldest first."""
 
     def __init__(self) -> None:
         self.buffers: list[np.ndarray] = []
         self.lock = Lock()
 
     def take(self, size: int) -> np.ndarray:
-        """A buffer of at least ``size`` bytes and not over twice that, kept or new."""
+        """A buffer of ``size`` bytes to twice that, from the pool or new."""
         with self.lock:
             fitting = [index for index, buffer in enumerate(self.buffers) if size <= buffer.nbytes <= 2 * size]
             if fitting:
@@ -35,7 +35,7 @@ class _Kept:
         return np.empty(size, np.uint8)
 
     def give(self, buffer: np.ndarray) -> None:
-        """Keep a buffer, and drop the oldest ones beyond the limit."""
+        """Keep a buffer, and release the oldest ones beyond the limit."""
         with self.lock:
             self.buffers.append(buffer)
             while sum(kept.nbytes for kept in self.buffers) > MOST_KEPT:
@@ -46,7 +46,7 @@ _kept = _Kept()
 
 
 class _Lease:
-    """Base of the arrays over one buffer; when the last of them goes, the buffer is free again."""
+    """Base of the arrays over one buffer; when the last of them is deleted, the buffer is free again."""
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self.buffer = _kept.take(prod(shape) * dtype.itemsize + _ALIGNMENT)

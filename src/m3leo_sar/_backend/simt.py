@@ -1,4 +1,4 @@
-"""The GPU's kernels run by the CPU, for tests: the same text, launched on :class:`SimtArray`."""
+"""GPU kernels run on the CPU, for tests: the same source, launched on :class:`SimtArray`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from m3leo_sar._backend.device_kernels import bound
 
 
 class SimtArray(np.ndarray):
-    """A NumPy array that the library takes for one on a device; its type alone chooses this backend."""
+    """A NumPy array treated as a device array; its type alone selects this backend."""
 
 
 def as_simt(array: np.ndarray) -> SimtArray:
@@ -26,7 +26,7 @@ class SimtDevice:
     """The emulation of ext/simt."""
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> SimtArray:
-        """New array of NaN or all ones, so that what a kernel leaves out shows."""
+        """New array of NaN or all ones, so that elements missed by a kernel are visible."""
         array = np.empty(shape, dtype)
         array.view(np.uint8).fill(255) if array.ndim else None
         return as_simt(array)
@@ -44,7 +44,7 @@ class SimtDevice:
         return as_simt(np.ascontiguousarray(array))
 
     def address(self, array: np.ndarray) -> int:
-        """Where its first element lies."""
+        """Address of its first element."""
         return int(array.ctypes.data)
 
     def launch(
@@ -56,7 +56,7 @@ class SimtDevice:
         arguments: Sequence[Any],
         shared_bytes: int = 0,
     ) -> None:
-        """Run a kernel to its end; RuntimeError tells what a GPU would not have forgiven."""
+        """Run a kernel to completion; RuntimeError reports an operation that is invalid on a GPU."""
         held = [_argument(argument) for argument in arguments]
         pointers = (ctypes.c_void_p * len(held))(*(ctypes.addressof(item) for item in held))
         shapes = [(ctypes.c_uint * 3)(*(*shape, 1, 1, 1)[:3]) for shape in (grid, block)]
@@ -76,7 +76,7 @@ def _library() -> ctypes.CDLL:
 
 
 def _argument(value: Any) -> Any:
-    """What a launch passes: an array's address, or a scalar of its own width."""
+    """Launch argument: an array's address, or a scalar of its own width."""
     if isinstance(value, np.ndarray):
         if not value.flags.c_contiguous:
             raise ValueError("a kernel takes arrays in C order only")

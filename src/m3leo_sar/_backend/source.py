@@ -1,4 +1,4 @@
-"""CUDA texts with their headers pasted in."""
+"""CUDA sources with their headers inlined."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _INCLUDE = re.compile(r'^#include "([^"]+)"[^\n]*\n', re.MULTILINE)
 
 @cache
 def kernel_source(stem: str) -> str:
-    """Text of ``ext/<room>/<stem>.cu``, self-contained, each header once.
+    """Self-contained source of ``ext/<room>/<stem>.cu``, with each header inlined once.
 
-    CuPy caches compiled kernels by their text and does not see included files, so a header that is found by a path and
-    edited would leave an old kernel running.
+    CuPy caches compiled kernels by their source and does not track included files, so an edited header on an include
+    path would leave an old kernel in use.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such kernel.
+        If the kernel does not exist.
     """
     seen: set[str] = set()
 
@@ -37,7 +37,7 @@ def kernel_source(stem: str) -> str:
 
 
 def _located(name: str) -> Any:
-    """File of ext/ by its name, which is the same in no two of its folders."""
+    """File of ext/ by its name, which is unique among its folders."""
     for folder in files("m3leo_sar._ext").iterdir():
         if folder.is_dir() and folder.joinpath(name).is_file():
             return folder.joinpath(name)

@@ -1,4 +1,4 @@
-"""Fast Fourier transforms by the library that an array belongs to: SciPy's in threads, or CuPy's."""
+"""Fast Fourier transforms by the library of the array: SciPy in threads, or CuPy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def fft2(array: Any, shape: tuple[int, int] | None = None) -> Any:
-    """Transform of the last two axes, cut or filled with zeros to a shape; of single precision where the input is."""
+    """Transform of the last two axes, truncated or zero-padded to a shape, in the precision of the input."""
     return _transformed("fft2", array, shape)
 
 
@@ -19,17 +19,17 @@ def ifft2(array: Any, shape: tuple[int, int] | None = None) -> Any:
 
 
 def rfft2(array: Any, shape: tuple[int, int] | None = None) -> Any:
-    """Half of the transform of a real array, which has the whole in it."""
+    """Non-redundant half of the transform of a real array."""
     return _transformed("rfft2", array, shape)
 
 
 def irfft2(array: Any, shape: tuple[int, int] | None = None) -> Any:
-    """Inverse of :func:`rfft2`, for a result of a shape."""
+    """Inverse of :func:`rfft2`, for a result of a given shape."""
     return _transformed("irfft2", array, shape)
 
 
 def threads() -> int:
-    """Threads that OpenMP takes for work of the calling thread: one number bounds kernels and transforms."""
+    """Number of OpenMP threads of the calling thread: one limit for kernels and transforms."""
     try:
         return int(ctypes.CDLL("libgomp.so.1").omp_get_max_threads())
     except (OSError, AttributeError):
@@ -39,5 +39,5 @@ def threads() -> int:
 def _transformed(name: str, array: Any, shape: tuple[int, int] | None) -> Any:
     if type(array).__module__.partition(".")[0] == "cupy":
         return getattr(importlib.import_module("cupyx.scipy.fft"), name)(array, shape)
-    # SciPy loads slowly and is needed by these few functions alone.
+    # SciPy is slow to import and only these few functions need it.
     return getattr(importlib.import_module("scipy.fft"), name)(array, shape, workers=threads())

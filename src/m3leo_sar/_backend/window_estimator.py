@@ -1,4 +1,4 @@
-"""A reader's own estimator, compiled by Numba: each result from the samples of a window, or from means over it.
+"""User-defined estimators, compiled by Numba: each result from the samples of a window, or from means over it.
 
 Two traversals. ``over_samples`` gathers the valid samples of each window and passes them to the function.
 ``over_means`` evaluates terms of each sample once and sums them over the window in two passes, rows and then columns.
@@ -26,7 +26,7 @@ _BLOCK_ROWS, _BLOCK_COLS = 32, 512
 
 
 class Results(NamedTuple):
-    """What a function gives per window."""
+    """Results of a function per window."""
 
     #: Whether each result is complex.
     complex: tuple[bool, ...]
@@ -35,12 +35,12 @@ class Results(NamedTuple):
 
 
 def compiled(function: Callable[..., Any], arguments: tuple[Any, ...], *, name: str) -> tuple[Any, Any]:
-    """Compile a plain Python function for argument types; the compiled function and the type of its result.
+    """Compile a plain Python function for argument types; return the compiled function and its result type.
 
     Raises
     ------
     TypeError
-        If it is no function, or Numba cannot compile it for these arguments.
+        If it is not a function, or Numba cannot compile it for these arguments.
     """
     if not callable(function):
         raise TypeError(f"{name} must be a function, got {type(function).__name__}")
@@ -60,7 +60,7 @@ def _compiler(function: Callable[..., Any]) -> Any:
 
 
 def results_of(returned: Any, *, name: str) -> Results:
-    """Which results a function gives, from the type that it returns.
+    """Results of a function, from its return type.
 
     Raises
     ------
@@ -101,9 +101,9 @@ def over_samples(
     *,
     whole: bool = False,
 ) -> None:
-    """Fill ``outs`` (rows, cols) with what ``function`` gives of each window's samples.
+    """Fill ``outs`` (rows, cols) with ``function`` of the samples of each window.
 
-    Two images come as two vectors; with ``whole`` any number of images comes as one matrix (dates, samples).
+    Two images are passed as two vectors; with ``whole`` any number of images is passed as one matrix (dates, samples).
     """
     kernel = _sample_kernel(function, len(outs), matrix=whole)
     _in_threads(kernel, images, outs, request, parts=images[0].shape[0])
@@ -116,7 +116,7 @@ def over_means(
     outs: tuple[np.ndarray, ...],
     request: WindowRequest,
 ) -> None:
-    """Fill ``outs`` (rows, cols) with what ``function`` gives of the means of ``terms`` over each window."""
+    """Fill ``outs`` (rows, cols) with ``function`` of the means of ``terms`` over each window."""
     kinds = term_results(terms, images[0].dtype)
     kernel = _mean_kernel(function, terms, kinds.complex, single_term=kinds.container is None, outputs=len(outs))
     rows, cols = images[0].shape
@@ -125,12 +125,12 @@ def over_means(
 
 
 def term_results(terms: Callable[..., Any], dtype: np.dtype) -> Results:
-    """Which terms a function gives of one sample of each image.
+    """Terms returned by a function of one sample per image.
 
     Raises
     ------
     TypeError
-        If it does not compile, or gives no numbers.
+        If it does not compile, or does not return numbers.
     """
     element = numba.from_dtype(dtype)
     return results_of(compiled(terms, (element, element), name="terms")[1], name="terms")
@@ -142,7 +142,7 @@ def mean_types(terms: Callable[..., Any], dtype: np.dtype) -> tuple[Any, ...]:
     Raises
     ------
     TypeError
-        If ``terms`` does not compile, or gives no numbers.
+        If ``terms`` does not compile, or does not return numbers.
     """
     element, real = numba.from_dtype(dtype), types.float32 if dtype == np.complex64 else types.float64
     kinds = term_results(terms, dtype)
@@ -152,11 +152,11 @@ def mean_types(terms: Callable[..., Any], dtype: np.dtype) -> tuple[Any, ...]:
 def _in_threads(
     kernel: Any, images: tuple[np.ndarray, ...], outs: tuple[np.ndarray, ...], request: WindowRequest, *, parts: int
 ) -> None:
-    """Run a kernel over ``parts`` rows or blocks; threads take the next few when they are free."""
+    """Run a kernel over ``parts`` rows or blocks; a free thread takes the next few."""
     valid = joint_validity(images)
     arguments: Any = (images, valid, outs, *request.window, float(request.min_valid), request.needs_centre)
     threads = numba.get_num_threads()
-    # Not Numba's own parallel loops: they take several times as long to compile, and leave a pool of spinning threads.
+    # Not Numba's parallel loops: they take several times as long to compile, and leave a pool of spinning threads.
     each = max(1, parts // (4 * threads))
     spans = [(first, min(parts, first + each)) for first in range(0, parts, each)]
     if threads == 1 or len(spans) == 1:
@@ -193,7 +193,7 @@ def _call(function: Any, *, matrix: bool) -> Any:
 
 @numba.njit
 def _gather(images: Any, valid: Any, buffer: Any, first_row: int, last_row: int, first_col: int, last_col: int) -> int:
-    """Copy the valid samples of a window, row by row; how many there are."""
+    """Copy the valid samples of a window, row by row; return their number."""
     count = 0
     for row in range(first_row, last_row):
         for col in range(first_col, last_col):
@@ -243,7 +243,7 @@ def _add_rows(planes: Any, into: Any, first: int, last: int) -> None:
 
 @numba.njit
 def _add_cols(sums: Any, into: Any, window: int) -> None:
-    """Sums of ``window`` neighbours from each column on: doubled in powers of two, added by the bits of the size."""
+    """Sums of ``window`` neighbours from each column on: doubled by powers of two, added by the bits of the size."""
     cols = sums.shape[1] - window + 1
     for plane in range(sums.shape[0]):
         for col in range(cols):
@@ -276,7 +276,7 @@ def _mean_kernel(
 
     @numba.njit
     def load(images, valid, planes, top, left):  # type: ignore[no-untyped-def]
-        """Terms of a block of samples and of its halo; nothing is added where there is no sample."""
+        """Terms of a block of samples and its halo; zero where there is no sample."""
         rows, cols = valid.shape
         for down in range(planes.shape[1]):
             row = top + down

@@ -1,4 +1,4 @@
-"""A reader's own estimator on a GPU: compiled by Numba's CUDA target, one thread per window, on CuPy's memory."""
+"""User-defined estimators on a GPU: compiled by Numba's CUDA target, one thread per window, on CuPy memory."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _device = cuda.jit(device=True)
 
 
 class _Shape(NamedTuple):
-    """What a kernel is made for, beside the window."""
+    """Specialisation of a kernel, apart from the window."""
 
     dates: int
     outputs: int
-    #: Whether the function returns a number and no tuple.
+    #: Whether the function returns a number instead of a tuple.
     single: bool
     dtype: np.dtype
 
@@ -71,7 +71,7 @@ def _view(array: Any) -> Any:
 def _is_valid(images, row, col):  # type: ignore[no-untyped-def]
     for image in images:
         value = image[row, col]
-        # A difference of a number and itself is zero unless it is infinite or none.
+        # The difference of a number and itself is zero unless the number is infinite or NaN.
         if not (value.real - value.real == 0 and value.imag - value.imag == 0):
             return False
     return True

@@ -1,6 +1,6 @@
-"""Functions on tuples of numbers of unlike types, made for Numba's CPU or CUDA compiler.
+"""Functions on tuples of numbers of different types, for Numba's CPU or CUDA compiler.
 
-Numba indexes such a tuple by constants alone, so each member has a function of its own, and each calls the next.
+Numba indexes such a tuple by constants only, so each member has a separate function, which calls the next.
 ``jit`` is the compiler: ``numba.njit``, or ``numba.cuda.jit(device=True)``.
 """
 
@@ -13,7 +13,7 @@ Jit = Callable[[Callable[..., Any]], Any]
 
 
 def storer(jit: Jit, outputs: int, *, single: bool, at: int = 0) -> Any:
-    """Make ``store(outs, row, col, value)``, which writes a number, or a tuple member by member, into arrays."""
+    """Create ``store(outs, row, col, value)``, which writes a number, or a tuple member by member, into arrays."""
     if single:
 
         @jit
@@ -39,7 +39,7 @@ def storer(jit: Jit, outputs: int, *, single: bool, at: int = 0) -> Any:
 
 
 def filler(jit: Jit, outputs: int, nan: float, *, at: int = 0) -> Any:
-    """Make ``fill(outs, row, col)``, which writes NaN into each of a tuple of arrays."""
+    """Create ``fill(outs, row, col)``, which writes NaN into each of a tuple of arrays."""
     if at == outputs:
 
         @jit
@@ -74,12 +74,12 @@ def _member(jit: Jit, at: int, *, single: bool) -> Any:
 
 
 def real_planes(kinds: tuple[bool, ...]) -> int:
-    """Real numbers behind a tuple; ``kinds`` says which members are complex, and a complex one takes two."""
+    """Real numbers behind a tuple; ``kinds`` specifies the complex members, which take two numbers each."""
     return len(kinds) + sum(kinds)
 
 
 def spreader(jit: Jit, kinds: tuple[bool, ...], *, single: bool, at: int = 0, plane: int = 0) -> Any:
-    """Make ``spread(numbers, value)``, which writes a tuple as real numbers."""
+    """Create ``spread(numbers, value)``, which writes a tuple as real numbers."""
     if at == len(kinds):
 
         @jit
@@ -108,7 +108,7 @@ def spreader(jit: Jit, kinds: tuple[bool, ...], *, single: bool, at: int = 0, pl
 
 
 def gatherer(jit: Jit, kinds: tuple[bool, ...], *, at: int = 0, plane: int = 0) -> Any:
-    """Make ``means(sums, share)``, which puts real sums times ``share`` together as a tuple."""
+    """Create ``means(sums, share)``, which combines real sums times ``share`` into a tuple."""
     if at == len(kinds):
 
         @jit
@@ -122,7 +122,7 @@ def gatherer(jit: Jit, kinds: tuple[bool, ...], *, at: int = 0, plane: int = 0) 
         @jit
         def complex_mean(sums: Any, share: Any) -> Any:
             mean = complex(sums[plane] * share, sums[following] * share)
-            # Numba adds tuples, and unpacks none into another.
+            # Numba can concatenate tuples, but not unpack one into another.
             return (mean,) + rest(sums, share)  # noqa: RUF005
 
         return complex_mean

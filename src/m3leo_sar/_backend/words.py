@@ -1,4 +1,4 @@
-"""Pixels as words of memory, so that one kernel text serves every dtype of a size."""
+"""Pixels as memory words, so that one kernel source serves every dtype of a size."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def as_parts(array: Any) -> Any:
 
 
 def fill_words(fill: Any, dtype: np.dtype) -> np.unsignedinteger:
-    """The word that every word of a value ``fill`` of ``dtype`` holds; both parts of a complex are ``fill``."""
+    """The content of every word of a value ``fill`` of ``dtype``; both parts of a complex are ``fill``."""
     value = np.array(complex(fill, fill) if dtype.kind == "c" else fill, dtype)
     return as_words(value.reshape(1, 1, 1)).flat[0]

@@ -1,1 +1,1 @@
-"""Cutting and normalising what a model sees."""
+"""Extraction and normalisation of chips for a model."""

@@ -1,4 +1,4 @@
-"""Statistics of many chips in one pass, or in a few where the range of their values is not known."""
+"""Statistics of many chips in one pass, or in a few passes if the range of their values is not known."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from m3leo_sar.chips.normalise import normalise
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.doors.door import door
 
-#: Range of encoded values that a histogram covers unless another is given; what lies outside counts in the end bins.
+#: Default range of encoded values covered by a histogram; values outside are counted in the end bins.
 RANGES = {
     "linear": (0.0, 1.0),
     "decibel": (-60.0, 40.0),
@@ -32,38 +32,38 @@ RANGES = {
     "difference": (-40.0, 40.0),
     "deramped": (-60.0, 60.0),
 }
-#: How a band's numbers become clip, centre and scale; :meth:`StatisticsAccumulator.finish` tells what each does.
+#: Rules for clip, centre and scale; documented in :meth:`StatisticsAccumulator.finish`.
 RULES = ("robust", "mean_std", "min_max", "percentiles", "m3leo")
 #: Shares of the values below the quantiles of the robust rule.
 _ROBUST = (0.001, 0.25, 0.5, 0.75, 0.999)
-#: Bins that the middle half of the values must span: with fewer, centre and scale would be those of the bins.
+#: Minimum number of bins for the interquartile range: with fewer, centre and scale would depend on the bins.
 _LEAST_BINS = 8
-#: Times that all values are read at most; each narrows a range by up to the number of bins.
+#: Maximum number of passes over all values; each narrows a range by up to the number of bins.
 _PASSES = 5
 
 Span = tuple[float, float]
 
 
 class StatisticsAccumulator:
-    """Streams chips into integer histograms and exact sums, so that neither order nor partition changes a bit.
+    """Accumulate chips in integer histograms and exact sums, independent of order and partition to the bit.
 
     Parameters
     ----------
     bands : sequence of BandStatistics
-        Name, encoding and decoding of each band; its clip, centre and scale are what is to be found.
+        Name, encoding and decoding of each band; its clip, centre and scale are to be determined.
     ranges : sequence of (float, float) or None, optional
-        Range of encoded values that each band's histogram covers; None takes that of ``RANGES``.
+        Range of encoded values covered by each band's histogram; None uses that of ``RANGES``.
 
     Raises
     ------
     ValueError
-        If ``ranges`` are not one a band, or one is empty.
+        If ``ranges`` does not have one range per band, or one is empty.
 
     Notes
     -----
-    Every chip gives counts of whole numbers and sums in double; the sums are added as integers of unlimited length, so
-    adding is associative, as the merging formula of Chan et al. (1979) is not in floating point. Chips may therefore be
-    counted by any number of workers and merged in any order.
+    Each chip gives integer counts and sums in double precision. The sums are added as integers of unlimited length, so
+    the addition is associative, unlike the merging formula of Chan et al. (1979) in floating point. Chips may therefore
+    be counted by any number of workers and merged in any order.
 
     Examples
     --------
@@ -81,7 +81,7 @@ class StatisticsAccumulator:
         chosen = list(ranges) if ranges is not None else [None] * len(bands)
         if len(chosen) != len(bands):
             raise ValueError(f"ranges must hold one for each of the {len(bands)} bands, got {len(chosen)}")
-        # A first pass maps each encoded value's range to [0, 1]; that is a normalisation too.
+        # The first pass maps the range of encoded values to [0, 1], which is a normalisation too.
         self._ranges = Statistics(tuple(map(_over_range, bands, chosen)))
         self.histograms: NDArray[np.int64] = np.zeros((self._ranges.channels, BINS), np.int64)
         self.chips, self.pixels = 0, 0
@@ -93,7 +93,7 @@ class StatisticsAccumulator:
 
     @door(arrays={"chip": "*rc"}, sequences=("chip",), eager=True, labels=False)
     def update(self, chip: Any) -> None:
-        """Count the valid pixels of a chip, as :func:`m3leo_sar.normalise` takes it."""
+        """Count the valid pixels of a chip, in the form accepted by :func:`m3leo_sar.normalise`."""
         values, mask = normalise(chip, self._ranges)
         backend = backend_of(values)
         counts, moments = (backend.to_host(part) for part in backend.histogram(values, mask))
@@ -109,7 +109,7 @@ class StatisticsAccumulator:
                 squares.add(float(part[2]))
 
     def merge(self, other: StatisticsAccumulator) -> None:
-        """Add what another accumulator of the same bands has counted.
+        """Add the counts of another accumulator of the same bands.
 
         Raises
         ------
@@ -129,28 +129,28 @@ class StatisticsAccumulator:
                 mine.merge(theirs)
 
     def finish(self, rule: str = "robust", *, percentiles: tuple[float, float] = (1.0, 99.0)) -> Statistics:
-        """Statistics of what was counted.
+        """Compute the statistics of the counted values.
 
         Parameters
         ----------
         rule : str
             ``"robust"``: clip at 0.1 and 99.9 per cent, centre at the median, scale by the interquartile range over
-            1.349, so that a normal distribution gets its standard deviation. ``"mean_std"``: no clip, mean and standard
-            deviation. ``"min_max"``: the smallest value becomes 0 and the largest 1. ``"percentiles"``: the same with
-            two percentiles, and clip there. ``"m3leo"``: what M3LEO's own code does, mean and standard deviation with
-            pixels without data counted as zeros in both, and 1e-5 added to the latter.
+            1.349, so that the scale of a normal distribution is its standard deviation. ``"mean_std"``: no clip, mean
+            and standard deviation. ``"min_max"``: the smallest value becomes 0 and the largest 1. ``"percentiles"``:
+            the same with two percentiles, and clip there. ``"m3leo"``: the rule of M3LEO's own code, mean and standard
+            deviation with pixels without data counted as zeros in both, and 1e-5 added to the standard deviation.
         percentiles : (float, float)
             For ``"percentiles"``.
 
         Raises
         ------
         ValueError
-            If the rule is unknown, a band has no valid pixel, or so many values lie outside a histogram's range that a
-            quantile the rule needs is not known.
+            If the rule is unknown, a band has no valid pixel, or too many values are outside a histogram's range to
+            determine a quantile that the rule needs.
 
         Notes
         -----
-        Quantiles are known to one of 4096 bins of the range; moments and extremes are of the values themselves.
+        The resolution of quantiles is one of 4096 bins of the range; moments and extremes are exact.
         """
         if rule not in RULES:
             raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
@@ -160,7 +160,7 @@ class StatisticsAccumulator:
         return Statistics(tuple(self._band(index, rule, percentiles) for index in range(len(self._ranges.bands))))
 
     def to_json(self) -> str:
-        """Text of all that was counted, to be merged elsewhere."""
+        """Serialise all counts as text, to be merged elsewhere."""
         sums = [[part.to_text() for part in parts] for parts in self._sums]
         filled = [[[int(i), int(row[i])] for i in np.nonzero(row)[0]] for row in self.histograms]
         ends = [[float(end).hex() for end in pair] for pair in self._ends]
@@ -203,7 +203,7 @@ class StatisticsAccumulator:
         if not valid:
             raise ValueError(f"band {band.name} has no valid pixel")
         start, width = held.centre, held.scale
-        # A constant band has no spread; its own bin width keeps the scale above zero.
+        # A constant band has no spread; its bin width keeps the scale above zero.
         step = width / BINS
         if rule in ("mean_std", "m3leo"):
             mean, deviation = self._moments(channel, valid if rule == "mean_std" else self.pixels, start, width)
@@ -229,17 +229,17 @@ class StatisticsAccumulator:
         return None
 
     def _narrower_range(self, index: int) -> Span | None:
-        """Range that holds nearly all values of a band, if their middle half spans too few bins; None if enough."""
+        """Range of nearly all values of a band, if their interquartile range spans too few bins; None otherwise."""
         held = self._ranges.bands[index]
         channel = sum(other.channels for other in self._ranges.bands[:index])
         first, last = self._ends[channel]
-        # A constant band has no spread to find.
+        # A constant band has no spread to estimate.
         if first == last:
             return None
         try:
             low, start, _, end, high = (BINS * self._quantile(channel, share, held) for share in _ROBUST)
         except ValueError:
-            # Rounding has put the smallest or largest value just outside a range that ends there.
+            # Rounding placed the smallest or largest value just outside a range that ends there.
             return _part_of(held, -1, BINS + 1)
         if end - start >= _LEAST_BINS:
             return None
@@ -250,13 +250,13 @@ class StatisticsAccumulator:
                 f"band {held.name}: half of its values lie within {spread:.3g} of each other and others far off, from "
                 f"{first:g} to {last:g}; mask what is no data, choose another encoding, or give statistics"
             )
-        # A little wider, so that rounding leaves no value of the end bins outside.
+        # Slightly wider, so that rounding leaves no value of the end bins outside.
         return _part_of(held, edges[0] - 0.01, edges[1] + 0.01)
 
     def _moments(self, channel: int, count: int, start: float, width: float) -> tuple[float, float]:
-        """Mean and standard deviation over ``count`` pixels, those without data as zeros."""
+        """Mean and standard deviation over ``count`` pixels, with pixels without data as zeros."""
         valid, (total, squares) = int(self._counts[channel, 0]), self._sums[channel]
-        # Of the values themselves: x = start + width v, added up over those that are valid.
+        # In the original values: x = start + width v, summed over the valid ones.
         mean_v, mean_vv = total.over(count), squares.over(count)
         share = valid / count
         mean = start * share + width * mean_v
@@ -266,7 +266,7 @@ class StatisticsAccumulator:
         return mean, math.sqrt(max(square - mean**2, 0.0))
 
     def _quantile(self, channel: int, share: float, band: BandStatistics) -> float:
-        """Position in [0, 1] below which ``share`` of the counts lie, interpolated in its bin."""
+        """Position in [0, 1] below which ``share`` of the counts are, interpolated within its bin."""
         histogram = self.histograms[channel]
         total = np.cumsum(histogram)
         wanted = share * total[-1]
@@ -300,31 +300,31 @@ def fitted(
     *,
     rule: str = "robust",
 ) -> Statistics:
-    """Statistics of bands whose range may not be known, such as decibels of digital numbers.
+    """Compute statistics of bands whose range may be unknown, such as decibels of digital numbers.
 
-    Where the first ranges hold the values one pass is all. Otherwise a band's range becomes that of its values, and is
-    narrowed to what holds nearly all of them while a few that are far out leave the others too few bins.
+    One pass suffices if the first ranges cover the values. Otherwise a band's range becomes that of its values, and is
+    narrowed to nearly all of them while a few outliers leave the others too few bins.
 
     Parameters
     ----------
     count : callable
-        Gives an accumulator that has counted all chips, from ranges as :class:`StatisticsAccumulator` takes them.
+        Returns an accumulator with all chips counted, from ranges in the form of :class:`StatisticsAccumulator`.
     ranges : sequence of (float, float) or None
-        Those of the first pass.
+        Ranges of the first pass.
     rule : str
         As in :meth:`StatisticsAccumulator.finish`; only ``"robust"`` counts more than once.
 
     Raises
     ------
     ValueError
-        If a band has no valid pixel, or some of its values are so far out that no scale fits the others.
+        If a band has no valid pixel, or some of its values are such outliers that no scale fits the others.
     """
     spans = list(ranges)
     for _ in range(_PASSES):
         seen = count(spans)
         if rule != "robust":
             return seen.finish(rule)
-        # A band whose first range did is left alone, so that its statistics stay those of one pass.
+        # A band whose first range sufficed is kept, so that its statistics remain those of one pass.
         better = [
             seen._whole_range(index) if span is first else seen._narrower_range(index)
             for index, (span, first) in enumerate(zip(spans, ranges, strict=True))

@@ -1,4 +1,4 @@
-"""The plane that an unwrapped phase carries for no reason of the ground."""
+"""Removal of the arbitrary phase ramp of an unwrapped phase."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from m3leo_sar._backend.choose import module_of
 
 
 class PhasePlane(NamedTuple):
-    """Radians to take off pixel (row, col): offset + per_row x row + per_col x col."""
+    """Phase in radians to subtract at pixel (row, col): offset + per_row x row + per_col x col."""
 
     offset: float
     per_row: float
@@ -19,7 +19,7 @@ class PhasePlane(NamedTuple):
 
 
 def phase_plane(phase: Any) -> PhasePlane:
-    """Fit a plane to an unwrapped phase and the median of what is left of it.
+    """Fit a plane and the median of the residual to an unwrapped phase.
 
     Parameters
     ----------
@@ -29,17 +29,17 @@ def phase_plane(phase: Any) -> PhasePlane:
     Returns
     -------
     PhasePlane
-        Zero where there are no data; a slope is zero where the data do not tell it, as in a single column.
+        Zero for no data; a slope is zero where the data do not determine it, as in a single column.
 
     Raises
     ------
     TypeError, ValueError
-        If ``phase`` is no real image.
+        If ``phase`` is not a real image.
 
     Notes
     -----
-    Least squares over the valid pixels for the slopes; the offset is the median of the rest, so that a displaced part
-    of less than half the tile does not move the reference.
+    Least squares over the valid pixels for the slopes; the offset is the median of the residual, so that a displaced
+    part of less than half the tile does not shift the reference.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def phase_plane(phase: Any) -> PhasePlane:
         return PhasePlane(0.0, 0.0, 0.0)
     values = phase[valid].astype(np.float64)
     middle = float(rows.mean()), float(cols.mean())
-    # About the middle, where slope and offset do not depend on each other.
+    # Relative to the centre, where slope and offset are uncorrelated.
     down, right = rows - middle[0], cols - middle[1]
     system = np.array([[float(a @ b) for b in (down, right)] for a in (down, right)])
     per_row, per_col = np.linalg.pinv(system, hermitian=True) @ [float(axis @ values) for axis in (down, right)]

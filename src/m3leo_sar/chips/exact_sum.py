@@ -1,13 +1,13 @@
-"""Sums of doubles that no order of additions changes."""
+"""Exact sums of doubles, independent of the order of additions."""
 
 from __future__ import annotations
 
-#: Bits behind the point: the smallest double is 2^-1074.
+#: Fractional bits: the smallest double is 2^-1074.
 _BITS = 1100
 
 
 class ExactSum:
-    """A sum held as an integer multiple of 2^-1100, which every finite double is.
+    """A sum stored as an integer multiple of 2^-1100, as is every finite double.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class ExactSum:
         self._held += other._held
 
     def over(self, count: int) -> float:
-        """The sum over a count, rounded once."""
+        """Quotient of the sum and a count, rounded once."""
         # Python divides integers of any length, correctly rounded.
         return self._held / (count << _BITS)
 

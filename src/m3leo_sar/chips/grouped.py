@@ -1,4 +1,4 @@
-"""Statistics by what a chip is: product, polarisation, orbit direction and, if wished, region."""
+"""Statistics per group of chips: product, polarisation, orbit direction and, optionally, region."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from m3leo_sar.chips.accumulate import StatisticsAccumulator
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.chips.stored_unit import StoredUnits
 
-#: Facts of a chip that make a group unless others are named; ``aoi`` is the one to add for statistics by region.
+#: Default facts of a chip that define its group; add ``aoi`` for statistics per region.
 KEYS = ("product", "polarisation", "orbit")
 
 
 class GroupedAccumulator:
-    """One accumulator a group, made when its first chip comes.
+    """One accumulator per group, created for its first chip.
 
     Parameters
     ----------
     encodings : mapping of str to str
         Encoding of each product's values.
     keys : sequence of str
-        Facts that tell groups apart; ``"product"`` must be among them. A fact that a chip lacks counts as "".
+        Facts that define a group; ``"product"`` must be among them. A missing fact of a chip counts as "".
     ranges : mapping of str to (float, float), optional
-        Histogram range by product.
+        Histogram range per product.
 
     Examples
     --------
@@ -51,12 +51,12 @@ class GroupedAccumulator:
         self._units = StoredUnits()
 
     def update(self, plane: Any, facts: Mapping[str, Any]) -> None:
-        """Count one plane (rows, cols) under the group that its facts name.
+        """Count one plane (rows, cols) in the group of its facts.
 
         Raises
         ------
         ValueError
-            If its product has no encoding, or its unit does not fit the encoding or the group.
+            If its product has no encoding, or its unit does not match the encoding or the group.
         """
         group = _group(facts, self.keys)
         product = str(facts.get("product", ""))
@@ -70,7 +70,7 @@ class GroupedAccumulator:
         self.groups[group].update(plane[None])
 
     def merge(self, other: GroupedAccumulator) -> None:
-        """Add what another one has counted.
+        """Add the counts of another accumulator.
 
         Raises
         ------
@@ -86,21 +86,21 @@ class GroupedAccumulator:
                 self.groups[group] = StatisticsAccumulator.from_json(seen.to_json())
 
     def finish(self, rule: str = "robust", **options: Any) -> GroupedStatistics:
-        """Statistics of every group, as :meth:`StatisticsAccumulator.finish` takes its options."""
+        """Statistics of every group, with the options of :meth:`StatisticsAccumulator.finish`."""
         bands = {group: seen.finish(rule, **options).bands[0] for group, seen in sorted(self.groups.items())}
         return GroupedStatistics(self.keys, bands)
 
 
 @dataclass(frozen=True)
 class GroupedStatistics:
-    """A band's statistics for each group.
+    """Statistics of one band per group.
 
     Parameters
     ----------
     keys : tuple of str
-        Facts that tell groups apart.
+        Facts that define a group.
     groups : dict of tuple to BandStatistics
-        By the values of these facts.
+        Keyed by the values of these facts.
     """
 
     keys: tuple[str, ...]
@@ -112,7 +112,7 @@ class GroupedStatistics:
         Raises
         ------
         KeyError
-            If no such chip was counted; the message tells which were.
+            If no such chip was counted; the message lists the counted groups.
         """
         group = _group(facts, self.keys)
         if group not in self.groups:
@@ -126,7 +126,7 @@ class GroupedStatistics:
         return hashlib.sha256(json.dumps(self._document(), sort_keys=True).encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
-        """Text with the digest in it."""
+        """Serialise as text that includes the digest."""
         return json.dumps({"digest": self.digest, **self._document()}, indent=2)
 
     @classmethod
@@ -136,7 +136,7 @@ class GroupedStatistics:
         Raises
         ------
         ValueError
-            If the text is damaged or the digest is not that of its values.
+            If the text is not valid or the digest is not that of its values.
         """
         try:
             document = json.loads(text)

@@ -1,4 +1,4 @@
-"""Legends of published land-cover maps, and which one a label chip has."""
+"""Legends of published land-cover maps, and the legend of a label chip."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ DYNAMIC_WORLD = Legend(
         LegendClass(8, "snow and ice", "#b39fe1"),
     )
 )
-#: Published legends by the name that a configuration or a chip may state in place of classes.
+#: Published legends by the name accepted in place of classes in a configuration or chip metadata.
 LEGENDS = {"worldcover": WORLDCOVER, "dynamic_world": DYNAMIC_WORLD}
-#: Entry of a chip's metadata that holds its classes.
+#: Key of a chip's metadata that contains its classes.
 CLASSES = "classes"
 
 
 def read_legend(given: str | Mapping[Any, Any] | Sequence[Any]) -> Legend:
-    """Legend of a published map's name, alone or in a list, or of classes as :meth:`Legend.parse` takes them.
+    """Legend from the name of a published map, alone or in a list, or from classes as for :meth:`Legend.parse`.
 
     Raises
     ------
     ValueError
-        If the name is unknown or the classes cannot be used.
+        If the name is unknown or the classes are invalid.
 
     Examples
     --------
@@ -65,13 +65,13 @@ def read_legend(given: str | Mapping[Any, Any] | Sequence[Any]) -> Legend:
 
 
 def stated_legend(legend: Legend) -> list[Any]:
-    """A legend as a configuration states it: the name of a published one, else its classes."""
+    """A legend in the form of a configuration: the name of a published legend, otherwise its classes."""
     name = next((name for name, known in LEGENDS.items() if known == legend), None)
     return [name] if name else legend.entries()
 
 
 def legend_of(dataset: str, key: str, metadata: Mapping[str, Any]) -> Legend | None:
-    """Legend of a label chip: the one that its metadata states as ``classes``; WorldCover's for a label named after it.
+    """Legend of a label chip: from ``classes`` of its metadata; WorldCover's for a label named after it.
 
     Parameters
     ----------
@@ -79,17 +79,17 @@ def legend_of(dataset: str, key: str, metadata: Mapping[str, Any]) -> Legend | N
         Product and key of the chip. ``landcover``, keys that begin with ``esawc`` and products that begin with
         ``esaworldcover`` are WorldCover's, as ``simulate``, ``import`` and ``retile`` write them.
     metadata : mapping
-        That of the chip.
+        Metadata of the chip.
 
     Returns
     -------
     Legend or None
-        None where neither tells.
+        None if neither specifies a legend.
 
     Raises
     ------
     ValueError
-        If the classes of the metadata cannot be used.
+        If the classes of the metadata are invalid.
     """
     if metadata.get(CLASSES):
         return read_legend(metadata[CLASSES])

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-#: Codes that a map of up to 32 bits can hold.
+#: Codes that fit a map of up to 32 bits.
 _LOWEST, _HIGHEST = -(2**31), 2**31 - 1
-#: Classes at most: a target keeps 255 for pixels without a class.
+#: Maximum number of classes: a target reserves 255 for pixels without a class.
 _MOST = 255
-#: Turn between the hues of neighbouring codes: the golden ratio keeps any number of them apart.
+#: Rotation between the hues of neighbouring codes: the golden ratio separates any number of them.
 _TURN = 0.618034
-#: Colour of a code that a legend does not name; no class has black.
+#: Colour of a code missing from a legend; no class is black.
 UNKNOWN_COLOUR = "#000000"
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -44,7 +44,7 @@ class Legend:
     Raises
     ------
     ValueError
-        If there are too few or too many classes, a code or a name occurs twice, or one cannot be used.
+        If there are too few or too many classes, a code or a name occurs twice, or one is invalid.
 
     Examples
     --------
@@ -73,17 +73,17 @@ class Legend:
 
     @classmethod
     def parse(cls, given: Mapping[Any, Any] | Sequence[Any]) -> Legend:
-        """Legend of plain values, such as a configuration or a chip's metadata hold.
+        """Create a legend from plain values, as in a configuration or a chip's metadata.
 
         Parameters
         ----------
         given : mapping or sequence
-            Codes with their names; or entries with ``code``, ``name`` and, if wished, ``colour``.
+            Codes with their names; or entries with ``code``, ``name`` and, optionally, ``colour``.
 
         Raises
         ------
         ValueError
-            If it reads otherwise.
+            If it has another form.
         """
         if isinstance(given, Mapping):
             return cls(tuple(_entry({"code": code, "name": name}) for code, name in given.items()))
@@ -93,12 +93,12 @@ class Legend:
 
     @classmethod
     def of_codes(cls, codes: NDArray[np.integer]) -> Legend:
-        """Legend of codes that nothing is known of: each is named by its number and has a colour of its own.
+        """Create a legend of unknown codes: each is named by its number and has a separate colour.
 
         Raises
         ------
         ValueError
-            If there are more different codes than a legend can hold.
+            If there are more distinct codes than a legend allows.
         """
         return cls(tuple(_entry({"code": int(code), "name": f"code {code}"}) for code in np.unique(codes)))
 
@@ -119,22 +119,22 @@ class Legend:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Smallest integer type that holds every code and :attr:`nodata`."""
+        """Smallest integer type that can represent every code and :attr:`nodata`."""
         return np.result_type(*(np.min_scalar_type(code) for code in (*self.codes, self.nodata)))
 
     def joined(self, other: Legend) -> Legend:
-        """These classes and those of another legend whose codes and names are not among them, up to 255."""
+        """These classes and those of another legend with other codes and names, up to 255."""
         if other == self:
             return self
         more = [entry for entry in other.classes if entry.code not in self.codes and entry.name not in self.names]
         return Legend((*self.classes, *more)[:_MOST])
 
     def entries(self) -> list[dict[str, Any]]:
-        """Plain values that :meth:`parse` reads back."""
+        """Plain values, readable by :meth:`parse`."""
         return [entry._asdict() for entry in self.classes]
 
     def positions(self, codes: NDArray[Any]) -> NDArray[np.int64]:
-        """Position of each pixel's class, -1 for a code that is none; NaN and fractions are none."""
+        """Index of each pixel's class, -1 for a code without a class, NaN or a fraction."""
         found = np.full(codes.shape, -1, np.int64)
         for place, code in enumerate(self.codes):
             found[codes == code] = place
@@ -152,7 +152,7 @@ def _entry(given: Any) -> LegendClass:
 
 
 def code_colour(code: int) -> str:
-    """Colour ``#rrggbb`` of a code that has none of its own: the same wherever the code is drawn, never black.
+    """Default colour ``#rrggbb`` of a code: the same in every picture, never black.
 
     Examples
     --------

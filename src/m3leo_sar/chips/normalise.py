@@ -1,4 +1,4 @@
-"""From physical values to what a network sees, and back."""
+"""Normalisation of physical values for a network, and its inverse."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from m3leo_sar.chips.statistics import ENCODINGS, BandStatistics, Statistics
 from m3leo_sar.doors.door import door
 from m3leo_sar.doors.prototype import prototype
 
-# A plane is taken off by the kernel; beyond that, de-ramping is linear.
+# The kernel subtracts a plane; apart from that, de-ramping is linear.
 _CODES = {name: code for code, name in enumerate(ENCODINGS)} | {"deramped": 0}
 
 
 class NormalisedChip(NamedTuple):
-    """A chip as a network sees it."""
+    """A normalised chip, the input of a network."""
 
     #: (channels, rows, cols) float32; 0 where there is no data.
     values: Any
@@ -49,26 +49,26 @@ def normalise(chip: Any, statistics: Statistics, *, out: NormalisedChip | None =
     Parameters
     ----------
     chip : (bands, rows, cols) array, or sequence of (rows, cols) arrays
-        Planes in the order in which the bands read them: float32, float64, uint8, uint16, int16, complex64, complex128,
+        Planes in the order of the bands: float32, float64, uint8, uint16, int16, complex64, complex128,
         or complex int16 (rows, cols, 2); a sequence may mix dtypes. No data is NaN or a band's ``nodata``; infinities,
-        a power that is not above zero under a logarithm and a phasor of zero are no data too. Phasors take a complex
-        plane, all else a real one.
+        a power that is not above zero under a logarithm and a phasor of zero are no data too. Phasors need a complex
+        plane, all other encodings a real one.
     statistics : Statistics
-        What each band reads and how.
+        Planes and encoding of each band.
     out : NormalisedChip, optional
-        C-contiguous values (channels, rows, cols) float32 and mask bool to fill, such as a place in a batch.
+        C-contiguous values (channels, rows, cols) float32 and mask bool to fill, such as a slot in a batch.
 
     Returns
     -------
     NormalisedChip
-        values and mask; a band with the encoding ``"phase"`` or of a phasor gives two channels.
+        values and mask; a band with a ``"phase"`` or phasor encoding gives two channels.
 
     Raises
     ------
     TypeError
-        If a dtype is another, or ``statistics`` are none.
+        If a dtype is not supported, or ``statistics`` is not a Statistics.
     ValueError
-        If there are too few or too many planes, their shapes differ, or an encoding does not fit a dtype.
+        If there are too few or too many planes, their shapes differ, or an encoding does not support a dtype.
 
     Examples
     --------
@@ -91,21 +91,21 @@ def normalise(chip: Any, statistics: Statistics, *, out: NormalisedChip | None =
 
 @door(arrays={"chip": "*rc"}, sequences=("chip",), eager=True)
 def denormalise(chip: NormalisedChip, statistics: Statistics) -> list[Any]:
-    """Physical values back from what a network sees.
+    """Recover physical values from a normalised chip.
 
     Parameters
     ----------
     chip : NormalisedChip
         values (channels, rows, cols) and their mask.
     statistics : Statistics
-        Those it was normalised with.
+        Statistics used for the normalisation.
 
     Returns
     -------
     list of (rows, cols) float64 or complex128
-        One a band, NaN where the mask is False. What was clipped stays clipped; a ``"ratio"`` or ``"log_ratio"`` comes
-        back as the ratio, a ``"deramped"`` phase without its ramp, a phasor with a size of one or of the coherence that
-        weighed it, a coherence with the bias it had, where it was above that of no coherence.
+        One array per band, NaN where the mask is False. Clipped values stay clipped. A ``"ratio"`` or ``"log_ratio"``
+        is returned as the ratio, a ``"deramped"`` phase without its ramp, a phasor with magnitude one or that of its
+        coherence weight, a coherence with its original bias, where it was above that of zero coherence.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def _check_fits(band: BandStatistics, stored: str, order: int) -> None:
         raise ValueError(f"band {band.name}: encoding {band.encoding!r} does not fit a chip of {stored}")
 
 
-# A loader normalises chip after chip with the same statistics; their tables are made once.
+# A loader normalises chip after chip with the same statistics; their tables are created once.
 @lru_cache(maxsize=64)
 def _places(statistics: Statistics) -> np.ndarray:
     """Table of ext/chips/normalise.h's NormalisedPlaces."""
@@ -207,7 +207,7 @@ def _recipes(planes: Sequence[Any], statistics: Statistics) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def _fixed_recipes(statistics: Statistics) -> np.ndarray:
-    """The table as far as the chip does not decide it."""
+    """The part of the table that is independent of the chip."""
     rows = []
     for band in statistics.bands:
         decoding = (_or_nan(band.gain), _or_nan(band.offset), _or_nan(band.nodata))
@@ -217,7 +217,7 @@ def _fixed_recipes(statistics: Statistics) -> np.ndarray:
 
 
 def _physical(plane: Any, band: BandStatistics) -> Any:
-    """A stored plane in its unit, for what must be known of it before the pass."""
+    """A stored plane in its unit, for quantities needed before the pass."""
     if band.gain is None and band.nodata is None and plane.dtype.kind == "f":
         return plane
     xp = module_of(plane)

@@ -1,4 +1,4 @@
-"""Normalisations by name, for those who have no statistics of their own yet."""
+"""Predefined normalisations by name, for use without computed statistics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from m3leo_sar.chips.statistics import BandStatistics
 
-#: What each name stands for; :func:`preset` tells where the numbers come from.
+#: Preset of each name; :func:`preset` documents the source of the numbers.
 PRESETS: dict[str, BandStatistics] = {
     "coherence": BandStatistics("coherence", "linear", 0.0, 1.0, 0.5, 0.25),
     "coherence_fisher": BandStatistics("coherence", "fisher", 0.0, 5.0, 0.5, 0.5),
@@ -24,16 +24,16 @@ PRESETS: dict[str, BandStatistics] = {
 
 
 def preset(name: str, **changes: object) -> BandStatistics:
-    """One band's normalisation by name.
+    """Normalisation of one band by name.
 
     Parameters
     ----------
     name : str
-        ``"coherence"``: (x - 0.5) x 4 of a coherence; ``"coherence_fisher"``: its Fisher transform, centred at what
-        a coherence of 0.46 gives; ``"interferogram"``: coherence times the phasor, from both planes; ``"phasor"`` and
-        ``"phase"`` alone; ``"unwrapped_phase"``: without offset and ramp, in units of 3 rad; ``"vv"``, ``"vh"`` of
+        ``"coherence"``: (x - 0.5) x 4 of a coherence; ``"coherence_fisher"``: its Fisher transform, centred at the
+        value for a coherence of 0.46; ``"interferogram"``: coherence times the phasor, from both planes; ``"phasor"``
+        and ``"phase"`` alone; ``"unwrapped_phase"``: without offset and ramp, in units of 3 rad; ``"vv"``, ``"vh"`` of
         powers and ``"vv_decibel"``, ``"vh_decibel"`` of decibels; ``"cross_ratio"``: VV over VH in dB, from both
-        planes; ``"log_ratio"``: change of power between two dates. M3LEO's own rule is the one by that name of
+        planes; ``"log_ratio"``: change of power between two dates. M3LEO's own rule is ``"m3leo"`` of
         :meth:`m3leo_sar.chips.accumulate.StatisticsAccumulator.finish`.
     **changes
         Fields of :class:`BandStatistics` to change, such as ``looks=40``.
@@ -46,8 +46,8 @@ def preset(name: str, **changes: object) -> BandStatistics:
     Notes
     -----
     Means and deviations of VV and VH are those of SSL4EO-S12's ground range products in dB (Wang et al., 2023, IEEE
-    GRSM 11), as other models trained on Sentinel-1 take them; terrain-corrected products lie about 2 dB higher, so
-    statistics of your own (:class:`m3leo_sar.chips.accumulate.StatisticsAccumulator`) are better than these.
+    GRSM 11), as used by other models trained on Sentinel-1; terrain-corrected products lie about 2 dB higher, so
+    statistics of your data (:class:`m3leo_sar.chips.accumulate.StatisticsAccumulator`) are better than these.
 
     Examples
     --------

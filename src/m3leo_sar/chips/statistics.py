@@ -1,4 +1,4 @@
-"""What a normalisation depends on: one encoding and scaling a band, with a digest."""
+"""Parameters of a normalisation: one encoding and scaling per band, with a digest."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from m3leo_sar.chips.statistics_display import bands_of_statistics, facts_of_sta
 
 
 class Encoding(NamedTuple):
-    """What an encoding reads and gives."""
+    """Inputs and outputs of an encoding."""
 
-    #: Planes of the chip that it reads.
+    #: Number of planes of the chip that it reads.
     planes: int
-    #: Channels that it gives.
+    #: Number of output channels.
     channels: int
     #: Whether its first plane is complex.
     takes_complex: bool
@@ -26,7 +26,7 @@ class Encoding(NamedTuple):
     scaled: bool
 
 
-#: Every encoding by name; :class:`BandStatistics` tells what each does.
+#: Every encoding by name; documented in :class:`BandStatistics`.
 ENCODINGS = {
     "linear": Encoding(1, 1, False, True),
     "decibel": Encoding(1, 1, False, True),
@@ -40,45 +40,45 @@ ENCODINGS = {
     "weighted_phasor": Encoding(2, 2, True, False),
     "deramped": Encoding(1, 1, False, True),
 }
-#: Encodings that read a coherence, so that its bias may be taken off.
+#: Encodings of a coherence, whose bias may be removed.
 _OF_COHERENCE = ("linear", "fisher", "weighted_phasor")
 
 
 @dataclass(frozen=True, slots=True)
 class BandStatistics:
-    """How one band is decoded, encoded and scaled.
+    """Decoding, encoding and scaling of one band.
 
     Parameters
     ----------
     name : str
-        What the band holds, such as ``"coherence"``.
+        Content of the band, such as ``"coherence"``.
     encoding : str
         ``"linear"``; ``"decibel"`` of a power; ``"amplitude_decibel"`` of an amplitude; ``"fisher"``, the inverse
-        hyperbolic tangent of a coherence held below 0.9999; ``"phase"``, cosine and sine of radians; ``"phasor"``,
-        real and imaginary part of a complex value over its size; ``"ratio"`` of two planes; ``"log_ratio"``, the ratio
-        of two powers in dB; ``"difference"`` of two planes, such as VV - VH in dB; ``"weighted_phasor"``, a coherence
-        times the phasor of a complex plane, which comes first; ``"deramped"``, an unwrapped phase less the plane that
-        fits it and the median that is left, as its offset and ramp are arbitrary.
+        hyperbolic tangent of a coherence limited to 0.9999; ``"phase"``, cosine and sine of radians; ``"phasor"``,
+        real and imaginary part of a complex value divided by its magnitude; ``"ratio"`` of two planes; ``"log_ratio"``,
+        the ratio of two powers in dB; ``"difference"`` of two planes, such as VV - VH in dB; ``"weighted_phasor"``, a
+        coherence times the phasor of a complex plane, which comes first; ``"deramped"``, an unwrapped phase minus its
+        fitted plane and the median of the residual, as its offset and ramp are arbitrary.
     low, high : float
-        Where encoded values are clipped; -inf and inf do not clip.
+        Clip limits of the encoded values; -inf and inf do not clip.
     centre, scale : float
         Subtracted from the clipped value, which is then divided by ``scale``. Neither clip nor scale applies to
         ``"phase"`` and the phasors.
     looks : float, optional
         Independent looks of a coherence (``"linear"``, ``"fisher"``, ``"weighted_phasor"``), above 1. Its bias is
-        taken off before it is encoded: sqrt((x**2 - 1 / looks) / (1 - 1 / looks)), 0 where that is negative, as
-        E[x**2] of no coherence is 1 / looks (Touzi et al., 1999, IEEE TGRS 37, eq. 12).
+        removed before encoding: sqrt((x**2 - 1 / looks) / (1 - 1 / looks)), 0 where that is negative, as E[x**2] at
+        zero coherence is 1 / looks (Touzi et al., 1999, IEEE TGRS 37, eq. 12).
     gain, offset : float, optional
-        How a stored number is decoded, stored x gain + offset; both or neither.
+        Decoding of a stored number, stored x gain + offset; both or neither.
     nodata : float, optional
-        Stored number that means no data.
+        Stored no-data value.
     planes : tuple of int, optional
-        Which planes of the chip are read; if empty the ones after those of the band before.
+        Indices of the planes of the chip to read; if empty, those after the planes of the preceding band.
 
     Raises
     ------
     ValueError
-        If the encoding is unknown, ``low`` is not below ``high``, or a number cannot be used.
+        If the encoding is unknown, ``low`` is not below ``high``, or a number is invalid.
     """
 
     name: str
@@ -125,7 +125,7 @@ class BandStatistics:
 
     @property
     def channels(self) -> int:
-        """Channels the band gives."""
+        """Number of output channels of the band."""
         return ENCODINGS[self.encoding].channels
 
 
@@ -171,12 +171,12 @@ class Statistics:
         return hashlib.sha256(_canonical(self.bands).encode()).hexdigest()[:16]
 
     def require(self, digest: str, *, what: str) -> None:
-        """Refuse to go on where ``what`` was made with other statistics.
+        """Refuse to continue if ``what`` was created with other statistics.
 
         Raises
         ------
         ValueError
-            If ``digest`` is another.
+            If ``digest`` differs.
         """
         if digest != self.digest:
             raise ValueError(
@@ -184,7 +184,7 @@ class Statistics:
             )
 
     def to_json(self) -> str:
-        """Text with the digest in it."""
+        """Serialise as text that includes the digest."""
         return json.dumps({"digest": self.digest, "bands": json.loads(_canonical(self.bands))}, indent=2)
 
     @classmethod
@@ -194,7 +194,7 @@ class Statistics:
         Raises
         ------
         ValueError
-            If the text is damaged or the digest is not that of its values.
+            If the text is not valid or the digest is not that of its values.
         """
         try:
             document = json.loads(text)
@@ -208,13 +208,13 @@ class Statistics:
         return statistics
 
 
-#: What was there before optional facts came; the others are named only where they are set, so that digests last.
+#: Fields that existed before optional ones; the others are written only if set, so that digests stay valid.
 _ALWAYS = ("name", "encoding", "low", "high", "centre", "scale")
 _DEFAULTS = {field.name: field.default for field in fields(BandStatistics)}
 
 
 def _canonical(bands: Sequence[BandStatistics]) -> str:
-    # Infinity is no JSON; as a text it survives any reader.
+    # Infinity is not valid JSON; as text every reader preserves it.
     plain = [
         {key: _text(value) for key, value in asdict(band).items() if key in _ALWAYS or value != _DEFAULTS[key]}
         for band in bands

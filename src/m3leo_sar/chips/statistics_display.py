@@ -1,4 +1,4 @@
-"""What to show of statistics."""
+"""Display of statistics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The unit in which chips are stored, asked before their values are encoded."""
+"""Unit of stored chips, checked before their values are encoded."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 _LOGARITHMIC = re.compile(r"d(eci)?b(els?)?\b", re.IGNORECASE)
 _DEGREES = re.compile(r"(deg(rees?)?|°)$", re.IGNORECASE)
-#: Encodings that take a logarithm themselves, and those that take radians.
+#: Encodings that compute a logarithm themselves, and those that need radians.
 _LOGARITHMS, _ANGLES = ("decibel", "amplitude_decibel", "log_ratio"), ("phase", "deramped")
-#: Names of one thing: a power, as a ratio or in an arbitrary unit.
+#: Synonyms: a power, as a ratio or in an arbitrary unit.
 _POWER = ("1", "intensity", "power", "linear")
 
 
 class StoredUnits:
-    """Units of the chips of several channels, each of which must have one and one that its encoding takes.
+    """Units of the chips of several channels: one unit per channel, supported by its encoding.
 
     Examples
     --------
@@ -30,7 +30,7 @@ class StoredUnits:
         self._first: dict[str, tuple[str, str, str]] = {}
 
     def check(self, name: str, encoding: str, unit: Any, *, where: str) -> None:
-        """Refuse a chip whose unit does not fit; one that states no unit always fits.
+        """Refuse a chip whose unit does not match; a chip without a stated unit always matches.
 
         Parameters
         ----------
@@ -39,9 +39,9 @@ class StoredUnits:
         encoding : str
             As in :class:`m3leo_sar.chips.statistics.BandStatistics`.
         unit : str or None
-            As the chip's metadata state it.
+            Unit stated by the metadata of the chip.
         where : str
-            Which chip it is, for the message.
+            Identification of the chip, for the message.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Arrays moved between the machine and a GPU, where a user asks for it."""
+"""Explicit transfer of arrays between host and GPU."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from m3leo_sar._backend.choose import backend_of
 
 
 def to_gpu(array: Any) -> Any:
-    """Copy of a NumPy array on the current GPU, a CuPy array; kernels then run there.
+    """Copy a NumPy array to the current GPU as a CuPy array; kernels then run there.
 
     Raises
     ------
     ImportError
-        If CuPy is not installed, which the extra ``gpu`` brings.
+        If CuPy is not installed; the extra ``gpu`` installs it.
     RuntimeError
         If there is no GPU.
     """
@@ -28,5 +28,5 @@ def to_gpu(array: Any) -> Any:
 
 
 def to_host(array: Any) -> Any:
-    """NumPy array from one of any device; a NumPy array comes back as it is."""
+    """NumPy array from an array on any device; a NumPy array is returned unchanged."""
     return backend_of(array).to_host(array)

@@ -1,1 +1,1 @@
-"""The arrays that public words take, plain, masked, torch, dask, xarray or a stack, and one door for all of them."""
+"""Array types accepted by public functions (plain, masked, torch, dask, xarray or a stack), and their common entry."""

@@ -1,4 +1,4 @@
-"""Which library a value comes from, told by its type alone, and the refusal of those that no word takes."""
+"""Array library of a value, identified by its type alone, and refusal of unsupported libraries."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-#: Libraries whose arrays a backend computes on, by their top-level module; the emulation of the GPU is our own.
+#: Libraries whose arrays a backend computes on, by their top-level module; the emulation of the GPU is part of this
+#: package.
 COMPUTED = {"numpy": "numpy", "cupy": "cupy", "m3leo_sar": "simt"}
-#: What every word takes, for messages.
+#: Array types accepted by every public function, for messages.
 _TAKEN = "a NumPy, CuPy, torch, dask or xarray array"
 
 
 def kind_of(value: Any) -> str:
     """Kind of a value: numpy, cupy, simt, masked, torch, dask, xarray, stack, sequence, foreign or other.
 
-    Foreign values are arrays of a library that no word takes; other values are no arrays at all.
+    Foreign values are arrays of an unsupported library; other values are not arrays.
 
     Examples
     --------
@@ -57,7 +58,7 @@ def _own(kind: type) -> str:
 
 
 def refused(value: Any, name: str) -> TypeError:
-    """The error for a value that is no array of a library the words take."""
+    """Error for a value that is not an array of a supported library."""
     kind = type(value)
     came = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.partition('.')[0]} {kind.__name__}"
     if kind.__name__ == "Dataset" and came.startswith("xarray"):

@@ -1,4 +1,4 @@
-"""Walking an image in blocks with their halo, so that memory is bounded by the block and not by the scene."""
+"""Processing of an image in blocks with their halo, so that memory is bounded by the block, not by the scene."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any, NamedTuple
 
 from m3leo_sar.grid.window import Looks, Window
 
-#: Bytes of pixels of a stack that are read at a time.
+#: Bytes of stack pixels per read.
 BUDGET = 256 << 20
 
 
 class Reach(NamedTuple):
-    """Samples that one result is computed from, and those from one result to the next, along rows and columns.
+    """Number of samples per result, and sample step between results, along rows and columns.
 
-    Result i is that of sample ``i * step + step // 2``, and takes ``window`` samples, of which ``window // 2`` lie
-    before that one. Averages of looks are windows as large as the step.
+    Result i is that of sample ``i * step + step // 2``, and needs ``window`` samples, of which ``window // 2`` precede
+    that one. Averages of looks are windows as large as the step.
     """
 
     window: tuple[int, int] = (1, 1)
     step: tuple[int, int] = (1, 1)
-    #: Whether a result takes whole rows of the image, of which no block of columns can be cut.
+    #: Whether a result needs whole rows of the image, so that columns cannot be divided into blocks.
     whole_rows: bool = False
 
     @classmethod
     def of(cls, window: Any, step: Any = None) -> Reach:
-        """Reach of a Window, or of Looks, at every sample or every ``step``.
+        """Reach of a Window or of Looks, at every sample or every ``step``.
 
         Raises
         ------
@@ -42,18 +42,18 @@ class Reach(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Samples to read along one axis, and the results that they give."""
+    """Samples to read along one axis, and the corresponding results."""
 
-    #: Samples, halo included, from a multiple of the step on.
+    #: Samples, including the halo, starting at a multiple of the step.
     source: slice
-    #: Results, as places in the whole.
+    #: Results, as positions in the whole image.
     result: slice
-    #: The same results as places among those that the source gives.
+    #: The same results, as positions among those of the source block.
     inner: slice
 
 
 def axis_blocks(size: int, window: int, step: int, cuts: Sequence[int]) -> Iterator[Block]:
-    """Cut an axis of ``size`` samples into blocks of the results between ``cuts``.
+    """Divide an axis of ``size`` samples into blocks of the results between ``cuts``.
 
     Examples
     --------
@@ -63,14 +63,14 @@ def axis_blocks(size: int, window: int, step: int, cuts: Sequence[int]) -> Itera
     for first, last in pairwise(cuts):
         top = first * step + step // 2 - window // 2
         bottom = (last - 1) * step + step // 2 + window - window // 2
-        # On the lattice of the step, so that the results of a block are results of the whole.
+        # On the lattice of the step, so that the results of a block equal those of the whole image.
         start = max(0, top) // step * step
         stop = min(size, max(bottom, last * step))
         yield Block(slice(start, stop), slice(first, last), slice(first - start // step, last - start // step))
 
 
 def even_cuts(size: int, window: int, step: int, samples: int) -> list[int]:
-    """Results at which to cut an axis, so that a block with its halo has about ``samples``.
+    """Results at which to divide an axis, so that a block with its halo has about ``samples`` samples.
 
     Examples
     --------
@@ -78,13 +78,13 @@ def even_cuts(size: int, window: int, step: int, samples: int) -> list[int]:
     [0, 17, 34, 50]
     """
     results = max(size // step, 1)
-    # At least as many samples as the halo has, or most of what is read is read again.
+    # At least as many samples as in the halo, otherwise most samples are read repeatedly.
     each = max(1, (max(samples, 4 * window) - window) // step)
     return [*range(0, results, each), results]
 
 
 def cuts_at(edges: Sequence[int], size: int, step: int) -> list[int]:
-    """Results at which to cut an axis where its samples are cut at ``edges``.
+    """Results at which to divide an axis whose samples are divided at ``edges``.
 
     Examples
     --------

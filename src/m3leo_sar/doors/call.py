@@ -1,4 +1,4 @@
-"""One call of a word: which of its arguments are arrays, and what their axes are."""
+"""One call of a public function: its array arguments and their axes."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from m3leo_sar.doors.array_kinds import kind_of, refused
 from m3leo_sar.doors.blocks import Reach
 from m3leo_sar.doors.results import Leaf, leaves, rebuilt
 
-#: Kinds of values that are arrays of a library the words take.
+#: Kinds of values that are arrays of a supported library.
 ARRAYS = ("numpy", "cupy", "simt", "masked", "torch", "dask", "xarray", "stack", "foreign")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
-    """What a public word says of its arguments and its result.
+    """Declaration of the arguments and the result of a public function.
 
     Parameters
     ----------
     arrays : mapping of str to str
-        Axes of each array argument, as letters: r rows, c columns, d dates, p pairs, any other for an axis of its own,
-        and a leading * for any axes before. Axes before the rows may be missing. The first array is the image that
-        gives a result its labels; ``"*"`` alone is an array of any shape, whose word works element by element.
+        Axes of each array argument, as letters: r rows, c columns, d dates, p pairs, any other letter for another axis,
+        and a leading * for any preceding axes. Axes before the rows may be missing. The first array is the image that
+        labels the result; ``"*"`` alone is an array of any shape, for an element-wise function.
     images : int
-        How many of the first arrays are images of the same ground, all of whose labels count.
+        Number of leading arrays that are images of the same ground, all of whose labels are used.
     slcs : tuple of str
         Arrays that may be complex int16, with the parts on a last axis.
     sequences : tuple of str
@@ -35,26 +35,27 @@ class Word:
     array_like : tuple of str
         Arguments that may be numbers or lists of them.
     reach : callable, optional
-        Reach of a result, from the arguments by name; without it the word needs the whole image at once.
+        Reach of a result, from the arguments by name; without it the function needs the whole image at once.
     like : callable, optional
-        For a word that needs the whole image: what it gives, as arrays of that shape and dtype, from the arguments.
+        For a function that needs the whole image: prototypes of its results, arrays of their shape and dtype, from the
+        arguments.
     axes : str
-        Axes of a result from its rows on, as letters.
+        Axes of a result, starting with its rows, as letters.
     grid : callable, optional
-        Geobox of the result's rows and columns, from the arguments, where they are not those of the first array; None
-        for a grid without coordinates.
+        Geobox of the result's rows and columns, from the arguments, if they are not those of the first array; None for
+        a grid without coordinates.
     lead : str, optional
-        Dimension of the axis before the rows, where it is neither that of pairs nor one of the first array.
+        Dimension of the axis before the rows, if it is neither that of pairs nor one of the first array.
     stacks : bool
         Whether the first array may be an SlcStack.
     eager : bool
-        Whether dask arrays are computed at once, as nobody knows the shape of what comes out or it is no array.
+        Whether dask arrays are computed at once, as the shape of the result is unknown or it is not an array.
     labels : bool
         Whether results of labelled arrays are labelled.
     name : str
-        Name of a result that is one array; empty to keep that of the first array.
+        Name of a single-array result; empty to keep that of the first array.
     units : mapping of str to str or None
-        Unit of each array of the result by its name, None for one of no fixed unit; the first array's otherwise.
+        Unit of each array of the result by its name, None for no fixed unit; otherwise that of the first array.
     """
 
     arrays: Mapping[str, str]
@@ -75,19 +76,19 @@ class Word:
 
     @property
     def first(self) -> str:
-        """Argument that gives a result its labels."""
+        """Argument that labels the result."""
         return next(iter(self.arrays))
 
     @property
     def elementwise(self) -> bool:
-        """Whether the word works element by element, on arrays of any shape."""
+        """Whether the function is element-wise, on arrays of any shape."""
         return self.arrays[self.first] == "*"
 
 
 class Given(NamedTuple):
     """One array argument of a call."""
 
-    #: Argument, and what to call the array in a message: ``chip[2]`` for one of a sequence.
+    #: Argument, and name of the array in a message: ``chip[2]`` for an element of a sequence.
     argument: str
     label: str
     kind: str
@@ -95,12 +96,12 @@ class Given(NamedTuple):
 
 
 def given_arrays(word: Word, arguments: Mapping[str, Any]) -> list[Given]:
-    """Array arguments of a call in the order of the word's ``arrays``; those left out and plain numbers are not among.
+    """Array arguments of a call in the order of ``arrays``, without omitted ones and plain numbers.
 
     Raises
     ------
     TypeError
-        If an argument is a list, or an array of a library that no word takes.
+        If an argument is a list, or an array of an unsupported library.
     """
     found = []
     for name in word.arrays:
@@ -118,7 +119,7 @@ def given_arrays(word: Word, arguments: Mapping[str, Any]) -> list[Given]:
 
 
 def with_arrays(word: Word, arguments: Mapping[str, Any], given: list[Given], values: list[Any]) -> dict[str, Any]:
-    """Arguments with other values for the arrays that were given."""
+    """Arguments with the given arrays replaced."""
     fresh, left = dict(arguments), list(zip(given, values, strict=True))
     for name in dict.fromkeys(array.argument for array in given):
         value = arguments[name]
@@ -137,12 +138,12 @@ def _is_sequence(word: Word, name: str, value: Any) -> bool:
 
 
 def axes_of(word: Word, array: Given) -> str:
-    """Axes of an array as letters, i being the two parts of complex int16.
+    """Axes of an array as letters, where i is the axis of the two parts of complex int16.
 
     Raises
     ------
     ValueError
-        If the array has fewer or more axes than the word takes.
+        If the array has fewer or more axes than the function accepts.
     """
     letters, value = word.arrays[array.argument], array.value
     parts = "i" if array.argument in word.slcs and str(value.dtype) == "int16" else ""
@@ -164,7 +165,7 @@ def one_plane(given: list[Given], axes: list[str]) -> None:
     Raises
     ------
     ValueError
-        If one has others.
+        If one differs.
     """
     sizes = [
         tuple(array.value.shape[letters.index(letter)] for letter in "rc")
@@ -176,9 +177,9 @@ def one_plane(given: list[Given], axes: list[str]) -> None:
 
 
 def samples_of(given: list[Given], axes: list[str], reach: Any, like: list[Any]) -> list[Any]:
-    """Arrays of ones, as small as a window allows, for a call that tells what comes out and refuses bad input.
+    """Arrays of ones, as small as a window allows, for a trial call that gives the result type and refuses bad input.
 
-    ``like`` are arrays of the library, of any size, one for each that was given.
+    ``like`` are arrays of the library, of any size, one per given array.
     """
     samples = []
     for array, letters, kind in zip(given, axes, like, strict=True):

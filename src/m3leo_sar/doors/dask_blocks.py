@@ -1,4 +1,4 @@
-"""Words on dask arrays: nothing is computed until it is asked for, and then block by block with its halo."""
+"""Public functions on dask arrays: lazy computation, block by block with its halo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from m3leo_sar.doors.results import leaves, rebuilt
 
 
 def lazily(word: Word, function: Callable[..., Any], arguments: Mapping[str, Any], given: list[Given]) -> Any:
-    """Call ``function`` on dask arrays; results are those of the whole arrays, bit for bit."""
+    """Call ``function`` on dask arrays; results equal those of the whole arrays, bit for bit."""
     if word.elementwise:
         return _elementwise(word, function, arguments, given)
     axes = [axes_of(word, array) for array in given]
@@ -72,7 +72,7 @@ def _assembled(
 
 
 def _joined(word: Word, leaf: Any, blocks: list[list[Any]]) -> Any:
-    """One array of the result from its blocks, row after row of them."""
+    """One array of the result, from its blocks in row order."""
     import dask.array
 
     if len(blocks) == len(blocks[0]) == 1:

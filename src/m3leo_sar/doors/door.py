@@ -1,4 +1,4 @@
-"""The one door of public words: what comes in by any array library goes out by the same."""
+"""Common entry of public functions: the result has the array library of the input."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from m3leo_sar.stack.pair_choice import PairChoice, chosen_pairs
 
 P = ParamSpec("P")
 R = TypeVar("R")
-#: Kinds that go straight to a word, which asks its backend whether it computes on them.
+#: Kinds passed directly to a function, whose backend checks whether it supports them.
 _PLAIN = frozenset(("numpy", "cupy", "simt", "other"))
 
 
 def door(**facts: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorator of a public word that lets in every kind of array; its arguments are those of :class:`Word`.
+    """Decorate a public function to accept every kind of array; the arguments are those of :class:`Word`.
 
-    The word itself sees NumPy or CuPy arrays only, and ``pairs`` as a list of indices.
+    The function itself receives NumPy or CuPy arrays only, and ``pairs`` as a list of indices.
 
     - A masked array is a NumPy array with NaN under its mask.
-    - A torch tensor goes in and out without a copy, on a GPU by DLPack.
-    - A dask array stays lazy; blocks with their halo give the bits of the whole.
-    - An xarray.DataArray over any of these comes back with the labels that are still true.
-    - An array of the other byte order is copied into that of the machine.
+    - A torch tensor is passed and returned without a copy, on a GPU through DLPack.
+    - A dask array stays lazy; blocks with their halo equal the whole result bit for bit.
+    - An xarray.DataArray over any of these is returned with the labels that are still valid.
+    - An array of the other byte order is copied to native byte order.
     - An SlcStack is read block by block; its result is labelled with dates and CRS.
-    - Anything else is a TypeError that says what to do.
+    - Any other value raises a TypeError that states the remedy.
     """
     word = Word(**facts)
 
@@ -74,7 +74,7 @@ def _entered(word: Word, function: Callable[..., Any], arguments: dict[str, Any]
 
 
 def _choice(word: Word, arguments: Mapping[str, Any], given: list[Given]) -> PairChoice | None:
-    """Pairs that are named of a stack; None where the word has to refuse what it was given."""
+    """Pairs of a stack; None if the function has to refuse the given value."""
     first = given[0]
     count = len(first.value.shape) - (first.argument in word.slcs and str(first.value.dtype) == "int16")
     if arguments.get("pairs") is None or first.argument != word.first or count != 3:
@@ -94,7 +94,7 @@ def _choice(word: Word, arguments: Mapping[str, Any], given: list[Given]) -> Pai
 def _by_kind(
     word: Word, function: Callable[..., Any], arguments: dict[str, Any], given: list[Given], choice: PairChoice | None
 ) -> Any:
-    """The word on arrays of one kind, after masked arrays have become plain ones."""
+    """Call the function on arrays of one kind, after conversion of masked arrays to plain ones."""
     given, arguments = _unmasked(word, arguments, given)
     if given[0].kind == "stack":
         return _of_stack(word, function, arguments, given, choice)
@@ -132,7 +132,7 @@ def _unmasked(word: Word, arguments: dict[str, Any], given: list[Given]) -> tupl
 
 
 def _native(word: Word, given: list[Given], arguments: dict[str, Any]) -> tuple[list[Given], dict[str, Any]]:
-    """Arrays of the other byte order, as files of GAMMA and SNAP have, as copies in that of the machine."""
+    """Copy arrays of non-native byte order, such as GAMMA and SNAP files, to native byte order."""
     if not any(_is_swapped(array) for array in given):
         return given, arguments
     turned = [

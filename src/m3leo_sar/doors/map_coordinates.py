@@ -1,4 +1,4 @@
-"""Coordinates of a pixel grid on the map, as xarray and CF name them."""
+"""Map coordinates of a pixel grid, with xarray and CF names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from m3leo_sar.grid.geobox import GeoBox
 def map_coordinates(geobox: GeoBox) -> dict[str, Any]:
     """Coordinates y and x of the pixel centres, and ``spatial_ref`` with the CRS and the affine transform.
 
-    A grid whose rows and columns do not follow the axes of its CRS has ``spatial_ref`` alone.
+    A grid whose rows and columns do not follow the axes of its CRS has only ``spatial_ref``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a word gives that is not computed yet: an array of a shape and dtype that takes no memory."""
+"""Prototype of a result not computed yet: an array with a shape and dtype that uses no memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def prototype(array: Any, shape: tuple[int, ...], dtype: Any = None) -> Any:
-    """Array of the library behind ``array``, of another shape and, if given, dtype.
+    """Array of the same library as ``array``, with another shape and, if given, dtype.
 
     Examples
     --------
@@ -21,7 +21,7 @@ def prototype(array: Any, shape: tuple[int, ...], dtype: Any = None) -> Any:
 
 
 def like_first(name: str) -> Callable[..., Any]:
-    """For a word whose result has the shape and dtype of its argument ``name``."""
+    """Prototype for a function whose result has the shape and dtype of its argument ``name``."""
 
     def like(**arguments: Any) -> Any:
         return prototype(arguments[name], arguments[name].shape)

@@ -1,4 +1,4 @@
-"""Results of words as a flat list of arrays, and back: a word may give an array, a NamedTuple of them or a dict."""
+"""Results of public functions as a flat list of arrays, and back: an array, a NamedTuple of arrays or a dict."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 class Leaf(NamedTuple):
     """One array of a result."""
 
-    #: Names of the fields that lead to it, joined by an underscore; empty where the result is the array itself.
+    #: Names of the fields on its path, joined by an underscore; empty if the result is the array itself.
     name: str
     value: Any
 
@@ -34,7 +34,7 @@ def leaves(result: Any, name: str = "") -> list[Leaf]:
 
 
 def rebuilt(result: Any, values: Iterator[Any]) -> Any:
-    """Result of the same shape with other arrays, taken one after another.
+    """Result of the same structure with other arrays, taken in order.
 
     Examples
     --------
@@ -51,5 +51,5 @@ def rebuilt(result: Any, values: Iterator[Any]) -> Any:
 
 
 def mapped(result: Any, function: Callable[[Any], Any]) -> Any:
-    """Result with ``function`` of each of its arrays."""
+    """Result with ``function`` applied to each of its arrays."""
     return rebuilt(result, (function(leaf.value) for leaf in leaves(result)))

@@ -1,4 +1,4 @@
-"""Words on an SlcStack: read and computed block by block of rows, so that a scene of any size will do."""
+"""Public functions on an SlcStack: read and computed in blocks of rows, for scenes of any size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def over_rows(
     given: list[Given],
     choice: PairChoice | None,
 ) -> Any:
-    """Call ``function`` on blocks of the dates that some pair needs; each pixel but the halo's is read once."""
+    """Call ``function`` on blocks of the dates used by a pair; each pixel outside the halo is read once."""
     stack, others = given[0].value, given[1:]
     _, rows, cols = stack.shape
     needed = sorted({index for pair in choice.indices for index in pair}) if choice else list(range(len(stack.dates)))
@@ -60,7 +60,7 @@ def _try(
     reach: Reach,
     dates: int,
 ) -> None:
-    """Refuse what is to be refused before anything is read."""
+    """Refuse invalid input before any pixel is read."""
     one_plane(given, axes)
     like = [np.zeros(0, array.value.dtype) for array in given]
     samples = samples_of(given, axes, reach, like)

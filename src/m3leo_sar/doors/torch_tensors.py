@@ -1,4 +1,4 @@
-"""Torch tensors as arrays and back, without a copy; torch is not imported, a tensor has brought it along."""
+"""Conversion of torch tensors to arrays and back without a copy; torch is already imported by the tensor's owner."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 
 def array_of(tensor: Any, name: str) -> Any:
-    """NumPy array over a tensor's memory, or a CuPy array over that of one on a GPU.
+    """NumPy array that shares a tensor's memory, or a CuPy array for a tensor on a GPU.
 
     Raises
     ------
     TypeError
-        If the tensor wants a gradient, which no kernel has, or lies on another kind of device.
+        If the tensor requires a gradient, which no kernel supports, or is on another kind of device.
     """
     if tensor.requires_grad:
         raise TypeError(f"{name} must be a tensor without gradient, got one that requires it; give {name}.detach()")
-    # Conjugation and negation are lazy in torch; these two copy where one is pending and only there.
+    # Conjugation and negation are lazy in torch; these two copy only if one is pending.
     tensor = tensor.resolve_conj().resolve_neg()
     if tensor.device.type == "cpu":
         return tensor.numpy()
@@ -27,7 +27,7 @@ def array_of(tensor: Any, name: str) -> Any:
 
 
 def tensor_of(array: Any) -> Any:
-    """Tensor over the memory of a NumPy or CuPy array; what is no array stays as it is."""
+    """Tensor that shares the memory of a NumPy or CuPy array; other values are returned unchanged."""
     if not hasattr(array, "dtype") or not hasattr(array, "shape"):
         return array
     torch: Any = sys.modules["torch"]

@@ -1,4 +1,4 @@
-"""Words on xarray arrays and stacks: results keep the coordinates and attributes that are still true of them."""
+"""Public functions on xarray arrays and stacks: results keep the coordinates and attributes that are still valid."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from m3leo_sar.stack.pairs import as_date, parse_date, span_of
 
 
 def dates_along(array: Any) -> list[datetime.date] | None:
-    """Days along the first axis of an xarray array, None where no coordinate of it holds dates."""
+    """Dates along the first axis of an xarray array, None if none of its coordinates contains dates."""
     moments = passings_along(array)
     return None if moments is None else [as_date(moment, "dates") for moment in moments]
 
 
 def passings_along(array: Any) -> list[datetime.date] | None:
-    """Times of passing along the first axis, days where a coordinate holds no times, or None."""
+    """Acquisition times along the first axis, dates if a coordinate contains no times, or None."""
     dim = array.dims[0]
     candidates = [array.coords[dim]] if dim in array.coords else []
     candidates += [other for name, other in array.coords.items() if name != dim and other.dims == (dim,)]
@@ -46,7 +46,7 @@ def _moment(value: Any) -> datetime.date | None:
 
 
 def stack_template(stack: Any) -> Any:
-    """An SlcStack as an xarray array of its labels, whose pixels are not read.
+    """Labels of an SlcStack as an xarray array, without reading its pixels.
 
     Raises
     ------
@@ -74,12 +74,12 @@ def stack_template(stack: Any) -> Any:
 
 
 def same_grid(word: Word, given: Sequence[Given]) -> None:
-    """Refuse labels that disagree: they mean images that are not co-registered; xarray would cut both.
+    """Refuse conflicting labels: the images are not co-registered; xarray would intersect them.
 
     Raises
     ------
     ValueError
-        If two arrays have other coordinates along rows or columns.
+        If two arrays have different coordinates along rows or columns.
     """
     import xarray
 
@@ -105,7 +105,7 @@ def _plane(array: Given, letters: str) -> tuple[Any, Any]:
 def labelled(
     word: Word, arguments: Mapping[str, Any], given: Sequence[Given], result: Any, choice: PairChoice | None
 ) -> Any:
-    """Result with the labels of the arrays that were given; what is no array stays as it is."""
+    """Result with the labels of the given arrays; a value that is not an array is returned unchanged."""
     first, images = given[0].value, [array.value for array in given[: word.images]]
     attrs = {
         name: value
@@ -124,7 +124,7 @@ def labelled(
 def _grid(
     word: Word, arguments: Mapping[str, Any], given: Sequence[Given], images: Sequence[Any]
 ) -> tuple[list[Any], dict[str, Any]]:
-    """Dimensions of rows and columns of a result, and the coordinates it has whatever its other axes."""
+    """Row and column dimensions of a result, and its coordinates that are independent of other axes."""
     first, letters = given[0].value, axes_of(word, given[0])
     rows, cols = _plane(given[0], letters)
     plane = first.isel({dim: 0 for dim in first.dims if dim not in (rows, cols)}, drop=True)
@@ -144,14 +144,14 @@ def _grid(
 
 
 def _picked(plane: Any, dim: Any, window: int, step: int) -> Any:
-    """The plane at the middle of each result's window along one dimension."""
+    """The plane at the centre of each result's window along one dimension."""
     if step == 1:
         return plane
     count = plane.sizes[dim] // step
     after = slice(step // 2, step // 2 + (count - 1) * step + 1, step)
     picked = plane.isel({dim: after})
     if window % 2 == 0:
-        # The middle of an even window lies halfway between two samples.
+        # The centre of an even window is halfway between two samples.
         before = plane.isel({dim: slice(after.start - 1, after.stop - 1, step)})
         moved = {}
         for name, coordinate in picked.coords.items():
@@ -161,16 +161,16 @@ def _picked(plane: Any, dim: Any, window: int, step: int) -> Any:
         picked = picked.assign_coords(moved)
     if "spatial_ref" in picked.coords:
         picked = picked.copy(deep=False)
-        # It is that of the grid before; x and y tell where the pixels lie now.
+        # It describes the original grid; x and y give the new pixel positions.
         kept = {name: value for name, value in picked.spatial_ref.attrs.items() if name != "GeoTransform"}
         picked = picked.assign_coords(spatial_ref=((), picked.spatial_ref.values, kept))
     return picked
 
 
 def _shared(plane: Any, first: Any, images: Sequence[Any]) -> dict[str, Any]:
-    """Coordinates of the first image that are those of a result of all: none that another contradicts.
+    """Coordinates of the first image that are valid for a result of all images: none that another contradicts.
 
-    A date that one image has and another has not is no date of what the two give.
+    A date of one image that another lacks is not a date of their result.
     """
     kept = {}
     for name, coordinate in plane.coords.items():
@@ -192,7 +192,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _coordinates_of_two(images: Sequence[Any], choice: PairChoice | None) -> dict[str, Any]:
-    """Names, dates and days of the pairs; those of two images where each has a date."""
+    """Names, dates and days of the pairs, or of two images that both have a date."""
     if choice is None:
         moments = [_scalar_moment(image) for image in images]
         if len(moments) != 2 or moments[0] is None or moments[1] is None:
@@ -206,7 +206,7 @@ def _coordinates_of_two(images: Sequence[Any], choice: PairChoice | None) -> dic
 def pair_coordinates(choice: PairChoice, dates: Sequence[datetime.date] | None) -> dict[str, Any]:
     """Coordinates of pairs: ``pair`` as ``YYYYMMDD_YYYYMMDD``, and ``reference``, ``secondary``, ``days`` if known.
 
-    Days count between times of passing, where ``dates`` are such.
+    Days are counted between acquisition times, if ``dates`` contains times.
     """
     if dates is None:
         return {"pair": choice.labels[0] if choice.single else ("pair", choice.labels)}
@@ -220,7 +220,7 @@ def _dated(labels: Sequence[str], first: list[Any], second: list[Any], *, single
         "pair": np.array(labels),
         "reference": np.array([as_date(moment, "dates") for moment in first], "datetime64[ns]"),
         "secondary": np.array([as_date(moment, "dates") for moment in second], "datetime64[ns]"),
-        # In days, as numbers: a timedelta would be taken for one by every reader of netCDF.
+        # In days, as plain numbers: netCDF readers would decode a timedelta.
         "days": np.array(days),
     }
     return {name: values[0] if single else ("pair", values) for name, values in columns.items()}
@@ -230,7 +230,7 @@ def _scalar_moment(image: Any) -> datetime.date | None:
     scalars = (value for value in image.coords.values() if not value.dims and value.dtype.kind == "M")
     found = [_moment(value.values[()]) for value in scalars]
     known = [moment for moment in found if moment is not None]
-    # Of a day and a time of that day, the time.
+    # If both a day and a time of that day exist, the time.
     alike = len(known) == len(found) and len({as_date(moment, "dates") for moment in known}) == 1
     return max(known) if alike else None
 
@@ -244,7 +244,7 @@ def _placed(
     first: Given,
     choice: PairChoice | None,
 ) -> Any:
-    """One array of a result with its dimensions: those before the rows, rows and columns, and any after."""
+    """One array of a result with its dimensions: leading ones, rows and columns, and trailing ones."""
     behind = [f"{leaf.name or word.name}_{letter}" for letter in word.axes.partition("rc")[2]]
     more = getattr(leaf.value, "ndim", 0) - 2 - len(behind)
     if more < 0:

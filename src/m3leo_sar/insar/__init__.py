@@ -1,1 +1,1 @@
-"""The words of interferometry, as functions of arrays."""
+"""Interferometric processing (InSAR) as functions of arrays."""

@@ -1,4 +1,4 @@
-"""The law of the sample coherence, the way back from its mean to the true coherence, and the looks it needs."""
+"""Distribution of the sample coherence, inversion of its mean to the true coherence, and the effective looks."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from m3leo_sar._backend.choose import backend_of, module_of
 from m3leo_sar.doors.door import door
 from m3leo_sar.grid.window import Window
 
-#: Share of the mixture's mass that a truncated sum may leave out on either side.
+#: Share of the mixture's mass that a truncated sum may omit on either side.
 _TAIL = 1e-14
-#: Above this true coherence the moments come from their expansion.
+#: Above this true coherence the moments are computed from their expansion.
 _NEAR_ONE = 0.9995
-#: Steps of a table of the law, so fine that a straight line between two of them is off by less than 1e-8.
+#: Steps of a table of the distribution: fine enough for a linear interpolation error below 1e-8.
 _STEPS = 1 << 14
 
 
@@ -32,14 +32,14 @@ def expected_coherence(true: ArrayLike, *, looks: float) -> NDArray[np.float64]:
     true : array_like of float
         True coherence in [0, 1].
     looks : float
-        Number of independent looks, above 1. Pixels of an oversampled image are not independent, so this is less
-        than the samples in the window.
+        Number of independent looks, above 1. Pixels of an oversampled image are correlated, so this number is smaller
+        than the number of samples in the window.
 
     Returns
     -------
     float64 array of the shape of ``true``
-        Mean in [0, 1], never below ``true``, within 1e-7 of the exact law. The first call for a number of looks makes
-        a table, which later calls share.
+        Mean in [0, 1], never below ``true``, within 1e-7 of the exact distribution. The first call for a number of
+        looks computes a table, which later calls reuse.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def coherence_density(sample: ArrayLike, true: float, *, looks: float) -> NDArra
     Parameters
     ----------
     sample : array_like of float
-        Where to evaluate, in [0, 1].
+        Sample coherence at which to evaluate the density, in [0, 1].
     true : float
         True coherence in [0, 1).
     looks : float
@@ -96,7 +96,7 @@ def coherence_density(sample: ArrayLike, true: float, *, looks: float) -> NDArra
     Raises
     ------
     ValueError
-        If a value lies outside its range.
+        If a value is outside its range.
 
     References
     ----------
@@ -120,11 +120,11 @@ def coherence_density(sample: ArrayLike, true: float, *, looks: float) -> NDArra
 
 @door(arrays={"observed": "*"}, array_like=("observed",), name="coherence", units={"coherence": "1"})
 def true_coherence(observed: ArrayLike, *, looks: float, statistic: str = "mean") -> NDArray[np.float64]:
-    """Find the true coherence whose sample coherence has a mean, or a median, of ``observed``.
+    """Compute the true coherence whose sample coherence has the mean, or the median, ``observed``.
 
     Apply it to means or medians over pairs or looks, not to single estimates: an estimate below the mean at zero
-    coherence (0.178 for 25 looks) has no true value and gives 0, so correcting pixel by pixel turns noise into
-    a pile at zero.
+    coherence (0.178 for 25 looks) has no corresponding true value and gives 0, so a correction per pixel turns noise
+    into a peak at zero.
 
     Parameters
     ----------
@@ -133,8 +133,8 @@ def true_coherence(observed: ArrayLike, *, looks: float, statistic: str = "mean"
     looks : float
         Number of independent looks, above 1.
     statistic : {"mean", "median"}
-        The law is skewed, so at few looks the two differ: at 4 looks and a true coherence of 0.6 they are 0.67 and
-        0.70.
+        The distribution is skewed, so the two differ for few looks: at 4 looks and a true coherence of 0.6 they are
+        0.67 and 0.70.
 
     Returns
     -------
@@ -167,17 +167,17 @@ def true_coherence(observed: ArrayLike, *, looks: float, statistic: str = "mean"
 
 @door(arrays={"slc": "rc"}, eager=True)
 def effective_looks(slc: Any, *, window: Window) -> float:
-    """Estimate how many independent looks a window of correlated samples is worth.
+    """Estimate the effective number of independent looks of a window of correlated samples.
 
     The samples of an SLC that is oversampled or weighted are correlated, so a window holds fewer independent looks than
     samples. Their number follows from the autocorrelation of the speckle,
-    L = 1 / sum over pairs of samples of w_i w_j |rho_ij|^2, weights adding to one.
+    L = 1 / sum over pairs of samples of w_i w_j |rho_ij|^2, with weights that sum to one.
 
     Parameters
     ----------
     slc : (rows, cols) complex64 or complex128
-        An area of one kind of ground, at least twice the window and better some ten thousand samples, without a
-        dominant target, since the brightest samples count most. What is not finite is left out. NumPy or CuPy.
+        A homogeneous area, at least twice the size of the window and preferably some ten thousand samples, without a
+        dominant target, since the brightest samples count most. Non-finite samples are ignored. NumPy or CuPy.
     window : Window
         The window, with its weights.
 
@@ -189,7 +189,7 @@ def effective_looks(slc: Any, *, window: Window) -> float:
     Raises
     ------
     TypeError
-        If the dtype is another.
+        If the dtype is not supported.
     ValueError
         If the image is smaller than twice the window, or holds no power.
 
@@ -212,14 +212,14 @@ def effective_looks(slc: Any, *, window: Window) -> float:
     power = float((abs(image) ** 2).sum())
     if power == 0:
         raise ValueError("slc must hold power, got none")
-    # Padded by the window, so that no lag wraps round.
+    # Padded by the window, so that no lag wraps around.
     size = (slc.shape[0] + window.rows, slc.shape[1] + window.cols)
     spectrum = xp.fft.fft2(image, size)
     correlation = xp.fft.ifft2(abs(spectrum) ** 2) / power
     lags = [xp.arange(-extent + 1, extent) for extent in (window.rows, window.cols)]
     squared = abs(correlation[xp.ix_(*lags)]) ** 2
     squared = squared.get() if hasattr(squared, "get") else np.asarray(squared)
-    # What chance leaves of a correlation of zero, the share of the samples that a lag overlaps.
+    # Squared correlation expected by chance alone, for the share of the samples that a lag overlaps.
     fourth = float((abs(image) ** 4).sum()) / power**2
     squared = np.maximum(squared - fourth / 2, 0)
     squared[window.rows - 1, window.cols - 1] = 1.0
@@ -232,7 +232,7 @@ def effective_looks(slc: Any, *, window: Window) -> float:
 
 
 def _true_of_median(median: float, looks: float) -> float:
-    """True coherence at which half of the sample coherences lie below ``median``."""
+    """True coherence at which half of the sample coherences are below ``median``."""
     from scipy.special import betainc, betaincinv
 
     if math.isnan(median):
@@ -249,7 +249,7 @@ def _true_of_median(median: float, looks: float) -> float:
         return float(np.sum(weight * betainc(k + 1.0, looks - 1.0, square)))
 
     if below(0.0) <= 0.5:
-        # A smaller median than that of no coherence at all has no true value.
+        # A median below that of zero coherence has no corresponding true value.
         return 0.0
     low, high = 0.0, 1 - (1 - _NEAR_ONE) / 2
     for _ in range(32):
@@ -270,10 +270,10 @@ def _in_unit_interval(values: NDArray[np.float64], name: str) -> None:
 
 
 def _mixture(rho: float, looks: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Weights of the law's mixture over k, negative binomial with mean looks rho^2 / (1 - rho^2).
+    """Weights of the mixture over k, negative binomial with mean looks rho^2 / (1 - rho^2).
 
     The hypergeometric sum of the closed form is this mixture term by term; as probabilities the terms neither
-    overflow nor cancel, and the tails that are left out are bounded.
+    overflow nor cancel, and the omitted tails are bounded.
     """
     q = rho * rho
     if q == 0.0:
@@ -296,10 +296,11 @@ def _true_values(true: ArrayLike, looks: float) -> NDArray[np.float64]:
 
 
 class _Law(NamedTuple):
-    """The law for one number of looks, in even steps from 0 to 1.
+    """Distribution for one number of looks, tabulated in even steps from 0 to 1.
 
-    Near zero the mean is flat in the truth. Its spread over the mean at zero coherence, sqrt((mean^2 - floor^2) /
-    (1 - floor^2)), is not: it begins as a straight line, so that both ways between spread and truth are smooth.
+    Near zero the mean is flat in the true coherence. Its excess over the mean at zero coherence, sqrt((mean^2 -
+    floor^2) / (1 - floor^2)), is not: it starts linearly, so that the mapping between excess and true coherence is
+    smooth in both directions.
     """
 
     floor: float
@@ -313,7 +314,7 @@ def _law(looks: float) -> _Law:
     from scipy.interpolate import CubicSpline
 
     floor = _moment_at(0.0, looks, 1)
-    # Denser where the law bends: towards one, and over a few times the mean at zero coherence.
+    # Denser where the curvature is high: towards one, and over a few times the mean at zero coherence.
     truth = np.union1d(np.sin(np.linspace(0, np.pi / 2, 129)), np.linspace(0, min(12 * floor, 1.0), 97))
     truth = np.append(truth[:-1][np.diff(truth) > 1e-9], 1.0)
     mean, square = (np.array([_moment_at(value, looks, order) for value in truth.tolist()]) for order in (1, 2))
@@ -331,7 +332,7 @@ def _law(looks: float) -> _Law:
 
 
 def _between_steps(table: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Straight lines between the steps of a table, at places in [0, 1]; NaN stays NaN."""
+    """Linear interpolation in a table, at positions in [0, 1]; NaN stays NaN."""
     position = place * _STEPS
     before = np.nan_to_num(np.minimum(position, _STEPS - 1)).astype(np.intp)
     low = table[before]

@@ -1,4 +1,4 @@
-"""What an event did to the coherence."""
+"""Coherence change across an event."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ KINDS = ("difference", "ratio", "normalised")
 
 @door(arrays={"before": "*", "across": "*"}, images=2, name="coherence_change", units={"coherence_change": "1"})
 def coherence_change(before: Any, across: Any, *, kind: str = "difference") -> Any:
-    """Compare the coherence across an event with that of a pair of the same lag before it.
+    """Compare the coherence across an event with that of an earlier pair of the same temporal baseline.
 
     Parameters
     ----------
     before, across : (..., rows, cols) float
-        Coherence in [0, 1] of the two pairs, such as those of :func:`m3leo_sar.stack.events.event_triplets`; NumPy or
+        Coherence in [0, 1] of the two pairs, for example from :func:`m3leo_sar.stack.events.event_triplets`; NumPy or
         CuPy, of one shape.
     kind : {"difference", "ratio", "normalised"}
-        before - across in [-1, 1]; 1 - across / before, the share that was lost, at most 1; or (before - across) /
+        before - across in [-1, 1]; 1 - across / before, the lost share, at most 1; or (before - across) /
         (before + across) in [-1, 1].
 
     Returns
     -------
     array of the shape and library of the input
-        Positive where coherence was lost; NaN where either is, or where a quotient has no denominator.
+        Positive where coherence was lost; NaN where either input is NaN, or where a denominator is zero.
 
     Raises
     ------
@@ -61,27 +61,27 @@ def _threshold_like(quiet: Any, per_pixel: bool, **_: Any) -> Any:
 
 @door(arrays={"quiet": "*rc"}, like=_threshold_like, name="threshold", units={"threshold": "1"})
 def change_threshold(quiet: Any, *, false_alarm: float = 0.01, per_pixel: bool = False) -> Any:
-    """Calibrate how large a change must be from changes between pairs that both lie before the event.
+    """Calibrate a change threshold from changes between pairs that both precede the event.
 
     Parameters
     ----------
     quiet : (changes, rows, cols) or (rows, cols) float
-        :func:`coherence_change` of pairs without an event between them; NaN is left out.
+        :func:`coherence_change` of pairs without an event between them; NaN is ignored.
     false_alarm : float
-        Share, in (0, 1), of the quiet changes that may pass the threshold.
+        Share, in (0, 1), of the quiet changes that may exceed the threshold.
     per_pixel : bool
-        One threshold a pixel, from the changes along the first axis, instead of one for all.
+        One threshold per pixel, from the changes along the first axis, instead of one for all pixels.
 
     Returns
     -------
     float or (rows, cols) float
         The quantile 1 - ``false_alarm``, interpolated linearly; NaN at a pixel with fewer than 1 / ``false_alarm``
-        valid changes, of which no such quantile is known.
+        valid changes, for which this quantile is undefined.
 
     Raises
     ------
     ValueError
-        If ``false_alarm`` lies outside its range, nothing is valid at all, or a pixel has too few changes to tell.
+        If ``false_alarm`` is outside its range, no value is valid, or there are too few changes for the quantile.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def change_threshold(quiet: Any, *, false_alarm: float = 0.01, per_pixel: bool =
 
 
 def _quantile(planes: Any, share: float) -> Any:
-    """Quantile over the first axis of what is not NaN; NaN sorts last."""
+    """Quantile of the values other than NaN over the first axis; NaN sorts last."""
     xp = module_of(planes)
     ordered, count = xp.sort(planes, axis=0), xp.sum(~xp.isnan(planes), axis=0)
     place = share * xp.maximum(count - 1, 0)

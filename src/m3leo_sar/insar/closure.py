@@ -1,4 +1,4 @@
-"""What three interferograms of three dates leave over."""
+"""Closure phase of the three interferograms of three dates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from m3leo_sar.doors.door import door
     units={"closure_phase": "rad"},
 )
 def closure_phase(first: Any, second: Any, across: Any) -> Any:
-    """Phase that is left around a triplet of dates a, b, c.
+    """Closure phase of a triplet of dates a, b, c.
 
     Parameters
     ----------
@@ -30,13 +30,13 @@ def closure_phase(first: Any, second: Any, across: Any) -> Any:
     Returns
     -------
     (rows, cols) float32 or float64
-        Radians in (-pi, pi]: the angle of first x second x conj(across). Zero for single looks and for ground that
-        only moved; what is left over looks tells of moisture, vegetation or noise.
+        Radians in (-pi, pi]: the angle of first x second x conj(across). Zero for single looks and for pure
+        displacement; a non-zero value of a multilooked triplet indicates moisture, vegetation or noise.
 
     Raises
     ------
     TypeError
-        If the dtypes are others or differ, or libraries are mixed.
+        If the dtypes are not supported or differ, or libraries are mixed.
     ValueError
         If shapes differ.
 
@@ -56,13 +56,13 @@ def closure_phase(first: Any, second: Any, across: Any) -> Any:
         _check.same(first, image, names=("first", name))
     backend_of(first, second, across)
     arrays = module_of(first)
-    # By unit phasors: the product of three powers may be too large or too small for its type.
+    # Unit phasors: the product of three powers may overflow or underflow its dtype.
     product = _unit(arrays, first) * _unit(arrays, second) * _unit(arrays, across).conj()
     return arrays.angle(product)
 
 
 def triplets(pairs: Sequence[Any]) -> list[tuple[int, int, int]]:
-    """Positions of (a, b), (b, c) and (a, c) among pairs, for every three dates whose pairs are all there.
+    """Positions of (a, b), (b, c) and (a, c) among pairs, for every three dates with all three pairs present.
 
     Parameters
     ----------

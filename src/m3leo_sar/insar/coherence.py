@@ -16,7 +16,7 @@ from m3leo_sar.doors.door import door
 from m3leo_sar.grid.window import Looks, Window
 from m3leo_sar.insar.selection import MIN_VALID, check_min_valid, check_window, reference_phases, selected_pairs
 
-#: What ``output`` may be, and the maps it takes.
+#: Values of ``output``, and the maps each needs.
 OUTPUTS = {
     "magnitude": ("magnitude",),
     "complex": ("complex",),
@@ -25,14 +25,14 @@ OUTPUTS = {
 
 
 class CoherenceMaps(NamedTuple):
-    """All that a window tells; each is (rows, cols), or (pairs, rows, cols) for a list of pairs."""
+    """All statistics of a window; each is (rows, cols), or (pairs, rows, cols) for a list of pairs."""
 
     #: Magnitude of the coherence in [0, 1], float.
     coherence: Any
     #: Interferometric phase of the window in radians, in (-pi, pi], float.
     phase: Any
-    #: Samples in the window that both dates have, float, also where the others are NaN; with weights, the number of
-    #: equally weighted samples that would vary as much (:attr:`m3leo_sar.Window.samples` for a whole window).
+    #: Number of window samples valid on both dates, float, also where the other maps are NaN; with weights, the number
+    #: of equally weighted samples with the same variance (:attr:`m3leo_sar.Window.samples` for a whole window).
     looks: Any
     #: Mean of |reference|^2 over those samples, in the square of its unit, float.
     power_reference: Any
@@ -40,7 +40,7 @@ class CoherenceMaps(NamedTuple):
     power_secondary: Any
 
 
-#: Units of the maps, for labels; powers have that of the image, squared.
+#: Units of the maps, for labels; powers have the squared unit of the image.
 UNITS = {"coherence": "1", "phase": "rad", "looks": "1", "power_reference": None, "power_secondary": None}
 
 
@@ -67,63 +67,64 @@ def coherence(
 ) -> Any:
     """Estimate the coherence in a sliding window.
 
-    Two images give one map; a stack and a list of pairs give one map per pair, the power of each date being computed
-    once. An SlcStack is read block by block of rows, 256 MiB at a time, so a scene of any size will do.
+    Two images give one map. A stack and a list of pairs give one map per pair, and the power of each date is computed
+    once. An SlcStack is read in blocks of rows, 256 MiB at a time, so the size of the scene is not limited.
 
     Parameters
     ----------
     reference : (rows, cols) or (dates, rows, cols) complex64, complex128 or int16, or SlcStack
         Co-registered SLC, or a whole stack when ``pairs`` is given. NumPy, CuPy, torch, dask, or xarray over one of
-        these. A sample with a part that is NaN or infinite, or that is masked, is no data. Complex int16 has the parts
+        these. A masked sample, or one with a NaN or infinite part, is no data. Complex int16 has the parts
         on a last axis of length 2, and -32768 in a part is no data.
     secondary : (rows, cols) complex or int16, optional
-        The other SLC, of the same shape, dtype and library. Leave it out with a stack.
+        The other SLC, of the same shape, dtype and library. Omit it for a stack.
     window : Window
-        Full size in samples and weights; cut at the image's edge. At most twice the image.
+        Full size in samples, and weights; truncated at the image edge. At most twice the size of the image.
     pairs : Pair, str, two dates, two indices, or a sequence of these, optional
-        With a stack: which dates to compare, in any order, repeats allowed: ``Pair``, ``"20230301_20230313"``, two
+        Pairs of dates of a stack, in any order, repeats allowed: ``Pair``, ``"20230301_20230313"``, two
         dates (``datetime.date`` or text such as ``"2023-03-01"``), or two indices along the first axis. An array
-        without dates takes indices only. A sequence gives a leading axis of pairs, a single pair gives none.
+        without dates accepts indices only. A sequence gives a leading axis of pairs, a single pair gives none.
     step : Looks, optional
-        Keep one result every so many rows and columns, that of the sample ``step // 2`` of each block; what does not
-        fill a block is left out. Each value is the one that full resolution has there, bit for bit. With ``step`` as
-        large as the window these are plain looks: they have no centre, so ``fill_gaps`` has no meaning.
+        Keep one result per block of this many rows and columns, at sample ``step // 2`` of each block; an incomplete
+        block is omitted. Each value equals the full-resolution value there, bit for bit. With ``step`` as large as the
+        window the results are plain looks: they have no centre sample, so ``fill_gaps`` has no effect.
     output : {"magnitude", "complex", "all"}
-        ``"complex"`` keeps the interferometric phase, ``"all"`` gives :class:`CoherenceMaps`.
+        ``"complex"`` keeps the interferometric phase, ``"all"`` returns :class:`CoherenceMaps`.
     reference_phase : (rows, cols) or (pairs, rows, cols) float, optional
-        Radians to take off the interferogram before it is averaged, such as flat earth and topography, so that slopes
-        do not look decorrelated. Give float64 where it grows beyond some thousand radians. NaN makes a sample no data.
+        Phase in radians to subtract from the interferogram before averaging, such as flat earth and topography, so that
+        slopes do not appear decorrelated. Use float64 above some thousand radians. NaN marks a sample as no data.
     min_valid : float
-        Share, in [0, 1], of the window's samples on the image that must be valid; less gives NaN. The default is half,
-        so that no value rests on the few products in a corner of a window, whose coherence is near 1 whatever the
-        ground. 0 takes any.
+        Share, in [0, 1], of the window's samples inside the image that must be valid; less gives NaN. The default is
+        half, so that no value is based on the few products in a corner of a window, whose coherence is near 1 for any
+        ground. 0 accepts any share.
     fill_gaps : bool
-        Also estimate at pixels whose own sample is not valid, from the samples around it: in holes and beyond the edge
-        of a burst, by up to half a window. They are NaN otherwise.
+        Also estimate at pixels whose own sample is not valid, from the surrounding samples: in holes and up to half a
+        window beyond the edge of a burst. They are NaN otherwise.
 
     Returns
     -------
     (rows, cols) or (pairs, rows, cols) float32 or float64, same library as the input
         Coherence in [0, 1], unitless; complex64 or complex128 for ``"complex"``. NaN where the pixel's own sample is
-        not valid in both dates, where too few of the window's are (``min_valid``), or where the power of either date is
-        exactly zero. An xarray input gives an xarray.DataArray with its coordinates and attributes, or such a
-        :class:`CoherenceMaps`; so does an SlcStack, with the pairs' dates, and y, x and CRS where it lies on a map.
+        not valid on both dates, where too few samples of the window are valid (``min_valid``), or where the power of
+        either date is exactly zero. An xarray input gives an xarray.DataArray with its coordinates and attributes, or a
+        :class:`CoherenceMaps` of such arrays. So does an SlcStack, with the dates of the pairs, and with y, x and CRS
+        where it is on a map grid.
 
     Raises
     ------
     TypeError
-        If an array has another dtype, the dtypes differ, or libraries are mixed.
+        If a dtype is not supported, the dtypes differ, or libraries are mixed.
     ValueError
-        If shapes differ, the window is over twice the image, the step is larger than the image, no pair is given, a
-        date or index is missing, or an option has a value it cannot have.
+        If shapes differ, the window is over twice the size of the image, the step is larger than the image, no pair is
+        given, a date or index is missing, or an option has an invalid value.
 
     Notes
     -----
-    Validity is joint: a sample counts in all sums only where both dates have it. The estimate is biased upwards
-    for few looks [1]_; :func:`m3leo_sar.insar.bias.true_coherence` inverts the bias of a mean. Sums are
-    trees of additions in the input's precision, never running differences, so a bright target does not harm pixels
-    whose window it is not in, and a tile computed with its halo (:attr:`Window.before`, :attr:`Window.after`) is the
-    crop of the whole bit for bit.
+    Validity is joint: a sample counts in all sums only if it is valid on both dates. The estimate is biased upwards
+    for few looks [1]_; :func:`m3leo_sar.insar.bias.true_coherence` inverts the bias of a mean. Sums are trees of
+    additions in the input's precision, never running differences, so a bright target does not affect pixels whose
+    window excludes it, and a tile computed with its halo (:attr:`Window.before`, :attr:`Window.after`) equals the crop
+    of the whole image bit for bit.
 
     References
     ----------
@@ -193,7 +194,7 @@ def _request(
 
 
 def _are_looks(step: Any, window: Any) -> bool:
-    """Whether results share no sample, so that none has a sample of its own."""
+    """Whether windows share no sample, so that no result has a centre sample."""
     known = isinstance(step, Looks) and isinstance(window, Window)
     return known and step.rows >= window.rows and step.cols >= window.cols
 
@@ -203,9 +204,9 @@ def _all_maps(maps: dict[str, Any], looks: Any) -> CoherenceMaps:
 
 
 def _weighted_looks(valid: Any, estimate: Callable[[CoherenceRequest], Any], request: CoherenceRequest) -> Any:
-    """Equally weighted samples that vary as much: (sum w)^2 / sum w^2 over what is valid, at an edge as anywhere."""
+    """Equally weighted samples of the same variance: (sum w)^2 / sum w^2 over valid samples, also at an edge."""
     squared = tuple(taps * taps for taps in request.weights)
     asked = replace(request, weights=squared, wanted=("looks",), min_valid=0.0, centred=False)
     squares = estimate(asked)["looks"]
-    # Where nothing is valid, both sums are zero, and so are the looks.
+    # Without valid samples both sums are zero, and so are the looks.
     return valid * valid / module_of(squares).maximum(squares, np.finfo(squares.dtype).tiny)

@@ -1,4 +1,4 @@
-"""Decay of coherence with time, fitted to every pixel, and medians by lag."""
+"""Temporal decay of coherence, fitted per pixel, and medians per temporal baseline (lag)."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _TAUS = 257
 class DecayModel(NamedTuple):
     """rho(t) = rho_inf + (1 - rho_inf) exp(-t / tau), each (rows, cols) float."""
 
-    #: Coherence that stays, in [0, 1].
+    #: Long-term coherence, in [0, 1].
     rho_inf: Any
-    #: Time in days in which the rest falls to 1 / e.
+    #: Time in days after which the rest has decayed to 1 / e.
     tau: Any
-    #: Root mean square of the residuals of all pairs, in coherence.
+    #: Root mean square of the coherence residuals of all pairs.
     rmse: Any
 
     def at(self, days: float) -> Any:
-        """Coherence after some days, (rows, cols)."""
+        """Coherence after a number of days, (rows, cols)."""
         xp = module_of(self.rho_inf)
         return self.rho_inf + (1 - self.rho_inf) * xp.exp(-days / self.tau)
 
     def digital_numbers(self) -> DecayModel:
         """The model as uint16 in the global data set's units: all three times 1000 (tau in days); NaN is 0.
 
-        A tau above 65.535 days is stored as that.
+        A tau above 65.535 days is stored as 65.535 days.
         """
         xp = module_of(self.rho_inf)
         scaled = (xp.nan_to_num(plane * 1000) for plane in self)
@@ -54,39 +54,40 @@ def fit_decay(
     tau_range: tuple[float, float] = (1.0, 1000.0),
     robust_scale: float | None = 0.1,
 ) -> DecayModel:
-    """Fit the decay model to the coherence of any set of pairs, pixel by pixel.
+    """Fit the decay model to the coherence of any set of pairs, per pixel.
 
     Parameters
     ----------
     coherence : (pairs, rows, cols) float32 or float64
-        In [0, 1], NaN where there is none; NumPy or CuPy. Correct its bias first if few looks made it, as the bias ends
-        up in ``rho_inf``: :func:`m3leo_sar.insar.bias.true_coherence` with ``statistic="median"`` of a median by lag.
+        In [0, 1], NaN for no data; NumPy or CuPy. Correct the bias first if the number of looks is small, as the bias
+        would end up in ``rho_inf``: :func:`m3leo_sar.insar.bias.true_coherence` with ``statistic="median"`` of a median
+        per lag.
     days : sequence of float
-        Days between the dates of each pair, above 0; the sign of a swapped pair is left to the caller.
+        Temporal baseline of each pair in days, above 0; the caller handles the sign of a swapped pair.
     tau_range : (float, float)
-        Where tau is searched, in days.
+        Search range of tau, in days.
     robust_scale : float, optional
-        Residual in coherence beyond which a pair counts less and less (pseudo-Huber), for snow and
-        floods. None for plain least squares.
+        Coherence residual beyond which a pair is down-weighted (pseudo-Huber loss), for snow and floods. None for plain
+        least squares.
 
     Returns
     -------
     DecayModel
         (rows, cols) of the input's dtype and library; NaN where fewer than 3 pairs or 2 different lags are valid. A tau
-        at an end of the range says that the pairs do not tell it.
+        at an end of the range means that the pairs do not constrain it.
 
     Raises
     ------
     TypeError
-        If the dtype is another.
+        If the dtype is not supported.
     ValueError
-        If shapes do not fit, a number of days is not above 0, or an option has a value it cannot have.
+        If shapes do not fit, a number of days is not above 0, or an option has an invalid value.
 
     Notes
     -----
     The model is that of the global seasonal Sentinel-1 coherence data set [1]_. For a given tau, rho_inf follows in
-    closed form, so the search has one dimension and cannot end in a local slope; it is good to 0.1 % of tau where
-    the data are exact.
+    closed form, so the search has one dimension and cannot end in a local minimum; its accuracy is 0.1 % of tau for
+    exact data.
 
     References
     ----------
@@ -131,28 +132,28 @@ def fit_decay(
 
 @door(arrays={"coherence": "prc"}, reach=lambda **_: Reach())
 def median_by_lag(coherence: Any, days: Sequence[int], *, lags: Sequence[int] = GLOBAL_LAGS) -> dict[int, Any]:
-    """Median coherence over the pairs of each lag, as in the global seasonal coherence data set.
+    """Median coherence of the pairs of each lag, as in the global seasonal coherence data set.
 
     For a season, pass the pairs of :func:`m3leo_sar.stack.pairs.pairs_by_days` with ``season=``.
 
     Parameters
     ----------
     coherence : (pairs, rows, cols) float
-        NaN where there is none; NumPy or CuPy.
+        NaN for no data; NumPy or CuPy.
     days : sequence of int
-        Days between the dates of each pair.
+        Temporal baseline of each pair in days.
     lags : sequence of int
-        Lags wanted.
+        Requested lags in days.
 
     Returns
     -------
     dict of int to (rows, cols) float
-        A lag without a pair is left out; NaN where no pair of a lag is valid.
+        Lags without a pair are omitted; NaN where no pair of a lag is valid.
 
     Raises
     ------
     ValueError
-        If there is not one number of days for each pair.
+        If there is not one number of days per pair.
 
     Examples
     --------
@@ -173,7 +174,7 @@ def median_by_lag(coherence: Any, days: Sequence[int], *, lags: Sequence[int] = 
 
 
 def _median(planes: Any) -> Any:
-    """Median over the first axis of what is not NaN; NaN sorts last, so counting the rest finds the middle."""
+    """Median of the values other than NaN over the first axis; NaN sorts last, so their count gives the middle."""
     xp = module_of(planes)
     ordered, count = xp.sort(planes, axis=0), xp.sum(~xp.isnan(planes), axis=0)
     low, high = xp.maximum((count - 1) // 2, 0), xp.minimum(count // 2, len(planes) - 1)

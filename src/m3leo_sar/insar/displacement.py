@@ -1,4 +1,4 @@
-"""Metres of movement from radians."""
+"""Displacement from unwrapped phase."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from m3leo_sar.doors.door import door
 
 @door(arrays={"unwrapped": "*"}, name="displacement", units={"displacement": "mm"})
 def line_of_sight_displacement(unwrapped: Any, *, wavelength: float) -> Any:
-    """Movement along the line of sight between two dates.
+    """Compute the line-of-sight displacement between two dates.
 
     Parameters
     ----------
     unwrapped : array of float
-        Unwrapped phase of reference x conj(secondary) in radians, the reference being the earlier date, without flat
-        earth, topography and atmosphere.
+        Unwrapped phase of reference x conj(secondary) in radians, where the reference is the earlier date, after
+        removal of flat earth, topography and atmosphere.
     wavelength : float
-        Metres.
+        Radar wavelength in metres.
 
     Returns
     -------
     array of float
         Millimetres from the reference to the secondary date, positive **towards** the radar:
-        ``-1000 wavelength / (4 pi) unwrapped``. The range to ground that sinks grows, its phase, -4 pi range /
-        wavelength, falls, and so that of reference x conj(secondary) rises.
+        ``-1000 wavelength / (4 pi) unwrapped``. Subsidence increases the range, so the secondary's phase, -4 pi range /
+        wavelength, falls and that of reference x conj(secondary) rises.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def line_of_sight_displacement(unwrapped: Any, *, wavelength: float) -> Any:
 
     Examples
     --------
-    A whole fringe at C band is half a wavelength:
+    One fringe at C band is half a wavelength:
 
     >>> import numpy as np
     >>> line_of_sight_displacement(np.array([2 * np.pi]), wavelength=0.0555).round(3).tolist()

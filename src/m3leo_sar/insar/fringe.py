@@ -1,4 +1,4 @@
-"""Coherence where the phase slopes inside the window."""
+"""Coherence where the phase has a slope inside the window."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m3leo_sar.insar.selection import MIN_VALID, check_min_valid, check_window, 
 
 
 class FringeFrequency(NamedTuple):
-    """Local frequency of an interferogram's phase, each (rows, cols) float in radians a sample, in [-pi, pi]."""
+    """Local frequency of an interferogram's phase, each (rows, cols) float in radians per sample, in [-pi, pi]."""
 
     #: Change of phase from one row to the next.
     rows: Any
@@ -22,11 +22,11 @@ class FringeFrequency(NamedTuple):
 
 
 class FringeCoherence(NamedTuple):
-    """Coherence along the fringe, and the fringe."""
+    """Fringe-compensated coherence, and the fringe frequency."""
 
     #: (rows, cols) float in [0, 1], NaN where too few samples are valid.
     coherence: Any
-    #: The frequency that was undone.
+    #: The frequency that was removed.
     frequency: FringeFrequency
 
 
@@ -49,47 +49,49 @@ def fringe_coherence(
     min_valid: float = MIN_VALID,
     fill_gaps: bool = False,
 ) -> FringeCoherence:
-    """Estimate the coherence after undoing the local fringe, so that a slope does not look decorrelated.
+    """Estimate the coherence after removal of the local fringe, so that a slope does not appear decorrelated.
 
     Parameters
     ----------
     reference : (rows, cols) or (dates, rows, cols) complex64, complex128 or int16, or SlcStack
-        Co-registered SLC, or a whole stack when ``pairs`` is given, as in :func:`m3leo_sar.coherence`; a sample that is
-        not finite is no data.
+        Co-registered SLC, or a whole stack when ``pairs`` is given, as in :func:`m3leo_sar.coherence`; a non-finite
+        sample is no data.
     secondary : (rows, cols) complex or int16, optional
-        The other SLC, of the same shape, dtype and library. Leave it out with a stack.
+        The other SLC, of the same shape, dtype and library. Omit it for a stack.
     window : Window
-        Full size in samples, without weights, cut at the image's edge; at most twice the image.
+        Full size in samples, without weights, truncated at the image edge; at most twice the size of the image.
     pairs : Pair, str, two dates, two indices, or a sequence of these, optional
-        With a stack: which dates to compare; a single pair gives no axis of pairs.
+        Pairs of dates of a stack; a single pair gives no axis of pairs.
     frequency : FringeFrequency, optional
-        The fringe to undo, (rows, cols) or (pairs, rows, cols) in the float of the images' precision, such as one
-        estimated in a larger window or derived from a terrain model. Estimated in the window itself if left out.
+        The fringe to remove, (rows, cols) or (pairs, rows, cols) in the float of the images' precision, such as one
+        estimated in a larger window or derived from a terrain model. Estimated in the window itself if omitted.
     min_valid : float
-        Share, in [0, 1], of the window's samples on the image that must be valid, as in :func:`m3leo_sar.coherence`.
+        Share, in [0, 1], of the window's samples inside the image that must be valid, as in
+        :func:`m3leo_sar.coherence`.
     fill_gaps : bool
         Also estimate at pixels whose own sample is not valid. They are NaN otherwise.
 
     Returns
     -------
     FringeCoherence
-        Of the images' precision and library; NaN where :func:`m3leo_sar.coherence` is, and so are the frequencies that
-        are estimated.
+        In the precision and library of the images; NaN where :func:`m3leo_sar.coherence` is NaN, and so are estimated
+        frequencies.
 
     Raises
     ------
     TypeError
-        If a dtype is another or libraries are mixed.
+        If a dtype is not supported or libraries are mixed.
     ValueError
-        If shapes differ, the window is over twice the image or has weights, or ``min_valid`` lies outside [0, 1].
+        If shapes differ, the window is over twice the size of the image or has weights, or ``min_valid`` is outside [0,
+        1].
 
     Notes
     -----
     The frequency is the phase of the mean product of neighbouring samples of the interferogram in the window [1]_,
-    refined twice by the slope that is left; where that gives less than the plain coherence, nothing is undone. So the
-    result is never below :func:`m3leo_sar.coherence`, and to follow the noise raises it where there is no coherence.
-    Over few looks the fringe is lost in the noise: 100 looks find it where the coherence is above about 0.7. Take it
-    from a larger window then, ``fringe_coherence(a, b, window=larger).frequency``, and undo it in the smaller one.
+    refined twice by the residual slope; where this gives less than the plain coherence, nothing is removed. So the
+    result is never below :func:`m3leo_sar.coherence`; where there is no coherence, fitting the noise raises it. With
+    few looks the fringe is lost in the noise: 100 looks detect it where the coherence is above about 0.7. In that case
+    take it from a larger window, ``fringe_coherence(a, b, window=larger).frequency``, and remove it in the smaller one.
 
     References
     ----------
@@ -124,7 +126,7 @@ def fringe_coherence(
 
 
 def _frequencies(frequency: FringeFrequency, slc: Any, count: int) -> list[tuple[Any, Any]]:
-    """Frequencies along rows and columns for each pair; two planes serve all."""
+    """Frequencies along rows and columns per pair; two planes apply to all pairs."""
     wanted, size = _check.REAL_OF[str(slc.dtype)], tuple(slc.shape)
     for name, axis in zip(FringeFrequency._fields, frequency, strict=True):
         shape = tuple(getattr(axis, "shape", ()))

@@ -1,4 +1,4 @@
-"""Goldstein's filter of interferograms."""
+"""Goldstein filter of interferograms."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from m3leo_sar._backend.choose import module_of
 from m3leo_sar.doors.door import door
 from m3leo_sar.doors.prototype import like_first
 
-#: Samples of all patches that are transformed at once.
+#: Number of samples, over all patches, that are transformed at once.
 _BLOCK = 1 << 22
 
 
 @door(arrays={"interferogram": "rc", "coherence": "rc"}, like=like_first("interferogram"))
 def goldstein(interferogram: Any, *, alpha: float | None = 0.5, size: int = 32, coherence: Any = None) -> Any:
-    """Smooth the phase of an interferogram by strengthening the fringes of each patch.
+    """Smooth the phase of an interferogram by amplifying the dominant fringes of each patch.
 
-    Patches half a size apart are transformed, each frequency is multiplied by the power ``alpha`` of the spectrum's
-    magnitude smoothed over 3 x 3 frequencies, and the results are blended under triangles.
+    Patches half a size apart are transformed. Each frequency is multiplied by the spectral magnitude, smoothed over 3 x
+    3 frequencies, to the power ``alpha``. The results are blended with triangular weights.
 
     Parameters
     ----------
     interferogram : (rows, cols) complex64 or complex128
-        NumPy or CuPy. A sample with a part that is not finite is no data and counts as zero for its neighbours.
+        NumPy or CuPy. A sample with a non-finite part is no data and counts as zero for its neighbours.
     alpha : float, optional
-        From 0, which changes nothing, to 1, the strongest. None takes 1 - the mean coherence of each patch.
+        From 0, no filtering, to 1, the strongest. None uses 1 - the mean coherence of each patch.
     size : int
         Rows and columns of a patch, even, at least 4.
     coherence : (rows, cols) float, optional
-        Needed for ``alpha=None``. Values that are not finite, and those without an interferogram, are left out of a
-        patch's mean; a patch without any is not filtered.
+        Needed for ``alpha=None``. Non-finite values, and those without an interferogram, are excluded from a patch's
+        mean; a patch without valid values is not filtered.
 
     Returns
     -------
     (rows, cols), dtype and library of the input
-        The filtered phase with the magnitude of the input; NaN where that has no data.
+        Filtered phase with the magnitude of the input; NaN where the input has no data.
 
     Raises
     ------
@@ -70,13 +70,13 @@ def goldstein(interferogram: Any, *, alpha: float | None = 0.5, size: int = 32, 
     known = arrays.isfinite(interferogram)
     rows, cols = interferogram.shape
     half = size // 2
-    # Half a patch on every side, so that each sample lies in four patches.
+    # Half a patch on each side, so that each sample is in four patches.
     high, wide = (-(-axis // half) * half + 2 * half for axis in (rows, cols))
     padded = arrays.zeros((high, wide), interferogram.dtype)
     padded[half : half + rows, half : half + cols] = arrays.where(known, interferogram, 0)
     trust = None
     if alpha is None:
-        # Sums and counts: what lies beyond the image says nothing of the coherence on it.
+        # Sums and counts: samples beyond the image must not affect the mean coherence.
         trust = arrays.zeros((2, high, wide), np.float64)
         told = known & arrays.isfinite(coherence)
         trust[0, half : half + rows, half : half + cols] = arrays.where(told, coherence, 0)
@@ -94,7 +94,7 @@ def goldstein(interferogram: Any, *, alpha: float | None = 0.5, size: int = 32, 
             )
     phase = arrays.angle(total[half : half + rows, half : half + cols])
     out = arrays.abs(interferogram) * arrays.exp(1j * phase)
-    # Where a patch cancels there is no phase to take, nor any to lose.
+    # Where the patches cancel there is no phase to use, nor any to lose.
     quiet = total[half : half + rows, half : half + cols] == 0
     out = arrays.where(quiet, interferogram, out).astype(interferogram.dtype)
     out[~known] = complex(np.nan, np.nan)

@@ -1,4 +1,4 @@
-"""Adaptive windows: neighbours that look like the pixel over the dates, and the coherence over them."""
+"""Adaptive windows: statistically homogeneous neighbours of each pixel, and the coherence over them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from m3leo_sar.grid.window import Window
 from m3leo_sar.insar.selection import MIN_VALID, as_complex, check_min_valid, check_window, per_pair, selected_pairs
 
 TESTS = ("ks", "glrt")
-#: Neighbours that a coherence rests on at least.
+#: Minimum number of neighbours for a coherence estimate.
 MIN_NEIGHBOURS = 4
 
 
@@ -31,21 +31,22 @@ MIN_NEIGHBOURS = 4
     units={"neighbours": None},
 )
 def homogeneous_pixels(amplitude: Any, *, window: Window, test: str = "glrt", alpha: float = 0.01) -> Any:
-    """Find, for each pixel, the neighbours whose amplitudes over the dates may come from its distribution.
+    """Find, per pixel, the neighbours whose amplitudes over the dates are consistent with its distribution.
 
     Parameters
     ----------
     amplitude : (dates, rows, cols) float32, float64, complex64, complex128 or int16, or SlcStack
-        Amplitudes of a co-registered stack, at least 2 dates, at least 0, or the complex stack itself, of any kind that
-        :func:`m3leo_sar.coherence` takes; a pixel with a NaN on any date has no neighbours and is nobody's.
+        Non-negative amplitudes of a co-registered stack of at least 2 dates, or the complex stack itself, in any form
+        that :func:`m3leo_sar.coherence` accepts. A pixel with a NaN on any date has no neighbours and is no neighbour
+        of another.
     window : Window
-        Where to look for neighbours; without weights.
+        Search window for neighbours; without weights.
     test : {"glrt", "ks"}
-        ``"glrt"``, the likelihood ratio of two Rayleigh distributions, is the stronger one for speckle that does not
-        change over the dates; ``"ks"``, Kolmogorov-Smirnov, assumes no distribution.
+        ``"glrt"``, the likelihood ratio of two Rayleigh distributions, is the more powerful one for stationary speckle;
+        ``"ks"``, Kolmogorov-Smirnov, assumes no distribution.
     alpha : float
-        Probability, in (0, 0.5], to refuse a neighbour that is alike, for independent dates. The test of Kolmogorov
-        and Smirnov is discrete and refuses at most this share.
+        Probability, in (0, 0.5], of rejecting a homogeneous neighbour, for independent dates. The Kolmogorov-Smirnov
+        test is discrete and rejects at most this share.
 
     Returns
     -------
@@ -55,14 +56,14 @@ def homogeneous_pixels(amplitude: Any, *, window: Window, test: str = "glrt", al
     Raises
     ------
     TypeError
-        If the dtype is another.
+        If the dtype is not supported.
     ValueError
-        If the shape, the window or an option cannot be used.
+        If the shape, the window or an option is invalid.
 
     References
     ----------
     Parizzi and Brcic, 2011, IEEE GRSL 8(3), 441-445 (the tests); Gnedenko and Korolyuk, 1951, Doklady 80, 525-528
-    (the exact distribution of the distance of two samples of one size).
+    (the exact distribution of the distance between two samples of equal size).
 
     Examples
     --------
@@ -99,7 +100,7 @@ def homogeneous_pixels(amplitude: Any, *, window: Window, test: str = "glrt", al
 
 @door(arrays={"mask": "rcw"}, reach=lambda **_: Reach(), name="neighbours", units={"neighbours": "1"})
 def neighbour_count(mask: Any) -> Any:
-    """Number of neighbours of each pixel, itself among them, (rows, cols) int64."""
+    """Number of neighbours of each pixel, including itself, (rows, cols) int64."""
     xp = module_of(mask)
     octets = xp.ascontiguousarray(mask).view(np.uint8)
     return xp.unpackbits(octets.ravel()).reshape(*mask.shape[:2], -1).sum(axis=-1).astype(np.int64)
@@ -125,26 +126,26 @@ def homogeneous_coherence(
     min_neighbours: int = MIN_NEIGHBOURS,
     fill_gaps: bool = False,
 ) -> Any:
-    """Estimate the coherence over the neighbours of each pixel instead of over a whole window.
+    """Estimate the coherence over the homogeneous neighbours of each pixel instead of over a whole window.
 
     Parameters
     ----------
     reference : (rows, cols) or (dates, rows, cols) complex64, complex128 or int16, or SlcStack
-        Co-registered SLC, or a whole stack when ``pairs`` is given, as in :func:`m3leo_sar.coherence`; a sample that is
-        not finite is no data.
+        Co-registered SLC, or a whole stack when ``pairs`` is given, as in :func:`m3leo_sar.coherence`; a non-finite
+        sample is no data.
     secondary : (rows, cols) complex or int16, optional
-        The other SLC, of the same shape, dtype and library. Leave it out with a stack.
+        The other SLC, of the same shape, dtype and library. Omit it for a stack.
     window : Window
-        The window that the mask was made with.
+        The window that the mask was computed with.
     mask : (rows, cols, words) uint64
         From :func:`homogeneous_pixels`; the same for all pairs of a stack.
     pairs : Pair, str, two dates, two indices, or a sequence of these, optional
-        With a stack: which dates to compare; a single pair gives no axis of pairs.
+        Pairs of dates of a stack; a single pair gives no axis of pairs.
     min_valid : float
-        Share, in [0, 1], of a pixel's neighbours on the image that must be valid in both dates.
+        Share, in [0, 1], of a pixel's neighbours inside the image that must be valid on both dates.
     min_neighbours : int
-        Valid neighbours, itself among them, that a result needs at least: over one it is always 1, over few much too
-        high.
+        Minimum number of valid neighbours, including the pixel itself: the estimate over one sample is always 1, over
+        few samples far too high.
     fill_gaps : bool
         Also estimate at pixels whose own sample is not valid. They are NaN otherwise.
 
@@ -156,9 +157,9 @@ def homogeneous_coherence(
     Raises
     ------
     TypeError
-        If a dtype is another or libraries are mixed.
+        If a dtype is not supported or libraries are mixed.
     ValueError
-        If shapes do not fit each other or the window, ``min_valid`` lies outside [0, 1] or ``min_neighbours`` is below
+        If shapes do not match each other or the window, ``min_valid`` is outside [0, 1] or ``min_neighbours`` is below
         1.
     """
     slcs, indices = selected_pairs(reference, secondary, pairs)
@@ -181,7 +182,7 @@ def homogeneous_coherence(
 
 @cache
 def _ks_limit(dates: int, alpha: float) -> int:
-    """Largest distance, times the number of dates, that two samples of one distribution exceed at most alpha often."""
+    """Distance times the number of dates that two samples of one distribution exceed with probability at most alpha."""
     for distance in range(1, dates + 1):
         exceeded = 2 * sum(
             (-1) ** (turn + 1) * comb(2 * dates, dates - turn * distance) for turn in range(1, dates // distance + 1)
@@ -193,11 +194,11 @@ def _ks_limit(dates: int, alpha: float) -> int:
 
 @cache
 def _share_limit(dates: int, alpha: float) -> float:
-    """Share of the sum of two equal mean intensities below which the smaller one falls alpha often.
+    """Share of the sum of two equal mean intensities below which the smaller one falls with probability alpha.
 
     The share of one of two gamma variables of shape ``dates`` is Beta(dates, dates).
     """
-    # Here, as the package imports without scipy.
+    # Imported here, so that the package imports without SciPy.
     from scipy.special import betaincinv
 
     return float(betaincinv(dates, dates, alpha / 2))

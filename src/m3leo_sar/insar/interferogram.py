@@ -1,4 +1,4 @@
-"""Interferograms: what two dates differ by in phase."""
+"""Interferograms: the phase difference between two dates."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from m3leo_sar.grid.window import Looks
 from m3leo_sar.insar.oversample import oversampled
 from m3leo_sar.insar.selection import MIN_VALID, check_min_valid, reference_phases, selected_pairs
 
-#: Samples of one image that are held at a finer sampling at once.
+#: Number of oversampled samples of one image in memory at once.
 _BLOCK = 1 << 22
 
 
 def _reach(looks: Any, oversample: Any, **_: Any) -> Reach:
     extent = Reach.of(looks, looks)
-    # A finer sampling along columns comes from the spectrum of whole rows.
+    # Oversampling along columns needs the spectrum of whole rows.
     return extent._replace(whole_rows=oversample != 1)
 
 
@@ -42,35 +42,35 @@ def interferogram(
     oversample: int = 1,
     min_valid: float = MIN_VALID,
 ) -> Any:
-    """Form reference x conj(secondary) and average it over looks.
+    """Form the interferogram reference x conj(secondary), multilooked if requested.
 
     Parameters
     ----------
     reference : (rows, cols) or (dates, rows, cols) complex64, complex128 or int16, or SlcStack
-        Co-registered SLC, or a whole stack when ``pairs`` is given, of any kind that :func:`m3leo_sar.coherence` takes;
-        an SlcStack is read block by block. A sample with a part that is NaN or infinite is no data. Complex int16 has
-        the parts on a last axis of length 2 and counts in its stored unit.
+        Co-registered SLC, or a whole stack when ``pairs`` is given, in any form that :func:`m3leo_sar.coherence`
+        accepts; an SlcStack is read block by block. A sample with a NaN or infinite part is no data. Complex int16 has
+        the parts on a last axis of length 2 and is used in its stored unit.
     secondary : (rows, cols) complex, optional
-        The other SLC, of the same shape, dtype and library. Leave it out with a stack.
+        The other SLC, of the same shape, dtype and library. Omit it for a stack.
     looks : Looks, optional
-        Samples averaged into one pixel, one by default. A remainder at the end of the image is left out.
+        Samples averaged per pixel, one by default. A remainder at the end of the image is omitted.
     pairs : Pair, str, two dates, two indices, or a sequence of these, optional
-        With a stack: which dates to compare, as in :func:`m3leo_sar.coherence`; a single pair gives no axis of pairs.
+        Pairs of dates of a stack, as in :func:`m3leo_sar.coherence`; a single pair gives no axis of pairs.
     reference_phase : (rows, cols) or (pairs, rows, cols) float, optional
-        Radians to take off each product before the looks are averaged, such as flat earth and topography
-        (:func:`m3leo_sar.warp.range_phase.range_phase`). Give float64 where it grows beyond some thousand radians. NaN
-        makes a sample no data.
+        Phase in radians to subtract from each product before multilooking, such as flat earth and topography
+        (:func:`m3leo_sar.warp.range_phase.range_phase`). Use float64 above some thousand radians. NaN marks a sample as
+        no data.
     oversample : int
-        Samples of each image a column when they are multiplied. The product of two images takes twice their band, so
-        at 1 what they hold beyond half of the sampled band comes out at wrong frequencies; 2 avoids it along columns
-        (range), at a multiple of the time.
+        Oversampling factor of both images along columns before multiplication. The product of two images has twice
+        their bandwidth, so at 1 a signal beyond half of the sampled band is aliased; 2 avoids this along columns
+        (range), at a multiple of the run time.
     min_valid : float
-        Share, in [0, 1], of a pixel's samples that both dates must have; less gives NaN. 0 takes any.
+        Share, in [0, 1], of a pixel's samples that must be valid on both dates; less gives NaN. 0 accepts any share.
 
     Returns
     -------
     (rows, cols) or (pairs, rows, cols) complex, dtype and library of the input
-        Mean over the samples that both dates have, NaN where they are too few. Its angle is the phase in radians,
+        Mean over the samples valid on both dates, NaN where there are too few. Its angle is the phase in radians,
         reference minus secondary; swapping the dates gives the conjugate.
 
     Raises
@@ -79,12 +79,12 @@ def interferogram(
         If an array is not complex64 or complex128, the dtypes differ, or NumPy and CuPy are mixed.
     ValueError
         If shapes differ, the looks are larger than the image, no pair is given, a date or index is missing,
-        ``oversample`` is below 1, or ``min_valid`` lies outside [0, 1].
+        ``oversample`` is below 1, or ``min_valid`` is outside [0, 1].
 
     Notes
     -----
-    Flat earth and topography are removed only where ``reference_phase`` is given. Averaging a steep fringe over a look
-    lowers its magnitude.
+    Flat earth and topography are removed only if ``reference_phase`` is given. Multilooking a steep fringe lowers its
+    magnitude.
 
     References
     ----------
@@ -125,7 +125,7 @@ def _oversampled(
     factor: int,
     min_valid: float,
 ) -> Any:
-    """Block by block of rows: finer images, and as many more looks along columns."""
+    """Process blocks of rows: oversampled images, with proportionally more looks along columns."""
     backend, arrays = backend_of(*slcs, *phases), module_of(slcs[0])
     rows, cols = slcs[0].shape
     step = looks.rows * max(1, _BLOCK // (looks.rows * cols * factor))
@@ -140,7 +140,7 @@ def _oversampled(
 
 
 def _finer(arrays: Any, phase: Any, factor: int) -> Any:
-    """Phase at the samples of oversampled columns, by its slope along them."""
+    """Phase at the oversampled columns, from its slope along them."""
     phase = phase.astype("float64")
     slope = arrays.gradient(phase, axis=1) if phase.shape[1] > 1 else arrays.zeros_like(phase)
     at = (arrays.arange(factor) + 0.5) / factor - 0.5

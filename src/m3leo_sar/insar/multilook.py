@@ -1,4 +1,4 @@
-"""Averaging looks."""
+"""Multilooking."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from m3leo_sar.insar.selection import MIN_VALID, check_min_valid
 
 @door(arrays={"array": "*rc"}, reach=lambda looks, **_: Reach.of(looks, looks), stacks=True)
 def multilook(array: Any, *, looks: Looks, min_valid: float = MIN_VALID) -> Any:
-    """Average the valid samples of each look.
+    """Multilook an image: average the valid samples of each block.
 
     Parameters
     ----------
     array : (..., rows, cols) float32, float64, complex64 or complex128
-        Image or images. A sample with a part that is NaN or infinite is no data. Average power, not amplitude, and a
-        complex interferogram, never its phase.
+        Image or images. A sample with a NaN or infinite part is no data. Average power, not amplitude, and the complex
+        interferogram, never its phase.
     looks : Looks
-        Samples averaged into one pixel. A remainder at the end of the image is left out.
+        Samples averaged per pixel. A remainder at the end of the image is omitted.
     min_valid : float
-        Share, in [0, 1], of a pixel's samples that must be valid; less gives NaN. 0 takes any.
+        Share, in [0, 1], of a pixel's samples that must be valid; less gives NaN. 0 accepts any share.
 
     Returns
     -------
     (..., rows, cols) of the dtype and library of the input
-        Mean in the input's unit over the valid samples, NaN where too few are.
+        Mean of the valid samples in the unit of the input, NaN where there are too few.
 
     Raises
     ------
     TypeError
-        If the dtype is another or ``looks`` is no Looks.
+        If the dtype is not supported or ``looks`` is not a Looks.
     ValueError
-        If the array has fewer than two axes, is empty, the looks are larger than the image, or ``min_valid``
-        lies outside [0, 1].
+        If the array has fewer than two axes, is empty, the looks are larger than the image, or ``min_valid`` is outside
+        [0, 1].
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Images at a finer sampling along range, so that their product does not alias."""
+"""Oversampling of images along range, so that their product does not alias."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from m3leo_sar._backend.choose import module_of
 
 
 def oversampled(image: Any, factor: int) -> Any:
-    """Sample a complex image at ``factor`` times as many columns, through its spectrum.
+    """Oversample a complex image along columns by ``factor``, through its spectrum.
 
     Parameters
     ----------
     image : (rows, cols) complex
-        A sample that is not finite counts as zero for the others.
+        A non-finite sample counts as zero for the others.
     factor : int
         At least 1. Column c becomes the columns of ``factor`` samples centred on it, at c + (k + 1/2) / factor - 1/2.
 
@@ -35,7 +35,7 @@ def oversampled(image: Any, factor: int) -> Any:
     arrays = module_of(image)
     rows, cols = image.shape
     known = arrays.isfinite(image)
-    # In double: the spectrum of single numbers would cost a digit of the phase.
+    # In double precision: a spectrum in single precision would lose a digit of the phase.
     spectrum = arrays.fft.fft(arrays.where(known, image, 0).astype(np.complex128), axis=1)
     frequency = arrays.fft.fftfreq(cols)
     out = arrays.full((rows, cols, factor), complex(np.nan, np.nan), image.dtype)

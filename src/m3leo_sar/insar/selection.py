@@ -1,4 +1,4 @@
-"""What a word of two dates is asked to compare: two images, or pairs of a stack."""
+"""Selection of the images to compare: two images, or pairs of a stack."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from m3leo_sar._backend.choose import module_of
 from m3leo_sar.doors.results import leaves, rebuilt
 from m3leo_sar.grid.window import Window
 
-#: Share of a window's samples on the image that must be valid, unless a caller asks for another.
+#: Default share of a window's samples inside the image that must be valid.
 MIN_VALID = 0.5
 
 
 def selected_pairs(
     reference: Any, secondary: Any, pairs: Sequence[Any] | None, *, int16: bool = False
 ) -> tuple[list[Any], list[tuple[int, int]]]:
-    """Images to compare and, for each result, the indices of its two images among them.
+    """Images to compare and, per result, the indices of its two images among them.
 
-    Complex int16 storage stays as it is where ``int16`` says that it is computed on, and becomes complex64 otherwise.
+    Complex int16 storage stays as it is if ``int16`` allows computing on it, and becomes complex64 otherwise.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def as_complex(slc: Any) -> Any:
 
 
 def per_pair(function: Callable[[int, int, int], Any], indices: Sequence[tuple[int, int]], *, stacked: bool) -> Any:
-    """Results of ``function(place, reference, secondary)``, stacked along a first axis where pairs were named."""
+    """Results of ``function(place, reference, secondary)``, stacked along a first axis if pairs were given."""
     results = [function(place, *pair) for place, pair in enumerate(indices)]
     if not stacked:
         return results[0]
@@ -65,14 +65,14 @@ def per_pair(function: Callable[[int, int, int], Any], indices: Sequence[tuple[i
 
 
 def reference_phases(reference_phase: Any, size: tuple[int, ...], count: int) -> list[Any]:
-    """One plane a pair, of radians to take off; a single plane serves all.
+    """One plane of radians to subtract per pair; a single plane applies to all pairs.
 
     Raises
     ------
     TypeError
         If the phase is not float32 or float64.
     ValueError
-        If its shape is neither that of an image nor that of an image a pair.
+        If its shape is neither that of one image nor that of one image per pair.
     """
     if reference_phase is None:
         return []
@@ -88,12 +88,12 @@ def reference_phases(reference_phase: Any, size: tuple[int, ...], count: int) ->
 
 
 def check_window(window: Any, size: tuple[int, ...], *, weights: bool = False) -> None:
-    """Refuse what is no Window, is over twice an image of ``size``, or has weights where there must be none.
+    """Refuse a window that is not a Window, is over twice an image of ``size``, or has weights where none are allowed.
 
     Raises
     ------
     TypeError
-        If it is no Window.
+        If it is not a Window.
     ValueError
         If it is too large, or weighted and ``weights`` are not allowed.
     """
@@ -105,12 +105,12 @@ def check_window(window: Any, size: tuple[int, ...], *, weights: bool = False) -
 
 
 def check_min_valid(min_valid: float) -> None:
-    """Refuse a share of valid samples that is none.
+    """Refuse an invalid share of valid samples.
 
     Raises
     ------
     ValueError
-        If it lies outside [0, 1].
+        If it is outside [0, 1].
     """
     if not 0 <= min_valid <= 1:
         raise ValueError(f"min_valid must lie in [0, 1], got {min_valid}")

@@ -1,4 +1,4 @@
-"""Phase unwrapping through packages of others."""
+"""Phase unwrapping by external packages."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from m3leo_sar import _check
 from m3leo_sar.doors.door import door
 from m3leo_sar.doors.prototype import prototype
 
-#: Package of each method.
+#: Package that implements each method.
 METHODS = {"whirlwind": "whirlwind-insar", "snaphu": "snaphu"}
 
 
 class Unwrapped(NamedTuple):
-    """Unwrapped phase and where it hangs together.
+    """Unwrapped phase and its connected components.
 
     Parameters
     ----------
     phase : (rows, cols) float32
-        Radians; NaN where there is no data.
+        Radians; NaN for no data.
     components : (rows, cols) uint32
-        Number of the connected component of each pixel, within which no whole turns are missing; 0 belongs to none.
+        Label of the connected component of each pixel, within which no phase cycles are missing; 0 is no component.
     """
 
     phase: np.ndarray
@@ -48,23 +48,23 @@ def unwrap(
     method: str = "whirlwind",
     **options: Any,
 ) -> Unwrapped:
-    """Unwrap an interferogram; the work is done by another package.
+    """Unwrap an interferogram with an external package.
 
     Parameters
     ----------
     interferogram : (rows, cols) complex64 or complex128
-        NumPy. A sample with a part that is not finite, or zero, is no data.
+        NumPy. A sample with a non-finite part, or equal to zero, is no data.
     coherence : (rows, cols) float
-        In [0, 1]; what is not finite counts as no data.
+        In [0, 1]; a non-finite value is no data.
     looks : float
         Effective number of looks of the coherence (:func:`m3leo_sar.insar.bias.effective_looks`), at least 1.
     mask : (rows, cols) bool, optional
-        True where a sample has data, beside what the values themselves say.
+        True where a sample has data, in addition to the validity of the values themselves.
     method : {"whirlwind", "snaphu"}
         whirlwind: minimum cost flow, BSD or Apache licence, ``pip install 'm3leo-sar[unwrap]'``. snaphu: Chen and
         Zebker's program, **free for non-commercial use only**, ``pip install snaphu``.
     **options
-        Passed on to the package's ``unwrap``.
+        Passed to the package's ``unwrap``.
 
     Returns
     -------
@@ -76,9 +76,9 @@ def unwrap(
     ImportError
         If the package is not installed.
     TypeError
-        If the interferogram is not complex NumPy.
+        If the interferogram is not a complex NumPy array.
     ValueError
-        If shapes differ, looks are below 1, the method is unknown, or nothing has data.
+        If shapes differ, looks are below 1, the method is unknown, or no sample has data.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Estimators for :func:`m3leo_sar.insar.window_map.window_map`, written as plain Python as a reader would write one."""
+"""Estimators for :func:`m3leo_sar.insar.window_map.window_map`, written in plain Python as examples."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class CoherenceOfMeans(NamedTuple):
-    """Coherence of a window, as :func:`coherence_of_means` gives it."""
+    """Coherence of a window, as returned by :func:`coherence_of_means`."""
 
     #: Magnitude in [0, 1], unitless.
     coherence: float
@@ -61,7 +61,7 @@ def coherence_of_means(product: complex, power: float, other_power: float, count
 
 
 def log_cumulant_looks(samples: Any) -> float:
-    """Equivalent number of looks from the spread of log intensities, which needs no knowledge of the mean level.
+    """Equivalent number of looks from the spread of log intensities, independent of the mean level.
 
     The second log-cumulant of gamma distributed intensities of L looks is the trigamma function at L [1]_. It is
     estimated per date, as dates may differ in level, averaged, and inverted by Newton's method.
@@ -74,8 +74,8 @@ def log_cumulant_looks(samples: Any) -> float:
     Returns
     -------
     float
-        Equivalent number of looks, 1 for single-look speckle over homogeneous ground; less where the ground is
-        textured. NaN for fewer than two samples, or where a sample is zero.
+        Equivalent number of looks, 1 for single-look speckle over homogeneous ground; less over textured ground. NaN
+        for fewer than two samples, or where a sample is zero.
 
     References
     ----------
@@ -143,7 +143,7 @@ def entropy_distance(reference: Any, secondary: Any) -> float:
 
 
 def phase_variance(reference: Any, secondary: Any) -> float:
-    """Circular variance of the interferometric phase in a window, without regard to amplitude.
+    """Circular variance of the interferometric phase in a window, independent of amplitude.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A reader's own estimator over a sliding window, written as plain Python and compiled."""
+"""User-defined estimators over a sliding window, written in plain Python and compiled."""
 
 from __future__ import annotations
 
@@ -33,33 +33,32 @@ def window_map(
     min_valid: float = MIN_VALID,
     fill_gaps: bool = False,
 ) -> Any:
-    """Apply your own estimator of two dates to each window; Numba compiles it for the CPU or the GPU.
+    """Apply a user-defined estimator of two dates to each window; Numba compiles it for the CPU or the GPU.
 
-    The function is plain Python. With ``terms`` left out it gets the window's samples: any estimator can be written so,
-    at a cost that grows with the window. An estimator that rests on means is far faster with ``terms``, a function of
-    one sample of each image: the terms are averaged over the window in two passes, as the library's own coherence is.
+    The function is plain Python. Without ``terms`` it receives the samples of the window: any estimator can be written
+    this way, at a cost that grows with the window. An estimator based on means is far faster with ``terms``, a function
+    of one sample per image: the terms are averaged over the window in two passes, like the library's own coherence.
 
     Parameters
     ----------
     function : callable
         ``function(reference, secondary)`` of two vectors (samples,) of the images' dtype, the samples of the window
-        that
-        both dates have, row by row; or, with ``terms``, ``function(*means, count)`` of the mean of each term and the
-        number of samples. Returns a number, a tuple of numbers or a NamedTuple of numbers. It may use what Numba
-        compiles: arithmetic, loops, ``math``, ``cmath``, most of NumPy.
+        valid on both dates, row by row; or, with ``terms``, ``function(*means, count)`` of the mean of each term and
+        the number of samples. Returns a number, a tuple of numbers or a NamedTuple of numbers. It may use anything that
+        Numba compiles: arithmetic, loops, ``math``, ``cmath``, most of NumPy.
     reference : (rows, cols) or (dates, rows, cols) complex64, complex128 or int16, or SlcStack
-        Co-registered SLC, or a whole stack when ``pairs`` is given, as in :func:`m3leo_sar.coherence`; a sample that is
-        not finite is no data.
+        Co-registered SLC, or a whole stack when ``pairs`` is given, as in :func:`m3leo_sar.coherence`; a non-finite
+        sample is no data.
     secondary : (rows, cols) complex or int16, optional
-        The other SLC, of the same shape, dtype and library. Leave it out with a stack.
+        The other SLC, of the same shape, dtype and library. Omit it for a stack.
     window : Window
-        Full size in samples, without weights, cut at the image's edge; at most twice the image.
+        Full size in samples, without weights, truncated at the image edge; at most twice the size of the image.
     pairs : Pair, str, two dates, two indices, or a sequence of these, optional
-        With a stack: which dates to compare; a single pair gives no axis of pairs.
+        Pairs of dates of a stack; a single pair gives no axis of pairs.
     terms : callable, optional
         ``terms(reference, secondary)`` of one complex sample of each image, returning a number or a tuple of numbers.
     min_valid : float
-        Share, in [0, 1], of the window's samples on the image that must be valid; less gives NaN.
+        Share, in [0, 1], of the window's samples inside the image that must be valid; less gives NaN.
     fill_gaps : bool
         Also estimate at pixels whose own sample is not valid. They are NaN otherwise.
 
@@ -67,23 +66,23 @@ def window_map(
     -------
     (rows, cols) or (pairs, rows, cols) array, or a tuple of such arrays
         One array per number that the function returns, in the images' precision: float, or complex where the function
-        returns complex numbers. A NamedTuple comes back as that NamedTuple. NaN where there is no result.
+        returns complex numbers. A NamedTuple is returned as the same NamedTuple. NaN where there is no result.
 
     Raises
     ------
     ImportError
-        If Numba is not installed, which the extra ``numba`` brings.
+        If Numba is not installed; the extra ``numba`` installs it.
     TypeError
-        If Numba cannot compile a function, or it returns no number; if an array has another dtype or libraries are
-        mixed.
+        If Numba cannot compile a function, or it returns no number; if a dtype is not supported or libraries are mixed.
     ValueError
-        If shapes differ, the window is over twice the image or has weights, or ``min_valid`` lies outside [0, 1].
+        If shapes differ, the window is over twice the size of the image or has weights, or ``min_valid`` is outside [0,
+        1].
 
     Notes
     -----
-    Samples and sums come in an order that depends on the window alone, so a tile with its halo gives the crop of the
+    The order of samples and sums depends on the window alone, so a tile with its halo gives the crop of the
     whole image bit for bit. The first call of a function compiles it, which takes some seconds.
-    :mod:`m3leo_sar.insar.window_estimators` holds estimators to start from.
+    :mod:`m3leo_sar.insar.window_estimators` has example estimators.
 
     Examples
     --------
@@ -121,23 +120,23 @@ def stack_window_map(
     min_valid: float = MIN_VALID,
     fill_gaps: bool = False,
 ) -> Any:
-    """Apply your own estimator of all dates to each window, as :func:`window_map` does for two.
+    """Apply a user-defined estimator of all dates to each window, as :func:`window_map` does for two.
 
     Parameters
     ----------
     function : callable
-        ``function(samples)`` of a matrix (dates, samples): the samples of the window that all dates have, row by row.
+        ``function(samples)`` of a matrix (dates, samples): the samples of the window valid on all dates, row by row.
     stack : (dates, rows, cols) complex64, complex128 or int16, or SlcStack
         Co-registered SLCs, at least one date.
     window : Window
-        Full size in samples, without weights, cut at the image's edge; at most twice the image.
+        Full size in samples, without weights, truncated at the image edge; at most twice the size of the image.
     min_valid, fill_gaps
         As in :func:`window_map`.
 
     Returns
     -------
     (rows, cols) array, or a tuple of such arrays
-        As :func:`window_map` gives them for two images.
+        As returned by :func:`window_map` for two images.
 
     Raises
     ------
@@ -179,7 +178,7 @@ def _estimated(
     terms: Callable[..., Any] | None = None,
     whole: bool = False,
 ) -> Any:
-    # Imported here: Numba takes a second, and nothing else needs it.
+    # Imported here: Numba takes a second to import, and nothing else needs it.
     from m3leo_sar._backend import window_estimator
 
     backend, xp = backend_of(*images).__name__.rpartition(".")[2], module_of(images[0])

@@ -1,1 +1,1 @@
-"""Arrays from one pixel grid to another."""
+"""Resampling of arrays from one pixel grid to another."""

@@ -1,4 +1,4 @@
-"""Values of a raster over the whole ground of each tile pixel."""
+"""Area resampling: values of a raster over the whole ground area of each tile pixel."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from m3leo_sar.warp.pixel_map import PixelMap
 from m3leo_sar.warp.sample import LABEL_DTYPES, NAN_DTYPES, RESAMPLINGS, backend_for, check_fits, check_nodata
 from m3leo_sar.warp.seam import joined_ends
 
-#: Rules by their number in ext/warp/area.h; ``mode`` has a kernel of its own.
+#: Rules by their number in ext/warp/area.h; ``mode`` has a separate kernel.
 _RULES = {"average": 0, "sum": 1, "min": 2, "max": 3}
-#: Resamplings that look at the whole ground of a pixel instead of the neighbourhood of its centre.
+#: Resamplings over the whole ground area of a pixel instead of the neighbourhood of its centre.
 AREA_RESAMPLINGS = (*_RULES, "mode")
 
 
 def check_resampling(resampling: str) -> None:
-    """Refuse a resampling that has neither a kernel nor a rule.
+    """Refuse a resampling without a kernel or a rule.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def check_resampling(resampling: str) -> None:
 
 
 def corner_grid(tile: GeoBox | Tile) -> GeoBox:
-    """Grid whose pixel centres are the corners of the tile's pixels, a row and a column more.
+    """Grid whose pixel centres are the corners of the tile's pixels, with one more row and column.
 
     Examples
     --------
@@ -54,25 +54,25 @@ def _like(source: Any, corners: PixelMap, **_: Any) -> Any:
 
 @door(arrays={"source": "*rc"}, like=_like, grid=lambda **_: None)
 def area_sample(source: Any, corners: PixelMap, *, resampling: str, nodata: int | None = None) -> Any:
-    """Take means, sums, extremes or the commonest label of a raster over the ground of each tile pixel.
+    """Compute means, sums, extremes or the most common label of a raster over the ground area of each tile pixel.
 
-    The ground is the polygon of the pixel's four corners in the source, and each source pixel counts with the area that
-    lies in it, exactly.
+    The ground area is the polygon of the pixel's four corners in the source. Each source pixel is weighted exactly by
+    its area inside the polygon.
 
     Parameters
     ----------
     source : (rows, cols) or (bands, rows, cols) float32, float64, complex64, complex128, bool or integer
-        NaN marks no data in float and complex rasters. ``"mode"`` is for bool and integers, the others are for float,
-        ``"average"`` and ``"sum"`` also for complex.
+        NaN marks no data in float and complex rasters. ``"mode"`` is for bool and integers, the others are for float;
+        ``"average"`` and ``"sum"`` are also for complex.
     corners : PixelMap
         Position of the corners of the tile's pixels, (tile rows + 1, tile cols + 1): the map of :func:`corner_grid`.
     resampling : {"average", "sum", "min", "max", "mode"}
-        average, min, max and mode are no data where less than half of the ground is covered by pixels with data;
-        sum where none is. sum takes the values for amounts a pixel (people, built square metres) and shares them
-        out, so that the total over tiles that cover the source is the source's. Of labels with equal shares the
-        lowest counts.
+        average, min, max and mode are no data where less than half of the ground area is covered by valid pixels; sum
+        where none is. sum treats the values as amounts per pixel (people, built square metres) and distributes them, so
+        that the total over tiles that cover the source equals that of the source. Of labels with equal shares the
+        lowest is taken.
     nodata : int, optional
-        Needed with bool and integers: the value of pixels without data, in and out; refused otherwise.
+        No-data value of input and output, required for bool and integers; refused otherwise.
 
     Returns
     -------
@@ -81,10 +81,10 @@ def area_sample(source: Any, corners: PixelMap, *, resampling: str, nodata: int 
     Raises
     ------
     TypeError
-        If the dtype does not go with the resampling.
+        If the resampling does not support the dtype.
     ValueError
-        If the shape does not fit the map, the resampling is unknown, or ``nodata`` is missing, given without need or
-        does not fit the dtype.
+        If the shape does not match the map, the resampling is unknown, or ``nodata`` is missing, given but not
+        applicable, or does not fit the dtype.
 
     References
     ----------
@@ -110,7 +110,7 @@ def area_sample(source: Any, corners: PixelMap, *, resampling: str, nodata: int 
 def _checked(
     source: Any, corners: PixelMap, resampling: str, nodata: int | None
 ) -> tuple[Any, Callable[[Any, Any, Any, Any], Any]]:
-    """Source as (bands, rows, cols) and the kernel to run, or a refusal."""
+    """Source as (bands, rows, cols) and the kernel to run; refuse an invalid source."""
     if resampling not in AREA_RESAMPLINGS:
         raise ValueError(f"resampling must be one of {', '.join(AREA_RESAMPLINGS)}, got {resampling!r}")
     bands, dtype = check_fits(source, corners), str(source.dtype)

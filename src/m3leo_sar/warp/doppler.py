@@ -1,4 +1,4 @@
-"""Doppler centroid and azimuth carrier of an SLC, from its pixels."""
+"""Doppler centroid and azimuth carrier of an SLC, estimated from its pixels."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from m3leo_sar import _check
 from m3leo_sar._backend.choose import module_of
 from m3leo_sar.doors.door import door
 
-#: Rows of a block whose centroid is measured, most blocks along rows and across, and samples that a block should hold.
+#: Rows per block for the centroid, maximum number of blocks along rows and columns, and samples wanted per block.
 _ROWS, _MOST_DOWN, _MOST_ACROSS, _SAMPLES = 16, 96, 8, 2000
-#: Times the noise that a centroid must stand out of.
+#: Minimum ratio of a centroid to its noise.
 _OUTSTANDING = 4.0
-#: Cycles per row: a smaller carrier does no harm, and blocks that lie so far from one beyond their noise have another.
+#: Cycles per row: a smaller carrier is harmless, and blocks that deviate from a model by more than this beyond their
+#: noise contradict it.
 _QUIET, _APART = 0.02, 0.04
-#: Powers of the normalised row and column in the model of a centroid that changes.
+#: Powers of the normalised row and column in the model of a varying centroid.
 _TERMS = ((0, 0), (1, 0), (0, 1), (1, 1), (2, 0))
 
 
 @door(arrays={"slc": "rc"}, eager=True)
 def doppler_centroid(slc: Any) -> float:
-    """Middle of the azimuth spectrum, from the mean turn of the phase from row to row.
+    """Estimate the centre of the azimuth spectrum from the mean phase change between rows.
 
     Parameters
     ----------
     slc : (rows, cols) complex64 or complex128
-        At least two rows; samples with a part that is not finite are left out.
+        At least two rows; samples with a non-finite part are ignored.
 
     Returns
     -------
@@ -42,7 +43,7 @@ def doppler_centroid(slc: Any) -> float:
     TypeError
         If ``slc`` is not complex64 or complex128.
     ValueError
-        If it has fewer than two rows, or no two valid samples below each other.
+        If it has fewer than two rows, or no two vertically adjacent valid samples.
 
     References
     ----------
@@ -67,28 +68,27 @@ def doppler_centroid(slc: Any) -> float:
 
 
 def azimuth_carrier(slc: Any) -> Callable[[Any, Any], Any] | None:
-    """Measure the carrier along azimuth: a squint's, or the quadratic one of a TOPS burst.
+    """Estimate the azimuth carrier: that of a squint, or the quadratic one of a TOPS burst.
 
-    The Doppler centroid of blocks of rows is unwrapped along the image, and a smooth model of it integrated.
+    The Doppler centroid of blocks of rows is unwrapped along the image, and a smooth model of it is integrated.
 
     Parameters
     ----------
     slc : (rows, cols) complex64 or complex128
-        NumPy or CuPy; samples with a part that is not finite are left out.
+        NumPy or CuPy; samples with a non-finite part are ignored.
 
     Returns
     -------
     callable or None
         Phase in radians at (row, col), as ``carrier`` of :func:`m3leo_sar.resample`; None where the centroid is below
-        0.02 cycles per row everywhere, or the samples tell none, as white noise.
+        0.02 cycles per row everywhere, or not measurable, as for white noise.
 
     Raises
     ------
     TypeError
         If ``slc`` is not complex64 or complex128.
     ValueError
-        If there is a carrier that is not smooth, such as that of merged TOPS bursts. One that jumps by whole cycles
-        looks smooth.
+        If the carrier is not smooth, such as that of merged TOPS bursts. One that jumps by whole cycles appears smooth.
 
     References
     ----------
@@ -130,9 +130,9 @@ def azimuth_carrier(slc: Any) -> Callable[[Any, Any], Any] | None:
 
 
 def _block_turns(slc: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Middle rows and columns of blocks, the turn from row to row in each and its noise in cycles.
+    """Centre rows and columns of blocks, the phase change per row in each, and its noise in cycles.
 
-    A turn that is no more than noise is zero.
+    A phase change not above the noise is zero.
     """
     arrays, (high, wide) = module_of(slc), slc.shape
     tops = np.unique(np.linspace(0, max(high - _ROWS - 1, 0), min(_MOST_DOWN, max(high // _ROWS, 1))).astype(int))
@@ -156,21 +156,21 @@ def _block_turns(slc: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarr
 
 
 def _unwrapped(cycles: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Cycles without jumps of whole ones, down the rows and then across; what is not known takes the last that is."""
+    """Cycles unwrapped along rows and then columns; an unknown value takes the last known one."""
     filled = cycles.copy()
     for k in range(1, len(filled)):
         filled[k] = np.where(known[k], filled[k], filled[k - 1])
     down = np.unwrap(filled, axis=0, period=1)
     middle = down.mean(axis=0)
     across = down + np.unwrap(middle, period=1) - middle
-    # Of the frequencies that samples cannot tell apart, those about zero: between samples they differ.
+    # Of the aliased frequencies, those around zero: between samples they differ.
     return np.asarray(across - np.rint(across[known].mean()))
 
 
 def _smooth_model(
     u: np.ndarray, v: np.ndarray, cycles: np.ndarray, known: np.ndarray, near: float
 ) -> tuple[dict[tuple[int, int], float], float, np.ndarray]:
-    """Factors of the powers of row and column, one for all if that does, how far the cycles lie off, and the fit."""
+    """Coefficients of the powers of row and column, a constant if it suffices, the residuals in cycles, and the fit."""
     for terms in (_TERMS[:1], _TERMS[:2], _TERMS):
         if terms != _TERMS[:1] and known.sum() < 2 * len(terms):
             break

@@ -1,4 +1,4 @@
-"""Between the ground and an image in range and azimuth, from the orbit and a terrain model."""
+"""Transforms between ground and radar coordinates (azimuth, range), from the orbit and a terrain model."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from m3leo_sar.warp.reproject import reproject
 from m3leo_sar.warp.shade import shaded
 from m3leo_sar.warp.tile_ground import ground_terms
 
-#: Metres between which heights are heights; below and above are voids that a file did not declare, such as -32768.
+#: Valid heights in metres; values outside are voids that a file did not declare, such as -32768.
 _GROUND = (-500.0, 9000.0)
 
 
 class GroundPoints(NamedTuple):
-    """What radar pixels show, each in the shape asked for.
+    """Ground positions of radar pixels, each array in the requested shape.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class GroundPoints(NamedTuple):
     height : float64
         Metres above the ellipsoid.
     incidence : float64
-        Degrees between the sight and the vertical.
+        Degrees between the line of sight and the vertical.
     """
 
     latitude: Any
@@ -45,18 +45,18 @@ class GroundPoints(NamedTuple):
 
 
 class RadarView(NamedTuple):
-    """A tile as the radar sees it.
+    """Viewing geometry of a tile.
 
     Parameters
     ----------
     positions : PixelMap
-        Where each pixel lies in the image: for :func:`m3leo_sar.warp.sample.sample`, for every date of the stack.
+        Position of each pixel in the image, for :func:`m3leo_sar.warp.sample.sample` on every date of the stack.
     height : (tile rows, tile cols) float64
-        Metres, the terrain on the tile's grid.
+        Terrain height on the tile's grid, in metres.
     incidence : (tile rows, tile cols) float64
-        Local incidence angle: degrees between the sight and the normal of the terrain.
+        Local incidence angle: degrees between the line of sight and the terrain normal.
     layover, shadow : (tile rows, tile cols) bool
-        Where other ground lies at the same range, and where ground nearer to the radar hides the pixel.
+        Pixels with other ground at the same range, and pixels hidden by ground nearer to the radar.
     """
 
     positions: PixelMap
@@ -75,7 +75,7 @@ class RadarView(NamedTuple):
 def geo2rdr(
     latitude: Any, longitude: Any, height: Any, *, orbit: Orbit, radar_grid: RadarGrid
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find where points on the ground lie in a radar image.
+    """Compute the positions of ground points in a radar image.
 
     Parameters
     ----------
@@ -84,16 +84,16 @@ def geo2rdr(
     height : array_like
         Metres above the ellipsoid.
     orbit : Orbit
-        It must cover the image's times.
+        It must cover the times of the image.
     radar_grid : RadarGrid
         Grid of the image.
 
     Returns
     -------
     rows, cols : float64
-        Fractional pixels, 0.0 the centre of the first; NaN where a point is not seen: on the other side of the flight
-        or beyond a fifth of the image's duration, at least a second, before or after it. NumPy, in the broadcast
-        shape.
+        Fractional pixels, 0.0 being the centre of the first; NaN where a point is not seen: on the other side of the
+        track, or before or after the image by more than a fifth of its duration, at least one second. NumPy, in the
+        broadcast shape.
 
     Raises
     ------
@@ -102,8 +102,8 @@ def geo2rdr(
 
     Notes
     -----
-    Newton's method on the Doppler equation in double. A step below a thousandth of a row is the last; the next would be
-    below 1e-9 of one.
+    Newton's method on the Doppler equation in double precision. It stops after a step below a thousandth of a row; the
+    next would be below 1e-9 row.
 
     References
     ----------
@@ -128,37 +128,37 @@ def rdr2geo(
     rows: Any = None,
     cols: Any = None,
 ) -> GroundPoints:
-    """Find the ground that pixels of a radar image show.
+    """Compute the ground positions of radar image pixels.
 
     Parameters
     ----------
     orbit : Orbit
-        It must cover the image's times.
+        It must cover the times of the image.
     radar_grid : RadarGrid
         Grid of the image.
     dem : (rows, cols) float32 or float64
-        Heights in metres above the WGS 84 *ellipsoid*; NaN where unknown, and heights outside -500 to 9000 m are taken
-        for unknown. NumPy or CuPy.
+        Heights in metres above the WGS 84 *ellipsoid*; NaN where unknown; heights outside -500 to 9000 m are treated as
+        unknown. NumPy or CuPy.
     dem_geobox : GeoBox
-        Its grid. One that is not in longitude and latitude is resampled to them. Where its CRS is a compound one, such
-        as EPSG:4326+3855, heights are taken from its vertical datum to the ellipsoid at every call. Most terrain models
-        give heights above the geoid and do not say so in their CRS: use
+        Grid of ``dem``. A grid that is not in longitude and latitude is resampled to them. If its CRS is compound, such
+        as EPSG:4326+3855, heights are converted from its vertical datum to the ellipsoid at every call. Most terrain
+        models give heights above the geoid without stating it in their CRS: use
         :func:`m3leo_sar.grid.heights.ellipsoidal_heights` first, once for many tiles.
     rows, cols : array_like, optional
-        Fractional pixels to ask for, of one shape; every pixel of the image if left out.
+        Fractional pixels to compute, of one shape; every pixel of the image if omitted.
 
     Returns
     -------
     GroundPoints
-        In the library of ``dem``. Where ground folds over (layover) it is one of the points at that range.
+        In the library of ``dem``. In layover the result is one of the points at that range.
 
     Raises
     ------
     TypeError
         If ``dem`` is not float32 or float64.
     ValueError
-        If the orbit does not cover the image, the shape of ``dem`` is not that of its grid, it knows no height, PROJ
-        lacks the grid of its geoid, or only one of ``rows`` and ``cols`` is given.
+        If the orbit does not cover the image, the shape of ``dem`` is not that of its grid, it has no known height,
+        PROJ lacks the grid of its geoid, or only one of ``rows`` and ``cols`` is given.
     """
     dem, dem_geobox = _geographic(*_terrain(dem, dem_geobox))
     if (rows is None) != (cols is None):
@@ -180,16 +180,16 @@ def rdr2geo(
 
 @door(arrays={"dem": "rc"}, eager=True, labels=False)
 def radar_map(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem: Any, dem_geobox: GeoBox) -> PixelMap:
-    """Find where each pixel centre of a tile lies in a radar image.
+    """Compute the position of each pixel centre of a tile in a radar image.
 
     Ground positions and a first guess of the time follow from polynomials through a few nodes; each pixel, at its own
-    height, then takes a step of Newton's method, or several far from the image. The map serves every date of a stack
-    that is registered to this grid.
+    height, then needs one step of Newton's method, or several far from the image. The map applies to every date of a
+    stack that is co-registered to this grid.
 
     Parameters
     ----------
     tile : GeoBox or Tile
-        Grid of the wanted tile, in any CRS.
+        Grid of the tile, in any CRS.
     orbit, radar_grid, dem, dem_geobox
         As for :func:`rdr2geo`; the terrain may be in any CRS.
 
@@ -216,11 +216,11 @@ def radar_map(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem: 
     units={"height": "m", "incidence": "degrees", "layover": None, "shadow": None},
 )
 def radar_view(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem: Any, dem_geobox: GeoBox) -> RadarView:
-    """Find where a tile lies in a radar image, at what angle the radar sees it, and what it does not see.
+    """Compute a tile's position in a radar image, its local incidence angle, layover and shadow.
 
-    Layover and shadow are looked for along the line of sight over the ground, as far around the tile as the relief
-    there reaches, up to 2000 pixels, where ``dem`` is known (:func:`m3leo_sar.warp.shade.shaded`). The search itself
-    costs about the same in hills and in high mountains; only the ground around the tile that it needs grows.
+    Layover and shadow are searched along the line of sight over the ground, as far around the tile as the relief
+    requires, up to 2000 pixels, where ``dem`` is known (:func:`m3leo_sar.warp.shade.shaded`). The search itself costs
+    about the same in hills and in high mountains; only the required ground around the tile grows.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def radar_view(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem:
     """
     tile_geobox = as_geobox(tile, "tile")
     dem, dem_geobox = _terrain(dem, dem_geobox)
-    # A pixel more on each side, as the terrain's slope at the edge comes from both neighbours.
+    # One more pixel on each side, as the terrain slope at the edge needs both neighbours.
     wide_positions, wide_height, terms = _placed(tile_geobox.pad(1, 1), orbit, radar_grid, dem, dem_geobox)
     backend = backend_of(wide_height)
     incidence = backend.geometry_incidence(radar_grid.model(orbit), *terms, wide_height, wide_positions.rows)
@@ -255,7 +255,7 @@ def _middle(radar_grid: RadarGrid) -> float:
 
 
 def _terrain(dem: Any, dem_geobox: GeoBox) -> tuple[Any, GeoBox]:
-    """Heights above the ellipsoid, NaN where they are none that ground has, on a grid in its horizontal CRS."""
+    """Heights above the ellipsoid, NaN outside the valid range, on a grid in its horizontal CRS."""
     _check.height_array(dem, dem_geobox.shape)
     if has_heights(dem_geobox.crs):
         backend = backend_of(dem)
@@ -269,7 +269,7 @@ def _terrain(dem: Any, dem_geobox: GeoBox) -> tuple[Any, GeoBox]:
 
 
 def _geographic(dem: Any, dem_geobox: GeoBox) -> tuple[Any, GeoBox]:
-    """The terrain on a north-up grid of longitude and latitude of about its own resolution."""
+    """Terrain on a north-up grid of longitude and latitude, at about its own resolution."""
     if is_geographic(dem_geobox.crs) and dem_geobox.is_axis_aligned:
         return dem, dem_geobox
     west, south, east, north = dem_geobox.bounds_in("EPSG:4326")

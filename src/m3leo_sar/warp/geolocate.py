@@ -1,4 +1,4 @@
-"""Rasters from radar geometry, known by the latitude and longitude of each pixel, to a map grid."""
+"""Geocoding of rasters in radar geometry, from the latitude and longitude of each pixel."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from m3leo_sar.warp.outside import check_outside, refuse_outside
 from m3leo_sar.warp.pixel_map import PixelMap, step_of, transformed
 from m3leo_sar.warp.sample import sample
 
-#: Radar pixels further from a tile in a geographic CRS, in degrees of longitude, are on the other side of the globe.
+#: Radar pixels further than this from a tile in a geographic CRS, in degrees of longitude, are on the other side of the
+#: globe.
 _FAR = 120.0
-#: Latitude up to which a tile in longitude and latitude may reach.
+#: Maximum latitude of a tile in longitude and latitude.
 _POLE = 89.9
 
 
@@ -46,29 +47,29 @@ def geolocate(
     antialias: bool = True,
     outside: str = "empty",
 ) -> Any:
-    """Bring a raster in radar geometry onto the grid of a tile.
+    """Geocode a raster in radar geometry onto the grid of a tile.
 
     Parameters
     ----------
     radar : (rows, cols) or (bands, rows, cols) float32, float64, complex64, complex128, bool or integer
-        NumPy, CuPy, torch, dask or xarray; NaN and what is masked mark no data. bool and integers go with
-        ``"nearest"`` and ``"mode"`` only.
+        NumPy, CuPy, torch, dask or xarray; NaN and masked values mark no data. bool and integers support ``"nearest"``
+        and ``"mode"`` only.
     latitude, longitude : (rows, cols) float32 or float64
         WGS 84 degrees of each radar pixel's centre; NaN where unknown. The scene may be mirrored, rotated or sheared.
     tile : GeoBox or Tile
         Grid of the result, in any CRS.
     resampling : {"bilinear", "nearest", "cubic", "cubic_spline", "lanczos", "average", "sum", "min", "max", "mode"}
-        In radar pixels. Kernels leave pixels without data out and renormalise the other weights; less than half of the
-        absolute weight gives NaN. nearest rounds halves up and copies bit for bit. The last five look at the whole
-        ground of a tile pixel (:func:`m3leo_sar.warp.area.area_sample`).
+        In radar pixels. Kernels ignore pixels without data and renormalise the other weights; less than half of the
+        absolute weight gives NaN. nearest rounds halves up and copies bit for bit. The last five use the whole ground
+        area of a tile pixel (:func:`m3leo_sar.warp.area.area_sample`).
     mask : (rows, cols) or (bands, rows, cols) bool, optional
         Where ``radar`` has data, such as outside layover and shadow; in the library of ``radar``.
     nodata : int, optional
-        Value of pixels without data for bool and integers, where it must be given.
+        No-data value, required for bool and integers.
     antialias : bool
-        Stretch the kernel along rows and columns of which a tile pixel spans more than 1.05.
+        Stretch the kernel along rows and columns where a tile pixel spans more than 1.05 of them.
     outside : {"empty", "error"}
-        What a tile gives none of whose pixels lies on the scene: a chip without data, or a refusal.
+        Result for a tile without a pixel on the scene: a chip without data, or a ValueError.
 
     Returns
     -------
@@ -78,20 +79,20 @@ def geolocate(
     Raises
     ------
     TypeError
-        If the dtype of ``radar`` is none of the above or does not go with the resampling, the mask is not bool, or the
+        If the dtype of ``radar`` is none of the above or not supported by the resampling, the mask is not bool, or the
         coordinates are not float32 or float64.
     ValueError
-        If the shapes differ, a coordinate is off the globe, the resampling is unknown, the CRS is not understood, or
-        ``nodata`` is missing, given without need or does not fit the dtype.
+        If the shapes differ, a coordinate is off the globe, the resampling is unknown, the CRS is unknown to PROJ, or
+        ``nodata`` is missing, given but not applicable, or does not fit the dtype.
 
     See Also
     --------
-    m3leo_sar.warp.geolocate.geolocation_map : the positions alone, for several rasters of one scene.
+    m3leo_sar.warp.geolocate.geolocation_map : computes the positions alone, for several rasters of one scene.
 
     Notes
     -----
-    Complex values are interpolated as complex. Never pass wrapped phase as real numbers: the mean of +3.1 and -3.1
-    is not near pi. Pass ``numpy.exp(1j * phase)``, or the interferogram, and take the angle after.
+    Complex values are interpolated as complex numbers. Never pass wrapped phase as real numbers: the mean of +3.1 and
+    -3.1 is not near pi. Pass ``numpy.exp(1j * phase)`` or the interferogram, and take the angle afterwards.
 
     Examples
     --------
@@ -121,27 +122,27 @@ def geolocate(
 
 @door(arrays={"latitude": "rc", "longitude": "rc"}, eager=True, labels=False)
 def geolocation_map(latitude: Any, longitude: Any, tile: GeoBox | Tile) -> PixelMap:
-    """Find where each pixel centre of a tile lies in a radar image.
+    """Compute the position of each pixel centre of a tile in a radar image.
 
-    The coordinates are taken to the tile's grid, where four neighbouring radar pixels make a cell; each tile pixel
-    is looked for in the cells and its position found by inverting the bilinear map of its cell in closed form, in
-    double. Nothing is gridded, triangulated or iterated.
+    The coordinates are projected to the tile's grid, where four neighbouring radar pixels form a cell. Each tile pixel
+    is located in a cell, and the bilinear map of that cell is inverted in closed form, in double precision. There is no
+    gridding, triangulation or iteration.
 
     Parameters
     ----------
     latitude, longitude : (rows, cols) float32 or float64
-        WGS 84 degrees of each radar pixel's centre, at least 2 by 2; NaN, or 0 for both as many processors fill in,
-        where unknown, and cells that touch such a pixel are left out. NumPy or CuPy: the search runs where they are;
-        the coordinates, never the pixels, pass through host memory, where PROJ is.
+        WGS 84 degrees of each radar pixel's centre, at least 2 by 2; NaN where unknown, or 0 for both, the fill value
+        of many processors; cells that touch such a pixel are ignored. NumPy or CuPy: the search runs on the device of
+        the arrays; the coordinates, never the pixels, pass through host memory for PROJ.
     tile : GeoBox or Tile
-        Grid of the wanted tile, in any CRS.
+        Grid of the tile, in any CRS.
 
     Returns
     -------
     PixelMap
         Positions in radar pixels; NaN outside the outermost pixel *centres* (nothing is extrapolated by half a
-        pixel). Within 1e-7 of a radar pixel's centre row or column they lie on it exactly. Where the scene folds
-        over itself (layover), the cell of lowest row, then lowest column, wins, on any device.
+        pixel). Within 1e-7 of a radar pixel's centre row or column they are snapped to it. In layover, the cell of
+        lowest row, then lowest column, is used on any device.
 
     Raises
     ------
@@ -149,7 +150,7 @@ def geolocation_map(latitude: Any, longitude: Any, tile: GeoBox | Tile) -> Pixel
         If the coordinates are not float32 or float64, or one is NumPy and the other CuPy.
     ValueError
         If the shapes differ, are not 2-D or are below 2 by 2, a latitude is outside -90 to 90 or a longitude outside
-        -360 to 360 degrees, no position is known, the CRS is not understood, or the tile reaches a pole in longitude
+        -360 to 360 degrees, no position is known, the CRS is unknown to PROJ, or the tile reaches a pole in longitude
         and latitude.
     """
     tile_geobox = as_geobox(tile, "tile")
@@ -180,7 +181,7 @@ def _check_coordinates(latitude: Any, longitude: Any) -> None:
             raise ValueError(
                 f"longitude must have the shape of latitude, {tuple(latitude.shape)}, got {tuple(degrees.shape)}"
             )
-        # Infinities too: only NaN means unknown.
+        # Infinities are refused too: only NaN means unknown.
         beyond = abs(degrees) > limit
         if bool(beyond.any()):
             came = float(degrees[beyond][0])
@@ -206,13 +207,13 @@ def _known(axis: np.ndarray) -> np.ndarray:
 def _around(
     latitude: np.ndarray, longitude: np.ndarray, unknown: np.ndarray, tile_geobox: GeoBox
 ) -> tuple[slice, slice]:
-    """Rows and columns of the radar image that may hold a tile: a comparison a pixel instead of a projection.
+    """Rows and columns of the radar image that may contain a tile: one comparison per pixel instead of a projection.
 
-    A cell that holds part of the tile has its corners no further from it than the largest step between neighbours.
+    The corners of a cell that overlaps the tile are no further from it than the largest step between neighbours.
     """
     whole = (slice(0, latitude.shape[0]), slice(0, latitude.shape[1]))
     west, south, east, north = tile_geobox.bounds_in("EPSG:4326")
-    # Tiles around a pole are left to the exact search.
+    # Tiles around a pole use the exact search.
     if not -85 < south < north < 85:
         return whole
     middle = (west + east) / 2
@@ -235,7 +236,7 @@ def _around(
 
 
 def _largest_step(axis: np.ndarray, known: np.ndarray) -> float:
-    """Twice the largest difference between neighbours that are known, in degrees."""
+    """Twice the largest difference between known neighbours, in degrees."""
     largest = 0.0
     for after, before in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
         steps = np.abs(axis[after] - axis[before])[known[after] & known[before]]
@@ -244,13 +245,13 @@ def _largest_step(axis: np.ndarray, known: np.ndarray) -> float:
 
 
 def _on_tile(latitude: np.ndarray, longitude: np.ndarray, tile_geobox: GeoBox) -> tuple[np.ndarray, np.ndarray]:
-    """Fractional tile (row, col) of each radar pixel, NaN where it has none."""
+    """Fractional tile (row, col) of each radar pixel, NaN where unknown."""
     x, y = longitude.astype(np.float64), latitude.astype(np.float64)
     if tile_geobox.crs != "EPSG:4326":
         x, y = transformed(x, y, "EPSG:4326", tile_geobox.crs)
     if is_geographic(tile_geobox.crs):
         left, _, right, _ = tile_geobox.bounds
         x = nearest_longitude(x, (left + right) / 2)
-        # Where the longitudes start anew, opposite to the tile, neighbours would span a cell around the globe.
+        # At the longitude wrap, opposite to the tile, neighbours would span a cell around the globe.
         x[np.abs(x - (left + right) / 2) > _FAR] = np.nan
     return tile_geobox.to_pixels(x, y)

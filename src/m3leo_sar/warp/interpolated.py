@@ -1,4 +1,4 @@
-"""A smooth transform of a whole grid from a few of its values."""
+"""Interpolation of a smooth transform over a whole grid from a few of its values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Plane = NDArray[np.float64]
 Transform = Callable[[Plane, Plane], tuple[Plane, ...]]
-#: Nodes an axis, tried in turn; a tile of a few kilometres takes the first or second.
+#: Nodes per axis, tried in turn; a tile of a few kilometres needs the first or second.
 _NODES = (5, 9, 17, 33)
 
 
@@ -24,7 +24,7 @@ class Interpolated(NamedTuple):
     cols : (planes, terms, cols) float64
         Factors along it.
     error : float
-        Largest difference found.
+        Largest measured difference.
     """
 
     rows: Plane
@@ -33,12 +33,12 @@ class Interpolated(NamedTuple):
 
 
 def interpolated(transform: Transform, shape: tuple[int, int], tolerance: float) -> Interpolated | None:
-    """Values of a transform at every pixel of a grid, from a polynomial through Chebyshev nodes.
+    """Interpolate a transform at every pixel of a grid by a polynomial through Chebyshev nodes.
 
     Parameters
     ----------
     transform : callable
-        Takes arrays of rows and columns, whole numbers being pixel centres, and gives two or more arrays of values.
+        Takes arrays of rows and columns, whole numbers being pixel centres, and returns two or more arrays of values.
     shape : (int, int)
         Rows and columns of the grid.
     tolerance : float
@@ -47,9 +47,9 @@ def interpolated(transform: Transform, shape: tuple[int, int], tolerance: float)
     Returns
     -------
     Interpolated
-        All values in factors of as many terms as there are nodes an axis, and the largest difference found at points
-        halfway between the nodes, where it is near its worst. None if no number of nodes keeps the tolerance or a
-        value is not finite.
+        All values as factors, with one term per node of an axis, and the largest difference measured at points halfway
+        between the nodes, where it is near its maximum. None if no number of nodes meets the tolerance or a value is
+        not finite.
 
     References
     ----------
@@ -81,7 +81,7 @@ def _nodes(size: int, count: int) -> Plane:
 
 
 def _weights(nodes: Plane, wanted: Plane) -> Plane:
-    """Matrix (wanted, nodes) that takes values at the nodes to values at the places wanted."""
+    """Matrix (wanted, nodes) that interpolates values at the nodes to the requested positions."""
     signs = (-1.0) ** np.arange(len(nodes))
     signs[[0, -1]] /= 2
     apart = np.asarray(wanted, float)[:, None] - nodes

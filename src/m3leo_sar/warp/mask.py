@@ -1,4 +1,4 @@
-"""Masks laid over rasters before they are resampled."""
+"""Masks applied to rasters before resampling."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ def masked(raster: Any, mask: Any, nodata: int | None, *, names: tuple[str, str]
     Parameters
     ----------
     raster : (rows, cols) or (bands, rows, cols) array
-        It is not written to.
+        It is not modified.
     mask : (rows, cols) or (bands, rows, cols) bool, or None
         True where there are data.
     nodata : int, optional
-        The value of bool and integers without data.
+        No-data value of bool and integers.
     names : (str, str)
-        What the two are called in a message.
+        Names of the two in error messages.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How one SLC lies on another's grid, measured from their amplitudes."""
+"""Offsets between two SLCs, measured from their amplitudes (co-registration)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from m3leo_sar.doors.door import door
 from m3leo_sar.grid.pixel_polynomial import PixelPolynomial
 from m3leo_sar.grid.window import Window
 
-#: Steps between two samples that a peak is looked for at.
+#: Search steps per sample for a correlation peak.
 _FINE = 64
-#: Samples around a chip that are read for its spectrum.
+#: Samples read around a chip for its spectrum.
 _MARGIN = 8
 
 
 class Offsets(NamedTuple):
-    """Offsets measured at some pixels.
+    """Offsets measured at a set of pixels.
 
     Parameters
     ----------
     rows, cols : (chips,) float64
-        Middle of each chip in the reference.
+        Centre of each chip in the reference.
     azimuth, range : (chips,) float64
         Pixels: the reference's (row, col) is the secondary's (row + azimuth, col + range).
     quality : (chips,) float64
@@ -40,16 +40,16 @@ class Offsets(NamedTuple):
 
 
 class FittedOffsets(NamedTuple):
-    """Smooth offsets through measured ones.
+    """Smooth offsets fitted to measured ones.
 
     Parameters
     ----------
     azimuth, range : PixelPolynomial
         For :func:`m3leo_sar.resample`.
     kept : (chips,) bool
-        Measurements that the fit stands on.
+        Measurements used by the fit.
     spread : (float, float)
-        Standard deviation of those about it, along azimuth and range, in pixels.
+        Standard deviation of their residuals, along azimuth and range, in pixels.
     """
 
     azimuth: PixelPolynomial
@@ -64,36 +64,36 @@ def measure_offsets(
 ) -> Offsets:
     """Measure offsets on a regular grid of chips by correlating amplitudes.
 
-    A chip of the reference is compared with the secondary's samples at every offset of the search, all of the chip
-    wherever the image has them. Both are sampled at half steps through their spectra, as an intensity takes twice the
-    band of its image; their normalised correlation is found by FFT and its peak to a 64th of a pixel.
+    A chip of the reference is compared with the samples of the secondary at every offset of the search, with the whole
+    chip where the image covers it. Both are oversampled by two through their spectra, as an intensity has twice the
+    bandwidth of its image. Their normalised correlation is computed by FFT and its peak located to 1/64 pixel.
 
     Parameters
     ----------
     reference, secondary : (rows, cols) complex64 or complex128
-        Of one shape, aligned to within the search. NumPy or CuPy. Samples that are not finite are left out.
+        Of one shape, aligned to within the search. NumPy or CuPy. Non-finite samples are ignored.
     window : Window
-        Size of a chip, even, at least 8 by 8; larger ones are surer.
+        Size of a chip, even, at least 8 by 8; larger chips are more reliable.
     grid : (int, int)
-        Number of chips along rows and columns, spread over the image.
+        Number of chips along rows and columns, distributed over the image.
     search : Window, optional
-        Full size of the range of offsets looked at; half the chip's size by default, and at most that.
+        Full size of the search range of offsets; half the size of the chip by default, and at most that.
 
     Returns
     -------
     Offsets
-        NumPy; chips of which less than half has data, or whose amplitude does not vary, are left out.
+        NumPy; chips with less than half of valid samples, or with constant amplitude, are omitted.
 
     Raises
     ------
     TypeError
-        If the images are not complex, or the sizes are no windows.
+        If the images are not complex, or a size is not a Window.
     ValueError
         If shapes differ, the window is odd, below 8 or larger than the image, the grid is empty, or no chip is left.
 
     References
     ----------
-    Guizar-Sicairos et al., 2008, Optics Letters 33(2), 156-158 (refining a peak by a matrix DFT); Padfield, 2012, IEEE
+    Guizar-Sicairos et al., 2008, Optics Letters 33(2), 156-158 (peak refinement by a matrix DFT); Padfield, 2012, IEEE
     Transactions on Image Processing 21(5), 2706-2718 (normalised correlation of images with gaps by FFT).
     """
     for name, image in (("reference", reference), ("secondary", secondary)):
@@ -105,7 +105,7 @@ def measure_offsets(
         np.unique(np.linspace(0, size - length, count).round().astype(int))
         for size, length, count in zip(reference.shape, (window.rows, window.cols), grid, strict=True)
     ]
-    # What a chip is compared with holds every offset whole, and one sample more for the peak's sides.
+    # The search area contains every offset in full, and one more sample for the sides of the peak.
     reach = (search.rows // 2 + 1, search.cols // 2 + 1)
     found = []
     for top in places[0]:
@@ -124,9 +124,10 @@ def measure_offsets(
 def fit_offsets(
     offsets: Offsets, *, shape: tuple[int, int], degree: int = 1, min_quality: float = 0.1, rounds: int = 10
 ) -> FittedOffsets:
-    """Fit polynomials through measured offsets, leaving out those that stand apart.
+    """Fit polynomials to measured offsets, with rejection of outliers.
 
-    In each round, measurements further from the fit than three times the spread (by the median) go or come back.
+    In each round, measurements with residuals above three times the spread (from the median) are rejected, the others
+    are included again.
 
     Parameters
     ----------
@@ -137,14 +138,14 @@ def fit_offsets(
     degree : int
         Total degree of the polynomials.
     min_quality : float
-        Measurements of less correlation do not count.
+        Measurements with a lower correlation are ignored.
     rounds : int
-        Rounds at most.
+        Maximum number of rounds.
 
     Raises
     ------
     ValueError
-        If too few measurements are left for the degree.
+        If too few measurements remain for the degree.
     """
     good = offsets.quality >= min_quality
     kept = good.copy()
@@ -170,7 +171,7 @@ def fit_offsets(
             axis - fit(offsets.rows, offsets.cols)
             for axis, fit in zip((offsets.azimuth, offsets.range), fits, strict=True)
         ]
-        # The median of distances from the fit, as a standard deviation of normal noise; a sixty-fourth is one step.
+        # Median residual, scaled to the standard deviation of normal noise; 1/64 is one step.
         limits = [3 * max(1.4826 * float(np.median(np.abs(axis[kept]))), 1 / _FINE) for axis in left]
         now = good & (np.abs(left[0]) <= limits[0]) & (np.abs(left[1]) <= limits[1])
         if (now == kept).all():
@@ -195,7 +196,7 @@ def _check_sizes(window: Any, grid: tuple[int, int], search: Any, shape: tuple[i
 
 
 class _Fine(NamedTuple):
-    """Amplitudes at half steps, zero where there are none, and one where there are."""
+    """Amplitudes at half steps, zero for no data, and a validity of one for data."""
 
     amplitude: np.ndarray
     known: np.ndarray
@@ -204,7 +205,7 @@ class _Fine(NamedTuple):
 def _peak(first: _Fine, second: _Fine, search: Window, reach: tuple[int, int]) -> tuple[float, float, float] | None:
     """Offset of the first chip in the second, larger one, and their correlation there."""
     sums = _Sums(first, second)
-    # Offset k, in half samples, stands at index k + 2 reach.
+    # Offset k, in half samples, is at index k + 2 reach.
     spans = [np.arange(-size, size + 1) for size in (search.rows, search.cols)]
     shared = sums.correlation()
     near = shared[np.ix_(spans[0] + 2 * reach[0], spans[1] + 2 * reach[1])]
@@ -225,10 +226,10 @@ def _peak(first: _Fine, second: _Fine, search: Window, reach: tuple[int, int]) -
 
 
 class _Sums:
-    """Sums over the samples that two chips share at every offset, by FFT.
+    """Sums over the common samples of two chips at every offset, by FFT.
 
-    Each offset is judged by the means and powers of its own samples: judged by those of the whole chips, one that
-    shares fewer would always lose, and the peak be pulled towards zero.
+    Each offset uses the means and powers of its own samples: with those of the whole chips, an offset with fewer common
+    samples would always score lower, which would bias the peak towards zero.
     """
 
     def __init__(self, first: _Fine, second: _Fine) -> None:
@@ -247,7 +248,7 @@ class _Sums:
                 (ours[0], theirs[2]),
             )
         )
-        # Less than half of a chip is no chip; nor is one whose amplitude is the same everywhere, but for rounding.
+        # Offsets with less than half of a chip are ignored, and chips of constant amplitude up to rounding.
         enough = count > 0.5 * first.known.size
         count = np.where(enough, count, 1)
         spread = np.maximum(power_a - mean_a**2 / count, 0) * np.maximum(power_b - mean_b**2 / count, 0)
@@ -257,18 +258,18 @@ class _Sums:
         self.cross = transforms.fft2(first.amplitude, self.shape).conj() * transforms.fft2(second.amplitude)
 
     def correlation(self) -> np.ndarray:
-        """At every whole offset, NaN where the chips share too little."""
+        """Correlation at every whole offset, NaN where the chips have too few common samples."""
         product = transforms.ifft2(self.cross).real
         return np.where(self.varies, (product - self.by_chance) / self.norm, np.nan)
 
     def correlation_about(self, middle: tuple[int, int], fine: np.ndarray) -> np.ndarray:
-        """At offsets ``fine``, in -1 ... 1, about a whole one, along both axes."""
+        """Correlation at offsets ``fine``, in -1 ... 1, around a whole offset, along both axes."""
         kernels = [
             np.exp(2j * np.pi * np.outer(place + fine, np.fft.fftfreq(size)))
             for place, size in zip(middle, self.shape, strict=True)
         ]
         product = (kernels[0] @ self.cross @ kernels[1].T).real / self.cross.size
-        # Means and powers change slowly: a parabola through the three whole offsets along each axis has them between.
+        # Means and powers change slowly: a parabola through three whole offsets along each axis interpolates them.
         parabola = np.stack([fine * (fine - 1) / 2, 1 - fine**2, fine * (fine + 1) / 2], axis=1)
         around = np.ix_(*(np.arange(place - 1, place + 2) for place in middle))
         if not self.varies[around].all():
@@ -278,13 +279,13 @@ class _Sums:
 
 
 def _fine(image: Any, start: tuple[int, int], size: tuple[int, int]) -> _Fine:
-    """Amplitudes at half steps of a part of an image, which need not lie on it whole."""
+    """Amplitudes at half steps of a part of an image, which may extend beyond the image."""
     arrays = module_of(image)
     inner = [
         slice(max(first, 0), min(first + length, full))
         for first, length, full in zip(start, size, image.shape, strict=True)
     ]
-    # Some samples more on every side: a spectrum takes both ends of what it is given for neighbours.
+    # Some more samples on each side: a spectrum is periodic and treats both ends as neighbours.
     outer = tuple(
         slice(max(part.start - _MARGIN, 0), min(part.stop + _MARGIN, full))
         for part, full in zip(inner, image.shape, strict=True)
@@ -311,7 +312,7 @@ def _fine(image: Any, start: tuple[int, int], size: tuple[int, int]) -> _Fine:
 
 def _finer_amplitude(arrays: Any, clean: Any) -> Any:
     """Amplitude at half steps."""
-    # The middle of the band is brought to zero first, or half steps would fall between its two halves.
+    # The band is centred at zero first, or the zero padding would split it into two halves.
     for axis in (0, 1):
         neighbours = (clean[1:] * clean[:-1].conj()) if axis == 0 else (clean[:, 1:] * clean[:, :-1].conj())
         turn = arrays.exp(-1j * arrays.angle(neighbours.sum()) * arrays.arange(clean.shape[axis]))

@@ -1,15 +1,15 @@
-"""What becomes of a tile that lies off its source."""
+"""Handling of a tile outside its source."""
 
 from __future__ import annotations
 
 from m3leo_sar.warp.pixel_map import PixelMap
 
-#: An empty chip, or an error.
+#: A chip without data, or an error.
 OUTSIDE = ("empty", "error")
 
 
 def check_outside(outside: str) -> None:
-    """Refuse an unknown word.
+    """Refuse an unknown option.
 
     Raises
     ------
@@ -21,7 +21,7 @@ def check_outside(outside: str) -> None:
 
 
 def refuse_outside(positions: PixelMap, outside: str) -> None:
-    """Refuse a tile none of whose positions lies on the source, if that is an error.
+    """Refuse a tile without a position on the source, if ``outside`` is ``"error"``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Where in a source raster each pixel of a tile lies: computed once, used for every band, date and pair."""
+"""Position of each tile pixel in a source raster: computed once, used for every band, date and pair."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from m3leo_sar.grid.projection import is_geographic, transformer_between
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.warp.interpolated import interpolated
 
-#: Positions this close to a pixel's centre or edge, in pixels, are taken to lie on it: so much do affines rounded
-#: on writing disagree, and so grids that coincide give the very bits of the source.
+#: Positions this close to a pixel's centre or edge, in pixels, are snapped to it: affines rounded on writing differ by
+#: this much, and so coinciding grids reproduce the source bit for bit.
 SNAP = 1e-7
 
 
@@ -26,18 +26,18 @@ class PixelMap:
     Parameters
     ----------
     rows, cols : (tile rows, tile cols) float64
-        Position in source pixels; 0.0 is the *centre* of the first pixel. NaN where the tile pixel has no place
-        in the source.
+        Position in source pixels; 0.0 is the *centre* of the first pixel. NaN where the tile pixel has no position in
+        the source.
     source_shape : (int, int), optional
-        Rows and columns of the source; where given, `sample` refuses a raster of another shape.
+        Rows and columns of the source; if given, `sample` refuses a raster of another shape.
     error : float
-        How far the positions may be from those of the exact transform, in source pixels, as measured; 0 where each
-        was transformed by itself.
+        Largest measured deviation of the positions from the exact transform, in source pixels; 0 if each was
+        transformed individually.
     scale : (float, float), optional
-        Source pixels from one tile pixel to the next, along source rows and columns, if known.
+        Source pixels per tile pixel, along source rows and columns, if known.
     turn : int, optional
-        Columns after which the ground of the source comes again, where those are longitudes; positions then lie on the
-        turn around the source's centre, and a tile opposite to it has them at both ends.
+        Columns per 360 degrees, if the columns are longitudes; positions are then within half a turn of the centre of
+        the source, and a tile opposite to it has positions at both ends.
 
     Raises
     ------
@@ -83,7 +83,7 @@ class PixelMap:
         scale: tuple[float, float] | None = None,
         turn: int | None = None,
     ) -> PixelMap:
-        """Map of positions that are sums of few terms, which the kernels add up themselves."""
+        """Map of positions as sums of few terms, which the kernels evaluate."""
         found = cls.__new__(cls)
         found.places, found.source_shape, found.error, found.scale = places, source_shape, error, scale
         found.turn = turn
@@ -115,18 +115,18 @@ class PixelMap:
         return positions
 
     def window(self, *, margin: int = 0) -> tuple[slice, slice]:
-        """Rows and columns of the source that hold every pixel the tile needs.
+        """Rows and columns of the source that contain every pixel needed by the tile.
 
         Parameters
         ----------
         margin : int
-            Pixels more on each side. Nearest and bilinear need none; :func:`m3leo_sar.warp.sample.margin_of` tells what
-            another resampling needs.
+            Additional pixels on each side. Nearest and bilinear need none; :func:`m3leo_sar.warp.sample.margin_of`
+            gives the margin of other resamplings.
 
         Raises
         ------
         ValueError
-            If no pixel of the tile lies in the source, or the size of the source is not known.
+            If no pixel of the tile is in the source, or the size of the source is not known.
         """
         if self.source_shape is None:
             raise ValueError("source_shape must be known to give the window of the source, got None")
@@ -149,7 +149,7 @@ class PixelMap:
         first_row, last_row, _ = rows.indices(self.source_shape[0])
         first_col, last_col, _ = cols.indices(self.source_shape[1])
         shape = (last_row - first_row, last_col - first_col)
-        # Columns of the next turn are known to the whole source only.
+        # Only the whole source contains the columns of the next turn.
         facts: dict[str, Any] = {"error": self.error, "scale": self.scale}
         facts["turn"] = self.turn if shape[1] == self.source_shape[1] else None
         if self.places.terms == 0:
@@ -159,35 +159,35 @@ class PixelMap:
 
 
 def pixel_map(source_geobox: GeoBox, tile: GeoBox | Tile, *, tolerance: float = 1e-5) -> PixelMap:
-    """Find where each pixel centre of a tile lies in a source raster on the map.
+    """Compute the position of each pixel centre of a tile in a source raster on a map grid.
 
-    A few positions are transformed and the others follow from a polynomial through them (Chebyshev nodes, as many as
-    the tolerance takes); where no polynomial will do, such as across the antimeridian, every centre is transformed by
-    itself. The result is kept for the grids used last and its arrays are read-only: all bands, dates and pairs of
-    one tile share them.
+    A few positions are transformed and the others are interpolated by a polynomial (Chebyshev nodes, as many as the
+    tolerance requires). Where no polynomial meets it, such as across the antimeridian, every centre is transformed
+    individually. The result is cached for the most recent grids and its arrays are read-only: all bands, dates and
+    pairs of one tile share them.
 
     Parameters
     ----------
     source_geobox : GeoBox
-        Grid of the raster that is to be sampled.
+        Grid of the raster to be sampled.
     tile : GeoBox or Tile
-        Grid of the wanted tile, in any CRS.
+        Grid of the tile, in any CRS.
     tolerance : float
-        How far a position may be from that of the exact transform, in source pixels; 0 transforms every centre by
-        itself. What was found, between the nodes, is the result's ``error``.
+        Largest allowed deviation of a position from the exact transform, in source pixels; 0 transforms every centre
+        individually. The deviation measured between the nodes is the ``error`` of the result.
 
     Returns
     -------
     PixelMap
-        Positions in source pixels, (tile rows, tile cols) float64. Within 1e-7 pixel of a pixel's centre or edge
-        they lie on it exactly. NaN where PROJ knows no transform; positions off the source are left as they are,
-        `sample` finds no data there. Longitudes are taken modulo 360 degrees: the one nearest to the centre of a
-        geographic source counts, and where a tile lies over the ends of a global one, `sample` joins them.
+        Positions in source pixels, (tile rows, tile cols) float64. Within 1e-7 pixel of a pixel's centre or edge they
+        are snapped to it. NaN where PROJ has no transform; positions outside the source are kept, and `sample` returns
+        no data there. Longitudes are taken modulo 360 degrees: the one nearest to the centre of a geographic source is
+        used, and where a tile crosses the ends of a global source, `sample` joins them.
 
     Raises
     ------
     ValueError
-        If a CRS is not understood by PROJ, or the tolerance is below 0.
+        If a CRS is unknown to PROJ, or the tolerance is below 0.
     """
     tile_geobox = as_geobox(tile, "tile")
     if not tolerance >= 0:
@@ -218,7 +218,7 @@ def _pixel_map(source_geobox: GeoBox, tile_geobox: GeoBox, tolerance: float) -> 
 
 
 def step_of(rows: np.ndarray, cols: np.ndarray) -> tuple[float, float] | None:
-    """Length of a step along the tile's rows and columns together, on each source axis; the median over the tile."""
+    """Combined step length along the tile's rows and columns, per source axis; the median over the tile."""
     if min(rows.shape) < 2:
         return None
     every = tuple(slice(0, size - 1, max(1, size // 16)) for size in rows.shape)
@@ -233,7 +233,7 @@ def step_of(rows: np.ndarray, cols: np.ndarray) -> tuple[float, float] | None:
 
 
 def _step_of_terms(places: Places) -> tuple[float, float] | None:
-    """As `step_of`, from the sums of a few rows and columns and of those after them."""
+    """As `step_of`, from the sums of a few rows and columns and of their successors."""
     if min(places.shape) < 2:
         return None
     every = [np.arange(0, size - 1, max(1, size // 16)) for size in places.shape]
@@ -246,7 +246,7 @@ def _step_of_terms(places: Places) -> tuple[float, float] | None:
 
 
 def sum_of_terms(down: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Sum over k of down[:, k] along[k, :], term by term: a matrix product would add in an order of its own."""
+    """Sum over k of down[:, k] along[k, :], term by term: a matrix product would add in another order."""
     total = down[:, :1] * along[0]
     for term in range(1, len(along)):
         total += down[:, term : term + 1] * along[term]
@@ -257,7 +257,7 @@ def _aligned(source: GeoBox, tile: GeoBox) -> Places:
     """Source (row, col) of every pixel centre of a tile in the source's own CRS."""
     a, b, c, d, e, f = tuple(~source.affine @ tile.affine)[:6]
     down, along = (np.arange(size) + 0.5 for size in tile.shape)
-    # (e down) 1 + 1 (d along + f): each sum is that of the affine, to the bit.
+    # (e down) 1 + 1 (d along + f): each sum equals that of the affine, bit for bit.
     rows = np.stack([np.stack([slope * down, np.ones_like(down)], axis=1) for slope in (e, b)])
     cols = np.stack(
         [np.stack([np.ones_like(along), slope * along + offset]) for slope, offset in ((d, f - 0.5), (a, c - 0.5))]
@@ -275,7 +275,7 @@ def _placed(source: GeoBox, tile: GeoBox, row: np.ndarray, col: np.ndarray) -> t
         left, _, right, _ = source.bounds
         centre = (left + right) / 2
         if columns_per_turn(source) is None:
-            # No column is that of another turn: the tile stays in one piece, on the turn of its middle.
+            # No column belongs to another turn: the tile stays in one piece, on the turn of its centre.
             middle = _middle_longitude(tile, source.crs)
             x = nearest_longitude(x, middle) + (nearest_longitude(middle, centre) - middle)
         else:
@@ -290,12 +290,12 @@ def _middle_longitude(tile: GeoBox, crs: str) -> float:
 
 
 def transformed(x: np.ndarray, y: np.ndarray, crs: str, target: str) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates in ``target``, x before y; NaN where PROJ knows no transform.
+    """Coordinates in ``target``, x before y; NaN where PROJ has no transform.
 
     Raises
     ------
     ValueError
-        If a CRS is not understood.
+        If a CRS is unknown to PROJ.
     """
     transformer = transformer_between(crs, target)
     x, y = (np.asarray(axis) for axis in transformer.transform(x, y))
@@ -304,7 +304,7 @@ def transformed(x: np.ndarray, y: np.ndarray, crs: str, target: str) -> tuple[np
 
 
 def _snapped(positions: np.ndarray) -> np.ndarray:
-    """Positions on the half-pixel lattice wherever they are within `SNAP` of it."""
+    """Positions snapped to the half-pixel lattice where they are within `SNAP` of it."""
     lattice = np.round(positions * 2.0) / 2.0
     return np.where(np.abs(positions - lattice) <= SNAP, lattice, positions)
 

@@ -1,4 +1,4 @@
-"""Phase of an interferogram that follows from orbits and terrain alone."""
+"""Flat-earth and topographic phase of an interferogram, from orbits and terrain."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from m3leo_sar.warp.geo2rdr import geo2rdr, rdr2geo
 
 
 class Acquisition(NamedTuple):
-    """An image by its path and its grid.
+    """Orbit and grid of one image.
 
     Parameters
     ----------
     orbit : Orbit
-        State vectors over its times.
+        State vectors that cover its times.
     radar_grid : RadarGrid
         Its own azimuth times and ranges.
     """
@@ -39,16 +39,15 @@ class Acquisition(NamedTuple):
 def range_phase(
     latitude: Any, longitude: Any, height: Any, *, reference: Acquisition, secondary: Acquisition
 ) -> np.ndarray:
-    """Phase that unmoved ground has in reference x conj(secondary): flat earth and topography together.
+    """Compute the phase of stable ground in reference x conj(secondary): flat earth and topography together.
 
     Parameters
     ----------
     latitude, longitude, height : array_like
-        Where each pixel lies: WGS 84 degrees and metres above the ellipsoid, such as from
-        :func:`m3leo_sar.warp.geo2rdr.rdr2geo`. With the terrain's heights both are removed, with 0 the flat
-        earth alone.
+        Position of each pixel: WGS 84 degrees and metres above the ellipsoid, such as from
+        :func:`m3leo_sar.warp.geo2rdr.rdr2geo`. Terrain heights give both terms, height 0 the flat earth alone.
     reference, secondary : Acquisition
-        The two images, each with its own orbit and grid.
+        The two images, each with its orbit and grid.
 
     Returns
     -------
@@ -68,7 +67,7 @@ def range_phase(
 
     Examples
     --------
-    A pair flown twice on the same path has none:
+    A pair with identical orbits has zero phase:
 
     >>> import numpy as np
     >>> time = np.arange(0.0, 60.0, 10.0)
@@ -92,15 +91,15 @@ def range_phase(
 
 
 class GeometricOffsets(NamedTuple):
-    """Where a secondary image lies on the reference's grid by orbits and terrain, for :func:`m3leo_sar.resample`.
+    """Geometric co-registration of a secondary image to the reference's grid, for :func:`m3leo_sar.resample`.
 
     Parameters
     ----------
     azimuth, range : (rows, cols) float64
         Pixels: the reference's (row, col) is the secondary's (row + azimuth, col + range).
     phase : (rows, cols) float64
-        :func:`range_phase` at each pixel of the reference: ``flatten`` with a minus sign for the secondary, or
-        ``reference_phase`` of the interferogram.
+        :func:`range_phase` at each pixel of the reference: pass it as ``flatten`` with a minus sign for the secondary,
+        or as ``reference_phase`` of the interferogram.
     """
 
     azimuth: np.ndarray
@@ -112,19 +111,19 @@ class GeometricOffsets(NamedTuple):
 def geometric_offsets(
     *, reference: Acquisition, secondary: Acquisition, dem: Any, dem_geobox: GeoBox, step: int = 1
 ) -> GeometricOffsets:
-    """Offsets and phase of every pixel of a reference image, from both orbits and a terrain model.
+    """Compute offsets and phase of every pixel of a reference image from both orbits and a terrain model.
 
     Parameters
     ----------
     reference, secondary : Acquisition
-        The two images, each with its own orbit and grid, such as two passes of one burst.
+        The two images, each with its orbit and grid, such as two acquisitions of one burst.
     dem : (rows, cols) float32 or float64
         Heights in metres above the WGS 84 ellipsoid, which must cover the reference image.
     dem_geobox : GeoBox
-        Its grid.
+        Grid of ``dem``.
     step : int
-        Pixels from one computed pixel to the next; between them offsets are bilinear, and the phase too, which
-        costs topographic phase where the terrain is finer. 1 computes every pixel, at some microseconds each.
+        Spacing of the computed pixels; offsets and phase are interpolated bilinearly between them, which loses
+        topographic phase where the terrain is finer. 1 computes every pixel, at some microseconds per pixel.
 
     Raises
     ------

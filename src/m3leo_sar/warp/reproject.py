@@ -1,4 +1,4 @@
-"""Rasters from one map grid to another."""
+"""Reprojection of rasters from one map grid to another."""
 
 from __future__ import annotations
 
@@ -35,52 +35,52 @@ def reproject(
     antialias: bool = True,
     outside: str = "empty",
 ) -> Any:
-    """Bring a raster onto the grid of a tile.
+    """Reproject a raster onto the grid of a tile.
 
     Parameters
     ----------
     source : (rows, cols) or (bands, rows, cols) float32, float64, complex64, complex128, bool or integer
-        NumPy, CuPy, torch, dask or xarray; NaN and what is masked mark no data. bool and integers go with
-        ``"nearest"`` and ``"mode"`` only.
+        NumPy, CuPy, torch, dask or xarray; NaN and masked values mark no data. bool and integers support ``"nearest"``
+        and ``"mode"`` only.
     source_geobox : GeoBox
         Grid of the source.
     tile : GeoBox or Tile
         Grid of the result, in any CRS.
     resampling : {"bilinear", "nearest", "cubic", "cubic_spline", "lanczos", "average", "sum", "min", "max", "mode"}
-        Kernels leave pixels without data out and renormalise the other weights; less than half of the absolute weight
-        gives NaN. nearest rounds halves up and copies bit for bit. The last five look at the whole ground of a tile
-        pixel (:func:`m3leo_sar.warp.area.area_sample`): sum shares amounts out and keeps their total, mode is for
+        Kernels ignore pixels without data and renormalise the other weights; less than half of the absolute weight
+        gives NaN. nearest rounds halves up and copies bit for bit. The last five use the whole ground area of a tile
+        pixel (:func:`m3leo_sar.warp.area.area_sample`): sum distributes amounts and preserves their total, mode is for
         labels.
     mask : (rows, cols) or (bands, rows, cols) bool, optional
-        Where ``source`` has data; in its library.
+        True where ``source`` has data; in the same library.
     nodata : int, optional
-        Value of pixels without data for bool and integers, where it must be given.
+        No-data value, required for bool and integers.
     antialias : bool
-        Stretch the kernel where the tile's pixels are over 1.05 times as large as the source's.
+        Stretch the kernel where the pixels of the tile are over 1.05 times as large as those of the source.
     outside : {"empty", "error"}
-        What a tile gives none of whose pixels lies on the source: a chip without data, or a refusal.
+        Result for a tile without a pixel on the source: a chip without data, or a ValueError.
 
     Returns
     -------
     (tile rows, tile cols) or (bands, tile rows, tile cols), dtype and library of ``source``
-        NaN (or ``nodata``) more than half a pixel outside the outermost pixel centres. Onto its own grid, or a crop of
-        it, the source comes back bit for bit.
+        NaN (or ``nodata``) more than half a pixel outside the outermost pixel centres. On its own grid, or a crop of
+        it, the source is returned bit for bit.
 
     Raises
     ------
     TypeError
-        If the dtype is none of the above or does not go with the resampling, or the mask is not bool.
+        If the dtype is none of the above or not supported by the resampling, or the mask is not bool.
     ValueError
-        If the shape is not that of ``source_geobox``, the resampling is unknown, a CRS is not understood, or
-        ``nodata`` is missing, given without need or does not fit the dtype, a stretched kernel takes more than 40
-        pixels along an axis, or the tile lies outside and that is an error.
+        If the shape is not that of ``source_geobox``, the resampling is unknown, a CRS is unknown to PROJ, or
+        ``nodata`` is missing, given but not applicable, or does not fit the dtype, a stretched kernel needs more than
+        40 pixels along an axis, or the tile is outside the source and ``outside`` is ``"error"``.
 
     Notes
     -----
-    Positions are found once for each pair of grids, to 1e-5 of a pixel, and kept for the next call.
+    Positions are computed once per pair of grids, to 1e-5 pixel, and cached for the next call.
 
-    Complex values are interpolated as complex. Never pass wrapped phase as real numbers: the mean of +3.1 and -3.1
-    is not near pi. Pass ``numpy.exp(1j * phase)``, or the interferogram, and take the angle after.
+    Complex values are interpolated as complex numbers. Never pass wrapped phase as real numbers: the mean of +3.1 and
+    -3.1 is not near pi. Pass ``numpy.exp(1j * phase)`` or the interferogram, and take the angle afterwards.
 
     Examples
     --------

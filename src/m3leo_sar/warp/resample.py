@@ -1,4 +1,4 @@
-"""An SLC onto another's grid, by offsets in azimuth and range."""
+"""Resampling of an SLC onto the grid of another, by offsets in azimuth and range."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from m3leo_sar.grid.pixel_polynomial import PixelPolynomial
 from m3leo_sar.warp.doppler import azimuth_carrier
 from m3leo_sar.warp.pixel_map import sum_of_terms
 
-#: Kernels and their taps an axis.
+#: Kernels and their taps per axis.
 KERNELS = {"sinc": 8, "knab": 8, "cubic": 4}
-#: Steps between two pixels that weights are tabulated for (ext/warp/resample.h).
+#: Steps per pixel at which weights are tabulated (ext/warp/resample.h).
 _STEPS = 1024
 #: Shape of the Kaiser window and bandwidth of Knab's, for signals that fill four fifths of the sampled band.
 _KAISER, _KNAB = 2.75, 0.2
-#: Band that these two keep the power of, as a share of what is sampled.
+#: Bandwidth whose power these two preserve, as a share of the sampled band.
 _BAND = 0.8
-#: Rows of a result that are computed at once where the image has a carrier.
+#: Rows of a result that are computed at once if the image has a carrier.
 _BLOCK = 512
 
 Offset = float | PixelPolynomial | np.ndarray
@@ -60,47 +60,49 @@ def resample(
     Parameters
     ----------
     slc : (rows, cols) complex64 or complex128
-        NumPy, CuPy, torch, dask or xarray, whose coordinates along rows and columns are those of another grid than the
-        result's and are left out. A sample with a part that is NaN or infinite is no data.
+        NumPy, CuPy, torch, dask or xarray, whose coordinates along rows and columns are dropped, as they belong to
+        another grid than that of the result. A sample with a NaN or infinite part is no data.
     azimuth_offset, range_offset : float, PixelPolynomial, or (rows, cols) float array
-        Pixels; a raster has the shape of the result. :func:`m3leo_sar.grid.pixel_polynomial.bilinear_grid` makes one
-        from offsets on a coarse grid.
+        Pixels; a raster has the shape of the result. :func:`m3leo_sar.grid.pixel_polynomial.bilinear_grid` creates a
+        polynomial from offsets on a coarse grid.
     shape : (int, int), optional
-        Rows and columns of the result; those of the offsets' raster, or of ``slc``.
+        Rows and columns of the result; by default those of an offset raster, or of ``slc``.
     resampling : {"sinc", "knab", "cubic"}
         sinc: 8 x 8 samples under a Kaiser window; knab: 8 x 8 under Knab's sampling window; both for signals that
-        fill up to four fifths of the band. cubic: Keys' 4 x 4, faster and for heavily oversampled images only.
+        occupy up to four fifths of the band. cubic: Keys' 4 x 4, faster, for heavily oversampled images only.
     carrier : callable or PixelPolynomial, optional
-        Phase in radians at (row, col) of ``slc``, such as the azimuth carrier of TOPS bursts: taken off before and put
-        on again after, at the resampled position. It is called with NumPy arrays of float64.
+        Phase in radians at (row, col) of ``slc``, such as the azimuth carrier of TOPS bursts: removed before resampling
+        and restored afterwards, at the resampled position. It is called with float64 NumPy arrays.
     doppler : float or callable, optional
-        Doppler centroid in cycles per row (frequency / pulse repetition frequency), or that at a column: a carrier of
-        ``2 pi doppler row``. Without it and a ``carrier``, the carrier is measured
-        (:func:`m3leo_sar.warp.doppler.azimuth_carrier`), unless all offsets are whole; 0.0 resamples the image as it
-        is. A measured carrier depends on the whole image: for parts of an image that must fit, give it.
+        Doppler centroid in cycles per row (frequency / pulse repetition frequency), or a function of the column: a
+        carrier of ``2 pi doppler row``. Without it and without ``carrier``, the carrier is measured
+        (:func:`m3leo_sar.warp.doppler.azimuth_carrier`), unless all offsets are integers; 0.0 resamples the image
+        without a carrier. A measured carrier depends on the whole image: pass it explicitly if parts of an image must
+        be consistent.
     flatten : (rows, cols) float, optional
-        Phase in radians that is subtracted from the result, such as flat earth and topography.
+        Phase in radians to subtract from the result, such as flat earth and topography.
 
     Returns
     -------
     (rows, cols), dtype and library of ``slc``
-        NaN further than half a pixel outside, and where less than half of the absolute weight has data; other samples
-        without data are left out and the weights renormalised. Whole offsets without a carrier copy samples bit for
-        bit.
+        NaN more than half a pixel outside the image, and where less than half of the absolute weight has data;
+        otherwise samples without data are ignored and the weights renormalised. Integer offsets without a carrier copy
+        samples bit for bit.
 
     Raises
     ------
     TypeError
         If ``slc`` is not complex64 or complex128, or an offset is none of the above.
     ValueError
-        If shapes differ, an offset or phase is not finite, the resampling is unknown, no pixel of the result lies on
-        the image, or the image has a carrier that cannot be measured, such as that of merged TOPS bursts.
+        If shapes differ, an offset or phase is not finite, the resampling is unknown, no pixel of the result is on the
+        image, or the image has a carrier that cannot be measured, such as that of merged TOPS bursts.
 
     Notes
     -----
-    Weights are real, tabulated at 1024 steps between two samples and interpolated between steps. Those of cubic sum to
-    one; those of sinc and knab keep the mean power of a signal that fills four fifths of the band, so that speckle is
-    as bright between samples as on them. Positions and phases are double; phases are reduced before they are used.
+    Weights are real, tabulated at 1024 steps between two samples and interpolated between steps. The weights of cubic
+    sum to one; those of sinc and knab preserve the mean power of a signal that occupies four fifths of the band, so
+    that speckle is equally bright between samples and on them. Positions and phases are in double precision; phases are
+    reduced modulo 2 pi before use.
 
     References
     ----------
@@ -137,7 +139,7 @@ def resample(
         result = backend.resample_image(slc, table, places, turned)
     else:
         result = _with_carrier(backend, slc, table, places, phase, flatten)
-    # A look at a few pixels first: they are seldom all without data.
+    # Check a few pixels first: they are rarely all without data.
     if bool((result[::61, ::61] != result[::61, ::61]).all()) and bool((slc == slc).any()):
         _refuse_beyond(backend, places, slc.shape)
     return result
@@ -145,7 +147,7 @@ def resample(
 
 @lru_cache(maxsize=8)
 def kernel_table(kernel: str) -> np.ndarray:
-    """Weights of a kernel, (1025, taps): line k for a position k / 1024 behind the sample before it.
+    """Weights of a kernel, (1025, taps): line k for a position k / 1024 after the preceding sample.
 
     Examples
     --------
@@ -168,18 +170,18 @@ def kernel_table(kernel: str) -> np.ndarray:
     if kernel == "cubic":
         weights = weights / weights.sum(axis=1, keepdims=True)
     else:
-        # Power of a signal of a flat band under each line: the sum over taps k and l of w_k w_l sinc(band (k - l)).
+        # Power of a signal with a flat spectrum for each line: the sum over taps k and l of w_k w_l sinc(band (k - l)).
         index = np.arange(taps)
         power = np.einsum("lj,jk,lk->l", weights, np.sinc(_BAND * (index[:, None] - index)), weights)
         weights = weights / np.sqrt(power)[:, None]
-    # On a sample the others weigh nothing, not their rounding.
+    # On a sample the other weights are exactly zero, not a rounding error.
     weights[0], weights[-1] = np.eye(taps)[half - 1], np.eye(taps)[half]
     weights.flags.writeable = False
     return weights
 
 
 def _are_whole(offsets: dict[str, Any]) -> bool:
-    """Whether samples are copied, not interpolated."""
+    """Whether samples are copied instead of interpolated."""
     return all(np.ndim(offset) == 0 and not callable(offset) and offset % 1 == 0 for offset in offsets.values())
 
 
@@ -242,7 +244,7 @@ def _raster(backend: Any, raster: Any, name: str, shape: tuple[int, int]) -> Any
         )
     if tuple(raster.shape) != shape:
         raise ValueError(f"{name} must have the shape of the result, {shape}, got {tuple(raster.shape)}")
-    # The sum tells in one pass whether any is not.
+    # The sum shows in one pass whether any value is not finite.
     if not np.isfinite(float(raster.sum())):
         bad = int((~(abs(raster) < np.inf)).sum())
         raise ValueError(f"{name} must be finite, got {bad} of {raster.size} that are not")
@@ -274,7 +276,7 @@ def _positions(places: Places, rows: slice) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _with_carrier(backend: Any, slc: Any, table: np.ndarray, places: Places, phase: Phase, flatten: Any) -> Any:
-    """Block by block: take the carrier off the samples needed, resample, and put it on at the new positions."""
+    """Process blocks: remove the carrier from the needed samples, resample, and restore it at the new positions."""
     host = places._replace(rows=backend.to_host(places.rows), cols=backend.to_host(places.cols))
     parts = []
     margin = table.shape[1]

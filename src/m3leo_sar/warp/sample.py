@@ -1,4 +1,4 @@
-"""Take values of a raster at the positions of a pixel map."""
+"""Resampling of a raster at the positions of a pixel map."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from m3leo_sar.doors.prototype import prototype
 from m3leo_sar.warp.pixel_map import PixelMap
 from m3leo_sar.warp.seam import joined_ends
 
-#: Ways of taking a value between pixels.
+#: Resampling methods.
 RESAMPLINGS = ("nearest", "bilinear", "cubic", "cubic_spline", "lanczos")
 
 #: Kernels by their number in ext/warp/warp.h, and half their width in pixels.
 KERNELS = {"bilinear": (0, 1), "cubic": (1, 2), "cubic_spline": (2, 2), "lanczos": (3, 3)}
 
-#: Steps of more source pixels than this are downsampling; below, a kernel is not stretched.
+#: Steps of more source pixels than this are downsampling; below this, a kernel is not stretched.
 DOWNSAMPLING = 1.05
-#: Pixels along an axis that one value may be taken from.
+#: Maximum kernel size in pixels along an axis.
 TAPS = 40
 
-#: Dtypes in which NaN marks no data; they come out as they went in.
+#: Dtypes in which NaN marks no data; the result has the dtype of the input.
 NAN_DTYPES = ("float32", "float64", "complex64", "complex128")
 
-#: Dtypes of labels and counts: nearest only, and no data is the value of ``nodata``.
+#: Dtypes of labels and counts: nearest only, and ``nodata`` is the no-data value.
 LABEL_DTYPES = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 
 
@@ -44,24 +44,24 @@ def sample(
     nodata: int | None = None,
     antialias: bool = True,
 ) -> Any:
-    """Take the values of a raster at the positions of a pixel map.
+    """Resample a raster at the positions of a pixel map.
 
     Parameters
     ----------
     source : (rows, cols) or (bands, rows, cols) float32, float64, complex64, complex128, bool or integer
-        NaN marks no data in float and complex rasters. bool and integers go with ``resampling="nearest"`` only.
+        NaN marks no data in float and complex rasters. bool and integers support ``resampling="nearest"`` only.
     pixel_map : PixelMap
         From `m3leo_sar.warp.pixel_map.pixel_map` or `m3leo_sar.warp.geolocate.geolocation_map`; all bands share it.
     resampling : {"bilinear", "nearest", "cubic", "cubic_spline", "lanczos"}
-        bilinear: mean of the four pixels around, weighted by nearness. cubic (Keys, a = -1/2), lanczos (6 x 6) and
-        cubic_spline, which smooths, take more pixels. Pixels without data are left out and the other weights
+        bilinear: mean of the four surrounding pixels, weighted by proximity. cubic (Keys, a = -1/2), lanczos (6 x 6)
+        and cubic_spline, which smooths, use more pixels. Pixels without data are ignored and the other weights
         renormalised; less than half of the absolute weight gives NaN, so that no-data areas neither grow nor shrink by
-        more than half a pixel. nearest: the nearest pixel, halves rounded up, bit for bit.
+        more than half a pixel. nearest: a copy of the nearest pixel, halves rounded up.
     nodata : int, optional
-        Needed with bool and integers, where it fills the pixels off the source; refused otherwise.
+        No-data value, required for bool and integers, where it fills the pixels outside the source; refused otherwise.
     antialias : bool
-        Stretch the kernel to the step of the tile where that is over 1.05 source pixels, so that no pixel is passed
-        over; nearest never does.
+        Stretch the kernel to the step of the tile where that is over 1.05 source pixels, so that no pixel is skipped;
+        nearest is never stretched.
 
     Returns
     -------
@@ -73,15 +73,15 @@ def sample(
     TypeError
         If the dtype is none of the above, or is bool or integer with bilinear.
     ValueError
-        If the shape does not fit the map, the resampling is unknown, ``nodata`` is missing, given without need or
-        does not fit the dtype, or a stretched kernel takes more than 40 pixels along an axis.
+        If the shape does not match the map, the resampling is unknown, ``nodata`` is missing, given but not applicable,
+        or does not fit the dtype, or a stretched kernel needs more than 40 pixels along an axis.
 
     Notes
     -----
-    Complex values are interpolated as complex. Never pass wrapped phase as real numbers: the mean of +3.1 and -3.1
-    is not near pi. Pass ``numpy.exp(1j * phase)``, or the interferogram, and take the angle after.
+    Complex values are interpolated as complex numbers. Never pass wrapped phase as real numbers: the mean of +3.1 and
+    -3.1 is not near pi. Pass ``numpy.exp(1j * phase)`` or the interferogram, and take the angle afterwards.
 
-    A source on the GPU is sampled there; a map that lies in host memory is copied to it on the way.
+    A source on the GPU is sampled there; a map in host memory is copied to the GPU.
 
     Examples
     --------
@@ -117,12 +117,12 @@ def sample(
 
 
 def margin_of(pixel_map: PixelMap, resampling: str, *, antialias: bool = True) -> int:
-    """Pixels around :meth:`PixelMap.window` that a resampling takes values from.
+    """Number of pixels around :meth:`PixelMap.window` that a resampling needs.
 
     Raises
     ------
     ValueError
-        If the resampling is unknown, or takes more than 40 pixels along an axis.
+        If the resampling is unknown, or needs more than 40 pixels along an axis.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def margin_of(pixel_map: PixelMap, resampling: str, *, antialias: bool = True) -
 
 
 def _stretch(pixel_map: PixelMap, resampling: str) -> tuple[float, float]:
-    """How far to stretch a kernel along source rows and columns."""
+    """Stretch factors of a kernel along source rows and columns."""
     if pixel_map.scale is None:
         return (1.0, 1.0)
     rows, cols = (step if step > DOWNSAMPLING else 1.0 for step in pixel_map.scale)
@@ -153,26 +153,26 @@ def _stretch(pixel_map: PixelMap, resampling: str) -> tuple[float, float]:
 
 
 def backend_for(source: Any, pixel_map: PixelMap) -> Any:
-    """Backend of a source and its map: one in host memory serves any device, one on a device only its own.
+    """Backend of a source and its map: a map in host memory serves any device, a map on a device only that device.
 
     Raises
     ------
     TypeError
-        If the map lies on another device than the source.
+        If the map is on another device than the source.
     """
     places = pixel_map.places
     return backend_of(source, *(() if isinstance(places.rows, np.ndarray) else (places.rows, places.cols)))
 
 
 def check_fits(source: Any, pixel_map: PixelMap) -> Any:
-    """Source as (bands, rows, cols), or a refusal of its dtype or shape.
+    """Source as (bands, rows, cols); refuse an invalid dtype or shape.
 
     Raises
     ------
     TypeError
-        If the dtype is none that is resampled.
+        If the dtype is not supported.
     ValueError
-        If it has no two or three axes, is empty or has not the size that the map is for.
+        If it does not have two or three axes, is empty or does not have the source size of the map.
     """
     dtype = str(getattr(source, "dtype", type(source).__name__))
     if dtype not in NAN_DTYPES + LABEL_DTYPES:
@@ -190,7 +190,7 @@ def check_fits(source: Any, pixel_map: PixelMap) -> Any:
 
 
 def check_nodata(dtype: str, nodata: int | None) -> None:
-    """Refuse a value for no data that is missing, not needed or does not fit the dtype.
+    """Refuse a no-data value that is missing, not needed or does not fit the dtype.
 
     Raises
     ------

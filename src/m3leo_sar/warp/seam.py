@@ -1,4 +1,4 @@
-"""A tile over both ends of a global raster: the columns of the two turns side by side."""
+"""A tile across both ends of a global raster: the columns of the two turns side by side."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from m3leo_sar.warp.pixel_map import PixelMap
 
 
 def joined_ends(source: Any, pixel_map: PixelMap, *, margin: int, nodata: int | None) -> tuple[Any, PixelMap]:
-    """Source and map as they are, or, where the tile lies over the source's ends, as one raster without a seam.
+    """Source and map unchanged, or, where the tile crosses the ends of the source, as one raster without a seam.
 
     Parameters
     ----------
     source : (bands, rows, cols) array
         Longitudes run along its columns.
     pixel_map : PixelMap
-        Positions; those of a tile over the ends lie at both of them.
+        Positions; those of a tile across the ends are at both ends.
     margin : int
-        Columns more on each side, as many as a kernel takes.
+        Additional columns on each side, as many as the kernel needs.
     nodata : int, optional
-        Value of columns that the source does not have, for bool and integers; NaN for others.
+        Value of columns missing from the source, for bool and integers; NaN for others.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def joined_ends(source: Any, pixel_map: PixelMap, *, margin: int, nodata: int | 
     pixel_map : PixelMap
         Positions in them.
     """
-    # Positions that follow a polynomial have no jump.
+    # Polynomial positions have no jump.
     if pixel_map.turn is None or pixel_map.places.terms:
         return source, pixel_map
     turn, cols = pixel_map.turn, pixel_map.cols
@@ -53,9 +53,9 @@ def joined_ends(source: Any, pixel_map: PixelMap, *, margin: int, nodata: int | 
 
 
 def _in_one_piece(cols: np.ndarray, known: np.ndarray, turn: int) -> np.ndarray:
-    """Positions moved by whole turns to lie beside their neighbours."""
+    """Positions shifted by whole turns to be next to their neighbours."""
     if known.all():
-        # From neighbour to neighbour, as the two sides of a tile around the globe are equally far from its middle.
+        # From neighbour to neighbour, as the two sides of a tile around the globe are equally far from its centre.
         cols = unwrapped(cols, turn, axis=1)
         return cols + (unwrapped(cols[:, :1], turn, axis=0) - cols[:, :1])
     middle = cols[known][known.sum() // 2]

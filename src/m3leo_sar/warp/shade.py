@@ -1,4 +1,4 @@
-"""Layover and shadow on a tile: ground that folds over in range, and ground that other ground hides."""
+"""Layover and shadow on a tile: ground that overlaps in slant range, and ground hidden by other ground."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from m3leo_sar.warp.pixel_map import pixel_map, transformed
 from m3leo_sar.warp.reproject import reproject
 from m3leo_sar.warp.tile_ground import sight_terms
 
-#: Pixels around a tile that layover and shadow are looked for in, at most.
+#: Maximum number of pixels around a tile to search for layover and shadow.
 _FURTHEST = 2000
-#: Metres of relief that ground can have, and how much further than on level ground of one incidence it is looked for.
+#: Maximum relief in metres, and the margin of the search length over that for level ground of one incidence.
 _MOST_RELIEF, _MORE = 9500.0, 1.1
-#: Pixels a side of those that a first look at the terrain takes together.
+#: Block side in pixels for a first coarse pass over the terrain.
 _COARSE = 16
 
 
 class Search(NamedTuple):
-    """Where hidden or folded ground is looked for.
+    """Search direction and length for layover and shadow.
 
     Parameters
     ----------
     step : (float, float)
-        Rows and columns of a step of one pixel over the ground, away from the radar.
+        Rows and columns per step of one pixel over the ground, away from the radar.
     reach : float
-        Steps that each metre of relief asks for.
+        Steps per metre of relief.
     """
 
     step: tuple[float, float]
     reach: float
 
     def steps(self, relief: float) -> int:
-        """How far to look in ground of some relief, in metres."""
+        """Search length for a relief in metres."""
         return int(min(max(math.ceil(_MORE * relief * self.reach), 1), _FURTHEST))
 
     def rim(self, relief: float) -> tuple[int, int]:
-        """Rows and columns around a tile that this reaches: as narrow as the line of sight allows."""
+        """Rows and columns around a tile covered by the search: as narrow as the line of sight allows."""
         rows, cols = (math.ceil(self.steps(relief) * abs(part)) + 1 for part in self.step)
         return rows, cols
 
@@ -50,18 +50,18 @@ class Search(NamedTuple):
 def shaded(
     tile_geobox: GeoBox, height: Any, dem: Any, dem_geobox: GeoBox, *, orbit: Orbit, radar_grid: RadarGrid
 ) -> tuple[Any, Any]:
-    """Layover and shadow of every pixel of a tile.
+    """Compute layover and shadow of every pixel of a tile.
 
     Parameters
     ----------
     tile_geobox : GeoBox
         Grid of the tile.
     height : (tile rows, tile cols) float64
-        Metres above the ellipsoid on it, NaN where unknown.
+        Height above the ellipsoid in metres, NaN where unknown.
     dem, dem_geobox
-        The terrain around it, and its grid.
+        Terrain around the tile, and its grid.
     orbit, radar_grid
-        The image's.
+        Orbit and grid of the image.
 
     Returns
     -------
@@ -69,12 +69,12 @@ def shaded(
 
     Notes
     -----
-    A pixel is in layover if the slant range, going nearer, comes up to the pixel's, or, going further, down to it; in
-    shadow if the look angle, going nearer, comes up to the pixel's. Every pixel's length along the line is compared;
-    blocks of ground whose largest value excludes it are passed over, the larger the further away (a pyramid of maxima),
-    so that the cost for a pixel hardly grows with the length and no step's answer is lost. Only where two values are
-    equal to rounding may the answer differ from that of every step: on no pixel of the tiles compared, 448 x 448 with
-    900 m of relief, and on at most one in a thousand by test.
+    A pixel is in layover if the slant range of nearer ground reaches that of the pixel, or that of further ground falls
+    to it; in shadow if the look angle of nearer ground reaches that of the pixel. The whole search length along the
+    line is compared. Blocks of ground excluded by their largest value are skipped, with larger blocks further away (a
+    pyramid of maxima), so the cost per pixel hardly grows with the length and no step is lost. Only where two values
+    are equal within rounding may the result differ from that of a search of every step: on no pixel of the compared
+    tiles, 448 x 448 with 900 m of relief, and on at most one in a thousand in the tests.
 
     References
     ----------
@@ -99,7 +99,7 @@ def shaded(
 
 
 def _relief_around(tile_geobox: GeoBox, dem: Any, dem_geobox: GeoBox, search: Search) -> float:
-    """Metres between the lowest and the highest ground that may hide or fold a tile's, all that it reaches included."""
+    """Height range in metres of the ground that may hide or overlay a tile, including all ground within reach."""
     relief = _MOST_RELIEF
     for _ in range(3):
         around = tile_geobox.pad(*search.rim(relief)).reduced(_COARSE, _COARSE).pad(1, 1)
@@ -114,7 +114,7 @@ def _relief_around(tile_geobox: GeoBox, dem: Any, dem_geobox: GeoBox, search: Se
 
 
 def _search(tile_geobox: GeoBox, radar_grid: RadarGrid, model: np.ndarray, level: float) -> Search | None:
-    """The line of sight over the middle of a tile at a level in metres; None where it is not seen."""
+    """Line of sight over the centre of a tile at a height in metres; None if it is not seen."""
     rows, cols = tile_geobox.shape
     at = np.array([[rows / 2, rows / 2 + 1, rows / 2], [cols / 2, cols / 2, cols / 2 + 1]])
     a, b, c, d, e, f = tuple(tile_geobox.affine)[:6]
@@ -128,7 +128,7 @@ def _search(tile_geobox: GeoBox, radar_grid: RadarGrid, model: np.ndarray, level
         return None
     away = np.linalg.solve(jacobian, [0.0, 1.0])
     length = float(np.hypot(*away))
-    # Ground metres of a pixel's step, and slant metres: their ratio is the sine of the incidence.
+    # Ground and slant metres per pixel step: their ratio is the sine of the incidence.
     steps = [np.linalg.norm(points[k] - points[0]) for k in (1, 2)]
     metres = float(np.hypot(away[0] * steps[0], away[1] * steps[1])) / length
     sine = min(radar_grid.range_spacing / (metres * length), 0.999)

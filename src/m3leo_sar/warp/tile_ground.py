@@ -1,4 +1,4 @@
-"""Ground positions of a tile's pixels, and the radar's sight of them, as sums of few terms."""
+"""Ground positions of a tile's pixels, and the radar line of sight to them, as sums of few terms."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.warp.interpolated import interpolated
 from m3leo_sar.warp.pixel_map import transformed
 
-#: Metres that the positions of a tile's pixels on the ellipsoid may be off, and heights that this holds up to.
+#: Position tolerance in metres for a tile's pixels on the ellipsoid, and the maximum height for which it holds.
 _TOLERANCE, _HIGH = 1e-5, 1e4
-#: The same of the sights that hidden ground is looked for with.
+#: The same for the lines of sight in the search for layover and shadow.
 _SIGHT_TOLERANCE = 1e-3
 
 Terms = tuple[np.ndarray, np.ndarray]
-#: Four values of points (..., 3) and the times (...) at which they are seen.
+#: Function of points (..., 3) and their acquisition times (...) that returns four values.
 _Values = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, ...]]
 
 
 def ground_terms(tile_geobox: GeoBox, radar_grid: RadarGrid, model: np.ndarray) -> Terms:
-    """Position and time of a tile's pixels on the ellipsoid, and how they change with a metre of height.
+    """Position and time of a tile's pixels on the ellipsoid, and their change per metre of height.
 
     Raises
     ------
     ValueError
-        If the tile is so large, or so close to a pole of its CRS, that no polynomial follows it.
+        If the tile is so large, or so close to a pole of its CRS, that no polynomial fits it.
     """
-    # Metres along the track for a second, so that one tolerance in metres serves times too.
+    # Metres along the track per second, so that one tolerance in metres applies to times too.
     speed = float(np.linalg.norm(model[16:].reshape(3, 16)[:, 1]) / model[7])
 
     def place(points: np.ndarray, time: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -43,9 +43,9 @@ def ground_terms(tile_geobox: GeoBox, radar_grid: RadarGrid, model: np.ndarray) 
 
 
 def sight_terms(tile_geobox: GeoBox, radar_grid: RadarGrid, model: np.ndarray) -> Terms:
-    """The radar's sight of a tile's pixels, metres, and how it changes with a metre of height.
+    """Line of sight to a tile's pixels in metres, and its change per metre of height.
 
-    Three axes that stand still, the second to the side that the radar sees, and the part along its vertical, upwards.
+    Three fixed axes, the second towards the look side of the radar, and the component along its vertical, upwards.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def sight_terms(tile_geobox: GeoBox, radar_grid: RadarGrid, model: np.ndarray) -
 
 
 def _terms(values: _Values, tile_geobox: GeoBox, radar_grid: RadarGrid, model: np.ndarray, tolerance: float) -> Terms:
-    """Four values of a tile's pixels on the ellipsoid, and how they change with a metre of height, in few terms."""
+    """Four values of a tile's pixels on the ellipsoid, and their change per metre of height, as few terms."""
     a, b, c, d, e, f = tuple(tile_geobox.affine)[:6]
 
     def ground(row: np.ndarray, col: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -92,7 +92,7 @@ def _terms(values: _Values, tile_geobox: GeoBox, radar_grid: RadarGrid, model: n
 
 
 def _orbit(model: np.ndarray, time: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Position, velocity and acceleration (..., 3); beyond the arc as from its end with that acceleration."""
+    """Position, velocity and acceleration (..., 3); beyond the arc with the constant acceleration of its end."""
     arc, half = model[16:].reshape(3, 16), model[7]
     within = np.clip((time - model[6]) / half, -1.0, 1.0)
     powers = np.arange(16)
@@ -111,11 +111,12 @@ def _polynomial(terms: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 def _time_of(points: np.ndarray, radar_grid: RadarGrid, model: np.ndarray) -> np.ndarray:
-    """Time at which points are abeam, or near it: a guess that is smooth."""
+    """Approximate zero-Doppler time of points: a smooth initial guess."""
     middle = radar_grid.azimuth_time + (radar_grid.shape[0] - 1) / 2 * radar_grid.azimuth_interval
     rows, _ = backend_of(points).geometry_points(model, points.reshape(-1, 3), middle)
     time = radar_grid.azimuth_time + rows * radar_grid.azimuth_interval
-    # Where the arc ends, a straight flight gives a time for all, from which Newton's method takes a few steps more.
+    # Beyond the arc, a straight flight path gives a time for every point, from which Newton's method needs a few more
+    # steps.
     if np.isnan(time).any():
         arc = model[16:].reshape(3, 16)
         speed = arc[:, 1] / model[7]
