@@ -84,6 +84,16 @@ def test_archive_and_statistics_jobs_run(tmp_path):
     assert all(taken > 0 for taken in interleaved(jobs, rounds=1).values())
 
 
+def test_jobs_of_estimators_agree_with_the_kernel():
+    pytest.importorskip("numba", reason="numba is not installed")
+    import window_map as estimating
+
+    jobs = estimating.jobs(40)
+    native, restated = jobs["native coherence"](), jobs["window_map, terms"]()
+    np.testing.assert_allclose(restated.coherence, native.coherence, atol=1e-6)
+    assert estimating.filter_seconds_per_pixel(21) > 0
+
+
 def test_triad_gives_a_plausible_bandwidth():
     assert 1e8 < triad_bandwidth(12, repeats=2) < 1e13
 
