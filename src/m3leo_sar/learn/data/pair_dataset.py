@@ -268,7 +268,7 @@ class _Batch:
         if type(like) is not np.ndarray:
             made = like.__array_namespace__().empty(size, dtype)
             # Emulated GPU arrays have NumPy's namespace; their own type selects the backend.
-            return made.view(type(like)) if isinstance(made, np.ndarray) else made
+            return made.view(type(like)) if isinstance(like, np.ndarray) else made
         owner = torch.empty(size, dtype=torch.bool if dtype is np.bool_ else torch.float32)
         # A worker's shared memory reaches the trainer without a copy.
         self.owners.append(owner.share_memory_() if get_worker_info() is not None else owner)
