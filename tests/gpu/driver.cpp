@@ -40,15 +40,16 @@ int main() {
     for (int k = 0; k < (full ? 6 : 1); ++k) found[k] = Address(all.data() + 2 * pixels * (k < 2 ? k : k + 1));
     return found;
   };
-  // rows, cols, out, window, step, fan, ring, strip, weighted, clip, pairs
+  // rows, cols, out, window, step, fan, ring, strip, weighted, clip, centred, columns per mark of a hole, pairs
   const auto settings = [&](long long step, long long ring, long long weighted) {
-    return std::vector<long long>{rows, cols, rows / step, cols / step, 5, 20, step, step, 4, ring, 64, weighted, 1, 2};
+    return std::vector<long long>{rows, cols, rows / step, cols / step, 5, 20, step, step, 4, ring, 64, weighted, 1, 1, 128, 2};
   };
+  std::vector<unsigned char> holes(64);
   const auto coherence = [&](const char* name, auto launch, dim3 grid, unsigned threads, size_t shared,
                              const std::vector<long long>& how, const Address* from, const std::vector<Address>& to,
                              bool turned) {
     run(name, launch, grid, dim3{threads, 1, 1}, shared, how.data(), from, pairs, turned ? turns : dates, to.data(),
-        taps.data(), taps.data(), 0.5, int(turned));
+        taps.data(), taps.data(), 0.5, int(turned), holes.data(), 0);
   };
   const dim3 strips{2, 1, 1}, each{2 * unsigned((pixels + 255) / 256), 1, 1};
   const size_t line = 128 * 16;
@@ -63,7 +64,7 @@ int main() {
   coherence("coherence_direct_f32", simt_launch_coherence_direct_f32, each, 256, 0, settings(1, 0, 0), dates,
             planes(maps, true), true);
   std::vector<float> down(pixels), along(pixels), plain(3 * pixels);
-  run("fringe_f32", simt_launch_fringe_f32, across, line256, 0, a.data(), b.data(), rows, cols, 5, 8, 0, down.data(),
+  run("fringe_f32", simt_launch_fringe_f32, across, line256, 0, a.data(), b.data(), rows, cols, 5, 8, 0, 0.5, 1, down.data(),
       along.data(), plain.data());
   const int lag_of_pair[] = {0, 1, 2, 0};
   const double days[] = {12, 24, 36};
@@ -76,11 +77,11 @@ int main() {
   run("homogeneous_glrt_f64", simt_launch_homogeneous_glrt_f64, across, line256, 0, a64.data(), 0.3, rows, cols, 9, 11,
       2, neighbours.data());
   run("homogeneous_coherence_f32", simt_launch_homogeneous_coherence_f32, across, line256, 0, a.data(), b.data(),
-      neighbours.data(), rows, cols, 9, 11, 2, plain.data());
+      neighbours.data(), rows, cols, 9, 11, 2, 0.5, 4, 1, plain.data());
   run("interferogram_f32", simt_launch_interferogram_f32, across, line256, 0, a.data(), b.data(), a64.data(), 1, out.data(), cols, 1, 1,
-      rows, cols);
+      0.5, rows, cols);
   run("multilook_complex_f64", simt_launch_multilook_complex_f64, across, line256, 0, a64.data(), out64.data(), rows, cols,
-      2, 3, rows / 2, cols / 3);
+      2, 3, 0.5, rows / 2, cols / 3);
 
   std::vector<double> at_row(pixels), at_col(pixels);
   for (long long i = 0; i < pixels; ++i) at_row[i] = i % cols - 1.3, at_col[i] = i / cols * 1.7 - 0.9;
