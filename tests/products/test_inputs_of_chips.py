@@ -147,7 +147,7 @@ def test_what_a_stack_does_not_have_is_not_passed_over(stack, tmp_path, scene):
         open_catalogue(stack, burst="T087-185683-IW2")
     assert open_catalogue(stack, polarisation="vv").stack.polarisation == "VV"
     folder = rasters(tmp_path / "rasters", scene)
-    with pytest.raises(ValueError, match="burst goes with CSLC files, .* holds rasters"):
+    with pytest.raises(ValueError, match="a folder of rasters has no burst to choose, got burst"):
         open_catalogue(folder, burst="T087-185683-IW2")
     opened = open_catalogue(stack).stack
     with pytest.raises(ValueError, match="tiles must come from a tile file or an area, got both"):

@@ -104,8 +104,8 @@ def test_tables_as_people_write_them(folder, dates):
         ("path,date\nc.tif,2020-13-01\n", "line 2: a date must be a day of the calendar, got '2020-13-01'"),
         ("path,date\nc.tif,2020-01-01T99:00Z\n", "line 2: a time must read as 2023-03-01T16:16:51Z"),
         ("path,polarisation\nc.tif,XX\n", "line 2: polarisation must be one of VV, VH, HH, HV, got 'XX'"),
-        ("path\nother.h5\n", r"must name CSLC-S1 files of a date or rasters \(.*\), got other.h5"),
-        ("path\nnotes.txt\n", r"must name CSLC-S1 files of a date or rasters \(.*\), got notes.txt"),
+        ("path\nother.h5\n", r"must name files of a stack \(.*\), got other.h5"),
+        ("path\nnotes.txt\n", r"must name files of a stack \(.*\), got notes.txt"),
     ],
 )
 def test_a_wrong_line_is_named(folder, text, message):

@@ -12,14 +12,15 @@ from m3leo_sar.grid.window import Window
 Stack = Annotated[
     Path,
     typer.Argument(
-        help="Stack: our Zarr container, a folder of OPERA CSLC-S1 files or of complex rasters, a JSON file of STAC "
-        "items, or a CSV of products."
+        help="Stack: our Zarr container, a folder of another producer (docs/open-a-stack.md lists the kinds), a JSON "
+        "file of STAC items, or a CSV of products."
     ),
 ]
 Archive = Annotated[Path, typer.Argument(help="Chip archive.")]
 NewArchive = Annotated[Path, typer.Argument(help="Chip archive; created if it does not exist.")]
 Burst = Annotated[str | None, typer.Option(help="Burst, such as T087-185683-IW2, if the stack has several.")]
 Polarisation = Annotated[str | None, typer.Option(help="VV, VH, HH or HV, if the stack has several.")]
+Frequency = Annotated[str | None, typer.Option(help="Frequency band of NISAR, A or B, if the stack has both.")]
 NoData = Annotated[
     float | None,
     typer.Option("--nodata", help="No-data value of the stack, such as 0, in addition to NaN and the files' own."),

@@ -52,6 +52,7 @@ def prepare(
     minimum_coverage: options.Coverage = 0.5,
     burst: options.Burst = None,
     polarisation: options.Polarisation = None,
+    frequency: options.Frequency = None,
     nodata: options.NoData = None,
     reader: options.Reader = None,
     storage: Annotated[
@@ -85,7 +86,9 @@ def prepare(
     Examples: m3leo-sar prepare stack chips --max-days 48; m3leo-sar prepare cslc chips --aoi area.wkt --window 5x20;
     m3leo-sar prepare stack chips --dry-run
     """
-    catalogue = open_catalogue(stack, burst=burst, polarisation=polarisation, nodata=nodata, reader=reader)
+    catalogue = open_catalogue(
+        stack, burst=burst, polarisation=polarisation, frequency=frequency, nodata=nodata, reader=reader
+    )
     opened = catalogue.stack
     chosen = choose_pairs(
         opened, rule=rule, max_days=max_days, days=options.numbers(days), season=season, named=pair or ()
@@ -218,6 +221,7 @@ def slc_tiles(
     minimum_coverage: options.Coverage = 0.5,
     burst: options.Burst = None,
     polarisation: options.Polarisation = None,
+    frequency: options.Frequency = None,
     nodata: options.NoData = None,
     reader: options.Reader = None,
 ) -> None:
@@ -229,7 +233,9 @@ def slc_tiles(
     input=coherence:5x20 pairs.redraw=true
     """
     largest = options.window_of(window)
-    opened = open_catalogue(stack, burst=burst, polarisation=polarisation, nodata=nodata, reader=reader).stack
+    opened = open_catalogue(
+        stack, burst=burst, polarisation=polarisation, frequency=frequency, nodata=nodata, reader=reader
+    ).stack
     grid = list(choose_tiles(opened, aoi=aoi, tiles=tiles, lattice=lattice))
     with progress_bar("storing tiles", len(grid)) as advance:
         built = build_slc_tiles(

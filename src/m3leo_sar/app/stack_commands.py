@@ -69,13 +69,14 @@ def pairs(
     figure: Annotated[Path | None, typer.Option(help="Picture to write of the network of pairs.")] = None,
     burst: options.Burst = None,
     polarisation: options.Polarisation = None,
+    frequency: options.Frequency = None,
     reader: options.Reader = None,
 ) -> None:
     """List the pairs of a stack with the days between dates, and report whether they connect all dates.
 
     Examples: m3leo-sar pairs stack --max-days 24 --figure network.png; m3leo-sar pairs stack --archive chips
     """
-    opened = open_catalogue(stack, burst=burst, polarisation=polarisation, reader=reader).stack
+    opened = open_catalogue(stack, burst=burst, polarisation=polarisation, frequency=frequency, reader=reader).stack
     chosen = choose_pairs(
         opened, rule=rule, max_days=max_days, days=options.numbers(days), season=season, named=pair or ()
     )

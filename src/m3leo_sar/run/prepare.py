@@ -45,6 +45,7 @@ def prepare(
     minimum_coverage: float = 0.5,
     burst: str | None = None,
     polarisation: str | None = None,
+    frequency: str | None = None,
     nodata: float | None = None,
     storage: str = "geotiff",
     options: RunOptions | None = None,
@@ -59,9 +60,8 @@ def prepare(
     ----------
     stack : SlcStack or path
         A stack, or a path as :func:`m3leo_sar.run.catalogue.open_catalogue` takes it: our Zarr container, a folder of
-        OPERA CSLC-S1 files or of complex rasters, a JSON file of STAC items, a CSV of products. An `SlcStack` is
-        processed in this process; a path in the processes of ``options``, with a ledger and checksums of the
-        inputs.
+        another producer, a JSON file of STAC items, a CSV of products. An `SlcStack` is processed in this process; a
+        path in the processes of ``options``, with a ledger and checksums of the inputs.
     archive : ChipArchive or path
         Created if there is none.
     pairs : str, Pair, two dates, two indices, or a sequence of these
@@ -88,8 +88,8 @@ def prepare(
         :func:`m3leo_sar.coherence`.
     minimum_coverage : float
         Least share of a tile that must lie on the stack, in [0, 1].
-    burst, polarisation : str, optional
-        Burst and polarisation, if the path holds several.
+    burst, polarisation, frequency : str, optional
+        Burst, polarisation and frequency band of NISAR, if the path holds several.
     nodata : float, optional
         No-data value of a stack on disk, in addition to NaN and the files' own.
     storage : {"geotiff", "zarr"}
@@ -131,11 +131,13 @@ def prepare(
     >>> summary.computed
     {'coherence': 1, 'intensity': 2}
     """
-    of_files = {"burst": burst, "polarisation": polarisation, "nodata": nodata}
+    of_files = {"burst": burst, "polarisation": polarisation, "frequency": frequency, "nodata": nodata}
     catalogue = None if isinstance(stack, SlcStack) else open_catalogue(stack, **of_files)  # type: ignore[arg-type]
     opened = stack if isinstance(stack, SlcStack) else catalogue.stack  # type: ignore[union-attr]
     if catalogue is None and any(value is not None for value in (options, *of_files.values())):
-        raise ValueError("options, burst, polarisation and nodata apply to a stack on disk; stack is an SlcStack")
+        raise ValueError(
+            "options, burst, polarisation, frequency and nodata apply to a stack on disk; stack is an SlcStack"
+        )
     recipe = Recipe(
         pairs=_pairs(opened, pairs, max_days),
         window=window or Window(rows=5, cols=20),

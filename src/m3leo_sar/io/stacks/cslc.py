@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import itertools
 import math
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,9 @@ from m3leo_sar.io.files.hdf5_values import FAULTS, open_hdf5, read_values, requi
 from m3leo_sar.io.files.no_data import as_valid
 from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS
 from m3leo_sar.io.stacks.cslc_name import CslcName, burst_name, parse_cslc_name
+from m3leo_sar.io.stacks.image_choice import newest_of_each_date, only
 from m3leo_sar.io.stacks.same_grid import is_same_grid
+from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.io.stacks.zero_lines import ZeroLines
 from m3leo_sar.stack.slc import SlcStack
 
@@ -103,7 +104,10 @@ def read_cslc_stack(
         If there are several bursts or polarisations and none is specified, the dates differ in their grid or in their
         flattening, which destroys coherence, or a file is damaged or lacks a data set; the message names the file.
     """
-    products = choose_products(source, burst=burst, polarisation=polarisation)
+    return _stack(choose_products(source, burst=burst, polarisation=polarisation), nodata)
+
+
+def _stack(products: list[CslcProduct], nodata: float | None) -> SlcStack:
     headers = [_header(product) for product in products]
     _require_alike(products, headers)
     times = [header.time for header in headers]
@@ -116,6 +120,22 @@ def read_cslc_stack(
         times=None if None in times else tuple(times),  # type: ignore[arg-type]
         name=f"{products[0].burst} of {products[0].path.parent}",
         **first.facts,
+    )
+
+
+def _open_cslc(products: Sequence[Product], choice: Choice) -> OpenedStack:
+    refuse_choice(choice, ("frequency", "geometry"), "a CSLC-S1 product")
+    # Links are not resolved: their names hold the dates.
+    present = _products([product.path.absolute() for product in products])
+    chosen = _chosen(present, choice.burst, choice.polarisation)
+    made = {"burst": chosen[0].burst, "polarisation": chosen[0].polarisation}
+    burst = [product for product in present if product.burst == chosen[0].burst]
+    return OpenedStack(
+        stack=_stack(chosen, choice.nodata),
+        products=tuple(Product(product.path, product.date) for product in chosen),
+        files=lambda: {f"{product.date:%Y%m%d}": (product.path,) for product in chosen},
+        chosen=Choice(**made, nodata=choice.nodata),
+        polarisations=tuple(sorted({product.polarisation for product in burst})),
     )
 
 
@@ -132,18 +152,13 @@ def choose_products(
     FileNotFoundError, ValueError
         As :func:`read_cslc_stack`.
     """
-    products = _products(source)
-    products = _only(products, "burst", burst_name(burst) if burst else None)
-    products = _only(products, "polarisation", polarisation.upper() if polarisation else None)
-    # Within one date, the newest last.
-    products.sort(key=lambda product: (product.date, product.name.processed, product.name.version, product.path.name))
-    for earlier, later in itertools.pairwise(products):
-        if earlier.date == later.date:
-            warnings.warn(
-                f"{earlier.path.name} is left out: {later.path.name} is a newer processing of the same date",
-                stacklevel=2,
-            )
-    return list({product.date: product for product in products}.values())
+    return _chosen(_products(source), burst, polarisation)
+
+
+def _chosen(products: list[CslcProduct], burst: str | None, polarisation: str | None) -> list[CslcProduct]:
+    products = only(products, "burst", burst_name(burst) if burst else None)
+    products = only(products, "polarisation", polarisation.upper() if polarisation else None)
+    return newest_of_each_date(products, lambda product: (product.name.processed, product.name.version))
 
 
 def list_bursts(folder: str | os.PathLike[str]) -> dict[str, list[datetime.date]]:
@@ -161,6 +176,8 @@ def is_cslc(path: Path) -> bool:
 
 def cslc_paths(folder: Path) -> list[Path]:
     """Products of a folder or, if it has none, of its folders two levels down, the layout of COMPASS."""
+    if folder.is_file():
+        return [folder] if is_cslc(folder) else []
     for pattern in ("*", "*/*", "*/*/*"):
         found = sorted(path for path in folder.glob(pattern) if is_cslc(path))
         if found:
@@ -194,16 +211,6 @@ def _of_file(path: Path, name: CslcName) -> list[CslcProduct]:
             f"{path.name} is no complete CSLC product: it has no data set data/VV or of another polarisation"
         )
     return [CslcProduct(path, name, word) for word in held]
-
-
-def _only(products: list[CslcProduct], name: str, wanted: str | None) -> list[CslcProduct]:
-    present = sorted({getattr(product, name) for product in products})
-    if wanted is None and len(present) > 1:
-        raise ValueError(f"{name} must be given, as there are several: {', '.join(present)}")
-    kept = [product for product in products if wanted in (None, getattr(product, name))]
-    if not kept:
-        raise ValueError(f"{name} {wanted} is not there; present: {', '.join(present)}")
-    return kept
 
 
 def _require_alike(products: list[CslcProduct], headers: list[_Header]) -> None:
@@ -332,3 +339,12 @@ def _data(file: h5py.File, path: Path, name: str) -> Any:
 
 def _optional(file: h5py.File, path: Path, name: str) -> Any:
     return _data(file, path, name) if name in file else None
+
+
+CSLC = StackReader(
+    name="cslc",
+    holds="OPERA CSLC-S1",
+    expects="a folder of OPERA_L2_CSLC-S1_*.h5, or COMPASS's folders t087_185683_iw2/20221228/",
+    find=cslc_paths,
+    open=_open_cslc,
+)

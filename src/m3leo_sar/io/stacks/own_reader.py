@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from m3leo_sar._own_code import needs, own_module, own_names
+from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
+from m3leo_sar.io.stacks.with_nodata import with_nodata
 from m3leo_sar.stack.slc import SlcStack
 
 #: Entry-point group by which packages add readers.
 ENTRY_POINTS = "m3leo_sar.stacks"
+#: Start of the names of their table entries.
+OWN_PREFIX = "own:"
 
 
 def own_reader(reference: str) -> Any:
@@ -29,13 +34,51 @@ def own_reader(reference: str) -> Any:
     return needs(own_module(reference, group=ENTRY_POINTS, what="reader"), ["open"], what="reader")
 
 
-def recognised(path: Path) -> str | None:
-    """Name of the installed reader that recognises the data at ``path``, if any."""
-    for name in own_names(ENTRY_POINTS):
-        reader = own_reader(name)
-        if hasattr(reader, "recognises") and reader.recognises(path):
-            return name
-    return None
+def own_stack_reader(reference: str) -> StackReader:
+    """Table entry of a user-defined reader.
+
+    Raises
+    ------
+    FileNotFoundError, ImportError, ValueError
+        If there is no such reader, or it has no ``open``.
+    """
+    module = own_reader(reference)
+    # Workers run in another folder.
+    named = str(Path(reference).resolve()) if reference.endswith(".py") else reference
+    return StackReader(
+        name=f"{OWN_PREFIX}{named}",
+        holds=f"what {reference} reads",
+        expects=f"what {reference} recognises",
+        find=partial(_find, module),
+        open=partial(_open, named),
+    )
+
+
+def installed_readers() -> Iterator[StackReader]:
+    """Table entries of the readers that installed packages register, in order of their names."""
+    return map(own_stack_reader, own_names(ENTRY_POINTS))
+
+
+def _find(module: Any, path: Path) -> list[Path]:
+    return [path] if path.is_dir() and hasattr(module, "recognises") and module.recognises(path) else []
+
+
+def _open(reader: str, products: Sequence[Product], choice: Choice) -> OpenedStack:
+    path = products[0].path.resolve()
+    refuse_choice(choice, ("frequency", "geometry"), f"a reader of your own ({reader})")
+    stack = read_own_stack(path, reader, burst=choice.burst, polarisation=choice.polarisation)
+    return OpenedStack(
+        stack=with_nodata(stack, choice.nodata),
+        products=(Product(path),),
+        files=lambda: _files(path, reader, stack),
+        chosen=choice,
+        polarisations=(stack.polarisation,),
+    )
+
+
+def _files(path: Path, reader: str, stack: SlcStack) -> dict[str, tuple[Path, ...]]:
+    files = files_of_dates(path, reader, stack.dates)
+    return {f"{date:%Y%m%d}": files[date] for date in stack.dates}
 
 
 def read_own_stack(

@@ -9,30 +9,20 @@ import re
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from m3leo_sar.io.files.limits import read_text
 from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS, polarisation_in_name
 from m3leo_sar.io.stacks.cslc_name import burst_name
 from m3leo_sar.io.stacks.raster_stack import SUFFIXES
+from m3leo_sar.io.stacks.stack_reader import Product
 from m3leo_sar.stack.pairs import parse_date
 
 #: Maximum size of a list, bytes.
 _LARGEST_FILE = 256 << 20
 _COLUMNS = ("path", "date", "polarisation", "burst", "orbit", "track")
 _ORBITS = ("ascending", "descending")
-
-
-class Product(NamedTuple):
-    """A file of a stack, and its entry in the list."""
-
-    path: Path
-    date: datetime.date | None = None
-    polarisation: str | None = None
-    burst: str | None = None
-    orbit: str | None = None
-    track: int | None = None
 
 
 def csv_products(file: Path) -> list[Product]:

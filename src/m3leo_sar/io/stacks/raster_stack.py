@@ -6,7 +6,8 @@ import datetime
 import itertools
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.files.raster import geobox_of, open_raster, read_window
+from m3leo_sar.io.files.raster import files_of, geobox_of, open_raster, read_window
 from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS, date_in_name, is_compressed, polarisation_in_name
 from m3leo_sar.io.stacks.same_grid import is_same_grid
+from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.io.stacks.zero_lines import ZeroLines
-from m3leo_sar.stack.geometry import OrbitGeometry, RadarGeometry
+from m3leo_sar.stack.geometry import Geometry, OrbitGeometry, RadarGeometry
 from m3leo_sar.stack.slc import SlcStack
 
 SUFFIXES = (".tif", ".tiff", ".vrt", ".slc", ".img", ".bin")
@@ -101,6 +103,16 @@ def read_raster_stack(
         twice, or the polarisation is not specified, not available or not stated by any of several bands.
     """
     images, chosen = choose_images(source, polarisation=polarisation, dates=dates)
+    return _stack(images, chosen, geometry, nodata, facts)
+
+
+def _stack(
+    images: list[RasterImage],
+    polarisation: str,
+    geometry: Geometry | None,
+    nodata: float | None,
+    facts: Mapping[str, object],
+) -> SlcStack:
     first = images[0]
     place = geometry or first.geobox
     if place is None:
@@ -113,11 +125,43 @@ def read_raster_stack(
         dates=tuple(image.date for image in images),
         read=partial(_pixels, tuple(images), nodata, ZeroLines()),
         geometry=place,
-        polarisation=chosen,
+        polarisation=polarisation,
         dtype=first.dtype,
         name=str(first.path.parent),
         **facts,  # type: ignore[arg-type]
     )
+
+
+def _open_rasters(products: Sequence[Product], choice: Choice) -> OpenedStack:
+    refuse_choice(choice, ("frequency",), "a folder of rasters")
+    if not any(product.burst for product in products):
+        refuse_choice(choice, ("burst",), "a folder of rasters")
+    # A date that a list or a table states is meant, whatever the name.
+    undated = [product.path for product in products if product.date is None]
+    left = set(undated) - set(leave_out_compressed(undated))
+    kept = [product._replace(path=product.path.absolute()) for product in products if product.path not in left]
+    if not kept:
+        raise FileNotFoundError(f"no raster ({', '.join(SUFFIXES)}) of an acquisition in {products[0].path.parent}")
+    files = [_inspect(product.path, product.polarisation) for product in kept]
+    stated = {product.polarisation for product in kept if product.polarisation}
+    wanted = choice.polarisation or (next(iter(stated)) if len(stated) == 1 else None)
+    images, chosen = _choose(files, [product.date for product in kept], wanted)
+    facts = {name: value for name in ("orbit", "track") if (value := _common(kept, name)) is not None}
+    named = {image.path: image.date for image in images}
+    return OpenedStack(
+        stack=_stack(images, chosen, choice.geometry, choice.nodata, facts),
+        products=tuple(one._replace(date=named[one.path]) for one in kept if one.path in named),
+        files=lambda: {f"{image.date:%Y%m%d}": files_of(image.path) for image in images},
+        chosen=replace(choice, polarisation=chosen),
+        polarisations=tuple(sorted({name for file in files for name in file.bands if name is not None})) or (chosen,),
+    )
+
+
+def _common(products: Sequence[Product], name: str) -> Any:
+    found = {getattr(product, name) for product in products}
+    if len(found) > 1:
+        raise ValueError(f"{name} must be the same for all products, got {', '.join(sorted(map(str, found)))}")
+    return found.pop()
 
 
 def _pixels(
@@ -147,13 +191,19 @@ def choose_images(
     if dates is not None and len(dates) != len(paths):
         raise ValueError(f"dates must hold one date for each of the {len(paths)} files, got {len(dates)}")
     files = [_inspect(path) for path in paths]
+    return _choose(files, dates or [None] * len(files), polarisation)
+
+
+def _choose(
+    files: list[_File], dates: Sequence[datetime.date | None], polarisation: str | None
+) -> tuple[list[RasterImage], str]:
     wanted = _wanted(files, polarisation)
     images = []
-    for index, file in enumerate(files):
+    for file, date in zip(files, dates, strict=True):
         band = file.bands.get(wanted, file.bands.get(None))
         if band is not None:
-            date = dates[index] if dates is not None else date_in_name(file.path.name)
-            images.append(RasterImage(file.path, date, band, file.shape, file.dtype, file.geobox))
+            day = date or date_in_name(file.path.name)
+            images.append(RasterImage(file.path, day, band, file.shape, file.dtype, file.geobox))
     images.sort(key=lambda image: image.date)
     for earlier, later in itertools.pairwise(images):
         if earlier.date == later.date:
@@ -175,18 +225,23 @@ def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str
     FileNotFoundError
         If there are none.
     """
-    if isinstance(source, str | os.PathLike):
-        folder = Path(source)
-        inside = sorted(folder.iterdir()) if folder.is_dir() else [folder]
-        paths = [path for path in inside if path.suffix.lower() in SUFFIXES and path.is_file()]
-        # ISCE writes x.slc.vrt, which describes the pixel layout of x.slc, next to it.
-        described = {path.with_suffix("") for path in paths if path.suffix.lower() == ".vrt"}
-        paths = leave_out_compressed([path for path in paths if path not in described])
-    else:
-        paths = [Path(path) for path in source]
+    paths = (
+        leave_out_compressed(find_rasters(Path(source)))
+        if isinstance(source, str | os.PathLike)
+        else [Path(path) for path in source]
+    )
     if not paths:
         raise FileNotFoundError(f"no raster ({', '.join(SUFFIXES)}) in {source}")
     return paths
+
+
+def find_rasters(place: Path) -> list[Path]:
+    """Raster files of a folder, sorted, or a raster file itself; compressed SLCs are among them."""
+    inside = sorted(place.iterdir()) if place.is_dir() else [place]
+    paths = [path for path in inside if path.suffix.lower() in SUFFIXES and path.is_file()]
+    # ISCE writes x.slc.vrt, which describes the pixel layout of x.slc, next to it.
+    described = {path.with_suffix("") for path in paths if path.suffix.lower() == ".vrt"}
+    return [path for path in paths if path not in described]
 
 
 def leave_out_compressed(paths: list[Path]) -> list[Path]:
@@ -201,7 +256,8 @@ def leave_out_compressed(paths: list[Path]) -> list[Path]:
     return [path for path in paths if not is_compressed(path.name)]
 
 
-def _inspect(path: Path) -> _File:
+def _inspect(path: Path, told: str | None = None) -> _File:
+    """Metadata of a file; ``told`` is the polarisation that a list states of a file with one band."""
     with open_raster(path) as source:
         complex_bands = [index for index, dtype in enumerate(source.dtypes, start=1) if dtype in _DTYPES]
         if not complex_bands:
@@ -209,7 +265,7 @@ def _inspect(path: Path) -> _File:
         bands = {_polarisation_of_band(source, index): index for index in reversed(complex_bands)}
         dtype = _DTYPES[source.dtypes[complex_bands[0] - 1]]
         if len(complex_bands) == 1 and None in bands:
-            tagged = _named(source.tags()) or polarisation_in_name(path.name)
+            tagged = told or _named(source.tags()) or polarisation_in_name(path.name)
             bands = {tagged: complex_bands[0]}
         elif None in bands:
             raise ValueError(
@@ -250,3 +306,12 @@ def _require_one_grid(images: list[RasterImage]) -> None:
                 f"{image.path.name} is {image.dtype} of shape {image.shape} on {image.geobox}, "
                 f"{first.path.name} is {first.dtype} of shape {first.shape} on {first.geobox}"
             )
+
+
+RASTERS = StackReader(
+    name="rasters",
+    holds=f"complex rasters ({', '.join(SUFFIXES)})",
+    expects="a folder of complex GeoTIFF, VRT or ENVI files, one per date with the date in its name",
+    find=find_rasters,
+    open=_open_rasters,
+)

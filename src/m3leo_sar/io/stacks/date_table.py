@@ -1,0 +1,71 @@
+"""A table beside the files of a stack, ``dates.csv``, that states their dates and polarisations."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+
+from m3leo_sar.io.files.limits import read_text
+from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS
+from m3leo_sar.io.stacks.stack_reader import Product
+from m3leo_sar.stack.pairs import parse_date
+
+#: Name of the table.
+DATE_TABLE = "dates.csv"
+_COLUMNS = ("file", "date", "polarisation")
+
+
+def described(folder: Path, paths: Sequence[Path]) -> list[Product]:
+    """Products at paths, with the dates and polarisations of the folder's table if it has one.
+
+    Parameters
+    ----------
+    folder : Path
+        Searched for ``dates.csv``, with the columns ``file`` (relative to the folder), ``date`` and, optionally,
+        ``polarisation``.
+    paths : sequence of Path
+
+    Returns
+    -------
+    list of Product
+        If there is a table, those that it names.
+
+    Raises
+    ------
+    ValueError
+        If the table is damaged, names a file that is not among ``paths``, or names one twice; the message states the
+        line.
+    """
+    table = folder / DATE_TABLE
+    if not folder.is_dir() or not table.is_file():
+        return [Product(path) for path in paths]
+    reader = csv.DictReader(StringIO(read_text(table), newline=""))
+    names = [name.strip().lower() for name in reader.fieldnames or ()]
+    if not {"file", "date"} <= set(names) <= set(_COLUMNS):
+        raise ValueError(f"{table} must have the columns file and date, and may have polarisation, got {names}")
+    reader.fieldnames = names
+    known = {path.resolve(): path for path in paths}
+    found: dict[Path, Product] = {}
+    for number, row in enumerate(reader, start=2):
+        try:
+            product = _product(folder, known, row)
+            if product.path in found:
+                raise ValueError(f"{product.path.name} is named twice")
+        except ValueError as error:
+            raise ValueError(f"{table}, line {number}: {error}") from error
+        found[product.path] = product
+    if not found:
+        raise ValueError(f"{table} names no file")
+    return list(found.values())
+
+
+def _product(folder: Path, known: dict[Path, Path], row: dict[str, str | None]) -> Product:
+    name, date, told = ((row.get(column) or "").strip() for column in _COLUMNS)
+    path = known.get((folder / name).resolve())
+    if not name or path is None:
+        raise ValueError(f"file must be an image of this folder, got {name!r}")
+    if told and told.upper() not in POLARISATIONS:
+        raise ValueError(f"polarisation must be one of {', '.join(POLARISATIONS)}, got {told!r}")
+    return Product(path, parse_date(date), told.upper() or None)

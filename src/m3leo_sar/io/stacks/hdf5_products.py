@@ -1,0 +1,83 @@
+"""HDF5 files of a folder by the groups and data sets that they hold."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from m3leo_sar.io.files.hdf5_values import FAULTS, read_values, require_own
+
+_SUFFIXES = (".h5", ".hdf5", ".he5", ".hdf")
+
+
+def hdf5_files(place: Path, *, depth: int = 1) -> list[Path]:
+    """HDF5 files of a folder, by their suffix, sorted; of the folders below it if it has none; or a file itself."""
+    if place.is_file():
+        return [place] if place.suffix.lower() in _SUFFIXES else []
+    for level in range(depth):
+        found = [path for path in place.glob("*/" * level + "*") if path.suffix.lower() in _SUFFIXES and path.is_file()]
+        if found:
+            return sorted(found)
+    return []
+
+
+def holds(path: Path, name: str) -> bool:
+    """Whether an HDF5 file holds a group or data set; False for a file that cannot be read."""
+    facts = os.stat(path)
+    return _holds(os.fspath(path), name, facts.st_mtime_ns, facts.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _holds(path: str, name: str, _changed: int, _size: int) -> bool:
+    try:
+        with h5py.File(path, "r") as file:
+            return name in file
+    except FAULTS:
+        return False
+
+
+def dataset_of(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
+    """Data set of an open file.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it lies in another file; the message names both.
+    """
+    try:
+        dataset = file[name]
+        require_own(dataset, path)
+    except KeyError as error:
+        raise ValueError(f"{path.name} has no data set {name}") from error
+    except FAULTS as error:
+        raise ValueError(f"{path.name}: {name} cannot be read: {error}") from error
+    return dataset
+
+
+def value_of(file: h5py.File, path: Path, name: str) -> Any:
+    """Values of a small data set; None if there is none.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read; the message names it.
+    """
+    if name not in file:
+        return None
+    dataset = dataset_of(file, path, name)
+    try:
+        return read_values(dataset, path)
+    except FAULTS as error:
+        raise ValueError(f"{path.name}: {name} cannot be read: {error}") from error
+
+
+def text_of(file: h5py.File, path: Path, name: str) -> str | None:
+    """Text of a scalar data set; None if there is none."""
+    value = value_of(file, path, name)
+    if value is None:
+        return None
+    return value.decode("utf-8", "replace").strip() if isinstance(value, bytes) else str(value).strip()

@@ -1,0 +1,52 @@
+"""Choice among the images of a folder: one burst, polarisation and frequency, and each date's newest processing."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+Image = TypeVar("Image")
+
+
+def only(images: Sequence[Image], name: str, wanted: str | None) -> list[Image]:
+    """Images whose attribute ``name`` is the wanted one, or all if there is only one.
+
+    Raises
+    ------
+    ValueError
+        If there are several and none is stated, or the stated one is not among them; the message lists them.
+    """
+    present = sorted({value for image in images if (value := getattr(image, name)) is not None})
+    if wanted is None and len(present) > 1:
+        raise ValueError(f"{name} must be given, as there are several: {', '.join(present)}")
+    kept = [image for image in images if wanted in (None, getattr(image, name))]
+    if not kept:
+        raise ValueError(f"{name} {wanted} is not there; present: {', '.join(present) or 'none stated'}")
+    return kept
+
+
+def newest_of_each_date(images: Sequence[Image], age: Callable[[Image], Any]) -> list[Image]:
+    """Images in order of date, of each date the one of the greatest ``age``; a warning names the others.
+
+    Parameters
+    ----------
+    images : sequence
+        With attributes ``date`` and ``path``.
+    age : callable
+        Value of an image that grows with its processing, such as a time or a version.
+
+    Warns
+    -----
+    UserWarning
+        For each image that is left out.
+    """
+    ordered = sorted(images, key=lambda image: (image.date, age(image), image.path.name))  # type: ignore[attr-defined]
+    for earlier, later in itertools.pairwise(ordered):
+        if earlier.date == later.date:  # type: ignore[attr-defined]
+            warnings.warn(
+                f"{earlier.path.name} is left out: {later.path.name} is a newer processing of the same date",  # type: ignore[attr-defined]
+                stacklevel=2,
+            )
+    return list({image.date: image for image in ordered}.values())  # type: ignore[attr-defined]

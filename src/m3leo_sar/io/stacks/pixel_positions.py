@@ -1,0 +1,95 @@
+"""Geometry of an image in range and azimuth from layers of its size, or from a coarser mesh of points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import RectBivariateSpline
+
+from m3leo_sar.stack.geometry import RadarGeometry, StoredRadarGeometry, band_extents
+
+#: Reads the pixels [rows, cols] of a layer.
+Layer = Callable[[slice, slice], NDArray[Any]]
+#: Largest size of layers kept in memory, bytes; of larger ones, the part under a tile is read.
+_HELD_BYTES = 64 << 20
+#: Rows and columns of a block of larger layers.
+_BLOCK = 512
+
+
+def layered_geometry(shape: tuple[int, int], layers: Mapping[str, Layer]) -> RadarGeometry | StoredRadarGeometry:
+    """Geometry from layers with a value per pixel.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the image.
+    layers : mapping of str to callable
+        ``latitude`` and ``longitude`` in degrees, and, optionally, ``height`` and ``incidence``.
+        ``layer(rows, cols)`` returns (rows, cols) float. They must be picklable.
+
+    Notes
+    -----
+    Small layers are read into memory. Larger ones are read once, in bands, for the bounds of their blocks, then under
+    each tile only.
+    """
+    read = partial(_read, dict(layers))
+    if prod(shape) * 8 * len(layers) <= _HELD_BYTES:
+        return read(slice(0, shape[0]), slice(0, shape[1]), every=True)
+    extents = []
+    for row in range(0, shape[0], _BLOCK):
+        # One more row, as cells of four pixels extend over the edge of a block.
+        band = read(slice(row, min(row + _BLOCK + 1, shape[0])), slice(0, shape[1]))
+        extents.append(band_extents(band, _BLOCK))
+    return StoredRadarGeometry(shape=shape, read=read, block=_BLOCK, extents=np.array(extents))
+
+
+def mesh_geometry(
+    shape: tuple[int, int],
+    rows: NDArray[Any],
+    cols: NDArray[Any],
+    layers: Mapping[str, NDArray[Any]],
+) -> RadarGeometry | StoredRadarGeometry:
+    """Geometry interpolated from layers at the nodes of a mesh, such as tie points.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the image.
+    rows, cols : (m,) and (n,) float
+        Increasing rows and columns of the nodes, in pixels; the centre of the first pixel is 0.
+    layers : mapping of str to (m, n) float
+        ``latitude`` and ``longitude`` in degrees, and, optionally, ``height`` and ``incidence``.
+
+    Raises
+    ------
+    ValueError
+        If the mesh has fewer than two rows or columns, or a node is not finite.
+    """
+    if len(rows) < 2 or len(cols) < 2:
+        raise ValueError(f"positions must be known at 2 x 2 nodes or more, got {len(rows)} x {len(cols)}")
+    splines = {}
+    for name, values in layers.items():
+        values = np.asarray(values, np.float64)
+        if values.shape != (len(rows), len(cols)) or not np.isfinite(values).all():
+            raise ValueError(f"{name} must have a finite value at each of {len(rows)} x {len(cols)} nodes")
+        if name == "longitude":
+            values = np.unwrap(np.unwrap(values, axis=1, period=360), axis=0, period=360)
+        degree = min(3, len(rows) - 1), min(3, len(cols) - 1)
+        splines[name] = RectBivariateSpline(rows, cols, values, kx=degree[0], ky=degree[1])
+    return layered_geometry(shape, {name: partial(_interpolated, spline) for name, spline in splines.items()})
+
+
+def _interpolated(spline: Any, rows: slice, cols: slice) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = spline(np.arange(rows.start, rows.stop), np.arange(cols.start, cols.stop))
+    return found
+
+
+def _read(layers: dict[str, Layer], rows: slice, cols: slice, *, every: bool = False) -> RadarGeometry:
+    names = layers if every else ("latitude", "longitude")
+    found = {name: np.asarray(layers[name](rows, cols), np.float64) for name in names}
+    return RadarGeometry(**found)

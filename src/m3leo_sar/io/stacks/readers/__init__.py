@@ -1,0 +1,1 @@
+"""The layouts of other producers, one file per kind of product."""

@@ -1,0 +1,227 @@
+"""NISAR GSLC: geocoded, co-registered L-band (and S-band) images, one HDF5 file per frame and date.
+
+Layout: NISAR L2 GSLC product specification, revisions 1.1.0 to 1.5.0 (JPL D-102273).
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.regular_geobox import regular_geobox
+from m3leo_sar.io.files import limits
+from m3leo_sar.io.files.complex_values import as_complex, complex_dtype
+from m3leo_sar.io.files.hdf5_values import FAULTS, open_hdf5, read_values
+from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS
+from m3leo_sar.io.stacks.hdf5_products import dataset_of, hdf5_files, holds, text_of, value_of
+from m3leo_sar.io.stacks.image_stack import StackImage, open_images
+from m3leo_sar.io.stacks.refused_kind import refused_kind
+from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader
+
+#: Metres per second.
+_LIGHT = 299_792_458.0
+_BANDS = ("LSAR", "SSAR")
+_FLATTENING = "metadata/processingInformation/parameters"
+#: Release letter to the maturity of a product.
+_MATURITY = {"X": "BETA", "P": "PROVISIONAL", "D": "development"}
+#: Values of the mask without a focused sample: 0 is partly focused, 255 outside the swath.
+_INVALID = (0, 255)
+#: Other products of NISAR to what they are.
+_OTHERS = {
+    "RSLC": ("a NISAR RSLC", "each date is on a radar grid of its own, not co-registered; use the GSLC of the frame "
+             "(NISAR_L2_PR_GSLC_*.h5)"),
+    "SLC": ("an early NISAR RSLC", "each date is on a radar grid of its own, not co-registered; use the GSLC of the "
+            "frame (NISAR_L2_PR_GSLC_*.h5)"),
+    "GUNW": ("a NISAR GUNW", "it holds one pair that was made already; the GSLC of its two dates make any pair"),
+    "GCOV": ("a NISAR GCOV", "it holds powers without phase; use the GSLC of the frame"),
+    "RIFG": ("a NISAR RIFG", "it holds one pair that was made already; use the GSLC of its two dates"),
+}  # fmt: skip
+
+
+def _find(place: Path) -> list[Path]:
+    return [path for path in hdf5_files(place, depth=2) if _is(path, "GSLC")]
+
+
+def _is(path: Path, kind: str) -> bool:
+    """Whether a file is a product of a kind, by its name or by its groups: people rename files."""
+    if path.name.upper().startswith("NISAR_"):
+        return f"_{kind}_" in path.name.upper()
+    return any(holds(path, f"science/{band}/{kind}") for band in _BANDS)
+
+
+def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
+    images = [image for product in products for image in _images(product)]
+    opened = open_images(images, choice)
+    used = {product.path for product in opened.products}
+    _tell_mixture([image for image in images if image.path in used])
+    return opened
+
+
+def _images(product: Product) -> Iterator[StackImage]:
+    path = product.path.absolute()
+    with open_hdf5(path) as file:
+        root = next((name for name in (f"science/{band}" for band in _BANDS) if f"{name}/GSLC" in file), None)
+        if root is None:
+            raise ValueError(f"{path.name} is no complete NISAR GSLC: it has no group science/LSAR/GSLC")
+        facts = _Identification(file, path, root, product)
+        grids = f"{root}/GSLC/grids"
+        found = 0
+        for letter in "AB":
+            group = f"{grids}/frequency{letter}"
+            for name in POLARISATIONS:
+                if f"{group}/{name}" in file:
+                    found += 1
+                    yield _image(file, path, group, name, letter, facts)
+        if not found:
+            raise ValueError(f"{path.name} has no image of {', '.join(POLARISATIONS)} in {grids}/frequencyA or B")
+
+
+class _Identification:
+    """Facts of a file that its images share."""
+
+    def __init__(self, file: h5py.File, path: Path, root: str, product: Product) -> None:
+        place = f"{root}/identification"
+        time = _time(text_of(file, path, f"{place}/zeroDopplerStartTime"))
+        self.time = time
+        date = product.date or (time.date() if time else None)
+        if date is None:
+            raise ValueError(f"{path.name} has no data set {place}/zeroDopplerStartTime")
+        self.date = date
+        track, frame = (value_of(file, path, f"{place}/{name}") for name in ("trackNumber", "frameNumber"))
+        orbit = (text_of(file, path, f"{place}/orbitPassDirection") or "").lower()
+        self.track = None if track is None else int(track)
+        self.orbit = orbit if orbit in ("ascending", "descending") else None
+        named = [] if track is None or frame is None else [f"{int(track):03d}", orbit[:1].upper(), f"{int(frame):03d}"]
+        self.frame = "-".join(named) or None
+        self.release = text_of(file, path, f"{place}/compositeReleaseId") or _release_in(path.name)
+        counter = re.search(r"_(\d{3})$", path.stem)
+        digits = re.sub(r"\D", "", self.release or "")
+        self.age = (digits, counter[1] if counter else "", text_of(file, path, f"{place}/processingDateTime") or "")
+        parameters = f"{root}/GSLC/{_FLATTENING}"
+        self.alike = {
+            "flattening": ", ".join(
+                f"{name} {text_of(file, path, f'{parameters}/{name}FlatteningApplied') or 'unknown'}"
+                for name in ("ellipsoidal", "topographic")
+            ),
+            "band": root,
+        }
+
+
+def _image(file: h5py.File, path: Path, group: str, name: str, letter: str, facts: _Identification) -> StackImage:
+    grid = _grid(file, path, group)
+    pixels = dataset_of(file, path, f"{group}/{name}")
+    dtype = complex_dtype(pixels.dtype)
+    if pixels.shape != grid.shape or dtype is None:
+        raise ValueError(
+            f"{path.name}: {group}/{name} has shape {pixels.shape} and {pixels.dtype}, its coordinates {grid.shape}"
+        )
+    if f"{group}/mask" in file and file[f"{group}/mask"].shape != grid.shape:
+        raise ValueError(f"{path.name}: {group}/mask has shape {file[f'{group}/mask'].shape}, the images {grid.shape}")
+    frequency = value_of(file, path, f"{group}/centerFrequency")
+    return StackImage(
+        path=path,
+        date=facts.date,
+        shape=grid.shape,
+        read=partial(_pixels, path, group, name, grid.shape),
+        dtype=dtype,
+        grid=grid,
+        polarisation=name,
+        burst=facts.frame,
+        frequency=letter,
+        time=facts.time if facts.time and facts.time.date() == facts.date else None,
+        age=facts.age,
+        # A frame of one pass may come in parts, split where the mode changed.
+        part=(*grid.affine[:6], *grid.shape),
+        facts={
+            "track": facts.track,
+            "orbit": facts.orbit,
+            "wavelength": None if frequency is None else _LIGHT / float(frequency),
+        },
+        alike=facts.alike,
+        release=facts.release,
+    )
+
+
+def _grid(file: h5py.File, path: Path, group: str) -> GeoBox:
+    x, y, code = (value_of(file, path, f"{group}/{name}") for name in ("xCoordinates", "yCoordinates", "projection"))
+    for name, value in (("xCoordinates", x), ("yCoordinates", y), ("projection", code)):
+        if value is None:
+            raise ValueError(f"{path.name} is no complete NISAR GSLC: it has no data set {group}/{name}")
+    return regular_geobox(np.asarray(x), np.asarray(y), f"EPSG:{int(code)}")
+
+
+def _pixels(
+    path: Path, group: str, name: str, shape: tuple[int, int], rows: slice, cols: slice
+) -> NDArray[np.complexfloating]:
+    with open_hdf5(path) as file:
+        image = dataset_of(file, path, f"{group}/{name}")
+        if image.shape != shape:
+            raise ValueError(f"{path.name}: {group}/{name} has shape {image.shape}, expected {shape}")
+        try:
+            # The caller chose the window, so only chunks must be small.
+            pixels = as_complex(read_values(image, path, (rows, cols), largest=limits.LARGEST_RASTER))
+            mask = None
+            if f"{group}/mask" in file:
+                mask = read_values(dataset_of(file, path, f"{group}/mask"), path, (rows, cols))
+        except FAULTS as error:
+            raise ValueError(f"{path.name}: {group}/{name} cannot be read: {error}") from error
+    if mask is not None:
+        pixels[np.isin(mask, _INVALID)] = complex(np.nan, np.nan)
+    # A NaN in one part would leave the other one as a value.
+    pixels[np.isnan(pixels)] = complex(np.nan, np.nan)
+    return pixels
+
+
+def _tell_mixture(images: Sequence[StackImage]) -> None:
+    """Warn of dates of different maturity."""
+    kinds: dict[str, set[datetime.date]] = {}
+    for image in images:
+        letter = (image.release or "?")[:1]
+        kinds.setdefault(_MATURITY.get(letter, f"release {letter}"), set()).add(image.date)
+    if len(kinds) > 1:
+        told = "; ".join(f"{kind}: {', '.join(map(str, sorted(dates)))}" for kind, dates in sorted(kinds.items()))
+        warnings.warn(
+            f"the dates were processed by releases of different maturity, {told}; masks and phases of BETA products "
+            "differ from later ones",
+            stacklevel=2,
+        )
+
+
+def _time(text: str | None) -> datetime.datetime | None:
+    try:
+        # Nine digits of a second, of which Python keeps six.
+        return datetime.datetime.fromisoformat((text or "")[:26]).replace(tzinfo=None)
+    except ValueError:
+        return None
+
+
+def _release_in(name: str) -> str | None:
+    found = re.search(r"_([A-Z]\d{5})_", name)
+    return found[1] if found else None
+
+
+NISAR_GSLC = StackReader(
+    name="nisar-gslc",
+    holds="NISAR GSLC",
+    expects="a folder of NISAR_L2_*_GSLC_*.h5",
+    find=_find,
+    open=_open,
+)
+NISAR_OTHERS = tuple(
+    refused_kind(
+        f"nisar-{kind.lower()}",
+        holds_,
+        partial(lambda kind, place: [path for path in hdf5_files(place, depth=2) if _is(path, kind)], kind),
+        why,
+    )
+    for kind, (holds_, why) in _OTHERS.items()
+)

@@ -1,0 +1,28 @@
+"""Table entries of products that are recognised and refused with a sentence that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader
+
+
+def refused_kind(name: str, holds: str, find: Callable[[Path], Sequence[Path]], why: str) -> StackReader:
+    """An entry that refuses what it finds.
+
+    Parameters
+    ----------
+    name, holds : str
+        As of a `StackReader`.
+    find : callable
+        As of a `StackReader`.
+    why : str
+        Sentence that says why it is no stack and what to use.
+    """
+
+    def refuse(products: Sequence[Product], _choice: Choice) -> OpenedStack:
+        raise ValueError(f"{products[0].path} is no stack: it is {holds}; {why}")
+
+    expects = f"{holds}: recognised, not read"
+    return StackReader(name=name, holds=holds, expects=expects, find=find, open=refuse, is_read=False)

@@ -1,0 +1,141 @@
+"""The table of all kinds of stacks: the first entry that finds products at a path opens them.
+
+A reader of your own is an entry too; installed ones (entry points of the group ``m3leo_sar.stacks``) come after our own
+container and OPERA's products, before all others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from m3leo_sar.io.stacks.container_reader import CONTAINER
+from m3leo_sar.io.stacks.cslc import CSLC
+from m3leo_sar.io.stacks.date_table import described
+from m3leo_sar.io.stacks.own_reader import OWN_PREFIX, installed_readers, own_stack_reader
+from m3leo_sar.io.stacks.raster_stack import RASTERS
+from m3leo_sar.io.stacks.readers.gamma import GAMMA
+from m3leo_sar.io.stacks.readers.isce2 import ISCE2
+from m3leo_sar.io.stacks.readers.nisar_gslc import NISAR_GSLC, NISAR_OTHERS
+from m3leo_sar.io.stacks.readers.snap_beam import SNAP_BEAM, SNAP_DATA
+from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader
+
+#: Kinds that names or a header identify without doubt.
+_CERTAIN = (CONTAINER, CSLC)
+#: Others, the most special first.
+_OTHERS = (NISAR_GSLC, *NISAR_OTHERS, ISCE2, SNAP_BEAM, GAMMA, SNAP_DATA, RASTERS)
+
+_GEOTIFF = (".tif", ".tiff")
+
+
+def readers() -> Iterator[StackReader]:
+    """All entries in the order in which they are asked."""
+    yield from _CERTAIN
+    yield from installed_readers()
+    yield from _OTHERS
+
+
+def reader_named(name: str) -> StackReader:
+    """Entry of a name, or the entry of a reader of your own.
+
+    Raises
+    ------
+    FileNotFoundError, ImportError, ValueError
+        If there is no such reader.
+    """
+    if name.startswith(OWN_PREFIX):
+        return own_stack_reader(name.removeprefix(OWN_PREFIX))
+    for entry in (*_CERTAIN, *_OTHERS):
+        if entry.name == name:
+            return entry
+    raise ValueError(f"there is no stack reader {name!r}")
+
+
+def recognise(path: str | os.PathLike[str], *, reader: str | None = None) -> tuple[StackReader, list[Product]]:
+    """The entry that reads a file or folder, and the products there.
+
+    Parameters
+    ----------
+    path : path
+    reader : str, optional
+        Name of an entry, or a reader of your own, which is not asked whether it recognises the path.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at ``path``.
+    ValueError
+        If no entry recognises it, or its table of dates is damaged.
+    """
+    place = Path(path)
+    if not place.exists():
+        raise FileNotFoundError(f"there is no file or folder {place}")
+    if reader is not None:
+        entry = next((one for one in (*_CERTAIN, *_OTHERS) if one.name == reader), None)
+        if entry is None:
+            return own_stack_reader(reader), [Product(place)]
+        found = entry.find(place)
+        if not found:
+            raise ValueError(f"{place} holds no {entry.holds}: expected {entry.expects}")
+        return entry, described(place, found)
+    for entry in readers():
+        found = entry.find(place)
+        if found:
+            _require_one_kind(place, entry, found)
+            return entry, described(place, found)
+    raise ValueError(_unknown(place))
+
+
+def reader_of_files(paths: Sequence[Path], name: str) -> StackReader:
+    """The one entry that reads each of some files, which the list ``name`` holds.
+
+    Raises
+    ------
+    ValueError
+        If a file is of no kind, or they are of several.
+    """
+    kinds: dict[str, StackReader] = {}
+    for path in paths:
+        found = next((entry for entry in readers() if entry.find(path)), None)
+        if found is None:
+            raise ValueError(f"{name} must name files of a stack ({_kinds()}), got {path.name}")
+        kinds[found.holds] = found
+    if len(kinds) > 1:
+        raise ValueError(f"{name} must name files of one kind, got both {' and '.join(sorted(kinds))}")
+    return next(iter(kinds.values()))
+
+
+def open_path(path: str | os.PathLike[str], choice: Choice, *, reader: str | None = None) -> OpenedStack:
+    """Open the products at a path.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As :func:`recognise`, or if the products cannot be opened.
+    """
+    entry, products = recognise(path, reader=reader)
+    return entry.open(products, choice)
+
+
+def _require_one_kind(place: Path, entry: StackReader, found: Sequence[Path]) -> None:
+    """Refuse a folder of another processor's images with GeoTIFFs beside them: either may be meant."""
+    if entry not in _OTHERS or any(path.suffix.lower() in _GEOTIFF for path in found) or not place.is_dir():
+        return
+    exports = sorted(path.name for path in place.iterdir() if path.suffix.lower() in _GEOTIFF)
+    if exports:
+        raise ValueError(
+            f"{place} holds both {entry.holds} ({found[0].name}) and rasters ({exports[0]}); state which to read, "
+            f"reader={entry.name!r} or reader={RASTERS.name!r} (--reader)"
+        )
+
+
+def _kinds() -> str:
+    return ", ".join(entry.holds for entry in (*_CERTAIN, *_OTHERS) if entry.is_read)
+
+
+def _unknown(place: Path) -> str:
+    if not place.is_dir():
+        return f"{place} is a file; a stack is a folder, or one of: {_kinds()}"
+    count = sum(entry.is_file() for entry in place.iterdir())
+    return f"{place} is no stack: expected {_kinds()}, found {count} other files"
