@@ -11,6 +11,7 @@ import pytest
 
 from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.io.stacks.registry import recognise
+from m3leo_sar.stack.geometry import RadarGeometry
 
 DATES = tuple(datetime.date(2026, *day) for day in ((6, 18), (6, 30), (7, 12)))
 
@@ -27,6 +28,7 @@ class Sample(NamedTuple):
     options: tuple[tuple[str, str], ...] = ()
     #: Largest difference of a part.
     tolerance: float = 0.0
+    scale: float = 1.0
 
 
 SAMPLES = {
@@ -36,6 +38,14 @@ SAMPLES = {
     "isce2 merged": Sample("isce2/merged/SLC", "isce2", "full", "VV"),
     "snap-mst": Sample("snap-mst", "snap-beam", "full", "VV"),
     "snap-ref": Sample("snap-ref/S1_stack.dim", "snap-beam", "full", "VV"),
+    "isce2-virtual": Sample("isce2-virtual", "isce2", "full", "VV", options=(("geometry", "radar"),)),
+    "gamma": Sample("gamma", "gamma", "full", "VV", options=(("geometry", "radar"),)),
+    "dolphin": Sample("dolphin", "dolphin", "full", "VV", is_map=True),
+    "dolphin linked": Sample("dolphin/linked_phase", "dolphin", "full", "VV", is_map=True),
+    # The values are 200 times the full ones, the file's scale 0.005.
+    "capella": Sample("capella", "capella", "int16", "HH", 2, options=(("geometry", "radar"),), scale=0.005),
+    "biomass-sta": Sample("biomass-sta", "biomass-sta", "full", "HH", 2, options=(("polarisation", "HH"),),
+                          tolerance=0.01),
     "opera-cslc": Sample("opera-cslc", "cslc", "zero_mantissa", "VV", is_map=True),
     "compass": Sample("compass", "cslc", "zero_mantissa", "VV", is_map=True),
 }  # fmt: skip
@@ -53,18 +63,23 @@ def truth(layouts):
 
 
 def expected(truth, sample):
-    pixels = truth[sample.truth][: sample.dates].copy()
+    pixels = truth[sample.truth][: sample.dates] * np.complex64(sample.scale)
     if sample.reader == "nisar-gslc":
         pixels[:, truth["gap"]] = np.nan
     return pixels
 
 
+@pytest.mark.filterwarnings("ignore:2 of 2 products have no annotation_coregistered")
+@pytest.mark.filterwarnings("ignore:.*compressed SLCs, which are no acquisitions")
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_sample_opens_with_its_true_pixels_and_positions(layouts, truth, name):
     sample = SAMPLES[name]
     place = layouts / sample.folder
     assert recognise(place)[0].name == sample.reader
-    stack = open_stack(place, **dict(sample.options))
+    options = dict(sample.options)
+    if options.get("geometry") == "radar":
+        options["geometry"] = RadarGeometry(truth["latitude"], truth["longitude"])
+    stack = open_stack(place, **options)
     assert stack.dates == DATES[: sample.dates]
     assert stack.polarisation == sample.polarisation
     wanted = expected(truth, sample)
@@ -75,3 +90,52 @@ def test_a_sample_opens_with_its_true_pixels_and_positions(layouts, truth, name)
     if not sample.is_map:
         np.testing.assert_allclose(stack.geometry.latitude, truth["latitude"], atol=1e-6)
         np.testing.assert_allclose(stack.geometry.longitude, truth["longitude"], atol=1e-6)
+
+
+def test_each_pixel_type_of_a_sicd(layouts, truth):
+    place = layouts / "sicd"
+    with pytest.raises(ValueError, match="a SICD lies on a slant plane and states no position per pixel"):
+        open_stack(place)
+    stack = open_stack(place, geometry=RadarGeometry(truth["latitude"], truth["longitude"]))
+    assert (stack.dates, stack.polarisation, stack.shape) == (DATES, "VV", (3, 96, 110))
+    floats, integers, bytes_ = stack.window()
+    np.testing.assert_array_equal(floats, truth["full"][0])
+    np.testing.assert_array_equal(integers, truth["int16"][1])
+    strong = np.abs(truth["full"][2]) > 1
+    np.testing.assert_allclose(np.abs(bytes_[strong]), 20 * np.abs(truth["full"][2][strong]), atol=0.51)
+    assert np.abs(np.angle(bytes_[strong] * truth["full"][2][strong].conj())).max() < 1.01 * 2 * np.pi / 256
+
+
+@pytest.mark.parametrize(
+    ("folder", "options", "message"),
+    [
+        ("nisar-gslc", {}, "frequency must be given, as there are several: A, B"),
+        ("nisar-gslc", {"frequency": "A"}, "polarisation must be given, as there are several: HH, HV"),
+        ("nisar-gunw-140", {}, "is a NISAR GUNW; it holds one pair that was made already"),
+        ("dolphin/interferograms", {}, "has several dates in its name, .* as an interferogram of two images"),
+        ("gamma", {}, "states no position of its pixels: expected a look-up table"),
+        ("isce2-virtual", {}, "positions of the pixels are not there: expected lat.rdr.full"),
+        ("capella", {}, "each Capella SLC lies on a slant-plane grid of its own"),
+        ("biomass-sta", {}, "polarisation must be given, as there are several: HH, HV, VH, VV"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:2 of 2 products have no annotation_coregistered")
+def test_what_a_sample_lacks_is_asked_for(layouts, folder, options, message):
+    with pytest.raises(ValueError, match=message):
+        open_stack(layouts / folder, **options)
+
+
+def test_half_floats_of_nisar_lose_no_more_than_their_digits(layouts, truth):
+    stack = open_stack(layouts / "nisar-gslc-complex32")
+    wanted = truth["zero_mantissa"][:2].copy()
+    wanted[:, truth["gap"]] = np.nan
+    np.testing.assert_allclose(stack.window(), wanted, rtol=1e-3, atol=1e-6)
+
+
+def test_dates_of_unlike_maturity_are_named(layouts, tmp_path):
+    for folder, index in (("nisar-gslc-beta", 0), ("nisar-gslc", 1)):
+        path = sorted((layouts / folder).glob("*.h5"))[index]
+        (tmp_path / path.name).symlink_to(path)
+    told = r"releases of different maturity, BETA: 2026-06-18; PROVISIONAL: 2026-06-30; masks and phases of BETA"
+    with pytest.warns(UserWarning, match=told):
+        open_stack(tmp_path, frequency="A", polarisation="HH")

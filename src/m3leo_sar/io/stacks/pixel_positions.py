@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import prod
 from typing import Any
@@ -68,10 +68,17 @@ def mesh_geometry(
     Raises
     ------
     ValueError
-        If the mesh has fewer than two rows or columns, or a node is not finite.
+        If the mesh has fewer than two rows or columns, covers less than the image by over one step, or a node is not
+        finite.
+
+    Notes
+    -----
+    Cubic splines; linear beyond the outermost nodes, by one step at most.
     """
     if len(rows) < 2 or len(cols) < 2:
         raise ValueError(f"positions must be known at 2 x 2 nodes or more, got {len(rows)} x {len(cols)}")
+    rows, cols = np.asarray(rows, np.float64), np.asarray(cols, np.float64)
+    ends = [_ends(axis, size) for axis, size in zip((rows, cols), shape, strict=True)]
     splines = {}
     for name, values in layers.items():
         values = np.asarray(values, np.float64)
@@ -79,9 +86,58 @@ def mesh_geometry(
             raise ValueError(f"{name} must have a finite value at each of {len(rows)} x {len(cols)} nodes")
         if name == "longitude":
             values = np.unwrap(np.unwrap(values, axis=1, period=360), axis=0, period=360)
-        degree = min(3, len(rows) - 1), min(3, len(cols) - 1)
-        splines[name] = RectBivariateSpline(rows, cols, values, kx=degree[0], ky=degree[1])
+        values = _extended(_extended(values, rows, ends[0]).T, cols, ends[1]).T
+        axes = [np.concatenate([end[:1], axis, end[1:]]) for axis, end in zip((rows, cols), ends, strict=True)]
+        splines[name] = RectBivariateSpline(*axes, values, kx=min(3, len(rows) - 1), ky=min(3, len(cols) - 1))
     return layered_geometry(shape, {name: partial(_interpolated, spline) for name, spline in splines.items()})
+
+
+def mesh_of_points(
+    shape: tuple[int, int], points: Sequence[tuple[float, float, float, float]], name: str
+) -> RadarGeometry | StoredRadarGeometry:
+    """Geometry from ground control points on a mesh.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the image.
+    points : sequence of (row, col, latitude, longitude)
+        Rows and columns in pixels; degrees.
+    name : str
+        File, for the message.
+
+    Raises
+    ------
+    ValueError
+        If the points are not the nodes of a mesh of 2 x 2 or more.
+    """
+    places = {(row, col): position for row, col, *position in points}
+    rows, cols = (np.unique([place[axis] for place in places]) for axis in (0, 1))
+    if len(rows) < 2 or len(cols) < 2 or len(places) != len(rows) * len(cols):
+        raise ValueError(
+            f"{name} states no position of its pixels: expected a map grid, or ground control points on a mesh, got "
+            f"{len(points)} points; pass geometry=RadarGeometry(latitude, longitude)"
+        )
+    layers = np.array([[places[row, col] for col in cols] for row in rows])
+    return mesh_geometry(shape, rows, cols, {"latitude": layers[..., 0], "longitude": layers[..., 1]})
+
+
+def _ends(axis: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """One more node at each end of an axis, so that the nodes cover an image."""
+    steps = np.diff(axis)
+    if not (steps > 0).all():
+        raise ValueError(f"nodes must lie at increasing rows and columns, got {axis[0]:g}, {axis[1]:g}, ...")
+    ends = np.array([axis[0] - steps[0], axis[-1] + steps[-1]])
+    if ends[0] > 0 or ends[1] < size - 1:
+        raise ValueError(f"positions are known from {axis[0]:g} to {axis[-1]:g} only, of 0 to {size - 1}")
+    return ends
+
+
+def _extended(values: NDArray[np.float64], axis: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values at the nodes and, continued linearly along the first axis, at the ends."""
+    first = values[0] + (ends[0] - axis[0]) / (axis[1] - axis[0]) * (values[1] - values[0])
+    last = values[-1] + (ends[1] - axis[-1]) / (axis[-1] - axis[-2]) * (values[-1] - values[-2])
+    return np.concatenate([first[None], values, last[None]])
 
 
 def _interpolated(spline: Any, rows: slice, cols: slice) -> NDArray[np.float64]:

@@ -132,7 +132,14 @@ def _stack(
     )
 
 
-def _open_rasters(products: Sequence[Product], choice: Choice) -> OpenedStack:
+def open_rasters(products: Sequence[Product], choice: Choice) -> OpenedStack:
+    """Open complex rasters, one file per date, or per date and polarisation, as the table of readers does.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As :func:`read_raster_stack`.
+    """
     refuse_choice(choice, ("frequency",), "a folder of rasters")
     if not any(product.burst for product in products):
         refuse_choice(choice, ("burst",), "a folder of rasters")
@@ -313,5 +320,5 @@ RASTERS = StackReader(
     holds=f"complex rasters ({', '.join(SUFFIXES)})",
     expects="a folder of complex GeoTIFF, VRT or ENVI files, one per date with the date in its name",
     find=find_rasters,
-    open=_open_rasters,
+    open=open_rasters,
 )

@@ -15,17 +15,43 @@ from m3leo_sar.io.stacks.cslc import CSLC
 from m3leo_sar.io.stacks.date_table import described
 from m3leo_sar.io.stacks.own_reader import OWN_PREFIX, installed_readers, own_stack_reader
 from m3leo_sar.io.stacks.raster_stack import RASTERS
+from m3leo_sar.io.stacks.readers.biomass import BIOMASS, BIOMASS_SCS
+from m3leo_sar.io.stacks.readers.capella import CAPELLA
+from m3leo_sar.io.stacks.readers.dolphin import DOLPHIN
+from m3leo_sar.io.stacks.readers.doris_zarr import DORIS_ZARR
 from m3leo_sar.io.stacks.readers.gamma import GAMMA
+from m3leo_sar.io.stacks.readers.gmtsar import GMTSAR
+from m3leo_sar.io.stacks.readers.hdf5_images import HDF5_IMAGES
 from m3leo_sar.io.stacks.readers.isce2 import ISCE2
+from m3leo_sar.io.stacks.readers.miaplpy import MIAPLPY
 from m3leo_sar.io.stacks.readers.nisar_gslc import NISAR_GSLC, NISAR_OTHERS
+from m3leo_sar.io.stacks.readers.sicd import SICD
 from m3leo_sar.io.stacks.readers.snap_beam import SNAP_BEAM, SNAP_DATA
+from m3leo_sar.io.stacks.readers.snap_znap import SNAP_ZNAP
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader
 
 #: Kinds that names or a header identify without doubt.
 _CERTAIN = (CONTAINER, CSLC)
 #: Others, the most special first.
-_OTHERS = (NISAR_GSLC, *NISAR_OTHERS, ISCE2, SNAP_BEAM, GAMMA, SNAP_DATA, RASTERS)
-
+_OTHERS = (
+    NISAR_GSLC,
+    *NISAR_OTHERS,
+    ISCE2,
+    SNAP_BEAM,
+    SNAP_ZNAP,
+    GAMMA,
+    DOLPHIN,
+    MIAPLPY,
+    DORIS_ZARR,
+    BIOMASS,
+    BIOMASS_SCS,
+    CAPELLA,
+    SICD,
+    GMTSAR,
+    HDF5_IMAGES,
+    SNAP_DATA,
+    RASTERS,
+)
 _GEOTIFF = (".tif", ".tiff")
 
 

@@ -157,7 +157,7 @@ def _raw(path: Path, header: Path) -> RawImage:
 
 def _layers(image: Path) -> dict[str, Path]:
     """Latitude, longitude and height beside the images, without their header suffix."""
-    folders = [image.parent, *(up / name for up in list(image.parents)[1:4] for name in ("", *_GEOMETRY))]
+    folders = [up / name for up in list(image.parents)[:4] for name in ("", *_GEOMETRY)]
     ends = (".full", "") if image.suffix == ".full" else ("", ".full")
     for folder in folders:
         found = {}

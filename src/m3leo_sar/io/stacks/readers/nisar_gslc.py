@@ -102,7 +102,11 @@ class _Identification:
         self.orbit = orbit if orbit in ("ascending", "descending") else None
         named = [] if track is None or frame is None else [f"{int(track):03d}", orbit[:1].upper(), f"{int(frame):03d}"]
         self.frame = "-".join(named) or None
-        self.release = text_of(file, path, f"{place}/compositeReleaseId") or _release_in(path.name)
+        # The name of the product tells its release even where the entry is that of another one.
+        granule = text_of(file, path, f"{place}/granuleId") or ""
+        self.release = (
+            _release_in(path.name) or _release_in(granule) or text_of(file, path, f"{place}/compositeReleaseId")
+        )
         counter = re.search(r"_(\d{3})$", path.stem)
         digits = re.sub(r"\D", "", self.release or "")
         self.age = (digits, counter[1] if counter else "", text_of(file, path, f"{place}/processingDateTime") or "")

@@ -1,0 +1,91 @@
+"""SNAP ZNAP: a Zarr v2 store with the bands of BEAM-DIMAP as arrays, ``i_VV_31Mar2023`` and ``q_VV_31Mar2023``.
+
+The fill value of the arrays is 0.0, which is no mark of no data: a part of a valid sample may be exactly zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.io.stacks.acquisition_name import date_in_name, polarisation_in_name
+from m3leo_sar.io.stacks.image_stack import StackImage, open_images
+from m3leo_sar.io.stacks.pixel_positions import layered_geometry
+from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
+from m3leo_sar.io.stacks.zarr_products import arrays_of, is_zarr, open_zarr, read_part
+from m3leo_sar.stack.geometry import Geometry
+
+_POSITIONS = (("orthorectifiedLat", "orthorectifiedLon"), ("latitude", "longitude"), ("lat", "lon"))
+
+
+def _find(place: Path) -> list[Path]:
+    stores = [place] if place.suffix.lower() == ".znap" else sorted(place.glob("*.znap")) if place.is_dir() else []
+    return [store for store in stores if is_zarr(store)]
+
+
+def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
+    refuse_choice(choice, ("burst", "frequency"), "a SNAP product")
+    stores = [product.path.absolute() for product in products]
+    images = [image for store in stores for image in _images(store)]
+    if not images:
+        raise ValueError(f"{stores[0].name} has no pairs of bands i_* and q_*, as a complex product has")
+    return open_images(images, choice, geometry=partial(_geometry, stores[0]), zero_is_value=False)
+
+
+def _images(store: Path) -> Iterator[StackImage]:
+    bands = arrays_of(open_zarr(store))
+    for name in sorted(bands):
+        if not name.lower().startswith("i_"):
+            continue
+        other = ("q_" if name[0] == "i" else "Q_") + name[2:]
+        if other not in bands or bands[other].shape != bands[name].shape or bands[name].ndim != 2:
+            raise ValueError(f"{store.name} has the band {name} without {other} of the same rows and columns")
+        yield StackImage(
+            path=store,
+            date=date_in_name(name),
+            shape=bands[name].shape,
+            read=partial(_pixels, store, name, other, bands[name].shape),
+            files=(store / name, store / other),
+            polarisation=polarisation_in_name(name),
+        )
+
+
+def _pixels(
+    store: Path, real: str, imaginary: str, shape: tuple[int, int], rows: slice, cols: slice
+) -> NDArray[np.complex64]:
+    """Complex pixels; no data is where both parts are zero."""
+    parts = [read_part(store, name, (rows, cols), shape) for name in (real, imaginary)]
+    out = np.empty(parts[0].shape, np.complex64)
+    out.real, out.imag = parts
+    out[np.isnan(out) | ((parts[0] == 0) & (parts[1] == 0))] = complex(np.nan, np.nan)
+    return out
+
+
+def _geometry(store: Path, shape: tuple[int, int]) -> Geometry:
+    bands = arrays_of(open_zarr(store))
+    for names in _POSITIONS:
+        if all(name in bands and bands[name].shape == shape for name in names):
+            layers = [partial(_layer, store, name, shape) for name in names]
+            return layered_geometry(shape, {"latitude": layers[0], "longitude": layers[1]})
+    raise ValueError(
+        f"{store.name} states no position of its pixels: expected the bands orthorectifiedLat and orthorectifiedLon; "
+        "or pass geometry=RadarGeometry(latitude, longitude)"
+    )
+
+
+def _layer(store: Path, name: str, shape: tuple[int, int], rows: slice, cols: slice) -> NDArray[Any]:
+    return read_part(store, name, (rows, cols), shape)
+
+
+SNAP_ZNAP = StackReader(
+    name="snap-znap",
+    holds="SNAP ZNAP",
+    expects="x.znap, or its folder; bands i_*_20Jan2023 and q_*_20Jan2023",
+    find=_find,
+    open=_open,
+)
