@@ -18,7 +18,7 @@ def bilinear_reference(source, rows, cols):
         for i in range(high):
             for j in range(wide):
                 w = max(0, 1 - abs(r - i)) * max(0, 1 - abs(c - j))
-                if w > 0 and not np.isnan(source[i, j]):
+                if w > 0 and np.isfinite(source[i, j]):
                     total, weight = total + w * source[i, j], weight + w
         if weight >= 0.5:
             out[at] = total / weight
@@ -54,7 +54,7 @@ def _axis_weights(name, position, scale, size):
 
 
 def kernel_reference(source, rows, cols, name, scale):
-    """(rows, cols) source under a kernel, every pixel in turn; NaN and what lies off the raster left out."""
+    """(rows, cols) source under a kernel, every pixel in turn; what is not finite or off the raster left out."""
     out = np.full(rows.shape, np.nan, np.result_type(source.dtype, np.float64))
     high, wide = source.shape
     for at in np.ndindex(rows.shape):
@@ -68,7 +68,7 @@ def kernel_reference(source, rows, cols, name, scale):
             for j, w_j in zip(*along, strict=True):
                 w = w_i * w_j
                 every += abs(w)
-                if w != 0 and 0 <= i < high and 0 <= j < wide and not np.isnan(source[i, j]):
+                if w != 0 and 0 <= i < high and 0 <= j < wide and np.isfinite(source[i, j]):
                     total, valid, found = total + w * source[i, j], valid + w, found + abs(w)
         if found >= 0.5 * every and valid > 0:
             out[at] = total / valid
@@ -182,15 +182,27 @@ def coherence_maps_reference(a, b, window, *, phase=None, min_valid=0.5, fill_ga
 
 def fringe_coherence_reference(a, b, window, *, min_valid=0.5, fill_gaps=False):
     """Coherence and frequencies (rows, cols) after undoing the fringe that the window's own neighbours tell."""
+    maps = fringe_maps_reference(a, b, window, min_valid=min_valid, fill_gaps=fill_gaps)
+    return np.stack([abs(maps["complex"]), *maps["frequency"]])
+
+
+def fringe_maps_reference(a, b, window, *, min_valid=0.5, fill_gaps=False):
+    """All that a window tells along its fringe; the complex value sums x exp(-j (f_r (r - r0) + f_c (c - c0)))."""
     rows, cols = a.shape
     (top, left), (bottom, right) = window.before, window.after
     valid = np.isfinite(a) & np.isfinite(b)
     a, b = np.where(valid, a, 0).astype(np.complex128), np.where(valid, b, 0).astype(np.complex128)
-    out = np.full((3, rows, cols), np.nan)
+    names = ("looks", "power_reference", "power_secondary")
+    out = {"complex": np.full((rows, cols), np.nan + 0j), "frequency": np.full((2, rows, cols), np.nan)}
+    out |= {name: np.full((rows, cols), np.nan) for name in names}
     for r, c in np.ndindex(rows, cols):
         part = np.s_[max(0, r - top) : r + bottom + 1, max(0, c - left) : c + right + 1]
         x, powers = a[part] * b[part].conj(), ((np.abs(a[part]) ** 2).sum(), (np.abs(b[part]) ** 2).sum())
-        if min(powers) == 0 or valid[part].mean() < min_valid or not (fill_gaps or valid[r, c]):
+        count = out["looks"][r, c] = valid[part].sum()
+        if count == 0 or valid[part].mean() < min_valid or not (fill_gaps or valid[r, c]):
+            continue
+        out["power_reference"][r, c], out["power_secondary"][r, c] = np.array(powers) / count
+        if min(powers) == 0:
             continue
         down, along = (x[1:] * x[:-1].conj()).sum(), (x[:, 1:] * x[:, :-1].conj()).sum()
         frequency = np.angle(down), np.angle(along)
@@ -208,11 +220,13 @@ def fringe_coherence_reference(a, b, window, *, min_valid=0.5, fill_gaps=False):
             ]
             # The kernel's turn by a slope: twice the angle whose tangent is half of it.
             frequency = tuple(np.asarray(frequency) + 2 * np.arctan(np.asarray(slopes) / 2))
-        turned = (x * np.exp(-1j * (frequency[0] * i + frequency[1] * j))).sum()
+        # From the pixel itself, so that the phase is that of the fringe in it.
+        down, along = i - r + part[0].start, j - c + part[1].start
+        turned = (x * np.exp(-1j * (frequency[0] * down + frequency[1] * along))).sum()
         if abs(x.sum()) >= abs(turned):
             turned, frequency = x.sum(), (0.0, 0.0)
-        frequency = np.angle(np.exp(1j * np.asarray(frequency)))
-        out[:, r, c] = abs(turned) / np.sqrt(powers[0] * powers[1]), *frequency
+        out["frequency"][:, r, c] = np.angle(np.exp(1j * np.asarray(frequency)))
+        out["complex"][r, c] = turned / np.sqrt(powers[0] * powers[1])
     return out
 
 
@@ -228,6 +242,25 @@ def homogeneous_reference(amplitude, window, alike):
                 np.isfinite(amplitude[:, y, x]).all() and alike(amplitude[:, r, c], amplitude[:, y, x])
             )
     return mask
+
+
+def homogeneous_maps_reference(a, b, bits, window, *, min_valid=0.5, min_neighbours=4):
+    """All that the neighbours set in (rows, cols, window rows, window cols) tell of a pair, pixel by pixel."""
+    names = ("complex", "looks", "power_reference", "power_secondary")
+    out = {name: np.full(a.shape, np.nan, complex if name == "complex" else float) for name in names}
+    valid = np.isfinite(a) & np.isfinite(b)
+    for r, c in np.ndindex(a.shape):
+        places = np.argwhere(bits[r, c]) + np.array([r, c]) - np.array(window.before)
+        places = [tuple(at) for at in places if 0 <= at[0] < a.shape[0] and 0 <= at[1] < a.shape[1]]
+        used = [at for at in places if valid[at]]
+        out["looks"][r, c] = len(used)
+        if not valid[r, c] or len(used) < max(min_neighbours, min_valid * len(places)):
+            continue
+        x, y = (np.array([image[at] for at in used], np.complex128) for image in (a, b))
+        powers = (abs(x) ** 2).sum(), (abs(y) ** 2).sum()
+        out["power_reference"][r, c], out["power_secondary"][r, c] = np.array(powers) / len(used)
+        out["complex"][r, c] = (x * y.conj()).sum() / np.sqrt(powers[0] * powers[1])
+    return out
 
 
 def looks_reference(values, valid, looks, min_valid=0.5):

@@ -55,10 +55,21 @@ WORDS: dict[str, Callable[[Callable[[np.ndarray], Any]], Any]] = {
     ),
     "interferogram": lambda of: m3leo_sar.interferogram(of(STACK), pairs=PAIRS, looks=LOOKS),
     "interferogram oversampled": lambda of: m3leo_sar.interferogram(of(STACK[0]), of(STACK[2]), oversample=2),
+    "interferogram all": lambda of: m3leo_sar.interferogram(of(STACK), pairs=PAIRS, looks=LOOKS, output="all"),
     "fringe_coherence": lambda of: m3leo_sar.fringe_coherence(of(STACK), pairs=PAIRS, window=WINDOW),
+    "fringe_coherence all": lambda of: m3leo_sar.fringe_coherence(
+        of(STACK[0]), of(STACK[1]), window=WINDOW, output="all"
+    ),
     "homogeneous_pixels": lambda of: m3leo_sar.homogeneous_pixels(of(COHERENCE), window=WINDOW),
     "homogeneous_coherence": lambda of: m3leo_sar.homogeneous_coherence(
         of(STACK), pairs=PAIRS, window=WINDOW, mask=of(m3leo_sar.homogeneous_pixels(COHERENCE, window=WINDOW))
+    ),
+    "homogeneous_coherence all": lambda of: m3leo_sar.homogeneous_coherence(
+        of(STACK),
+        pairs=PAIRS,
+        window=WINDOW,
+        mask=of(m3leo_sar.homogeneous_pixels(COHERENCE, window=WINDOW)),
+        output="all",
     ),
     "neighbour_count": lambda of: neighbour_count(of(m3leo_sar.homogeneous_pixels(COHERENCE, window=WINDOW))),
     "multilook": lambda of: m3leo_sar.multilook(of(COHERENCE), looks=LOOKS),
@@ -345,6 +356,31 @@ def test_blocks_of_a_stack_do_not_show(word, budget, monkeypatch):
     got = call(_stack())
     np.testing.assert_array_equal(got, call(STACK))
     assert got.spatial_ref.attrs["crs_wkt"].startswith("PROJCRS")
+
+
+@pytest.mark.parametrize("output", ["magnitude", "complex", "all"])
+def test_every_windowed_word_has_the_same_outputs(output, monkeypatch):
+    """Of stacks in blocks, of pairs and of complex int16, under the same names."""
+    mask = m3leo_sar.homogeneous_pixels(STACK, window=WINDOW)
+    words = {
+        "coherence": lambda stack: m3leo_sar.coherence(stack, pairs=PAIRS, window=WINDOW, output=output),
+        "fringe": lambda stack: m3leo_sar.fringe_coherence(stack, pairs=PAIRS, window=WINDOW, output=output),
+        "homogeneous": lambda stack: m3leo_sar.homogeneous_coherence(
+            stack, pairs=PAIRS, window=WINDOW, mask=mask, output=output
+        ),
+        "interferogram": lambda stack: m3leo_sar.interferogram(stack, pairs=PAIRS, looks=LOOKS, output=output),
+    }
+    stored = np.nan_to_num(np.stack([STACK.real, STACK.imag], axis=-1) * 100, nan=-32768).astype(np.int16)
+    monkeypatch.setattr(blocks, "BUDGET", 11 * DATES * COLS * 8)
+    for name, call in words.items():
+        plain, in_blocks = leaves(call(STACK)), leaves(call(_stack()))
+        assert [leaf.name for leaf in in_blocks] == [leaf.name for leaf in plain]
+        for ours, theirs in zip(in_blocks, plain, strict=True):
+            np.testing.assert_array_equal(ours.value, theirs.value, err_msg=f"{name} {ours.name}")
+        first = plain[0].value
+        assert np.iscomplexobj(first) == (output == "complex" or (name == "interferogram" and output == "all"))
+        kinds = [(leaf.name, leaf.value.dtype, leaf.value.shape) for leaf in leaves(call(stored))]
+        assert kinds == [(leaf.name, leaf.value.dtype, leaf.value.shape) for leaf in plain]
 
 
 @pytest.mark.parametrize("word", TWO_DATE_WORDS)

@@ -135,11 +135,6 @@ __device__ inline PairReader<T, In, Sums> reader_of(const CoherenceInputs& in, l
           Sums::full && in.phases ? reinterpret_cast<const double*>(in.phases[pair]) : nullptr, in[ROWS], in[COLS]};
 }
 
-template <typename T>
-__device__ inline T* map_at(const CoherenceInputs& in, int map, long long k) {
-  return in.maps[map] ? reinterpret_cast<T*>(in.maps[map]) + k : nullptr;
-}
-
 /* Store the result of the window whose first sample is (top, left), the out-th pixel of all maps. */
 template <typename T, typename Sums, typename Reader>
 __device__ inline void store(const CoherenceInputs& in, const Reader& reader, const Sums& sums, long long out,
@@ -147,25 +142,20 @@ __device__ inline void store(const CoherenceInputs& in, const Reader& reader, co
   const CoherenceTerms<T>& s = sums.terms;
   const T ceiling = in[CLIP] ? T(1) : T(INFINITY);
   if (!Sums::full) {
-    *map_at<T>(in, 0, out) =
+    CoherenceMaps<T>::at(in.maps).magnitude[out] =
         coherence_of(s.re, s.im, inverse_amplitude(s.power_a), inverse_amplitude(s.power_b), ceiling);
     return;
   }
-  CoherenceDetail<T> d = coherence_detail(s.re, s.im, s.power_a, s.power_b, sums.valid(), inverse_amplitude(s.power_a),
-                                          inverse_amplitude(s.power_b), ceiling);
+  const CoherenceDetail<T> d = coherence_detail(s.re, s.im, s.power_a, s.power_b, sums.valid(),
+                                                inverse_amplitude(s.power_a), inverse_amplitude(s.power_b), ceiling);
+  bool known = true;
   if (in.min_valid > 0 || in[CENTRED]) {
     const double all = weight_on_image(top, in[WINDOW_ROWS], in[ROWS], in[WEIGHTED] ? in.row_weights : nullptr) *
                        weight_on_image(left, in[WINDOW_COLS], in[COLS], in[WEIGHTED] ? in.col_weights : nullptr);
     const bool own = !in[CENTRED] || reader.has(top + in[WINDOW_ROWS] / 2, left + in[WINDOW_COLS] / 2);
-    if (!own || !enough_valid((double)sums.valid(), in.min_valid, all))
-      d.re = d.im = d.magnitude = d.power_a = d.power_b = T(NAN);
+    known = own && enough_valid((double)sums.valid(), in.min_valid, all);
   }
-  if (T* to = map_at<T>(in, 0, out)) *to = d.magnitude;
-  if (T* to = map_at<T>(in, 1, 2 * out)) to[0] = d.re, to[1] = d.im;
-  if (T* to = map_at<T>(in, 2, out)) *to = sums.valid();
-  if (T* to = map_at<T>(in, 3, out)) *to = d.power_a;
-  if (T* to = map_at<T>(in, 4, out)) *to = d.power_b;
-  if (T* to = map_at<T>(in, 5, out)) *to = atan2(d.im, d.re);
+  CoherenceMaps<T>::at(in.maps).put(out, d, sums.valid(), known);
 }
 
 /* Sum of a window along one row of sums that lie side by side, in blocks of `fan` if there are any. */

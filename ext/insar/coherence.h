@@ -95,5 +95,36 @@ M3_HD inline CoherenceDetail<T> coherence_detail(T re, T im, T sum_a, T sum_b, T
   return {x * fit, y * fit, magnitude, sum_a * mean, sum_b * mean};
 }
 
+/* Results, each a map or null where it is not wanted. A complex result has two parts a pixel. */
+template <typename T>
+struct CoherenceMaps {
+  T *magnitude, *complex_value, *looks, *power_a, *power_b, *phase;
+
+  /* From a table of addresses, in this order. */
+  M3_HD static CoherenceMaps at(const unsigned long long* addresses) {
+    return {reinterpret_cast<T*>(addresses[0]), reinterpret_cast<T*>(addresses[1]), reinterpret_cast<T*>(addresses[2]),
+            reinterpret_cast<T*>(addresses[3]), reinterpret_cast<T*>(addresses[4]), reinterpret_cast<T*>(addresses[5])};
+  }
+
+  M3_HD CoherenceMaps of_pair(long long pair, long long plane) const {
+    const long long k = pair * plane;
+    return {magnitude ? magnitude + k : nullptr, complex_value ? complex_value + 2 * k : nullptr,
+            looks ? looks + k : nullptr,         power_a ? power_a + k : nullptr,
+            power_b ? power_b + k : nullptr,     phase ? phase + k : nullptr};
+  }
+  M3_HD bool magnitude_only() const { return !complex_value && !looks && !power_a && !power_b && !phase; }
+
+  /* One pixel; where it is not `known`, the looks alone are data. */
+  M3_HD void put(long long k, CoherenceDetail<T> d, T valid, bool known) const {
+    if (!known) d.re = d.im = d.magnitude = d.power_a = d.power_b = T(NAN);
+    if (magnitude) magnitude[k] = d.magnitude;
+    if (complex_value) complex_value[2 * k] = d.re, complex_value[2 * k + 1] = d.im;
+    if (looks) looks[k] = valid;
+    if (power_a) power_a[k] = d.power_a;
+    if (power_b) power_b[k] = d.power_b;
+    if (phase) phase[k] = atan2(d.im, d.re);
+  }
+};
+
 }  // namespace m3
 #endif

@@ -21,12 +21,8 @@ cdef extern from "coherence_cpu.h" namespace "m3" nogil:
         const void* data
         bint int16
     cdef cppclass CoherenceMaps[T]:
-        T* magnitude
-        T* complex_value
-        T* looks
-        T* power_a
-        T* power_b
-        T* phase
+        @staticmethod
+        CoherenceMaps[T] at(const unsigned long long* addresses)
     void coherence_pairs_cpu "m3::coherence_pairs"[T](
         const Image* images, long long image_count, const long long* pairs, long long pair_count,
         const double* const* phases, const CoherenceShape& shape, const CoherenceMaps[T]& maps)
@@ -38,7 +34,7 @@ ctypedef fused Real:
 
 def coherence_pairs(const uintptr_t[::1] images, bint int16, const long long[:, ::1] pairs, const uintptr_t[::1] phases,
                     tuple size, tuple window, tuple step, const double[::1] row_weights, const double[::1] col_weights,
-                    double min_valid, bint centred, bint clip, const uintptr_t[::1] maps, const Real[::1] kind):
+                    double min_valid, bint centred, bint clip, const unsigned long long[::1] maps, const Real[::1] kind):
     """Fill the maps (magnitude, complex value, looks, both powers, phase; address 0 where not wanted) of each pair.
 
     `images` and `phases` hold addresses of (rows, cols) arrays, of complex or int16 pairs and of double; `kind` only
@@ -51,9 +47,7 @@ def coherence_pairs(const uintptr_t[::1] images, bint int16, const long long[:, 
     shape.row_weights = &row_weights[0] if row_weights.shape[0] else NULL
     shape.col_weights = &col_weights[0] if col_weights.shape[0] else NULL
     shape.min_valid, shape.centred, shape.clip = min_valid, centred, clip
-    cdef CoherenceMaps[Real] out
-    out.magnitude, out.complex_value, out.looks = <Real*>maps[0], <Real*>maps[1], <Real*>maps[2]
-    out.power_a, out.power_b, out.phase = <Real*>maps[3], <Real*>maps[4], <Real*>maps[5]
+    cdef CoherenceMaps[Real] out = CoherenceMaps[Real].at(&maps[0])
     cdef vector[Image] sources
     cdef Image source
     source.int16 = int16

@@ -50,19 +50,6 @@ struct Image {
   bool int16;
 };
 
-/* Results, each (pairs, out rows, out cols) or null. A complex result has two parts a pixel. */
-template <typename T>
-struct CoherenceMaps {
-  T *magnitude, *complex_value, *looks, *power_a, *power_b, *phase;
-  CoherenceMaps of_pair(long long pair, long long plane) const {
-    const long long k = pair * plane;
-    return {magnitude ? magnitude + k : nullptr, complex_value ? complex_value + 2 * k : nullptr,
-            looks ? looks + k : nullptr,         power_a ? power_a + k : nullptr,
-            power_b ? power_b + k : nullptr,     phase ? phase + k : nullptr};
-  }
-  bool magnitude_only() const { return !complex_value && !looks && !power_a && !power_b && !phase; }
-};
-
 template <typename T>
 class CoherenceTile {
  public:

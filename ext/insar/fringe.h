@@ -6,7 +6,9 @@
               x(r, c + 1) x*(r, c) over neighbours that both lie in it (x = a b*), and likewise down, then FRINGE_ROUNDS
               times by the slope that is left, Im(sum (c - m) y / sum y) / var(c) with y the product so far undone and m
               the middle of the window; none at all where that gives the larger coherence
-   result     in [0, 1]; NaN where coherence.h has NaN; frequency NaN there too, zero along an axis with one sample
+   maps       as in coherence.h, NaN where it has NaN. A complex value has the phase of the fringe in the pixel itself: that
+              of the sum above with r0 and c0 the pixel's own row and column. Frequency NaN there too, zero along an axis
+              with one sample
    edge       the window is cut at the image's edge
    sums       in the type of the data, sample by sample. Sums of neighbour products are of the fourth order in the
               amplitude and their squares of the eighth, so x is scaled near one first, and sums before they are squared */
@@ -42,11 +44,22 @@ M3_HD inline Turn<T> undoing_frequency(T frequency) {
 
 constexpr int FRINGE_ROUNDS = 2;
 
-/* Sum of the product undone, and its moments down and along. */
+/* Sum of the product undone, its moments down and along, and the phasor that undid the pixel's own sample. */
 template <typename T>
 struct FringeSum {
-  Turn<T> all, down, along;
+  Turn<T> all, down, along, own;
 };
+
+/* The complex value turned back to the phase in the pixel; its length stays the magnitude, whatever rounding made of
+   the phasor's own. */
+template <typename T>
+M3_HD inline CoherenceDetail<T> turned_back(CoherenceDetail<T> d, Turn<T> own) {
+  const Turn<T> z = times(Turn<T>{d.re, d.im}, Turn<T>{own.re, -own.im});
+  const T size = sqrt(z.re * z.re + z.im * z.im), by = size > T(0) ? d.magnitude / size : d.magnitude - d.magnitude + T(1);
+  d.re = z.re * by;
+  d.im = z.im * by;
+  return d;
+}
 
 /* A step further by the slope that a sum's moment tells. A step is held to half a radian: beyond, the slope is noise. */
 template <typename T>
@@ -72,7 +85,7 @@ struct FringeShape {
 /* One pixel; frequencies are read if given, else written. */
 template <typename T>
 M3_HD inline void fringe_at(const T* a, const T* b, const FringeShape& shape, long long row, long long col,
-                            T* frequency_rows, T* frequency_cols, T* out) {
+                            T* frequency_rows, T* frequency_cols, const CoherenceMaps<T>& maps) {
   const long long top = row - shape.window_rows / 2, left = col - shape.window_cols / 2;
   const long long first_row = top < 0 ? 0 : top, first_col = left < 0 ? 0 : left;
   const long long end_row = top + shape.window_rows < shape.rows ? top + shape.window_rows : shape.rows;
@@ -100,8 +113,8 @@ M3_HD inline void fringe_at(const T* a, const T* b, const FringeShape& shape, lo
     }
   }
   const double on_image = (double)((end_row - first_row) * (end_col - first_col));
-  const bool valid = (power_a > T(0)) & (power_b > T(0)) & enough_valid((double)count, shape.min_valid, on_image) &
-                     (!shape.centred || has(row, col));
+  const bool known = enough_valid((double)count, shape.min_valid, on_image) && (!shape.centred || has(row, col));
+  const bool valid = known & (power_a > T(0)) & (power_b > T(0));
   scale = inverse_amplitude(power_a) * inverse_amplitude(power_b);
   Turn<T> down = {T(0), T(0)}, along = {T(0), T(0)};
   for (long long r = first_row; r < end_row && !shape.given; ++r) {
@@ -120,7 +133,7 @@ M3_HD inline void fringe_at(const T* a, const T* b, const FringeShape& shape, lo
     }
   }
   const auto undone = [&](Turn<T> step_down, Turn<T> step_along) {
-    FringeSum<T> sum = {{T(0), T(0)}, {T(0), T(0)}, {T(0), T(0)}};
+    FringeSum<T> sum = {{T(0), T(0)}, {T(0), T(0)}, {T(0), T(0)}, {T(1), T(0)}};
     Turn<T> start = {T(1), T(0)};
     for (long long r = first_row; r < end_row; ++r) {
       Turn<T> p = start, line = {T(0), T(0)};
@@ -130,6 +143,7 @@ M3_HD inline void fringe_at(const T* a, const T* b, const FringeShape& shape, lo
         const T place = T(2 * (c - left) - (shape.window_cols - 1)) / 2;
         line.re += y.re, line.im += y.im;
         sum.along.re += place * y.re, sum.along.im += place * y.im;
+        if (r == row && c == col) sum.own = p;
         p = times(p, step_along);
       }
       const T place = T(2 * (r - top) - (shape.window_rows - 1)) / 2;
@@ -152,15 +166,20 @@ M3_HD inline void fringe_at(const T* a, const T* b, const FringeShape& shape, lo
       if (shape.window_cols > 1) step_along = refined(step_along, sum.all, sum.along, shape.window_cols);
     }
   }
-  Turn<T> all = undone(step_down, step_along).all;
+  FringeSum<T> sum = undone(step_down, step_along);
   if (!shape.given) {
-    const Turn<T> none = {T(1), T(0)}, plain = undone(none, none).all;
-    if (plain.re * plain.re + plain.im * plain.im >= all.re * all.re + all.im * all.im)
-      all = plain, step_down = none, step_along = none;
+    const Turn<T> none = {T(1), T(0)};
+    const FringeSum<T> plain = undone(none, none);
+    const Turn<T> x = plain.all, y = sum.all;
+    if (x.re * x.re + x.im * x.im >= y.re * y.re + y.im * y.im) sum = plain, step_down = none, step_along = none;
     frequency_rows[at] = valid ? atan2(-step_down.im, step_down.re) : T(NAN);
     frequency_cols[at] = valid ? atan2(-step_along.im, step_along.re) : T(NAN);
   }
-  out[at] = valid ? coherence_of(all.re, all.im, T(1), T(1), T(1)) : T(NAN);
+  // The products were scaled by both inverse amplitudes; what is left of them says which power is zero.
+  const T some_a = T(power_a > T(0)), some_b = T(power_b > T(0));
+  const CoherenceDetail<T> d =
+      coherence_detail(sum.all.re, sum.all.im, power_a, power_b, T(count), some_a, some_b, T(1));
+  maps.put(at, turned_back(d, sum.own), T(count), known);
 }
 
 }  // namespace m3

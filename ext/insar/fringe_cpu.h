@@ -28,7 +28,8 @@ class FringeRow {
       : shape_(shape), width_(padded(BLOCK + shape.window_cols)), buffer_(size_t(PLANES) * shape.window_rows * width_),
         work_(size_t(WORK) * padded(BLOCK)) {}
 
-  void block(const T* a, const T* b, long long row, long long col, T* frequency_rows, T* frequency_cols, T* out) {
+  void block(const T* a, const T* b, long long row, long long col, T* frequency_rows, T* frequency_cols,
+             const CoherenceMaps<T>& maps) {
     const long long n = std::min<long long>(BLOCK, shape_.cols - col), at = row * shape_.cols + col;
     const bool whole = load(a, b, row, col, n);
     const T scaled = shape_.given ? T(1) : scale();
@@ -53,24 +54,28 @@ class FringeRow {
       T *plain_re = work(12), *plain_im = work(13);
       sum(0, shape_.window_rows, shape_.window_cols, plain_re);
       sum(1, shape_.window_rows, shape_.window_cols, plain_im);
-      keep_larger(plain_re, plain_im, re, im, ur, ui, vr, vi, n);
+      keep_larger(plain_re, plain_im, re, im, ur, ui, vr, vi, work(21), work(22), n);
       for (long long i = 0; i < n; ++i) {
         const bool valid = (power_a[i] > T(0)) & (power_b[i] > T(0));
         frequency_rows[at + i] = valid ? atan2(-ui[i], ur[i]) : T(NAN);
         frequency_cols[at + i] = valid ? atan2(-vi[i], vr[i]) : T(NAN);
       }
     }
-    for (long long i = 0; i < n; ++i)
-      out[at + i] = coherence_of(re[i] / scaled, im[i] / scaled, inverse_amplitude(power_a[i]),
-                                 inverse_amplitude(power_b[i]), T(1));
-    if (!whole) drop(row, col, n, frequency_rows, frequency_cols, out);
+    if (maps.magnitude_only()) {
+      for (long long i = 0; i < n; ++i)
+        maps.magnitude[at + i] = coherence_of(re[i] / scaled, im[i] / scaled, inverse_amplitude(power_a[i]),
+                                              inverse_amplitude(power_b[i]), T(1));
+    } else {
+      details(n, at, scaled, maps);
+    }
+    if (!whole) drop(row, col, n, frequency_rows, frequency_cols, maps);
   }
 
   static constexpr long long BLOCK = 256;
 
  private:
   // re, im, |a|^2, |b|^2 of each row of the window; change along, change down; one where both images have data.
-  static constexpr int PLANES = 9, WORK = 21;
+  static constexpr int PLANES = 9, WORK = 23;
 
   T* plane(int which, int r) { return buffer_.data() + (size_t(which) * shape_.window_rows + r) * width_; }
   T* work(int which) { return work_.data() + which * padded(BLOCK); }
@@ -110,8 +115,22 @@ class FringeRow {
     return by;
   }
 
+  /* All maps from the sums undone. */
+  void details(long long n, long long at, T scaled, const CoherenceMaps<T>& maps) {
+    const T *re = work(6), *im = work(7), *power_a = work(0), *power_b = work(1), *own_re = work(21), *own_im = work(22);
+    T* const count = work(20);
+    sum(8, shape_.window_rows, shape_.window_cols, count);
+    for (long long i = 0; i < n; ++i) {
+      const CoherenceDetail<T> d =
+          coherence_detail(re[i] / scaled, im[i] / scaled, power_a[i], power_b[i], count[i],
+                           inverse_amplitude(power_a[i]), inverse_amplitude(power_b[i]), T(1));
+      maps.put(at + i, turned_back(d, Turn<T>{own_re[i], own_im[i]}), count[i], true);
+    }
+  }
+
   /* No data where too little of the window is valid, or its own sample is not. */
-  void drop(long long row, long long col, long long n, T* frequency_rows, T* frequency_cols, T* out) {
+  void drop(long long row, long long col, long long n, T* frequency_rows, T* frequency_cols,
+            const CoherenceMaps<T>& maps) {
     T* const count = work(20);
     sum(8, shape_.window_rows, shape_.window_cols, count);
     const T* const own = plane(8, shape_.window_rows / 2) + shape_.window_cols / 2;
@@ -121,12 +140,12 @@ class FringeRow {
           weight_on_image(col + i - shape_.window_cols / 2, shape_.window_cols, shape_.cols, nullptr);
       const bool enough = enough_valid((double)count[i], shape_.min_valid, down * along);
       if (enough && !(shape_.centred && own[i] == T(0))) continue;
-      out[at] = T(NAN);
+      maps.put(at, CoherenceDetail<T>{}, count[i], false);
       if (!shape_.given) frequency_rows[at] = frequency_cols[at] = T(NAN);
     }
   }
 
-  /* Sum undone (6, 7) and its moments down (8, 9) and along (10, 11). */
+  /* Sum undone (6, 7), its moments down (8, 9) and along (10, 11), and what undid the pixels' own samples (21, 22). */
   void undo(long long n, const T* ur, const T* ui, const T* vr, const T* vi) {
     T *qr = work(14), *qi = work(15), *pr = work(16), *pi = work(17), *line_re = work(18), *line_im = work(19);
     std::fill(work(6), work(12), T(0));
@@ -137,9 +156,14 @@ class FringeRow {
       std::copy(qi, qi + n, pi);
       std::fill(line_re, line_re + n, T(0));
       std::fill(line_im, line_im + n, T(0));
-      for (int c = 0; c < shape_.window_cols; ++c)
+      for (int c = 0; c < shape_.window_cols; ++c) {
+        if (r == shape_.window_rows / 2 && c == shape_.window_cols / 2) {
+          std::copy(pr, pr + n, work(21));
+          std::copy(pi, pi + n, work(22));
+        }
         turn_and_add(plane(0, r) + c, plane(1, r) + c, pr, pi, vr, vi, T(2 * c - (shape_.window_cols - 1)) / 2, line_re,
                      line_im, work(10), work(11), n);
+      }
       add_line(line_re, line_im, T(2 * r - (shape_.window_rows - 1)) / 2, work(6), work(7), work(8), work(9), n);
       turn_on(qr, qi, ur, ui, n);
     }
@@ -175,14 +199,15 @@ class FringeRow {
   std::vector<const T*> from_;
 };
 
-/* a, b, frequencies and out are (rows, cols). */
+/* a, b, frequencies and maps are (rows, cols). */
 template <typename T>
-void fringe_coherence(const T* a, const T* b, const FringeShape& shape, T* frequency_rows, T* frequency_cols, T* out) {
+void fringe_coherence(const T* a, const T* b, const FringeShape& shape, T* frequency_rows, T* frequency_cols,
+                      const CoherenceMaps<T>& maps) {
   parallel_for(
       shape.rows, [&] { return FringeRow<T>(shape); },
       [&](FringeRow<T>& line, long long row) {
         for (long long col = 0; col < shape.cols; col += FringeRow<T>::BLOCK)
-          line.block(a, b, row, col, frequency_rows, frequency_cols, out);
+          line.block(a, b, row, col, frequency_rows, frequency_cols, maps);
       });
 }
 

@@ -57,7 +57,7 @@ M3_CLONES static void refine_row(T* __restrict ur, T* __restrict ui, const T* __
 /* Where the plain sum is not the smaller one it is taken, and no turn with it. */
 M3_CLONES static void keep_larger(const T* __restrict plain_re, const T* __restrict plain_im, T* __restrict re,
                                   T* __restrict im, T* __restrict ur, T* __restrict ui, T* __restrict vr,
-                                  T* __restrict vi, ptrdiff_t n) {
+                                  T* __restrict vi, T* __restrict own_re, T* __restrict own_im, ptrdiff_t n) {
   for (ptrdiff_t i = 0; i < n; ++i) {
     const T x = plain_re[i], y = plain_im[i], a = re[i], b = im[i];
     const bool plain = x * x + y * y >= a * a + b * b;
@@ -67,6 +67,8 @@ M3_CLONES static void keep_larger(const T* __restrict plain_re, const T* __restr
     ui[i] = plain ? T(0) : ui[i];
     vr[i] = plain ? T(1) : vr[i];
     vi[i] = plain ? T(0) : vi[i];
+    own_re[i] = plain ? T(1) : own_re[i];
+    own_im[i] = plain ? T(0) : own_im[i];
   }
 }
 

@@ -28,10 +28,11 @@
   extern "C" __global__ void __launch_bounds__(256, 2)                                                              \
       homogeneous_coherence_##name(const T* a, const T* b, const unsigned long long* mask, long long rows,          \
                                    long long cols, int window_rows, int window_cols, int words,                     \
-                                   double min_valid, int min_neighbours, int centred, T* out) {                     \
+                                   double min_valid, int min_neighbours, int centred,                               \
+                                   const unsigned long long* maps) {                                                \
     M3_HOMOGENEOUS_PIXEL                                                                                            \
     const m3::HomogeneousRule rule = {min_valid, min_neighbours, centred != 0};                                     \
-    m3::homogeneous_coherence_at<T>(a, b, mask, shape, rule, i / cols, i % cols, out);                              \
+    m3::homogeneous_coherence_at<T>(a, b, mask, shape, rule, i / cols, i % cols, m3::CoherenceMaps<T>::at(maps));   \
   }                                                                                                                 \
   M3_ENTRY(homogeneous_coherence_##name)
 M3_HOMOGENEOUS_KERNELS(f32, float)

@@ -2,11 +2,11 @@
    and the coherence over these instead of over a whole window.
 
    amplitude  (rows, cols, dates), sorted along dates for the Kolmogorov-Smirnov test
-   intensity  (rows, cols), mean of the squared amplitude over the dates, for the likelihood-ratio test; NaN in either
-              marks a pixel that has no neighbours and is nobody's
+   intensity  (rows, cols), mean of the squared amplitude over the dates, for the likelihood-ratio test; no finite number in
+              either marks a pixel that has no neighbours and is nobody's
    mask       (rows, cols, words): bit k of the window, row by row, is bit k % 64 of word k / 64; the centre is always set
               where the pixel is valid
-   coherence  as in coherence.h, over the samples whose bit is set; NaN where less than a share of them or fewer than a
+   maps       as in coherence.h, over the samples whose bit is set; NaN where less than a share of them or fewer than a
               number are valid, and, if `centred`, where the pixel's own sample is not
    edge       neighbours off the image are not set */
 #ifndef M3_HOMOGENEOUS_H
@@ -49,9 +49,9 @@ struct SortedAmplitudes {
   const T* amplitude;
   int dates, limit;
   M3_HD bool valid(long long k) const {
-    // NaN sorts last.
+    // NaN sorts last, infinities before it.
     const T last = amplitude[k * dates + dates - 1];
-    return last == last;
+    return last * T(0) == T(0);
   }
   M3_HD bool alike(long long k, long long l) const {
     return ks_distance(amplitude + k * dates, amplitude + l * dates, dates) <= limit;
@@ -92,7 +92,7 @@ M3_HD inline void homogeneous_at(const Test& test, const HomogeneousShape& shape
 template <typename T>
 M3_HD inline void homogeneous_coherence_at(const T* a, const T* b, const unsigned long long* mask,
                                            const HomogeneousShape& shape, const HomogeneousRule& rule, long long row,
-                                           long long col, T* out) {
+                                           long long col, const CoherenceMaps<T>& maps) {
   const long long at = row * shape.cols + col;
   const unsigned long long* const words = mask + at * shape.words;
   CoherenceTerms<T> sum = {T(0), T(0), T(0), T(0)};
@@ -116,8 +116,9 @@ M3_HD inline void homogeneous_coherence_at(const T* a, const T* b, const unsigne
   }
   const bool own = sample_valid(a[2 * at], a[2 * at + 1]) && sample_valid(b[2 * at], b[2 * at + 1]);
   const bool enough = valid >= rule.min_neighbours && enough_valid((double)valid, rule.min_valid, (double)named);
-  const T value = coherence_of(sum.re, sum.im, inverse_amplitude(sum.power_a), inverse_amplitude(sum.power_b), T(1));
-  out[at] = enough && (own || !rule.centred) ? value : T(NAN);
+  const CoherenceDetail<T> d = coherence_detail(sum.re, sum.im, sum.power_a, sum.power_b, T(valid),
+                                                inverse_amplitude(sum.power_a), inverse_amplitude(sum.power_b), T(1));
+  maps.put(at, d, T(valid), enough && (own || !rule.centred));
 }
 
 }  // namespace m3

@@ -23,9 +23,12 @@ cdef extern from "homogeneous.h" namespace "m3" nogil:
         bint centred
     void homogeneous_at[Test](const Test& test, const HomogeneousShape& shape, long long row, long long col,
                               unsigned long long* mask)
+    cdef cppclass CoherenceMaps[T]:
+        @staticmethod
+        CoherenceMaps[T] at(const unsigned long long* addresses)
     void homogeneous_coherence_at[T](const T* a, const T* b, const unsigned long long* mask,
                                      const HomogeneousShape& shape, const HomogeneousRule& rule, long long row,
-                                     long long col, T* out)
+                                     long long col, const CoherenceMaps[T]& maps)
 
 ctypedef fused Real:
     float
@@ -65,13 +68,14 @@ def homogeneous_glrt(const Real[:, ::1] intensity, double limit, int window_rows
 
 def homogeneous_coherence(const Real[:, :, ::1] reference, const Real[:, :, ::1] secondary,
                           unsigned long long[:, :, ::1] mask, int window_rows, int window_cols, double min_valid,
-                          int min_neighbours, bint centred, Real[:, ::1] out):
-    """Fill out (rows, cols) from images (rows, cols, 2)."""
+                          int min_neighbours, bint centred, const unsigned long long[::1] maps):
+    """Fill the maps of coherence.pyx (addresses of (rows, cols), 0 where not wanted) from images (rows, cols, 2)."""
     cdef HomogeneousShape shape = shape_of(mask, window_rows, window_cols)
     cdef HomogeneousRule rule
     rule.min_valid, rule.min_neighbours, rule.centred = min_valid, min_neighbours, centred
+    cdef CoherenceMaps[Real] out = CoherenceMaps[Real].at(&maps[0])
     cdef long long r, c
     for r in prange(shape.rows, nogil=True, schedule="dynamic"):
         for c in range(shape.cols):
             homogeneous_coherence_at(&reference[0, 0, 0], &secondary[0, 0, 0], &mask[0, 0, 0], shape, rule, r, c,
-                                     &out[0, 0])
+                                     out)

@@ -108,7 +108,7 @@ M3_HD inline double area_share(const AreaQuad& quad, long long row, long long co
   return count < 3 ? 0.0 : area_of(b, count);
 }
 
-/* Value of one tile pixel of every band by a rule. Pixels that are NaN (either part) are left out; means and extremes of
+/* Value of one tile pixel of every band by a rule. Pixels that are not finite (either part) are left out; means and extremes of
    less than half of the pixel's ground, and sums of none, are no data. Extremes are of real numbers only. */
 template <typename Real, int PARTS>
 M3_HD inline void area_value(const Real* source, const double* rows, const double* cols, Real* out, long long bands,
@@ -126,7 +126,7 @@ M3_HD inline void area_value(const Real* source, const double* rows, const doubl
         const double share = area_share(quad, row, col);
         const Real* const sample = plane + (row * source_cols + col) * PARTS;
         bool usable = share > 0.0;
-        for (int part = 0; part < PARTS; ++part) usable = usable && sample[part] == sample[part];
+        for (int part = 0; part < PARTS; ++part) usable = usable && sample[part] * Real(0) == Real(0);
         if (!usable) continue;
         valid += share;
         for (int part = 0; part < PARTS; ++part) sum[part] += share * (double)sample[part];

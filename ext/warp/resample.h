@@ -5,7 +5,8 @@
            for positions between two pixels in equal steps. Between lines they are interpolated.
    phase   radians a pixel of the result, or none: the value is turned by it, in double
    Weights are real. What is not finite (either part) or off the image is left out and the rest scaled to the sum of all,
-   unless less than half of the absolute weight is left. A position on a pixel gives its very bits before it is turned. */
+   unless less than half of the absolute weight is left. A position on a pixel that is data gives its very bits
+   before it is turned. */
 #ifndef M3_RESAMPLE_H
 #define M3_RESAMPLE_H
 
@@ -39,8 +40,9 @@ M3_HD inline void resample_value(const Real* image, const double* table, long lo
   if (!(warp_inside(row, rows) && warp_inside(col, cols))) return;
   if (row == floor(row) && col == floor(col)) {
     const Real* const pixel = image + 2 * ((long long)row * cols + (long long)col);
-    *re = (double)pixel[0];
-    *im = (double)pixel[1];
+    const bool valid = resample_valid(pixel[0], pixel[1]);
+    *re = valid ? (double)pixel[0] : *re;
+    *im = valid ? (double)pixel[1] : *im;
     return;
   }
   double down[TAPS], right[TAPS];

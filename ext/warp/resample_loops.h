@@ -24,12 +24,6 @@ M3_CLONES static void lines_of_4(const T* down, const T* right, const double* ro
   lines_of<8>(right, col, count, right_weights);
 }
 
-M3_CLONES static bool all_finite(const T* numbers, int count) {
-  int found = 0;
-  for (int k = 0; k < count; ++k) found |= !(numbers[k] * T(0) == T(0));
-  return !found;
-}
-
 /* Sums of the even and of the odd lanes. */
 template <int lanes>
 static inline __attribute__((always_inline)) void parts_summed(typename Lanes<T, lanes>::type sum, T* out) {

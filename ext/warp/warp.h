@@ -41,7 +41,15 @@ M3_HD inline void warp_nearest(const Word* source, Word* out, long long bands, l
   }
 }
 
-/* Weighted mean of the four pixels around; what is NaN (either part) is left out and the rest renormalised,
+/* Whether a sample is data: NaN and infinities, in either part, are not. */
+template <typename Real, int PARTS>
+M3_HD inline bool warp_usable(const Real* sample) {
+  bool usable = true;
+  for (int part = 0; part < PARTS; ++part) usable = usable && sample[part] * Real(0) == Real(0);
+  return usable;
+}
+
+/* Weighted mean of the four pixels around; what is not finite (either part) is left out and the rest renormalised,
    unless less than half of the weight is left. A pixel of zero weight is never looked at. */
 template <typename Real, int PARTS>
 M3_HD inline void warp_bilinear(const Real* source, Real* out, long long bands, long long source_rows,
@@ -63,9 +71,7 @@ M3_HD inline void warp_bilinear(const Real* source, Real* out, long long bands, 
     for (int k = 0; k < 4; ++k) {
       if (!(inside && weight[k] > 0.0)) continue;
       const Real* const sample = corner + offset[k] * PARTS;
-      bool usable = true;
-      for (int part = 0; part < PARTS; ++part) usable = usable && sample[part] == sample[part];
-      if (!usable) continue;
+      if (!warp_usable<Real, PARTS>(sample)) continue;
       for (int part = 0; part < PARTS; ++part) sum[part] += weight[k] * (double)sample[part];
       valid += weight[k];
     }
@@ -131,7 +137,7 @@ M3_HD inline long long warp_taps(int kernel, double position, double scale, long
   return first;
 }
 
-/* Sum of the pixels under a kernel, of weights that sum to one. What is NaN (either part) or off the raster is left out
+/* Sum of the pixels under a kernel, of weights that sum to one. What is not finite (either part) or off the raster is left out
    and the rest renormalised, unless less than half of the absolute weight is left. */
 template <typename Real, int PARTS>
 M3_HD inline void warp_kernel(const Real* source, Real* out, long long bands, long long source_rows,
@@ -157,7 +163,7 @@ M3_HD inline void warp_kernel(const Real* source, Real* out, long long bands, lo
     const Real* const plane = source + band * pixels * PARTS;
     Real* const value = out + (band * tile_pixels + pixel) * PARTS;
     double sum[PARTS] = {}, valid = 0.0, found = 0.0, all = 0.0;
-    /* All taps on the raster: add without looking, and look only if a NaN came out. */
+    /* All taps on the raster: add without looking, and look only if nothing finite came out. */
     bool done = whole || !inside;
     if (interior && !done) {
       for (int i = 0; i < high; ++i) {
@@ -168,7 +174,7 @@ M3_HD inline void warp_kernel(const Real* source, Real* out, long long bands, lo
         for (int part = 0; part < PARTS; ++part) sum[part] += down[i] * along[part];
       }
       done = true;
-      for (int part = 0; part < PARTS; ++part) done = done && sum[part] == sum[part];
+      for (int part = 0; part < PARTS; ++part) done = done && sum[part] * 0.0 == 0.0;
       valid = done ? weight_sum : 0.0;
       found = all = done ? 1.0 : 0.0;
       for (int part = 0; part < PARTS; ++part) sum[part] = done ? sum[part] : 0.0;
@@ -181,17 +187,16 @@ M3_HD inline void warp_kernel(const Real* source, Real* out, long long bands, lo
         all += fabs(weight);
         if (!row_on || left + j < 0 || left + j >= source_cols) continue;
         const Real* const sample = plane + ((top + i) * source_cols + left + j) * PARTS;
-        bool usable = true;
-        for (int part = 0; part < PARTS; ++part) usable = usable && sample[part] == sample[part];
-        if (!usable) continue;
+        if (!warp_usable<Real, PARTS>(sample)) continue;
         for (int part = 0; part < PARTS; ++part) sum[part] += weight * (double)sample[part];
         valid += weight;
         found += fabs(weight);
       }
     }
     const bool enough = inside && found >= 0.5 * all && valid > 0.0;
+    const bool copied = inside && whole && warp_usable<Real, PARTS>(plane + centre * PARTS);
     for (int part = 0; part < PARTS; ++part)
-      value[part] = inside && whole ? plane[centre * PARTS + part] : enough ? (Real)(sum[part] / valid) : no_data;
+      value[part] = copied ? plane[centre * PARTS + part] : enough ? (Real)(sum[part] / valid) : no_data;
   }
 }
 

@@ -1,7 +1,7 @@
 /* Values of a raster at fractional positions (CPU; formula in warp.h): rows of the tile over threads, in chunks of pixels
    whose positions and weights serve every band.
 
-   Pixels whose taps all lie on the raster are summed in vectors; the others, and those a NaN came out for, go through
+   Pixels whose taps all lie on the raster are summed in vectors; the others, and those nothing finite came out for, go through
    warp.h one by one. Which way a pixel goes depends on its position and the pixels it needs alone, so a crop with its
    margin gives the bits of the whole. */
 #ifndef M3_WARP_CPU_H
@@ -277,14 +277,6 @@ void chunks_in_parallel(const WarpPlaces& places, Body body) {
       });
 }
 
-/* Whether a NaN is among some numbers. */
-template <typename Real>
-M3_CLONES static bool any_nan(const Real* numbers, int count) {
-  int found = 0;
-  for (int k = 0; k < count; ++k) found |= !(numbers[k] == numbers[k]);
-  return found != 0;
-}
-
 /* Has the memory bring what a chunk that lies in one row needs of a band. */
 template <typename Real>
 inline void chunk_ahead(const Real* plane, ptrdiff_t line, int parts, const WarpChunk& chunk) {
@@ -312,16 +304,14 @@ void warp_rows(const Real* source, Real* out, long long bands, long long source_
       if (chunk.span && band + WARP_AHEAD < bands)
         chunk_ahead(plane + WARP_AHEAD * source_pixels * PARTS, source_cols * PARTS, PARTS, chunk);
       if (chunk.vectors) chunk_values(PARTS, plane, source_cols * PARTS, chunk, count, chunk.all ? to : values);
-      if (chunk.all && !any_nan(to, count * PARTS)) continue;
+      if (chunk.all && all_finite(to, count * PARTS)) continue;
       if (chunk.all) memcpy(values, to, count * PARTS * sizeof(Real));
       for (int p = 0; p < count; ++p) {
-        bool done = chunk.vectors && chunk.way[p] == WARP_VECTOR;
-        for (int part = 0; part < PARTS; ++part) {
-          const Real value = values[p * PARTS + part];
-          to[p * PARTS + part] = chunk.way[p] == WARP_COPY ? plane[chunk.copied[p] * PARTS + part] : value;
-          done = done && value == value;
+        if (chunk.way[p] == WARP_COPY || (chunk.vectors && chunk.way[p] == WARP_VECTOR)) {
+          const Real* const value = chunk.way[p] == WARP_COPY ? plane + chunk.copied[p] * PARTS : values + p * PARTS;
+          for (int part = 0; part < PARTS; ++part) to[p * PARTS + part] = value[part];
+          if (warp_usable<Real, PARTS>(value)) continue;
         }
-        if (done || chunk.way[p] == WARP_COPY) continue;
         if (plain && kernel.kind == WARP_TRIANGLE)
           warp_bilinear<Real, PARTS>(plane, to, 1, source_rows, source_cols, chunk.row[p], chunk.col[p], p, 0);
         else

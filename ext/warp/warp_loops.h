@@ -1,5 +1,11 @@
 /* Leaf loops of warp_cpu.h, included once for each real type (T). */
 
+M3_CLONES static bool all_finite(const T* numbers, int count) {
+  int found = 0;
+  for (int k = 0; k < count; ++k) found |= !(numbers[k] * T(0) == T(0));
+  return !found;
+}
+
 /* Sum of the lanes of each part: the taps of a row lie side by side. */
 template <int PARTS, typename Wide>
 static inline __attribute__((always_inline)) void folded(Wide* sum, int blocks, T* out) {

@@ -81,10 +81,15 @@ void coherence_of_int16() {
 template <typename T>
 void fringe(long long rows, long long cols, int window_rows, int window_cols) {
   const auto a = image<T>(rows * cols, 1, 0.1), b = image<T>(rows * cols, 2, 0.0);
-  std::vector<T> down(rows * cols), along(rows * cols), out(rows * cols);
+  std::vector<T> down(rows * cols), along(rows * cols), out(7 * rows * cols);
+  T* const map = out.data();
+  const long long n = rows * cols;
+  const m3::CoherenceMaps<T> one{map, nullptr, nullptr, nullptr, nullptr, nullptr};
+  const m3::CoherenceMaps<T> all{map, map + n, map + 3 * n, map + 4 * n, map + 5 * n, map + 6 * n};
   for (bool given : {false, true}) {
-    m3::fringe_coherence<T>(a.data(), b.data(), {rows, cols, window_rows, window_cols, given, 0.5, true},
-                            down.data(), along.data(), out.data());
+    for (const auto& maps : {one, all})
+      m3::fringe_coherence<T>(a.data(), b.data(), {rows, cols, window_rows, window_cols, given, 0.5, true},
+                              down.data(), along.data(), maps);
     fold(out);
   }
 }
@@ -109,8 +114,8 @@ void pixels() {
   for (long long k = 0; k < count; ++k)
     m3::homogeneous_at(m3::SortedAmplitudes<double>{intensity.data(), 2, 1}, shape, k / cols, k % cols, mask.data());
   for (long long k = 0; k < count; ++k)
-    m3::homogeneous_coherence_at(a.data(), b.data(), mask.data(), shape, {0.5, 2, true}, k / cols, k % cols,
-                                 out.data());
+    m3::homogeneous_coherence_at<float>(a.data(), b.data(), mask.data(), shape, {0.5, 2, true}, k / cols, k % cols,
+                                 {out.data(), nullptr, out.data() + count, nullptr, nullptr, nullptr});
   fold(out);
   for (long long k = 0; k < (rows / 2) * (cols / 3); ++k)
     m3::multilook_at<float, 2>(a.data(), out.data(), cols, 2, 3, 0.5, k / (cols / 3), k % (cols / 3), cols / 3);

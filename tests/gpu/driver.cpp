@@ -65,7 +65,7 @@ int main() {
             planes(maps, true), true);
   std::vector<float> down(pixels), along(pixels), plain(3 * pixels);
   run("fringe_f32", simt_launch_fringe_f32, across, line256, 0, a.data(), b.data(), rows, cols, 5, 8, 0, 0.5, 1, down.data(),
-      along.data(), plain.data());
+      along.data(), planes(maps, true).data());
   const int lag_of_pair[] = {0, 1, 2, 0};
   const double days[] = {12, 24, 36};
   std::vector<double> table(33 * 3, 0.5), scratch(12 * 300);
@@ -77,7 +77,7 @@ int main() {
   run("homogeneous_glrt_f64", simt_launch_homogeneous_glrt_f64, across, line256, 0, a64.data(), 0.3, rows, cols, 9, 11,
       2, neighbours.data());
   run("homogeneous_coherence_f32", simt_launch_homogeneous_coherence_f32, across, line256, 0, a.data(), b.data(),
-      neighbours.data(), rows, cols, 9, 11, 2, 0.5, 4, 1, plain.data());
+      neighbours.data(), rows, cols, 9, 11, 2, 0.5, 4, 1, planes(maps, true).data());
   run("interferogram_f32", simt_launch_interferogram_f32, across, line256, 0, a.data(), b.data(), a64.data(), 1, out.data(), cols, 1, 1,
       0.5, rows, cols);
   run("multilook_complex_f64", simt_launch_multilook_complex_f64, across, line256, 0, a64.data(), out64.data(), rows, cols,

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from reference import fringe_coherence_reference
+from reference import fringe_coherence_reference, fringe_maps_reference
 
 from m3leo_sar import Window, coherence
-from m3leo_sar.insar.fringe import FringeFrequency, fringe_coherence
+from m3leo_sar.insar.fringe import FringeFrequency, FringeMaps, fringe_coherence
 
 
 def pair_on_a_slope(rng, shape, rho, down, along, dtype="complex64"):
@@ -39,6 +39,58 @@ def test_equals_the_direct_sum(backend, rng, dtype, tolerance, size):
         # Where the neighbours cancel, the angle is noise.
         error = abs(np.angle(np.exp(1j * (ours.astype(float) - theirs))))
         assert np.nanquantile(error, 0.99) < 100 * tolerance
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("complex64", 3e-5), ("complex128", 1e-11)])
+@pytest.mark.parametrize("size", [(3, 8), (4, 1)])
+def test_all_maps_and_the_complex_value_are_those_of_the_direct_sum(backend, rng, dtype, tolerance, size):
+    a, b = pair_on_a_slope(rng, (11, 23), 0.8, 0.7, -0.4, dtype)
+    a[2:6, 5:14] = np.nan
+    b[9:, 16:] = 0
+    window = Window(rows=size[0], cols=size[1])
+    arrays = backend.array(a), backend.array(b)
+    maps = fringe_coherence(*arrays, window=window, output="all")
+    assert isinstance(maps, FringeMaps)
+    maps = FringeMaps(*(backend.numpy(plane) for plane in maps[:-1]), maps.frequency)
+    expected = fringe_maps_reference(a, b, window)
+    for name in ("looks", "power_reference", "power_secondary"):
+        np.testing.assert_allclose(getattr(maps, name), expected[name], rtol=tolerance, err_msg=name)
+    plain, given = (
+        backend.numpy(fringe_coherence(*arrays, window=window, output=output).coherence)
+        for output in ("magnitude", "complex")
+    )
+    assert given.dtype == a.dtype
+    np.testing.assert_array_equal(maps.coherence, plain)
+    np.testing.assert_allclose(abs(given), plain, rtol=1e-6)
+    np.testing.assert_array_equal(np.isnan(given), np.isnan(expected["complex"]))
+    np.testing.assert_allclose(maps.phase, np.angle(given), atol=1e-6)
+    # Where the neighbours cancel, the frequency is noise, and so is the phase in the pixel.
+    error = abs(given - expected["complex"])
+    assert np.nanquantile(error, 0.98) < 10 * tolerance
+
+
+@pytest.mark.parametrize("size", [(5, 9), (4, 6), (1, 8), (25, 3)])
+def test_the_phase_of_a_plane_fringe_is_that_of_the_pair_in_the_pixel(backend, size):
+    row, col = np.indices((13, 19))
+    a = np.exp(1j * (0.6 * row - 0.9 * col + 0.4)).astype(np.complex64)
+    b = np.full(a.shape, 2 - 1j, np.complex64)
+    window = Window(rows=size[0], cols=size[1])
+    found = fringe_coherence(backend.array(a), backend.array(b), window=window, output="complex")
+    pair = a * b.conj()
+    # Along one sample no frequency shows, and none is needed.
+    np.testing.assert_allclose(backend.numpy(found.coherence), pair / abs(pair), atol=2e-5)
+    steep = FringeFrequency(*(backend.array(np.full(a.shape, slope, np.float32)) for slope in (0.6, -0.9)))
+    given = fringe_coherence(backend.array(a), backend.array(b), window=window, frequency=steep, output="complex")
+    np.testing.assert_allclose(backend.numpy(given.coherence), pair / abs(pair), atol=2e-5)
+
+
+def test_without_a_fringe_the_complex_value_is_that_of_coherence(backend, rng):
+    a, b = pair_on_a_slope(rng, (9, 17), 0.7, 0.5, 1.2)
+    zero = FringeFrequency(*(backend.array(np.zeros(a.shape, np.float32)) for _ in range(2)))
+    arrays, window = (backend.array(a), backend.array(b)), Window(rows=5, cols=6)
+    got = fringe_coherence(*arrays, window=window, frequency=zero, output="complex").coherence
+    plain = coherence(*arrays, window=window, output="complex")
+    np.testing.assert_allclose(backend.numpy(got), backend.numpy(plain), atol=2e-6)
 
 
 @pytest.mark.parametrize("amplitude", [1e-12, 1e-9, 1e-5, 1e5, 1e9, 1e12])
@@ -136,6 +188,7 @@ ONE = np.ones((6, 9), np.complex64)
         ({"window": (3, 3)}, TypeError, "window must be a Window"),
         ({"window": Window.gaussian(rows=3, cols=3)}, ValueError, "window must have no weights here"),
         ({"window": Window(rows=13, cols=1)}, ValueError, "window rows .* got 13"),
+        ({"output": "phase"}, ValueError, "output must be one of magnitude, complex, all, got 'phase'"),
         (
             {"frequency": FringeFrequency(ONE.real, ONE.real[:5])},
             ValueError,

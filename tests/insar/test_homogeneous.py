@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from reference import coherence_reference, homogeneous_reference
+from reference import coherence_maps_reference, homogeneous_maps_reference, homogeneous_reference
 from scipy.stats import beta, binom
 
 from m3leo_sar import Window, coherence
@@ -59,7 +59,7 @@ def alike_glrt(alpha):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_neighbours_are_those_of_the_test(backend, rng, test, oracle, dtype):
     amplitude = rng.rayleigh(np.where(np.arange(13) < 6, 1.0, 1.7), (14, 9, 13)).astype(dtype)
-    amplitude[4, 3, 8] = np.nan
+    amplitude[4, 3, 8], amplitude[2, 7, 4] = np.nan, np.inf
     mask = backend.numpy(homogeneous_pixels(backend.array(amplitude), window=WINDOW, test=test, alpha=0.05))
     np.testing.assert_array_equal(unpacked(mask, WINDOW), homogeneous_reference(amplitude, WINDOW, oracle(0.05)))
 
@@ -118,8 +118,17 @@ def test_a_full_mask_is_a_plain_window(backend, rng):
     a, b = ((rng.standard_normal((17, 23)) + 1j * rng.standard_normal((17, 23))).astype(np.complex64) for _ in range(2))
     a[4:6, 7] = np.nan
     full = np.full((17, 23, 1), np.uint64(2**35 - 1))
-    got = homogeneous_coherence(backend.array(a), backend.array(b), window=WINDOW, mask=backend.array(full))
-    np.testing.assert_allclose(backend.numpy(got), coherence_reference(a, b, WINDOW), atol=5e-7)
+    b[11:, :9] = 0
+    options = {"window": WINDOW, "mask": backend.array(full)}
+    arrays = backend.array(a), backend.array(b)
+    got, expected = homogeneous_coherence(*arrays, output="all", **options), coherence_maps_reference(a, b, WINDOW)
+    for name, plane in zip(got._fields, got, strict=True):
+        np.testing.assert_allclose(backend.numpy(plane), expected[name], rtol=2e-6, atol=2e-6, err_msg=name)
+    magnitude = backend.numpy(homogeneous_coherence(*arrays, **options))
+    np.testing.assert_array_equal(magnitude, backend.numpy(got.coherence))
+    value = backend.numpy(homogeneous_coherence(*arrays, output="complex", **options))
+    assert value.dtype == a.dtype
+    np.testing.assert_allclose(value, expected["coherence"] * np.exp(1j * expected["phase"]), atol=2e-6)
 
 
 def test_a_pixel_needs_its_own_sample_and_enough_neighbours(backend, rng):
@@ -169,16 +178,15 @@ def test_coherence_over_a_mask(backend, rng, dtype):
     packed = np.zeros((13, 19, 16), np.uint8)
     packed[..., :13] = np.packbits(bits.reshape(13, 19, -1), axis=-1, bitorder="little")
     mask = packed.view(np.uint64)
-    got = homogeneous_coherence(backend.array(a), backend.array(b), window=window, mask=backend.array(mask))
-    for r, c in [(0, 0), (6, 9), (12, 18), (3, 15)]:
-        picked = [
-            (r - 4 + i, c - 5 + j)
-            for i, j in zip(*np.nonzero(bits[r, c]), strict=True)
-            if 0 <= r - 4 + i < 13 and 0 <= c - 5 + j < 19
-        ]
-        x, y = (np.array([image[at] for at in picked]) for image in (a, b))
-        expected = abs((x * y.conj()).sum()) / np.sqrt((abs(x) ** 2).sum() * (abs(y) ** 2).sum())
-        assert backend.numpy(got)[r, c] == pytest.approx(expected, abs=1e-6)
+    a[3:5, 7:12] = np.nan
+    options = {"window": window, "mask": backend.array(mask)}
+    arrays = backend.array(a), backend.array(b)
+    expected = homogeneous_maps_reference(a, b, bits, window)
+    value = homogeneous_coherence(*arrays, output="complex", **options)
+    np.testing.assert_allclose(backend.numpy(value), expected["complex"], atol=1e-6)
+    maps = homogeneous_coherence(*arrays, output="all", **options)
+    for name in ("looks", "power_reference", "power_secondary"):
+        np.testing.assert_allclose(backend.numpy(getattr(maps, name)), expected[name], rtol=1e-6, err_msg=name)
 
 
 AMPLITUDE = np.ones((4, 6, 9))
@@ -193,6 +201,11 @@ ONE = np.ones((6, 9), np.complex64)
         (lambda: homogeneous_pixels(AMPLITUDE, window=WINDOW, test="t"), ValueError, "test must be one of ks, glrt"),
         (lambda: homogeneous_pixels(AMPLITUDE, window=WINDOW, alpha=0), ValueError, r"alpha must lie in \(0, 0.5\]"),
         (lambda: homogeneous_pixels(AMPLITUDE, window=5), TypeError, "window must be a Window"),
+        (
+            lambda: homogeneous_coherence(ONE, ONE, window=WINDOW, mask=np.zeros((6, 9, 1), np.uint64), output="phase"),
+            ValueError,
+            "output must be one of magnitude, complex, all, got 'phase'",
+        ),
         (
             lambda: homogeneous_coherence(ONE, ONE, window=WINDOW, mask=np.zeros((6, 9, 2), np.uint64)),
             ValueError,

@@ -193,3 +193,31 @@ def test_a_look_needs_a_share_of_its_samples(backend, rng, min_valid):
                  lambda share: interferogram(a, b, looks=looks, min_valid=share)):  # fmt: skip
         with pytest.raises(ValueError, match=r"min_valid must lie in \[0, 1\], got 2"):
             word(2)
+
+
+@pytest.mark.parametrize("oversample", [1, 2])
+def test_outputs_are_forms_of_one_result(backend, rng, oversample):
+    a, b = speckle(rng, 11, 26), speckle(rng, 11, 26)
+    a[2:5, 3:9] = np.nan
+    phase = 0.2 * np.indices(a.shape)[0]
+    phase[9, 20] = np.nan
+    options = {
+        "looks": Looks(rows=2, cols=4),
+        "reference_phase": backend.array(phase),
+        "oversample": oversample,
+        "min_valid": 0.6,
+    }
+    arrays = backend.array(a), backend.array(b)
+    value, magnitude = (
+        backend.numpy(interferogram(*arrays, output=name, **options)) for name in ("complex", "magnitude")
+    )
+    np.testing.assert_array_equal(magnitude, abs(value))
+    maps = interferogram(*arrays, output="all", **options)
+    np.testing.assert_array_equal(backend.numpy(maps.interferogram), value)
+    np.testing.assert_allclose(backend.numpy(maps.phase), np.angle(value), atol=1e-6)
+    valid = np.isfinite(a) & np.isfinite(b) & np.isfinite(phase)
+    counts = valid[:10, :24].reshape(5, 2, 6, 4).sum((1, 3))
+    np.testing.assert_array_equal(backend.numpy(maps.looks), counts)
+    assert {plane.dtype for plane in (maps.phase, maps.looks, magnitude)} == {np.dtype("float32")}
+    with pytest.raises(ValueError, match="output must be one of complex, magnitude, all, got 'phase'"):
+        interferogram(*arrays, output="phase")

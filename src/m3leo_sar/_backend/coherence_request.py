@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,3 +48,8 @@ class CoherenceRequest:
         for name in MAPS:
             if name in self.wanted:
                 yield name, np.result_type(real, np.complex64) if name == "complex" else real
+
+
+def map_addresses(maps: Mapping[str, Any], address: Callable[[Any], int]) -> np.ndarray:
+    """Address of each of ``MAPS``, 0 for one that is not wanted, uint64."""
+    return np.array([address(maps[name]) if name in maps else 0 for name in MAPS], np.uint64)

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from m3leo_sar._backend.coherence_request import MAPS, CoherenceRequest
+from m3leo_sar._backend.coherence_request import CoherenceRequest, map_addresses
 from m3leo_sar._backend.result_memory import empty
 from m3leo_sar._ext import coherence as kernel
+
+
+def address(array: np.ndarray) -> int:
+    """Address of an array's first element."""
+    return int(array.ctypes.data)
 
 
 def coherence_pairs(
@@ -22,10 +27,10 @@ def coherence_pairs(
     real = np.dtype(np.float32) if int16 else np.empty(0, images[0].dtype).real.dtype
     maps = {name: empty((len(pairs), *request.out_shape(size)), dtype) for name, dtype in request.dtypes(real)}
     kernel.coherence_pairs(
-        np.array([image.ctypes.data for image in images], np.uintp),
+        np.array([address(image) for image in images], np.uintp),
         int16,
         np.array(pairs, np.longlong).reshape(-1, 2),
-        np.array([phase.ctypes.data for phase in phases], np.uintp),
+        np.array([address(phase) for phase in phases], np.uintp),
         size,
         request.window,
         request.step,
@@ -33,7 +38,7 @@ def coherence_pairs(
         request.min_valid,
         request.centred,
         request.clip,
-        np.array([maps[name].ctypes.data if name in maps else 0 for name in MAPS], np.uintp),
+        map_addresses(maps, address),
         np.empty(0, real),
     )
     return maps

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from m3leo_sar._backend.coherence_request import CoherenceRequest, map_addresses
+from m3leo_sar._backend.cpu_coherence import address
 from m3leo_sar._backend.words import as_parts
 from m3leo_sar._ext import fringe as kernel
 
@@ -11,21 +13,15 @@ from m3leo_sar._ext import fringe as kernel
 def fringe_coherence(
     reference: np.ndarray,
     secondary: np.ndarray,
-    rows: int,
-    cols: int,
     frequencies: tuple[np.ndarray, np.ndarray] | None,
-    min_valid: float,
-    centred: bool,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Coherence and the frequencies along rows and columns, each (rows, cols), given or estimated."""
+    request: CoherenceRequest,
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Maps, and the frequencies along rows and columns, given or estimated, each (rows, cols)."""
     images = [as_parts(np.ascontiguousarray(image)) for image in (reference, secondary)]
-    given = frequencies is not None
+    shape, real, given = images[0].shape[:2], images[0].dtype, frequencies is not None
     # The kernel's signature has writable frequencies, so given ones are copied.
-    found = [np.array(axis, order="C") for axis in frequencies] if frequencies else _two(images[0])
-    out = np.empty(images[0].shape[:2], images[0].dtype)
-    kernel.fringe_coherence(*images, rows, cols, given, min_valid, centred, *found, out)
-    return out, found[0], found[1]
-
-
-def _two(image: np.ndarray) -> list[np.ndarray]:
-    return [np.empty(image.shape[:2], image.dtype) for _ in range(2)]
+    found = [np.array(axis, order="C") for axis in frequencies or ()] or [np.empty(shape, real) for _ in range(2)]
+    maps = {name: np.empty(shape, dtype) for name, dtype in request.dtypes(real)}
+    rule = (given, request.min_valid, request.centred)
+    kernel.fringe_coherence(*images, *request.window, *rule, *found, map_addresses(maps, address))
+    return maps, found[0], found[1]

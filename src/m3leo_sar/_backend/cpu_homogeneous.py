@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from m3leo_sar._backend.coherence_request import CoherenceRequest, map_addresses
+from m3leo_sar._backend.cpu_coherence import address
 from m3leo_sar._backend.words import as_parts
 from m3leo_sar._ext import homogeneous as kernel
 
@@ -28,14 +30,13 @@ def homogeneous_coherence(
     reference: np.ndarray,
     secondary: np.ndarray,
     mask: np.ndarray,
-    window: tuple[int, int],
-    rule: tuple[float, int, bool],
-) -> np.ndarray:
-    """Coherence (rows, cols) over the samples set in the mask.
-
-    ``rule`` is the minimum share and number of valid samples, and whether the pixel's own sample must be valid.
-    """
+    min_neighbours: int,
+    request: CoherenceRequest,
+) -> dict[str, np.ndarray]:
+    """Maps (rows, cols) over the samples set in the mask, at least ``min_neighbours`` of them valid."""
     images = [as_parts(np.ascontiguousarray(image)) for image in (reference, secondary)]
-    out = np.empty(images[0].shape[:2], images[0].dtype)
-    kernel.homogeneous_coherence(*images, np.ascontiguousarray(mask), *window, *rule, out)
-    return out
+    maps = {name: np.empty(images[0].shape[:2], dtype) for name, dtype in request.dtypes(images[0].dtype)}
+    rule = (request.min_valid, min_neighbours, request.centred)
+    addresses = map_addresses(maps, address)
+    kernel.homogeneous_coherence(*images, np.ascontiguousarray(mask), *request.window, *rule, addresses)
+    return maps

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from m3leo_sar._backend.coherence_request import MAPS, CoherenceRequest
+from m3leo_sar._backend.coherence_request import CoherenceRequest, map_addresses
 from m3leo_sar._backend.device import THREADS, Device, kind_of, over_pixels, suffix
 from m3leo_sar._backend.ground_blocks import block_shape
 from m3leo_sar._backend.histogram_table import BINS, MOMENTS
@@ -71,7 +71,7 @@ def coherence_pairs(device: Device, slcs: Sequence[Any], pairs: Pairs, request: 
         _addresses(device, images),
         device.from_host(np.array(pairs, np.int64).reshape(-1, 2)),
         _addresses(device, phases or images),
-        device.from_host(np.array([device.address(maps[key]) if key in maps else 0 for key in MAPS], np.uint64)),
+        device.from_host(map_addresses(maps, device.address)),
         *(device.from_host(np.ascontiguousarray(axis, np.float64)) for axis in taps),
         np.float64(request.min_valid),
         np.int32(bool(phases)),
@@ -137,22 +137,20 @@ def fringe_coherence(
     device: Device,
     reference: Any,
     secondary: Any,
-    rows: int,
-    cols: int,
     frequencies: tuple[Any, Any] | None,
-    min_valid: float,
-    centred: bool,
-) -> tuple[Any, Any, Any]:
-    """Coherence and the frequencies along rows and columns, each (rows, cols), given or estimated."""
+    request: CoherenceRequest,
+) -> tuple[dict[str, Any], Any, Any]:
+    """Maps, and the frequencies along rows and columns, given or estimated, each (rows, cols)."""
     images = [device.contiguous(image) for image in (reference, secondary)]
     shape, real = images[0].shape, _real(images[0].dtype)
     found = [device.contiguous(axis) for axis in frequencies] if frequencies else []
     found = found or [device.empty(shape, real) for _ in range(2)]
-    out = device.empty(shape, real)
-    sizes = (np.int64(shape[0]), np.int64(shape[1]), np.int32(rows), np.int32(cols), np.int32(frequencies is not None))
-    rule = (np.float64(min_valid), np.int32(centred))
-    device.launch("fringe", f"fringe_{suffix(real)}", *over_pixels(out.size), (*images, *sizes, *rule, *found, out))
-    return out, found[0], found[1]
+    maps = {name: device.empty(shape, dtype) for name, dtype in request.dtypes(real)}
+    sizes = (*(np.int64(size) for size in shape), *(np.int32(size) for size in request.window))
+    rule = (np.int32(frequencies is not None), np.float64(request.min_valid), np.int32(request.centred))
+    arguments = (*images, *sizes, *rule, *found, device.from_host(map_addresses(maps, device.address)))
+    device.launch("fringe", f"fringe_{suffix(real)}", *over_pixels(images[0].size), arguments)
+    return maps, found[0], found[1]
 
 
 def fit_decay(
@@ -216,21 +214,19 @@ def homogeneous_coherence(
     reference: Any,
     secondary: Any,
     mask: Any,
-    window: tuple[int, int],
-    rule: tuple[float, int, bool],
-) -> Any:
-    """Coherence (rows, cols) over the samples set in the mask.
-
-    ``rule`` is the minimum share and number of valid samples, and whether the pixel's own sample must be valid.
-    """
+    min_neighbours: int,
+    request: CoherenceRequest,
+) -> dict[str, Any]:
+    """Maps (rows, cols) over the samples set in the mask, at least ``min_neighbours`` of them valid."""
     images = [device.contiguous(image) for image in (reference, secondary)]
-    mask = device.contiguous(mask)
-    out = device.empty(images[0].shape, _real(images[0].dtype))
-    sizes = (*(np.int64(size) for size in out.shape), *(np.int32(size) for size in (*window, mask.shape[2])))
-    asked = (np.float64(rule[0]), np.int32(rule[1]), np.int32(rule[2]))
-    kernel = f"homogeneous_coherence_{suffix(out.dtype)}"
-    device.launch("homogeneous", kernel, *over_pixels(out.size), (*images, mask, *sizes, *asked, out))
-    return out
+    mask, shape = device.contiguous(mask), images[0].shape
+    maps = {name: device.empty(shape, dtype) for name, dtype in request.dtypes(_real(images[0].dtype))}
+    sizes = (*(np.int64(size) for size in shape), *(np.int32(size) for size in (*request.window, mask.shape[2])))
+    rule = (np.float64(request.min_valid), np.int32(min_neighbours), np.int32(request.centred))
+    arguments = (*images, mask, *sizes, *rule, device.from_host(map_addresses(maps, device.address)))
+    kernel = f"homogeneous_coherence_{suffix(images[0].dtype)}"
+    device.launch("homogeneous", kernel, *over_pixels(images[0].size), arguments)
+    return maps
 
 
 def _homogeneous_mask(device: Device, shape: tuple[int, ...], rows: int, cols: int) -> tuple[Any, tuple[Any, ...]]:

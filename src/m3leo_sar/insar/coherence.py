@@ -44,6 +44,26 @@ class CoherenceMaps(NamedTuple):
 UNITS = {"coherence": "1", "phase": "rad", "looks": "1", "power_reference": None, "power_secondary": None}
 
 
+def wanted_maps(output: str) -> tuple[str, ...]:
+    """Maps of a backend that ``output`` needs.
+
+    Raises
+    ------
+    ValueError
+        If it is none of ``OUTPUTS``.
+    """
+    if output not in OUTPUTS:
+        raise ValueError(f"output must be one of {', '.join(OUTPUTS)}, got {output!r}")
+    return OUTPUTS[output]
+
+
+def all_maps(maps: dict[str, Any]) -> CoherenceMaps:
+    """All statistics, from the maps of a backend."""
+    return CoherenceMaps(
+        maps["magnitude"], maps["phase"], maps["looks"], maps["power_reference"], maps["power_secondary"]
+    )
+
+
 @door(
     arrays={"reference": "drc", "secondary": "rc", "reference_phase": "prc"},
     images=2,
@@ -164,9 +184,9 @@ def coherence(
     if output != "all":
         result = maps[output]
     elif any(len(taps) for taps in request.weights):
-        result = _all_maps(maps, _weighted_looks(maps["looks"], estimate, request))
+        result = all_maps({**maps, "looks": _weighted_looks(maps["looks"], estimate, request)})
     else:
-        result = _all_maps(maps, maps["looks"])
+        result = all_maps(maps)
     if pairs is not None:
         return result
     return CoherenceMaps(*(plane[0] for plane in result)) if output == "all" else result[0]
@@ -180,16 +200,13 @@ def _request(
         if not isinstance(step, Looks):
             raise TypeError(f"step must be Looks(rows=, cols=), got {step!r}")
         _check.extent_within(step, "step", (size[0], size[1]), times=1)
-    if output not in OUTPUTS:
-        raise ValueError(f"output must be one of {', '.join(OUTPUTS)}, got {output!r}")
-    check_min_valid(min_valid)
     return CoherenceRequest(
         window=(window.rows, window.cols),
         step=(step.rows, step.cols) if step else (1, 1),
         weights=(np.array(window.row_weights or (), float), np.array(window.col_weights or (), float)),
-        min_valid=float(min_valid),
+        min_valid=check_min_valid(min_valid),
         centred=not fill_gaps,
-        wanted=OUTPUTS[output],
+        wanted=wanted_maps(output),
     )
 
 
@@ -197,10 +214,6 @@ def _are_looks(step: Any, window: Any) -> bool:
     """Whether windows share no sample, so that no result has a centre sample."""
     known = isinstance(step, Looks) and isinstance(window, Window)
     return known and step.rows >= window.rows and step.cols >= window.cols
-
-
-def _all_maps(maps: dict[str, Any], looks: Any) -> CoherenceMaps:
-    return CoherenceMaps(maps["magnitude"], maps["phase"], looks, maps["power_reference"], maps["power_secondary"])
 
 
 def _weighted_looks(valid: Any, estimate: Callable[[CoherenceRequest], Any], request: CoherenceRequest) -> Any:

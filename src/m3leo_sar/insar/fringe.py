@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of
+from m3leo_sar._backend.coherence_request import CoherenceRequest
 from m3leo_sar.doors.blocks import Reach
 from m3leo_sar.doors.door import door
 from m3leo_sar.grid.window import Window
+from m3leo_sar.insar.coherence import UNITS, all_maps, wanted_maps
 from m3leo_sar.insar.selection import MIN_VALID, check_min_valid, check_window, per_pair, selected_pairs
 
 
@@ -24,8 +26,25 @@ class FringeFrequency(NamedTuple):
 class FringeCoherence(NamedTuple):
     """Fringe-compensated coherence, and the fringe frequency."""
 
-    #: (rows, cols) float in [0, 1], NaN where too few samples are valid.
+    #: (rows, cols) float in [0, 1], or complex with the phase in the pixel; NaN where too few samples are valid.
     coherence: Any
+    #: The frequency that was removed.
+    frequency: FringeFrequency
+
+
+class FringeMaps(NamedTuple):
+    """All statistics of a window after removal of the local fringe; each is (rows, cols), or (pairs, rows, cols)."""
+
+    #: Magnitude of the coherence in [0, 1], float.
+    coherence: Any
+    #: Phase of the fringe in the pixel in radians, in (-pi, pi], float.
+    phase: Any
+    #: Number of window samples valid on both dates, float.
+    looks: Any
+    #: Mean of |reference|^2 over those samples, in the square of its unit, float.
+    power_reference: Any
+    #: Mean of |secondary|^2 over those samples, float.
+    power_secondary: Any
     #: The frequency that was removed.
     frequency: FringeFrequency
 
@@ -37,7 +56,7 @@ class FringeCoherence(NamedTuple):
     sequences=("frequency",),
     stacks=True,
     reach=lambda window, **_: Reach.of(window),
-    units={"coherence": "1", "frequency_rows": "rad", "frequency_cols": "rad"},
+    units={**UNITS, "frequency_rows": "rad", "frequency_cols": "rad"},
 )
 def fringe_coherence(
     reference: Any,
@@ -46,9 +65,10 @@ def fringe_coherence(
     window: Window,
     pairs: Any = None,
     frequency: FringeFrequency | None = None,
+    output: str = "magnitude",
     min_valid: float = MIN_VALID,
     fill_gaps: bool = False,
-) -> FringeCoherence:
+) -> FringeCoherence | FringeMaps:
     """Estimate the coherence after removal of the local fringe, so that a slope does not appear decorrelated.
 
     Parameters
@@ -65,6 +85,9 @@ def fringe_coherence(
     frequency : FringeFrequency, optional
         The fringe to remove, (rows, cols) or (pairs, rows, cols) in the float of the images' precision, such as one
         estimated in a larger window or derived from a terrain model. Estimated in the window itself if omitted.
+    output : {"magnitude", "complex", "all"}
+        ``"complex"`` keeps the interferometric phase, ``"all"`` returns :class:`FringeMaps`, as in
+        :func:`m3leo_sar.coherence`.
     min_valid : float
         Share, in [0, 1], of the window's samples inside the image that must be valid, as in
         :func:`m3leo_sar.coherence`.
@@ -73,7 +96,7 @@ def fringe_coherence(
 
     Returns
     -------
-    FringeCoherence
+    FringeCoherence, or FringeMaps for ``"all"``
         In the precision and library of the images; NaN where :func:`m3leo_sar.coherence` is NaN, and so are estimated
         frequencies.
 
@@ -82,11 +105,18 @@ def fringe_coherence(
     TypeError
         If a dtype is not supported or libraries are mixed.
     ValueError
-        If shapes differ, the window is over twice the size of the image or has weights, or ``min_valid`` is outside [0,
-        1].
+        If shapes differ, the window is over twice the size of the image or has weights, ``output`` is unknown, or
+        ``min_valid`` is outside [0, 1].
 
     Notes
     -----
+    The complex coherence of pixel (r0, c0) is the sum over the window of
+
+        reference conj(secondary) exp(-j (f_rows (r - r0) + f_cols (c - c0))),
+
+    divided by the roots of both powers. It has the magnitude of the result and, on a plane fringe, the phase of the
+    pair in the pixel itself; where no fringe is removed, it is the complex result of :func:`m3leo_sar.coherence`.
+
     The frequency is the phase of the mean product of neighbouring samples of the interferogram in the window [1]_,
     refined twice by the residual slope; where this gives less than the plain coherence, nothing is removed. So the
     result is never below :func:`m3leo_sar.coherence`; where there is no coherence, fitting the noise raises it. With
@@ -111,17 +141,23 @@ def fringe_coherence(
     """
     slcs, indices = selected_pairs(reference, secondary, pairs)
     check_window(window, slcs[0].shape)
-    check_min_valid(min_valid)
+    request = CoherenceRequest(
+        window=(window.rows, window.cols),
+        min_valid=check_min_valid(min_valid),
+        centred=not fill_gaps,
+        wanted=wanted_maps(output),
+    )
     backend = backend_of(*slcs, *(frequency or ()))
     given = None if frequency is None else _frequencies(frequency, slcs[0], len(indices))
 
-    def one(place: int, first: int, second: int) -> FringeCoherence:
+    def one(place: int, first: int, second: int) -> FringeCoherence | FringeMaps:
         undone = None if given is None else given[place]
-        images, size = (slcs[first], slcs[second]), (window.rows, window.cols)
-        value, *found = backend.fringe_coherence(*images, *size, undone, float(min_valid), not fill_gaps)
-        return FringeCoherence(value, FringeFrequency(*found))
+        maps, *found = backend.fringe_coherence(slcs[first], slcs[second], undone, request)
+        if output == "all":
+            return FringeMaps(*all_maps(maps), FringeFrequency(*found))
+        return FringeCoherence(maps[output], FringeFrequency(*found))
 
-    result: FringeCoherence = per_pair(one, indices, stacked=pairs is not None)
+    result: FringeCoherence | FringeMaps = per_pair(one, indices, stacked=pairs is not None)
     return result
 
 

@@ -11,9 +11,11 @@ import numpy as np
 
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of, module_of
+from m3leo_sar._backend.coherence_request import CoherenceRequest
 from m3leo_sar.doors.blocks import Reach
 from m3leo_sar.doors.door import door
 from m3leo_sar.grid.window import Window
+from m3leo_sar.insar.coherence import UNITS, all_maps, wanted_maps
 from m3leo_sar.insar.selection import MIN_VALID, as_complex, check_min_valid, check_window, per_pair, selected_pairs
 
 TESTS = ("ks", "glrt")
@@ -37,8 +39,8 @@ def homogeneous_pixels(amplitude: Any, *, window: Window, test: str = "glrt", al
     ----------
     amplitude : (dates, rows, cols) float32, float64, complex64, complex128 or int16, or SlcStack
         Non-negative amplitudes of a co-registered stack of at least 2 dates, or the complex stack itself, in any form
-        that :func:`m3leo_sar.coherence` accepts. A pixel with a NaN on any date has no neighbours and is no neighbour
-        of another.
+        that :func:`m3leo_sar.coherence` accepts. A pixel that is not finite on any date has no neighbours and is no
+        neighbour of another.
     window : Window
         Search window for neighbours; without weights.
     test : {"glrt", "ks"}
@@ -113,7 +115,7 @@ def neighbour_count(mask: Any) -> Any:
     stacks=True,
     reach=lambda window, **_: Reach.of(window),
     name="coherence",
-    units={"coherence": "1"},
+    units=UNITS,
 )
 def homogeneous_coherence(
     reference: Any,
@@ -122,6 +124,7 @@ def homogeneous_coherence(
     window: Window,
     mask: Any,
     pairs: Any = None,
+    output: str = "magnitude",
     min_valid: float = MIN_VALID,
     min_neighbours: int = MIN_NEIGHBOURS,
     fill_gaps: bool = False,
@@ -141,6 +144,9 @@ def homogeneous_coherence(
         From :func:`homogeneous_pixels`; the same for all pairs of a stack.
     pairs : Pair, str, two dates, two indices, or a sequence of these, optional
         Pairs of dates of a stack; a single pair gives no axis of pairs.
+    output : {"magnitude", "complex", "all"}
+        ``"complex"`` keeps the interferometric phase, that of the sum over the neighbours; ``"all"`` returns
+        :class:`m3leo_sar.insar.coherence.CoherenceMaps`, whose statistics are of the valid neighbours.
     min_valid : float
         Share, in [0, 1], of a pixel's neighbours inside the image that must be valid on both dates.
     min_neighbours : int
@@ -152,15 +158,16 @@ def homogeneous_coherence(
     Returns
     -------
     (rows, cols) or (pairs, rows, cols) float32 or float64
-        Coherence in [0, 1], NaN where a pixel's own sample or too many of its neighbours are not valid.
+        Coherence in [0, 1], complex64 or complex128 for ``"complex"``; NaN where a pixel's own sample or too many of
+        its neighbours are not valid.
 
     Raises
     ------
     TypeError
         If a dtype is not supported or libraries are mixed.
     ValueError
-        If shapes do not match each other or the window, ``min_valid`` is outside [0, 1] or ``min_neighbours`` is below
-        1.
+        If shapes do not match each other or the window, ``output`` is unknown, ``min_valid`` is outside [0, 1] or
+        ``min_neighbours`` is below 1.
     """
     slcs, indices = selected_pairs(reference, secondary, pairs)
     check_window(window, slcs[0].shape)
@@ -168,14 +175,19 @@ def homogeneous_coherence(
     wanted = (*slcs[0].shape, words)
     if str(getattr(mask, "dtype", None)) != "uint64" or tuple(mask.shape) != wanted:
         raise ValueError(f"mask must be uint64 of shape {wanted} for this window, got {mask!r:.80}")
-    check_min_valid(min_valid)
     if operator.index(min_neighbours) < 1:
         raise ValueError(f"min_neighbours must be at least 1, got {min_neighbours}")
-    rule = (float(min_valid), int(min_neighbours), not fill_gaps)
+    request = CoherenceRequest(
+        window=(window.rows, window.cols),
+        min_valid=check_min_valid(min_valid),
+        centred=not fill_gaps,
+        wanted=wanted_maps(output),
+    )
     backend = backend_of(*slcs, mask)
 
     def one(_: int, first: int, second: int) -> Any:
-        return backend.homogeneous_coherence(slcs[first], slcs[second], mask, (window.rows, window.cols), rule)
+        maps = backend.homogeneous_coherence(slcs[first], slcs[second], mask, int(min_neighbours), request)
+        return all_maps(maps) if output == "all" else maps[output]
 
     return per_pair(one, indices, stacked=pairs is not None)
 

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, NamedTuple
 
 from m3leo_sar import _check
 from m3leo_sar._backend.choose import backend_of, module_of
+from m3leo_sar._backend.coherence_request import CoherenceRequest
 from m3leo_sar.doors.blocks import Reach
 from m3leo_sar.doors.door import door
+from m3leo_sar.doors.results import mapped
 from m3leo_sar.grid.window import Looks
 from m3leo_sar.insar.oversample import oversampled
 from m3leo_sar.insar.selection import MIN_VALID, check_min_valid, reference_phases, selected_pairs
 
 #: Number of oversampled samples of one image in memory at once.
 _BLOCK = 1 << 22
+#: Values of ``output``.
+_OUTPUTS = ("complex", "magnitude", "all")
+
+
+class InterferogramMaps(NamedTuple):
+    """All statistics of a multilooked pixel; each is (rows, cols), or (pairs, rows, cols) for a list of pairs."""
+
+    #: Mean of reference x conj(secondary), complex.
+    interferogram: Any
+    #: Its angle in radians, in (-pi, pi], float.
+    phase: Any
+    #: Number of samples valid on both dates, float, also where the other maps are NaN.
+    looks: Any
 
 
 def _reach(looks: Any, oversample: Any, **_: Any) -> Reach:
@@ -30,7 +45,7 @@ def _reach(looks: Any, oversample: Any, **_: Any) -> Reach:
     stacks=True,
     reach=_reach,
     name="interferogram",
-    units={"interferogram": None},
+    units={"interferogram": None, "phase": "rad", "looks": "1"},
 )
 def interferogram(
     reference: Any,
@@ -40,6 +55,7 @@ def interferogram(
     pairs: Any = None,
     reference_phase: Any = None,
     oversample: int = 1,
+    output: str = "complex",
     min_valid: float = MIN_VALID,
 ) -> Any:
     """Form the interferogram reference x conj(secondary), multilooked if requested.
@@ -64,14 +80,16 @@ def interferogram(
         Oversampling factor of both images along columns before multiplication. The product of two images has twice
         their bandwidth, so at 1 a signal beyond half of the sampled band is aliased; 2 avoids this along columns
         (range), at a multiple of the run time.
+    output : {"complex", "magnitude", "all"}
+        ``"magnitude"`` omits the phase, ``"all"`` returns :class:`InterferogramMaps`.
     min_valid : float
         Share, in [0, 1], of a pixel's samples that must be valid on both dates; less gives NaN. 0 accepts any share.
 
     Returns
     -------
     (rows, cols) or (pairs, rows, cols) complex, dtype and library of the input
-        Mean over the samples valid on both dates, NaN where there are too few. Its angle is the phase in radians,
-        reference minus secondary; swapping the dates gives the conjugate.
+        Mean over the samples valid on both dates, NaN where there are too few; float for ``"magnitude"``. Its angle is
+        the phase in radians, reference minus secondary; swapping the dates gives the conjugate.
 
     Raises
     ------
@@ -79,7 +97,7 @@ def interferogram(
         If an array is not complex64 or complex128, the dtypes differ, or NumPy and CuPy are mixed.
     ValueError
         If shapes differ, the looks are larger than the image, no pair is given, a date or index is missing,
-        ``oversample`` is below 1, or ``min_valid`` is outside [0, 1].
+        ``oversample`` is below 1, ``output`` is unknown, or ``min_valid`` is outside [0, 1].
 
     Notes
     -----
@@ -108,13 +126,28 @@ def interferogram(
     phases = reference_phases(reference_phase, slcs[0].shape, len(indices))
     if operator.index(oversample) < 1:
         raise ValueError(f"oversample must be a whole number of at least 1, got {oversample}")
+    if output not in _OUTPUTS:
+        raise ValueError(f"output must be one of {', '.join(_OUTPUTS)}, got {output!r}")
     check_min_valid(min_valid)
     if oversample == 1:
         size = (looks.rows, looks.cols)
         maps = backend_of(*slcs, *phases).interferogram_pairs(slcs, indices, size, min_valid, phases)
     else:
         maps = _oversampled(slcs, indices, looks, phases, oversample, min_valid)
-    return maps if pairs is not None else maps[0]
+    result = _result(maps, output, slcs, indices, looks, phases)
+    return result if pairs is not None else mapped(result, lambda plane: plane[0])
+
+
+def _result(
+    maps: Any, output: str, slcs: list[Any], indices: list[tuple[int, int]], looks: Looks, phases: list[Any]
+) -> Any:
+    """Requested form of interferograms (pairs, rows, cols)."""
+    if output != "all":
+        return maps if output == "complex" else abs(maps)
+    size = (looks.rows, looks.cols)
+    request = CoherenceRequest(window=size, step=size, phases=phases, wanted=("looks",))
+    valid = backend_of(*slcs, *phases).coherence_pairs(slcs, indices, request)["looks"]
+    return InterferogramMaps(maps, module_of(maps).angle(maps), valid)
 
 
 def _oversampled(

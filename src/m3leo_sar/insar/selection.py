@@ -104,8 +104,8 @@ def check_window(window: Any, size: tuple[int, ...], *, weights: bool = False) -
     _check.extent_within(window, "window", (size[0], size[1]), times=2)
 
 
-def check_min_valid(min_valid: float) -> None:
-    """Refuse an invalid share of valid samples.
+def check_min_valid(min_valid: float) -> float:
+    """Share of valid samples as a float; an invalid one is refused.
 
     Raises
     ------
@@ -114,3 +114,4 @@ def check_min_valid(min_valid: float) -> None:
     """
     if not 0 <= min_valid <= 1:
         raise ValueError(f"min_valid must lie in [0, 1], got {min_valid}")
+    return float(min_valid)

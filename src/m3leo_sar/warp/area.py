@@ -62,8 +62,8 @@ def area_sample(source: Any, corners: PixelMap, *, resampling: str, nodata: int 
     Parameters
     ----------
     source : (rows, cols) or (bands, rows, cols) float32, float64, complex64, complex128, bool or integer
-        NaN marks no data in float and complex rasters. ``"mode"`` is for bool and integers, the others are for float;
-        ``"average"`` and ``"sum"`` are also for complex.
+        A value that is not finite is no data in float and complex rasters. ``"mode"`` is for bool and integers, the
+        others are for float; ``"average"`` and ``"sum"`` are also for complex.
     corners : PixelMap
         Position of the corners of the tile's pixels, (tile rows + 1, tile cols + 1): the map of :func:`corner_grid`.
     resampling : {"average", "sum", "min", "max", "mode"}

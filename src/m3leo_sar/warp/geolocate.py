@@ -52,8 +52,8 @@ def geolocate(
     Parameters
     ----------
     radar : (rows, cols) or (bands, rows, cols) float32, float64, complex64, complex128, bool or integer
-        NumPy, CuPy, torch, dask or xarray; NaN and masked values mark no data. bool and integers support ``"nearest"``
-        and ``"mode"`` only.
+        NumPy, CuPy, torch, dask or xarray; NaN and masked values mark no data, and so does an infinity except
+        for ``"nearest"``. bool and integers support ``"nearest"`` and ``"mode"`` only.
     latitude, longitude : (rows, cols) float32 or float64
         WGS 84 degrees of each radar pixel's centre; NaN where unknown. The scene may be mirrored, rotated or sheared.
     tile : GeoBox or Tile

@@ -40,8 +40,8 @@ def reproject(
     Parameters
     ----------
     source : (rows, cols) or (bands, rows, cols) float32, float64, complex64, complex128, bool or integer
-        NumPy, CuPy, torch, dask or xarray; NaN and masked values mark no data. bool and integers support ``"nearest"``
-        and ``"mode"`` only.
+        NumPy, CuPy, torch, dask or xarray; NaN and masked values mark no data, and so does an infinity except
+        for ``"nearest"``. bool and integers support ``"nearest"`` and ``"mode"`` only.
     source_geobox : GeoBox
         Grid of the source.
     tile : GeoBox or Tile

@@ -49,7 +49,8 @@ def sample(
     Parameters
     ----------
     source : (rows, cols) or (bands, rows, cols) float32, float64, complex64, complex128, bool or integer
-        NaN marks no data in float and complex rasters. bool and integers support ``resampling="nearest"`` only.
+        NaN marks no data in float and complex rasters, and so does an infinity except for ``"nearest"``, which copies
+        it. bool and integers support ``resampling="nearest"`` only.
     pixel_map : PixelMap
         From `m3leo_sar.warp.pixel_map.pixel_map` or `m3leo_sar.warp.geolocate.geolocation_map`; all bands share it.
     resampling : {"bilinear", "nearest", "cubic", "cubic_spline", "lanczos"}
