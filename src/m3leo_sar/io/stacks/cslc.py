@@ -24,6 +24,7 @@ from m3leo_sar.io.files.no_data import as_valid
 from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS
 from m3leo_sar.io.stacks.cslc_name import CslcName, burst_name, parse_cslc_name
 from m3leo_sar.io.stacks.image_choice import newest_of_each_date, only
+from m3leo_sar.io.stacks.refused_kind import refused_kind
 from m3leo_sar.io.stacks.same_grid import is_same_grid
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.io.stacks.zero_lines import ZeroLines
@@ -347,4 +348,17 @@ CSLC = StackReader(
     expects="a folder of OPERA_L2_CSLC-S1_*.h5, or COMPASS's folders t087_185683_iw2/20221228/",
     find=cslc_paths,
     open=_open_cslc,
+)
+
+
+def _find_static(place: Path) -> list[Path]:
+    inside = [place] if place.is_file() else sorted(place.iterdir())
+    return [path for path in inside if "CSLC-S1-STATIC" in path.name.upper() and path.suffix.lower() == ".h5"]
+
+
+CSLC_STATIC = refused_kind(
+    "cslc-static",
+    "an OPERA CSLC-S1-STATIC",
+    _find_static,
+    "it holds the geometry of a burst and no date; the dates are OPERA_L2_CSLC-S1_T*.h5",
 )

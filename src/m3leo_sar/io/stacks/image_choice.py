@@ -41,12 +41,18 @@ def newest_of_each_date(images: Sequence[Image], age: Callable[[Image], Any]) ->
     -----
     UserWarning
         For each image that is left out.
+
+    Raises
+    ------
+    ValueError
+        If neither of two images of a date is newer.
     """
     ordered = sorted(images, key=lambda image: (image.date, age(image), image.path.name))  # type: ignore[attr-defined]
     for earlier, later in itertools.pairwise(ordered):
-        if earlier.date == later.date:  # type: ignore[attr-defined]
-            warnings.warn(
-                f"{earlier.path.name} is left out: {later.path.name} is a newer processing of the same date",  # type: ignore[attr-defined]
-                stacklevel=2,
-            )
+        if earlier.date != later.date:  # type: ignore[attr-defined]
+            continue
+        names = earlier.path.name, later.path.name  # type: ignore[attr-defined]
+        if age(earlier) == age(later):
+            raise ValueError(f"{names[0]} and {names[1]} are of the same date, {later.date}; keep one")  # type: ignore[attr-defined]
+        warnings.warn(f"{names[0]} is left out: {names[1]} is a newer processing of the same date", stacklevel=2)
     return list({image.date: image for image in ordered}.values())  # type: ignore[attr-defined]

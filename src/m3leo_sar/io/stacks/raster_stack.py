@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.windows import Window as RasterWindow
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.files.raster import files_of, geobox_of, open_raster, read_window
 from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS, date_in_name, is_compressed, polarisation_in_name
+from m3leo_sar.io.stacks.near_miss import SAMPLE, look_of_values
 from m3leo_sar.io.stacks.same_grid import is_same_grid
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.io.stacks.zero_lines import ZeroLines
@@ -268,7 +270,10 @@ def _inspect(path: Path, told: str | None = None) -> _File:
     with open_raster(path) as source:
         complex_bands = [index for index, dtype in enumerate(source.dtypes, start=1) if dtype in _DTYPES]
         if not complex_bands:
-            raise ValueError(f"{path.name} must be a complex raster, got {source.dtypes[0]}")
+            look = look_of_values(_middle(source), source.nodata)
+            raise ValueError(
+                f"{path.name} must be a complex raster, got {source.dtypes[0]}{'; ' if look else ''}{look}"
+            )
         bands = {_polarisation_of_band(source, index): index for index in reversed(complex_bands)}
         dtype = _DTYPES[source.dtypes[complex_bands[0] - 1]]
         if len(complex_bands) == 1 and None in bands:
@@ -280,6 +285,14 @@ def _inspect(path: Path, told: str | None = None) -> _File:
                 "it into their descriptions, or keep one band"
             )
         return _File(path, bands, source.shape, dtype, geobox_of(source))
+
+
+def _middle(source: Any) -> NDArray[Any]:
+    """A sample of the first band from the middle of an image."""
+    sizes = [min(size, SAMPLE) for size in source.shape]
+    row, col = ((whole - size) // 2 for whole, size in zip(source.shape, sizes, strict=True))
+    values: NDArray[Any] = source.read(1, window=RasterWindow(col, row, sizes[1], sizes[0]))
+    return values
 
 
 def _polarisation_of_band(source: Any, index: int) -> str | None:

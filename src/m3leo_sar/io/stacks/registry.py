@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from m3leo_sar.io.stacks.container_reader import CONTAINER
-from m3leo_sar.io.stacks.cslc import CSLC
+from m3leo_sar.io.stacks.cslc import CSLC, CSLC_STATIC
 from m3leo_sar.io.stacks.date_table import described
 from m3leo_sar.io.stacks.own_reader import OWN_PREFIX, installed_readers, own_stack_reader
 from m3leo_sar.io.stacks.raster_stack import RASTERS
@@ -19,6 +19,7 @@ from m3leo_sar.io.stacks.readers.biomass import BIOMASS, BIOMASS_SCS
 from m3leo_sar.io.stacks.readers.capella import CAPELLA
 from m3leo_sar.io.stacks.readers.dolphin import DOLPHIN
 from m3leo_sar.io.stacks.readers.doris_zarr import DORIS_ZARR
+from m3leo_sar.io.stacks.readers.eopf_bursts import EOPF_BURSTS, SAFE_BURSTS
 from m3leo_sar.io.stacks.readers.gamma import GAMMA
 from m3leo_sar.io.stacks.readers.gmtsar import GMTSAR
 from m3leo_sar.io.stacks.readers.hdf5_images import HDF5_IMAGES
@@ -47,6 +48,9 @@ _OTHERS = (
     BIOMASS_SCS,
     CAPELLA,
     SICD,
+    EOPF_BURSTS,
+    SAFE_BURSTS,
+    CSLC_STATIC,
     GMTSAR,
     HDF5_IMAGES,
     SNAP_DATA,

@@ -17,11 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.io.files.complex_values import as_complex, complex_dtype
-from m3leo_sar.io.stacks.date_table import dates_of_positions
-from m3leo_sar.io.stacks.image_stack import StackImage, open_images
-from m3leo_sar.io.stacks.pixel_positions import layered_geometry
-from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
-from m3leo_sar.io.stacks.zarr_products import (
+from m3leo_sar.io.files.zarr_products import (
     arrays_of,
     dimensions_of,
     is_zarr,
@@ -29,6 +25,10 @@ from m3leo_sar.io.stacks.zarr_products import (
     plain_zarr_errors,
     read_part,
 )
+from m3leo_sar.io.stacks.date_table import dates_of_positions
+from m3leo_sar.io.stacks.image_stack import StackImage, open_images
+from m3leo_sar.io.stacks.pixel_positions import layered_geometry
+from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.stack.geometry import Geometry
 from m3leo_sar.stack.pairs import parse_date
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.io.files.zarr_products import arrays_of, is_zarr, open_zarr, read_part
 from m3leo_sar.io.stacks.acquisition_name import date_in_name, polarisation_in_name
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
 from m3leo_sar.io.stacks.pixel_positions import layered_geometry
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
-from m3leo_sar.io.stacks.zarr_products import arrays_of, is_zarr, open_zarr, read_part
 from m3leo_sar.stack.geometry import Geometry
 
 _POSITIONS = (("orthorectifiedLat", "orthorectifiedLon"), ("latitude", "longitude"), ("lat", "lon"))
