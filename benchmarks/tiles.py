@@ -71,8 +71,8 @@ def identify(file: Path) -> str:
 
 def measured(step: Callable[[Path], str], file: Path, results: Any) -> None:
     start = time.perf_counter()
-    told = step(file)
-    results.put((told, time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20))
+    result = step(file)
+    results.put((result, time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20))
 
 
 def main() -> None:
@@ -85,9 +85,9 @@ def main() -> None:
             results = context.Queue()
             process = context.Process(target=measured, args=(step, file, results))
             process.start()
-            told, seconds, peak = results.get()
+            result, seconds, peak = results.get()
             process.join()
-            print(f"| {step.__name__.replace('_', ' ')} | {seconds:.1f} | {peak:.2f} | {told} |")
+            print(f"| {step.__name__.replace('_', ' ')} | {seconds:.1f} | {peak:.2f} | {result} |")
 
 
 if __name__ == "__main__":

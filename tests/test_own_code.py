@@ -61,7 +61,7 @@ def test_a_reader_of_ones_own_serves_every_command(stack_folder, tmp_path, monke
 
 
 def test_a_folder_without_its_reader_is_refused_and_a_bad_reader_says_why(stack_folder, tmp_path):
-    with pytest.raises(ValueError, match="is no stack"):
+    with pytest.raises(ValueError, match="is not a stack"):
         open_stack(stack_folder)
     with pytest.raises(FileNotFoundError, match="reader must be a file, and there is no none.py"):
         open_stack(stack_folder, reader="none.py")

@@ -83,9 +83,9 @@ def test_rooms_open_after_importing_the_package_alone():
         "except AttributeError as error: print(error)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    told = run.stdout.splitlines()
-    assert told[0] == "fringe_coherence open_stack"
-    assert told[1] == "module 'm3leo_sar.insar' has no attribute 'goldstien'; did you mean 'goldstein'?"
+    reported = run.stdout.splitlines()
+    assert reported[0] == "fringe_coherence open_stack"
+    assert reported[1] == "module 'm3leo_sar.insar' has no attribute 'goldstien'; did you mean 'goldstein'?"
 
 
 WITHOUT = """
@@ -109,5 +109,5 @@ for ask in (lambda: m3leo_sar.open_source, lambda: m3leo_sar.learn.fit.fit):
 def test_a_missing_library_is_answered_with_its_extra_in_python_too():
     done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
     source, fit = done.stdout.splitlines()
-    assert "rasterio is not installed: pip install 'm3leo-sar[app]' brings it" in source
-    assert "pip install 'm3leo-sar[train]' brings it" in fit
+    assert "rasterio is not installed: install it with pip install 'm3leo-sar[app]'" in source
+    assert "install it with pip install 'm3leo-sar[train]'" in fit

@@ -34,10 +34,10 @@ def test_the_code_of_the_tiles_guide(capsys):
     names: dict[str, object] = {}
     for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
         exec(code, names)
-    told = capsys.readouterr().out.splitlines()
-    assert told[:2] == ["True", "0"]
-    assert told[2].startswith("19N4480-")
-    assert told[3:] == ["True", "True True"]
+    reported = capsys.readouterr().out.splitlines()
+    assert reported[:2] == ["True", "0"]
+    assert reported[2].startswith("19N4480-")
+    assert reported[3:] == ["True", "True True"]
     assert names["chip"].shape == (448, 448)
     assert not np.isnan(names["chip"]).all()
     assert set(np.unique(names["classes"])) == {0, 1, 2, 3, 4, 5}
@@ -48,8 +48,8 @@ def test_the_code_of_the_chips_guide(capsys):
     names: dict[str, object] = {}
     for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
         exec(code, names)
-    told = capsys.readouterr().out.splitlines()
-    assert told == ["(6, 448, 448) float32 True", "True", "(448, 448) VV"]
+    reported = capsys.readouterr().out.splitlines()
+    assert reported == ["(6, 448, 448) float32 True", "True", "(448, 448) VV"]
     np.testing.assert_allclose(names["back"][0][names["vv"] > 1e-3], names["vv"][names["vv"] > 1e-3], rtol=1e-4)
 
 
@@ -58,9 +58,9 @@ def test_the_code_of_the_interferogram_guide(capsys):
     names: dict[str, object] = {}
     for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
         exec(code, names)
-    told = capsys.readouterr().out.splitlines()
-    assert told[:3] == ["0.4 -1.3", "True", "True"]
-    assert told[3:] == ["57 True 28", "50 True 21", "29 True 0"]
+    reported = capsys.readouterr().out.splitlines()
+    assert reported[:3] == ["0.4 -1.3", "True", "True"]
+    assert reported[3:] == ["57 True 28", "50 True 21", "29 True 0"]
     assert names["finer"].shape == (256, 256)
 
 
@@ -79,10 +79,10 @@ def test_the_code_of_the_words_guide(capsys):
     guide = (Path(__file__).resolve().parents[1] / "docs" / "words.md").read_text()
     for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
         exec(code, {})
-    told = capsys.readouterr().out.splitlines()
-    assert told[0] == "('pair', 'y', 'x') [12, 24]"
-    assert told[1] == "('y', 'x')"
-    assert told[2] == "['coherence', 'intensity', 'interferogram', 'looks', 'mask']"
+    reported = capsys.readouterr().out.splitlines()
+    assert reported[0] == "('pair', 'y', 'x') [12, 24]"
+    assert reported[1] == "('y', 'x')"
+    assert reported[2] == "['coherence', 'intensity', 'interferogram', 'looks', 'mask']"
 
 
 def test_figures_are_those_of_the_results():

@@ -42,7 +42,7 @@ def test_a_stack_of_repeated_chunks_reads_as_if_each_were_its_own(tmp_path):
     assert not np.array_equal(pixels[0], pixels[1])
 
 
-def test_memory_and_time_of_a_size_are_told():
+def test_memory_and_time_of_a_size_are_reported():
     found = out_of_core.measure(1.0, full=(1500, 2600))
     assert found.tiles >= 1
     assert found.chips == 6 * found.tiles

@@ -162,6 +162,6 @@ def filled(array: Any, name: str, *, slc: bool = False) -> Any:
     if not np.ma.getmaskarray(array).any():
         return np.ma.getdata(array)
     raise TypeError(
-        f"{name} is a masked array of {array.dtype}, which has no NaN for what is masked; give the plain array "
+        f"{name} is a masked array of {array.dtype}, which has no NaN for masked pixels; give the plain array "
         f"{name}.filled(value), with nodata=value where the word takes it"
     )

@@ -27,7 +27,7 @@ def imported(module: str) -> ModuleType:
     Raises
     ------
     ModuleNotFoundError
-        If it needs a library that is not installed; the message names the extra that brings it.
+        If it needs a library that is not installed; the message names the extra to install.
     """
     try:
         return import_module(module)
@@ -43,15 +43,15 @@ def missing_package_text(module: str) -> str:
     Examples
     --------
     >>> missing_package_text("torch")
-    "torch is not installed: pip install 'm3leo-sar[train]' brings it"
+    "torch is not installed: install it with pip install 'm3leo-sar[train]'"
     """
     name = module.partition(".")[0]
     distribution = _DISTRIBUTIONS.get(name, name.replace("_", "-"))
     extra = _extra_of(distribution)
     if extra is None:
-        return f"{name} is not installed: pip install {distribution} brings it"
+        return f"{name} is not installed: install it with pip install {distribution}"
     # `app` installs every reader and the command itself.
-    return f"{name} is not installed: pip install 'm3leo-sar[{'app' if extra == 'io' else extra}]' brings it"
+    return f"{name} is not installed: install it with pip install 'm3leo-sar[{'app' if extra == 'io' else extra}]'"
 
 
 def _extra_of(distribution: str) -> str | None:

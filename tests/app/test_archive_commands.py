@@ -60,7 +60,7 @@ def run(*arguments):
         return stopped.code
 
 
-def told(capsys):
+def reported(capsys):
     """What was printed, however it was wrapped."""
     return " ".join(capsys.readouterr().out.split())
 
@@ -91,7 +91,7 @@ def test_the_index_refuses_what_is_none(tmp_path):
     with pytest.raises(FileNotFoundError, match="m3leo-sar index creates it"):
         read_index(empty.root)
     (empty.root / "index.parquet").write_bytes(b"PAR1 no")
-    with pytest.raises(ValueError, match="is no index of an archive"):
+    with pytest.raises(ValueError, match="is not an index of an archive"):
         read_index(empty.root)
 
 
@@ -220,10 +220,10 @@ def test_damage_is_found_discarded_and_made_again(archive, capsys):
     held = archive.path(tile, "coherence", PAIRS[0])
     path = held if held.is_file() else next(path for path in held.rglob("0") if path.is_file())
     assert run("verify", archive.root) == 0
-    assert "all 12 chips can be read" in told(capsys)
+    assert "all 12 chips can be read" in reported(capsys)
     path.write_bytes(path.read_bytes()[:-9])
     assert run("verify", archive.root) == 1
-    assert "damaged" in told(capsys) or archive.storage == "geotiff"
+    assert "damaged" in reported(capsys) or archive.storage == "geotiff"
     assert archive.has(tile, "coherence", PAIRS[0]) or archive.storage == "geotiff"
     assert run("verify", archive.root, "--discard") == 1
     assert not ChipArchive(archive.root).has(tile, "coherence", PAIRS[0])
@@ -238,15 +238,15 @@ def test_commands_compact_export_and_import(archive, tmp_path, capsys):
     chip = archive.read(tile, "coherence", PAIRS[0])
     archive.write(tile, "coherence", "20230325_20230406", chip.array, chip.geobox, metadata=chip.metadata)
     assert run("compact", archive.root) == 0
-    assert f"merged {2 if archive.storage == 'zarr' else 0} batches" in told(capsys)
+    assert f"merged {2 if archive.storage == 'zarr' else 0} batches" in reported(capsys)
     assert run("index", archive.root) == 0
     assert run("export", archive.root, tmp_path / "out", "--format", "cog") == 0
     assert run("import", tmp_path / "out", tmp_path / "back") == 0
-    assert "took 13 chips of 9 files" in told(capsys)
+    assert "took 13 chips of 9 files" in reported(capsys)
     write_tiles(tmp_path / "tiles.geojson", GRID)
     # A tile file's chips have 448 pixels, these have 56.
     assert run("import", tmp_path / "out", tmp_path / "back", "--tiles", tmp_path / "tiles.geojson") == 0
-    assert "does not lie on its tile's grid" in told(capsys)
+    assert "does not lie on its tile's grid" in reported(capsys)
     for bad, message in (
         (("export", archive.root, tmp_path / "x", "--format", "png"), "--format must be one of geotiff, cog, netcdf"),
         (("import", tmp_path / "none", tmp_path / "y"), "there is no folder"),
@@ -295,7 +295,7 @@ def test_a_lock_is_no_content_of_an_archive(archive, tmp_path, capsys):
     # A folder of something else gets no lock.
     (tmp_path / "else").mkdir()
     (tmp_path / "else" / "text").write_text("text")
-    with pytest.raises(ValueError, match="holds files but is no chip archive"):
+    with pytest.raises(ValueError, match="holds files but is not a chip archive"):
         run("import", tmp_path / "out", tmp_path / "else")
     assert [path.name for path in (tmp_path / "else").iterdir()] == ["text"]
 
@@ -313,4 +313,4 @@ def test_a_read_only_archive_is_verified_and_has_nothing_to_join(archive, monkey
     monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
     for words in (("verify",), ("verify", "--discard"), ("compact",)):
         assert run(words[0], archive.root, *words[1:]) == 0
-    assert "merged 0 batches" in told(capsys)
+    assert "merged 0 batches" in reported(capsys)

@@ -30,13 +30,13 @@ def call(*arguments: object, cwd: Path, code: int) -> str:
 
 def call_here(*arguments: object, cwd: Path, code: int) -> str:
     """The same in this process, which spares a mistake the seconds that the libraries take to load."""
-    told = io.StringIO()
-    with pytest.MonkeyPatch.context() as patched, redirect_stdout(told), redirect_stderr(told), chdir(cwd):
+    reported = io.StringIO()
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(reported), redirect_stderr(reported), chdir(cwd):
         patched.setattr(sys, "argv", ["m3leo-sar", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
-    assert ended.value.code == code, told.getvalue()
-    return told.getvalue()
+    assert ended.value.code == code, reported.getvalue()
+    return reported.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_help_teaches(tmp_path: Path, command: str) -> None:
     ("arguments", "message"),
     [
         (["pairs", "nothing"], "there is no file or folder nothing"),
-        (["pairs", "."], "is no stack: expected our Zarr container"),
+        (["pairs", "."], "is not a stack: expected our Zarr container"),
         (["pairs", "STACK", "--max-days", 3], "no pair of the 3 dates fits the rule; they are 12, 24 days apart"),
         (["pairs", "STACK", "--pair", "20230301_20230302"], "date 2023-03-02 is not in the stack of 3 dates"),
         (["pairs", "STACK", "--pair", "yesterday"], "--pair must read YYYYMMDD_YYYYMMDD, got 'yesterday'"),
@@ -70,7 +70,7 @@ def test_help_teaches(tmp_path: Path, command: str) -> None:
         (["prepare", "STACK", "out", "--tiles", "far.geojson"], "none of the 1 tiles touches"),
         (["prepare", "STACK", "out", "--tiles", "wrong.geojson"], "is named 0000000000000, but its corners give"),
         (["prepare", "STACK", "file/out"], "file/out cannot be used: Not a directory"),
-        (["prepare", "STACK", "."], "holds files but is no chip archive"),
+        (["prepare", "STACK", "."], "holds files but is not a chip archive"),
         (["train", "out"], "there is no folder out"),
         (["train", "chips", "epohcs=3"], "there is no key epohcs; did you mean 'epochs'? (known keys: archive"),
         (["train", "chips", "epochs=many"], "could not be converted to Integer"),
@@ -115,10 +115,10 @@ def test_stopped_in_the_middle_nothing_is_half_written_and_a_second_run_complete
     while running.poll() is None and len(list(tmp_path.rglob("*.tif"))) < 2:
         time.sleep(0.005)
     running.send_signal(stop)
-    _, told = running.communicate()
+    _, reported = running.communicate()
     assert running.returncode == (130 if stop == signal.SIGINT else -signal.SIGKILL)
     if stop == signal.SIGINT:
-        assert told == "m3leo-sar: stopped; finished work is kept, run again to continue\n"
+        assert reported == "m3leo-sar: stopped; finished work is kept, run again to continue\n"
         assert not list(tmp_path.rglob("*.partial-*"))
     call("prepare", *arguments, cwd=tmp_path, code=0)
     call("prepare", stack, "whole", *arguments[2:], cwd=tmp_path, code=0)

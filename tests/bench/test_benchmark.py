@@ -120,7 +120,7 @@ def test_protocols_that_mean_nothing_are_refused(change, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "the protocol is no JSON"),
+        ("{", "the protocol is not JSON"),
         ("[]", "the protocol must be a JSON object, got list"),
         ('{"seed": 1}', "the protocol has the unknown key 'seed' .known: name, tasks"),
         ('{"budget": {"epoch": 1}}', "budget has the unknown key 'epoch'"),
@@ -213,7 +213,7 @@ def test_results_of_another_protocol_or_of_changed_files_are_refused(done, tmp_p
     with pytest.raises(ValueError, match="the file was changed"):
         results.merge(tmp_path / "changed.json")
     (tmp_path / "none.json").write_text("[]")
-    with pytest.raises(ValueError, match="none.json is no results file"):
+    with pytest.raises(ValueError, match="none.json is not a results file"):
         results.merge(tmp_path / "none.json")
     with pytest.raises(FileNotFoundError, match="there is no file"):
         results.merge(tmp_path / "absent.json")
@@ -297,7 +297,7 @@ def test_what_earlier_versions_left_is_refused(left, done):
         run_bench(left, TINY)
     facts = json.loads((done[0] / RESULTS).read_text())
     (left / RESULTS).write_text(json.dumps({name: value for name, value in facts.items() if name != "version"}))
-    with pytest.raises(ValueError, match="is of an earlier version, which did not note what chips and models it used"):
+    with pytest.raises(ValueError, match="is of an earlier version, which did not record the chips and models it used"):
         run_bench(left, TINY)
     (left / RESULTS).write_text(json.dumps(facts | {"version": 3}))
     with pytest.raises(ValueError, match="has version 3; this library reads 2"):
@@ -480,9 +480,9 @@ def test_shift_tells_archives_apart_and_not_those_of_one_kind(apart, capsys):
     output = apart / "three"
     assert run("shift", *folders, "--labels", "landcover", "--values", "coherence:20230301_20230313",
                "--output", output, "--permutations", 49) == 0  # fmt: skip
-    told = json.loads((output / "shift.json").read_text())
-    assert set(told) == {"shares of landcover", "mean coherence:20230301_20230313"}
-    for found in told.values():
+    reported = json.loads((output / "shift.json").read_text())
+    assert set(reported) == {"shares of landcover", "mean coherence:20230301_20230313"}
+    for found in reported.values():
         assert found["names"] == ["one/chips", "two/chips", "far/chips"]
         assert found["chips"] == [24, 24, 24]
         distance, p_value = np.array(found["distance"]), np.array(found["p_value"], float)
@@ -526,9 +526,9 @@ def test_shift_refuses_what_cannot_be_compared(apart):
 def test_the_protocol_and_its_hash_are_shown(tmp_path, capsys):
     (tmp_path / "mine.json").write_text('{"seeds": [3], "europe": "excluded"}')
     assert run("bench", tmp_path / "out", "--protocol", tmp_path / "mine.json", "--show-protocol") == 0
-    told, line = capsys.readouterr().out.splitlines()
+    reported, line = capsys.readouterr().out.splitlines()
     wanted = Protocol(seeds=(3,), europe="excluded")
-    assert (told, line) == (wanted.to_json(), f"hash {wanted.digest}")
+    assert (reported, line) == (wanted.to_json(), f"hash {wanted.digest}")
     assert not (tmp_path / "out").exists()
 
 

@@ -41,5 +41,5 @@ def test_without_cupy_the_extra_is_named(monkeypatch, rng):
         return imported(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ImportError, match=r"pip install \"m3leo-sar\[gpu\]\" brings it"):
+    with pytest.raises(ImportError, match=r"install it with pip install \"m3leo-sar\[gpu\]\""):
         to_gpu(rng.random(3))

@@ -37,7 +37,7 @@ def test_bounds_of_a_grid_run_on_beyond_the_meridian():
     assert 180.1 < east % 360 < 180.2
     assert 0.2 < east - west < 0.4
     assert -17 < south < -16.8 < north < -16.6
-    # The same grid told in longitudes beyond 180, or below -180.
+    # The same grid given in longitudes beyond 180, or below -180.
     for first in (179.5, -180.5, 539.5):
         box = GeoBox.from_bounds((first, -17, first + 1, -16), shape=(3, 4), crs="EPSG:4326")
         got = box.bounds_in("EPSG:4326")
@@ -78,7 +78,7 @@ def test_the_footprint_is_cut_at_the_meridian_and_loses_nothing():
 
 
 @given(centre=st.floats(-180, 180), spread=st.floats(0.001, 80), turn=st.sampled_from([-360, 0, 360]))
-def test_bounds_of_points_are_those_of_the_points_however_their_turns_are_told(centre, spread, turn):
+def test_bounds_of_points_are_those_of_the_points_whatever_their_turns(centre, spread, turn):
     random = np.random.default_rng(0)
     lon, lat = centre + spread * random.uniform(-1, 1, 50), random.uniform(-30, 30, 50)
     wrapped = (lon + 180) % 360 - 180
@@ -131,7 +131,7 @@ def test_tiles_over_the_meridian_cover_the_area_and_are_found(lattice):
     assert shapely.bounds(outlines)[:, 0].min() == -180
     covered = shapely.union_all(outlines).intersection(shapely.from_wkt(OVER)).area
     assert covered > (0.9999 if lattice == "exact" else 0.4) * shapely.from_wkt(OVER).area
-    # The parts on the two sides are selected together, whatever turn the bounds are told on.
+    # The parts on the two sides are selected together, whatever turn the bounds are given on.
     for turn in (-360, 0, 360):
         part = grid.select((179.99 + turn, -17.2, 180.01 + turn, -17.1))
         assert {int(np.sign(middle)) for middle in part.bounds[:, [0, 2]].mean(axis=1)} == {-1, 1}

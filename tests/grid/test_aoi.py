@@ -65,7 +65,7 @@ def test_geopandas_files_in_another_crs(tmp_path, suffix):
     frame.to_parquet(file) if suffix == "parquet" else frame.to_file(file)
     assert read_area(file).symmetric_difference(BOX).area < 1e-8
     assert aoi_polygon(frame).symmetric_difference(BOX).area < 1e-8
-    with pytest.raises(ValueError, match="aoi must tell its CRS, got a GeoSeries without one"):
+    with pytest.raises(ValueError, match="aoi must have a CRS, got a GeoSeries without one"):
         aoi_polygon(geopandas.GeoSeries([BOX]))
 
 

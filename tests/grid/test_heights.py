@@ -71,6 +71,6 @@ def test_what_heights_are_above_is_read_or_stated_never_assumed():
 
 def test_a_datum_that_is_taken_for_another_is_reported():
     sphere = "+proj=sinu +R=6371007.181 +units=m +no_defs +type=crs"
-    with pytest.warns(UserWarning, match="PROJ knows no step from the datum of"):
+    with pytest.warns(UserWarning, match="PROJ has no transformation from the datum of"):
         transformer_between.__wrapped__(sphere, "EPSG:4326")
     transformer_between.__wrapped__("EPSG:3035", "EPSG:4326")

@@ -23,7 +23,7 @@ def test_a_gaussian_is_centred_where_the_window_is():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"row_weights": (1, 2)}, "Window row_weights must hold 3 weights, one a sample, got 2"),
+        ({"row_weights": (1, 2)}, "Window row_weights must hold 3 weights, one per sample, got 2"),
         ({"col_weights": (1, -1)}, "Window col_weights must be finite, at least 0 and not all 0"),
         ({"col_weights": (0, 0)}, "not all 0"),
         ({"col_weights": (1, float("nan"))}, "must be finite"),

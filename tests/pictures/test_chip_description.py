@@ -63,7 +63,7 @@ def test_a_netcdf_chip(tmp_path):
         ("agb_se", "standard error of biomass", "Mg/ha"),
     ]
     assert describe(folder / "a.nc", component="agb") == found
-    with pytest.raises(ValueError, match="is no chip of this component"):
+    with pytest.raises(ValueError, match="is not a chip of this component"):
         describe(folder / "a.nc", component="gssic")
     (tmp_path / "other").mkdir()
     with pytest.raises(ValueError, match="folder 'other' is none of gssic, gunw, biomass, agb"):

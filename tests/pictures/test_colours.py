@@ -154,7 +154,7 @@ def test_an_overlay_is_alpha_compositing(rng):
         (lambda: amplitude_image([[1.0]], stretch="log"), ValueError, "stretch must be 'decibel' or 'sqrt', got 'log'"),
         (lambda: amplitude_image([[1.0]], limits=(2, 1)), ValueError, "limits must be two finite numbers, the lower"),
         (lambda: percentile_limits([1.0], percentiles=(3, 101)), ValueError, "percentiles must rise and lie within"),
-        (lambda: percentile_limits([np.nan]), ValueError, "values must hold a finite one, got none among 1"),
+        (lambda: percentile_limits([np.nan]), ValueError, "values must hold a finite value, got none among 1"),
         (lambda: phase_image(np.zeros((2, 3)), brightness=[[1]]), ValueError, r"the shape of phase, \(2, 3\), got"),
         (lambda: value_image([[1.0]], limits=(0, np.nan)), ValueError, "limits must be two finite numbers"),
         (lambda: coherence_image(np.zeros((1, 2, 3))), ValueError, r"coherence must be \(rows, cols\)"),

@@ -254,7 +254,7 @@ def test_histograms_tell_shares_in_percent(rng):
     assert [patch.get_width() for patch in bars.patches] == [75, 25]
     assert [label.get_text() for label in bars.get_yticklabels()] == ["tree cover", "code 77"]
     png_bytes(figure, dpi=30)
-    with pytest.raises(ValueError, match="values must hold a finite one, got none"):
+    with pytest.raises(ValueError, match="values must hold a finite value, got none"):
         histogram_figure(np.array([np.nan]), kind="value", label="x")
 
 
@@ -277,8 +277,8 @@ def test_the_command_draws_tiles_sheets_maps_and_reports(archive, tmp_path, caps
     splits.write_text("identifier,split\naaa,train\nbbb,test\n")
     assert "Intensity 2023-03-01" in call("plot", archive.root, tmp_path / "tile.png", "--tile", "ccc")
     sheet = ("--sheet", f"coherence:{SHORT}")
-    told = call("plot", archive.root, tmp_path / "sheet.png", *sheet, "--max-tiles", 2)
-    assert "2 of 3 tiles" in told
+    reported = call("plot", archive.root, tmp_path / "sheet.png", *sheet, "--max-tiles", 2)
+    assert "2 of 3 tiles" in reported
     assert "3 of 3 tiles" in call("plot", archive.root, tmp_path / "map.svg", "--map", "--splits", splits)
     assert "train (1)" in (tmp_path / "map.svg").read_text()
     call("report", archive.root, tmp_path / "report.html", "--splits", splits)
@@ -301,7 +301,7 @@ def test_the_code_of_the_guide(archive, capsys, monkeypatch):
     names: dict[str, object] = {}
     for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
         exec(code, names)
-    told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith("['Intensity 2023-03-01', ")
-    assert told[1:] == ["(3, 4, 4)", "[255 255 255 255]", "uint8"]
+    reported = capsys.readouterr().out.splitlines()
+    assert reported[0].startswith("['Intensity 2023-03-01', ")
+    assert reported[1:] == ["(3, 4, 4)", "[255 255 255 255]", "uint8"]
     assert {path.name for path in Path().iterdir()} == {"chips", "tile.png", "sheet.png", "map.png", "report.html"}

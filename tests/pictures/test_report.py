@@ -131,7 +131,7 @@ def test_a_report_tells_what_an_archive_holds(chips, tmp_path):
         "coherence 10 5 of 5 2 1 VV ascending 3 x 9 50.0%, lowest 50.0%",
         "intensity 5 5 of 5 1 intensity VV ascending 100.0%, lowest 100.0%",
         "Facts and shares are those of all tiles.",
-        "1 of 5 tiles lack something that another one has.",
+        "1 of 5 tiles lack a product that another tile has.",
         # The tile that lacks something stands first.
         "tile coherence intensity label tile3 2 of 2 1 of 1 1 of 2, lacks height tile0 2 of 2",
         "1 chip cannot be read. file fault tile1/intensity/20230406.tif it is damaged",
@@ -217,7 +217,7 @@ def test_empty_and_unreadable_archives_have_a_report(tmp_path):
     assert "pairs 1, 12 days apart" in read.words
     for words in (
         "none could be read",
-        "No tile has a chip that tells where it lies",
+        "No tile has a chip with a readable grid",
         "has coherence 20230301_20230313 to",
     ):
         assert words in read.words

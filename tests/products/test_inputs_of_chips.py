@@ -157,7 +157,7 @@ def test_what_a_stack_does_not_have_is_not_passed_over(stack, tmp_path, scene):
     with pytest.raises(ValueError, match="days go with the rules all and days"):
         choose_pairs(opened, rule="sequential", days=[24])
     options = RunOptions(scheduler="tcp://127.0.0.1:1", timeout=5.0)
-    with pytest.raises(ValueError, match="timeout goes with workers of this machine, got 5.0"):
+    with pytest.raises(ValueError, match="timeout applies to workers on this machine, got 5.0"):
         bring_up_to_date(open_catalogue(stack), ChipArchive.create(tmp_path / "x"), tiles(), recipe(), options=options)
 
 

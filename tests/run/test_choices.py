@@ -21,7 +21,7 @@ def stack_on(geometry):
 
 
 def places():
-    """The same ground as a map grid, as positions told in two ways, and as positions on disk."""
+    """The same ground as a map grid, as positions given in two ways, and as positions on disk."""
     x, y = pyproj.Transformer.from_crs("EPSG:4326", "EPSG:32760", always_xy=True).transform(180.0, -16.8)
     box = GeoBox.from_bounds((x - 11000, y - 9000, x + 11000, y + 9000), shape=(90, 110), crs="EPSG:32760")
     lon, lat = box.transformer_to("EPSG:4326").transform(*box.centres())

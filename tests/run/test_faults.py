@@ -306,9 +306,9 @@ def test_an_input_that_cannot_be_read_fails_its_tiles_only_and_a_whole_one_repai
         chunk.write_bytes(good[: len(good) // 2])
     else:
         chunk.write_bytes(b"\0" * len(good))
-    told = run(stack, archive)
-    assert len(told.failed) == 6
-    assert all("20230313" in reason for reason in told.failed.values())
+    reported = run(stack, archive)
+    assert len(reported.failed) == 6
+    assert all("20230313" in reason for reason in reported.failed.values())
     assert not list(ChipArchive(archive).verify())
     chunk.write_bytes(good)
     assert not run(stack, archive).failed
@@ -378,9 +378,9 @@ def test_a_raster_cut_short_is_refused_and_one_damaged_inside_fails_its_tiles_on
     # Over the beginning of a strip: garbage within one that still unpacks nobody can tell.
     north = len(good) // 4
     file.write_bytes(good[:north] + bytes(9000) + good[north + 9000 :])
-    told = run(folder, tmp_path / "chips", count=2)
-    assert len(told.failed) == 3
-    assert all("20230313.tif" in reason for reason in told.failed.values())
+    reported = run(folder, tmp_path / "chips", count=2)
+    assert len(reported.failed) == 3
+    assert all("20230313.tif" in reason for reason in reported.failed.values())
     file.write_bytes(good)
     assert not run(folder, tmp_path / "chips", count=2).failed
     run(folder, tmp_path / "fresh", count=2)
@@ -420,9 +420,9 @@ def test_an_input_replaced_while_the_run_reads_it_gives_no_chip_of_two_minds(tmp
             other.rename(stack / "20230313")
         seen.append(entry)
 
-    told = run(stack, tmp_path / "chips", settled=replace)
-    assert 0 < len(told.failed) < 6
-    assert all("was changed while the run was reading it; run again" in reason for reason in told.failed.values())
+    reported = run(stack, tmp_path / "chips", settled=replace)
+    assert 0 < len(reported.failed) < 6
+    assert all("was changed while the run was reading it; run again" in reason for reason in reported.failed.values())
     assert not run(stack, tmp_path / "chips").failed
     run(stack, tmp_path / "fresh")
     assert_same(tmp_path / "chips", tmp_path / "fresh")
@@ -448,20 +448,22 @@ def test_a_lock_is_held_for_children_and_ends_with_the_last_of_them(tmp_path):
 
 
 def test_an_owner_on_another_machine_counts_as_dead_when_it_gives_no_sign(tmp_path):
-    told = {"host": "elsewhere", "machine": "elsewhere", "pid": 12, "beat": 3, "started": "5"}
-    (tmp_path / "run.lock").write_text(json.dumps(told))
+    reported = {"host": "elsewhere", "machine": "elsewhere", "pid": 12, "beat": 3, "started": "5"}
+    (tmp_path / "run.lock").write_text(json.dumps(reported))
     started = time.monotonic()
     with RunLock(tmp_path, expiry=0.3):
         assert time.monotonic() - started >= 0.3
-    (tmp_path / "run.lock").write_text(json.dumps(told))
+    (tmp_path / "run.lock").write_text(json.dumps(reported))
     code = (
         "import json, sys, time\n"
         "for beat in range(400):\n"
-        "    told = json.loads(sys.argv[2]) | {'beat': beat}\n"
-        "    open(sys.argv[1], 'r+').write(json.dumps(told)); print('beat', flush=True); time.sleep(0.05)"
+        "    reported = json.loads(sys.argv[2]) | {'beat': beat}\n"
+        "    open(sys.argv[1], 'r+').write(json.dumps(reported)); print('beat', flush=True); time.sleep(0.05)"
     )
     alive = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / "run.lock"), json.dumps(told)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, str(tmp_path / "run.lock"), json.dumps(reported)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert alive.stdout is not None

@@ -20,8 +20,8 @@ def executors(do, workers=3):
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_every_job_is_done_noted_and_reported_once(which):
-    noted, told = [], []
-    loop = Loop(note=lambda job, answer: noted.append(job), report=lambda outcome: told.append(outcome.identifier))
+    noted, reported = [], []
+    loop = Loop(note=lambda job, answer: noted.append(job), report=lambda outcome: reported.append(outcome.identifier))
 
     def claim():
         for name in "abcdefg":
@@ -39,7 +39,7 @@ def test_every_job_is_done_noted_and_reported_once(which):
 
     summary = loop.over(claim(), executors(do)[which])
     assert sorted(noted) == list("abdefg")
-    assert sorted(told) == list("abcdefg")
+    assert sorted(reported) == list("abcdefg")
     assert (summary.done, summary.computed, summary.present) == (4, {"dem": 8}, 5)
     assert (summary.skipped, summary.failed, summary.notes) == ({"d": "why"}, {"e": "why"}, {"f": "remark"})
 

@@ -186,7 +186,7 @@ def test_a_folders_checksum_is_of_names_sizes_and_bytes_files_before_folders(tmp
     assert checksum(tmp_path / "f") == hashlib.sha256(whole).hexdigest()
 
 
-def test_taking_checksums_ends_when_told_and_gives_them_in_any_number_of_threads(tmp_path):
+def test_taking_checksums_ends_when_asked_and_gives_them_in_any_number_of_threads(tmp_path):
     stop = threading.Event()
     (tmp_path / "a.bin").write_bytes(b"x" * 10)
     assert checksum(tmp_path / "a.bin", stop=stop) == hashlib.sha256(b"x" * 10).hexdigest()
@@ -205,17 +205,17 @@ def test_taking_checksums_ends_when_told_and_gives_them_in_any_number_of_threads
     assert all(origin.checksums[name] == f"sha256:{checksum(*paths)}" for name, paths in catalogue.inputs.items())
     assert set(signatures.values()) == {"signature"}
 
-    told = []
+    reported = []
 
     def failing(path, stop):
         if path.name == "20230301":
             raise OSError("gone")
-        told.append(stop.wait(60))
+        reported.append(stop.wait(60))
         raise InterruptedError
 
     with pytest.raises(OSError, match="gone"):
         catalogue.origin(names, failing)
-    assert all(told)
+    assert all(reported)
 
 
 def test_a_block_that_is_read_at_once_is_checked_once(tmp_path, monkeypatch):
@@ -302,7 +302,7 @@ def test_a_folder_of_rasters_a_csv_and_stac_items_give_one_stack(rasters, tmp_pa
         ),
     ],
 )
-def test_a_wrong_catalogue_is_told(tmp_path, name, text, message):
+def test_a_wrong_catalogue_is_reported(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         open_catalogue(tmp_path / name)
@@ -320,7 +320,7 @@ def test_an_absurd_header_is_refused_before_anything_is_read(tmp_path):
         open_catalogue(tmp_path)
 
 
-def test_a_catalogue_that_is_not_there_is_told(tmp_path):
+def test_a_catalogue_that_is_not_there_is_reported(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file or folder"):
         open_catalogue(tmp_path / "none")
 

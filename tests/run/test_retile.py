@@ -1,4 +1,4 @@
-"""A source cut onto tiles equals what its pixels are by hand; what is done stays done, what fails is told."""
+"""A source cut onto tiles equals what its pixels are by hand; what is done stays done, what fails is reported."""
 
 from __future__ import annotations
 
@@ -346,7 +346,7 @@ def test_a_chip_that_cannot_be_written_leaves_its_tile_undone(archive, monkeypat
     assert archive.keys("t01", "dem") == ["height", "other"]
 
 
-def test_a_disk_that_takes_no_row_either_is_told_of_by_its_chips(archive, monkeypatch):
+def test_a_disk_that_takes_no_row_either_is_reported_by_its_chips(archive, monkeypatch):
     def full(*_, **__):
         raise OSError("ledger cannot be used: database or disk is full")
 
@@ -477,23 +477,23 @@ def test_the_command_cuts_tells_and_goes_on(tmp_path, rng):
     write(tmp_path / "dem.tif", rng.normal(size=(80, 120)).astype("f4"), box)
     (tmp_path / "area.wkt").write_text("POLYGON ((9 50, 9.4 50, 9.4 50.09, 9 50.09, 9 50))")
     words = ["retile", "dem.tif", "chips", "--aoi", "area.wkt", "--dataset", "dem", "--lattice", "exact"]
-    told = command(*words, "--workers", 2, cwd=tmp_path, code=0)
-    done, skipped = re.search(r"chips: (\d+) tiles done, 0 were settled before, (\d+) skipped, 0 failed", told).groups()
+    reported = command(*words, "--workers", 2, cwd=tmp_path, code=0)
+    done, skipped = re.search(r"chips: (\d+) tiles done, 0 already settled, (\d+) skipped, 0 failed", reported).groups()
     assert int(done) > 3 < int(skipped)
-    assert "source does not cover the tile" in told
+    assert "source does not cover the tile" in reported
     archive = ChipArchive(tmp_path / "chips")
     assert json.loads((archive.root / "archive.json").read_text())["grid"] == "exact"
     assert len(archive.identifiers) == int(done)
     assert archive.read(archive.identifiers[0], "dem", "band1").array.shape == (448, 448)
     with RunLock(archive.root):
         assert "chips is in use by process" in command(*words, cwd=tmp_path, code=1)
-    told = command(*words, cwd=tmp_path, code=0)
-    assert f"0 tiles done, {int(done) + int(skipped)} were settled before" in told
+    reported = command(*words, cwd=tmp_path, code=0)
+    assert f"0 tiles done, {int(done) + int(skipped)} already settled" in reported
     content = (tmp_path / "dem.tif").read_bytes()
     (tmp_path / "dem.tif").write_bytes(content[: len(content) // 2])
-    told = command(*words, cwd=tmp_path, code=1)
-    assert "dem.tif cannot be read as a raster" in told
-    assert "Traceback" not in told
+    reported = command(*words, cwd=tmp_path, code=1)
+    assert "dem.tif cannot be read as a raster" in reported
+    assert "Traceback" not in reported
     assert "there is no file or folder none.tif" in command("retile", "none.tif", *words[2:], cwd=tmp_path, code=1)
 
 
@@ -524,10 +524,10 @@ def test_the_code_of_the_guide(tmp_path, monkeypatch, capsys, rng):
     names: dict[str, object] = {}
     for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
         exec(code, names)
-    told = capsys.readouterr().out.splitlines()
-    assert told[:2] == ["True {}", "0 True"]
-    assert told[2].startswith(f"{{'done': {len(names['tiles'])}, 'skipped': 0, 'failed': 0}} []")
-    assert told[3] == "('0000000000004', 0.4)"
+    reported = capsys.readouterr().out.splitlines()
+    assert reported[:2] == ["True {}", "0 True"]
+    assert reported[2].startswith(f"{{'done': {len(names['tiles'])}, 'skipped': 0, 'failed': 0}} []")
+    assert reported[3] == "('0000000000004', 0.4)"
     tile = names["tiles"][0]
     height = names["archive"].read(tile.identifier, "heights", "height").array
     x, y = tile.geobox.transformer_to("EPSG:4326").transform(*tile.geobox.centres())

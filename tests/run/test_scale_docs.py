@@ -60,7 +60,7 @@ def folder(tmp_path):
 @pytest.mark.timeout(900)
 def test_the_guides_commands_run_on_a_stand_in(folder):
     pytest.importorskip("distributed")
-    told, started = [], []
+    reported, started = [], []
     port, dashboard = free_port(), free_port()
     try:
         for number, words in enumerate(commands()):
@@ -73,21 +73,21 @@ def test_the_guides_commands_run_on_a_stand_in(folder):
                 continue
             if number == 4:
                 call("simulate", "cslc", "--rows", "1000", "--cols", "1450", "--dates", "4", folder=folder)
-            told.append(call(*words[1:], folder=folder))
+            reported.append(call(*words[1:], folder=folder))
     finally:
         for process in reversed(started):
             process.kill()
             process.wait()
     # Two of the six tiles lie too far off the stack, which the plan knows.
-    assert "chips: 12 coherence, 12 intensity, 8 label to compute" in told[0]
-    assert "computed 12 coherence, 12 intensity, 8 label; 0 chips already existed" in told[1]
-    assert "mIoU" in told[2]
-    assert "computed 4 coherence, 8 intensity" in told[3]
+    assert "chips: 12 coherence, 12 intensity, 8 label to compute" in reported[0]
+    assert "computed 12 coherence, 12 intensity, 8 label; 0 chips already existed" in reported[1]
+    assert "mIoU" in reported[2]
+    assert "computed 4 coherence, 8 intensity" in reported[3]
     # The new date's pairs with those up to 48 days before it, and nothing else.
-    assert "computed 12 coherence, 4 intensity; 32 chips already existed" in told[4]
-    assert "computed nothing; 48 chips already existed" in told[5]
-    assert all("computed 20 coherence, 16 intensity, 8 label" in text for text in told[6:8])
-    assert len(told) == 8
+    assert "computed 12 coherence, 4 intensity; 32 chips already existed" in reported[4]
+    assert "computed nothing; 48 chips already existed" in reported[5]
+    assert all("computed 20 coherence, 16 intensity, 8 label" in text for text in reported[6:8])
+    assert len(reported) == 8
 
 
 def test_the_guides_code_runs_on_a_stand_in(folder, monkeypatch, capsys):

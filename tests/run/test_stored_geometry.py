@@ -170,10 +170,10 @@ def test_a_geometry_replaced_while_the_run_reads_it_fails_the_tiles_that_follow(
         archive = ChipArchive.create(tmp_path / "chips")
         return bring_up_to_date(open_catalogue(tmp_path / "stack"), archive, grid, recipe, watch=watch)
 
-    told = run(Watch(settled=replace))
-    assert told.computed["coherence"] == 1
-    assert len(told.failed) == 3
-    assert all("was changed while the run was reading it; run again" in reason for reason in told.failed.values())
+    reported = run(Watch(settled=replace))
+    assert reported.computed["coherence"] == 1
+    assert len(reported.failed) == 3
+    assert all("was changed while the run was reading it; run again" in reason for reason in reported.failed.values())
     # All of them anew, the first too, which was made from what is no longer there.
     assert run(Watch()).computed == {"coherence": 4}
 

@@ -91,7 +91,7 @@ def test_dask_makes_the_same_archive_and_is_seen_from_this_machine_only(stack, w
     assert_same(tmp_path / "again", whole)
 
 
-def test_a_scheduler_that_is_not_there_is_told(stack, tmp_path):
+def test_a_scheduler_that_is_not_there_is_reported(stack, tmp_path):
     pytest.importorskip("distributed")
     from m3leo_sar.run.dask_pool import connected
 
@@ -180,7 +180,7 @@ def test_openmp_in_a_worker_has_the_threads_it_was_given(tmp_path):
         "import ctypes, m3leo_sar.insar.coherence, m3leo_sar._backend.cpu\n"
         "from m3leo_sar.run import threads\n"
         "get = ctypes.CDLL(threads._loaded()[0]).omp_get_max_threads\n"
-        "before = get(); told = threads.limit_openmp(5); print(before, told > 0, get())"
+        "before = get(); reported = threads.limit_openmp(5); print(before, reported > 0, get())"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment(3), capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["3", "True", "5"]
@@ -237,7 +237,7 @@ def test_chips_computed_where_the_samples_are_moved_to_come_back(stack, tmp_path
         np.testing.assert_allclose(made["gpu"].read(*chip).array, made["cpu"].read(*chip).array, atol=2e-5)
 
 
-def test_a_device_that_is_none_and_a_gpu_that_is_not_there_are_told(stack, tmp_path, monkeypatch):
+def test_a_device_that_is_none_and_a_gpu_that_is_not_there_are_reported(stack, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="device must be cpu or gpu, got 'tpu'"):
         run(stack, tmp_path / "chips", device="tpu")
     from m3leo_sar.run import job

@@ -1,6 +1,6 @@
 """What the library promises to a person who trains on it, through the real path from disk to score.
 
-Each gate X1 to X10 and X12 is told by its number; X11, that a run goes on as it was, is the trainer's own test.
+Each gate X1 to X10 and X12 is reported by its number; X11, that a run goes on as it was, is the trainer's own test.
 """
 
 from __future__ import annotations
@@ -43,67 +43,67 @@ each_seed = pytest.mark.parametrize("seed", SEEDS)
 
 
 @pytest.fixture
-def told(record_property, capsys):
+def record_scores(record_property, capsys):
     """Print scores past the capture, so that a log of the gates is a table of them."""
 
-    def tell(gate: str, **scores: float) -> None:
+    def record(gate: str, **scores: float) -> None:
         for name, score in scores.items():
             record_property(name, score)
         with capsys.disabled():
             print(f"\n{gate}: " + ", ".join(f"{name} {score:.3f}" for name, score in scores.items()))
 
-    return tell
+    return record
 
 
 @each_seed
-def test_x1_coherence_holds_what_one_date_does_not(coherent, seed, told):
+def test_x1_coherence_holds_what_one_date_does_not(coherent, seed, record_scores):
     world = coherent(seed)
     one_date, coherence = world.score([AMPLITUDE]), world.score([COHERENCE])
-    told(f"X1 seed {seed}", one_date=one_date, coherence=coherence)
+    record_scores(f"X1 seed {seed}", one_date=one_date, coherence=coherence)
     assert one_date <= 0.40
     assert coherence >= 0.88
     assert coherence - one_date >= 0.45
 
 
 @each_seed
-def test_x2_coherence_at_10_m_tells_more_than_at_90_m(small_blobs, seed, told):
+def test_x2_coherence_at_10_m_beats_at_90_m(small_blobs, seed, record_scores):
     world = small_blobs(seed)
     native, coarse = world.score([COHERENCE]), world.score(["coherence-90m:mean:linear"])
-    told(f"X2 seed {seed}", native=native, coarse=coarse)
+    record_scores(f"X2 seed {seed}", native=native, coarse=coarse)
     assert native - coarse >= 0.15
 
 
 @each_seed
-def test_x3_phase_is_delivered_and_can_be_learnt(phase_only, seed, told):
+def test_x3_phase_is_delivered_and_can_be_learnt(phase_only, seed, record_scores):
     world = phase_only(seed)
     assert BUDGET.epochs >= 12
     amplitude, size, phasor = (world.score(inputs) for inputs in (AMPLITUDES, [COHERENCE], [INTERFEROGRAM]))
-    told(f"X3 seed {seed}", amplitude=amplitude, coherence=size, complex=phasor)
+    record_scores(f"X3 seed {seed}", amplitude=amplitude, coherence=size, complex=phasor)
     assert amplitude <= 0.40
     assert size <= 0.40
     assert phasor >= 0.80
 
 
 @each_seed
-def test_x4_dates_that_share_nothing_tell_nothing(independent_dates, seed, told):
+def test_x4_independent_dates_give_chance_level(independent_dates, seed, record_scores):
     world = independent_dates(seed)
     # An archive that leaked its labels into any chip would show in one of these.
     scores = {
         name: world.score(inputs)
         for name, inputs in {"amplitudes": AMPLITUDES, "coherence": [COHERENCE], "complex": [INTERFEROGRAM]}.items()
     }
-    told(f"X4 seed {seed}", **scores)
+    record_scores(f"X4 seed {seed}", **scores)
     assert max(scores.values()) <= 0.40
 
 
 @each_seed
-def test_x5_a_pair_before_the_event_makes_damage_visible(damaged, seed, told):
+def test_x5_a_pair_before_the_event_makes_damage_visible(damaged, seed, record_scores):
     world = damaged(seed)
     dates = world.scene.dates
     triplet = event_triplets(dates, start=dates[2] - datetime.timedelta(days=6))[0]
     assert triplet.after is not None
     areas = damage_areas(world, triplet)
-    told(f"X5 seed {seed}", **areas)
+    record_scores(f"X5 seed {seed}", **areas)
     assert areas["difference"] >= 0.95
     assert areas["across_only"] <= 0.85
     assert areas["log_ratio"] <= 0.75
@@ -130,11 +130,11 @@ def damage_areas(world: World, triplet) -> dict[str, float]:
 
 
 @each_seed
-def test_x6_two_polarisations_tell_what_neither_does(two_channels, seed, told):
+def test_x6_two_polarisations_beat_each_alone(two_channels, seed, record_scores):
     world = two_channels(seed)
     vv, vh = [AMPLITUDE], ["intensity-vh:20230301:decibel"]
     scores = {"vv": world.score(vv), "vh": world.score(vh), "both": world.score(vv + vh)}
-    told(f"X6 seed {seed}", **scores)
+    record_scores(f"X6 seed {seed}", **scores)
     assert scores["both"] >= max(scores["vv"], scores["vh"]) + 0.05
 
 
@@ -148,17 +148,17 @@ AWARE = replace(BUDGET, epochs=40)
 
 
 @each_seed
-def test_x7_radar_and_optical_together_beat_each(fused, seed, told):
+def test_x7_radar_and_optical_together_beat_each(fused, seed, record_scores):
     world = fused(seed)
     radar, optical, both = (
         world.score(inputs, budget=LONGER) for inputs in ([COHERENCE], [OPTICAL], [COHERENCE, OPTICAL])
     )
-    told(f"X7 seed {seed}", radar=radar, optical=optical, fused=both)
+    record_scores(f"X7 seed {seed}", radar=radar, optical=optical, fused=both)
     assert both >= max(radar, optical) + 0.10
 
 
 @each_seed
-def test_x8_a_network_told_what_is_missing_beats_one_filled_with_zeros(fused, seed, told, tmp_path):
+def test_x8_a_network_given_the_masks_beats_one_filled_with_zeros(fused, seed, record_scores, tmp_path):
     """One network takes its mask and has trained with sensors hidden; the other sees zeros, as the baselines do."""
     world, inputs = fused(seed), (COHERENCE, OPTICAL)
     world.score(inputs, budget=LONGER)
@@ -171,7 +171,7 @@ def test_x8_a_network_told_what_is_missing_beats_one_filled_with_zeros(fused, se
         "whole": map_score(world, world.archive, lambda _: aware),
         "whole_plain": map_score(world, world.archive, lambda _: plain),
     }
-    told(f"X8 seed {seed}", **scores)
+    record_scores(f"X8 seed {seed}", **scores)
     assert scores["masked"] >= scores["filled"] + 0.03
     # Where nothing is missing the two are equals.
     assert abs(scores["whole"] - scores["whole_plain"]) <= 0.05
@@ -199,7 +199,7 @@ def without_half(world: World, folder: Path, *, zeros: bool) -> ChipArchive:
 
 
 @each_seed
-def test_x9_decay_of_coherence_is_recovered(decaying, seed, told):
+def test_x9_decay_of_coherence_is_recovered(decaying, seed, record_scores):
     world = decaying(seed)
     pairs = [Pair.parse(key) for key in world.archive.keys(world.grid.identifiers[0], "coherence")]
     days = [pair.days for pair in pairs]
@@ -212,7 +212,7 @@ def test_x9_decay_of_coherence_is_recovered(decaying, seed, told):
         mean = true_coherence(curves.mean(axis=1, dtype=np.float64), looks=121)
         model = fit_decay(mean[:, None, None], days)
         found = {"rho": float(model.rho_inf[0, 0]), "tau": float(model.tau[0, 0])}
-        told(f"X9 seed {seed} class {code}", **found)
+        record_scores(f"X9 seed {seed} class {code}", **found)
         assert abs(found["rho"] - rho) <= 0.02
         assert abs(found["tau"] / tau - 1) <= 0.10
         some = np.ascontiguousarray(curves[:, :: curves.shape[1] // 12, None], np.float64)
@@ -252,20 +252,20 @@ def assert_agrees_with_a_reference_solver(curves, days):
 
 
 @each_seed
-def test_x10_labels_a_pixel_off_cost_what_geometry_says(coherent, seed, told):
+def test_x10_labels_a_pixel_off_cost_what_geometry_says(coherent, seed, record_scores):
     world = coherent(seed)
     tiles = world.grid.identifiers
     coherence = [world.archive.read(tile, *COHERENCE.split(":")).array for tile in tiles]
     # No training: a network would learn a shift between its chips and its labels, and a threshold cannot.
     by_threshold = off_by_one(world, tiles, [np.where(chip > 0.57, 50, 10) for chip in coherence])
-    told(f"X10 seed {seed} threshold", **by_threshold)
+    record_scores(f"X10 seed {seed} threshold", **by_threshold)
     assert by_threshold["drop"] == pytest.approx(by_threshold["predicted"], rel=0.4)
     assert abs(by_threshold["row"]) <= 0.15
     assert abs(by_threshold["col"]) <= 0.15
     world.score([COHERENCE])
     checkpoint = world.model(COHERENCE)
     trained = off_by_one(world, world.test, [predict(checkpoint, world.archive, tile) for tile in world.test])
-    told(f"X10 seed {seed} network", **trained)
+    record_scores(f"X10 seed {seed} network", **trained)
     assert trained["drop"] >= 0.005
     assert trained["drop"] == pytest.approx(trained["predicted"], rel=0.4)
 
@@ -309,7 +309,7 @@ def expected_drop(wrong: float, flips: float) -> float:
 
 
 @each_seed
-def test_x12_a_random_split_flatters_and_bands_apart_do_not(spread_labels, seed, told):
+def test_x12_a_random_split_flatters_and_bands_apart_do_not(spread_labels, seed, record_scores):
     world, other = spread_labels(seed), spread_labels((seed + 1) % len(SEEDS))
     rng = np.random.default_rng(seed)
     names = np.resize(["train", "train", "train", "test", "val"], len(world.grid))
@@ -325,7 +325,7 @@ def test_x12_a_random_split_flatters_and_bands_apart_do_not(spread_labels, seed,
             scores[name].append(neighbour_accuracy(features[train], classes[train], features[test], classes[test]))
             scores["elsewhere"].append(neighbour_accuracy(features[train], classes[train], elsewhere, truth))
     means = {name: float(np.mean(part)) for name, part in scores.items()}
-    told(f"X12 seed {seed}", **means)
+    record_scores(f"X12 seed {seed}", **means)
     assert means["random"] - means["elsewhere"] >= 0.03
     assert means["banded"] - means["elsewhere"] <= 0.03
     # Tiles a fifth wider than their places share ground, across a random split and not across bands apart.

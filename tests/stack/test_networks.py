@@ -78,7 +78,7 @@ def test_no_tree_is_lighter(dates):
             assert weight(pairs) >= best - 1e-9
 
 
-def test_groups_are_told_the_largest_first():
+def test_groups_are_reported_the_largest_first():
     dates = [START + datetime.timedelta(days=12 * k) for k in range(6)]
     found = connection(dates, [Pair(dates[0], dates[2]), Pair(dates[2], dates[5]), Pair(dates[1], dates[3])])
     assert [len(group) for group in found.components] == [3, 2, 1]

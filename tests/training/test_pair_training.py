@@ -210,7 +210,7 @@ def test_as_many_tiles_are_mixed_as_memory_holds(large, tmp_path):
     assert _mixing(config, large, names) == (3, (4 << 20) // 3 // size)
 
 
-def test_tiles_that_the_store_lacks_are_told_or_dropped(world, tmp_path):
+def test_tiles_that_the_store_lacks_are_reported_or_dropped(world, tmp_path):
     folder, _ = world
     splits = dict(pair_splits(config_of(folder, tmp_path))) | {"77": "test", "78": "train", "79": "left out"}
     for missing in ("raise", "mask", "fill"):
@@ -222,7 +222,7 @@ def test_tiles_that_the_store_lacks_are_told_or_dropped(world, tmp_path):
     assert {name: len(part.index.used) for name, part in data.sets.items()} == {"train": 3, "val": 1, "test": 1}
 
 
-def test_tiles_without_a_pair_are_told_or_dropped(world, tmp_path):
+def test_tiles_without_a_pair_are_reported_or_dropped(world, tmp_path):
     folder, grid = world
     shutil.copytree(folder / "tiles", tmp_path / "tiles")
     store, name = SlcTileStore(tmp_path / "tiles"), grid[1].identifier
@@ -239,7 +239,7 @@ def test_tiles_without_a_pair_are_told_or_dropped(world, tmp_path):
     assert len(data.sets["train"].index.used) == 2
 
 
-def test_missing_labels_are_told_dropped_or_left_out_of_the_loss(world, tmp_path):
+def test_missing_labels_are_reported_dropped_or_left_out_of_the_loss(world, tmp_path):
     folder, grid = world
     splits, name = dict(pair_splits(config_of(folder, tmp_path))), grid[1].identifier
     archive = shutil.copytree(folder / "chips", tmp_path / "chips")
@@ -278,11 +278,14 @@ def test_a_model_of_pairs_says_that_it_cannot_predict_from_chips(world, tmp_path
         app([*map(str, arguments)], standalone_mode=False)
 
 
-def test_what_cannot_be_is_told(world, tmp_path):
+def test_what_cannot_be_is_reported(world, tmp_path):
     folder, _ = world
     for changes, message in (
         ({"pairs": {"store": str(folder / "tiles"), "days": [7]}}, "no pair of .* is \\[7\\] days apart"),
-        ({"pairs": {"store": str(folder / "chips")}}, "is no store of SLC tiles|describe a store|archive.json|store"),
+        (
+            {"pairs": {"store": str(folder / "chips")}},
+            "is not a store of SLC tiles|describe a store|archive.json|store",
+        ),
         ({"pairs": {"store": str(folder / "tiles"), "device": "tpu"}}, "pairs.device must be cpu or gpu, got 'tpu'"),
         ({"pairs": {"stores": "x"}}, "there is no key pairs.stores; did you mean 'store'"),
         ({"crop": 32}, "crop must be 0 with pairs.store, whose samples are whole tiles .*, got 32"),
@@ -306,9 +309,9 @@ def test_the_commands(world, tmp_path, capsys):
     write_stack(scene.stack, tmp_path / "stack")
     write_tiles(tmp_path / "tiles.geojson", grid)
     arguments = ["slc-tiles", tmp_path / "stack", tmp_path / "store", "--tiles", tmp_path / "tiles.geojson"]
-    for told in ("wrote 10 planes, 0 already existed", "wrote 0 planes, 10 already existed"):
+    for reported in ("wrote 10 planes, 0 already existed", "wrote 0 planes, 10 already existed"):
         app([*map(str, arguments), "--window", "3x5"], standalone_mode=False)
-        assert told in " ".join(capsys.readouterr().out.split())
+        assert reported in " ".join(capsys.readouterr().out.split())
     with pytest.raises(ValueError, match="--window must read ROWSxCOLS"):
         app([*map(str, arguments), "--window", "3"], standalone_mode=False)
     words = [f"pairs.store={folder / 'tiles'}", "input=coherence:5x5", "model.widths=[4,8]", "epochs=1", "threads=1"]

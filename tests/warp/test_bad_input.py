@@ -30,9 +30,9 @@ def test_crs_and_affine():
     )
     for crs in ("EPSG:1", "no such thing", local):
         for tile in (GeoBox((3, 4), BOX.affine, crs),):
-            with pytest.raises(ValueError, match="crs must be one that PROJ understands"):
+            with pytest.raises(ValueError, match="crs must be known to PROJ"):
                 reproject(PIXELS, BOX, tile)
-            with pytest.raises(ValueError, match="crs must be one that PROJ understands"):
+            with pytest.raises(ValueError, match="crs must be known to PROJ"):
                 geolocate(scene()[0], *scene(), tile)
 
 
@@ -113,7 +113,7 @@ def test_only_the_part_of_a_scene_around_the_tile_is_searched_and_the_result_is_
 
 @pytest.mark.parametrize("bounds", [(0, 89.5, 10, 90), (0, -90, 10, -89.95)])
 def test_a_pole_in_degrees_is_refused_and_a_polar_crs_taken(bounds):
-    with pytest.raises(ValueError, match="take a polar CRS such as EPSG:3413 or EPSG:3031"):
+    with pytest.raises(ValueError, match="use a polar CRS such as EPSG:3413 or EPSG:3031"):
         geolocate(scene()[0], *scene(), GeoBox.from_bounds(bounds, shape=(3, 4), crs="EPSG:4326"))
     # Around the pole itself: radar pixels on a square of the polar plane.
     crs = "EPSG:3413" if bounds[1] > 0 else "EPSG:3031"

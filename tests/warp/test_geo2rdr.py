@@ -230,7 +230,7 @@ def test_refusals_name_what_came():
         radar_map(tile, dem=dem.astype("int16"), **options)
     with pytest.raises(ValueError, match=r"dem must have the shape of dem_geobox, \(220, 310\), got \(219, 310\)"):
         rdr2geo(dem=dem[1:], **options)
-    with pytest.raises(ValueError, match="dem must know a height, all are NaN"):
+    with pytest.raises(ValueError, match="dem must have a known height, all are NaN"):
         rdr2geo(dem=dem * np.nan, **options)
     with pytest.raises(ValueError, match="rows and cols must be given together"):
         rdr2geo(dem=dem, rows=[1], **options)

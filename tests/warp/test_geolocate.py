@@ -80,7 +80,7 @@ def test_a_scene_across_the_antimeridian():
 
 
 @pytest.mark.parametrize(("west", "turn"), [(-12, 360), (8, -360)])
-def test_longitudes_may_be_told_a_turn_further(west, turn):
+def test_longitudes_may_be_given_a_turn_further(west, turn):
     row, col = np.indices((31, 47), dtype=np.float64)
     latitude, longitude = 52 - row / 15 - col / 90, west + col / 12 + row / 80
     tile = GeoBox.from_bounds((west + 1.4, 50.4, west + 2.3, 51.2), shape=(13, 17), crs="EPSG:4326")

@@ -123,13 +123,13 @@ def test_refusals_name_what_came():
     with pytest.raises(TypeError, match="got float16"):
         reproject(source.astype("float16"), SOURCE, SOURCE)
     labels = source.astype("int16")
-    with pytest.raises(TypeError, match="int16 goes with resampling 'nearest' or 'mode' only"):
+    with pytest.raises(TypeError, match="int16 can be resampled with 'nearest' or 'mode' only"):
         reproject(labels, SOURCE, SOURCE)
     with pytest.raises(ValueError, match="nodata must be given for int16"):
         reproject(labels, SOURCE, SOURCE, resampling="nearest")
     with pytest.raises(ValueError, match="from -32768 to 32767 for int16, got 40000"):
         reproject(labels, SOURCE, SOURCE, resampling="nearest", nodata=40000)
-    with pytest.raises(ValueError, match="crs must be one that PROJ understands"):
+    with pytest.raises(ValueError, match="crs must be known to PROJ"):
         reproject(source, SOURCE, GeoBox(SOURCE.shape, SOURCE.affine, "EPSG:1"))
 
 

@@ -27,7 +27,7 @@ def backend_of(*arrays: Any) -> ModuleType:
     if len(owners) > 1 and owners <= _BACKENDS.keys():
         raise TypeError(
             f"arrays must all be NumPy or all be CuPy, got a mix of {' and '.join(sorted(owners))}; "
-            "nothing is moved between devices unasked"
+            "nothing is moved between devices implicitly"
         )
     raise TypeError(f"expected NumPy or CuPy arrays, got {', '.join(sorted(type(a).__name__ for a in arrays))}")
 

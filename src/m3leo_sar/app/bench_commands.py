@@ -76,7 +76,7 @@ def shift(
         Path | None, typer.Option(help="Splits csv that divides the tiles of one archive into groups.")
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder for shift.json and one figure per comparison.")] = Path("shift"),
-    permutations: Annotated[int, typer.Option(min=0, help="Permutations of group labels per p value.")] = 99,
+    permutations: Annotated[int, typer.Option(min=0, help="Number of permutations of group labels per p value.")] = 99,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal floors and p values.")] = 0,
 ) -> None:
     """Measure the distance between regions (distribution shift), compared with chance alone.
@@ -97,10 +97,10 @@ def shift(
     if labels:
         wanted.append((f"shares of {labels}", class_fractions(regions, labels), normalised_l1, "half of L1"))
     wanted += [(f"mean {name}", chip_means(regions, name), wasserstein, "") for name in values or ()]
-    told = {}
+    comparisons = {}
     for name, samples, distance, unit in wanted:
         matrix = shift_matrix(samples, distance=distance, permutations=permutations, seed=seed)
-        told[name] = {
+        comparisons[name] = {
             "names": list(matrix.names),
             "chips": [len(samples[region]) for region in matrix.names],
             **{part: _rows(getattr(matrix, part).tolist()) for part in ("distance", "floor", "p_value")},
@@ -110,8 +110,8 @@ def shift(
         plot_shift(figure, matrix, title=name, unit=unit)
         _print(name, matrix)
         OUT.print(str(figure), soft_wrap=True)
-    write_text(output / "shift.json", json.dumps(told, indent=1, allow_nan=False) + "\n")
-    OUT.print(f"{output / 'shift.json'}: {len(told)} comparisons", soft_wrap=True)
+    write_text(output / "shift.json", json.dumps(comparisons, indent=1, allow_nan=False) + "\n")
+    OUT.print(f"{output / 'shift.json'}: {len(comparisons)} comparisons", soft_wrap=True)
 
 
 def _print(name: str, matrix: Any) -> None:

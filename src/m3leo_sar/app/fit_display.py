@@ -36,8 +36,8 @@ def score_lines(metrics: dict[str, Any]) -> list[str]:
             )
     lines += [] if lines else [f"loss {metrics['loss']:.4f} on the test tiles"]
     if metrics["unknown_codes"]:
-        told = ", ".join(f"{code} ({count} pixels)" for code, count in metrics["unknown_codes"].items())
-        lines.append(f"labels hold codes of no class, which were left out: {told}")
+        codes = ", ".join(f"{code} ({count} pixels)" for code, count in metrics["unknown_codes"].items())
+        lines.append(f"labels hold codes of no class, which were left out: {codes}")
     return lines
 
 

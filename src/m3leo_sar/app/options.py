@@ -26,7 +26,7 @@ NoData = Annotated[
     typer.Option("--nodata", help="No-data value of the stack, such as 0, in addition to NaN and the files' own."),
 ]
 Reader = Annotated[
-    str | None, typer.Option(help="Reader of your own: a file my_reader.py, a module, or an installed reader's name.")
+    str | None, typer.Option(help="Your own reader: a file my_reader.py, a module, or an installed reader's name.")
 ]
 Rule = Annotated[str, typer.Option("--pairs", help="all, sequential (each date and the next) or days.")]
 MaxDays = Annotated[int | None, typer.Option(help="Longest time between the two dates of a pair, in days.")]
@@ -45,11 +45,11 @@ Tiles = Annotated[
 ]
 Lattice = Annotated[str, typer.Option(help="legacy: M3LEO's own tiles; exact: UTM squares without overlap or gap.")]
 Coverage = Annotated[
-    float, typer.Option("--minimum-coverage", min=0, max=1, help="Least share of a tile on the stack.")
+    float, typer.Option("--minimum-coverage", min=0, max=1, help="Minimum share of a tile on the stack.")
 ]
 MinValid = Annotated[
     float,
-    typer.Option("--min-valid", min=0, max=1, help="Least share of valid samples in a window; else no data."),
+    typer.Option("--min-valid", min=0, max=1, help="Minimum share of valid samples in a window; below it, no data."),
 ]
 Splits = Annotated[Path | None, typer.Option(help="Splits csv (identifier, split); default: from west to east.")]
 

@@ -52,7 +52,7 @@ def plot(
     sheet: Annotated[
         str | None, typer.Option(help="One product of many tiles: PRODUCT:KEY, such as coherence:20230301_20230313.")
     ] = None,
-    max_tiles: Annotated[int, typer.Option(min=1, help="Most tiles on a sheet, evenly chosen.")] = 48,
+    max_tiles: Annotated[int, typer.Option(min=1, help="Maximum number of tiles on a sheet, evenly chosen.")] = 48,
     as_map: Annotated[bool, typer.Option("--map", help="Draw a map of the tiles instead of their chips.")] = False,
     splits: Annotated[Path | None, typer.Option(help="Splits csv (identifier, split) that colours the map.")] = None,
 ) -> None:

@@ -157,7 +157,7 @@ def retile(
     variable: Annotated[list[str] | None, typer.Option(help="A variable of xarray data; can be repeated.")] = None,
     y: Annotated[str | None, typer.Option("--y", help="Coordinate along the rows of xarray data.")] = None,
     x: Annotated[str | None, typer.Option("--x", help="Coordinate along the columns of xarray data.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Threads that read and resample.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of threads that read and resample.")] = 1,
     retries: Annotated[int, typer.Option(min=0, help="Number of retries per tile after a server error.")] = 3,
 ) -> None:
     """Resample any raster onto tiles, by default the archive's own; finished tiles are not repeated.
@@ -180,7 +180,7 @@ def retile(
     ):
         summary = cut(opened, chips, grid, dataset=dataset, workers=workers, retries=retries, report=advance)
     OUT.print(
-        f"{archive}: {summary.done} tiles done, {summary.present} were settled before, {len(summary.skipped)} skipped, "
+        f"{archive}: {summary.done} tiles done, {summary.present} already settled, {len(summary.skipped)} skipped, "
         f"{len(summary.failed)} failed"
     )
     for what, reasons in (("skipped", summary.skipped), ("failed", summary.failed), ("note", summary.notes)):
@@ -201,7 +201,7 @@ def _tiles_for(archive: Path, aoi: str | None, tiles: Path | None, lattice: str)
     if held and not set(held) & set(grid.identifiers):
         ERR.print(
             f"note: none of these {len(grid)} tiles is among the {len(held)} of {archive}; tiles of the legacy lattice "
-            "depend on the area. Without --aoi and --tiles, the archive's own tiles are taken.",
+            "depend on the area. Without --aoi and --tiles, the archive's own tiles are used.",
             markup=False,
             soft_wrap=True,
         )

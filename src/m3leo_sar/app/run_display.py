@@ -32,10 +32,10 @@ def plan_text(plan: Plan, rate: float | None, *, workers: int | None = None) -> 
     chips = ", ".join(f"{number} {name}" for name, number in plan.chips.items()) or "nothing"
     pairs = [key for key in plan.keys if "_" in key]
     seconds = plan.seconds(workers=count, rate=rate)
-    basis = "as fast as the last run" if rate else "rough, as there is no earlier run to measure"
+    basis = "as fast as the last run" if rate else "rough estimate, no earlier run was measured"
     return "\n".join(
         (
-            f"tiles: {len(plan.lacking)} of {len(plan.grid)} lack something, {len(plan.skipped)} lie off the stack",
+            f"tiles: {len(plan.lacking)} of {len(plan.grid)} are incomplete, {len(plan.skipped)} are outside the stack",
             f"pairs: {len(pairs)} to bring up to date{', ' + _some(pairs) if pairs else ''}",
             f"chips: {chips} to compute; {plan.present} exist",
             f"bytes: {_bytes(plan.bytes)} before compression",
@@ -59,24 +59,24 @@ def summary_text(summary: Summary, archive: Path) -> str:
 @contextmanager
 def run_display() -> Iterator[Watch]:
     """Draw the progress of a run on a terminal; nothing elsewhere."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[status]}"))
     times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     with Progress(*columns, *times, console=ERR, disable=not ERR.is_terminal, speed_estimate_period=120) as bar:
-        task = bar.add_task("reading inputs", total=None, told="")
+        task = bar.add_task("reading inputs", total=None, status="")
         counts = {"chips": 0, "failed": 0}
         started = time.monotonic()
 
         def planned(plan: Plan) -> None:
             nonlocal started
             started = time.monotonic()
-            bar.reset(task, total=len(plan.lacking), description="making tiles", told="")
+            bar.reset(task, total=len(plan.lacking), description="making tiles", status="")
 
         def settled(outcome: Outcome) -> None:
             counts["chips"] += sum(outcome.counts.values())
             counts["failed"] += outcome.state == "failed"
             speed = counts["chips"] / max(time.monotonic() - started, 1e-9)
-            told = f"{counts['chips']} chips, {speed:.1f}/s"
-            bar.update(task, advance=1, told=told + (f", {counts['failed']} failed" if counts["failed"] else ""))
+            status = f"{counts['chips']} chips, {speed:.1f}/s"
+            bar.update(task, advance=1, status=status + (f", {counts['failed']} failed" if counts["failed"] else ""))
 
         yield Watch(checked=lambda: bar.advance(task), planned=planned, settled=settled)
 

@@ -58,7 +58,7 @@ def split(
         float, typer.Option(help="bands: degrees clockwise from north; legacy: radians in [-pi/2, pi/2].")
     ] = 0.0,
     fractions: Annotated[str, typer.Option(help="Shares of train, test and val.")] = "60,20,20",
-    buffer: Annotated[float, typer.Option(min=0, help="bands: least distance between two splits, in metres.")] = 0.0,
+    buffer: Annotated[float, typer.Option(min=0, help="bands: minimum distance between two splits, in metres.")] = 0.0,
 ) -> None:
     """Divide tiles into train, test and val by place, so that neighbours lie in the same split.
 
@@ -78,7 +78,7 @@ def _split(
     grid: TileGrid, by: str, bands: int | None, angle: float, shares: tuple[float, float, float], buffer: float
 ) -> list[str]:
     if by != "bands" and buffer:
-        raise ValueError(f"--buffer goes with --by bands, got --by {by}")
+        raise ValueError(f"--buffer applies to --by bands, got --by {by}")
     if by == "order":
         return [str(name) for name in ordered_split(grid.bounds, fractions=(shares[0], shares[2], shares[1]))]
     if by == "legacy":

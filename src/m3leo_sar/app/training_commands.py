@@ -47,9 +47,9 @@ def train(
 ) -> None:
     """Train a network on the chips of an archive and test it.
 
-    Tasks: esawc, agb and ghsbuilts as the M3LEO baselines, the pretraining mae, dino and clip; without one, land cover
-    of the label landcover from coherence. Writes model.pt, metrics.json and config.yaml, which reproduces the run. The
-    default networks are the paper's; on a CPU take a smaller one.
+    Tasks: esawc, agb and ghsbuilts, as in the M3LEO baselines; mae, dino and clip for pretraining; by default, land
+    cover of the label landcover from coherence. Writes model.pt, metrics.json and config.yaml, which reproduces the
+    run. The default networks are the paper's; on a CPU choose a smaller one.
 
     Examples: m3leo-sar train chips model.widths=[8,16,32,64] crop=128 epochs=12 learning_rate=3e-3; m3leo-sar train
     chips task=esawc input=s1grd_vv_vh; m3leo-sar train --config run/config.yaml --resume; m3leo-sar train chips

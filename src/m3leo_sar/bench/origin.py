@@ -11,7 +11,7 @@ from m3leo_sar.io.files.atomic import is_free, write_text
 
 #: File name of the note.
 MADE_FROM = "made-from.json"
-_REMEDY = "remove it, or take another output folder"
+_REMEDY = "remove it, or choose another output folder"
 
 
 def require_origin(folder: Path, facts: Mapping[str, Any]) -> None:

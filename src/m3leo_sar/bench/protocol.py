@@ -170,7 +170,7 @@ class Protocol:
         try:
             given = json.loads(text)
         except json.JSONDecodeError as error:
-            raise ValueError(f"the protocol is no JSON: {error}") from error
+            raise ValueError(f"the protocol is not JSON: {error}") from error
         values = _known(cls, given, "the protocol")
         for key, kind in (("budget", Budget), ("toy", ToyGround)):
             if key in values:
@@ -244,7 +244,7 @@ class Results:
             if theirs != ours:
                 raise ValueError(
                     f"{path} has results of another {name}, {theirs[:16]}, than this benchmark, {ours[:16]}; "
-                    f"scores of two are never put into one table"
+                    f"scores of different ones are never put into one table"
                 )
         self.add(found["rows"])
         return len(self.rows) - before
@@ -292,12 +292,12 @@ def read_results(path: Path) -> dict[str, Any]:
         if not complete or not isinstance(found["data"], str):
             raise ValueError("a row or the data is incomplete")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is no results file of a benchmark: {error}") from error
+        raise ValueError(f"{path} is not a results file of a benchmark: {error}") from error
     version = found.get("version", 1)
     if version == 1:
         raise ValueError(
-            f"{path} is of an earlier version, which did not note what chips and models it used; take another output "
-            f"folder, or remove it with the models and the toy beside it"
+            f"{path} is of an earlier version, which did not record the chips and models it used; choose another "
+            f"output folder, or remove it with the models and the toy beside it"
         )
     if version != VERSION:
         raise ValueError(f"{path} has version {version}; this library reads {VERSION}")

@@ -248,7 +248,7 @@ class StatisticsAccumulator:
             spread, (first, last) = held.scale * (end - start) / BINS, held.centre + held.scale * self._ends[channel]
             raise ValueError(
                 f"band {held.name}: half of its values lie within {spread:.3g} of each other and others far off, from "
-                f"{first:g} to {last:g}; mask what is no data, choose another encoding, or give statistics"
+                f"{first:g} to {last:g}; mask the no-data pixels, choose another encoding, or give statistics"
             )
         # Slightly wider, so that rounding leaves no value of the end bins outside.
         return _part_of(held, edges[0] - 0.01, edges[1] + 0.01)
@@ -335,5 +335,5 @@ def fitted(
     name = next(band.name for band, new in zip(seen._ranges.bands, better, strict=True) if new)
     raise ValueError(
         f"band {name}: {_PASSES} passes did not find the range of most of its values, as a few lie too far out; mask "
-        "what is no data, or give statistics"
+        "the no-data pixels, or give statistics"
     )

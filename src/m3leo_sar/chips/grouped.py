@@ -150,7 +150,7 @@ class GroupedStatistics:
             raise ValueError(f"statistics cannot be read: {type(error).__name__} {error}") from error
         found = cls(keys, groups)
         if stored != found.digest:
-            raise ValueError(f"statistics were changed: digest {stored} is named, the values give {found.digest}")
+            raise ValueError(f"statistics were changed: they name the digest {stored}, the values give {found.digest}")
         return found
 
     def _document(self) -> dict[str, Any]:

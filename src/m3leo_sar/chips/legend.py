@@ -143,7 +143,7 @@ class Legend:
 
 def _entry(given: Any) -> LegendClass:
     if not isinstance(given, Mapping) or not {"code", "name"} <= set(given) <= {"code", "name", "colour"}:
-        raise ValueError(f"a class must have code, name and, if wished, colour, got {given!r}")
+        raise ValueError(f"a class must have code, name and optionally colour, got {given!r}")
     try:
         code = int(str(given["code"]))
     except ValueError as error:

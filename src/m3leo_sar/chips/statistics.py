@@ -180,7 +180,7 @@ class Statistics:
         """
         if digest != self.digest:
             raise ValueError(
-                f"{what} was made with statistics {digest}, these are {self.digest}; values would not mean the same"
+                f"{what} was made with statistics {digest}, these are {self.digest}; values would not be comparable"
             )
 
     def to_json(self) -> str:
@@ -204,7 +204,9 @@ class Statistics:
             raise ValueError(f"statistics cannot be read: {type(error).__name__} {error}") from error
         statistics = cls(bands)
         if stored != statistics.digest:
-            raise ValueError(f"statistics were changed: digest {stored} is named, the values give {statistics.digest}")
+            raise ValueError(
+                f"statistics were changed: they name the digest {stored}, the values give {statistics.digest}"
+            )
         return statistics
 
 

@@ -23,7 +23,7 @@ class StoredUnits:
     >>> units.check("VV", "decibel", "dB", where="tile b")
     Traceback (most recent call last):
     ...
-    ValueError: VV of tile b is stored in dB, of which decibel takes the logarithm again; take the encoding linear
+    ValueError: VV of tile b is stored in dB, of which decibel takes the logarithm again; use the encoding linear
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class StoredUnits:
             return
         if encoding in _LOGARITHMS and _LOGARITHMIC.match(stated):
             raise ValueError(
-                f"{name} of {where} is stored in {stated}, of which {encoding} takes the logarithm again; take the "
+                f"{name} of {where} is stored in {stated}, of which {encoding} takes the logarithm again; use the "
                 "encoding linear"
             )
         if encoding in _ANGLES and _DEGREES.match(stated):

@@ -20,7 +20,7 @@ def to_gpu(array: Any) -> Any:
     try:
         from m3leo_sar._backend import gpu
     except ImportError as error:
-        raise ImportError('CuPy is not installed; pip install "m3leo-sar[gpu]" brings it') from error
+        raise ImportError('CuPy is not installed; install it with pip install "m3leo-sar[gpu]"') from error
     try:
         return gpu.to_device(array)
     except RuntimeError as error:

@@ -153,8 +153,8 @@ def axes_of(word: Word, array: Given) -> str:
     if lead.startswith("*"):
         lead = "0123456789"[: max(more, 0)]
     if not 0 <= more <= len(lead):
-        told = {"d": "dates", "p": "pairs", "r": "rows", "c": "cols"}
-        wanted = ", ".join(told.get(letter, "...") for letter in letters)
+        axes = {"d": "dates", "p": "pairs", "r": "rows", "c": "cols"}
+        wanted = ", ".join(axes.get(letter, "...") for letter in letters)
         raise ValueError(f"{array.label} must be ({wanted}), got shape {tuple(value.shape)}")
     return lead[len(lead) - more :] + "rc" + behind + parts
 

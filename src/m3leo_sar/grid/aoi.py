@@ -73,7 +73,7 @@ def _geometry(aoi: Any) -> Any:
         return _from_geojson(aoi)
     if hasattr(aoi, "to_crs") and hasattr(aoi, "union_all"):
         if aoi.crs is None:
-            raise ValueError(f"aoi must tell its CRS, got a {type(aoi).__name__} without one")
+            raise ValueError(f"aoi must have a CRS, got a {type(aoi).__name__} without one")
         return _from_frame(aoi)
     if isinstance(aoi, shapely.Geometry):
         return aoi

@@ -105,7 +105,7 @@ def _names(grid: TileGrid, splits: Mapping[str, str] | Sequence[str]) -> NDArray
         return np.array(grid.splits_in_order(splits), str)
     names = np.asarray(splits, str)
     if names.shape != (len(grid),):
-        raise ValueError(f"splits must be one a tile, {len(grid)}, got shape {names.shape}")
+        raise ValueError(f"splits must be one per tile, {len(grid)}, got shape {names.shape}")
     return names
 
 

@@ -26,12 +26,12 @@ def transformer_between(crs: str, target: str) -> pyproj.Transformer:
     Raises
     ------
     ValueError
-        If a CRS is not recognised, or PROJ knows no operation between the two.
+        If a CRS is not recognised, or PROJ has no operation between the two.
 
     Warns
     -----
     UserWarning
-        If PROJ knows no transformation between the two datums and treats them as equal, so that positions may be off
+        If PROJ has no transformation between the two datums and treats them as equal, so that positions may be off
         by hundreds of metres.
     """
     # Imported here because loading PROJ costs more than the rest of the package.
@@ -43,13 +43,13 @@ def transformer_between(crs: str, target: str) -> pyproj.Transformer:
         transformer = Transformer.from_crs(*ends, always_xy=True)
     except ProjError as error:
         raise ValueError(
-            f"crs must be one that PROJ understands and leads to the other, got {crs!r} to {target!r}: {error}"
+            f"crs must be known to PROJ and have a transformation to the other CRS, got {crs!r} to {target!r}: {error}"
         ) from error
     try:
         Transformer.from_crs(*ends, always_xy=True, allow_ballpark=False)
     except ProjError:
         warnings.warn(
-            f"PROJ knows no step from the datum of {crs!r} to that of {target!r} and takes one for the other: "
+            f"PROJ has no transformation from the datum of {crs!r} to that of {target!r} and treats them as equal: "
             "positions may be off by hundreds of metres",
             stacklevel=2,
         )
@@ -71,7 +71,7 @@ def ellipsoidal_transformer(crs: str) -> pyproj.Transformer:
 
     parsed = _parsed(crs)
     if len(parsed.axis_info) != 3:
-        raise ValueError(f"crs must say what its heights are above, such as EPSG:4326+3855 (EGM2008), got {crs!r}")
+        raise ValueError(f"crs must specify its vertical datum, such as EPSG:4326+3855 (EGM2008), got {crs!r}")
     try:
         return Transformer.from_crs(parsed, ELLIPSOIDAL, always_xy=True, allow_ballpark=False)
     except ProjError as error:
@@ -88,7 +88,7 @@ def _lacking(crs: pyproj.CRS) -> str:
         operations = TransformerGroup(crs, ELLIPSOIDAL, always_xy=True).unavailable_operations
     grids = [grid for operation in operations for grid in operation.grids if not grid.available]
     if not grids:
-        return "PROJ knows no operation for them"
+        return "PROJ has no operation for them"
     # An available grid is preferred to one of which PROJ only knows the name.
     grid = next((grid for grid in grids if grid.url), grids[0])
     source = f" from {grid.url}" if grid.url else ""
@@ -222,4 +222,4 @@ def _parsed(crs: str) -> pyproj.CRS:
     try:
         return CRS.from_user_input(crs)
     except CRSError as error:
-        raise ValueError(f"crs must be one that PROJ understands, got {crs!r}: {error}") from error
+        raise ValueError(f"crs must be known to PROJ, got {crs!r}: {error}") from error

@@ -110,7 +110,7 @@ class TileGrid(Sequence[Tile]):
             raise ValueError("bounds must be finite degrees (minlon, minlat, maxlon, maxlat)")
         for name, column in (("cells", cells), ("identifiers", identifiers)):
             if column is not None and len(column) != len(self.bounds):
-                raise ValueError(f"{name} must be one a tile, {len(self.bounds)}, got {len(column)}")
+                raise ValueError(f"{name} must be one per tile, {len(self.bounds)}, got {len(column)}")
         self.pixels = pixels
         self.crs = crs
         self.cells = cells

@@ -199,7 +199,7 @@ class Looks(_Extent):
 def _weights(weights: Sequence[float], name: str, size: int) -> tuple[float, ...]:
     taps = tuple(float(weight) for weight in weights)
     if len(taps) != size:
-        raise ValueError(f"{name} must hold {size} weights, one a sample, got {len(taps)}")
+        raise ValueError(f"{name} must hold {size} weights, one per sample, got {len(taps)}")
     if not all(math.isfinite(tap) and tap >= 0 for tap in taps) or not any(taps):
         raise ValueError(f"{name} must be finite, at least 0 and not all 0, got {taps}")
     return taps

@@ -100,11 +100,11 @@ def change_threshold(quiet: Any, *, false_alarm: float = 0.01, per_pixel: bool =
         return float(xp.quantile(quiet[valid], 1 - false_alarm))
     if quiet.ndim != 3 or len(quiet) * false_alarm < 1:
         raise ValueError(
-            f"quiet must be (changes, rows, cols) with at least {1 / false_alarm:.0f} changes for one threshold a "
+            f"quiet must be (changes, rows, cols) with at least {1 / false_alarm:.0f} changes for one threshold per "
             f"pixel at a false alarm of {false_alarm}, got shape {quiet.shape}"
         )
-    told = valid.sum(axis=0) * false_alarm >= 1
-    return xp.where(told, _quantile(quiet, 1 - false_alarm), xp.nan).astype(quiet.dtype)
+    enough = valid.sum(axis=0) * false_alarm >= 1
+    return xp.where(enough, _quantile(quiet, 1 - false_alarm), xp.nan).astype(quiet.dtype)
 
 
 def _quantile(planes: Any, share: float) -> Any:

@@ -110,7 +110,7 @@ def fit_decay(
         raise ValueError(f"coherence must be (pairs, rows, cols) and not empty, got shape {tuple(shape)}")
     lags = np.asarray(days, np.float64)
     if lags.shape != (shape[0],) or not (np.isfinite(lags) & (lags > 0)).all():
-        raise ValueError(f"days must be {shape[0]} numbers above 0, one a pair, got {list(days)}")
+        raise ValueError(f"days must be {shape[0]} numbers above 0, one per pair, got {list(days)}")
     low, high = (float(value) for value in tau_range)
     if not (0 < low < high and np.isfinite(high)):
         raise ValueError(f"tau_range must be two finite numbers, 0 < low < high, got {tau_range}")
@@ -163,7 +163,7 @@ def median_by_lag(coherence: Any, days: Sequence[int], *, lags: Sequence[int] = 
     {12: 0.7, 24: 0.2}
     """
     if len(days) != len(coherence):
-        raise ValueError(f"days must hold {len(coherence)} numbers, one a pair, got {len(days)}")
+        raise ValueError(f"days must hold {len(coherence)} numbers, one per pair, got {len(days)}")
     backend_of(coherence)
     found = {}
     for lag in lags:

@@ -78,9 +78,9 @@ def goldstein(interferogram: Any, *, alpha: float | None = 0.5, size: int = 32, 
     if alpha is None:
         # Sums and counts: samples beyond the image must not affect the mean coherence.
         trust = arrays.zeros((2, high, wide), np.float64)
-        told = known & arrays.isfinite(coherence)
-        trust[0, half : half + rows, half : half + cols] = arrays.where(told, coherence, 0)
-        trust[1, half : half + rows, half : half + cols] = told
+        usable = known & arrays.isfinite(coherence)
+        trust[0, half : half + rows, half : half + cols] = arrays.where(usable, coherence, 0)
+        trust[1, half : half + rows, half : half + cols] = usable
     total = arrays.zeros_like(padded)
     ramp = (arrays.arange(size) + 0.5) / half
     triangle = arrays.minimum(ramp, 2 - ramp)

@@ -102,7 +102,7 @@ def unwrap(
     if mask is not None:
         known &= np.asarray(mask)
     if not known.any():
-        raise ValueError("interferogram and coherence must have data somewhere, got none")
+        raise ValueError("interferogram and coherence must have a valid pixel, got none")
     image = np.where(known, interferogram, 0).astype(np.complex64)
     trust = np.where(known, np.clip(coherence, 0, 1), 0).astype(np.float32)
     phase, components = _package(method).unwrap(image, trust, float(looks), mask=known, **options)

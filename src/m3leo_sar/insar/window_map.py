@@ -162,7 +162,7 @@ def stack_window_map(
 
 def _request(window: Window, size: tuple[int, ...], *, min_valid: float, fill_gaps: bool) -> Any:
     if importlib.util.find_spec("numba") is None:
-        raise ImportError('Numba is not installed; pip install "m3leo-sar[numba]" brings it')
+        raise ImportError('Numba is not installed; install it with pip install "m3leo-sar[numba]"')
     from m3leo_sar._backend.window_request import WindowRequest
 
     check_window(window, size)

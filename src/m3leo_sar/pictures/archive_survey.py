@@ -115,7 +115,7 @@ class Survey:
         single = {date for key in self._keys() if (date := _as_date(key))}
         return sorted(single | {date for pair in self.pairs for date in (pair.reference, pair.secondary)})
 
-    def told(self, name: str) -> list[str]:
+    def values_of(self, name: str) -> list[str]:
         """Values of one of :data:`FACTS` in all sampled chips, sorted."""
         return sorted({value for product in self.products.values() for value in product.facts.get(name, ())})
 
@@ -170,14 +170,14 @@ def _sample(archive: ReadableArchive, identifiers: Sequence[str], product: Produ
 
 
 def _facts(chip: Chip) -> dict[str, str]:
-    told = {name: str(chip.metadata[name]) for name in FACTS if chip.metadata.get(name) not in (None, "")}
+    facts = {name: str(chip.metadata[name]) for name in FACTS if chip.metadata.get(name) not in (None, "")}
     parameters = chip.metadata.get("parameters")
     window = parameters.get("window") if isinstance(parameters, dict) else None
     for name, sizes in (("window", chip.metadata.get("window") or window), ("looks", chip.metadata.get("looks"))):
         if isinstance(sizes, list | tuple):
-            told[name] = " x ".join(str(size) for size in sizes)
+            facts[name] = " x ".join(str(size) for size in sizes)
     rows, cols = chip.geobox.shape
-    return {**told, "grid": f"{rows} x {cols} in {chip.geobox.crs}"}
+    return {**facts, "grid": f"{rows} x {cols} in {chip.geobox.crs}"}
 
 
 def _as_date(key: str) -> datetime.date | None:

@@ -68,7 +68,7 @@ def percentile_limits(values: ArrayLike, *, percentiles: tuple[float, float] = (
     array = np.asarray(values, np.float64)
     finite = array[np.isfinite(array)]
     if not finite.size:
-        raise ValueError(f"values must hold a finite one, got none among {array.size}")
+        raise ValueError(f"values must hold a finite value, got none among {array.size}")
     found = np.percentile(finite, [low, high])
     return float(found[0]), float(found[1])
 

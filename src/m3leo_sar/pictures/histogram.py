@@ -49,7 +49,7 @@ def histogram_figure(
     values = np.asarray(values)
     values = values[np.isfinite(values)]
     if not values.size:
-        raise ValueError("values must hold a finite one, got none")
+        raise ValueError("values must hold a finite value, got none")
     figure = new_figure(4.6, 3.0)
     figure.set_layout_engine("constrained")
     axis = figure.subplots()

@@ -131,7 +131,10 @@ def _contents(found: Survey) -> str:
         "chips": [str(sum(product.chips for product in found.products.values()))],
         "dates": spans,
         "pairs": [f"{len(found.pairs)}, {apart} days apart"] if days else ["none"],
-        **{name: found.told(name) or ["not told"] for name in ("polarisation", "orbit", "track", "grid", "software")},
+        **{
+            name: found.values_of(name) or ["unknown"]
+            for name in ("polarisation", "orbit", "track", "grid", "software")
+        },
     }
     rows = [(name, _some(values)) for name, values in facts.items()]
     text = _table("The archive", ("", ""), rows)
@@ -153,10 +156,12 @@ def _contents(found: Survey) -> str:
 
 
 def _product_row(found: Survey, product: Product) -> tuple[str, ...]:
-    told = [_some(sorted(product.facts.get(name, ()))) for name in ("unit", "polarisation", "orbit", "window", "looks")]
+    facts = [
+        _some(sorted(product.facts.get(name, ()))) for name in ("unit", "polarisation", "orbit", "window", "looks")
+    ]
     tiles = f"{len(product.tiles)} of {len(found.identifiers)}"
     share = f"{np.mean(product.valid):.1%}, lowest {min(product.valid):.1%}" if product.valid else "none could be read"
-    return product.name, str(product.chips), tiles, str(len(product.tiles_by_key)), *told, share
+    return product.name, str(product.chips), tiles, str(len(product.tiles_by_key)), *facts, share
 
 
 def _basis(found: Survey) -> str:
@@ -168,9 +173,9 @@ def _basis(found: Survey) -> str:
 def _map(archive: ReadableArchive, found: Survey, splits: Mapping[str, str] | None) -> str:
     outlines = archive_outlines(archive, identifiers=found.identifiers)
     if not outlines:
-        return "<p>No tile has a chip that tells where it lies.</p>"
+        return "<p>No tile has a chip with a readable grid.</p>"
     lost = len(found.identifiers) - len(outlines)
-    note = f"<p>{lost} more have no chip that can be read, and no place on it.</p>" if lost else ""
+    note = f"<p>{lost} more tiles have no readable chip and are not on the map.</p>" if lost else ""
     alt = f"Map of {len(outlines)} tiles in longitude and latitude{', coloured by split' if splits else ''}"
     return _picture(map_figure(outlines, splits=splits), alt) + note
 
@@ -195,16 +200,16 @@ def _coverage(found: Survey) -> str:
         (tile, *(_covered(product, lacking) for product, lacking in zip(products, lacks[tile], strict=True)))
         for tile in ordered[:_ROWS]
     ]
-    told = f"{len(wanting)} of {len(found.identifiers)} tiles lack something that another one has."
+    caption = f"{len(wanting)} of {len(found.identifiers)} tiles lack a product that another tile has."
     left = len(ordered) - len(rows)
     more = f" {left} more tiles are not listed." if left else ""
-    return _table(told + more, ("tile", *(product.name for product in products)), rows, mark=_LACKS)
+    return _table(caption + more, ("tile", *(product.name for product in products)), rows, mark=_LACKS)
 
 
 def _covered(product: Product, lacking: list[str]) -> str:
     keys = len(product.tiles_by_key)
-    told = f"{keys - len(lacking)} of {keys}"
-    return f"{told}{_LACKS}{_some([key_title(key) for key in lacking], most=3)}" if lacking else told
+    covered = f"{keys - len(lacking)} of {keys}"
+    return f"{covered}{_LACKS}{_some([key_title(key) for key in lacking], most=3)}" if lacking else covered
 
 
 def _values(found: Survey) -> str:
@@ -244,8 +249,8 @@ def _faults(archive: ReadableArchive) -> str:
     if not rows:
         return "<p>Every chip can be read.</p>"
     left = f" {len(rows) - _ROWS} more are not listed." if len(rows) > _ROWS else ""
-    told = "1 chip cannot" if len(rows) == 1 else f"{len(rows)} chips cannot"
-    return _table(f"{told} be read.{left}", ("file", "fault"), rows[:_ROWS])
+    unreadable = "1 chip cannot" if len(rows) == 1 else f"{len(rows)} chips cannot"
+    return _table(f"{unreadable} be read.{left}", ("file", "fault"), rows[:_ROWS])
 
 
 def _within(archive: ReadableArchive, path: Path) -> str:
@@ -272,9 +277,9 @@ def _picture(figure: Figure, alt: str, caption: str = "") -> str:
 
 
 def _embedded(png: bytes, alt: str, caption: str = "") -> str:
-    told = f"<figcaption>{_text(caption)}</figcaption>" if caption else ""
+    note = f"<figcaption>{_text(caption)}</figcaption>" if caption else ""
     data = base64.b64encode(png).decode("ascii")
-    return f'<figure><img alt="{_text(alt)}" src="data:image/png;base64,{data}">{told}</figure>\n'
+    return f'<figure><img alt="{_text(alt)}" src="data:image/png;base64,{data}">{note}</figure>\n'
 
 
 def _some(values: Sequence[str], *, most: int = 6) -> str:

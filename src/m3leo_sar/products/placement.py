@@ -83,5 +83,5 @@ def _check_size(tile: Tile, rows: slice, cols: slice, dates: int, stack: SlcStac
     if size > LARGEST_READ:
         raise ValueError(
             f"tile {tile.identifier} must need at most {LARGEST_READ >> 30} GiB of {stack.name}, got "
-            f"{size / 2**30:.1f} GiB for {dates} dates; take smaller tiles or fewer pairs at a time"
+            f"{size / 2**30:.1f} GiB for {dates} dates; use smaller tiles or fewer pairs at a time"
         )

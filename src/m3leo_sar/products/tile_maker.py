@@ -266,8 +266,8 @@ class _Work:
             try:
                 self.maker.archive.write_layers(self.tile.identifier, dataset, layers, self.geobox)
             except OSError as error:
-                told = (error.errno, error.strerror, error.filename) if error.errno else error.args
-                raise WritingFailed(*told) from error
+                details = (error.errno, error.strerror, error.filename) if error.errno else error.args
+                raise WritingFailed(*details) from error
             self.made.counts[dataset] = self.made.counts.get(dataset, 0) + len(layers)
             self.made.bytes += sum(layer.array.nbytes for layer in layers)
         self.finished, self.held = {}, 0

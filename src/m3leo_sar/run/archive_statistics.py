@@ -121,7 +121,7 @@ class _Products:
 
     def _why_not(self, identifier: str, dataset: str, key: str) -> str:
         if self.given:
-            return "" if dataset in self.seen.encodings else "not asked for"
+            return "" if dataset in self.seen.encodings else "not requested"
         if dataset == INTERFEROGRAM:
             return "complex"
         unit = self.archive.facts(identifier, dataset, key)[1].get("unit")

@@ -65,7 +65,7 @@ def resample_bands(
         If the quantity of a band does not allow the resampling, a wrapped phase has values beyond pi, or codes have
         no no-data value.
     TypeError
-        If the dtype does not go with the resampling.
+        If the dtype does not suit the resampling.
     """
     if is_own_rule(resampling):
         taken = resample_by_rule(array, bands, source_geobox, tile_geobox, resampling=resampling)

@@ -45,7 +45,7 @@ def choose_pairs(
     if rule not in RULES:
         raise ValueError(f"pairs must be one of {', '.join(RULES)}, got {rule!r}")
     if rule == "sequential" and days:
-        raise ValueError("days go with the rules all and days, not with sequential")
+        raise ValueError("days apply to the rules all and days, not to sequential")
     if named:
         if rule != "all" or days or season or max_days is not None:
             raise ValueError("pairs must be named or chosen by a rule, days, max-days and season, got both")
@@ -96,7 +96,7 @@ def choose_tiles(
             grid = TileGrid.legacy(area, pixels=pixels)
     touching = grid.select(_bounds(stack))
     if len(touching) == 0:
-        raise ValueError(f"none of the {len(grid)} tiles touches {stack.name}, whose bounds are {_told(stack)}")
+        raise ValueError(f"none of the {len(grid)} tiles touches {stack.name}, whose bounds are {_bounds_text(stack)}")
     return touching
 
 
@@ -212,7 +212,7 @@ def _common(area: Any, outline: Any, stack: SlcStack) -> Any:
 
     common = shapely.intersection(area, outline)
     if common.area == 0:
-        raise ValueError(f"the area of interest does not touch {stack.name}, whose bounds are {_told(stack)}")
+        raise ValueError(f"the area of interest does not touch {stack.name}, whose bounds are {_bounds_text(stack)}")
     return common
 
 
@@ -221,9 +221,9 @@ def _bounds(stack: SlcStack) -> antimeridian.Bounds:
         return stack.geometry.bounds_in("EPSG:4326")
     bounds = stack.geometry.bounds
     if np.isnan(bounds[0]):
-        raise ValueError(f"{stack.name}: latitude and longitude must be known somewhere, got no known pixel")
+        raise ValueError(f"{stack.name}: latitude and longitude must be known in some pixel, got no known pixel")
     return bounds
 
 
-def _told(stack: SlcStack) -> str:
+def _bounds_text(stack: SlcStack) -> str:
     return ", ".join(f"{edge:.4f}" for edge in _bounds(stack))

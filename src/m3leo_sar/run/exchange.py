@@ -336,10 +336,12 @@ def _as_layers(
 def _exported(path: Path, geobox: GeoBox | None) -> tuple[str, list[Layer], GeoBox]:
     """Layers of a GeoTIFF of :func:`export_archive`."""
     if path.suffix == ".nc":
-        raise ValueError(f"folder {path.parent.name!r} is of no known component")
+        raise ValueError(f"folder {path.parent.name!r} is not named after a known component")
     raster = read_raster(path)
     if raster.geobox is None or not raster.names or not all(raster.names):
-        raise ValueError(f"folder {path.parent.name!r} is of no known component, and the bands have no names")
+        raise ValueError(
+            f"folder {path.parent.name!r} is not named after a known component, and the bands have no names"
+        )
     if geobox is not None and geobox != raster.geobox:
         raise ValueError(f"{path.name} does not lie on its tile's grid")
     planes = raster.array if raster.array.ndim == 3 else raster.array[None]

@@ -50,7 +50,7 @@ class WorkerPool:
         Number of workers that a job may lose.
     keep_open : tuple of int
         Descriptors that the processes inherit, such as that of a shared lock.
-    told : callable, optional
+    on_event : callable, optional
         Called with a word (``"worker lost"``) and a sentence.
     """
 
@@ -64,12 +64,12 @@ class WorkerPool:
         timeout: float | None = None,
         attempts: int = 3,
         keep_open: tuple[int, ...] = (),
-        told: Callable[[str, str], Any] | None = None,
+        on_event: Callable[[str, str], Any] | None = None,
     ) -> None:
         self._first = json.dumps({"function": function, "common": common}).encode() + b"\n"
         self._options = {"env": environment(threads), "pass_fds": keep_open}
         self._workers, self._timeout, self._attempts = workers, timeout, attempts
-        self._told = told or (lambda word, sentence: None)
+        self._on_event = on_event or (lambda word, sentence: None)
         self._running: list[_Worker] = []
         #: Workers that were lost so far, and since the last answer.
         self.lost, self._in_a_row = 0, 0
@@ -146,7 +146,7 @@ class WorkerPool:
         self._running.remove(worker)
         worker.close()
         self.lost, self._in_a_row = self.lost + 1, self._in_a_row + 1
-        self._told("worker lost", f"process {worker.process.pid} {why}")
+        self._on_event("worker lost", f"process {worker.process.pid} {why}")
         if self._in_a_row > _IN_A_ROW + 2 * self._workers:
             raise OSError(f"workers end before they answer; the last one {why}")
         if worker.task is None:

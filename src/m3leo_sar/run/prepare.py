@@ -164,7 +164,7 @@ def _pairs(stack: SlcStack, pairs: Any, max_days: int | None) -> list[Pair]:
     if isinstance(pairs, str) and not any(letter.isdigit() for letter in pairs):
         return choose_pairs(stack, rule=pairs, max_days=max_days)
     if max_days is not None:
-        raise ValueError(f"max_days goes with a rule, got {max_days} beside named pairs")
+        raise ValueError(f"max_days applies to a rule, got {max_days} beside named pairs")
     chosen = chosen_pairs(pairs, count=len(stack.dates), dates=stack.dates)
     return [Pair(stack.passings[first], stack.passings[second]) for first, second in chosen.indices]
 

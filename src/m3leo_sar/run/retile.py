@@ -72,7 +72,7 @@ def retile(
         A word of :func:`m3leo_sar.reproject`; by default the source's own. The rules for each kind of quantity
         (codes, wrapped phase, decibels, amounts) are in :func:`m3leo_sar.run.band_resampling.resample_bands`.
     workers : int
-        Threads that read and resample.
+        Number of threads that read and resample.
     retries : int
         Number of retries per tile after an OSError of its source; the pause about doubles each time.
     ledger : Ledger, str or path, optional
@@ -93,7 +93,7 @@ def retile(
         If there is no tile, a number is out of range, or the resampling is unknown or neither given nor specified by
         the source.
     TypeError
-        If the resampling does not go with the source's dtype.
+        If the resampling does not suit the source's dtype.
     OSError
         If a chip or the ledger cannot be written; finished work is kept.
     """

@@ -58,8 +58,8 @@ def environment(threads: int) -> dict[str, str]:
 
     Idle threads of OpenMP sleep instead of spinning, to leave the CPUs to others.
     """
-    told = {name: str(threads) for name in _VARIABLES}
-    return {**os.environ, **told, "OMP_WAIT_POLICY": "passive", "OMP_DYNAMIC": "false"}
+    variables = {name: str(threads) for name in _VARIABLES}
+    return {**os.environ, **variables, "OMP_WAIT_POLICY": "passive", "OMP_DYNAMIC": "false"}
 
 
 def limit_openmp(threads: int) -> int:
@@ -67,13 +67,13 @@ def limit_openmp(threads: int) -> int:
 
     For processes started by others, whose environment can no longer be set.
     """
-    told = 0
+    count = 0
     for library in _loaded():
         setter = getattr(ctypes.CDLL(library), "omp_set_num_threads", None)
         if setter is not None:
             setter(ctypes.c_int(threads))
-            told += 1
-    return told
+            count += 1
+    return count
 
 
 def _loaded() -> list[str]:

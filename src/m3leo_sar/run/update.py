@@ -139,7 +139,7 @@ def bring_up_to_date(
     if options.device not in ("cpu", "gpu"):
         raise ValueError(f"device must be cpu or gpu, got {options.device!r}")
     if options.scheduler is not None and options.timeout is not None:
-        raise ValueError(f"timeout goes with workers of this machine, got {options.timeout} beside a scheduler")
+        raise ValueError(f"timeout applies to workers on this machine, got {options.timeout} beside a scheduler")
     require_work(catalogue.stack, grid, recipe)
     with ExitStack() as open_:
         lock = open_.enter_context(RunLock(archive.root))
@@ -285,7 +285,7 @@ class _Run:
             threads=threads,
             timeout=options.timeout,
             keep_open=(lock.fileno(),),
-            told=lambda word, sentence: self.log.write(word, reason=sentence),
+            on_event=lambda word, sentence: self.log.write(word, reason=sentence),
         )
         return _Processes(pool, self.archive.root)
 

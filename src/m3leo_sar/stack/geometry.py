@@ -118,7 +118,7 @@ class StoredRadarGeometry:
         if self.extents.shape != blocks:
             raise ValueError(f"extents must have shape {blocks}, got {self.extents.shape}")
         if not np.isfinite(self.extents).any():
-            raise ValueError("latitude and longitude must be known somewhere, got no known pixel")
+            raise ValueError("latitude and longitude must be known in some pixel, got no known pixel")
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:

@@ -168,7 +168,7 @@ def rdr2geo(
     rows, cols = (np.array(axis, np.float64) for axis in np.broadcast_arrays(rows, cols))
     known = dem[~np.isnan(dem)]
     if known.size == 0:
-        raise ValueError("dem must know a height, all are NaN")
+        raise ValueError("dem must have a known height, all are NaN")
     a, _, c, _, e, f = tuple(dem_geobox.affine)[:6]
     table = (c + a / 2, f + e / 2, a, e, float(known.min()), float(known.max()))
     backend = backend_of(dem)

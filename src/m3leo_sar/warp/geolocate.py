@@ -161,7 +161,7 @@ def geolocation_map(latitude: Any, longitude: Any, tile: GeoBox | Tile) -> Pixel
     latitude, longitude = (_known(backend.to_host(axis)) for axis in (latitude, longitude))
     unknown = np.isnan(latitude) | np.isnan(longitude) | ((latitude == 0) & (longitude == 0))
     if unknown.all():
-        raise ValueError("latitude and longitude must be known somewhere, all pixels are NaN or at 0 N, 0 E")
+        raise ValueError("latitude and longitude must be known in some pixel, all pixels are NaN or at 0 N, 0 E")
     part = _around(latitude, longitude, unknown, tile_geobox)
     latitude, longitude = (np.where(unknown[part], np.nan, axis[part]) for axis in (latitude, longitude))
     tile_row, tile_col = _on_tile(latitude, longitude, tile_geobox)
@@ -196,7 +196,7 @@ def _check_poles(tile_geobox: GeoBox) -> None:
     if max(-south, north) > _POLE:
         raise ValueError(
             f"tile_geobox must lie within {_POLE} degrees of latitude in {tile_geobox.crs}, got {south} to {north}; "
-            "take a polar CRS such as EPSG:3413 or EPSG:3031"
+            "use a polar CRS such as EPSG:3413 or EPSG:3031"
         )
 
 

@@ -146,8 +146,8 @@ def geometric_offsets(
     row, col = geo2rdr(*places, orbit=secondary.orbit, radar_grid=secondary.radar_grid)
     if not np.isfinite(row).all():
         raise ValueError(
-            f"dem must cover the reference image, and secondary see its ground; {int((~np.isfinite(row)).sum())} of "
-            f"{row.size} pixels have no place"
+            "dem must cover the reference image, and secondary must image the same ground; "
+            f"{int((~np.isfinite(row)).sum())} of {row.size} pixels have no position"
         )
     phase = range_phase(*places, reference=reference, secondary=secondary)
     planes = [row - rows, col - cols, phase]

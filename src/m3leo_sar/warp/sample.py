@@ -97,7 +97,7 @@ def sample(
     bands, dtype = check_fits(source, pixel_map), str(source.dtype)
     if dtype in LABEL_DTYPES and resampling != "nearest":
         raise TypeError(
-            f"source of {dtype} goes with resampling 'nearest' or 'mode' only, got {resampling!r}: its no data "
+            f"source of {dtype} can be resampled with 'nearest' or 'mode' only, got {resampling!r}: its no data "
             "would be mixed in; turn it into float with NaN for no data"
         )
     check_nodata(dtype, nodata)
@@ -147,7 +147,7 @@ def _stretch(pixel_map: PixelMap, resampling: str) -> tuple[float, float]:
     widest = 2 * KERNELS[resampling][1] * max(rows, cols) + 1
     if widest > TAPS:
         raise ValueError(
-            f"resampling {resampling!r} must take at most {TAPS} pixels an axis, a step of {max(rows, cols):.1f} "
+            f"resampling {resampling!r} must take at most {TAPS} pixels per axis, a step of {max(rows, cols):.1f} "
             f"source pixels takes {widest:.0f}; multilook the source first"
         )
     return rows, cols

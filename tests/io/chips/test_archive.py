@@ -59,10 +59,10 @@ def test_names_cannot_lead_out(archive, name):
 def test_what_is_no_archive_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         ChipArchive(tmp_path / "nothing")
-    with pytest.raises(ValueError, match=r"is no chip archive: it holds no archive.json"):
+    with pytest.raises(ValueError, match=r"is not a chip archive: it holds no archive.json"):
         ChipArchive(tmp_path)
     (tmp_path / "photo.jpg").write_text("dear")
-    with pytest.raises(ValueError, match="holds files but is no chip archive"):
+    with pytest.raises(ValueError, match="holds files but is not a chip archive"):
         ChipArchive.create(tmp_path)
     (tmp_path / "archive.json").write_text("{")
     with pytest.raises(ValueError, match=r"archive.json is damaged"):
@@ -197,7 +197,7 @@ def test_a_later_chip_outdates_an_earlier_one(archive):
 
 
 @pytest.mark.parametrize("what", ["chip", "zarr", "stack"])
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, what):
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, what):
     code = """
         import datetime, resource, signal, sys
         import numpy as np
@@ -216,11 +216,11 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, what):
                 dates = [datetime.date(2023, 3, 1)]
                 write_stack(SlcStack.from_arrays(noise[None], dates, geometry=box, polarisation="VV"), "stack")
         except OSError as error:
-            print("told:", error)
+            print("reported:", error)
     """
     run = [sys.executable, "-c", textwrap.dedent(code), what]
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.stdout.startswith("told:"), done.stdout + done.stderr
+    assert done.stdout.startswith("reported:"), done.stdout + done.stderr
     assert not list(tmp_path.rglob("*.partial-*"))
     assert not list(tmp_path.rglob("x.tif"))
     assert not list(tmp_path.rglob("000000"))

@@ -69,9 +69,11 @@ def test_cut_short(tmp_path, name, left):
 @pytest.mark.parametrize("name", GEOTIFFS)
 def test_too_few_bands_another_dtype_and_names_that_do_not_fit(tmp_path, name):
     count = len(GEOTIFFS[name][2])
-    with pytest.raises(ValueError, match=rf"a.tif is no chip of {name}: it must have \d+ bands, got {count + 1}"):
+    with pytest.raises(ValueError, match=rf"a.tif is not a chip of {name}: it must have \d+ bands, got {count + 1}"):
         read_component(geotiff(tmp_path, name, count=count + 1, names=()))
-    with pytest.raises(ValueError, match=rf"a.tif is no chip of {name}: it must be .*, got float64|a.tif is no chip"):
+    with pytest.raises(
+        ValueError, match=rf"a.tif is not a chip of {name}: it must be .*, got float64|a.tif is not a chip"
+    ):
         read_component(geotiff(tmp_path, name, dtype="c8"))
 
 
@@ -84,7 +86,7 @@ def test_swapped_bands_are_put_right_by_their_names_and_refused_without_sense(tm
     np.testing.assert_array_equal(back.array, right.array)
     assert [band.name for band in back.bands] == names
     for wrong in ([names[0], *names[:-1]], ["../up", *names[1:]]):
-        with pytest.raises(ValueError, match=rf"a.tif is no chip of {name}: its bands must be .* do not fit"):
+        with pytest.raises(ValueError, match=rf"a.tif is not a chip of {name}: its bands must be .* do not fit"):
             read_component(geotiff(tmp_path, name, names=wrong))
 
 
@@ -114,7 +116,9 @@ def test_nan_in_every_coordinate_is_no_grid(tmp_path):
         path, read = written(tmp_path, name)
         with h5py.File(path, "a") as file:
             file[axis][...] = np.nan
-        with pytest.raises(ValueError, match=r"a.nc is no chip of this component: x must be numbers that are finite"):
+        with pytest.raises(
+            ValueError, match=r"a.nc is not a chip of this component: x must be numbers that are finite"
+        ):
             read(path)
 
 
@@ -123,11 +127,11 @@ def test_another_crs_is_kept_and_none_is_refused(tmp_path, name):
     """A chip says where it lies and is never taken to lie on the tile that its name tells."""
     box = GeoBox.from_bounds((500_000, 5_000_000, 500_300, 5_000_200), shape=(20, 30), crs="EPSG:32632")
     assert read_component(geotiff(tmp_path, name, box=box)).geobox == box
-    with pytest.raises(ValueError, match="a.tif carries no grid"):
+    with pytest.raises(ValueError, match="a.tif has no grid"):
         read_component(geotiff(tmp_path, name, box=None))
 
 
-def test_codes_that_mean_nothing_are_masked_and_told(tmp_path):
+def test_codes_that_mean_nothing_are_masked_and_reported(tmp_path):
     for name, value, note in (
         ("esawc", 13, "unknown codes 13"),
         ("modisveg", 177, "3000 values are neither percent nor water (200)"),
@@ -157,7 +161,7 @@ def test_missing_and_doubled_dates_of_pairs(tmp_path, pairs, message):
         del file["science/grids/data/datepair"]
         if pairs is not None:
             file["science/grids/data/datepair"] = np.array([pair.encode() for pair in pairs])
-    with pytest.raises(ValueError, match=f"a.nc is no chip of this component: .*{message}"):
+    with pytest.raises(ValueError, match=f"a.nc is not a chip of this component: .*{message}"):
         read_gunw(path)
 
 
@@ -167,7 +171,7 @@ def test_seasons_of_gssic_that_are_missing_or_doubled(tmp_path):
         with h5py.File(path, "a") as file:
             del file["season"]
             file["season"] = np.array(seasons)
-        with pytest.raises(ValueError, match=r"a.nc is no chip of this component: .*'spring' is not in list"):
+        with pytest.raises(ValueError, match=r"a.nc is not a chip of this component: .*'spring' is not in list"):
             read_gssic(path)
 
 
@@ -187,7 +191,9 @@ def test_variables_of_another_shape(tmp_path, name, variable, shape):
         del file[variable]
         file[variable] = np.ones(shape, "f4")
     last = variable.rpartition("/")[2]
-    with pytest.raises(ValueError, match=rf"a.nc is no chip of this component: {last} must have shape \(.*\), got \("):
+    with pytest.raises(
+        ValueError, match=rf"a.nc is not a chip of this component: {last} must have shape \(.*\), got \("
+    ):
         read(path)
 
 
@@ -211,7 +217,7 @@ def test_variables_that_are_no_numbers_or_lead_to_another_file(tmp_path):
             for axis, values in axes.items():
                 file[axis] = values
             put(file)
-        with pytest.raises(ValueError, match=rf"a.nc is no chip of this component: .*{message}"):
+        with pytest.raises(ValueError, match=rf"a.nc is not a chip of this component: .*{message}"):
             read_agb(path)
     # Our own file of a group that another file holds.
     path = valid_files.gunw(tmp_path)
@@ -282,7 +288,7 @@ def test_the_content_of_a_shard_must_be_bytes_of_its_tile(tmp_path):
         pa.table({"path": pa.array([None], "string"), "content": [b""]}),
         tmp_path / "esaworldcover-2020" / "p1.zstd.parquet",
     )
-    with pytest.raises(ValueError, match="p1.zstd.parquet is no parquet shard of chips: path 0 is NoneType"):
+    with pytest.raises(ValueError, match="p1.zstd.parquet is not a parquet shard of chips: path 0 is NoneType"):
         ParquetRelease(tmp_path, {tile: "p1"}).content(tile, "esaworldcover-2020")
 
 

@@ -216,9 +216,9 @@ def test_other_places_facts_and_shapes_are_refused(store, tmp_path):
         SlcTileStore.create(store.root, replace(FACTS, polarisation="VH"))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "x.txt").write_text("x")
-    with pytest.raises(ValueError, match="holds files but is no store of SLC tiles"):
+    with pytest.raises(ValueError, match="holds files but is not a store of SLC tiles"):
         SlcTileStore.create(tmp_path / "other", FACTS)
-    with pytest.raises(ValueError, match="is no store of SLC tiles: it holds no slc-tiles.json"):
+    with pytest.raises(ValueError, match="is not a store of SLC tiles: it holds no slc-tiles.json"):
         SlcTileStore(tmp_path / "other")
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         SlcTileStore(tmp_path / "nothing")

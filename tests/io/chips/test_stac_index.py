@@ -63,8 +63,8 @@ def test_pystac_takes_the_collection_and_its_items(archive):
         times = {name: texts[name] for name in ("datetime", "start_datetime", "end_datetime")}
         geometry = shapely.geometry.mapping(shapely.from_wkb(row["geometry"]))
         bounds = shapely.from_wkb(row["geometry"]).bounds
-        told = {name: row[name] for name in ("type", "stac_version", "id", "collection", "assets", "links")}
-        item = pystac.Item.from_dict({**told, "geometry": geometry, "bbox": list(bounds), "properties": times})
+        reported = {name: row[name] for name in ("type", "stac_version", "id", "collection", "assets", "links")}
+        item = pystac.Item.from_dict({**reported, "geometry": geometry, "bbox": list(bounds), "properties": times})
         item.validate()
         assert item.collection_id == collection.id
         assert list(row["bbox"].values()) == pytest.approx(bounds)

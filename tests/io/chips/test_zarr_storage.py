@@ -197,7 +197,7 @@ def test_a_damaged_batch_takes_only_its_own_chips_along(archive, rng):
     assert again.has(TILE, "coherence", "k2", parameters=2)
     with pytest.raises(ValueError, match=r"there is no chip .*k1 that can be read: .*000001.zarr.json is damaged"):
         again.read(TILE, "coherence", "k1")
-    # Written anew it is found, and the damage is still told, also when the others have been joined.
+    # Written anew it is found, and the damage is still reported, also when the others have been joined.
     again.write_layers(TILE, "coherence", [made[1]], BOX)
     assert again.compact() == 4
     for layer in made:

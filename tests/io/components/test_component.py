@@ -79,7 +79,7 @@ def test_bands_in_another_order_are_put_right_and_wrong_ones_refused(tmp_path, r
             read_component(write(tmp_path, "s1grd-2019/c.tif", bad, names=names))
 
 
-def test_numbers_that_wrapped_are_masked_and_told(tmp_path):
+def test_numbers_that_wrapped_are_masked_and_reported(tmp_path):
     truth = np.full((16, 448, 448), -2.0)
     truth[0, 50, 60:64] = 2.0
     stored = np.trunc(255 * (truth + 30) / 30).astype(np.int64).astype(np.uint8)
@@ -163,7 +163,7 @@ def test_burned_area_keeps_not_burned_apart_from_not_observed(tmp_path):
     assert (chip.bands[3].year, chip.bands[3].unit) == (2017, "day of year")
 
 
-def test_floods_are_told_by_their_numbers(tmp_path):
+def test_floods_are_recognised_by_their_numbers(tmp_path):
     kinds = ("flooded", "duration", "clear_views", "clear_perc", "jrc_perm_water")
     names = tuple(f"{flood}_{kind}" for flood in ("4611", "4700") for kind in kinds)
     stored = np.arange(10, dtype=np.uint16)[:, None, None].repeat(21, axis=1).repeat(34, axis=2)
@@ -194,7 +194,7 @@ def test_files_that_are_no_chips_are_named(tmp_path):
             read_component(path, component="esawc")
 
 
-def test_every_component_is_told_apart_by_its_folder():
+def test_every_component_is_distinguished_by_its_folder():
     folders = [
         "s1grd-2020",
         "s1grdm-2019-asc",

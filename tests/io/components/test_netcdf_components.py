@@ -56,7 +56,7 @@ def test_gssic_in_units_with_seasons_in_one_order(tmp_path, rng):
 
 def test_damaged_gssic_is_named(tmp_path, rng):
     for changes, message in (
-        ({"coherence": None}, "a.nc is no chip of this component"),
+        ({"coherence": None}, "a.nc is not a chip of this component"),
         ({"x": X**2}, "x must be evenly spaced"),
         ({"season": np.array([b"summer", b"fall", b"autumn", b"spring"])}, "'winter' is not in list"),
         (
@@ -69,7 +69,7 @@ def test_damaged_gssic_is_named(tmp_path, rng):
             read_gssic(tmp_path / "a.nc")
     for broken in (b"", b"CDF\x01 an older format"):
         (tmp_path / "a.nc").write_bytes(broken)
-        with pytest.raises(ValueError, match="a.nc is no netCDF4 file"):
+        with pytest.raises(ValueError, match="a.nc is not a netCDF4 file"):
             read_gssic(tmp_path / "a.nc")
     with pytest.raises(FileNotFoundError, match="there is no file"):
         read_gssic(tmp_path / "none.nc")
@@ -129,7 +129,7 @@ def test_pairs_of_gunw_come_sorted_with_the_earlier_date_first(tmp_path, rng):
     assert (chip.array[11] == 0).any()
     for bad, message in (
         (["20200401_20200401"], "datepair must be two dates"),
-        (["2020"], "is no chip|does not match"),
+        (["2020"], "is not a chip|does not match"),
     ):
         write_gunw(tmp_path / "b.nc", rng, bad)
         with pytest.raises(ValueError, match=message):

@@ -59,7 +59,7 @@ def test_what_is_missing_or_damaged_is_named(release, tmp_path):
     with pytest.raises(FileNotFoundError, match="p0.zstd.parquet"):
         packed.content(TILES[0], "s1grd-2020")
     for name in ("../esaworldcover-2020", "/etc", ".hidden", ""):
-        with pytest.raises(ValueError, match="is no name of a dataset or shard"):
+        with pytest.raises(ValueError, match="is not a name of a dataset or shard"):
             packed.content(TILES[0], name)
     packed.shards[TILES[0]] = "p1"
     with pytest.raises(KeyError, match=f"tile {TILES[0]} is not in"):
@@ -68,7 +68,7 @@ def test_what_is_missing_or_damaged_is_named(release, tmp_path):
     whole = shard.read_bytes()
     for broken in (b"", whole[:200]):
         shard.write_bytes(broken)
-        with pytest.raises(ValueError, match="p1.zstd.parquet is no parquet shard"):
+        with pytest.raises(ValueError, match="p1.zstd.parquet is not a parquet shard"):
             packed.content(TILES[5], "esaworldcover-2020")
     pq.write_table(pa.table({"path": ["a.tif"]}), shard)
     with pytest.raises(KeyError):

@@ -83,7 +83,7 @@ def test_names_of_a_release(tmp_path, name):
     valid_files.release(tmp_path)
     tile = valid_files.TILES.identifiers[0]
     for shards, dataset in (({tile: "p0"}, name), ({tile: name}, "esaworldcover-2020")):
-        with pytest.raises(ValueError, match="is no name of a dataset or shard"):
+        with pytest.raises(ValueError, match="is not a name of a dataset or shard"):
             ParquetRelease(tmp_path, shards).content(tile, dataset)
     with pytest.raises(KeyError, match="is in no shard"):
         ParquetRelease(tmp_path, {tile: "p0"}).content(name, "esaworldcover-2020")
@@ -130,13 +130,13 @@ def test_identifiers_of_tile_and_split_files(tmp_path, name):
     path.write_text(path.read_text().replace(f'"{tile}"', f'"{name}"'.replace("\0", "\\u0000")))
     with pytest.raises(ValueError, match=r"tile 0 is named .*, but its corners give"):
         read_tiles(path)
-    # What is only told, and never used as a name, is given as it is.
+    # Text that is only printed, and never used as a name, is printed as it is.
     assert read_tile_columns(path)["identifier"][0] == name
     (tmp_path / "s.csv").write_text(f"identifier,split,parquet_identifier\n{tile},val,{name}\n", encoding="utf-8")
     assert read_split_columns(tmp_path / "s.csv")["parquet_identifier"] == [name]
     (tmp_path / "r").mkdir()
     valid_files.release(tmp_path / "r")
-    with pytest.raises(ValueError, match="is no name of a dataset or shard"):
+    with pytest.raises(ValueError, match="is not a name of a dataset or shard"):
         ParquetRelease(tmp_path / "r", shards_of(tmp_path / "s.csv")).content(tile, "esaworldcover-2020")
 
 

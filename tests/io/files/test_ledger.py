@@ -76,8 +76,8 @@ def test_two_processes_write_at_once(tmp_path):
         subprocess.Popen([sys.executable, "-c", WRITER, path, who], stderr=subprocess.PIPE, text=True) for who in "ab"
     ]
     for writer in writers:
-        _, told = writer.communicate(timeout=100)
-        assert writer.returncode == 0, told
+        _, reported = writer.communicate(timeout=100)
+        assert writer.returncode == 0, reported
     with Ledger(path) as ledger:
         assert ledger.counts() == {"done": 200, "skipped": 0, "failed": 1}
         # Not one was lost between reading and writing.

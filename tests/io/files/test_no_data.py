@@ -159,7 +159,7 @@ def test_zero_fill_is_warned_of_and_named_by_nodata(tmp_path, pixels, rng):
     assert files != open_catalogue(tmp_path).origin(["20230313"], lambda path, stop: ("", "x"))[0].checksums
 
 
-def test_zero_lines_are_told_once_an_image_and_shadow_is_none(tmp_path, pixels):
+def test_zero_lines_are_reported_once_an_image_and_shadow_is_none(tmp_path, pixels):
     with_shadow = np.array(pixels)
     with_shadow[50, 3:40] = 0
     write_geotiff(tmp_path / "20230301.tif", with_shadow, BOX)

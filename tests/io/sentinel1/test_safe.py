@@ -186,7 +186,7 @@ def test_bursts_are_joined_in_the_middle_of_their_overlap(note, monkeypatch):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda text: text[: len(text) // 2], "is no XML"),
+        (lambda text: text[: len(text) // 2], "is not XML"),
         (lambda text: text.replace(b"<productType>SLC", b"<productType>GRD"), "must be SLC and IW, got GRD and IW"),
         (lambda text: re.sub(rb"<orbitList.*</orbitList>", b"", text, flags=re.DOTALL), "orbitList is missing"),
         (
@@ -198,7 +198,7 @@ def test_bursts_are_joined_in_the_middle_of_their_overlap(note, monkeypatch):
             "could not convert string to float",
         ),
         (lambda text: text.replace(b"<product>", b'<!DOCTYPE a [<!ENTITY b "c">]><product>', 1), "no document type"),
-        (lambda text: b"", "is no XML"),
+        (lambda text: b"", "is not XML"),
     ],
 )
 def test_damaged_annotations_are_named(source, damage, message):
@@ -232,22 +232,22 @@ def test_damaged_products_are_named(safe, tmp_path, note):
         profile = {"driver": "GTiff", "height": 40, "width": 50, "count": 1, "dtype": "complex_int16"}
         rasterio.open(measurement, "w", **profile).close()
     with pytest.raises(
-        ValueError, match=r"must have the \(13626, 24203\) pixels that its annotation tells, got \(40, 50\)"
+        ValueError, match=r"must have the \(13626, 24203\) pixels that its annotation specifies, got \(40, 50\)"
     ):
         open_safe(copy, swath="IW3", polarisation="VV").burst(0)
     manifest = '<x xmlns:safe="http://www.esa.int/safe/sentinel-1.0"><safe:software {}/></x>'
-    for told in (
+    for reported in (
         'name="Sentinel-1 IPF" version="003.52"',
         "version='004.03' name='Sentinel-1 IPF'",
         'name="" version=""',
     ):
-        (copy / "manifest.safe").write_text(manifest.format(told))
+        (copy / "manifest.safe").write_text(manifest.format(reported))
         assert open_safe(copy, swath="IW3", polarisation="VV").annotation.swath == "IW3"
     (copy / "manifest.safe").write_text(manifest.format('version="001.70" name="Sentinel-1 IPF"'))
     with pytest.raises(ValueError, match="must be of the Sentinel-1 IPF version 2 or later, got 001.70"):
         open_safe(copy, swath="IW3", polarisation="VV")
     (copy / "manifest.safe").write_text("<x")
-    with pytest.raises(ValueError, match=r"manifest.safe of .* is no XML"):
+    with pytest.raises(ValueError, match=r"manifest.safe of .* is not XML"):
         open_safe(copy, swath="IW3", polarisation="VV")
     (copy / "manifest.safe").unlink()
     measurement.unlink()

@@ -191,7 +191,7 @@ def test_bad_rasters_are_named(tmp_path, rng):
     with pytest.raises(ValueError, match=r"notes.tif cannot be read as a raster"):
         RasterSource(tmp_path / "notes.tif")
     bare = write(tmp_path / "bare.tif", array, None, transform=BOX.affine)
-    with pytest.raises(ValueError, match=r"bare.tif carries no CRS; state crs="):
+    with pytest.raises(ValueError, match=r"bare.tif has no CRS; state crs="):
         RasterSource(bare)
     (piece,) = RasterSource(bare, crs="EPSG:32631").read(TILE)
     np.testing.assert_array_equal(piece.array[0], place(array, BOX, piece))
@@ -253,16 +253,16 @@ def test_a_raster_by_url_is_the_file_and_keeps_the_urls_secrets(tmp_path, rng, s
     handler.content = write(tmp_path / "dem.tif", array, BOX).read_bytes()
     handler.failures = 4
     url = f"{address}/some/dem.tif?signature=s3cr3t"
-    source, told = None, []
-    while source is None and len(told) < 4:
+    source, reported = None, []
+    while source is None and len(reported) < 4:
         try:
             source = RasterSource(url)
         except OSError as error:
-            told.append(str(error))
+            reported.append(str(error))
     # The server answers at last, and GDAL does not remember that it did not.
-    assert told
-    assert all(text.startswith(f"{address}/some/dem.tif cannot be read: ") for text in told)
-    assert not any("s3cr3t" in text for text in told)
+    assert reported
+    assert all(text.startswith(f"{address}/some/dem.tif cannot be read: ") for text in reported)
+    assert not any("s3cr3t" in text for text in reported)
     (piece,) = source.read(TILE)
     np.testing.assert_array_equal(piece.array[0], place(array, BOX, piece))
     assert source.name == f"{address}/some/dem.tif"
@@ -391,7 +391,7 @@ def test_foreign_xarray_is_refused_in_plain_words(tmp_path, rng):
     uneven = good.assign_coords(x=good.x + np.where(np.arange(90) == 40, 1, 0))
     for data, options, message in (
         (no_crs, {}, r"stack specifies no CRS .* state crs="),
-        (good, {"crs": "nowhere"}, r"crs must be one that PROJ understands, got 'nowhere'"),
+        (good, {"crs": "nowhere"}, r"crs must be known to PROJ, got 'nowhere'"),
         (good.rename(y="north"), {}, r"stack must have coordinates y, x; lat, lon; .* it has time, north, x"),
         (good, {"y": "up", "x": "x"}, r"stack must have coordinates up, x; it has time, y, x"),
         (good, {"y": "y"}, r"y and x must be given together"),
@@ -697,11 +697,11 @@ def test_bad_granules_are_named(tmp_path, rng):
             GunwSource(bad).read(FAULT)
     for content in (b"", (bad / f"{FIRST}.nc").read_bytes()[:3000]):
         (bad / f"{FIRST}.nc").write_bytes(content)
-        with pytest.raises(ValueError, match=r"a1b9-v2_0_2.nc is no netCDF-4 file"):
+        with pytest.raises(ValueError, match=r"a1b9-v2_0_2.nc is not a netCDF-4 file"):
             GunwSource(bad)
     with h5py.File(bad / f"{FIRST}.nc", "w") as file:
         file["other"] = 1
-    with pytest.raises(ValueError, match=r"is no S1-GUNW granule: it has no group science/grids/data"):
+    with pytest.raises(ValueError, match=r"is not an S1-GUNW granule: it has no group science/grids/data"):
         GunwSource(bad)
 
 

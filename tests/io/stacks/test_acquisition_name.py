@@ -58,7 +58,7 @@ def test_names_that_are_no_acquisition(name, message):
         date_in_name(name)
 
 
-def test_polarisations_side_by_side_are_told_apart(tmp_path):
+def test_polarisations_side_by_side_are_distinguished(tmp_path):
     for index, date in enumerate(DATES):
         write_geotiff(tmp_path / f"{date:%Y%m%d}_vv.tif", image(index), BOX)
         write_geotiff(tmp_path / f"{date:%Y%m%d}_vh.tif", image(index + 10), BOX)

@@ -58,7 +58,7 @@ def test_dates_that_are_flattened_differently_are_refused(tmp_path, flag):
             opened(tmp_path)
 
 
-def test_other_differences_of_processing_are_told(tmp_path):
+def test_other_differences_of_processing_are_reported(tmp_path):
     alike = {"ellipsoidal_flattening_applied": True, "elevation_antenna_pattern_correction_applied": np.bytes_("ESA")}
     product(tmp_path, 0, DATES[0], azimuth_fm_rate_applied=True, **alike)
     product(tmp_path, 1, DATES[1], azimuth_fm_rate_applied=False, **alike)
@@ -81,12 +81,12 @@ def test_the_newest_processing_of_a_date_is_taken(tmp_path):
     product(tmp_path, 1, DATES[1], made="20250101T000000Z")
     product(tmp_path, 8, DATES[1], made="20250101T000000Z", version="1.0")
     for opened in (open_stack, lambda path: open_catalogue(path).stack):
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as reported:
             warnings.simplefilter("always")
             stack = opened(tmp_path)
-        assert len(told) == 2
-        assert all("is a newer processing of the same date" in str(each.message) for each in told)
-        assert "20240504T181714Z_S1A_VV_v1.1.h5 is left out" in str(told[0].message)
+        assert len(reported) == 2
+        assert all("is a newer processing of the same date" in str(each.message) for each in reported)
+        assert "20240504T181714Z_S1A_VV_v1.1.h5 is left out" in str(reported[0].message)
         assert (stack.dates, values(stack)) == (tuple(DATES[:2]), [0, 1])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -146,12 +146,12 @@ def test_days_count_from_passing_to_passing(midnight, tmp_path):
 def test_damage_of_any_kind_names_the_file(tmp_path):
     path = product(tmp_path, 0, DATES[0])
     original = path.read_bytes()
-    told = []
+    reported = []
     for position in range(0, len(original), 397):
         path.write_bytes(original[:position] + b"\xff\x00\xff" + original[position + 3 :])
         try:
             open_stack(tmp_path).window()
         except ValueError as error:
-            told.append(str(error))
-    assert len(told) > 2
-    assert all(path.name in text for text in told)
+            reported.append(str(error))
+    assert len(reported) > 2
+    assert all(path.name in text for text in reported)

@@ -171,7 +171,7 @@ def test_cslc_choices_and_faults_are_named(tmp_path, pixels):
     both.unlink()
     path = write_cslc(tmp_path, pixels[1], DATES[1])
     path.write_bytes(path.read_bytes()[:3000])
-    with pytest.raises(ValueError, match=r"20230313.*\.h5 is no readable HDF5 file"):
+    with pytest.raises(ValueError, match=r"20230313.*\.h5 is not a readable HDF5 file"):
         open_stack(tmp_path)
     with h5py.File(path, "w") as file:
         file["data/x_coordinates"] = np.arange(3.0)
@@ -243,11 +243,11 @@ def test_nodata_becomes_nan(shared_data):
     assert np.nanmin(phase.array) >= -np.pi - 1e-3
 
 
-def test_what_is_no_stack_is_told(tmp_path):
+def test_what_is_no_stack_is_reported(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file or folder"):
         open_stack(tmp_path / "nothing")
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(ValueError, match="is no stack: expected our Zarr container.* found 1 other files"):
+    with pytest.raises(ValueError, match="is not a stack: expected our Zarr container.* found 1 other files"):
         open_stack(tmp_path)
     with pytest.raises(ValueError, match="is a file; a stack is a folder"):
         open_stack(tmp_path / "notes.txt")

@@ -97,7 +97,7 @@ def test_a_trainer_leaves_the_shares_as_they_are_and_tells_the_epoch(archive):
     assert set(seen[0]) != set(seen[1])
 
 
-def test_an_epoch_under_way_goes_on_when_it_is_told_again():
+def test_an_epoch_under_way_goes_on_when_it_is_set_again():
     order = EpochBatches(10, 2, seed=3)
     order.epoch, order.start = 2, 3
     order.set_epoch(2)
@@ -238,12 +238,12 @@ def test_two_processes_see_every_tile_once_and_score_as_one(archive, tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=500, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
-    told = [line.split() for line in done.stdout.splitlines()]
-    assert sorted(tile for line in told if line[:1] == ["seen"] for tile in line[1:]) == TILES[9:]
+    reported = [line.split() for line in done.stdout.splitlines()]
+    assert sorted(tile for line in reported if line[:1] == ["seen"] for tile in line[1:]) == TILES[9:]
     config = FitConfig(
         archive=str(archive.root), output=str(tmp_path / "one"), input=[COHERENCE], epochs=2, batch=4, eval_batch=1,
         splits=dict(zip(TILES, ["train"] * 8 + ["val"] + ["test"] * 3, strict=True)), accelerator="cpu", threads=1,
         model={"name": "unet", "widths": [4, 8], "norm": "group"}, optimizer="sgd", learning_rate=1e-2,
     )  # fmt: skip
     loss = fit(config).metrics["loss"]
-    assert [float(line[1]) for line in told if line[:1] == ["loss"]] == pytest.approx([loss] * 2, rel=1e-4)
+    assert [float(line[1]) for line in reported if line[:1] == ["loss"]] == pytest.approx([loss] * 2, rel=1e-4)

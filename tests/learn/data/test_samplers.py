@@ -102,7 +102,7 @@ def test_unshuffled_samples_come_by_tile():
         ({"batch": 0}, "batch must be at least 1, got 0"),
         ({"batch": 2, "hold": 0}, "hold must be at least 1, got 0"),
         ({"batch": 2, "rank": 2, "world": 2}, "rank must be 0 to 1, got 2"),
-        ({"batch": 2, "world": 9}, "there must be at least 9 samples, one a part, got 4"),
+        ({"batch": 2, "world": 9}, "there must be at least 9 samples, one per part, got 4"),
     ],
 )
 def test_bad_orders_are_named(options, message):

@@ -111,7 +111,7 @@ def test_a_mistake_names_what_was_meant(override, message):
 @pytest.mark.parametrize("text", ["{", "- a\n- b\n", "epochs: [1\n", "a: b: c\n"])
 def test_what_is_no_configuration_is_refused(tmp_path, text):
     (tmp_path / "run.yaml").write_text(text)
-    with pytest.raises(ValueError, match="run.yaml is no YAML|must be keys with values") as raised:
+    with pytest.raises(ValueError, match="run.yaml is not YAML|must be keys with values") as raised:
         load_config(tmp_path / "run.yaml")
     assert "\n" not in str(raised.value)
 
@@ -283,7 +283,7 @@ def test_a_sweep_takes_every_combination():
     assert load_config(None, runs[1]).model["widths"] == [2, 4, 8]
     assert load_config(None, runs[1]).input == ["gssic", "s1grd_vv"]
     assert varied(runs)[2] == ["epochs=3", "model.widths=[4,8]"]
-    with pytest.raises(ValueError, match="is no override of a sweep"):
+    with pytest.raises(ValueError, match="is not an override of a sweep"):
         sweep_overrides(["epochs=[1"])
 
 
@@ -345,7 +345,7 @@ def test_one_process_counts_for_itself():
     assert float(shared_mean(torch.tensor(0.0), torch.tensor(0), training=True)) == 0
 
 
-def test_waits_and_steps_are_told_apart():
+def test_waits_and_steps_are_counted_apart():
     times = iter([0.0, 1.0, 4.0, 4.5, 8.5, 11.0, 14.0])
     counters = Counters(clock=lambda: next(times))
     assert set(counters.rates().values()) == {0.0}

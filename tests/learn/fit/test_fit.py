@@ -184,9 +184,9 @@ def test_ctrl_c_of_the_command_ends_with_130_and_it_goes_on(archive, tmp_path):
     while running.poll() is None and not (tmp_path / "run" / "last.ckpt").exists():
         time.sleep(0.01)
     running.send_signal(signal.SIGINT)
-    _, told = running.communicate(timeout=120)
-    assert running.returncode == 130, told
-    assert told.endswith("m3leo-sar: stopped; finished work is kept, run again with --resume to continue\n")
+    _, reported = running.communicate(timeout=120)
+    assert running.returncode == 130, reported
+    assert reported.endswith("m3leo-sar: stopped; finished work is kept, run again with --resume to continue\n")
     before = state_of(tmp_path / "run")["epoch"]
     again = [*command, "--config", "run/config.yaml", "--resume", f"epochs={before + 2}"]
     done = subprocess.run(again, cwd=tmp_path, capture_output=True, text=True, timeout=240)
@@ -198,15 +198,15 @@ def test_ctrl_c_of_the_command_ends_with_130_and_it_goes_on(archive, tmp_path):
 def test_a_run_that_stopped_early_stays_stopped(archive, tmp_path, monkeypatch):
     scores = iter([0.5, 0.4, 0.3, 0.9, 0.9])
     monkeypatch.setattr(Confusion, "mean_iou", lambda self: next(scores))
-    told = []
+    reported = []
     options = {"epochs": 5, "patience": 2}
     scores_of_test = iter([])
     monkeypatch.setattr("m3leo_sar.learn.tasks.segmentation.SegmentationTask.scores", lambda self: dict(scores_of_test))
-    result = fit(config_of(archive, tmp_path / "run", **options), report=lambda epoch, _: told.append(epoch))
-    assert told == [1, 2, 3]
+    result = fit(config_of(archive, tmp_path / "run", **options), report=lambda epoch, _: reported.append(epoch))
+    assert reported == [1, 2, 3]
     assert result.metrics["best_epoch"] == 1
-    fit(config_of(archive, tmp_path / "run", **options), resume=True, report=lambda epoch, _: told.append(epoch))
-    assert told == [1, 2, 3]
+    fit(config_of(archive, tmp_path / "run", **options), resume=True, report=lambda epoch, _: reported.append(epoch))
+    assert reported == [1, 2, 3]
 
 
 def test_another_run_or_network_is_refused(archive, tmp_path):
@@ -283,7 +283,7 @@ def test_a_run_that_starts_anew_leaves_nothing_of_the_one_before_to_go_on_from(
         with pytest.raises(ValueError, match="the loss is nan in epoch 1, batch 1; there is no checkpoint yet"):
             fit(config_of(archive, tmp_path / "run"))
     assert not (tmp_path / "run" / "last.ckpt").exists()
-    # What is told before anything starts costs nothing that was there.
+    # A refusal before the start leaves existing files as they are.
     shutil.copy(finished / "last.ckpt", tmp_path / "run")
     with pytest.raises(FileNotFoundError, match="48 chips of the 12 tiles of the splits are missing in"):
         fit(config_of(archive, tmp_path / "run", input=["s1grd_vv"]))
@@ -456,7 +456,7 @@ def test_an_encoder_that_does_not_fit_is_refused(archive, tmp_path, pretrained):
             r"has class_token of shape \(1, 1, 24\), the configuration needs \(1, 1, 12\)",
         ),
         ({"model": {**head, "depth": 1}}, "that the configuration's network lacks"),
-        ({"model": {"widths": [4]}}, "model UNet has none; take vit_head"),
+        ({"model": {"widths": [4]}}, "model UNet has none; use vit_head"),
         ({"input": [OPTICAL, COHERENCE]}, "input must be what .* was trained on, coherence:.*, optical:red"),
         ({"statistics": str(tmp_path / "other.json")}, "was made with statistics .*, these are"),
         ({"encoder": str(tmp_path / "none.pt")}, "there is no file"),
@@ -501,10 +501,10 @@ def test_amplitude_coherence_and_optical_find_each_other(archive, tmp_path):
         fit(config_of(archive, tmp_path / "none", model=head, **{**encoder, "modality": "sar"}))
 
 
-# --- what is written and told ---
+# --- outputs and reports ---
 
 
-def test_rates_are_told_of_every_run(archive, tmp_path):
+def test_rates_are_reported_of_every_run(archive, tmp_path):
     metrics = fit(config_of(archive, tmp_path / "run")).metrics
     names = {"samples_per_second", "bytes_per_second", "wait_fraction", "wait_p50", "wait_p99", "stall_ratio"}
     assert names <= metrics.keys()
@@ -528,7 +528,7 @@ def test_one_yaml_reproduces_a_run(archive, tmp_path):
     assert metrics["data"] == json.loads((tmp_path / "moved" / "metrics.json").read_text())["data"]
 
 
-def test_codes_that_are_no_class_are_told(archive, tmp_path):
+def test_codes_that_are_no_class_are_reported(archive, tmp_path):
     shutil.copytree(archive.root, tmp_path / "chips")
     copy = ChipArchive(tmp_path / "chips")
     for tile, code, count in ((TILES[1], 33, 7), (TILES[9], 33, 5), (TILES[11], 254, 3)):
@@ -542,12 +542,12 @@ def test_codes_that_are_no_class_are_told(archive, tmp_path):
     assert fit(config_of(archive, tmp_path / "clean")).metrics["unknown_codes"] == {}
 
 
-def test_what_cannot_be_used_is_told_before_anything_is_written(archive, tmp_path):
+def test_what_cannot_be_used_is_reported_before_anything_is_written(archive, tmp_path):
     for options, message in (
         ({"loggers": ["wandb"]}, "loggers must be csv or tensorboard, got wandb"),
         ({"sync_norm": True}, "sync_norm needs GPUs"),
         ({"task": {"name": "reconstruction"}}, "model unet needs a task with labels"),
-        ({"model": MAE}, "model mae knows no labels; train it with the task reconstruction"),
+        ({"model": MAE}, "model mae uses no labels; train it with the task reconstruction"),
         (
             {**AGB, "model": {"name": "vit_head", **VIT}},
             "with cells=",

@@ -160,7 +160,7 @@ def test_sums_of_tiles_are_those_of_plain_loops():
     assert sums.rows().dtype == rows.dtype
     np.testing.assert_array_equal(sums.together().rows(), wanted)
     np.testing.assert_array_equal(rows, before)
-    with pytest.raises(ValueError, match="identifiers must be one a row, 6, got 2"):
+    with pytest.raises(ValueError, match="identifiers must be one per row, 6, got 2"):
         sums.add(rows, names[:2])
     with pytest.raises(ValueError, match="rows must be of at least one sample, got none"):
         TileSums().rows()

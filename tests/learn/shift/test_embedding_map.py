@@ -1,4 +1,4 @@
-"""Maps of embeddings: what is apart stays apart, and what cannot be is told."""
+"""Maps of embeddings: what is apart stays apart, and what cannot be is reported."""
 
 import builtins
 
@@ -22,7 +22,7 @@ def test_regions_that_are_apart_stay_apart(rng):
     assert between.min() > 3 * spread
 
 
-def test_what_cannot_be_is_told(monkeypatch):
+def test_what_cannot_be_is_reported(monkeypatch):
     whole = np.ones((9, 4))
     for points, options, message in (
         (whole[0], {}, r"embeddings must be finite \(samples, dimensions\), got shape \(4,\)"),
@@ -40,5 +40,5 @@ def test_what_cannot_be_is_told(monkeypatch):
         return imported(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without_umap)
-    with pytest.raises(ImportError, match=r"pip install \"m3leo-sar\[umap\]\" brings it"):
+    with pytest.raises(ImportError, match=r"install it with pip install \"m3leo-sar\[umap\]\""):
         embedding_map(whole, neighbours=3)

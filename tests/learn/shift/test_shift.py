@@ -133,9 +133,9 @@ def test_projecting_in_parts_changes_nothing(monkeypatch):
         (lambda: fraction_bins(np.full((4, 3), np.nan)), "fractions must hold a chip that is finite"),
         (
             lambda: conditional_distance([1.0], [2.0], bins=([0, 1], [0])),
-            "bins must be integers, one a sample of first",
+            "bins must be integers, one per sample of first",
         ),
-        (lambda: conditional_distance([1.0], [2.0], bins=([0], [0.5])), "one a sample of second"),
+        (lambda: conditional_distance([1.0], [2.0], bins=([0], [0.5])), "one per sample of second"),
         (lambda: conditional_distance([1.0], [2.0], bins=([0], [0]), least=0), "least must be at least 1, got 0"),
         (lambda: shift_matrix({"a": np.ones(9)}), "samples must hold at least two regions, got 1"),
         (lambda: shift_matrix({"a": np.ones(9), "b": np.ones(3)}), "samples of b must be at least 4"),
@@ -146,7 +146,7 @@ def test_projecting_in_parts_changes_nothing(monkeypatch):
         ),
         (
             lambda: shift_matrix({"a": np.ones(9), "b": np.ones(9)}, bins=dict.fromkeys("ab", np.ones(8, int))),
-            r"bins of a must be \(9,\), one a sample, got \(8,\)",
+            r"bins of a must be \(9,\), one per sample, got \(8,\)",
         ),
     ],
 )
@@ -259,7 +259,7 @@ def test_p_values_of_equal_regions_are_spread_evenly():
     assert stats.kstest(draws, "uniform").pvalue > 0.01
 
 
-def test_equal_regions_are_not_told_apart_however_often_they_are_permuted():
+def test_equal_regions_are_not_distinguished_however_often_they_are_permuted():
     same = np.arange(20.0)
     found = shift_matrix({"a": same, "b": same.copy()})
     assert found.distance[0, 1] == 0

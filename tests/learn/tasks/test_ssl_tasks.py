@@ -95,7 +95,7 @@ def test_the_auto_encoder_beats_the_mean_and_needs_its_input():
     scores = train(task, samples(images[64:], masks=masks[64:]), held=held, epochs=30)
     of_the_mean = float(images[:64][masks[:64]].var())
     assert scores["val_loss"] < 0.4 * of_the_mean
-    # What it says comes from what it sees: told of other images, it is worse than the mean.
+    # What it says comes from what it sees: given other images, it is worse than the mean.
     seen = images[:64].nan_to_num()
     with torch.no_grad():
         found = task.model(seen.flip(0), generator=torch.Generator().manual_seed(0))

@@ -41,7 +41,7 @@ class ChipArchive:
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If the folder is no chip archive, or one of a later version.
+        If the folder is not a chip archive, or one of a later version.
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
@@ -60,7 +60,7 @@ class ChipArchive:
         OSError
             If the folder cannot be created or written to.
         ValueError
-            If the folder holds files but is no archive, or the storage is unknown.
+            If the folder holds files but is not an archive, or the storage is unknown.
         """
         folder = Path(root)
         if storage not in STORAGES:

@@ -69,7 +69,7 @@ def read_index(root: str | os.PathLike[str]) -> list[dict[str, Any]]:
         rows = read_columns(path).to_pylist()
         return [{**row, **_texts(row), "keys": json.loads(row["keys"])} for row in rows]
     except (KeyError, TypeError, ValueError, RecursionError, OverflowError) as error:
-        raise ValueError(f"{path} is no index of an archive: {type(error).__name__} {error}") from error
+        raise ValueError(f"{path} is not an index of an archive: {type(error).__name__} {error}") from error
 
 
 def _texts(row: dict[str, Any]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class GeotiffStorage:
         path = self.path(identifier, dataset, key)
         chip = read_chip(path)
         if chip is None:
-            raise ValueError(f"{path} is no chip of this library")
+            raise ValueError(f"{path} is not a chip of this library")
         return chip
 
     def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
@@ -82,7 +82,7 @@ class GeotiffStorage:
         with open_raster(path, driver=GEOTIFF) as source:
             geobox, tags = geobox_of(source), source.tags()
         if geobox is None or _TAG not in tags:
-            raise ValueError(f"{path} is no chip of this library")
+            raise ValueError(f"{path} is not a chip of this library")
         return geobox, _metadata(path, tags[_TAG])
 
     def digest(self, identifier: str, dataset: str, key: str) -> str | None:

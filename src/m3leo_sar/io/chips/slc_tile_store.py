@@ -115,7 +115,7 @@ class SlcTileStore:
         OSError
             If the folder cannot be created or written to.
         ValueError
-            If the folder holds files but is no store, or the store has other facts.
+            If the folder holds files but is not a store, or the store has other facts.
         """
         folder = Path(root)
         plain = {**asdict(facts), "window": [facts.window.rows, facts.window.cols]}

@@ -125,7 +125,7 @@ def read_component(path: str | os.PathLike[str], *, component: str | None = None
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged or carries no grid, its folder belongs to no known component, or its bands or dtype
+        If the file is damaged or has no grid, its folder belongs to no known component, or its bands or dtype
         differ from those of the component.
 
     Notes
@@ -139,12 +139,12 @@ def read_component(path: str | os.PathLike[str], *, component: str | None = None
     entry, facts = component_of(file.parent.name) if component is None else (_named(component), {})
     raster = read_raster(file, driver=GEOTIFF, largest=limits.LARGEST_CHIP)
     if raster.geobox is None:
-        raise ValueError(f"{file.name} carries no grid")
+        raise ValueError(f"{file.name} has no grid")
     stored = raster.array if raster.array.ndim == 3 else raster.array[None]
     try:
         array, mask, bands, notes = entry.decode(stored, [name or "" for name in raster.names], facts)
     except ValueError as error:
-        raise ValueError(f"{file.name} is no chip of {entry.name}: {error}") from error
+        raise ValueError(f"{file.name} is not a chip of {entry.name}: {error}") from error
     return ComponentChip(array, mask, raster.geobox, tuple(bands), tuple(notes))
 
 

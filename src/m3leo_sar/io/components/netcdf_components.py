@@ -163,7 +163,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
             yield file
         except FAULTS as error:
             detail = error.args[0] if error.args else error
-            raise ValueError(f"{Path(path).name} is no chip of this component: {detail}") from error
+            raise ValueError(f"{Path(path).name} is not a chip of this component: {detail}") from error
 
 
 def _labels(group: Mapping[str, Any], name: str) -> list[str]:

@@ -60,7 +60,7 @@ class ParquetRelease:
             raise KeyError(f"tile {identifier} is in no shard of {self.root}")
         for name in (dataset, self.shards[identifier]):
             if not _NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is no name of a dataset or shard")
+                raise ValueError(f"{name!r} is not a name of a dataset or shard")
         shard = self.root / dataset / f"{self.shards[identifier]}.zstd.parquet"
         if not shard.is_file():
             raise FileNotFoundError(f"there is no file {shard}")
@@ -82,7 +82,7 @@ class ParquetRelease:
         Raises
         ------
         KeyError, FileNotFoundError, ValueError
-            As for `content`, and if the file is no chip of the data set's component.
+            As for `content`, and if the file is not a chip of the data set's component.
         """
         from rasterio.io import MemoryFile
 
@@ -118,12 +118,12 @@ def _places(shard: Path, changed: int) -> dict[str, tuple[int, int]]:
         with pq.ParquetFile(shard) as file:
             groups = file.num_row_groups
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{shard.name} is no parquet shard: {error}") from error
+        raise ValueError(f"{shard.name} is not a parquet shard: {error}") from error
     places: dict[str, tuple[int, int]] = {}
     for group in range(groups):
         for row, path in enumerate(_column(shard, "path", group).to_pylist()):
             if not isinstance(path, str):
-                raise ValueError(f"{shard.name} is no parquet shard of chips: path {row} is {type(path).__name__}")
+                raise ValueError(f"{shard.name} is not a parquet shard of chips: path {row} is {type(path).__name__}")
             # Only the file's name is used, not its stated folder.
             identifier = PurePosixPath(path).stem
             if identifier in places:
@@ -139,4 +139,4 @@ def _column(shard: Path, name: str, group: int) -> Any:
             raise ValueError(f"it has no column {name}")
         return table[name]
     except ValueError as error:
-        raise ValueError(f"{shard.name} is no parquet shard of chips: {error}") from error
+        raise ValueError(f"{shard.name} is not a parquet shard of chips: {error}") from error

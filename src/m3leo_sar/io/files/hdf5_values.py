@@ -50,7 +50,7 @@ def open_hdf5(path: str | os.PathLike[str], *, kind: str = "readable HDF5 file")
     try:
         file = h5py.File(path, "r")
     except FAULTS as error:
-        raise ValueError(f"{name} is no {kind}: {error}") from error
+        raise ValueError(f"{name} is not a {kind}: {error}") from error
     try:
         with file:
             yield file

@@ -47,8 +47,8 @@ def require_array(what: str, shape: Sequence[int], itemsize: int, largest: int) 
     """Refuse an array by the shape and the bytes per element in its header; raises as :func:`require_size`."""
     size = math.prod(int(length) for length in shape) * itemsize
     if size > largest:
-        told = " x ".join(str(length) for length in shape)
-        raise TooLarge(f"{what} must be at most {_words(largest)}, its header states {told}, {_words(size)}")
+        axes = " x ".join(str(length) for length in shape)
+        raise TooLarge(f"{what} must be at most {_words(largest)}, its header states {axes}, {_words(size)}")
 
 
 def read_text(path: str | os.PathLike[str], *, largest: int | None = None) -> str:

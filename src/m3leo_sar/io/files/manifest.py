@@ -38,7 +38,7 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
         raise FileNotFoundError(f"there is no folder {folder}")
     file = folder / kind.file
     if not file.is_file():
-        raise ValueError(f"{folder} is no {kind.words}: it holds no {kind.file}")
+        raise ValueError(f"{folder} is not a {kind.words}: it holds no {kind.file}")
     try:
         document = json.loads(read_text(file))
     except (ValueError, RecursionError) as error:
@@ -64,6 +64,6 @@ def make_manifest(folder: Path, kind: Kind, facts: Mapping[str, Any]) -> None:
     if (folder / kind.file).is_file():
         return
     if not is_free(folder):
-        raise ValueError(f"{folder} holds files but is no {kind.words}; give a new or empty folder")
+        raise ValueError(f"{folder} holds files but is not a {kind.words}; give a new or empty folder")
     document = {"format": kind.format, "version": kind.version, **facts}
     write_text(folder / kind.file, json.dumps(document, indent=2, sort_keys=True) + "\n")

@@ -26,7 +26,7 @@ def read_columns(
     Raises
     ------
     ValueError
-        If the file is no parquet file or damaged, or its unpacked size exceeds ``limits.LARGEST_TABLE`` or
+        If the file is not a parquet file or damaged, or its unpacked size exceeds ``limits.LARGEST_TABLE`` or
         ``limits.LARGEST_ROWS``.
     """
     import pyarrow as pa
@@ -44,7 +44,7 @@ def read_columns(
             table.validate(full=True)
             return _unfolded(table, name)
     except (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError, OverflowError) as error:
-        raise ValueError(f"{name} is no parquet file that can be read: {_first_line(error)}") from error
+        raise ValueError(f"{name} is not a readable parquet file: {_first_line(error)}") from error
 
 
 def _texts(schema: Any) -> list[str]:

@@ -32,5 +32,5 @@ def parse_xml(content: bytes, name: str) -> ElementTree.Element:
     except DefusedXmlException as error:
         raise ValueError(f"{name} must have no document type and no entities") from error
     except (ElementTree.ParseError, UnicodeEncodeError) as error:
-        raise ValueError(f"{name} is no XML: {error}") from error
+        raise ValueError(f"{name} is not XML: {error}") from error
     return root

@@ -86,5 +86,5 @@ def _itemsize(dtype: str) -> int:
 def _require(path: str, expected: int, header: str) -> None:
     size = os.path.getsize(path)
     if size < expected:
-        told = "its header" if header == Path(path).name else header
-        raise ValueError(f"{Path(path).name} is cut short: {told} requires {expected} bytes, it has {size}")
+        place = "its header" if header == Path(path).name else header
+        raise ValueError(f"{Path(path).name} is cut short: {place} requires {expected} bytes, it has {size}")

@@ -82,7 +82,7 @@ def read_vrt(path: str | os.PathLike[str]) -> Vrt:
     Raises
     ------
     ValueError
-        If it is no XML, or an entry of it is no number.
+        If it is not XML, or an entry is not a number.
     """
     facts = os.stat(path)
     return _parsed(os.fspath(path), facts.st_mtime_ns, facts.st_size)

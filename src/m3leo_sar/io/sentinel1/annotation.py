@@ -157,9 +157,9 @@ def read_annotation(source: str | os.PathLike[str] | bytes) -> SwathAnnotation:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no XML, has a document type (unlike real ones), is no IW single-look complex product, lacks an entry,
-        holds another number of entries than its count, or has no burst, as swaths of short products may; the message
-        names it.
+        If it is not XML, has a document type (unlike real ones), is not an IW single-look complex product, lacks an
+        entry, holds another number of entries than its count, or has no burst, as swaths of short products may; the
+        message names it.
     """
     if isinstance(source, bytes):
         name, text = "annotation", source

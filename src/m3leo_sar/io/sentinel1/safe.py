@@ -61,7 +61,7 @@ class SafeSwath:
             if source.shape != expected:
                 raise ValueError(
                     f"{PurePosixPath(self.measurement).name} must have the {expected} pixels that its annotation "
-                    f"tells, got {source.shape}"
+                    f"specifies, got {source.shape}"
                 )
             first = index * note.lines + row.start
             window = rasterio.windows.Window(col.start, first, len(col), len(row))

@@ -68,18 +68,18 @@ def grid_geobox(dataset: Any, arrays: Mapping[str, Any], axes: tuple[str, str], 
     ValueError
         If the steps are uneven, or there is no CRS.
     """
-    told = crs or _told_crs(dataset, arrays)
-    if told is None and axes[0].lower().startswith("lat"):
-        told = "EPSG:4326"
-    if told is None:
+    found = crs or _stored_crs(dataset, arrays)
+    if found is None and axes[0].lower().startswith("lat"):
+        found = "EPSG:4326"
+    if found is None:
         raise ValueError(f"{name} specifies no CRS in spatial_ref, a grid mapping or crs; state crs=")
     try:
-        return regular_geobox(dataset[axes[1]].values, dataset[axes[0]].values, short_name(told))
+        return regular_geobox(dataset[axes[1]].values, dataset[axes[0]].values, short_name(found))
     except ValueError as error:
         raise ValueError(f"coordinates {axes[1]} (x) and {axes[0]} (y) of {name}: {error}") from error
 
 
-def _told_crs(dataset: Any, arrays: Mapping[str, Any]) -> str | None:
+def _stored_crs(dataset: Any, arrays: Mapping[str, Any]) -> str | None:
     """CRS by the conventions of GDAL, of CF's grid mappings or of Xee."""
     mappings = [array.attrs.get("grid_mapping") or array.encoding.get("grid_mapping") for array in arrays.values()]
     for key in (*mappings, "spatial_ref", "crs"):

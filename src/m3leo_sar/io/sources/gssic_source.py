@@ -241,7 +241,7 @@ def _check_place(path: Path, corner: Corner, pixels: int) -> None:
     with open_raster(path, driver=GEOTIFF) as source:
         box = geobox_of(source)
     if box is None:
-        raise ValueError(f"{path.name} carries no grid")
+        raise ValueError(f"{path.name} has no grid")
     expected = (1 / pixels, 0.0, corner[1], 0.0, -1 / pixels, corner[0])
     off = np.abs(np.subtract(tuple(box.affine)[:6], expected)) * pixels
     if box.shape != (pixels, pixels) or off.max() > _OFF:

@@ -114,10 +114,10 @@ class GunwSource:
             If a granule is damaged.
         """
         found = [(granule, pieces) for granule in self._granules if (pieces := self._read(granule, geobox))]
-        told_apart = _told_apart([granule for granule, _ in found])
+        suffixes = _distinct_suffixes([granule for granule, _ in found])
         return [
             piece._replace(bands=tuple(replace(band, name=band.name + suffix) for band in piece.bands))
-            for (_, pieces), suffix in zip(found, told_apart, strict=True)
+            for (_, pieces), suffix in zip(found, suffixes, strict=True)
             for piece in pieces
         ]
 
@@ -162,7 +162,7 @@ def _opened(path: Path) -> Iterator[Any]:
         try:
             group = own_group(file, _GROUP)
         except FAULTS as error:
-            raise ValueError(f"{path.name} is no S1-GUNW granule: it has no group {_GROUP}") from error
+            raise ValueError(f"{path.name} is not an S1-GUNW granule: it has no group {_GROUP}") from error
         try:
             yield group
         except FAULTS as error:
@@ -216,7 +216,7 @@ def _has_data(piece: Piece) -> bool:
     return bool((piece.array != piece.nodata).any() if piece.nodata is not None else np.isfinite(piece.array).any())
 
 
-def _told_apart(granules: list[_Granule]) -> list[str]:
+def _distinct_suffixes(granules: list[_Granule]) -> list[str]:
     """Suffix of each granule's bands: none, the start time, or the rest of its name."""
     suffixes = [""] * len(granules)
     for more in (lambda granule: f"_{granule.time}", lambda granule: f"_{granule.rest}"):

@@ -243,9 +243,9 @@ def _placed(source: Any, crs: str | None, name: str) -> GeoBox:
     if box is not None:
         return box if crs is None else GeoBox(box.shape, box.affine, crs)
     if source.transform.is_identity:
-        raise ValueError(f"{name} has no map grid: it carries no transform")
+        raise ValueError(f"{name} has no map grid: it has no transform")
     if crs is None:
-        raise ValueError(f"{name} carries no CRS; state crs=")
+        raise ValueError(f"{name} has no CRS; state crs=")
     return GeoBox(source.shape, source.transform, crs)
 
 

@@ -43,9 +43,9 @@ def date_in_name(name: str) -> datetime.date:
     if not days:
         raise ValueError(f"{name} has no date in its name, such as 20230301 or 01Mar2023; pass dates=")
     if len(days) > 1 and not _is_one_image(moments):
-        told = " and ".join(str(day) for day in days[:2])
+        found = " and ".join(str(day) for day in days[:2])
         raise ValueError(
-            f"{name} has several dates in its name, {told}, as an interferogram of two images has; "
+            f"{name} has several dates in its name, {found}, as an interferogram of two images has; "
             "a stack is of single images, or pass dates="
         )
     return days[0]

@@ -209,7 +209,7 @@ def _of_file(path: Path, name: CslcName) -> list[CslcProduct]:
         held = [word for word in POLARISATIONS if f"data/{word}" in file]
     if not held:
         raise ValueError(
-            f"{path.name} is no complete CSLC product: it has no data set data/VV or of another polarisation"
+            f"{path.name} is not a complete CSLC product: it has no data set data/VV or of another polarisation"
         )
     return [CslcProduct(path, name, word) for word in held]
 
@@ -227,12 +227,12 @@ def _require_alike(products: list[CslcProduct], headers: list[_Header]) -> None:
         for name in sorted(first.parameters.keys() & header.parameters.keys()):
             if header.parameters[name] != first.parameters[name]:
                 unlike.setdefault(name, []).append(f"{product.date} {header.parameters[name]}")
-    for name, told in unlike.items():
-        text = f"{name} is {first.parameters[name]} for {products[0].date}, but {', '.join(told[:3])}"
+    for name, values in unlike.items():
+        text = f"{name} is {first.parameters[name]} for {products[0].date}, but {', '.join(values[:3])}"
         if name.endswith(_FLATTENING):
             raise ValueError(
                 f"the dates of {products[0].burst} are flattened differently, which leaves no coherence: {text}; "
-                "take products of one kind"
+                "use products of one kind"
             )
         warnings.warn(f"the dates of {products[0].burst} were processed differently: {text}", stacklevel=3)
 
@@ -322,7 +322,7 @@ def _dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
     try:
         dataset = file[name]
     except FAULTS as error:
-        raise ValueError(f"{path.name} is no complete CSLC product: it has no data set {name}") from error
+        raise ValueError(f"{path.name} is not a complete CSLC product: it has no data set {name}") from error
     try:
         require_own(dataset, path)
     except FAULTS as error:

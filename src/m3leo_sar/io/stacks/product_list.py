@@ -140,11 +140,11 @@ def _stac_product(file: Path, item: Mapping[str, Any], polarisation: str | None)
     if moment is None:
         raise ValueError(f"{file}: item {item.get('id')} must have a datetime or a start_datetime, it has none")
     named = asset.get("sar:polarizations") or properties.get("sar:polarizations") or []
-    told = polarisation_in_name(key) or (str(named[0]) if len(named) == 1 else polarisation)
+    stated = polarisation_in_name(key) or (str(named[0]) if len(named) == 1 else polarisation)
     return Product(
         _located(file, href),
         day_of(str(moment)),
-        _polarisation(told),
+        _polarisation(stated),
         None,
         _orbit(properties.get("sat:orbit_state")),
         _track(properties.get("sat:relative_orbit")),

@@ -258,7 +258,7 @@ def leave_out_compressed(paths: list[Path]) -> list[Path]:
     left = [path for path in paths if is_compressed(path.name)]
     if left:
         warnings.warn(
-            f"{left[0].parent}: {len(left)} compressed SLCs, which are no acquisitions, are left out, such as "
+            f"{left[0].parent}: {len(left)} compressed SLCs, which are not acquisitions, are left out, such as "
             f"{left[0].name}",
             stacklevel=2,
         )

@@ -47,7 +47,7 @@ def open_label(folder: str | os.PathLike[str]) -> LabelRaster:
         array, facts = group["label"], group.attrs
         geobox = GeoBox(tuple(facts["shape"]), Affine(*facts["affine"]), str(facts["crs"]))  # type: ignore[arg-type, misc]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder} is no label raster: {error}") from error
+        raise ValueError(f"{folder} is not a label raster: {error}") from error
     return LabelRaster(geobox, partial(_pixels, Path(folder), array))
 
 

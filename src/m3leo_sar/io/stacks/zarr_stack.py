@@ -288,7 +288,7 @@ def _open(folder: Path) -> zarr.Group:
         raise FileNotFoundError(f"there is no folder {folder}")
     group = _open_group(folder)
     if group.attrs.get("format") != FORMAT:
-        raise ValueError(f"{folder} is no SLC stack of this library (its attribute 'format' is not {FORMAT!r})")
+        raise ValueError(f"{folder} is not an SLC stack of this library (its attribute 'format' is not {FORMAT!r})")
     stored = _attributes(group).get("version")
     if not isinstance(stored, int) or stored > VERSION:
         raise ValueError(f"{folder} has version {stored}; this library reads up to {VERSION}")
@@ -300,7 +300,7 @@ def _open_group(folder: Path) -> zarr.Group:
     try:
         return zarr.open_group(folder, mode="r", zarr_format=3)
     except _FAULTS as error:
-        raise ValueError(f"{folder} is no Zarr group: {error}") from error
+        raise ValueError(f"{folder} is not a Zarr group: {error}") from error
 
 
 def _attributes(group: zarr.Group) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class ZeroLines:
     """
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def look(self, pixels: NDArray[Any], rows: slice, name: str, *, width: int) -> None:
         """Examine pixels as read.
@@ -45,14 +45,14 @@ class ZeroLines:
         UserWarning
             If the valid samples of a line are all exactly zero, the first time for each name.
         """
-        if name in self._told or pixels.shape[1] < min(width, _COLUMNS):
+        if name in self._reported or pixels.shape[1] < min(width, _COLUMNS):
             return
         # For most lines, one column is sufficient.
         lines = np.flatnonzero((pixels[:, :: max(1, pixels.shape[1] // 8)] == 0).any(axis=1))
         lines = lines[_is_zero(pixels[lines])]
         if lines.size == 0:
             return
-        self._told.add(name)
+        self._reported.add(name)
         warnings.warn(
             f"{name}: whole lines are exactly zero, such as line {rows.start + int(lines[0])}, as the fill of a "
             "missing burst is; zero counts as a value. If it is no data, say so with nodata=0 (--nodata 0)",

@@ -141,8 +141,8 @@ class ChipDataModule(L.LightningDataModule):
         data, (rank, world) = self.sets["train"], self._place()
         self._batches = EpochBatches(len(data), self.batch, seed=data.seed, rank=rank, world=world)
         self.move_to(*self.position)
-        told = self._batches.set_epoch
-        return ShareLoader(data, batch_sampler=self._batches, told=told, **self._options())
+        on_epoch = self._batches.set_epoch
+        return ShareLoader(data, batch_sampler=self._batches, on_epoch=on_epoch, **self._options())
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Whole tiles in order, each in one process."""

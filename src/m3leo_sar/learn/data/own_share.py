@@ -38,16 +38,16 @@ class EvaluationShare(DistributedSampler[tuple[int, int]]):
         return iter(self.own)
 
 
-class _Told(DistributedSampler[Any]):
+class _EpochAnnouncer(DistributedSampler[Any]):
     """Sampler attribute of a loader, through which a trainer announces each epoch."""
 
-    def __init__(self, told: Callable[[int], None]) -> None:
+    def __init__(self, on_epoch: Callable[[int], None]) -> None:
         super().__init__(range(1), num_replicas=1, rank=0)  # type: ignore[arg-type]
-        self.told = told
+        self.on_epoch = on_epoch
 
     def set_epoch(self, epoch: int) -> None:
         """Forward the epoch."""
-        self.told(epoch)
+        self.on_epoch(epoch)
 
 
 class ShareLoader(DataLoader[Any]):
@@ -57,15 +57,15 @@ class ShareLoader(DataLoader[Any]):
     ----------
     dataset : Dataset
     batch_sampler : Sampler
-    told : callable
+    on_epoch : callable
         Called with each epoch before it begins, by any trainer that calls ``set_epoch`` of its samplers.
     **options
         Of the loader.
     """
 
     def __init__(
-        self, dataset: Dataset[Any], *, batch_sampler: Sampler[Any], told: Callable[[int], None], **options: Any
+        self, dataset: Dataset[Any], *, batch_sampler: Sampler[Any], on_epoch: Callable[[int], None], **options: Any
     ) -> None:
         super().__init__(dataset, batch_sampler=batch_sampler, **options)
         # A DataLoader does not allow setting its sampler, which it does not use with a batch sampler.
-        object.__setattr__(self, "sampler", _Told(told))
+        object.__setattr__(self, "sampler", _EpochAnnouncer(on_epoch))

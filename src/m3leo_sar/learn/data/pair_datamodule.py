@@ -184,9 +184,9 @@ class PairDataModule(L.LightningDataModule):
         # Workers end with their epoch: the next epoch reaches the augmentations only through the data set that workers
         # start with, and persistent workers of train and val would hold tiles in memory at the same time.
         options = {"collate_fn": as_fetched, **loader_options(self.workers, data.seed)}
-        return ShareLoader(data, batch_sampler=order, told=self._told if trains else _ignored, **options)
+        return ShareLoader(data, batch_sampler=order, on_epoch=self._on_epoch if trains else _ignored, **options)
 
-    def _told(self, epoch: int) -> None:
+    def _on_epoch(self, epoch: int) -> None:
         # The current epoch continues from its current batch.
         if epoch != self.sets["train"].epoch:
             self.move_to(epoch)

@@ -81,7 +81,7 @@ class TileBatches(Sampler[list[int]]):
             raise ValueError(f"rank must be 0 to {world - 1}, got {rank}")
         self.tile: NDArray[np.intp] = np.asarray(tile, np.intp).reshape(-1)
         if len(self.tile) < world:
-            raise ValueError(f"there must be at least {world} samples, one a part, got {len(self.tile)}")
+            raise ValueError(f"there must be at least {world} samples, one per part, got {len(self.tile)}")
         self.batch, self.hold, self.lanes, self.seed, self.shuffle = batch, hold, lanes, seed, shuffle
         self.rank, self.world, self.even, self.epoch, self.start = rank, world, even, 0, 0
         self._known: tuple[int, NDArray[np.intp]] | None = None

@@ -82,7 +82,7 @@ def load_config(
         raise ValueError(str(error).splitlines()[0]) from error
     except Exception as error:
         # Scanner errors of the YAML library, which this room does not import.
-        raise ValueError(f"{path} is no YAML: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
     return checked_config(_typed(_with_groups(given, config_dir)))
 
 

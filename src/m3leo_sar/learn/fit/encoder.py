@@ -33,7 +33,7 @@ def read_encoder(path: str | os.PathLike[str], *, modality: str = "") -> Encoder
     """
     state = read_checkpoint(path)
     if not {"weights", "statistics"} <= state.keys():
-        raise ValueError(f"{path} is no model.pt of a run")
+        raise ValueError(f"{path} is not a model.pt of a run")
     weights, statistics = state["weights"], Statistics.from_json(state["statistics"])
     known = sorted({name.split(".")[1] for name in weights if name.startswith("encoders.")})
     if known:
@@ -64,7 +64,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
         raise ValueError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from error
     if not isinstance(state, dict):
-        raise ValueError(f"{path} is no checkpoint of a run")
+        raise ValueError(f"{path} is not a checkpoint of a run")
     return state
 
 

@@ -171,7 +171,7 @@ def resolved(config: FitConfig) -> FitConfig:
     if config.splits_file and not config.splits:
         config = replace(config, splits=read_splits(config.splits_file))
     if config.sync_norm and not torch.cuda.is_available():
-        raise ValueError("sync_norm needs GPUs; on CPUs take model.norm=group, which needs no other samples")
+        raise ValueError("sync_norm needs GPUs; on CPUs use model.norm=group, which needs no other samples")
     if "tensorboard" in config.loggers and not (find_spec("tensorboard") or find_spec("tensorboardX")):
         raise ValueError("loggers names tensorboard, which needs the package tensorboard; csv needs none")
     unknown = sorted(set(config.loggers) - {"csv", "tensorboard"})
@@ -209,7 +209,7 @@ def _with_classes(config: FitConfig) -> FitConfig:
     if part("task", config.task).TARGET != "classes":
         if config.classes:
             raise ValueError(
-                f"classes must be left out for task {config.task.get('name', 'given')}, whose targets are no classes"
+                f"classes must be left out for task {config.task.get('name', 'given')}, whose targets are not classes"
             )
         return config
     archive = ChipArchive(config.archive)
@@ -235,7 +235,7 @@ def _made(config: FitConfig, pair_data: PairData | None) -> _Run:
     data: DataModule
     if config.pairs:
         if pair_data is None:
-            raise ValueError("pairs needs pair_data, which computes them; m3leo-sar train hands it over")
+            raise ValueError("pairs needs pair_data, which computes them; m3leo-sar train passes it")
         data = pair_data(config, part("task", config.task).TARGET, statistics)
     else:
         data = _data(config, channels, statistics)
@@ -299,7 +299,7 @@ def _check_resumable(path: Path, task: Task, facts: dict[str, Any]) -> None:
     state = read_checkpoint(path)
     kept = next((part for part in state.get("callbacks", {}).values() if "facts" in part), None)
     if kept is None or "state_dict" not in state:
-        raise ValueError(f"{path} is no checkpoint of a run")
+        raise ValueError(f"{path} is not a checkpoint of a run")
     check_shapes(task.state_dict(), state["state_dict"], str(path))
     for name, value in facts.items():
         # Checkpoints of earlier versions contain fewer facts.

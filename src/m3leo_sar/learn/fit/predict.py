@@ -41,7 +41,7 @@ def predict(checkpoint: str | os.PathLike[str], archive: ChipArchive, identifier
     """
     state = read_checkpoint(checkpoint)
     if not {"weights", "statistics", "config", "scale"} <= state.keys():
-        raise ValueError(f"{checkpoint} is no model.pt of a run")
+        raise ValueError(f"{checkpoint} is not a model.pt of a run")
     config, statistics = from_yaml(state["config"]), Statistics.from_json(state["statistics"])
     if config.pairs:
         raise ValueError(
@@ -82,5 +82,5 @@ def model_legend(checkpoint: str | os.PathLike[str]) -> Legend:
     """
     state = read_checkpoint(checkpoint)
     if "config" not in state:
-        raise ValueError(f"{checkpoint} is no model.pt of a run")
+        raise ValueError(f"{checkpoint} is not a model.pt of a run")
     return legend_of_config(from_yaml(state["config"]))

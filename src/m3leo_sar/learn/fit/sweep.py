@@ -38,7 +38,7 @@ def sweep_overrides(overrides: Sequence[str]) -> list[list[str]]:
         try:
             override = OverridesParser.create().parse_override(text)
         except HydraException as error:
-            raise ValueError(f"{text!r} is no override of a sweep: {' '.join(str(error).split())}") from error
+            raise ValueError(f"{text!r} is not an override of a sweep: {' '.join(str(error).split())}") from error
         key = override.get_key_element()
         values = list(override.sweep_string_iterator()) if override.is_sweep_override() else None
         choices.append([text] if values is None else [f"{key}={value}" for value in values])

@@ -79,7 +79,7 @@ def build(
     """Model of the task ``alignment``: one encoder per input data set."""
     if request.outputs:
         raise ValueError(
-            "model contrastive knows no labels; train it with the task alignment, then vit_head from its encoder"
+            "model contrastive uses no labels; train it with the task alignment, then vit_head from its encoder"
         )
     sizes = {"side": side, "patch": patch, "dim": dim, "depth": depth, "heads": heads}
     encoders = {name: VisionTransformer(len(part), **sizes) for name, part in request.modalities.items()}

@@ -153,7 +153,7 @@ def build(
     """Model of the task ``distillation``."""
     if request.outputs:
         raise ValueError(
-            "model dino knows no labels; train it with the task distillation, then vit_head from its encoder"
+            "model dino uses no labels; train it with the task distillation, then vit_head from its encoder"
         )
     encoder = VisionTransformer(request.channels, side=side, patch=patch, dim=dim, depth=depth, heads=heads)
     return SelfDistillation(

@@ -96,7 +96,7 @@ def build(
     """Model of the task ``reconstruction``."""
     if request.outputs:
         raise ValueError(
-            "model mae knows no labels; train it with the task reconstruction, then vit_head from its encoder"
+            "model mae uses no labels; train it with the task reconstruction, then vit_head from its encoder"
         )
     encoder = VisionTransformer(request.channels, side=side, patch=patch, dim=dim, depth=depth, heads=heads)
     sizes = {"decoder_dim": decoder_dim, "decoder_depth": decoder_depth, "decoder_heads": decoder_heads}

@@ -67,7 +67,7 @@ class TileSums:
             self._unnamed += list(rows)
             return
         if len(identifiers) != len(rows):
-            raise ValueError(f"identifiers must be one a row, {len(rows)}, got {len(identifiers)}")
+            raise ValueError(f"identifiers must be one per row, {len(rows)}, got {len(identifiers)}")
         for name, row in zip(identifiers, rows, strict=True):
             self._tiles[name] = self._tiles.get(name, 0) + row
 

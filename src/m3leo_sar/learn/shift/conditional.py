@@ -174,7 +174,7 @@ def _by_bin(samples: ArrayLike, bins: ArrayLike, name: str) -> dict[int, NDArray
     values, cells = np.asarray(samples, np.float64), np.asarray(bins)
     if cells.shape != values.shape[:1] or cells.dtype.kind not in "iu":
         raise ValueError(
-            f"bins must be integers, one a sample of {name}: ({len(values)},), got {cells.dtype} {cells.shape}"
+            f"bins must be integers, one per sample of {name}: ({len(values)},), got {cells.dtype} {cells.shape}"
         )
     order = np.argsort(cells, kind="stable")
     names, starts = np.unique(cells[order], return_index=True)

@@ -191,7 +191,7 @@ def _samples(array: ArrayLike, name: str, *, ndim: int) -> NDArray[np.float64]:
 def _shares(array: ArrayLike, name: str) -> NDArray[np.float64]:
     counts = np.asarray(array, np.float64)
     if counts.ndim not in (1, 2) or 0 in counts.shape:
-        raise ValueError(f"{name} must be one histogram or one a chip, and not empty, got shape {counts.shape}")
+        raise ValueError(f"{name} must be one histogram or one per chip, and not empty, got shape {counts.shape}")
     _finite(counts, name)
     if (counts < 0).any() or not counts.any():
         raise ValueError(f"{name} must be at least zero and not all zero, got {counts.min()} to {counts.max()}")

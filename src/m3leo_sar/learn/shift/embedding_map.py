@@ -57,5 +57,5 @@ def _umap() -> Any:
     try:
         from umap import UMAP
     except ImportError as error:
-        raise ImportError('umap-learn is not installed; pip install "m3leo-sar[umap]" brings it') from error
+        raise ImportError('umap-learn is not installed; install it with pip install "m3leo-sar[umap]"') from error
     return UMAP

@@ -120,7 +120,7 @@ def _regions(samples: Mapping[str, ArrayLike], bins: Mapping[str, ArrayLike] | N
             raise ValueError(f"samples of {name} must be at least 4, got shape {values.shape}")
         cells = np.zeros(len(values), np.int64) if bins is None else np.asarray(bins[name])
         if cells.shape != (len(values),):
-            raise ValueError(f"bins of {name} must be ({len(values)},), one a sample, got {cells.shape}")
+            raise ValueError(f"bins of {name} must be ({len(values)},), one per sample, got {cells.shape}")
         found[name] = _Sample(values, cells)
     return found
 

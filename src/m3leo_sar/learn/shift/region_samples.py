@@ -110,7 +110,7 @@ def _mean(archive: ChipArchive, tile: str, dataset: str, keys: Sequence[str]) ->
         if archive.has(tile, dataset, key):
             chip = archive.read(tile, dataset, key).values()
             if chip.dtype.kind == "c":
-                raise ValueError(f"values must be real, {dataset}:{key} is complex; take its coherence or intensity")
+                raise ValueError(f"values must be real, {dataset}:{key} is complex; use its coherence or intensity")
             valid = chip[np.isfinite(chip)]
             total, count = total + float(valid.sum(dtype=np.float64)), count + valid.size
     return total / count if count else float("nan")

@@ -107,7 +107,7 @@ class Task(L.LightningModule):
         """Initialise the encoder from weights; ValueError if the model has no such encoder."""
         encoder = getattr(self.model, "encoder", None)
         if encoder is None:
-            raise ValueError(f"encoder was given, but model {type(self.model).__name__} has none; take vit_head")
+            raise ValueError(f"encoder was given, but model {type(self.model).__name__} has none; use vit_head")
         check_shapes(encoder.state_dict(), weights, source)
         encoder.load_state_dict(weights)
         encoder.requires_grad_(not freeze)
@@ -123,7 +123,7 @@ def check_shapes(own: dict[str, Tensor], given: dict[str, Tensor], source: str) 
     """
     for name, weight in own.items():
         if name not in given:
-            raise ValueError(f"{source} has no weights {name}; it is of another network than the configuration's")
+            raise ValueError(f"{source} has no weights {name}; it is from another network than the configuration's")
         if given[name].shape != weight.shape:
             raise ValueError(
                 f"{source} has {name} of shape {tuple(given[name].shape)}, the configuration needs "
