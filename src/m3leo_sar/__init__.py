@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from m3leo_sar.grid.splits import banded_split, legacy_split
     from m3leo_sar.grid.tiles import Tile, TileGrid, tile_identifier
     from m3leo_sar.grid.window import Looks, Window
-    from m3leo_sar.insar.bias import effective_looks, expected_coherence, true_coherence
+    from m3leo_sar.insar.bias import expected_coherence, true_coherence
     from m3leo_sar.insar.change import change_threshold, coherence_change
     from m3leo_sar.insar.closure import closure_phase, triplets
     from m3leo_sar.insar.coherence import coherence
     from m3leo_sar.insar.decay import fit_decay, median_by_lag
     from m3leo_sar.insar.displacement import line_of_sight_displacement
+    from m3leo_sar.insar.equivalent_looks import effective_looks
     from m3leo_sar.insar.fringe import fringe_coherence
     from m3leo_sar.insar.goldstein import goldstein
     from m3leo_sar.insar.homogeneous import homogeneous_coherence, homogeneous_pixels
@@ -66,7 +67,7 @@ _HOMES = {
     "tile_identifier": "grid.tiles",
     "Looks": "grid.window",
     "Window": "grid.window",
-    "effective_looks": "insar.bias",
+    "effective_looks": "insar.equivalent_looks",
     "expected_coherence": "insar.bias",
     "true_coherence": "insar.bias",
     "change_threshold": "insar.change",

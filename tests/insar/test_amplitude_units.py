@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from m3leo_sar import Looks, Window, coherence, interferogram, multilook
-from m3leo_sar.insar.bias import effective_looks
+from m3leo_sar.insar.equivalent_looks import effective_looks
 from m3leo_sar.insar.closure import closure_phase
 from m3leo_sar.insar.fringe import fringe_coherence
 from m3leo_sar.insar.goldstein import goldstein
