@@ -18,16 +18,16 @@ def jobs(size: int) -> dict[str, Callable[[], Any]]:
     """The mean, its inverse and the variance for every pixel of a map."""
     values = np.random.default_rng(0).uniform(size=(size, size))
     return {
-        "true_coherence": lambda: true_coherence(values, looks=LOOKS),
-        "expected_coherence": lambda: expected_coherence(values, looks=LOOKS),
-        "coherence_variance": lambda: coherence_variance(values, looks=LOOKS),
+        "true_coherence": lambda: true_coherence(values, equivalent_looks=LOOKS),
+        "expected_coherence": lambda: expected_coherence(values, equivalent_looks=LOOKS),
+        "coherence_variance": lambda: coherence_variance(values, equivalent_looks=LOOKS),
     }
 
 
 def main() -> None:
     """Print what the first call and a map of 448 x 448 take of one processor, whatever else the machine does."""
     started = time.process_time()
-    true_coherence(0.5, looks=LOOKS)
+    true_coherence(0.5, equivalent_looks=LOOKS)
     print(f"first call: {1e3 * (time.process_time() - started):.0f} ms")
     for name, job in jobs(448).items():
         print(f"{name}: {1e3 * statistics.median(processor_seconds(job) for _ in range(9)):.1f} ms")

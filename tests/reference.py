@@ -283,9 +283,9 @@ def normalise_reference(planes, bands):
         other = None
         if band.encoding in ("ratio", "log_ratio", "difference", "weighted_phasor"):
             other = decoded_reference(left.pop(0), band)
-        if band.looks is not None:
+        if band.equivalent_looks is not None:
             biased = data if other is None else other
-            free = np.sqrt(np.maximum((biased**2 - 1 / band.looks) / (1 - 1 / band.looks), 0))
+            free = np.sqrt(np.maximum((biased**2 - 1 / band.equivalent_looks) / (1 - 1 / band.equivalent_looks), 0))
             data, other = (free, None) if other is None else (data, free)
         valid = np.isfinite(data.real) & np.isfinite(data.imag)
         if band.encoding in ("phasor", "weighted_phasor"):

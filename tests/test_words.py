@@ -80,11 +80,11 @@ WORDS: dict[str, Callable[[Callable[[np.ndarray], Any]], Any]] = {
     "line_of_sight_displacement": lambda of: m3leo_sar.line_of_sight_displacement(of(COHERENCE[0]), wavelength=0.05),
     "fit_decay": lambda of: m3leo_sar.fit_decay(of(COHERENCE), [12, 24, 36, 12]),
     "median_by_lag": lambda of: m3leo_sar.median_by_lag(of(COHERENCE), [12, 24, 36, 12]),
-    "expected_coherence": lambda of: m3leo_sar.expected_coherence(of(COHERENCE[0, :2, :3]), looks=9),
-    "true_coherence": lambda of: m3leo_sar.true_coherence(of(COHERENCE[0, :2, :3]), looks=9),
-    "coherence_variance": lambda of: coherence_variance(of(COHERENCE[0, :2, :3]), looks=9),
-    "coherence_density": lambda of: coherence_density(of(COHERENCE[0, :2, :3]), 0.5, looks=9),
-    "effective_looks": lambda of: m3leo_sar.effective_looks(of(STACK[0]), window=WINDOW),
+    "expected_coherence": lambda of: m3leo_sar.expected_coherence(of(COHERENCE[0, :2, :3]), equivalent_looks=9),
+    "true_coherence": lambda of: m3leo_sar.true_coherence(of(COHERENCE[0, :2, :3]), equivalent_looks=9),
+    "coherence_variance": lambda of: coherence_variance(of(COHERENCE[0, :2, :3]), equivalent_looks=9),
+    "coherence_density": lambda of: coherence_density(of(COHERENCE[0, :2, :3]), 0.5, equivalent_looks=9),
+    "equivalent_looks": lambda of: m3leo_sar.equivalent_looks(of(STACK[0]), window=WINDOW),
     "reproject": lambda of: m3leo_sar.reproject(of(STACK), BOX, TARGET),
     "reproject areas": lambda of: m3leo_sar.reproject(of(COHERENCE[0]), BOX, TARGET, resampling="average"),
     "geolocate": lambda of: m3leo_sar.geolocate(of(COHERENCE), of(LATITUDE), of(LONGITUDE), GROUND),
@@ -106,7 +106,7 @@ WORDS: dict[str, Callable[[Callable[[np.ndarray], Any]], Any]] = {
     "StatisticsAccumulator.update": lambda of: _counted(of(COHERENCE[:1])),
 }
 #: Words whose results are positions, counts and numbers, whatever came.
-PLAIN = {"effective_looks", "geolocation_map", "doppler_centroid", "measure_offsets", "StatisticsAccumulator.update"}
+PLAIN = {"equivalent_looks", "geolocation_map", "doppler_centroid", "measure_offsets", "StatisticsAccumulator.update"}
 #: Words for which a list is a chip of planes.
 OF_PLANES = {"normalise", "normalise of planes", "denormalise", "StatisticsAccumulator.update"}
 #: Words that run where NumPy is, for whom a device's arrays are moved by the caller.

@@ -419,7 +419,7 @@ def _read_ledger(path: Path) -> None:
 
 
 def _accumulator() -> StatisticsAccumulator:
-    seen = StatisticsAccumulator([BandStatistics("coherence"), BandStatistics("height", "decibel", looks=None)])
+    seen = StatisticsAccumulator([BandStatistics("coherence"), BandStatistics("height", "decibel")])
     seen.update(_numbers(2, 20, 30) / 200)
     return seen
 

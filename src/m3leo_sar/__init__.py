@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from m3leo_sar.insar.coherence import coherence
     from m3leo_sar.insar.decay import fit_decay, median_by_lag
     from m3leo_sar.insar.displacement import line_of_sight_displacement
-    from m3leo_sar.insar.equivalent_looks import effective_looks
+    from m3leo_sar.insar.equivalent_looks import equivalent_looks
     from m3leo_sar.insar.fringe import fringe_coherence
     from m3leo_sar.insar.goldstein import goldstein
     from m3leo_sar.insar.homogeneous import homogeneous_coherence, homogeneous_pixels
@@ -67,7 +67,7 @@ _HOMES = {
     "tile_identifier": "grid.tiles",
     "Looks": "grid.window",
     "Window": "grid.window",
-    "effective_looks": "insar.equivalent_looks",
+    "equivalent_looks": "insar.equivalent_looks",
     "expected_coherence": "insar.bias",
     "true_coherence": "insar.bias",
     "change_threshold": "insar.change",
@@ -135,7 +135,7 @@ __all__ = [
     "coherence",
     "coherence_change",
     "denormalise",
-    "effective_looks",
+    "equivalent_looks",
     "event_triplets",
     "expected_coherence",
     "explicit_pairs",

@@ -66,7 +66,7 @@ def test_a_coherence_weighs_its_phasor(backend, rng, looks):
     phasors = (rng.standard_normal((23, 45)) + 1j * rng.standard_normal((23, 45))).astype(np.complex64) * 1e-22
     coherence = (1.3 * rng.random((23, 45)) - 0.1).astype(np.float32)
     phasors[1, 2], coherence[3, 4] = 0, np.nan
-    bands = (BandStatistics("x", "weighted_phasor", looks=looks),)
+    bands = (BandStatistics("x", "weighted_phasor", equivalent_looks=looks),)
     got = normalise([backend.array(phasors), backend.array(coherence)], Statistics(bands))
     values, mask = normalise_reference([phasors, coherence], bands)
     np.testing.assert_array_equal(backend.numpy(got.mask), mask)
@@ -76,7 +76,7 @@ def test_a_coherence_weighs_its_phasor(backend, rng, looks):
 @pytest.mark.parametrize("encoding", ["linear", "fisher"])
 def test_the_bias_of_a_coherence_is_taken_off(backend, rng, encoding):
     chip = rng.random((1, 19, 31)).astype(np.float32)
-    bands = (BandStatistics("x", encoding, looks=9.5, centre=0.2, scale=0.3),)
+    bands = (BandStatistics("x", encoding, equivalent_looks=9.5, centre=0.2, scale=0.3),)
     got = normalise(backend.array(chip), Statistics(bands))
     # Below the level of no coherence the root is flat zero, and just above it as steep as a root is.
     np.testing.assert_allclose(backend.numpy(got.values), normalise_reference(chip, bands)[0], atol=2e-3)
@@ -178,7 +178,7 @@ def test_physical_values_come_back(rng):
     real[2, 3, 4] = np.nan
     names = ("linear", "decibel", "amplitude_decibel", "fisher", "phase")
     bands = [BandStatistics(name, name, centre=0.3, scale=2.0) for name in names]
-    statistics = Statistics((*bands, BandStatistics("debiased", "fisher", looks=900.0)))
+    statistics = Statistics((*bands, BandStatistics("debiased", "fisher", equivalent_looks=900.0)))
     back = denormalise(normalise(real, statistics), statistics)
     for plane, got in zip(real, back, strict=True):
         np.testing.assert_allclose(got, plane, atol=2e-6)
@@ -226,8 +226,8 @@ def test_bad_chips_are_named(chip, encodings, error, message):
         ({"low": 1, "high": 1}, "x: low must be below high"),
         ({"scale": 0}, "x: centre must be finite and scale above 0"),
         ({"centre": math.nan}, "x: centre must be finite"),
-        ({"looks": 1}, "x: looks must be above 1 and of a coherence"),
-        ({"looks": 9, "encoding": "decibel"}, "x: looks must be above 1 and of a coherence"),
+        ({"equivalent_looks": 1}, "x: equivalent_looks must be above 1 and of a coherence"),
+        ({"equivalent_looks": 9, "encoding": "decibel"}, "x: equivalent_looks must be above 1 and of a coherence"),
         ({"gain": 2}, "x: gain and offset must be given both or neither"),
         ({"gain": 0, "offset": 1}, "x: gain must be finite and not 0"),
         ({"planes": (0, 1)}, "x: planes must be 1 indices"),
@@ -308,6 +308,6 @@ def test_every_preset_takes_the_planes_it_names(rng, name):
 
 
 def test_a_preset_may_be_changed_and_none_is_made_up():
-    assert preset("coherence", looks=40).looks == 40
+    assert preset("coherence", equivalent_looks=40).equivalent_looks == 40
     with pytest.raises(ValueError, match="name must be one of coherence, .*, got 'best'"):
         preset("best")

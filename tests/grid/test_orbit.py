@@ -11,7 +11,7 @@ GRID = {"azimuth_time": 1.0, "azimuth_interval": 0.01, "slant_range": 8e5, "rang
 
 
 def test_positions_and_velocities_between_vectors_are_those_of_the_orbit():
-    dense = circular_orbit(step=0.5)
+    dense = circular_orbit(interval=0.5)
     position, velocity = ORBIT.at(dense.time)
     np.testing.assert_allclose(position, dense.position, atol=2e-5)
     np.testing.assert_allclose(velocity, dense.velocity, atol=2e-5)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from m3leo_sar import Looks, Window, coherence, interferogram, multilook
-from m3leo_sar.insar.equivalent_looks import effective_looks
 from m3leo_sar.insar.closure import closure_phase
+from m3leo_sar.insar.equivalent_looks import equivalent_looks
 from m3leo_sar.insar.fringe import fringe_coherence
 from m3leo_sar.insar.goldstein import goldstein
 from m3leo_sar.insar.homogeneous import homogeneous_coherence, homogeneous_pixels, neighbour_count
@@ -40,7 +40,7 @@ WORDS = {
     "multilook": (lambda s: multilook(abs(s[0]) ** 2, looks=LOOKS), 2),
     "goldstein": (lambda s: goldstein(interferogram(s[0], s[1]), alpha=0.7, size=16), 2),
     "closure": (lambda s: np.exp(1j * closure_phase(*(interferogram(s[i], s[j], looks=LOOKS) for i, j in SIDES))), 0),
-    "looks": (lambda s: np.float64(effective_looks(s[0], window=WINDOW)), 0),
+    "looks": (lambda s: np.float64(equivalent_looks(s[0], window=WINDOW)), 0),
     "oversampled": (lambda s: oversampled(s[0], 2), 1),
     "doppler": (lambda s: np.float64(doppler_centroid(s[0])), 0),
     "carrier": (lambda s: azimuth_carrier(s[0])(np.arange(70.0)[:, None], np.arange(90.0)), 0),

@@ -188,7 +188,7 @@ def test_uncorrelated_images_do_not_rise_beside_an_edge(backend, rng):
     a[:, 30:] = np.nan
     got = on(backend, a, b, Window(rows=11, cols=11))
     # Half the window is left at the edge: 66 looks.
-    assert abs(got[10:-10, 29].mean() - expected_coherence(0, looks=66)) < 0.02
+    assert abs(got[10:-10, 29].mean() - expected_coherence(0, equivalent_looks=66)) < 0.02
 
 
 def test_zero_power_and_infinity_are_no_data(backend, rng):
@@ -282,8 +282,8 @@ def test_mean_follows_the_law_of_the_sample_coherence(looks, size, index):
     # As many results as whole windows: none shares a sample with another.
     apart = coherence(a, b, window=Window(rows=size[0], cols=size[1]), step=Looks(rows=size[0], cols=size[1]))
     assert apart.shape == (80, 70)
-    error = np.sqrt(coherence_variance(rho, looks=looks) / apart.size)
-    assert expected_coherence(rho, looks=looks) == pytest.approx(TOUZI[looks][index], abs=6e-6)
+    error = np.sqrt(coherence_variance(rho, equivalent_looks=looks) / apart.size)
+    assert expected_coherence(rho, equivalent_looks=looks) == pytest.approx(TOUZI[looks][index], abs=6e-6)
     assert abs(apart.mean(dtype=float) - TOUZI[looks][index]) < 4 * error
 
 

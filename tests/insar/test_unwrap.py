@@ -15,7 +15,7 @@ def test_a_hill_of_many_turns_comes_back(rng, method):
     pytest.importorskip(method)
     truth, image = scene(rng)
     image[5:9, 3:40] = np.nan
-    found = unwrap(image, np.full(truth.shape, 0.9), looks=20, method=method)
+    found = unwrap(image, np.full(truth.shape, 0.9), equivalent_looks=20, method=method)
     known = ~np.isnan(image)
     np.testing.assert_array_equal(np.isnan(found.phase), ~known)
     wrapped = np.angle(np.exp(1j * (found.phase - np.angle(image))))
@@ -33,13 +33,13 @@ def test_a_mask_leaves_samples_out_beside_what_the_values_say(rng, method):
     image[40, 50] = np.nan
     mask = np.ones(image.shape, bool)
     mask[:7, :9] = False
-    found = unwrap(image, np.full(image.shape, 0.9), looks=20, method=method, mask=mask)
+    found = unwrap(image, np.full(image.shape, 0.9), equivalent_looks=20, method=method, mask=mask)
     assert np.isnan(found.phase[:7, :9]).all()
     assert np.isnan(found.phase[40, 50])
     assert np.isnan(found.phase).sum() == 64
     for wrong in (mask[1:], mask.astype("f4")):
         with pytest.raises(ValueError, match="mask must be bool of the shape of interferogram"):
-            unwrap(image, np.full(image.shape, 0.9), looks=20, method=method, mask=wrong)
+            unwrap(image, np.full(image.shape, 0.9), equivalent_looks=20, method=method, mask=wrong)
 
 
 def test_a_missing_package_and_bad_input_are_named(rng, monkeypatch):
@@ -49,13 +49,13 @@ def test_a_missing_package_and_bad_input_are_named(rng, monkeypatch):
     good = np.ones(truth.shape)
     monkeypatch.setitem(sys.modules, "snaphu", None)
     with pytest.raises(ImportError, match="unwrapping with snaphu needs it: pip install snaphu"):
-        unwrap(image, good, looks=5, method="snaphu")
+        unwrap(image, good, equivalent_looks=5, method="snaphu")
     for arguments, message in (
         ((image, good[1:], 5), "coherence must have the shape of interferogram"),
         ((image, good, 0.5), "looks must be at least 1, got 0.5"),
         ((image * np.nan, good, 5), "must have data somewhere, got none"),
     ):
         with pytest.raises(ValueError, match=message):
-            unwrap(arguments[0], arguments[1], looks=arguments[2])
+            unwrap(arguments[0], arguments[1], equivalent_looks=arguments[2])
     with pytest.raises(ValueError, match="method must be one of whirlwind, snaphu, got 'mcf'"):
-        unwrap(image, good, looks=5, method="mcf")
+        unwrap(image, good, equivalent_looks=5, method="mcf")

@@ -209,7 +209,7 @@ def test_x9_decay_of_coherence_is_recovered(decaying, seed, record_scores):
         curves = pixels[code]
         assert curves.shape[1] > 500
         # The bias of the sample coherence is that of its mean, so it is taken off the mean of many pixels.
-        mean = true_coherence(curves.mean(axis=1, dtype=np.float64), looks=121)
+        mean = true_coherence(curves.mean(axis=1, dtype=np.float64), equivalent_looks=121)
         model = fit_decay(mean[:, None, None], days)
         found = {"rho": float(model.rho_inf[0, 0]), "tau": float(model.tau[0, 0])}
         record_scores(f"X9 seed {seed} class {code}", **found)

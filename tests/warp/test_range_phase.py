@@ -67,14 +67,14 @@ def test_wavelengths_must_agree():
         range_phase(0, 0, 0, reference=Acquisition(ORBIT, GRID), secondary=Acquisition(ORBIT, other))
 
 
-@pytest.mark.parametrize("step", [1, 7])
-def test_a_secondary_of_the_same_ground_comes_onto_the_reference(step):
+@pytest.mark.parametrize("spacing", [1, 7])
+def test_a_secondary_of_the_same_ground_comes_onto_the_reference(spacing):
     """Point phases of two passes, the second resampled by geometry: nothing is left but rounding."""
     box = GeoBox.from_bounds((-180, -90, 180, 90), shape=(2, 2), crs="EPSG:4326")
     terrain = {"dem": np.full((2, 2), 120.0), "dem_geobox": box}
     other = Acquisition(moved(60, 40), replace(GRID, azimuth_time=-0.004, slant_range=GRID.slant_range - 37.0))
     reference = Acquisition(ORBIT, GRID)
-    found = geometric_offsets(reference=reference, secondary=other, **terrain, step=step)
+    found = geometric_offsets(reference=reference, secondary=other, **terrain, node_spacing=spacing)
     exact = geometric_offsets(reference=reference, secondary=other, **terrain)
     np.testing.assert_allclose(found.azimuth, exact.azimuth, atol=1e-4)
     np.testing.assert_allclose(found.range, exact.range, atol=1e-4)
@@ -91,6 +91,6 @@ def test_ground_that_is_not_known_is_refused():
     box = GeoBox.from_bounds((10, 40, 11, 41), shape=(20, 20), crs="EPSG:4326")
     image = Acquisition(ORBIT, GRID)
     with pytest.raises(ValueError, match="dem must cover the reference image"):
-        geometric_offsets(reference=image, secondary=image, dem=np.zeros((20, 20)), dem_geobox=box, step=20)
-    with pytest.raises(ValueError, match="step must be at least 1, got 0"):
-        geometric_offsets(reference=image, secondary=image, dem=np.zeros((20, 20)), dem_geobox=box, step=0)
+        geometric_offsets(reference=image, secondary=image, dem=np.zeros((20, 20)), dem_geobox=box, node_spacing=20)
+    with pytest.raises(ValueError, match="node_spacing must be at least 1, got 0"):
+        geometric_offsets(reference=image, secondary=image, dem=np.zeros((20, 20)), dem_geobox=box, node_spacing=0)

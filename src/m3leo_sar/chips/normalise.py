@@ -142,7 +142,7 @@ def _decoded(xp: Any, parts: Any, band: BandStatistics) -> Any:
     if band.encoding in ("decibel", "log_ratio"):
         return 10 ** (x / 10)
     x = xp.tanh(x) if band.encoding == "fisher" else x
-    return xp.sqrt(x**2 * (1 - 1 / band.looks) + 1 / band.looks) if band.looks else x
+    return xp.sqrt(x**2 * (1 - 1 / band.equivalent_looks) + 1 / band.equivalent_looks) if band.equivalent_looks else x
 
 
 def _planes(chip: Any, statistics: Statistics) -> list[Any]:
@@ -211,7 +211,7 @@ def _fixed_recipes(statistics: Statistics) -> np.ndarray:
     rows = []
     for band in statistics.bands:
         decoding = (_or_nan(band.gain), _or_nan(band.offset), _or_nan(band.nodata))
-        looks = 1 / band.looks if band.looks else 0.0
+        looks = 1 / band.equivalent_looks if band.equivalent_looks else 0.0
         rows.append((band.low, band.high, band.centre, band.scale, *decoding, looks, *PhasePlane(0.0, 0.0, 0.0)))
     return np.array(rows, np.float64)
 

@@ -36,7 +36,7 @@ def preset(name: str, **changes: object) -> BandStatistics:
         planes; ``"log_ratio"``: change of power between two dates. M3LEO's own rule is ``"m3leo"`` of
         :meth:`m3leo_sar.chips.accumulate.StatisticsAccumulator.finish`.
     **changes
-        Fields of :class:`BandStatistics` to change, such as ``looks=40``.
+        Fields of :class:`BandStatistics` to change, such as ``equivalent_looks=40``.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def preset(name: str, **changes: object) -> BandStatistics:
 
     Examples
     --------
-    >>> preset("coherence", looks=40).scale
+    >>> preset("coherence", equivalent_looks=40).scale
     0.25
     """
     if name not in PRESETS:

@@ -64,10 +64,10 @@ class BandStatistics:
     centre, scale : float
         Subtracted from the clipped value, which is then divided by ``scale``. Neither clip nor scale applies to
         ``"phase"`` and the phasors.
-    looks : float, optional
-        Independent looks of a coherence (``"linear"``, ``"fisher"``, ``"weighted_phasor"``), above 1. Its bias is
-        removed before encoding: sqrt((x**2 - 1 / looks) / (1 - 1 / looks)), 0 where that is negative, as E[x**2] at
-        zero coherence is 1 / looks (Touzi et al., 1999, IEEE TGRS 37, eq. 12).
+    equivalent_looks : float, optional
+        Equivalent number of looks L of a coherence (``"linear"``, ``"fisher"``, ``"weighted_phasor"``), above 1. Its
+        bias is removed before encoding: sqrt((x**2 - 1 / L) / (1 - 1 / L)), 0 where that is negative, as E[x**2] at
+        zero coherence is 1 / L (Touzi et al., 1999, IEEE TGRS 37, eq. 12).
     gain, offset : float, optional
         Decoding of a stored number, stored x gain + offset; both or neither.
     nodata : float, optional
@@ -87,7 +87,7 @@ class BandStatistics:
     high: float = math.inf
     centre: float = 0.0
     scale: float = 1.0
-    looks: float | None = None
+    equivalent_looks: float | None = None
     gain: float | None = None
     offset: float | None = None
     nodata: float | None = None
@@ -95,7 +95,7 @@ class BandStatistics:
 
     def __post_init__(self) -> None:
         # The digest is that of the printed values, and -10 does not print as -10.0.
-        for name in ("low", "high", "centre", "scale", "looks", "gain", "offset", "nodata"):
+        for name in ("low", "high", "centre", "scale", "equivalent_looks", "gain", "offset", "nodata"):
             value = getattr(self, name)
             object.__setattr__(self, name, None if value is None else float(value))
         object.__setattr__(self, "planes", tuple(int(plane) for plane in self.planes))
@@ -110,10 +110,10 @@ class BandStatistics:
         self._check_decoding()
 
     def _check_decoding(self) -> None:
-        if self.looks is not None and not (self.encoding in _OF_COHERENCE and self.looks > 1):
+        if self.equivalent_looks is not None and not (self.encoding in _OF_COHERENCE and self.equivalent_looks > 1):
             raise ValueError(
-                f"{self.name}: looks must be above 1 and of a coherence ({', '.join(_OF_COHERENCE)}), got {self.looks} "
-                f"for {self.encoding!r}"
+                f"{self.name}: equivalent_looks must be above 1 and of a coherence ({', '.join(_OF_COHERENCE)}), got "
+                f"{self.equivalent_looks} for {self.encoding!r}"
             )
         if (self.gain is None) != (self.offset is None):
             raise ValueError(f"{self.name}: gain and offset must be given both or neither")
@@ -213,12 +213,19 @@ class Statistics:
 #: Fields that existed before optional ones; the others are written only if set, so that digests stay valid.
 _ALWAYS = ("name", "encoding", "low", "high", "centre", "scale")
 _DEFAULTS = {field.name: field.default for field in fields(BandStatistics)}
+#: Fields whose name on disk, and so in digests, is a shorter one.
+_STORED = {"equivalent_looks": "looks"}
+_FIELDS = {stored: name for name, stored in _STORED.items()}
 
 
 def _canonical(bands: Sequence[BandStatistics]) -> str:
     # Infinity is not valid JSON; as text every reader preserves it.
     plain = [
-        {key: _text(value) for key, value in asdict(band).items() if key in _ALWAYS or value != _DEFAULTS[key]}
+        {
+            _STORED.get(key, key): _text(value)
+            for key, value in asdict(band).items()
+            if key in _ALWAYS or value != _DEFAULTS[key]
+        }
         for band in bands
     ]
     return json.dumps(plain, sort_keys=True)
@@ -229,4 +236,7 @@ def _text(value: Any) -> Any:
 
 
 def _numbers(band: dict[str, Any]) -> dict[str, Any]:
-    return {key: float(value) if key in ("low", "high", "nodata") else value for key, value in band.items()}
+    return {
+        _FIELDS.get(key, key): float(value) if key in ("low", "high", "nodata") else value
+        for key, value in band.items()
+    }

@@ -21,16 +21,17 @@ _STEPS = 1 << 14
 
 
 @door(arrays={"true": "*"}, array_like=("true",), name="coherence", units={"coherence": "1"})
-def expected_coherence(true: ArrayLike, *, looks: float) -> NDArray[np.float64]:
-    """Mean of the sample coherence of ``looks`` independent looks.
+def expected_coherence(true: ArrayLike, *, equivalent_looks: float) -> NDArray[np.float64]:
+    """Mean of the sample coherence of ``equivalent_looks`` independent looks.
 
     Parameters
     ----------
     true : array_like of float
         True coherence in [0, 1].
-    looks : float
-        Number of independent looks, above 1. Pixels of an oversampled image are correlated, so this number is smaller
-        than the number of samples in the window.
+    equivalent_looks : float
+        Equivalent number of looks (ENL), that of independent looks, above 1. Pixels of an oversampled image are
+        correlated, so it is smaller than the number of samples in the window
+        (:func:`m3leo_sar.insar.equivalent_looks.equivalent_looks`).
 
     Returns
     -------
@@ -41,7 +42,7 @@ def expected_coherence(true: ArrayLike, *, looks: float) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If a coherence lies outside [0, 1] or ``looks`` is not above 1.
+        If a coherence lies outside [0, 1] or ``equivalent_looks`` is not above 1.
 
     References
     ----------
@@ -49,32 +50,32 @@ def expected_coherence(true: ArrayLike, *, looks: float) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> expected_coherence([0.0, 0.3, 0.9], looks=25).round(5)
+    >>> expected_coherence([0.0, 0.3, 0.9], equivalent_looks=25).round(5)
     array([0.17813, 0.33101, 0.90043])
     """
-    rho = _true_values(true, looks)
-    law = _law(float(looks))
+    rho = _true_values(true, equivalent_looks)
+    law = _law(float(equivalent_looks))
     spread = _between_steps(law.from_truth, rho)
     return np.clip(np.hypot(law.floor, np.sqrt(1 - law.floor**2) * spread), rho, 1.0)
 
 
 @door(arrays={"true": "*"}, array_like=("true",), name="variance", units={"variance": None})
-def coherence_variance(true: ArrayLike, *, looks: float) -> NDArray[np.float64]:
-    """Variance of the sample coherence of ``looks`` independent looks.
+def coherence_variance(true: ArrayLike, *, equivalent_looks: float) -> NDArray[np.float64]:
+    """Variance of the sample coherence of ``equivalent_looks`` independent looks.
 
     Parameters, errors and source are those of :func:`expected_coherence`.
 
     Examples
     --------
-    >>> float(np.sqrt(coherence_variance(0.7, looks=100)).round(3))
+    >>> float(np.sqrt(coherence_variance(0.7, equivalent_looks=100)).round(3))
     0.036
     """
-    rho = _true_values(true, looks)
-    return (1 - rho * rho) ** 2 * _between_steps(_law(float(looks)).variance, rho)
+    rho = _true_values(true, equivalent_looks)
+    return (1 - rho * rho) ** 2 * _between_steps(_law(float(equivalent_looks)).variance, rho)
 
 
 @door(arrays={"sample": "*"}, array_like=("sample",), name="density", units={"density": None})
-def coherence_density(sample: ArrayLike, true: float, *, looks: float) -> NDArray[np.float64]:
+def coherence_density(sample: ArrayLike, true: float, *, equivalent_looks: float) -> NDArray[np.float64]:
     """Probability density of the sample coherence.
 
     Parameters
@@ -83,8 +84,8 @@ def coherence_density(sample: ArrayLike, true: float, *, looks: float) -> NDArra
         Sample coherence at which to evaluate the density, in [0, 1].
     true : float
         True coherence in [0, 1).
-    looks : float
-        Number of independent looks, above 1.
+    equivalent_looks : float
+        Equivalent number of looks, above 1.
 
     Returns
     -------
@@ -104,7 +105,8 @@ def coherence_density(sample: ArrayLike, true: float, *, looks: float) -> NDArra
     rho = float(true)
     if not 0 <= rho < 1:
         raise ValueError(f"true must be in [0, 1) for a density, got {true}")
-    _check_looks(looks)
+    _check_looks(equivalent_looks)
+    looks = float(equivalent_looks)
     weight, k = _mixture(rho, looks)
     # d squared given k is Beta(k + 1, looks - 1); its normalising constant comes from a recurrence in k.
     log_constant = np.concatenate([[0.0], np.cumsum(np.log((np.arange(k[-1]) + looks) / (np.arange(k[-1]) + 1.0)))])
@@ -116,7 +118,7 @@ def coherence_density(sample: ArrayLike, true: float, *, looks: float) -> NDArra
 
 
 @door(arrays={"observed": "*"}, array_like=("observed",), name="coherence", units={"coherence": "1"})
-def true_coherence(observed: ArrayLike, *, looks: float, statistic: str = "mean") -> NDArray[np.float64]:
+def true_coherence(observed: ArrayLike, *, equivalent_looks: float, statistic: str = "mean") -> NDArray[np.float64]:
     """Compute the true coherence whose sample coherence has the mean, or the median, ``observed``.
 
     Apply it to means or medians over pairs or looks, not to single estimates: an estimate below the mean at zero
@@ -127,8 +129,8 @@ def true_coherence(observed: ArrayLike, *, looks: float, statistic: str = "mean"
     ----------
     observed : array_like of float
         Mean or median of the sample coherence, in [0, 1]; NaN stays NaN.
-    looks : float
-        Number of independent looks, above 1.
+    equivalent_looks : float
+        Equivalent number of looks, above 1.
     statistic : {"mean", "median"}
         The distribution is skewed, so the two differ for few looks: at 4 looks and a true coherence of 0.6 they are
         0.67 and 0.70.
@@ -141,22 +143,22 @@ def true_coherence(observed: ArrayLike, *, looks: float, statistic: str = "mean"
     Raises
     ------
     ValueError
-        If a value lies outside [0, 1], ``looks`` is not above 1 or ``statistic`` is unknown.
+        If a value lies outside [0, 1], ``equivalent_looks`` is not above 1 or ``statistic`` is unknown.
 
     Examples
     --------
-    >>> true_coherence([0.1, 0.33101, 1.0], looks=25).round(4)
+    >>> true_coherence([0.1, 0.33101, 1.0], equivalent_looks=25).round(4)
     array([0. , 0.3, 1. ])
     """
     wanted = np.asarray(observed, np.float64)
     _in_unit_interval(wanted[~np.isnan(wanted)], "observed")
-    _check_looks(looks)
+    _check_looks(equivalent_looks)
     if statistic not in ("mean", "median"):
         raise ValueError(f"statistic must be mean or median, got {statistic!r}")
     if statistic == "median":
-        found = [_true_of_median(float(value), looks) for value in wanted.ravel()]
+        found = [_true_of_median(float(value), equivalent_looks) for value in wanted.ravel()]
         return np.array(found, np.float64).reshape(wanted.shape)
-    law = _law(float(looks))
+    law = _law(float(equivalent_looks))
     above = np.maximum(wanted, law.floor)
     spread = np.sqrt((above - law.floor) * (above + law.floor) / (1 - law.floor**2))
     return _between_steps(law.to_truth, spread)
@@ -191,7 +193,7 @@ def _true_of_median(median: float, looks: float) -> float:
 
 def _check_looks(looks: float) -> None:
     if not (np.isfinite(looks) and looks > 1):
-        raise ValueError(f"looks must be a finite number above 1, got {looks}")
+        raise ValueError(f"equivalent_looks must be a finite number above 1, got {looks}")
 
 
 def _in_unit_interval(values: NDArray[np.float64], name: str) -> None:

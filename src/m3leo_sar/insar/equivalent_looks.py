@@ -13,8 +13,8 @@ from m3leo_sar.grid.window import Window
 
 
 @door(arrays={"slc": "rc"}, eager=True)
-def effective_looks(slc: Any, *, window: Window) -> float:
-    """Estimate the effective number of independent looks of a window of correlated samples.
+def equivalent_looks(slc: Any, *, window: Window) -> float:
+    """Estimate the equivalent number of looks (ENL) of a window of correlated samples.
 
     The samples of an SLC that is oversampled or weighted are correlated, so a window holds fewer independent looks than
     samples. Their number follows from the autocorrelation of the speckle,
@@ -48,7 +48,7 @@ def effective_looks(slc: Any, *, window: Window) -> float:
     --------
     >>> rng = np.random.default_rng(0)
     >>> white = rng.standard_normal((128, 160)) + 1j * rng.standard_normal((128, 160))
-    >>> round(effective_looks(white, window=Window(rows=3, cols=5)), 1)
+    >>> round(equivalent_looks(white, window=Window(rows=3, cols=5)), 1)
     15.0
     """
     _check.complex_array(slc, "slc", ndim=2)

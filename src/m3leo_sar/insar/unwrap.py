@@ -43,7 +43,7 @@ def unwrap(
     interferogram: Any,
     coherence: Any,
     *,
-    looks: float,
+    equivalent_looks: float,
     mask: Any = None,
     method: str = "whirlwind",
     **options: Any,
@@ -56,8 +56,9 @@ def unwrap(
         NumPy. A sample with a non-finite part, or equal to zero, is no data.
     coherence : (rows, cols) float
         In [0, 1]; a non-finite value is no data.
-    looks : float
-        Effective number of looks of the coherence (:func:`m3leo_sar.insar.bias.effective_looks`), at least 1.
+    equivalent_looks : float
+        Equivalent number of looks of the coherence
+        (:func:`m3leo_sar.insar.equivalent_looks.equivalent_looks`), at least 1.
     mask : (rows, cols) bool, optional
         True where a sample has data, in addition to the validity of the values themselves.
     method : {"whirlwind", "snaphu"}
@@ -78,7 +79,7 @@ def unwrap(
     TypeError
         If the interferogram is not a complex NumPy array.
     ValueError
-        If shapes differ, looks are below 1, the method is unknown, or no sample has data.
+        If shapes differ, the looks are below 1, the method is unknown, or no sample has data.
 
     References
     ----------
@@ -94,8 +95,8 @@ def unwrap(
     if mask is not None and (np.shape(mask) != interferogram.shape or np.asarray(mask).dtype != bool):
         found = f"{np.asarray(mask).dtype} {np.shape(mask)}"
         raise ValueError(f"mask must be bool of the shape of interferogram, {interferogram.shape}, got {found}")
-    if not looks >= 1:
-        raise ValueError(f"looks must be at least 1, got {looks}")
+    if not equivalent_looks >= 1:
+        raise ValueError(f"equivalent_looks must be at least 1, got {equivalent_looks}")
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     known = np.isfinite(interferogram) & (interferogram != 0) & np.isfinite(coherence)
@@ -105,7 +106,7 @@ def unwrap(
         raise ValueError("interferogram and coherence must have a valid pixel, got none")
     image = np.where(known, interferogram, 0).astype(np.complex64)
     trust = np.where(known, np.clip(coherence, 0, 1), 0).astype(np.float32)
-    phase, components = _package(method).unwrap(image, trust, float(looks), mask=known, **options)
+    phase, components = _package(method).unwrap(image, trust, float(equivalent_looks), mask=known, **options)
     return Unwrapped(
         np.where(known, phase, np.nan).astype(np.float32), np.where(known, components, 0).astype(np.uint32)
     )

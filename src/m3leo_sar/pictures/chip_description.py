@@ -91,13 +91,13 @@ def _own(chips: list[Chip], product: str) -> Description:
         named = str(facts.get("product", product))
         dates = str(facts.get("date") or facts.get("key", ""))
         band = Band(str(facts.get("name", named)), str(facts.get("quantity", named)), str(facts.get("unit", "")), named,
-                    None, dates, facts.get("polarisation"), facts.get("orbit"), _looks(facts))  # fmt: skip
+                    None, dates, facts.get("polarisation"), facts.get("orbit"), _samples(facts))  # fmt: skip
         planes, masks = (part.reshape(-1, *part.shape[-2:]) for part in (chip.array, chip.known))
         rows += [_row(band, plane, mask) for plane, mask in zip(planes, masks, strict=True)]
     return Description(f"{product}, {_grid(chips[0].geobox)}", rows, ())
 
 
-def _looks(facts: Mapping[str, Any]) -> float | None:
+def _samples(facts: Mapping[str, Any]) -> float | None:
     """Samples averaged per value of a chip: the median over valid pixels, or those of its window or its looks."""
     parameters, valid = facts.get("parameters"), facts.get("valid_looks")
     if isinstance(valid, Mapping) and isinstance(valid.get("median"), int | float):
@@ -110,5 +110,5 @@ def _row(band: Band, plane: np.ndarray, mask: np.ndarray) -> tuple[str, ...]:
     held = np.abs(plane[mask]) if plane.dtype.kind == "c" else plane[mask]
     values = f"{held.min():.4g} ... {held.max():.4g}" if held.size else "none"
     dates = " ".join(str(part) for part in (band.year, band.period) if part)
-    radar = band.polarisation or "", band.orbit_direction or "", f"{band.looks:g}" if band.looks else ""
+    radar = band.polarisation or "", band.orbit_direction or "", f"{band.samples:g}" if band.samples else ""
     return band.name, band.quantity, band.unit, dates, *radar, f"{mask.mean():.1%}", values

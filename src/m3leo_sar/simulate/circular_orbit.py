@@ -10,12 +10,12 @@ from m3leo_sar.grid.orbit import Orbit
 _GRAVITY, _TURN = 3.986004418e14, 7.2921159e-5
 
 
-def circular_orbit(*, step: float = 10.0, radius: float = 7.07e6, inclination: float = 98.2) -> Orbit:
+def circular_orbit(*, interval: float = 10.0, radius: float = 7.07e6, inclination: float = 98.2) -> Orbit:
     """Two minutes of a circular orbit like Sentinel-1's, in the frame of the turning Earth, about time 0.
 
     Parameters
     ----------
-    step : float
+    interval : float
         Seconds between state vectors.
     radius : float
         Metres from the centre of the Earth.
@@ -28,7 +28,7 @@ def circular_orbit(*, step: float = 10.0, radius: float = 7.07e6, inclination: f
     >>> round(float(np.linalg.norm(position))), bool(7000 < np.linalg.norm(velocity) < 8000)
     (7070000, True)
     """
-    time = np.arange(-60.0, 60.0 + step / 2, step)
+    time = np.arange(-60.0, 60.0 + interval / 2, interval)
     tilt, speed = np.radians(inclination), np.sqrt(_GRAVITY / radius**3)
 
     def position(at: np.ndarray) -> np.ndarray:

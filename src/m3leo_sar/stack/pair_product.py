@@ -106,7 +106,7 @@ class PairProduct:
         return ":".join([self.kind, *size, *([self.date] if self.date else []), *shown])
 
     @property
-    def looks(self) -> float:
+    def samples(self) -> float:
         """Number of samples averaged into one value."""
         return 1.0 if self.window is None else self.window.samples
 

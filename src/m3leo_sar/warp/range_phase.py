@@ -109,7 +109,7 @@ class GeometricOffsets(NamedTuple):
 
 @door(arrays={"dem": "rc"}, eager=True, labels=False)
 def geometric_offsets(
-    *, reference: Acquisition, secondary: Acquisition, dem: Any, dem_geobox: GeoBox, step: int = 1
+    *, reference: Acquisition, secondary: Acquisition, dem: Any, dem_geobox: GeoBox, node_spacing: int = 1
 ) -> GeometricOffsets:
     """Compute offsets and phase of every pixel of a reference image from both orbits and a terrain model.
 
@@ -121,7 +121,7 @@ def geometric_offsets(
         Heights in metres above the WGS 84 ellipsoid, which must cover the reference image.
     dem_geobox : GeoBox
         Grid of ``dem``.
-    step : int
+    node_spacing : int
         Spacing of the computed pixels; offsets and phase are interpolated bilinearly between them, which loses
         topographic phase where the terrain is finer. 1 computes every pixel, at some microseconds per pixel.
 
@@ -135,10 +135,10 @@ def geometric_offsets(
     ----------
     Sansosti et al., 2006, IEEE TGRS 44(10), 2861-2870.
     """
-    if step < 1:
-        raise ValueError(f"step must be at least 1, got {step}")
+    if node_spacing < 1:
+        raise ValueError(f"node_spacing must be at least 1, got {node_spacing}")
     shape = reference.radar_grid.shape
-    lines = [np.unique(np.append(np.arange(0, size, step), size - 1)).astype(np.float64) for size in shape]
+    lines = [np.unique(np.append(np.arange(0, size, node_spacing), size - 1)).astype(np.float64) for size in shape]
     rows, cols = np.meshgrid(*lines, indexing="ij")
     ground = rdr2geo(orbit=reference.orbit, radar_grid=reference.radar_grid, dem=dem, dem_geobox=dem_geobox,
                      rows=rows, cols=cols)  # fmt: skip
@@ -151,6 +151,6 @@ def geometric_offsets(
         )
     phase = range_phase(*places, reference=reference, secondary=secondary)
     planes = [row - rows, col - cols, phase]
-    if step > 1:
+    if node_spacing > 1:
         planes = [bilinear_grid(plane, list(lines[0]), list(lines[1]), shape) for plane in planes]
     return GeometricOffsets(*planes)

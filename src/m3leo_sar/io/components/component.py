@@ -39,7 +39,7 @@ class Band:
         Season or month within the year.
     polarisation, orbit_direction : str, optional
         Those of radar bands.
-    looks : float, optional
+    samples : float, optional
         Samples averaged per value of a coherence or an interferogram, if known.
     kind : str, optional
         Kind of the quantity, a name of :data:`m3leo_sar.io.components.quantity.KINDS`, if unit and names do not
@@ -54,7 +54,7 @@ class Band:
     period: str | None = None
     polarisation: str | None = None
     orbit_direction: str | None = None
-    looks: float | None = None
+    samples: float | None = None
     kind: str | None = None
 
 

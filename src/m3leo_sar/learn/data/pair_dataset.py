@@ -195,7 +195,7 @@ class PairDataset(Dataset[dict[str, Any]]):
             "secondary": pair.secondary.isoformat(),
             "days": pair.days,
             "pairs": " ".join(str(pair) for pair in change.pairs),
-            "looks": tuple(product.looks for product in self.products),
+            "looks": tuple(product.samples for product in self.products),
             "flipped_rows": 0 in change.flips,
             "flipped_cols": 1 in change.flips,
         }
