@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from m3leo_sar import GeoBox, reproject
 
 
-def resample(plane: NDArray[Any], source: GeoBox, tile: GeoBox, *, band: Any) -> NDArray[np.float32]:
+def resample(plane: NDArray[Any], source_geobox: GeoBox, tile: GeoBox, *, band: Any) -> NDArray[np.float32]:
     """Highest less lowest value (rows, cols) over the ground of each tile pixel."""
     values = plane.astype(np.float32)
-    highest = reproject(values, source, tile, resampling="max")
-    lowest = reproject(values, source, tile, resampling="min")
+    highest = reproject(values, source_geobox, tile, resampling="max")
+    lowest = reproject(values, source_geobox, tile, resampling="min")
     return np.asarray(highest - lowest, np.float32)

@@ -294,7 +294,7 @@ def slc_tiles(root: Path) -> Path:
     numbers = np.random.default_rng(4).random
     frame = TileFrame(
         geobox=BOX, rows=slice(0, 9), cols=slice(0, 11), down=numbers((2, BOX.shape[0], 2)),
-        along=numbers((2, 2, BOX.shape[1])), terms=2, origin=(0.0, 0.0), error=1e-6, step=None,
+        along=numbers((2, 2, BOX.shape[1])), terms=2, origin=(0.0, 0.0), error=1e-6, scale=None,
     )  # fmt: skip
     store.write("0000000000001", numbers((len(DATES), 9, 22)).astype("f4").view("c8"), DATES, frame=frame)
     return root / "t"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from m3leo_sar import GeoBox, TileGrid
+from m3leo_sar import GeoBox, TileGrid, Window
 from m3leo_sar.bench.training_run import Budget, train_once
 from m3leo_sar.bench.world import add_cross_polarisation, add_raster, simulated_archive, simulated_ground
 from m3leo_sar.grid.splits import ordered_split
@@ -197,7 +197,7 @@ def decaying(folder: Path, seed: int) -> World:
     ]
     return make_world(
         folder, classes, seed, dates=dates, shape=(3, 4), patch=32.0, relief=0.0, sinking=0.0,
-        cut={"window": 11, "intensities": False},
+        cut={"window": Window(rows=11, cols=11), "intensities": False},
     )  # fmt: skip
 
 

@@ -242,7 +242,7 @@ def test_refusals_name_what_came():
     with pytest.raises(ValueError, match="orbit must cover the image, 99.0 to 128.9 s, its state vectors run from"):
         geo2rdr(50, 5, 0, orbit=ORBIT, radar_grid=late)
     world = GeoBox.from_bounds((-9e6, -9e6, 9e6, 9e6), shape=(40, 40), crs="EPSG:3031")
-    with pytest.raises(ValueError, match="tile_geobox must be a few kilometres of ground"):
+    with pytest.raises(ValueError, match="tile must be a few kilometres of ground"):
         radar_map(world, dem=dem, **options)
 
 

@@ -58,7 +58,7 @@ def simulated_archive(
     folder: Path,
     *,
     chip: int = 64,
-    window: int = 5,
+    window: Window | None = None,
     pairs: Sequence[Pair] = (),
     interferograms: bool = False,
     intensities: bool = True,
@@ -74,8 +74,8 @@ def simulated_archive(
         Receives ``stack`` and ``chips``; existing data are not created again.
     chip : int
         Side of a tile in pixels of 10 m.
-    window : int
-        Side of the coherence window in pixels.
+    window : Window, optional
+        Coherence window; 5 by 5 pixels if None.
     pairs : sequence of Pair
         All pairs if empty.
     interferograms, intensities : bool
@@ -103,7 +103,7 @@ def simulated_archive(
     archive = ChipArchive.create(folder / "chips", storage="zarr")
     recipe = Recipe(
         pairs=pairs or all_pairs(stack.dates),
-        window=Window(rows=window, cols=window),
+        window=window or Window(rows=5, cols=5),
         interferograms=interferograms,
         intensities=intensities,
         minimum_coverage=1.0,

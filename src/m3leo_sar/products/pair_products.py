@@ -79,7 +79,7 @@ def pair_products(
 def pixel_map_of(frame: TileFrame) -> PixelMap:
     """Map from a tile's pixels into its window of the stack."""
     places = Places(frame.down, frame.along, frame.terms, frame.geobox.shape, frame.origin)
-    return PixelMap.from_places(places, frame.shape, error=frame.error, scale=frame.step)
+    return PixelMap.from_places(places, frame.shape, error=frame.error, scale=frame.scale)
 
 
 class _Work:

@@ -30,5 +30,5 @@ def tile_frame(positions: PixelMap, stack: SlcStack, tile: Tile, window: Window,
         terms=places.terms,
         origin=(float(places.origin[0]), float(places.origin[1])),
         error=inside.error,
-        step=inside.scale,
+        scale=inside.scale,
     )

@@ -56,9 +56,9 @@ class ValidLooks:
         return self._kinds[index]
 
 
-def looks_facts(looks: NDArray[Any], chip: NDArray[Any]) -> dict[str, Any]:
-    """Least and median looks of the values of a coherence chip, for its metadata; nothing if it has no value."""
-    counted = looks[~np.isnan(chip)]
+def looks_facts(counts: NDArray[Any], chip: NDArray[Any]) -> dict[str, Any]:
+    """Least and median number of looks behind the values of a coherence chip, for its metadata; {} without values."""
+    counted = counts[~np.isnan(chip)]
     if not counted.size:
         return {}
     low, high = float(counted.min()), float(counted.max())

@@ -32,7 +32,7 @@ def resample_bands(
     array: NDArray[Any],
     bands: Sequence[Band],
     source_geobox: GeoBox,
-    tile_geobox: GeoBox,
+    tile: GeoBox,
     *,
     resampling: str,
     nodata: int | None = None,
@@ -46,7 +46,7 @@ def resample_bands(
         No data is NaN, or ``nodata`` for integers.
     bands : sequence of Band
         One per plane; unit, quantity and name decide.
-    source_geobox, tile_geobox : GeoBox
+    source_geobox, tile : GeoBox
         Grid of the array and of the result.
     resampling : str
         A word of :func:`m3leo_sar.reproject`, or a rule of your own (:mod:`m3leo_sar.run.own_rule`). Codes take
@@ -68,16 +68,16 @@ def resample_bands(
         If the dtype does not suit the resampling.
     """
     if is_own_rule(resampling):
-        taken = resample_by_rule(array, bands, source_geobox, tile_geobox, resampling=resampling)
+        taken = resample_by_rule(array, bands, source_geobox, tile, resampling=resampling)
         return Resampled(taken, nodata if taken.dtype.kind in "iub" else None)
     kinds = [kind_of(band, source=name) for band in bands]
     if array.dtype.kind in "iub":
         if "code" in kinds or resampling in COPIES:
-            return _codes(array, source_geobox, tile_geobox, resampling, nodata, name)
+            return _codes(array, source_geobox, tile, resampling, nodata, name)
         array = _as_float(array, nodata)
     if array.dtype.kind == "c":
-        return Resampled(reproject(array, source_geobox, tile_geobox, resampling=resampling), None)
-    grids = source_geobox, tile_geobox
+        return Resampled(reproject(array, source_geobox, tile, resampling=resampling), None)
+    grids = source_geobox, tile
     for band, kind in zip(bands, kinds, strict=True):
         if kind != "code":
             require_allowed(kind, resampling, f"{band.name} of {name}" if name else band.name)

@@ -22,7 +22,7 @@ def is_own_rule(resampling: str) -> bool:
 
 
 def own_rule(resampling: str) -> Any:
-    """Module of a rule: ``resample(plane, source, tile, *, band)`` gives the plane on the tile.
+    """Module of a rule: ``resample(plane, source_geobox, tile, *, band)`` gives the plane on the tile.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def own_rule(resampling: str) -> Any:
 
 
 def resample_by_rule(
-    array: NDArray[Any], bands: Sequence[Band], source: GeoBox, tile: GeoBox, *, resampling: str
+    array: NDArray[Any], bands: Sequence[Band], source_geobox: GeoBox, tile: GeoBox, *, resampling: str
 ) -> NDArray[Any]:
     """Planes (bands, rows, cols) on a tile by a rule of one's own.
 
@@ -44,7 +44,8 @@ def resample_by_rule(
     """
     rule = own_rule(resampling)
     planes = [
-        np.asarray(rule.resample(plane, source, tile, band=band)) for plane, band in zip(array, bands, strict=True)
+        np.asarray(rule.resample(plane, source_geobox, tile, band=band))
+        for plane, band in zip(array, bands, strict=True)
     ]
     for plane, band in zip(planes, bands, strict=True):
         if plane.shape != tile.shape:

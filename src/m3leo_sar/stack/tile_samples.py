@@ -32,7 +32,7 @@ class TileFrame:
         Subtracted from the sums.
     error : float
         Largest deviation of positions from the exact transform, in source pixels.
-    step : (float, float), optional
+    scale : (float, float), optional
         Source pixels from one tile pixel to the next, along rows and columns.
     """
 
@@ -44,7 +44,7 @@ class TileFrame:
     terms: int
     origin: tuple[float, float]
     error: float = 0.0
-    step: tuple[float, float] | None = None
+    scale: tuple[float, float] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

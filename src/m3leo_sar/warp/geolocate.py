@@ -195,7 +195,7 @@ def _check_poles(tile_geobox: GeoBox) -> None:
     _, south, _, north = tile_geobox.bounds
     if max(-south, north) > _POLE:
         raise ValueError(
-            f"tile_geobox must lie within {_POLE} degrees of latitude in {tile_geobox.crs}, got {south} to {north}; "
+            f"tile must lie within {_POLE} degrees of latitude in {tile_geobox.crs}, got {south} to {north}; "
             "use a polar CRS such as EPSG:3413 or EPSG:3031"
         )
 

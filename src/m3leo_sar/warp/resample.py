@@ -146,7 +146,7 @@ def resample(
 
 
 @lru_cache(maxsize=8)
-def kernel_table(kernel: str) -> np.ndarray:
+def kernel_table(resampling: str) -> np.ndarray:
     """Weights of a kernel, (1025, taps): line k for a position k / 1024 after the preceding sample.
 
     Examples
@@ -154,20 +154,20 @@ def kernel_table(kernel: str) -> np.ndarray:
     >>> kernel_table("cubic")[512].tolist()
     [-0.0625, 0.5625, 0.5625, -0.0625]
     """
-    taps = KERNELS[kernel]
+    taps = KERNELS[resampling]
     half = taps // 2
     x = np.arange(_STEPS + 1)[:, None] / _STEPS - np.arange(1 - half, half + 1)
     within = np.sqrt(np.maximum(1 - (x / half) ** 2, 0.0))
-    if kernel == "sinc":
+    if resampling == "sinc":
         weights = np.sinc(x) * np.i0(_KAISER * within) / np.i0(_KAISER)
-    elif kernel == "knab":
+    elif resampling == "knab":
         reach = np.pi * _KNAB * half
         weights = np.sinc(x) * np.cosh(reach * within) / np.cosh(reach)
     else:
         near = np.abs(x)
         inner, outer = (1.5 * near - 2.5) * near**2 + 1, ((2.5 - 0.5 * near) * near - 4) * near + 2
         weights = np.where(near <= 1, inner, outer)
-    if kernel == "cubic":
+    if resampling == "cubic":
         weights = weights / weights.sum(axis=1, keepdims=True)
     else:
         # Power of a signal with a flat spectrum for each line: the sum over taps k and l of w_k w_l sinc(band (k - l)).

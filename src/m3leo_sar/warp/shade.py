@@ -28,13 +28,13 @@ class Search(NamedTuple):
 
     Parameters
     ----------
-    step : (float, float)
+    stride : (float, float)
         Rows and columns per step of one pixel over the ground, away from the radar.
     reach : float
         Steps per metre of relief.
     """
 
-    step: tuple[float, float]
+    stride: tuple[float, float]
     reach: float
 
     def steps(self, relief: float) -> int:
@@ -43,18 +43,18 @@ class Search(NamedTuple):
 
     def rim(self, relief: float) -> tuple[int, int]:
         """Rows and columns around a tile covered by the search: as narrow as the line of sight allows."""
-        rows, cols = (math.ceil(self.steps(relief) * abs(part)) + 1 for part in self.step)
+        rows, cols = (math.ceil(self.steps(relief) * abs(part)) + 1 for part in self.stride)
         return rows, cols
 
 
 def shaded(
-    tile_geobox: GeoBox, height: Any, dem: Any, dem_geobox: GeoBox, *, orbit: Orbit, radar_grid: RadarGrid
+    tile: GeoBox, height: Any, dem: Any, dem_geobox: GeoBox, *, orbit: Orbit, radar_grid: RadarGrid
 ) -> tuple[Any, Any]:
     """Compute layover and shadow of every pixel of a tile.
 
     Parameters
     ----------
-    tile_geobox : GeoBox
+    tile : GeoBox
         Grid of the tile.
     height : (tile rows, tile cols) float64
         Height above the ellipsoid in metres, NaN where unknown.
@@ -84,25 +84,25 @@ def shaded(
     backend = backend_of(height)
     model = radar_grid.model(orbit)
     known = height[height == height]
-    search = None if known.size == 0 else _search(tile_geobox, radar_grid, model, float(known.mean()))
+    search = None if known.size == 0 else _search(tile, radar_grid, model, float(known.mean()))
     if search is None:
         nothing = height != height
         nothing[...] = False
         return nothing, nothing.copy()
-    relief = _relief_around(tile_geobox, dem, dem_geobox, search)
+    relief = _relief_around(tile, dem, dem_geobox, search)
     rim = search.rim(relief)
-    wide = tile_geobox.pad(*rim)
+    wide = tile.pad(*rim)
     ground = reproject(dem, dem_geobox, wide).astype(np.float64)
     sights = backend.geometry_sights(*sight_terms(wide, radar_grid, model), ground)
-    shade = backend.geometry_shade(*sights, search.step, search.steps(relief), rim, tile_geobox.shape)
+    shade = backend.geometry_shade(*sights, search.stride, search.steps(relief), rim, tile.shape)
     return (shade & 1) != 0, (shade & 2) != 0
 
 
-def _relief_around(tile_geobox: GeoBox, dem: Any, dem_geobox: GeoBox, search: Search) -> float:
+def _relief_around(tile: GeoBox, dem: Any, dem_geobox: GeoBox, search: Search) -> float:
     """Height range in metres of the ground that may hide or overlay a tile, including all ground within reach."""
     relief = _MOST_RELIEF
     for _ in range(3):
-        around = tile_geobox.pad(*search.rim(relief)).reduced(_COARSE, _COARSE).pad(1, 1)
+        around = tile.pad(*search.rim(relief)).reduced(_COARSE, _COARSE).pad(1, 1)
         rows, cols = pixel_map(dem_geobox, around).window(margin=2)
         ground = dem[rows, cols]
         known = ground[ground == ground]
@@ -113,13 +113,13 @@ def _relief_around(tile_geobox: GeoBox, dem: Any, dem_geobox: GeoBox, search: Se
     return relief
 
 
-def _search(tile_geobox: GeoBox, radar_grid: RadarGrid, model: np.ndarray, level: float) -> Search | None:
+def _search(tile: GeoBox, radar_grid: RadarGrid, model: np.ndarray, level: float) -> Search | None:
     """Line of sight over the centre of a tile at a height in metres; None if it is not seen."""
-    rows, cols = tile_geobox.shape
+    rows, cols = tile.shape
     at = np.array([[rows / 2, rows / 2 + 1, rows / 2], [cols / 2, cols / 2, cols / 2 + 1]])
-    a, b, c, d, e, f = tuple(tile_geobox.affine)[:6]
+    a, b, c, d, e, f = tuple(tile.affine)[:6]
     x, y = a * at[1] + b * at[0] + c, d * at[1] + e * at[0] + f
-    longitude, latitude = transformed(x, y, tile_geobox.crs, "EPSG:4326")
+    longitude, latitude = transformed(x, y, tile.crs, "EPSG:4326")
     points = earth_fixed(longitude, latitude, level)
     middle = radar_grid.azimuth_time + (radar_grid.shape[0] - 1) / 2 * radar_grid.azimuth_interval
     row, col = backend_of(points).geometry_points(model, points, middle)

@@ -23,7 +23,7 @@ Terms = tuple[np.ndarray, np.ndarray]
 _Values = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, ...]]
 
 
-def ground_terms(tile_geobox: GeoBox, radar_grid: RadarGrid, model: np.ndarray) -> Terms:
+def ground_terms(tile: GeoBox, radar_grid: RadarGrid, model: np.ndarray) -> Terms:
     """Position and time of a tile's pixels on the ellipsoid, and their change per metre of height.
 
     Raises
@@ -37,12 +37,12 @@ def ground_terms(tile_geobox: GeoBox, radar_grid: RadarGrid, model: np.ndarray) 
     def place(points: np.ndarray, time: np.ndarray) -> tuple[np.ndarray, ...]:
         return *np.moveaxis(points, -1, 0), time * speed
 
-    down, along = _terms(place, tile_geobox, radar_grid, model, _TOLERANCE)
+    down, along = _terms(place, tile, radar_grid, model, _TOLERANCE)
     down[[3, 7]] /= speed
     return down, along
 
 
-def sight_terms(tile_geobox: GeoBox, radar_grid: RadarGrid, model: np.ndarray) -> Terms:
+def sight_terms(tile: GeoBox, radar_grid: RadarGrid, model: np.ndarray) -> Terms:
     """Line of sight to a tile's pixels in metres, and its change per metre of height.
 
     Three fixed axes, the second towards the look side of the radar, and the component along its vertical, upwards.
@@ -64,27 +64,27 @@ def sight_terms(tile_geobox: GeoBox, radar_grid: RadarGrid, model: np.ndarray) -
         upwards = (seen * position).sum(axis=-1) / np.linalg.norm(position, axis=-1)
         return *np.moveaxis(seen @ axes.T, -1, 0), upwards
 
-    return _terms(sight, tile_geobox, radar_grid, model, _SIGHT_TOLERANCE)
+    return _terms(sight, tile, radar_grid, model, _SIGHT_TOLERANCE)
 
 
-def _terms(values: _Values, tile_geobox: GeoBox, radar_grid: RadarGrid, model: np.ndarray, tolerance: float) -> Terms:
+def _terms(values: _Values, tile: GeoBox, radar_grid: RadarGrid, model: np.ndarray, tolerance: float) -> Terms:
     """Four values of a tile's pixels on the ellipsoid, and their change per metre of height, as few terms."""
-    a, b, c, d, e, f = tuple(tile_geobox.affine)[:6]
+    a, b, c, d, e, f = tuple(tile.affine)[:6]
 
     def ground(row: np.ndarray, col: np.ndarray) -> tuple[np.ndarray, ...]:
         x, y = a * (col + 0.5) + b * (row + 0.5) + c, d * (col + 0.5) + e * (row + 0.5) + f
-        longitude, latitude = transformed(x, y, tile_geobox.crs, "EPSG:4326")
+        longitude, latitude = transformed(x, y, tile.crs, "EPSG:4326")
         if not np.isfinite(longitude).all():
             return longitude, latitude
         points = (earth_fixed(longitude, latitude, height) for height in (0.0, _HIGH))
         low, high = (values(point, _time_of(point, radar_grid, model)) for point in points)
         return *low, *(above - below for above, below in zip(high, low, strict=True))
 
-    found = interpolated(ground, tile_geobox.shape, tolerance)
+    found = interpolated(ground, tile.shape, tolerance)
     if found is None:
         raise ValueError(
-            f"tile_geobox must be a few kilometres of ground that a polynomial can follow, got bounds "
-            f"{tile_geobox.bounds} in {tile_geobox.crs}"
+            f"tile must be a few kilometres of ground that a polynomial can follow, got bounds "
+            f"{tile.bounds} in {tile.crs}"
         )
     down = found.rows.copy()
     down[4:] /= _HIGH

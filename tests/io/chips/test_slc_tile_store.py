@@ -31,7 +31,7 @@ def frame_of(**changes):
     rng = np.random.default_rng(0)
     places = {"down": rng.random((2, 17, 3)), "along": rng.random((2, 3, 19))}
     return replace(
-        TileFrame(geobox=BOX, rows=ROWS, cols=COLS, **places, terms=3, origin=(4.0, 2.0), error=1e-6, step=(1.0, 0.9)),
+        TileFrame(geobox=BOX, rows=ROWS, cols=COLS, **places, terms=3, origin=(4.0, 2.0), error=1e-6, scale=(1.0, 0.9)),
         **changes,
     )
 
@@ -154,7 +154,7 @@ def test_the_frame_comes_back_to_the_bit(store):
         assert getattr(back, name) == getattr(frame, name), name
     np.testing.assert_array_equal(back.down, frame.down)
     np.testing.assert_array_equal(back.along, frame.along)
-    plain = frame_of(down=np.full((17, 19), np.nan), along=np.ones((17, 19)), terms=0, step=None)
+    plain = frame_of(down=np.full((17, 19), np.nan), along=np.ones((17, 19)), terms=0, scale=None)
     store.write("2", samples_of(), DATES, frame=plain)
     assert np.isnan(store.frame("2").down).all()
     assert store.frame("2").step is None

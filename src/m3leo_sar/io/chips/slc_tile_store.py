@@ -367,7 +367,7 @@ def _frame_facts(frame: TileFrame) -> dict[str, Any]:
         "terms": frame.terms,
         "origin": list(frame.origin),
         "error": frame.error,
-        "step": None if frame.step is None else list(frame.step),
+        "step": None if frame.scale is None else list(frame.scale),
     }
 
 
@@ -396,7 +396,7 @@ def _read_frame(path: Path) -> TileFrame:
         terms=terms,
         origin=origin,
         error=error,
-        step=None if step is None else (float(step[0]), float(step[1])),
+        scale=None if step is None else (float(step[0]), float(step[1])),
     )
 
 

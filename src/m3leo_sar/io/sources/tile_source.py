@@ -90,12 +90,12 @@ class Cover(NamedTuple):
         return out
 
 
-def cover(source: GeoBox, tile: GeoBox) -> Cover | None:
+def cover(source_geobox: GeoBox, tile: GeoBox) -> Cover | None:
     """Part of a source that holds a tile and a margin for every resampling.
 
     Parameters
     ----------
-    source : GeoBox
+    source_geobox : GeoBox
         Grid of the source. A geographic grid continues over its seam: a tile across the 180th meridian gets the
         columns of both ends.
     tile : GeoBox
@@ -114,23 +114,23 @@ def cover(source: GeoBox, tile: GeoBox) -> Cover | None:
     >>> part.rows, part.parts, part.geobox.shape
     (slice(37, 55, None), ((slice(25, 45, None), 0),), (18, 20))
     """
-    row, col = _edges(source, tile)
+    row, col = _edges(source_geobox, tile)
     if not np.isfinite(row).any():
         return None
     low, high = np.nanmin(row), np.nanmax(row)
-    if high <= _TOUCH or low >= source.shape[0] - _TOUCH:
+    if high <= _TOUCH or low >= source_geobox.shape[0] - _TOUCH:
         return None
     down, along = _margins(row, tile.shape), _margins(col, tile.shape)
     # Coincident edges differ by rounding, which must not add a pixel.
-    rows = slice(max(0, math.floor(low + _TOUCH) - down), min(source.shape[0], math.ceil(high - _TOUCH) + down))
-    spans = _spans(source, float(np.nanmin(col)), float(np.nanmax(col)), along)
+    rows = slice(max(0, math.floor(low + _TOUCH) - down), min(source_geobox.shape[0], math.ceil(high - _TOUCH) + down))
+    spans = _spans(source_geobox, float(np.nanmin(col)), float(np.nanmax(col)), along)
     if not spans:
         return None
     start = min(first for _, first in spans)
     stop = max(first + cols.stop - cols.start for cols, first in spans)
     parts = tuple((cols, first - start) for cols, first in spans)
-    origin = source.affine @ Affine.translation(start, rows.start)
-    return Cover(rows, parts, GeoBox((rows.stop - rows.start, stop - start), origin, source.crs))
+    origin = source_geobox.affine @ Affine.translation(start, rows.start)
+    return Cover(rows, parts, GeoBox((rows.stop - rows.start, stop - start), origin, source_geobox.crs))
 
 
 def as_key(name: str) -> str:
