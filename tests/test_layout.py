@@ -145,6 +145,12 @@ def test_libraries_stay_in_their_rooms(path: Path) -> None:
         assert room_of(path) in KEPT[name], name
 
 
+def test_projections_have_one_place() -> None:
+    # GeoBox imports PROJ's transformer for its annotation only.
+    users = {path.stem for path in FILES if "pyproj" in {name.partition(".")[0] for name in imported(path)}}
+    assert users == {"projection", "geobox"}
+
+
 def test_folders_hold_one_sentence_and_no_code() -> None:
     for path in PACKAGE.rglob("*/__init__.py"):
         body = ast.parse(path.read_text()).body

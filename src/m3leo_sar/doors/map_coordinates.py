@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.projection import axis_unit, cf_grid_mapping, is_geographic
 
 
 def map_coordinates(geobox: GeoBox) -> dict[str, Any]:
@@ -21,23 +22,20 @@ def map_coordinates(geobox: GeoBox) -> dict[str, Any]:
     >>> coordinates["x"][1].tolist(), coordinates["spatial_ref"][2]["GeoTransform"]
     ([5.0, 15.0, 25.0, 35.0], '0.0 10.0 0.0 20.0 0.0 -10.0')
     """
-    from pyproj import CRS
-
     a, b, c, d, e, f = tuple(geobox.affine)[:6]
-    crs = CRS.from_user_input(geobox.crs)
     transform = " ".join(str(float(value)) for value in (c, a, b, f, d, e))
-    coordinates: dict[str, Any] = {"spatial_ref": ((), 0, {**crs.to_cf(), "GeoTransform": transform})}
+    coordinates: dict[str, Any] = {"spatial_ref": ((), 0, {**cf_grid_mapping(geobox.crs), "GeoTransform": transform})}
     if geobox.is_axis_aligned:
-        names = (
-            ("latitude", "longitude") if crs.is_geographic else ("projection_y_coordinate", "projection_x_coordinate")
-        )
-        units = ("degrees_north", "degrees_east") if crs.is_geographic else (_unit(crs),) * 2
+        if is_geographic(geobox.crs):
+            names, units = ("latitude", "longitude"), ("degrees_north", "degrees_east")
+        else:
+            names, units = ("projection_y_coordinate", "projection_x_coordinate"), (_unit(geobox.crs),) * 2
         rows, cols = (np.arange(size) + 0.5 for size in geobox.shape)
         coordinates["y"] = ("y", e * rows + f, {"standard_name": names[0], "units": units[0]})
         coordinates["x"] = ("x", a * cols + c, {"standard_name": names[1], "units": units[1]})
     return coordinates
 
 
-def _unit(crs: Any) -> str:
-    name = crs.axis_info[0].unit_name if crs.axis_info else "metre"
-    return "m" if name == "metre" else str(name)
+def _unit(crs: str) -> str:
+    name, _ = axis_unit(crs)
+    return "m" if name == "metre" else name

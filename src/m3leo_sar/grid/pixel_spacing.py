@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from m3leo_sar.grid.geobox import as_geobox
-from m3leo_sar.grid.projection import is_geographic
+from m3leo_sar.grid.projection import axis_unit, is_geographic
 
 #: Semi-major axis and squared eccentricity of WGS 84.
 _AXIS, _ECCENTRICITY = 6_378_137.0, 0.00669437999014
@@ -42,7 +42,5 @@ def _metres_of_a_unit(box: Any) -> tuple[float, float]:
         flat = 1 - _ECCENTRICITY * math.sin(latitude) ** 2
         degree = math.pi / 180
         return _AXIS / math.sqrt(flat) * math.cos(latitude) * degree, _AXIS * (1 - _ECCENTRICITY) / flat**1.5 * degree
-    from pyproj import CRS
-
-    factor = float(CRS.from_user_input(box.crs).axis_info[0].unit_conversion_factor)
+    _, factor = axis_unit(box.crs)
     return factor, factor

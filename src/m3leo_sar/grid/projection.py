@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -207,6 +208,59 @@ def ellipsoid() -> pyproj.Geod:
     from pyproj import Geod
 
     return Geod(ellps="WGS84")
+
+
+@lru_cache(maxsize=64)
+def axis_unit(crs: str) -> tuple[str, float]:
+    """Unit of the axes of a projected CRS: its name, and its length in metres.
+
+    Raises
+    ------
+    ValueError
+        If the CRS is not understood.
+
+    Examples
+    --------
+    >>> axis_unit("EPSG:32631")
+    ('metre', 1.0)
+    """
+    axes = _parsed(crs).axis_info
+    return (axes[0].unit_name, float(axes[0].unit_conversion_factor)) if axes else ("metre", 1.0)
+
+
+def cf_grid_mapping(crs: str) -> dict[str, Any]:
+    """Attributes of the CF grid mapping of a CRS, with its WKT as ``crs_wkt``.
+
+    Raises
+    ------
+    ValueError
+        If the CRS is not understood.
+    """
+    return dict(_parsed(crs).to_cf())
+
+
+def crs_of_grid_mapping(attributes: Mapping[str, Any]) -> str:
+    """WKT of the CRS that the attributes of a CF grid mapping describe, by their WKT or their parameters.
+
+    Raises
+    ------
+    ValueError
+        If they describe none that PROJ knows.
+    """
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    try:
+        return str(CRS.from_cf(dict(attributes)).to_wkt())
+    except (CRSError, KeyError, TypeError) as error:
+        raise ValueError(str(error)) from error
+
+
+def proj_version() -> str:
+    """Version of the PROJ library that transforms coordinates."""
+    from pyproj import proj_version_str
+
+    return str(proj_version_str)
 
 
 @lru_cache(maxsize=64)

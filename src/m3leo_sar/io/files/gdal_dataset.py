@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import pyproj
 import rasterio
 
+from m3leo_sar.grid.projection import proj_version
 from m3leo_sar.io.files import limits
 
 
@@ -62,7 +62,7 @@ def versions() -> dict[str, str]:
 
     Rasters are read by rasterio's GDAL; coordinates are transformed by pyproj's PROJ.
     """
-    found = {"GDAL of rasterio": str(rasterio.__gdal_version__), "PROJ of pyproj": str(pyproj.proj_version_str)}
+    found = {"GDAL of rasterio": str(rasterio.__gdal_version__), "PROJ of pyproj": proj_version()}
     with suppress(ImportError):
         found["GDAL of osgeo"] = str(importlib.import_module("osgeo.gdal").__version__)
     return found

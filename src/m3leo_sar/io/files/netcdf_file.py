@@ -8,10 +8,9 @@ from typing import Any
 
 import h5py
 import numpy as np
-import pyproj
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.grid.projection import is_geographic
+from m3leo_sar.grid.projection import cf_grid_mapping, is_geographic
 from m3leo_sar.io.files.atomic import atomic_path
 
 #: Name of the variable with the coordinate reference system.
@@ -71,11 +70,11 @@ def _write_group(group: Any, coordinates: Mapping[str, Any], variables: Variable
 
 
 def _write_mapping(file: Any, geobox: GeoBox) -> None:
-    crs = pyproj.CRS.from_user_input(geobox.crs)
+    attributes = cf_grid_mapping(geobox.crs)
     mapping = file.create_dataset(_MAPPING, data=0)
-    for name, value in crs.to_cf().items():
+    for name, value in attributes.items():
         mapping.attrs[name] = _text(value) if isinstance(value, str) else np.asarray(value, np.float64)
-    mapping.attrs["spatial_ref"] = mapping.attrs["crs_wkt"] = _text(crs.to_wkt())
+    mapping.attrs["spatial_ref"] = _text(attributes["crs_wkt"])
     # GDAL's order: origin and steps of columns, then of rows.
     a, b, c, d, e, f = [*geobox.affine][:6]
     mapping.attrs["GeoTransform"] = _text(" ".join(f"{number:.17g}" for number in (c, a, b, f, d, e)))

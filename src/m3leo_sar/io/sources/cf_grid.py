@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.grid.projection import short_name
+from m3leo_sar.grid.projection import crs_of_grid_mapping, short_name
 from m3leo_sar.grid.regular_geobox import regular_geobox
 
 #: Names of the coordinates along rows and columns, in order of preference, in any case.
@@ -97,11 +97,9 @@ def _stored_crs(dataset: Any, arrays: Mapping[str, Any]) -> str | None:
 
 def _cf_crs(attributes: Mapping[str, Any]) -> str:
     """CRS of a CF grid mapping with the name and parameters of its projection, without WKT."""
-    import pyproj
-
     try:
-        return pyproj.CRS.from_cf({key: _plain(value) for key, value in attributes.items()}).to_wkt()
-    except (pyproj.exceptions.CRSError, KeyError, TypeError, ValueError) as error:
+        return crs_of_grid_mapping({key: _plain(value) for key, value in attributes.items()})
+    except ValueError as error:
         name = attributes["grid_mapping_name"]
         raise ValueError(f"the grid mapping {name!r} cannot be understood ({error}); state crs=") from error
 
