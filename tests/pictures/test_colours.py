@@ -4,20 +4,18 @@ import numpy as np
 import pytest
 
 from m3leo_sar.chips.land_cover import WORLDCOVER
-from m3leo_sar.pictures import colours
+from m3leo_sar.chips.legend import UNKNOWN_COLOUR
+from m3leo_sar.pictures.class_colours import label_image, label_legend
 from m3leo_sar.pictures.colours import (
     amplitude_image,
     coherence_image,
     decibels,
-    label_image,
-    label_legend,
-    mask_image,
-    overlay,
     percentile_limits,
     phase_image,
     rgb_image,
     value_image,
 )
+from m3leo_sar.pictures.rgba import mask_image, overlay
 
 
 def oklab(image):
@@ -123,7 +121,7 @@ def test_labels_have_the_legends_colours_and_unknown_codes_their_own():
         assert image[codes[0] == code][0].tolist() == [*bytes.fromhex(colour[1:]), 255]
     assert not image[0].any()
     assert (image[-3:] == [0, 0, 0, 255]).all()
-    assert colours.UNKNOWN_COLOUR not in [entry.colour for entry in WORLDCOVER.classes]
+    assert UNKNOWN_COLOUR not in [entry.colour for entry in WORLDCOVER.classes]
     assert label_legend(codes)[-1] == ("unknown codes -4, 33, 255", "#000000")
     assert [name for name, _ in label_legend(codes)][:-1] == list(WORLDCOVER.names)
     assert label_legend(np.arange(1, 8)[None])[0][0] == "unknown codes 1, 2, 3, 4 and 3 more"

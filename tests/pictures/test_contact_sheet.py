@@ -12,8 +12,9 @@ from m3leo_sar import GeoBox, TileGrid
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.pictures.chip_picture import limits_of, plane_of, reduced
+from m3leo_sar.pictures.class_colours import label_image
 from m3leo_sar.pictures.coherence_rgb import coherence_rgb, rgb_groups
-from m3leo_sar.pictures.colours import amplitude_image, coherence_image, label_image, phase_image
+from m3leo_sar.pictures.colours import amplitude_image, coherence_image, phase_image
 from m3leo_sar.pictures.contact_sheet import plot_sheet, sheet_figure
 from m3leo_sar.pictures.figure import ground_width, png_bytes, round_length
 from m3leo_sar.pictures.histogram import histogram_figure

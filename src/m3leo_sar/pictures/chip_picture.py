@@ -13,17 +13,9 @@ from m3leo_sar.chips.land_cover import WORLDCOVER, legend_of
 from m3leo_sar.chips.legend import Legend
 from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, LABEL
-from m3leo_sar.pictures.colours import (
-    Rgba,
-    amplitude_image,
-    label_image,
-    label_legend,
-    mask_image,
-    overlay,
-    percentile_limits,
-    phase_image,
-    value_image,
-)
+from m3leo_sar.pictures.class_colours import label_image, label_legend
+from m3leo_sar.pictures.colours import amplitude_image, percentile_limits, phase_image, value_image
+from m3leo_sar.pictures.rgba import Rgba, mask_image, overlay
 from m3leo_sar.stack.pairs import Pair, parse_date
 
 #: Colours of a mask.

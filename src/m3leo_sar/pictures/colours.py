@@ -7,26 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from m3leo_sar.chips.land_cover import WORLDCOVER
-from m3leo_sar.chips.legend import UNKNOWN_COLOUR, Legend
+from m3leo_sar.pictures.oklab import from_oklab
+from m3leo_sar.pictures.rgba import Rgba, as_plane, opaque_image
 
-#: An image: (rows, cols, 4) uint8, red, green, blue and opacity.
-Rgba = NDArray[np.uint8]
 #: OKLab lightness of the wheel's centre, radius of the wheel, and lightness difference of its greens and reds.
 _WHEEL_LIGHTNESS, _WHEEL_RADIUS, _WHEEL_TILT = 0.71, 0.135, 0.07
 #: OKLab dark blue, teal and light yellow: the ends and the bend of the ramp, whose lightness increases linearly.
 _RAMP = np.array([[0.22, -0.01, -0.10], [0.575, -0.12, -0.02], [0.93, -0.02, 0.125]])
-#: Matrices from OKLab to cone responses, and from their cubes to linear sRGB.
-_TO_CONES = np.array(
-    [[1.0, 0.3963377774, 0.2158037573], [1.0, -0.1055613458, -0.0638541728], [1.0, -0.0894841775, -1.2914855480]]
-)
-_TO_LINEAR = np.array(
-    [
-        [4.0767416621, -3.3077115913, 0.2309699292],
-        [-1.2684380046, 2.6097574011, -0.3413193965],
-        [-0.0041960863, -0.7034186147, 1.7076147010],
-    ]
-)
 
 
 def decibels(amplitude: ArrayLike) -> NDArray[np.float64]:
@@ -108,7 +95,7 @@ def amplitude_image(
     >>> amplitude_image([[0.0, 0.1, 1.0, float("nan")]], limits=(-20, 0))[0].tolist()
     [[0, 0, 0, 255], [0, 0, 0, 255], [255, 255, 255, 255], [0, 0, 0, 0]]
     """
-    array = _plane("amplitude", amplitude)
+    array = as_plane("amplitude", amplitude)
     if array.dtype.kind != "c" and (array < 0).any():
         raise ValueError(f"amplitude must not be negative, got {np.nanmin(array)}")
     if stretch not in ("decibel", "sqrt"):
@@ -116,10 +103,10 @@ def amplitude_image(
     stretched = decibels(array) if stretch == "decibel" else np.sqrt(np.abs(array))
     if limits is None:
         if not np.isfinite(stretched).any():
-            return _image(np.zeros((*array.shape, 3)), ~np.isnan(stretched))
+            return opaque_image(np.zeros((*array.shape, 3)), ~np.isnan(stretched))
         limits = percentile_limits(stretched, percentiles=percentiles)
     grey = _share(stretched, _rising(limits))
-    return _image(np.repeat(grey[..., None], 3, axis=2), ~np.isnan(stretched))
+    return opaque_image(np.repeat(grey[..., None], 3, axis=2), ~np.isnan(stretched))
 
 
 def phase_image(phase: ArrayLike, *, brightness: ArrayLike | None = None) -> Rgba:
@@ -152,7 +139,7 @@ def phase_image(phase: ArrayLike, *, brightness: ArrayLike | None = None) -> Rgb
     >>> phase_image([[np.pi, -np.pi, 0.0, np.nan]])[0].tolist()
     [[82, 207, 186, 255], [82, 207, 186, 255], [196, 109, 137, 255], [0, 0, 0, 0]]
     """
-    array = _plane("phase", phase)
+    array = as_plane("phase", phase)
     known = np.isfinite(array)
     if array.dtype.kind == "c":
         known = known & (array != 0)
@@ -173,7 +160,7 @@ def phase_image(phase: ArrayLike, *, brightness: ArrayLike | None = None) -> Rgb
         ],
         axis=2,
     )
-    return _image(_from_oklab(wheel * _clipped(light)[..., None]), known)
+    return opaque_image(from_oklab(wheel * _clipped(light)[..., None]), known)
 
 
 def value_image(values: ArrayLike, *, limits: tuple[float, float]) -> Rgba:
@@ -201,10 +188,10 @@ def value_image(values: ArrayLike, *, limits: tuple[float, float]) -> Rgba:
     >>> value_image([[-1.0, 0.0, 5.0, 10.0]], limits=(0, 10))[0, :, 2].tolist()
     [72, 72, 125, 130]
     """
-    array = _plane("values", values)
+    array = as_plane("values", values)
     share = _share(array.astype(np.float64), _rising(limits))[..., None]
     lab = (1 - share) ** 2 * _RAMP[0] + 2 * share * (1 - share) * _RAMP[1] + share**2 * _RAMP[2]
-    return _image(_from_oklab(lab), ~np.isnan(array))
+    return opaque_image(from_oklab(lab), ~np.isnan(array))
 
 
 def coherence_image(coherence: ArrayLike) -> Rgba:
@@ -225,7 +212,7 @@ def coherence_image(coherence: ArrayLike) -> Rgba:
     ValueError
         If the array is not (rows, cols).
     """
-    return value_image(_plane("coherence", coherence), limits=(0.0, 1.0))
+    return value_image(as_plane("coherence", coherence), limits=(0.0, 1.0))
 
 
 def rgb_image(bands: ArrayLike, *, limits: tuple[float, float] = (0.0, 1.0)) -> Rgba:
@@ -256,157 +243,7 @@ def rgb_image(bands: ArrayLike, *, limits: tuple[float, float] = (0.0, 1.0)) -> 
     array = np.asarray(bands, np.float64)
     if array.ndim != 3 or len(array) != 3:
         raise ValueError(f"bands must be (3, rows, cols), got {array.shape}")
-    return _image(np.moveaxis(_share(array, _rising(limits)), 0, 2), np.logical_and.reduce(~np.isnan(array)))
-
-
-def label_image(codes: ArrayLike, *, legend: Legend = WORLDCOVER) -> Rgba:
-    """Draw class codes in the colours of their legend.
-
-    Parameters
-    ----------
-    codes : (rows, cols) integer
-        The legend's ``nodata``, 0 unless that is a class, is no data; codes that are not in the legend are black.
-    legend : Legend
-        ESA WorldCover's by default.
-
-    Returns
-    -------
-    (rows, cols, 4) uint8
-        Transparent where the code is the no-data code.
-
-    Raises
-    ------
-    TypeError
-        If the codes are not integers.
-    ValueError
-        If the array is not (rows, cols).
-
-    Examples
-    --------
-    >>> label_image([[80, 0, 33]]).tolist()
-    [[[0, 100, 200, 255], [0, 0, 0, 0], [0, 0, 0, 255]]]
-    """
-    array = _codes(codes)
-    image = np.zeros((*array.shape, 4), np.uint8)
-    image[array != legend.nodata] = _colour(UNKNOWN_COLOUR)
-    places = legend.positions(array)
-    colours = np.array([_colour(entry.colour) for entry in legend.classes], np.uint8)
-    image[places >= 0] = colours[places[places >= 0]]
-    return image
-
-
-def label_legend(codes: ArrayLike, *, legend: Legend = WORLDCOVER) -> list[tuple[str, str]]:
-    """Name and colour ``#rrggbb`` of each class present, in the order of the legend, unknown codes last.
-
-    Raises
-    ------
-    TypeError
-        If the codes are not integers.
-    ValueError
-        If the array is not (rows, cols).
-
-    Examples
-    --------
-    >>> label_legend([[80, 0, 33, 10]])
-    [('tree cover', '#006400'), ('water', '#0064c8'), ('unknown code 33', '#000000')]
-    """
-    present = {int(code) for code in np.unique(_codes(codes))} - {legend.nodata}
-    entries = [(entry.name, entry.colour) for entry in legend.classes if entry.code in present]
-    unknown = [str(code) for code in sorted(present - set(legend.codes))]
-    if unknown:
-        more = f" and {len(unknown) - 4} more" if len(unknown) > 4 else ""
-        name = f"unknown code{'s' if len(unknown) > 1 else ''} {', '.join(unknown[:4])}{more}"
-        entries.append((name, UNKNOWN_COLOUR))
-    return entries
-
-
-def mask_image(mask: ArrayLike, *, colour: str = "#d55e00") -> Rgba:
-    """Draw a mask: one colour where it is true, transparent elsewhere.
-
-    Parameters
-    ----------
-    mask : (rows, cols) bool
-    colour : str
-        ``#rrggbb``.
-
-    Returns
-    -------
-    (rows, cols, 4) uint8
-
-    Raises
-    ------
-    TypeError
-        If the mask is not boolean.
-    ValueError
-        If the array is not (rows, cols), or the colour is invalid.
-
-    Examples
-    --------
-    >>> mask_image([[True, False]], colour="#0102ff").tolist()
-    [[[1, 2, 255, 255], [0, 0, 0, 0]]]
-    """
-    array = _plane("mask", mask)
-    if array.dtype != bool:
-        raise TypeError(f"mask must be boolean, got {array.dtype}")
-    image = np.zeros((*array.shape, 4), np.uint8)
-    image[array] = _colour(colour)
-    return image
-
-
-def overlay(image: Rgba, over: Rgba, *, opacity: float = 0.5) -> Rgba:
-    """Blend one image over another.
-
-    Parameters
-    ----------
-    image, over : (rows, cols, 4) uint8
-        The lower and the upper image.
-    opacity : float
-        Of the upper image, 0 to 1; multiplied by its own opacity.
-
-    Returns
-    -------
-    (rows, cols, 4) uint8
-
-    Raises
-    ------
-    TypeError
-        If one is not uint8.
-    ValueError
-        If the shapes differ or are not (rows, cols, 4), or the opacity is out of range.
-
-    Examples
-    --------
-    >>> red, blue = mask_image([[True]], colour="#ff0000"), mask_image([[True]], colour="#0000ff")
-    >>> overlay(red, blue, opacity=0.2).tolist()
-    [[[204, 0, 51, 255]]]
-    """
-    for name, array in (("image", image), ("over", over)):
-        if array.dtype != np.uint8:
-            raise TypeError(f"{name} must be uint8, got {array.dtype}")
-        if array.shape != image.shape or array.ndim != 3 or array.shape[2] != 4:
-            raise ValueError(f"image and over must both be (rows, cols, 4), got {image.shape} and {over.shape}")
-    if not 0 <= opacity <= 1:
-        raise ValueError(f"opacity must lie within 0 and 1, got {opacity}")
-    above = over[..., 3:] / 255 * opacity
-    below = image[..., 3:] / 255 * (1 - above)
-    total = above + below
-    mixed = over[..., :3] * above + image[..., :3] * below
-    colours = np.divide(mixed, total, out=np.zeros_like(mixed), where=total > 0)
-    return np.rint(np.concatenate([colours, 255 * total], axis=2)).astype(np.uint8)
-
-
-def _plane(name: str, values: ArrayLike) -> NDArray[Any]:
-    array = np.asarray(values)
-    if array.ndim != 2:
-        raise ValueError(f"{name} must be (rows, cols), got {array.shape}")
-    return array
-
-
-def _codes(codes: ArrayLike) -> NDArray[np.integer]:
-    array = _plane("codes", codes)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"codes must be integers, got {array.dtype}")
-    return array
+    return opaque_image(np.moveaxis(_share(array, _rising(limits)), 0, 2), np.logical_and.reduce(~np.isnan(array)))
 
 
 def _rising(limits: tuple[float, float]) -> tuple[float, float]:
@@ -426,25 +263,3 @@ def _share(values: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[
 def _clipped(values: NDArray[Any]) -> NDArray[np.float64]:
     """Values clipped to 0 and 1; NaN, which is not drawn, becomes 0."""
     return np.clip(np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0), 0, 1)
-
-
-def _image(colours: NDArray[np.float64], known: NDArray[np.bool_]) -> Rgba:
-    """Image from colours (rows, cols, 3) within 0 and 1; unknown pixels are transparent."""
-    image = np.zeros((*known.shape, 4), np.uint8)
-    image[known, :3] = np.rint(255 * colours[known])
-    image[known, 3] = 255
-    return image
-
-
-def _from_oklab(lab: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Convert OKLab (..., 3) to sRGB within 0 and 1."""
-    linear = np.clip((lab @ _TO_CONES.T) ** 3 @ _TO_LINEAR.T, 0, 1)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-
-
-def _colour(text: str) -> tuple[int, int, int, int]:
-    try:
-        red, green, blue = bytes.fromhex(text.removeprefix("#"))
-    except ValueError:
-        raise ValueError(f"colour must read #rrggbb, got {text!r}") from None
-    return red, green, blue, 255

@@ -24,7 +24,7 @@ from m3leo_sar.pictures.chip_picture import (
     plane_of,
     reduced,
 )
-from m3leo_sar.pictures.colours import label_legend
+from m3leo_sar.pictures.class_colours import label_legend
 from m3leo_sar.pictures.figure import (
     HEADING,
     KEY_HEIGHT,

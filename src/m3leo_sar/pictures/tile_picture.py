@@ -24,8 +24,8 @@ from m3leo_sar.pictures.chip_picture import (
     plane_of,
     smoothed,
 )
+from m3leo_sar.pictures.class_colours import label_image, label_legend
 from m3leo_sar.pictures.coherence_rgb import coherence_rgb, rgb_groups
-from m3leo_sar.pictures.colours import label_image, label_legend, overlay
 from m3leo_sar.pictures.figure import (
     HEADING,
     KEY_HEIGHT,
@@ -40,6 +40,7 @@ from m3leo_sar.pictures.figure import (
     set_heading,
 )
 from m3leo_sar.pictures.readable_archive import ReadableArchive
+from m3leo_sar.pictures.rgba import overlay
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
