@@ -14,11 +14,12 @@ import pytest
 
 from m3leo_sar import TileGrid
 from m3leo_sar.app.cli import app
+from m3leo_sar.bench.bench_results import Results
 from m3leo_sar.bench.benchmark import RESULTS, TABLE, change_counts, confusions, hidden_chips, run_bench, square_sums
 from m3leo_sar.bench.change_scores import area_interval, area_under_curve, event_scores, ranking_counts
 from m3leo_sar.bench.ground import Ground, data_digest
 from m3leo_sar.bench.origin import MADE_FROM
-from m3leo_sar.bench.protocol import BenchTask, Protocol, Results, ToyGround
+from m3leo_sar.bench.protocol import BenchTask, Protocol, ToyGround
 from m3leo_sar.bench.training_run import Budget, PartialArchive
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Layer, pixel_checksum

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.bench.bench_results import Results, read_results
 from m3leo_sar.bench.change_scores import area_interval, event_scores, ranking_counts
 from m3leo_sar.bench.ground import Ground, data_digest
 from m3leo_sar.bench.origin import require_origin
-from m3leo_sar.bench.protocol import BenchTask, Protocol, Results, ToyGround, read_results
+from m3leo_sar.bench.protocol import BenchTask, Protocol, ToyGround
 from m3leo_sar.bench.training_run import PartialArchive, train_once
 from m3leo_sar.bench.world import add_raster, simulated_archive, simulated_ground
 from m3leo_sar.grid.aoi import aoi_polygon
