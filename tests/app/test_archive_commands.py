@@ -21,7 +21,8 @@ from m3leo_sar.io.components.component_writer import write_component
 from m3leo_sar.io.files.run_lock import NAME, RunLock
 from m3leo_sar.io.tables.tile_file import write_tiles
 from m3leo_sar.run.archive_statistics import archive_statistics
-from m3leo_sar.run.exchange import component_on_tile, export_archive, import_layout
+from m3leo_sar.run.layout_export import export_archive
+from m3leo_sar.run.layout_import import component_on_tile, import_layout
 
 PAIRS = ("20230301_20230313", "20230313_20230325")
 GRID = TileGrid.legacy((9.0, 49.9, 9.2, 50.05), pixels=56)

@@ -12,7 +12,8 @@ import pytest
 from m3leo_sar import TileGrid
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Layer, pixel_checksum
-from m3leo_sar.run.exchange import export_archive, import_layout
+from m3leo_sar.run.layout_export import export_archive
+from m3leo_sar.run.layout_import import import_layout
 
 rasterio = pytest.importorskip("rasterio")
 TILES = TileGrid.exact((9.0, 50.0, 9.2, 50.1), pixels=24)[:3]

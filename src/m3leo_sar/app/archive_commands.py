@@ -19,7 +19,9 @@ from m3leo_sar.io.files.atomic import write_text
 from m3leo_sar.io.files.run_lock import RunLock
 from m3leo_sar.io.tables.split_file import read_splits
 from m3leo_sar.io.tables.tile_file import read_tiles
-from m3leo_sar.run.exchange import Exchanged, export_archive, import_layout
+from m3leo_sar.run.exchange import Exchanged
+from m3leo_sar.run.layout_export import export_archive
+from m3leo_sar.run.layout_import import import_layout
 
 commands = typer.Typer()
 
