@@ -20,9 +20,10 @@ from m3leo_sar.learn.data.datamodule import ChipDataModule, fit_statistics
 from m3leo_sar.learn.data.dataset import ChipDataset
 from m3leo_sar.learn.data.labels import IGNORE, class_target
 from m3leo_sar.learn.fit.config import checked_config, load_config, to_yaml
-from m3leo_sar.learn.fit.fit import fit, resolved
+from m3leo_sar.learn.fit.fit import fit
 from m3leo_sar.learn.fit.fit_config import FitConfig
 from m3leo_sar.learn.fit.predict import predict
+from m3leo_sar.learn.fit.resolved_config import resolved
 from m3leo_sar.learn.models.unet import UNet
 from m3leo_sar.learn.score.metrics import Confusion
 from m3leo_sar.learn.tasks.segmentation import SegmentationTask, masked_cross_entropy, masked_target

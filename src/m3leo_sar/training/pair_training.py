@@ -170,7 +170,7 @@ def label_of(target: str) -> tuple[str, str]:
 def _target(config: FitConfig, kind: str) -> ArchiveTarget | None:
     from m3leo_sar.learn.data.labels import class_target
     from m3leo_sar.learn.data.pair_dataset import ArchiveTarget
-    from m3leo_sar.learn.fit.fit import legend_of_config
+    from m3leo_sar.learn.fit.resolved_config import legend_of_config
 
     if kind == "none":
         return None

@@ -18,10 +18,11 @@ from m3leo_sar.learn.data.epoch_batches import EpochBatches
 from m3leo_sar.learn.fit.compose import expanded, group_names
 from m3leo_sar.learn.fit.config import from_yaml, load_config, to_yaml
 from m3leo_sar.learn.fit.counters import Counters
-from m3leo_sar.learn.fit.fit import build_task, resolved
 from m3leo_sar.learn.fit.fit_config import FitConfig
+from m3leo_sar.learn.fit.fit_run import build_task
 from m3leo_sar.learn.fit.parts import part, part_names, part_options
 from m3leo_sar.learn.fit.random_state import random_state, restore_random_state
+from m3leo_sar.learn.fit.resolved_config import resolved
 from m3leo_sar.learn.fit.sweep import sweep_overrides, varied
 from m3leo_sar.learn.score.processes import gathered, shared_mean
 from m3leo_sar.learn.tasks.optimisation import Optimisation
@@ -367,6 +368,6 @@ def test_waits_and_steps_are_counted_apart():
 
 
 def test_tensorboard_is_asked_for_by_name(monkeypatch):
-    monkeypatch.setattr("m3leo_sar.learn.fit.fit.find_spec", lambda name: None)
+    monkeypatch.setattr("m3leo_sar.learn.fit.resolved_config.find_spec", lambda name: None)
     with pytest.raises(ValueError, match="loggers names tensorboard, which needs the package tensorboard"):
         resolved(FitConfig(input=["gssic"], loggers=["csv", "tensorboard"]))

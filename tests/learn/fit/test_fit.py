@@ -28,9 +28,10 @@ from m3leo_sar.learn.data.epoch_batches import EpochBatches
 from m3leo_sar.learn.fit import fit as fit_module
 from m3leo_sar.learn.fit import run_state as progress_module
 from m3leo_sar.learn.fit.config import load_config
-from m3leo_sar.learn.fit.fit import fit, resolved
+from m3leo_sar.learn.fit.fit import fit
 from m3leo_sar.learn.fit.fit_config import FitConfig
 from m3leo_sar.learn.fit.predict import predict
+from m3leo_sar.learn.fit.resolved_config import resolved
 from m3leo_sar.learn.score.metrics import Confusion
 from m3leo_sar.run.archive_statistics import archive_statistics
 

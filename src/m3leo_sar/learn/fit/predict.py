@@ -18,7 +18,8 @@ from m3leo_sar.learn.data.dataset import ChipDataset
 from m3leo_sar.learn.data.labels import IGNORE
 from m3leo_sar.learn.fit.config import from_yaml
 from m3leo_sar.learn.fit.encoder import read_checkpoint
-from m3leo_sar.learn.fit.fit import build_task, legend_of_config
+from m3leo_sar.learn.fit.fit_run import build_task
+from m3leo_sar.learn.fit.resolved_config import legend_of_config
 from m3leo_sar.learn.tasks.task import check_shapes
 
 
