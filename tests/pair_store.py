@@ -12,7 +12,8 @@ from m3leo_sar import GeoBox, SlcStack, TileGrid, Window
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
-from m3leo_sar.learn.data.pair_dataset import ArchiveTarget, PairDataset
+from m3leo_sar.learn.data.archive_target import ArchiveTarget
+from m3leo_sar.learn.data.pair_dataset import PairDataset
 from m3leo_sar.learn.data.pair_index import PairIndex
 from m3leo_sar.learn.data.tile_tiers import TileTiers
 from m3leo_sar.products.pair_products import pair_products

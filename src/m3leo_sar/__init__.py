@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from m3leo_sar.stack.slc import SlcStack
     from m3leo_sar.warp.geo2rdr import geo2rdr, radar_map, radar_view, rdr2geo
     from m3leo_sar.warp.geolocate import geolocate, geolocation_map
-    from m3leo_sar.warp.offsets import fit_offsets, measure_offsets
+    from m3leo_sar.warp.offset_fit import fit_offsets
+    from m3leo_sar.warp.offsets import measure_offsets
     from m3leo_sar.warp.pixel_map import pixel_map
     from m3leo_sar.warp.range_phase import range_phase
     from m3leo_sar.warp.reproject import reproject
@@ -105,7 +106,7 @@ _HOMES = {
     "rdr2geo": "warp.geo2rdr",
     "geolocate": "warp.geolocate",
     "geolocation_map": "warp.geolocate",
-    "fit_offsets": "warp.offsets",
+    "fit_offsets": "warp.offset_fit",
     "measure_offsets": "warp.offsets",
     "pixel_map": "warp.pixel_map",
     "range_phase": "warp.range_phase",

@@ -4,7 +4,8 @@ import pytest
 from m3leo_sar import Window, coherence, resample
 from m3leo_sar.grid.pixel_polynomial import PixelPolynomial
 from m3leo_sar.warp.doppler import doppler_centroid
-from m3leo_sar.warp.offsets import Offsets, fit_offsets, measure_offsets
+from m3leo_sar.warp.offset_fit import fit_offsets
+from m3leo_sar.warp.offsets import Offsets, measure_offsets
 
 
 def smooth_speckle(shape, random):

@@ -21,8 +21,8 @@ from m3leo_sar.stack.pairs import of_season, pairs_by_days, sequential_pairs
 if TYPE_CHECKING:
     from m3leo_sar.chips.statistics import Statistics
     from m3leo_sar.grid.geobox import GeoBox
+    from m3leo_sar.learn.data.archive_target import ArchiveTarget
     from m3leo_sar.learn.data.pair_datamodule import PairDataModule
-    from m3leo_sar.learn.data.pair_dataset import ArchiveTarget
     from m3leo_sar.learn.data.pair_index import PairIndex
     from m3leo_sar.learn.fit.fit_config import FitConfig
 
@@ -168,8 +168,8 @@ def label_of(target: str) -> tuple[str, str]:
 
 
 def _target(config: FitConfig, kind: str) -> ArchiveTarget | None:
+    from m3leo_sar.learn.data.archive_target import ArchiveTarget
     from m3leo_sar.learn.data.labels import class_target
-    from m3leo_sar.learn.data.pair_dataset import ArchiveTarget
     from m3leo_sar.learn.fit.resolved_config import legend_of_config
 
     if kind == "none":

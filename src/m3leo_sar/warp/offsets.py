@@ -10,11 +10,10 @@ from m3leo_sar import _check
 from m3leo_sar._backend import transforms
 from m3leo_sar._backend.choose import backend_of, module_of
 from m3leo_sar.doors.door import door
-from m3leo_sar.grid.pixel_polynomial import PixelPolynomial
 from m3leo_sar.grid.window import Window
 
 #: Search steps per sample for a correlation peak.
-_FINE = 64
+FINE = 64
 #: Samples read around a chip for its spectrum.
 _MARGIN = 8
 
@@ -37,25 +36,6 @@ class Offsets(NamedTuple):
     azimuth: np.ndarray
     range: np.ndarray
     quality: np.ndarray
-
-
-class FittedOffsets(NamedTuple):
-    """Smooth offsets fitted to measured ones.
-
-    Parameters
-    ----------
-    azimuth, range : PixelPolynomial
-        For :func:`m3leo_sar.resample`.
-    kept : (chips,) bool
-        Measurements used by the fit.
-    spread : (float, float)
-        Standard deviation of their residuals, along azimuth and range, in pixels.
-    """
-
-    azimuth: PixelPolynomial
-    range: PixelPolynomial
-    kept: np.ndarray
-    spread: tuple[float, float]
 
 
 @door(arrays={"reference": "rc", "secondary": "rc"}, images=2, eager=True, labels=False)
@@ -121,65 +101,6 @@ def measure_offsets(
     return Offsets(*np.array(found).T)
 
 
-def fit_offsets(
-    offsets: Offsets, *, shape: tuple[int, int], degree: int = 1, min_quality: float = 0.1, rounds: int = 10
-) -> FittedOffsets:
-    """Fit polynomials to measured offsets, with rejection of outliers.
-
-    In each round, measurements with residuals above three times the spread (from the median) are rejected, the others
-    are included again.
-
-    Parameters
-    ----------
-    offsets : Offsets
-        From :func:`measure_offsets`.
-    shape : (int, int)
-        Rows and columns of the image.
-    degree : int
-        Total degree of the polynomials.
-    min_quality : float
-        Measurements with a lower correlation are ignored.
-    rounds : int
-        Maximum number of rounds.
-
-    Raises
-    ------
-    ValueError
-        If too few measurements remain for the degree.
-    """
-    good = offsets.quality >= min_quality
-    kept = good.copy()
-    needed = (degree + 1) * (degree + 2) // 2
-    fits: list[PixelPolynomial] = []
-    for _ in range(rounds):
-        if kept.sum() < needed:
-            raise ValueError(
-                f"offsets must hold at least {needed} good measurements for degree {degree}, {int(kept.sum())} are left"
-            )
-        fits = [
-            PixelPolynomial.fit(
-                offsets.rows[kept],
-                offsets.cols[kept],
-                axis[kept],
-                degree=degree,
-                shape=shape,
-                weights=offsets.quality[kept],
-            )
-            for axis in (offsets.azimuth, offsets.range)
-        ]
-        left = [
-            axis - fit(offsets.rows, offsets.cols)
-            for axis, fit in zip((offsets.azimuth, offsets.range), fits, strict=True)
-        ]
-        # Median residual, scaled to the standard deviation of normal noise; 1/64 is one step.
-        limits = [3 * max(1.4826 * float(np.median(np.abs(axis[kept]))), 1 / _FINE) for axis in left]
-        now = good & (np.abs(left[0]) <= limits[0]) & (np.abs(left[1]) <= limits[1])
-        if (now == kept).all():
-            break
-        kept = now
-    return FittedOffsets(fits[0], fits[1], kept, (float(left[0][kept].std()), float(left[1][kept].std())))
-
-
 def _check_sizes(window: Any, grid: tuple[int, int], search: Any, shape: tuple[int, ...]) -> Window:
     for name, size in (("window", window), ("search", search)):
         if not (isinstance(size, Window) or (name == "search" and size is None)):
@@ -213,7 +134,7 @@ def _peak(first: _Fine, second: _Fine, search: Window, reach: tuple[int, int]) -
         return None
     at = np.unravel_index(int(np.nanargmax(near)), near.shape)
     middle = (int(at[0] + spans[0][0] + 2 * reach[0]), int(at[1] + spans[1][0] + 2 * reach[1]))
-    fine = np.arange(-_FINE // 2, _FINE // 2 + 1) / (_FINE / 2)
+    fine = np.arange(-FINE // 2, FINE // 2 + 1) / (FINE / 2)
     values = sums.correlation_about(middle, fine)
     if not np.isfinite(values).any():
         return None

@@ -11,11 +11,11 @@ from m3leo_sar.chips.land_cover import WORLDCOVER
 from m3leo_sar.chips.legend import Legend
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Chip
+from m3leo_sar.learn.data.archive_target import ArchiveTarget
 from m3leo_sar.learn.data.channel import Channel
 from m3leo_sar.learn.data.datamodule import fit_statistics, target_scale
 from m3leo_sar.learn.data.dataset import ChipDataset
 from m3leo_sar.learn.data.labels import IGNORE, archive_legend, class_target, require_classes, unknown_codes
-from m3leo_sar.learn.data.pair_dataset import ArchiveTarget
 from m3leo_sar.learn.shift.region_samples import Region, chip_means, class_fractions
 from m3leo_sar.run.archive_statistics import archive_statistics
 

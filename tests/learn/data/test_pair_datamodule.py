@@ -16,8 +16,8 @@ from pair_store import PRODUCTS, STATISTICS, dataset_of, prepared
 
 from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.learn.data import pair_datamodule
+from m3leo_sar.learn.data.archive_target import ArchiveTarget
 from m3leo_sar.learn.data.pair_datamodule import PairDataModule, fit_pair_statistics, starting_bands
-from m3leo_sar.learn.data.pair_dataset import ArchiveTarget
 from m3leo_sar.learn.data.pair_index import PairIndex
 from m3leo_sar.learn.data.samplers import TileBatches
 from m3leo_sar.learn.fit.fit import fit

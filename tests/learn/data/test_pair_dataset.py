@@ -19,10 +19,11 @@ from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.learn.data import pair_dataset
+from m3leo_sar.learn.data.archive_target import ArchiveTarget
 from m3leo_sar.learn.data.augment import Augmentation, flip_planes
 from m3leo_sar.learn.data.labels import class_target
 from m3leo_sar.learn.data.pair_datamodule import PairDataModule, fit_pair_statistics, starting_bands
-from m3leo_sar.learn.data.pair_dataset import ArchiveTarget, PairDataset, as_fetched
+from m3leo_sar.learn.data.pair_dataset import PairDataset, as_fetched
 from m3leo_sar.learn.data.pair_index import PairIndex
 from m3leo_sar.learn.data.samplers import TileBatches
 from m3leo_sar.learn.data.tile_tiers import TileTiers

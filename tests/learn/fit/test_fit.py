@@ -25,11 +25,11 @@ from m3leo_sar.learn.data.channel import Channel
 from m3leo_sar.learn.data.datamodule import fit_statistics
 from m3leo_sar.learn.data.dataset import ChipDataset
 from m3leo_sar.learn.data.epoch_batches import EpochBatches
-from m3leo_sar.learn.fit import fit as fit_module
 from m3leo_sar.learn.fit import run_state as progress_module
 from m3leo_sar.learn.fit.config import load_config
 from m3leo_sar.learn.fit.fit import fit
 from m3leo_sar.learn.fit.fit_config import FitConfig
+from m3leo_sar.learn.fit.fit_run import build_run
 from m3leo_sar.learn.fit.predict import predict
 from m3leo_sar.learn.fit.resolved_config import resolved
 from m3leo_sar.learn.score.metrics import Confusion
@@ -315,7 +315,7 @@ def test_a_loss_that_is_no_number_stops_and_the_last_good_checkpoint_stays(archi
 @pytest.mark.parametrize(("samples", "batch", "devices", "accumulate"), [(8, 2, 1, 3), (8, 2, 2, 3), (8, 1, 3, 2)])
 def test_a_schedule_ends_with_the_last_step(archive, tmp_path, samples, batch, devices, accumulate):
     config = config_of(archive, tmp_path, batch=batch, devices=devices, accumulate=accumulate, epochs=5)
-    run = fit_module._made(resolved(config), None)
+    run = build_run(resolved(config), None)
     order = EpochBatches(samples, batch, seed=0, world=devices)
     assert run.task.optimisation.steps == 5 * -(-len(list(order)) // accumulate)
 
