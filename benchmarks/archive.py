@@ -1,4 +1,4 @@
-"""Reading one chip at random, warm: this library's archives beside a file a tile opened as usual."""
+"""Reading one chip at random, warm: this library's archives beside one file per tile, opened as usual."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def coherence_like(rng: np.random.Generator, pairs: int, side: int) -> np.ndarra
 
 
 def measured(tiles: int, pairs: int, side: int, reads: int) -> tuple[float, dict[str, float]]:
-    """Share of the numbers' own size that the packed archive takes, and seconds a chip of each way to read it."""
+    """Size of the packed archive relative to the numbers alone, and seconds per chip of each way to read it."""
     rng = np.random.default_rng(2)
     keys = [f"p{number:02d}" for number in range(pairs)]
     box = GeoBox.from_bounds((5.5, 49.6, 5.56, 49.64), shape=(side, side), crs="EPSG:4326")
@@ -67,8 +67,8 @@ def measured(tiles: int, pairs: int, side: int, reads: int) -> tuple[float, dict
         jobs = {
             "packed (ours)": lambda: ours(packed),
             "GeoTIFF a chip (ours)": lambda: ours(single),
-            "rasterio, one DEFLATE file a chip": lambda: by_rasterio("single/t{tile}/coherence/{key}.tif"),
-            "rasterio, one plain file a tile": lambda: by_rasterio("{tile}.tif"),
+            "rasterio, one DEFLATE file per chip": lambda: by_rasterio("single/t{tile}/coherence/{key}.tif"),
+            "rasterio, one plain file per tile": lambda: by_rasterio("{tile}.tif"),
             "xarray, netCDF a tile": lambda: by_xarray("{tile}.nc", engine="h5netcdf"),
         }
         if find_spec("rioxarray"):
@@ -79,7 +79,7 @@ def measured(tiles: int, pairs: int, side: int, reads: int) -> tuple[float, dict
 
 
 def main() -> None:
-    """Print milliseconds a chip and ratios."""
+    """Print milliseconds per chip and ratios."""
     warnings.simplefilter("ignore")
     share, seconds = measured(TILES, PAIRS, SIDE, READS)
     print(f"packed archive: {share:.0%} of the numbers' own size")

@@ -98,11 +98,11 @@ def main() -> None:
     )
     for title, jobs in (("windows", windows(size)), ("options, window 5 x 20", options(size))):
         print(f"\n{size} x {size} complex64 pair, {title}\n")
-        print("| | median s | GB/s at 20 B a pixel | of triad |\n|---|---|---|---|")
+        print("| | median s | GB/s at 20 B per pixel | of triad |\n|---|---|---|---|")
         for name, taken in interleaved(jobs, rounds=asked.rounds).items():
             speed = BYTES_A_PIXEL * size * size / taken
             print(f"| {name} | {taken:.3f} | {speed / 1e9:.1f} | {speed / triad:.0%} |")
-    print("\n| all pairs of | ms a pair alone | ms an extra pair | of one alone |\n|---|---|---|---|")
+    print("\n| all pairs of | ms per pair alone | ms per extra pair | of one alone |\n|---|---|---|---|")
     for side, dates in ((size // 4, 12), (size // 4, 30), (448, 30)):
         taken = interleaved(stack_jobs(side, dates, WINDOW), rounds=asked.rounds)
         extra = (taken["all"] - taken["one"]) / (dates * (dates - 1) // 2 - 1)

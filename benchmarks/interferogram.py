@@ -63,7 +63,7 @@ def main() -> None:
     load = f"load {os.getloadavg()[0]:.1f}, triad {triad / 1e9:.1f} GB/s"
     print(f"{datetime.date.today()}, {os.cpu_count()} CPUs, {load}\n")
     taken = interleaved(jobs(asked.size), rounds=asked.rounds)
-    print(f"| {asked.size} x {asked.size}, looks 4 x 20 | s | of triad at 16 B a pixel | times m3leo_sar |")
+    print(f"| {asked.size} x {asked.size}, looks 4 x 20 | s | of triad at 16 B per pixel | times m3leo_sar |")
     print("|---|---|---|---|")
     for name, seconds in taken.items():
         share = 16 * asked.size**2 / seconds / triad

@@ -16,7 +16,7 @@ SHAPES = ((16, 1792, 1792), (16, 448, 448))
 
 
 def jobs(shape: tuple[int, int, int]) -> dict[str, tuple[object, Statistics, Callable[[object], object], int]]:
-    """Planes, statistics, the plain NumPy way and compulsory bytes a pixel of each case."""
+    """Planes, statistics, the plain NumPy way and compulsory bytes per pixel of each case."""
     rng = np.random.default_rng(1)
     power = rng.gamma(1, 0.1, shape).astype(np.float32)
     power[:, ::50] = np.nan

@@ -20,7 +20,7 @@ import numpy as np
 from iw_like import write_iw_like
 
 FULL, DATES = (20_000, 25_000), 4
-#: Runs all tiles of a stack in one worker process, whose memory is then known, and tells what it took.
+#: Runs all tiles of a stack in one worker process, whose memory is then known, and reports its time and memory.
 CODE = """
 import json, resource, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -75,7 +75,7 @@ def measure(share: float, *, full: tuple[int, int] = FULL) -> Measured:
 
 
 def slope(found: list[Measured]) -> tuple[float, float]:
-    """Power of the chips with which CPU time grows, and its milliseconds a chip by a line through all sizes."""
+    """Power of the chips with which CPU time grows, and its milliseconds per chip by a line through all sizes."""
     chips, seconds = (np.array([getattr(item, name) for item in found], float) for name in ("chips", "cpu"))
     power = np.polyfit(np.log(chips), np.log(seconds), 1)[0]
     return float(power), float(1e3 * np.polyfit(chips, seconds, 1)[0])
@@ -89,7 +89,7 @@ def main(shares: list[float]) -> None:
         found.append(item)
         print(
             f"{item.shape[0]:>6} x {item.shape[1]:<6} {item.tiles:>5} tiles {item.chips:>6} chips {item.seconds:8.1f} s"
-            f"{1e3 * item.cpu / item.chips:7.1f} CPU ms a chip, peak {item.main:6.0f} and {item.worker:6.0f} MiB",
+            f"{1e3 * item.cpu / item.chips:7.1f} CPU ms per chip, peak {item.main:6.0f} and {item.worker:6.0f} MiB",
             flush=True,
         )
     if len(found) > 1:

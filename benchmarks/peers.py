@@ -1,7 +1,7 @@
 """Coherence beside every peer that is installed, on the same arrays: ``python benchmarks/peers.py``.
 
 scipy, OpenCV (opencv-python-headless) and torch are a few lines around a box filter; moraine and dolphin are called as
-their documentation says. What is not installed is left out. Prints one table a task, medians of interleaved runs.
+their documentation says. What is not installed is left out. Prints one table per task, medians of interleaved runs.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def full_resolution(size: int, window: Window) -> Jobs:
 
 
 def decimating(size: int, looks: Looks) -> Jobs:
-    """A value a block."""
+    """One value per block."""
     a, b = pair(size)
     window = Window(rows=looks.rows, cols=looks.cols)
     return {
@@ -134,7 +134,7 @@ def _installed(jobs: dict[str, tuple[str, Callable[[], Any]]]) -> Jobs:
 def print_table(title: str, seconds: dict[str, float], pixels: int, triad: float) -> None:
     ours = seconds["m3leo_sar"]
     print(f"\n{title}\n")
-    print("| | median s | x ours | GB/s at 20 B a pixel | of triad |\n|---|---|---|---|---|")
+    print("| | median s | x ours | GB/s at 20 B per pixel | of triad |\n|---|---|---|---|---|")
     for name, taken in seconds.items():
         speed = BYTES_A_PIXEL * pixels / taken
         print(f"| {name} | {taken:.3f} | {taken / ours:.1f} | {speed / 1e9:.1f} | {speed / triad:.0%} |")

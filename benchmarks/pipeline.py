@@ -264,13 +264,13 @@ def main(arguments: list[str]) -> None:
     if arguments == ["steps"]:
         seconds = steps()
         for name, taken in seconds.items():
-            print(f"{name:<24}{1e3 * taken:7.1f} ms a tile")
+            print(f"{name:<24}{1e3 * taken:7.1f} ms per tile")
         total = sum(seconds.values())
-        print(f"together{1e3 * total / 15:10.2f} ms a pair and tile, {15 / total:.0f} pair-tiles a second")
+        print(f"together{1e3 * total / 15:10.2f} ms per pair and tile, {15 / total:.0f} pair-tiles per second")
         return
     if arguments == ["profile"]:
         for storage in ("zarr", "geotiff"):
-            print(f"{storage}, ms a chip of all pairs of 12 dates, one thread")
+            print(f"{storage}, ms per chip of all pairs of 12 dates, one thread")
             for name, taken in profile(storage).items():
                 print(f"  {name:<24}{taken:7.2f}")
         return
@@ -281,7 +281,7 @@ def main(arguments: list[str]) -> None:
     worst = found.pop("difference")
     print(f"{tiles} tiles, all pairs of {count} dates: {chips} chips; normalised values differ by at most {worst:.1e}")
     for name, taken in found.items():
-        print(f"{name:<36}{taken:8.1f} s{1e3 * taken / chips:8.2f} ms a chip{found['plain'] / taken:8.1f} x plain")
+        print(f"{name:<36}{taken:8.1f} s{1e3 * taken / chips:8.2f} ms per chip{found['plain'] / taken:8.1f} x plain")
 
 
 if __name__ == "__main__":

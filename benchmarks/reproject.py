@@ -94,7 +94,7 @@ def geometry_jobs(pixels: int) -> Jobs:
 
 
 def area_jobs(size: int, pixels: int) -> Jobs:
-    """Four source pixels a tile pixel, in the next zone."""
+    """Four source pixels per tile pixel, in the next zone."""
     source, tile = grids(size, pixels, "EPSG:32632")
     coarse = GeoBox(tuple(side // 2 for side in tile.shape), tile.affine @ tile.affine.scale(2), tile.crs)
     values = np.random.default_rng(0).standard_normal((size, size), np.float32)
@@ -115,7 +115,7 @@ def main() -> None:
     for layers in (1, 16):
         taken = interleaved(jobs(asked.size, 448, layers), rounds=asked.rounds)
         print(f"\n{asked.size} x {asked.size} complex64 to 448 x 448, {layers} layers\n")
-        print("| | ms | ms a layer | GDAL takes |\n|---|---|---|---|")
+        print("| | ms | ms per layer | GDAL takes |\n|---|---|---|---|")
         for name, seconds in taken.items():
             if name.startswith("GDAL"):
                 continue

@@ -57,7 +57,7 @@ def main() -> None:
     size = FILES * np.prod(SHAPE) * 4
     print(f"triad {triad_bandwidth() / 1e9:.1f} GB/s")
     for name in ("count", "read", "both"):
-        print(f"{name}: {size / seconds[name] / 1e9:.2f} GB/s, {seconds[name] / FILES * 1e3:.2f} ms a chip")
+        print(f"{name}: {size / seconds[name] / 1e9:.2f} GB/s, {seconds[name] / FILES * 1e3:.2f} ms per chip")
     print(f"NumPy's histogram, mean and variance: {seconds['plain'] / 2 * FILES / seconds['count']:.1f} x slower")
     print(f"{CHIPS} chips, files in the page cache: {seconds['both'] / FILES * CHIPS:.0f} s")
 

@@ -54,7 +54,7 @@ def archive_statistics(
     Raises
     ------
     ValueError
-        If a chip is damaged, or there is no chip to count; the message says what the archive holds.
+        If a chip is damaged, or there is no chip to count; the message lists the archive's contents.
     """
     seen = GroupedAccumulator(encodings or ENCODINGS, keys=keys, ranges=ranges)
     chosen = list(tiles if tiles is not None else archive.identifiers)

@@ -24,7 +24,7 @@ _PIXEL_BYTES = {INTERFEROGRAM: 8, LABEL: 1}
 #: Seconds of one thread per chip of 448 x 448 without an earlier run; measured by benchmarks/pipeline.py.
 _SECONDS_A_CHIP = 0.03
 #: Name in the ledger of the seconds of one worker per pixel of a chip.
-RATE = "seconds a pixel"
+RATE = "seconds per pixel"
 
 
 @dataclass

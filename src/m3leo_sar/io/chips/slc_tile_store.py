@@ -276,7 +276,7 @@ class SlcTileStore:
         return found
 
     def _raise_version(self) -> None:
-        """Have libraries that know no float32 here refuse the store, not call it damaged."""
+        """Have earlier versions, which do not support float32 here, refuse the store and not call it damaged."""
         document = read_manifest(self.root, _KIND)
         if document["version"] < _KIND.version:
             text = json.dumps({**document, "version": _KIND.version}, indent=2, sort_keys=True)
