@@ -1,3 +1,4 @@
+import json
 import math
 
 import numpy as np
@@ -243,10 +244,26 @@ def test_statistics_survive_json_and_a_change_is_refused():
     statistics = Statistics((BandStatistics("a", "decibel", -30, math.inf, -10, 5), BandStatistics("b", "phase")))
     text = statistics.to_json()
     assert Statistics.from_json(text) == statistics
-    with pytest.raises(ValueError, match="statistics were changed: digest"):
+    with pytest.raises(ValueError, match="statistics were changed: they name the digest"):
         Statistics.from_json(text.replace("-10", "-11"))
     with pytest.raises(ValueError, match="statistics cannot be read: JSONDecodeError"):
         Statistics.from_json("{")
+
+
+def test_the_equivalent_looks_keep_their_name_on_disk():
+    band = {
+        "name": "coherence",
+        "encoding": "linear",
+        "low": 0.0,
+        "high": 1.0,
+        "centre": 0.5,
+        "scale": 0.25,
+        "looks": 40.0,
+    }
+    text = json.dumps({"digest": "fe7364171295c4f5", "bands": [band]})
+    statistics = Statistics((preset("coherence", equivalent_looks=40),))
+    assert Statistics.from_json(text) == statistics
+    assert '"looks": 40.0' in statistics.to_json()
 
 
 @given(parts=st.lists(st.integers(1, 40), min_size=1, max_size=6), seed=st.integers(0, 1000))

@@ -55,7 +55,7 @@ def test_without_the_grid_of_the_geoid_heights_are_refused_and_the_grid_is_named
 def test_what_heights_are_above_is_read_or_stated_never_assumed():
     box = GeoBox.from_bounds(BOUNDS, shape=(5, 7), crs="EPSG:4326")
     dem = np.full(box.shape, 100.0)
-    with pytest.raises(ValueError, match="crs must say what its heights are above"):
+    with pytest.raises(ValueError, match="crs must specify its vertical datum"):
         ellipsoidal_heights(dem, box)
     with pytest.raises(ValueError, match="vertical_crs must be a vertical CRS"):
         ellipsoidal_heights(dem, box, vertical_crs="EPSG:32632")

@@ -61,9 +61,9 @@ def test_a_map_gives_what_its_pixels_give(rng):
     assert got[9, 11] == true_coherence(mean[9, 11], equivalent_looks=37.5)
 
 
-@given(true=st.floats(0, 1), equivalent_looks=st.sampled_from([1.5, 2, 4.4, 25, 130.7, 400]))
-@example(true=1.0, equivalent_looks=3.0)
-@example(true=0.9996, equivalent_looks=2.0)
+@given(true=st.floats(0, 1), looks=st.sampled_from([1.5, 2, 4.4, 25, 130.7, 400]))
+@example(true=1.0, looks=3.0)
+@example(true=0.9996, looks=2.0)
 def test_inversion_undoes_the_bias(true, looks):
     back = true_coherence(expected_coherence(true, equivalent_looks=looks), equivalent_looks=looks)
     # Near zero the mean is flat in the truth, so the truth is known only to the square root of the rounding.

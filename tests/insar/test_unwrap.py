@@ -53,7 +53,7 @@ def test_a_missing_package_and_bad_input_are_named(rng, monkeypatch):
     for arguments, message in (
         ((image, good[1:], 5), "coherence must have the shape of interferogram"),
         ((image, good, 0.5), "looks must be at least 1, got 0.5"),
-        ((image * np.nan, good, 5), "must have data somewhere, got none"),
+        ((image * np.nan, good, 5), "must have a valid pixel, got none"),
     ):
         with pytest.raises(ValueError, match=message):
             unwrap(arguments[0], arguments[1], equivalent_looks=arguments[2])

@@ -193,7 +193,7 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"extents must have shape \(10, 15, 4\), got \(5, 8, 4\)"):
         StoredRadarGeometry(shape=SHAPE, read=whole.crop, block=16, extents=block_extents(whole, 32))
     nowhere = np.full((5, 8, 4), np.nan)
-    with pytest.raises(ValueError, match="must be known somewhere"):
+    with pytest.raises(ValueError, match="must be known in some pixel"):
         StoredRadarGeometry(shape=SHAPE, read=whole.crop, block=32, extents=nowhere)
 
 
@@ -207,7 +207,7 @@ def test_a_footprint_lies_where_tiles_are_looked_for():
     assert both.bounds[0] == -180
     assert both.bounds[2] == 180
     assert both.area == pytest.approx(np.ptp(latitude) * np.ptp(longitude), rel=1e-9)
-    with pytest.raises(ValueError, match="must be known somewhere"):
+    with pytest.raises(ValueError, match="must be known in some pixel"):
         footprint(stack_on(RadarGeometry(latitude * np.nan, longitude)))
 
 

@@ -73,7 +73,7 @@ def test_coordinates_of_zero_and_stripes_of_nan_are_unknown():
         np.testing.assert_array_equal(lost, (expected.rows > 19) & (expected.rows < 21))
         np.testing.assert_allclose(found.rows[~lost], expected.rows[~lost], atol=1e-9)
         np.testing.assert_allclose(found.cols[~lost], expected.cols[~lost], atol=1e-9)
-        with pytest.raises(ValueError, match="must be known somewhere, all pixels are NaN or at 0 N, 0 E"):
+        with pytest.raises(ValueError, match="must be known in some pixel, all pixels are NaN or at 0 N, 0 E"):
             geolocation_map(np.full((4, 5), fill), np.full((4, 5), fill), TILE)
 
 

@@ -150,14 +150,14 @@ def test_a_tile_without_data_has_a_shard_and_one_of_an_earlier_version_none(tmp_
 
 def test_the_frame_comes_back_to_the_bit(store):
     back, frame = store.frame("0000000000001"), frame_of()
-    for name in ("geobox", "rows", "cols", "terms", "origin", "error", "step"):
+    for name in ("geobox", "rows", "cols", "terms", "origin", "error", "scale"):
         assert getattr(back, name) == getattr(frame, name), name
     np.testing.assert_array_equal(back.down, frame.down)
     np.testing.assert_array_equal(back.along, frame.along)
     plain = frame_of(down=np.full((17, 19), np.nan), along=np.ones((17, 19)), terms=0, scale=None)
     store.write("2", samples_of(), DATES, frame=plain)
     assert np.isnan(store.frame("2").down).all()
-    assert store.frame("2").step is None
+    assert store.frame("2").scale is None
 
 
 def test_a_window_of_dates_is_read_with_one_open_of_each_batch(store, monkeypatch):

@@ -105,7 +105,7 @@ def test_an_hdf5_shape_that_nothing_fills(tmp_path):
         file.create_dataset("agb", (10**6, 10**6), "f4", chunks=(64, 64), fillvalue=1)
         file["agb_se"] = [[1.0, 1.0], [1.0, 1.0]]
     with pytest.raises(
-        ValueError, match=r"a.nc is no chip .* /agb must be at most 1024 MiB, its header states 1000000 x"
+        ValueError, match=r"a.nc is not a chip .* /agb must be at most 1024 MiB, its header states 1000000 x"
     ):
         read_agb(tmp_path / "a.nc")
     path = next(valid_files.cslc(tmp_path).glob("*.h5"))
