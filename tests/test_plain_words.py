@@ -29,7 +29,7 @@ FORBIDDEN = {
     r"\bgoes? with (the |a )?(rule|resampling|workers|CSLC|--)": "applies to",
     r"\bknows? no\b": "has no",
     r"\bbrings it\b": "install it with",
-    r"(?<!there )\bis no (chip|stack|XML|YAML|JSON|checkpoint|archive|netCDF|parquet|index|Zarr|SLC)\b": "is not a",
+    r"(?<!there )\bis no (chip|stack|XML|YAML|JSON|checkpoint|archive|index|Zarr|SLC)\b|\} is no [A-Za-z{]": "is not a",
     r"\b(co-registrated|informations|actualise)\b": "an English word",
 }
 FILES = sorted(

@@ -91,13 +91,13 @@ def _rows(table: Path) -> list[dict[str, str | None]]:
 
 
 def _product(folder: Path, known: dict[Path, Path], row: dict[str, str | None]) -> Product:
-    name, date, told = ((row.get(column) or "").strip() for column in _COLUMNS)
+    name, date, polarisation = ((row.get(column) or "").strip() for column in _COLUMNS)
     path = known.get((folder / name).resolve())
     if path is None and (store := known.get((folder / name).parent.resolve())) is not None:
         # An image within a file, whose reader asks for its date.
         return Product(store)
     if not name or path is None:
         raise ValueError(f"file must be an image of this folder, got {name!r}")
-    if told and told.upper() not in POLARISATIONS:
-        raise ValueError(f"polarisation must be one of {', '.join(POLARISATIONS)}, got {told!r}")
-    return Product(path, parse_date(date), told.upper() or None)
+    if polarisation and polarisation.upper() not in POLARISATIONS:
+        raise ValueError(f"polarisation must be one of {', '.join(POLARISATIONS)}, got {polarisation!r}")
+    return Product(path, parse_date(date), polarisation.upper() or None)

@@ -265,8 +265,8 @@ def leave_out_compressed(paths: list[Path]) -> list[Path]:
     return [path for path in paths if not is_compressed(path.name)]
 
 
-def _inspect(path: Path, told: str | None = None) -> _File:
-    """Metadata of a file; ``told`` is the polarisation that a list states of a file with one band."""
+def _inspect(path: Path, stated: str | None = None) -> _File:
+    """Metadata of a file; ``stated`` is the polarisation that a list states of a file with one band."""
     with open_raster(path) as source:
         complex_bands = [index for index, dtype in enumerate(source.dtypes, start=1) if dtype in _DTYPES]
         if not complex_bands:
@@ -277,7 +277,7 @@ def _inspect(path: Path, told: str | None = None) -> _File:
         bands = {_polarisation_of_band(source, index): index for index in reversed(complex_bands)}
         dtype = _DTYPES[source.dtypes[complex_bands[0] - 1]]
         if len(complex_bands) == 1 and None in bands:
-            tagged = told or _named(source.tags()) or polarisation_in_name(path.name)
+            tagged = stated or _named(source.tags()) or polarisation_in_name(path.name)
             bands = {tagged: complex_bands[0]}
         elif None in bands:
             raise ValueError(

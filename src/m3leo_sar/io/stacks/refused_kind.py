@@ -18,11 +18,11 @@ def refused_kind(name: str, holds: str, find: Callable[[Path], Sequence[Path]], 
     find : callable
         As of a `StackReader`.
     why : str
-        Sentence that says why it is no stack and what to use.
+        Sentence that says why it is not a stack and what to use.
     """
 
     def refuse(products: Sequence[Product], _choice: Choice) -> OpenedStack:
-        raise ValueError(f"{products[0].path} is no stack: it is {holds}; {why}")
+        raise ValueError(f"{products[0].path} is not a stack: it is {holds}; {why}")
 
     expects = f"{holds}: recognised, not read"
     return StackReader(name=name, holds=holds, expects=expects, find=find, open=refuse, is_read=False)

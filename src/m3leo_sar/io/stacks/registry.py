@@ -168,4 +168,4 @@ def _unknown(place: Path) -> str:
     if not place.is_dir():
         return f"{place} is a file; a stack is a folder, or one of: {_kinds()}"
     count = sum(entry.is_file() for entry in place.iterdir())
-    return f"{place} is no stack: expected {_kinds()}, found {count} other files"
+    return f"{place} is not a stack: expected {_kinds()}, found {count} other files"

@@ -74,19 +74,19 @@ def _image(product: Product) -> StackImage:
     facts = _parameters(header)
     kind = facts.get("image_format", "none").upper()
     if kind not in _FORMATS:
-        told = "real numbers, such as an amplitude" if kind in ("FLOAT", "SHORT") else "no complex image"
-        raise ValueError(f"{header.name}: image_format must be FCOMPLEX or SCOMPLEX, got {kind}, {told}")
+        content = "real numbers, such as an amplitude" if kind in ("FLOAT", "SHORT") else "no complex image"
+        raise ValueError(f"{header.name}: image_format must be FCOMPLEX or SCOMPLEX, got {kind}, {content}")
     shape = _integer(header, facts, "azimuth_lines"), _integer(header, facts, "range_samples")
     before = _integer(header, facts, "line_header_size") if "line_header_size" in facts else 0
     raw = RawImage(path=path, shape=shape, dtype=_FORMATS[kind], is_pairs=True, line_header=before)
-    told = re.sub(r"[^A-Za-z0-9]+", " ", f"{facts.get('sensor', '')} {facts.get('title', '')}")
+    title = re.sub(r"[^A-Za-z0-9]+", " ", f"{facts.get('sensor', '')} {facts.get('title', '')}")
     return StackImage(
         path=path,
         date=product.date or _date(facts) or date_in_name(path.name),
         shape=shape,
         read=partial(_valid, raw),
         files=(path, header),
-        polarisation=product.polarisation or polarisation_in_name(path.name) or polarisation_in_name(told),
+        polarisation=product.polarisation or polarisation_in_name(path.name) or polarisation_in_name(title),
         facts=_facts(facts),
     )
 

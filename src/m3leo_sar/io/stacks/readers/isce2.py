@@ -151,7 +151,7 @@ def _raw(path: Path, header: Path) -> RawImage:
             if int(facts.get("number_bands", "1")) != 1:
                 raise ValueError(f"it has {facts['number_bands']} bands, expected one")
     except (KeyError, ValueError, AssertionError) as error:
-        raise ValueError(f"{header.name} is no header of an ISCE image: {type(error).__name__} {error}") from error
+        raise ValueError(f"{header.name} is not a header of an ISCE image: {type(error).__name__} {error}") from error
     return RawImage(path=path, shape=shape, dtype=order + name)
 
 

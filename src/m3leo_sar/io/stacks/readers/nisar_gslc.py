@@ -71,7 +71,7 @@ def _images(product: Product) -> Iterator[StackImage]:
     with open_hdf5(path) as file:
         root = next((name for name in (f"science/{band}" for band in _BANDS) if f"{name}/GSLC" in file), None)
         if root is None:
-            raise ValueError(f"{path.name} is no complete NISAR GSLC: it has no group science/LSAR/GSLC")
+            raise ValueError(f"{path.name} is not a complete NISAR GSLC: it has no group science/LSAR/GSLC")
         facts = _Identification(file, path, root, product)
         grids = f"{root}/GSLC/grids"
         found = 0
@@ -159,7 +159,7 @@ def _grid(file: h5py.File, path: Path, group: str) -> GeoBox:
     x, y, code = (value_of(file, path, f"{group}/{name}") for name in ("xCoordinates", "yCoordinates", "projection"))
     for name, value in (("xCoordinates", x), ("yCoordinates", y), ("projection", code)):
         if value is None:
-            raise ValueError(f"{path.name} is no complete NISAR GSLC: it has no data set {group}/{name}")
+            raise ValueError(f"{path.name} is not a complete NISAR GSLC: it has no data set {group}/{name}")
     return regular_geobox(np.asarray(x), np.asarray(y), f"EPSG:{int(code)}")
 
 
@@ -192,9 +192,9 @@ def _tell_mixture(images: Sequence[StackImage]) -> None:
         letter = (image.release or "?")[:1]
         kinds.setdefault(_MATURITY.get(letter, f"release {letter}"), set()).add(image.date)
     if len(kinds) > 1:
-        told = "; ".join(f"{kind}: {', '.join(map(str, sorted(dates)))}" for kind, dates in sorted(kinds.items()))
+        listed = "; ".join(f"{kind}: {', '.join(map(str, sorted(dates)))}" for kind, dates in sorted(kinds.items()))
         warnings.warn(
-            f"the dates were processed by releases of different maturity, {told}; masks and phases of BETA products "
+            f"the dates were processed by releases of different maturity, {listed}; masks and phases of BETA products "
             "differ from later ones",
             stacklevel=2,
         )

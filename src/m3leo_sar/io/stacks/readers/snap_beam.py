@@ -168,7 +168,7 @@ class _Document:
             dtype = order + _TYPES[facts["data type"]]
             offset = int(facts.get("header offset", "0"))
         except (KeyError, ValueError) as error:
-            raise ValueError(f"{header.name} is no ENVI header of one band: {error}") from error
+            raise ValueError(f"{header.name} is not an ENVI header of one band: {error}") from error
         if shape != self.shape and not any_shape:
             raise ValueError(f"{header.name} has shape {shape}, the product {self.shape}")
         return RawImage(path=path, shape=shape, dtype=dtype, header=offset)
@@ -176,7 +176,7 @@ class _Document:
     def _shape(self) -> tuple[int, int]:
         sizes = [self.root.findtext(f"Raster_Dimensions/{name}", "") for name in ("NROWS", "NCOLS")]
         if not all(size.strip().isdigit() for size in sizes):
-            raise ValueError(f"{self.path.name} is no BEAM-DIMAP product: it states no NROWS and NCOLS")
+            raise ValueError(f"{self.path.name} is not a BEAM-DIMAP product: it states no NROWS and NCOLS")
         return int(sizes[0]), int(sizes[1])
 
     def _map_grid(self) -> GeoBox | None:
