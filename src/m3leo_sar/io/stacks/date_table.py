@@ -87,7 +87,7 @@ def _rows(table: Path) -> list[dict[str, str | None]]:
         reader.fieldnames = names
         return list(reader)
     except csv.Error as error:
-        raise ValueError(f"{table} is no table of dates: {error}") from error
+        raise ValueError(f"{table} is not a table of dates: {error}") from error
 
 
 def _product(folder: Path, known: dict[Path, Path], row: dict[str, str | None]) -> Product:

@@ -111,11 +111,11 @@ def _positions(path: Path, shape: tuple[int, int]) -> Geometry:
             "geometry=RadarGeometry(latitude, longitude)"
         )
     with open_hdf5(path) as file:
-        names = {name: told for name, told in _LAYERS.items() if told in file}
-        for told in (*names.values(), "latitude", "longitude"):
-            if dataset_of(file, path, told).shape != shape:
-                raise ValueError(f"{path.name}: {told} has shape {file[told].shape}, the images {shape}")
-    return layered_geometry(shape, {name: partial(_layer, path, told) for name, told in names.items()})
+        names = {name: layer for name, layer in _LAYERS.items() if layer in file}
+        for layer in (*names.values(), "latitude", "longitude"):
+            if dataset_of(file, path, layer).shape != shape:
+                raise ValueError(f"{path.name}: {layer} has shape {file[layer].shape}, the images {shape}")
+    return layered_geometry(shape, {name: partial(_layer, path, layer) for name, layer in names.items()})
 
 
 def _layer(path: Path, name: str, rows: slice, cols: slice) -> NDArray[Any]:

@@ -102,7 +102,7 @@ class _Identification:
         self.orbit = orbit if orbit in ("ascending", "descending") else None
         named = [] if track is None or frame is None else [f"{int(track):03d}", orbit[:1].upper(), f"{int(frame):03d}"]
         self.frame = "-".join(named) or None
-        # The name of the product tells its release even where the entry is that of another one.
+        # The name of the product states its release even where the entry is that of another one.
         granule = text_of(file, path, f"{place}/granuleId") or ""
         self.release = (
             _release_in(path.name) or _release_in(granule) or text_of(file, path, f"{place}/compositeReleaseId")

@@ -112,7 +112,7 @@ def _sicd(path: Path, text: str) -> ElementTree.Element:
     root = parse_xml(text.encode(), path.name) if text else None
     found = next((item for item in root.iter() if item.tag.endswith("}SICD")), None) if root is not None else None
     if found is None:
-        raise ValueError(f"{path.name} is no SICD: it has no SICD segment; a detected NITF image has no phase")
+        raise ValueError(f"{path.name} is not a SICD: it has no SICD segment; a detected NITF image has no phase")
     for item in found.iter():
         item.tag = item.tag.partition("}")[2] or item.tag
     return found
