@@ -154,7 +154,7 @@ def test_what_a_stack_does_not_have_is_not_passed_over(stack, tmp_path, scene):
         choose_tiles(opened, aoi="conus", tiles=Path("x.geojson"))
     with pytest.raises(ValueError, match="pairs must be named or chosen by a rule, .* got both"):
         choose_pairs(opened, named=["20230301_20230313"], max_days=12)
-    with pytest.raises(ValueError, match="days go with the rules all and days"):
+    with pytest.raises(ValueError, match="days apply to the rules all and days"):
         choose_pairs(opened, rule="sequential", days=[24])
     options = RunOptions(scheduler="tcp://127.0.0.1:1", timeout=5.0)
     with pytest.raises(ValueError, match="timeout applies to workers on this machine, got 5.0"):

@@ -55,7 +55,7 @@ def test_a_dry_run_tells_everything_and_writes_nothing(stack, tmp_path):
     assert plan.chips == {"coherence": 36, "intensity": 24, "label": 12}
     assert plan.bytes == 36 * 16 * 16 * 4 + 24 * 16 * 16 * 4 + 12 * 16 * 16
     text = plan_text(plan, rate, workers=3)
-    assert "tiles: 6 of 6 lack something" in text
+    assert "tiles: 6 of 6 are incomplete" in text
     assert "pairs: 6 to bring up to date, 20230301_20230313 to 20230325_20230406" in text
     assert "on 3 workers" in text
     assert list(tmp_path.iterdir()) == []

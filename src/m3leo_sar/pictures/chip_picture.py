@@ -118,7 +118,7 @@ def plane_of(dataset: str, key: str, chip: Chip) -> Plane:
         return Plane("decibel", values, f"{quantity} (dB)", bands)
     if unit in ("rad", "radian") and not (np.abs(values) > np.pi + 1e-4).any():
         return Plane("phase", np.exp(1j * values), "phase (rad)", bands)
-    return Plane("value", values, f"{key if quantity == LABEL else quantity} ({unit or 'unit unknown'})", bands)
+    return Plane("value", values, f"{key if quantity == LABEL else quantity} ({unit or 'unit not specified'})", bands)
 
 
 def _legend(dataset: str, key: str, chip: Chip, *, is_label: bool) -> Legend | None:
