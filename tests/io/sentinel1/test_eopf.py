@@ -75,7 +75,7 @@ def test_damage_is_named(shared_data, tmp_path):
     group.attrs["other_metadata"] = {}
     with pytest.raises(ValueError, match="x.zarr cannot be read: KeyError"):
         open_eopf(store)
-    with pytest.raises(ValueError, match="is no Sentinel-1 IW product of EOPF"):
+    with pytest.raises(ValueError, match="is not a Sentinel-1 IW product of EOPF"):
         open_eopf(tmp_path)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         open_eopf(tmp_path / "none.zarr")

@@ -131,7 +131,7 @@ def open_eopf(
     if not store.is_dir():
         raise FileNotFoundError(f"there is no folder {store}")
     if not is_eopf(store):
-        raise ValueError(f"{store.name} is no Sentinel-1 IW product of EOPF: it has no groups S01SIWSLC_*")
+        raise ValueError(f"{store.name} is not a Sentinel-1 IW product of EOPF: it has no groups S01SIWSLC_*")
     with plain_zarr_errors(store):
         open_zarr(store)
         found = [
