@@ -72,6 +72,15 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, A
     return report
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the scores that the gates of `tests/science` recorded, also where another process ran them."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    gates = sorted(text for report in reports for name, text in report.user_properties if name == "gate")
+    if gates:
+        terminalreporter.section("scores of the gates")
+        terminalreporter.write_line("\n".join(gates))
+
+
 @pytest.fixture(params=["cpu", "simt", "gpu"])
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Each kernel test runs on the CPU kernel, the emulated GPU kernel and the GPU."""

@@ -39,18 +39,18 @@ from m3leo_sar.stack.events import event_triplets
 from m3leo_sar.stack.pairs import Pair
 
 pytestmark = pytest.mark.slow
-each_seed = pytest.mark.parametrize("seed", SEEDS)
+#: The worlds of a seed are made once, so its gates stay in one process.
+each_seed = pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=pytest.mark.xdist_group(f"seed {seed}")) for seed in SEEDS]
+)
 
 
 @pytest.fixture
-def record_scores(record_property, capsys):
-    """Print scores past the capture, so that a log of the gates is a table of them."""
+def record_scores(record_property):
+    """Record scores under a gate's number; the summary of the run prints them as a table (`tests/conftest.py`)."""
 
     def record(gate: str, **scores: float) -> None:
-        for name, score in scores.items():
-            record_property(name, score)
-        with capsys.disabled():
-            print(f"\n{gate}: " + ", ".join(f"{name} {score:.3f}" for name, score in scores.items()))
+        record_property("gate", gate + ": " + ", ".join(f"{name} {score:.3f}" for name, score in scores.items()))
 
     return record
 
