@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 from collections.abc import Generator
 from pathlib import Path
@@ -70,6 +71,12 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, A
     report = yield
     hold_to_the_list(report)
     return report
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Take thousands of collected tests out of the garbage collector's sight: it doubled the time of training."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

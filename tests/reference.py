@@ -1,6 +1,8 @@
 """Oracles: slow float64 NumPy, written from the formula or the stated rule."""
 
 import mpmath
+import functools
+
 import numpy as np
 
 
@@ -38,9 +40,11 @@ def _kernel_weight(name, x):
     return float(np.sinc(x) * np.sinc(x / 3)) if x < 3 else 0.0
 
 
+@functools.cache
 def _axis_weights(name, position, scale, size):
     """Weight of each place; a stretched kernel is cut at the raster and made to keep a slope."""
-    places = np.arange(-8, size + 8)
+    reach = int(4 * scale) + 1
+    places = np.arange(max(-8, int(position) - reach), min(size + 8, int(position) + reach + 1))
     weights = np.array([_kernel_weight(name, (place - position) / scale) for place in places])
     if scale > 1:
         on = (places >= 0) & (places < size) & (weights != 0)
@@ -63,13 +67,13 @@ def kernel_reference(source, rows, cols, name, scale):
             continue
         down = _axis_weights(name, min(max(r, 0), high - 1), scale[0], high)
         along = _axis_weights(name, min(max(c, 0), wide - 1), scale[1], wide)
-        total, valid, found, every = 0, 0.0, 0.0, 0.0
-        for i, w_i in zip(*down, strict=True):
-            for j, w_j in zip(*along, strict=True):
-                w = w_i * w_j
-                every += abs(w)
-                if w != 0 and 0 <= i < high and 0 <= j < wide and np.isfinite(source[i, j]):
-                    total, valid, found = total + w * source[i, j], valid + w, found + abs(w)
+        weights = np.multiply.outer(np.asarray(down[1], float), np.asarray(along[1], float))
+        i, j = np.meshgrid(down[0], along[0], indexing="ij")
+        counts = (weights != 0) & (i >= 0) & (i < high) & (j >= 0) & (j < wide)
+        values = source[np.clip(i, 0, high - 1), np.clip(j, 0, wide - 1)]
+        counts &= np.isfinite(values)
+        used, every = weights[counts], np.abs(weights).sum()
+        total, valid, found = used @ values[counts], used.sum(), np.abs(used).sum()
         if found >= 0.5 * every and valid > 0:
             out[at] = total / valid
     return out
@@ -78,25 +82,28 @@ def kernel_reference(source, rows, cols, name, scale):
 def inverse_cell_reference(tile_row, tile_col, tile_shape):
     """Radar position of each tile pixel: Newton in every cell in turn, the first that holds the pixel wins."""
     found = np.full((2, *tile_shape), np.nan)
+    corners = np.stack([tile_row, tile_col])
     for pixel in np.ndindex(tile_shape):
-        for i, j in np.ndindex(tile_row.shape[0] - 1, tile_row.shape[1] - 1):
-            corners = np.stack([tile_row[i : i + 2, j : j + 2], tile_col[i : i + 2, j : j + 2]])
-            t, s = _newton(corners, pixel)
-            if -1e-9 <= t <= 1 + 1e-9 and -1e-9 <= s <= 1 + 1e-9:
-                found[:, *pixel] = i + t, j + s
-                break
+        t, s = _newton(corners, pixel)
+        holds = (-1e-9 <= t) & (t <= 1 + 1e-9) & (-1e-9 <= s) & (s <= 1 + 1e-9)
+        if holds.any():
+            i, j = np.argwhere(holds)[0]
+            found[:, *pixel] = i + t[i, j], j + s[i, j]
     return found
 
 
 def _newton(corners, pixel):
-    at = np.array([0.5, 0.5])
-    for _ in range(30):
-        t, s = at
-        value = np.einsum("kij,i,j->k", corners, [1 - t, t], [1 - s, s]) - pixel
-        down = np.einsum("kij,i,j->k", corners, [-1, 1], [1 - s, s])
-        along = np.einsum("kij,i,j->k", corners, [1 - t, t], [-1, 1])
-        at = at - np.linalg.solve(np.stack([down, along], axis=1), value)
-    return at
+    """Place (t, s) of a pixel inside the bilinear patch of each cell, Newton's method in all cells side by side."""
+    a, b, c, d = corners[:, :-1, :-1], corners[:, :-1, 1:], corners[:, 1:, :-1], corners[:, 1:, 1:]
+    t, s = np.full((2, *a.shape[1:]), 0.5)
+    with np.errstate(all="ignore"):
+        for _ in range(30):
+            value = (1 - t) * ((1 - s) * a + s * b) + t * ((1 - s) * c + s * d) - np.reshape(pixel, (2, 1, 1))
+            down, along = (1 - s) * (c - a) + s * (d - b), (1 - t) * (b - a) + t * (d - c)
+            determinant = down[0] * along[1] - down[1] * along[0]
+            t = t - (value[0] * along[1] - value[1] * along[0]) / determinant
+            s = s - (down[0] * value[1] - down[1] * value[0]) / determinant
+    return t, s
 
 
 # --- grid ----------------------------------------------------------------------------------------------------------
