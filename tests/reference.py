@@ -1,8 +1,8 @@
 """Oracles: slow float64 NumPy, written from the formula or the stated rule."""
 
-import mpmath
 import functools
 
+import mpmath
 import numpy as np
 
 
@@ -85,7 +85,7 @@ def inverse_cell_reference(tile_row, tile_col, tile_shape):
     corners = np.stack([tile_row, tile_col])
     for pixel in np.ndindex(tile_shape):
         t, s = _newton(corners, pixel)
-        holds = (-1e-9 <= t) & (t <= 1 + 1e-9) & (-1e-9 <= s) & (s <= 1 + 1e-9)
+        holds = (t >= -1e-9) & (t <= 1 + 1e-9) & (s >= -1e-9) & (s <= 1 + 1e-9)
         if holds.any():
             i, j = np.argwhere(holds)[0]
             found[:, *pixel] = i + t[i, j], j + s[i, j]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pyproj
 import pytest
@@ -153,11 +155,18 @@ def test_the_published_lattice_leaks_and_the_exact_one_does_not(shared_data):
         leakage(exact, dict.fromkeys(exact.identifiers[1:], "train"))
 
 
+@functools.cache
+def small_tiles():
+    """Tiles so small that whole ones do not hide a buffer that is too narrow, and their outlines in metres."""
+    grid = TileGrid.exact((9.0, 50.0, 9.5, 50.3), side=700)
+    to_plane = pyproj.Proj(proj="laea", lat_0=50.15, lon_0=9.25, ellps="WGS84")
+    return grid, shapely.transform(grid.footprints, lambda x, y: to_plane(x, y), interleaved=False)
+
+
 @settings(deadline=None, max_examples=15)
 @given(angle=st.floats(-180, 180), buffer=st.floats(0, 3500), bands=st.integers(5, 6))
 def test_bands_have_equal_shares_and_keep_their_distance(angle, buffer, bands):
-    # Small tiles, so that whole ones do not hide a buffer that is too narrow.
-    grid = TileGrid.exact((9.0, 50.0, 9.5, 50.3), side=700)
+    grid, outlines = small_tiles()
     plain = banded_split(grid, angle=angle, bands=bands)
     pattern = ["train"] * 3 + ["test", "val"]
     for name in SPLITS:
@@ -166,8 +175,6 @@ def test_bands_have_equal_shares_and_keep_their_distance(angle, buffer, bands):
     split = banded_split(grid, angle=angle, bands=bands, buffer=buffer)
     kept = split != "buffer"
     np.testing.assert_array_equal(split[kept], plain[kept])
-    to_plane = pyproj.Proj(proj="laea", lat_0=50.15, lon_0=9.25, ellps="WGS84")
-    outlines = shapely.transform(grid.footprints, lambda x, y: to_plane(x, y), interleaved=False)
     parts = {name: shapely.union_all(outlines[split == name]) for name in SPLITS if (split == name).any()}
     for first in parts:
         for second in parts:

@@ -18,6 +18,7 @@ import pytest
 import torch
 from tiny_archive import COHERENCE, INTENSITY, OPTICAL, SPLITS, TILES, make
 
+from m3leo_sar.app.command import main
 from m3leo_sar.chips.presets import preset
 from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
@@ -97,14 +98,30 @@ RUNS = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def whole(archive, tmp_path_factory):
+    """Each of RUNS (and ROUGH alone) without an interruption, trained once."""
+    folder, made = tmp_path_factory.mktemp("whole"), {}
+
+    def run(name):
+        if name not in made:
+            made[name] = folder / name
+            fit(config_of(archive, made[name], **RUNS.get(name, ROUGH)))
+        return made[name]
+
+    return run
+
+
 class Crash(Exception):
     """Stands for what no one can catch."""
 
 
 @pytest.mark.parametrize("name", RUNS)
 @pytest.mark.parametrize("saves", [1, 3, 5])
-def test_a_run_that_dies_in_the_middle_of_an_epoch_goes_on_bit_for_bit(archive, tmp_path, monkeypatch, name, saves):
-    fit(config_of(archive, tmp_path / "whole", **RUNS[name]))
+def test_a_run_that_dies_in_the_middle_of_an_epoch_goes_on_bit_for_bit(
+    archive, tmp_path, monkeypatch, whole, name, saves
+):
+    expected = whole(name)
     real, count = progress_module.Progress._save, []
 
     def save(self, trainer, place):
@@ -119,7 +136,7 @@ def test_a_run_that_dies_in_the_middle_of_an_epoch_goes_on_bit_for_bit(archive, 
             fit(config_of(archive, tmp_path / "parts", **RUNS[name]))
     torch.manual_seed(12345)
     fit(config_of(archive, tmp_path / "parts", **RUNS[name]), resume=True)
-    assert_same_runs(tmp_path / "whole", tmp_path / "parts")
+    assert_same_runs(expected, tmp_path / "parts")
 
 
 KILLED = """
@@ -140,7 +157,7 @@ fit(config_of(ChipArchive({archive!r}), Path({output!r}), **RUNS["segmentation"]
 """
 
 
-def test_a_killed_run_goes_on_bit_for_bit(archive, tmp_path):
+def test_a_killed_run_goes_on_bit_for_bit(archive, tmp_path, whole):
     code = KILLED.format(tests=str(TESTS), archive=str(archive.root), output=str(tmp_path / "parts"))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
     assert done.returncode == -signal.SIGKILL, done.stderr
@@ -148,12 +165,11 @@ def test_a_killed_run_goes_on_bit_for_bit(archive, tmp_path):
     place = next(part for part in state_of(tmp_path / "parts")["callbacks"].values() if "place" in part)["place"]
     assert place == [1, 3]
     fit(config_of(archive, tmp_path / "parts", **RUNS["segmentation"]), resume=True)
-    fit(config_of(archive, tmp_path / "whole", **RUNS["segmentation"]))
-    assert_same_runs(tmp_path / "whole", tmp_path / "parts")
+    assert_same_runs(whole("segmentation"), tmp_path / "parts")
 
 
 @pytest.mark.parametrize(("stage", "batch"), [("train", 1), ("train", 3), ("validation", 0)])
-def test_ctrl_c_leaves_what_going_on_needs(archive, tmp_path, monkeypatch, stage, batch):
+def test_ctrl_c_leaves_what_going_on_needs(archive, tmp_path, monkeypatch, whole, stage, batch):
     from m3leo_sar.learn.fit.counters import Counters
 
     hook = f"on_{stage}_batch_end"
@@ -172,11 +188,10 @@ def test_ctrl_c_leaves_what_going_on_needs(archive, tmp_path, monkeypatch, stage
     assert signal.getsignal(signal.SIGINT) is before
     assert not (tmp_path / "parts" / "metrics.json").exists()
     fit(config_of(archive, tmp_path / "parts", **ROUGH), resume=True)
-    fit(config_of(archive, tmp_path / "whole", **ROUGH))
-    assert_same_runs(tmp_path / "whole", tmp_path / "parts")
+    assert_same_runs(whole("rough"), tmp_path / "parts")
 
 
-def test_ctrl_c_of_the_command_ends_with_130_and_it_goes_on(archive, tmp_path):
+def test_ctrl_c_of_the_command_ends_with_130_and_it_goes_on(archive, tmp_path, monkeypatch, capsys):
     command = [sys.executable, "-c", "from m3leo_sar.app.command import main; main()", "train"]
     settings = ["model.widths=[4,8]", "epochs=400", "accelerator=cpu", "threads=1", "batch=2", "crop=16"]
     running = subprocess.Popen(
@@ -189,10 +204,14 @@ def test_ctrl_c_of_the_command_ends_with_130_and_it_goes_on(archive, tmp_path):
     assert running.returncode == 130, reported
     assert reported.endswith("m3leo-sar: stopped; finished work is kept, run again with --resume to continue\n")
     before = state_of(tmp_path / "run")["epoch"]
-    again = [*command, "--config", "run/config.yaml", "--resume", f"epochs={before + 2}"]
-    done = subprocess.run(again, cwd=tmp_path, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
-    assert "on the test tiles" in done.stdout
+    # In this process, which has torch and Lightning loaded.
+    monkeypatch.chdir(tmp_path)
+    again = ["train", "--config", "run/config.yaml", "--resume", f"epochs={before + 2}"]
+    monkeypatch.setattr(sys, "argv", ["m3leo-sar", *again])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert "on the test tiles" in capsys.readouterr().out
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["best_epoch"] <= before + 2
 
 
@@ -517,9 +536,8 @@ def test_rates_are_reported_of_every_run(archive, tmp_path):
     assert [row["epoch"] for row in rows if row["val_miou"]] == ["0", "1", "2"]
 
 
-def test_one_yaml_reproduces_a_run(archive, tmp_path):
-    fit(config_of(archive, tmp_path / "run", **ROUGH))
-    (tmp_path / "run").rename(tmp_path / "moved")
+def test_one_yaml_reproduces_a_run(archive, tmp_path, whole):
+    shutil.copytree(whole("rough"), tmp_path / "moved")
     lines = (tmp_path / "moved" / "config.yaml").read_text().splitlines()
     assert len(lines) <= 40
     fit(load_config(tmp_path / "moved" / "config.yaml", [f"output={tmp_path / 'again'}"]))
