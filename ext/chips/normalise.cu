@@ -1,5 +1,5 @@
-/* A chip to what a network sees (GPU; formula in normalise.h): a block a piece of pixels of one band, a few pixels a
-   thread, so that several loads are under way. */
+/* A chip to the input of a network (GPU; formula in normalise.h): one block per piece of pixels of one band, a few pixels
+   per thread, so that several loads are under way. */
 #include "hostdev.h"
 #include "normalise.h"
 

@@ -1,11 +1,11 @@
-/* One value of a chip to what a network sees.
+/* One value of a chip to the input of a network.
 
    decoding   stored x gain + offset; a stored value equal to nodata is no data
    encodings  linear: x; decibel: 10 log10 x; amplitude_decibel: 20 log10 x; fisher: atanh of x, which is held below
               0.9999; phase: cos x and sin x, x in radians; phasor: z / |z|, real and imaginary part; ratio: x / y;
               log_ratio: 10 log10 (x / y); difference: x - y; weighted_phasor: y z / |z|, y a coherence
    before     a coherence of L looks loses its bias: sqrt((x^2 - 1 / L) / (1 - 1 / L)), 0 below; a plane over (row, col)
-              is taken off an unwrapped phase
+              is subtracted from an unwrapped phase
    then       clipped to [low, high], minus centre, over scale; cos, sin and the parts of a phasor stay as they are
    no data    not finite, a logarithm of what is not above zero, a phasor of zero: value 0 and mask 0
    types      float32 and integers are encoded in float32, float64 in double; centre and scale apply in double */
@@ -49,7 +49,7 @@ struct NormalisedBand {
   double ramp, ramp_row, ramp_col;
 };
 
-/* What a band reads and where its first channel lies. */
+/* Planes that a band reads, and the position of its first channel. */
 struct NormalisedPlaces {
   int encoding, channel, first, second;
 };
@@ -131,7 +131,7 @@ M3_HD inline void unit_phasor(R re, R im, R& x, R& y) {
 }
 
 /* artanh of a number held within +-0.9999, NaN of what is not finite: half the logarithm of a / b = m 2^k with a = 1 + x
-   and b = 1 - x, by one division; the bits of a float, read as a number, tell its logarithm to a tenth. */
+   and b = 1 - x, by one division; the bits of a float, read as a number, give its logarithm to a tenth. */
 M3_HD inline float artanh(float x) {
   const float held = x > 0.9999f ? 0.9999f : (x < -0.9999f ? -0.9999f : x);
   FloatBits a, b, power;

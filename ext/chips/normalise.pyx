@@ -1,5 +1,5 @@
 # distutils: language = c++
-"""A chip to what a network sees, in one pass: pieces of pixels over OpenMP threads (normalise_cpu.h)."""
+"""A chip to the input of a network, in one pass: pieces of pixels over OpenMP threads (normalise_cpu.h)."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libcpp.vector cimport vector

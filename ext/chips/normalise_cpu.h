@@ -1,4 +1,4 @@
-/* A chip to what a network sees (CPU; formula in normalise.h): pieces of pixels over threads, all bands of a piece while
+/* A chip to the input of a network (CPU; formula in normalise.h): pieces of pixels over threads, all bands of a piece while
    what several of them read is in the cache; each step of a band runs in vectors over a buffer that stays in the first
    cache, so memory sees what is stored once and the result once. */
 #ifndef M3_NORMALISE_CPU_H

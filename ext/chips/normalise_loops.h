@@ -84,7 +84,7 @@ M3_CLONES static void weighted_row(const T* __restrict z, const T* __restrict we
   }
 }
 
-/* The centre is taken off in two parts, so that a value far from zero keeps what its type holds of the difference. */
+/* The centre is subtracted in two parts, so that a value far from zero keeps what its type holds of the difference. */
 M3_CLONES static void finish_row(const T* __restrict x, double low, double high, double centre, double scale,
                                  float* __restrict values, unsigned char* __restrict mask, ptrdiff_t n) {
   const T below = (T)low, above = (T)high, first = (T)centre, rest = (T)(centre - (double)first);

@@ -1,6 +1,6 @@
 /* Coherence of many pairs of one stack (GPU; formula in coherence.h).
 
-   settings   see enum Setting; pairs: 2 indices a pair; dates, phases, maps: addresses, 0 for a map that is not wanted
+   settings   see enum Setting; pairs: 2 indices per pair; dates, phases, maps: addresses, 0 for a map that is not wanted
    A block takes one pair and a strip of columns, and marches down a strip of rows. Each thread owns a column: it reads its
    sample of each row once, keeps the terms of the window's rows in shared memory, and sums them down; the sums of a row
    then go through shared memory to be summed along columns, first in blocks of `fan`, then blocks. The pair runs fastest
@@ -103,7 +103,7 @@ struct PairReader {
            sample_valid(part_of<T>(b[2 * k]), part_of<T>(b[2 * k + 1])) && !(phase && !(phase[k] * 0.0 == 0.0));
   }
 
-  /* Terms of the sample (row, col), zero off the image; tells of a hole in it. */
+  /* Terms of the sample (row, col), zero off the image; reports a hole in it. */
   __device__ Sums at(long long row, long long col, bool* hole) const {
     Sums sums = {};
     if (row < 0 || row >= rows || col < 0 || col >= cols) return sums;

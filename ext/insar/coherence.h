@@ -74,7 +74,7 @@ M3_HD inline bool enough_valid(double valid, double share, double weight) {
   return valid >= share * weight * (1 - 1e-5);
 }
 
-/* What a pixel may also tell. */
+/* Further results of a pixel. */
 template <typename T>
 struct CoherenceDetail {
   T re, im, magnitude, power_a, power_b;
@@ -95,7 +95,7 @@ M3_HD inline CoherenceDetail<T> coherence_detail(T re, T im, T sum_a, T sum_b, T
   return {x * fit, y * fit, magnitude, sum_a * mean, sum_b * mean};
 }
 
-/* Results, each a map or null where it is not wanted. A complex result has two parts a pixel. */
+/* Results, each a map or null where it is not wanted. A complex result has two parts per pixel. */
 template <typename T>
 struct CoherenceMaps {
   T *magnitude, *complex_value, *looks, *power_a, *power_b, *phase;

@@ -114,7 +114,7 @@ class CoherenceTile {
            });
   }
 
-  /* Magnitude of any pair, from all four sums. Gives up at the first hole, and says so, where holes must be counted. */
+  /* Magnitude of any pair, from all four sums. Stops at the first hole, and reports it, where holes must be counted. */
   bool joint(const Image& a, const Image& b, T* out) {
     WindowSums<T>& planes = sums(joint_, 4);
     return stream(planes, {a, b},
@@ -298,7 +298,7 @@ class CoherenceTile {
   std::vector<char> valid_;
 };
 
-/* images: one a date, (rows, cols); pairs: 2 x count indices; phases: (rows, cols) a pair, or null for none. */
+/* images: one per date, (rows, cols); pairs: 2 x count indices; phases: (rows, cols) per pair, or null for none. */
 template <typename T>
 void coherence_pairs(const Image* images, long long image_count, const long long* pairs, long long pair_count,
                      const double* const* phases, const CoherenceShape& shape, const CoherenceMaps<T>& maps) {

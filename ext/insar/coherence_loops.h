@@ -57,7 +57,7 @@ M3_CLONES static void drop_row(const T* __restrict valid, const T* centre, doubl
   }
 }
 
-/* All that a pixel tells, from five planes of sums. */
+/* All results of a pixel, from five planes of sums. */
 M3_CLONES static void detail_row(const T* __restrict sums, ptrdiff_t stride, T* __restrict re, T* __restrict im,
                                  T* __restrict magnitude, T* __restrict power_a, T* __restrict power_b, ptrdiff_t n,
                                  T ceiling) {

@@ -1,4 +1,4 @@
-/* Decay fits (GPU; formula in decay.h): one thread a pixel. `scratch` holds 4 numbers a lag for each pixel of a launch, side
+/* Decay fits (GPU; formula in decay.h): one thread per pixel. `scratch` holds 4 numbers per lag for each pixel of a launch, side
    by side over threads, so that a warp reads it in whole lines. */
 #include "hostdev.h"
 #include "decay.h"

@@ -4,7 +4,7 @@
    table      exp(-t / tau) of each distinct lag (columns) for log-spaced tau (rows, `first_tau` and `ratio`)
    method     For a given tau the model is linear in rho_inf, so rho_inf follows in closed form, held to [0, 1], and tau is
               found by search: every COARSE-th row of the table, all rows near the best, then a parabola through three.
-              Pairs of one lag share their model, so a cost takes a step a lag, not a pair. With a scale, residuals count
+              Pairs of one lag share their model, so a cost takes one step per lag, not per pair. With a scale, residuals count
               as scale^2 (sqrt(1 + (r / scale)^2) - 1) through weights that are renewed ROUNDS times.
    result     rho_inf in [0, 1], tau in the unit of t inside the table's range, rmse of all pairs; NaN with fewer than 3
               pairs or 2 lags

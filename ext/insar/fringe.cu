@@ -1,4 +1,4 @@
-/* Coherence along the local fringe (GPU; formula in fringe.h): one thread a pixel; neighbours share samples through the
+/* Coherence along the local fringe (GPU; formula in fringe.h): one thread per pixel; neighbours share samples through the
    cache. */
 #include "hostdev.h"
 #include "coherence.h"

@@ -2,7 +2,7 @@
    and u_c are the phasors that undo the fringe from one row and one column to the next.
 
    a, b       (rows, cols) interleaved complex, C order; a sample with a part that is not finite is no data
-   u          from frequencies in rad a sample, one a pixel, or estimated in the window itself: first from the sum of
+   u          from frequencies in rad per sample, one per pixel, or estimated in the window itself: first from the sum of
               x(r, c + 1) x*(r, c) over neighbours that both lie in it (x = a b*), and likewise down, then FRINGE_ROUNDS
               times by the slope that is left, Im(sum (c - m) y / sum y) / var(c) with y the product so far undone and m
               the middle of the window; none at all where that gives the larger coherence
@@ -61,7 +61,7 @@ M3_HD inline CoherenceDetail<T> turned_back(CoherenceDetail<T> d, Turn<T> own) {
   return d;
 }
 
-/* A step further by the slope that a sum's moment tells. A step is held to half a radian: beyond, the slope is noise. */
+/* A step further by the slope that a sum's moment gives. A step is held to half a radian: beyond, the slope is noise. */
 template <typename T>
 M3_HD inline Turn<T> refined(Turn<T> step, Turn<T> all, Turn<T> moment, int size) {
   const T by = inverse_of_larger(all.re, all.im), re = all.re * by, im = all.im * by;

@@ -1,4 +1,4 @@
-/* Homogeneous pixels and the coherence over them (GPU; formulas in homogeneous.h): one thread a pixel. */
+/* Homogeneous pixels and the coherence over them (GPU; formulas in homogeneous.h): one thread per pixel. */
 #include "hostdev.h"
 #include "coherence.h"
 #include "homogeneous.h"

@@ -1,4 +1,4 @@
-/* Interferogram of one pair (GPU; formula in interferogram.h): one thread a pixel of the result. */
+/* Interferogram of one pair (GPU; formula in interferogram.h): one thread per pixel of the result. */
 #include "hostdev.h"
 #include "coherence.h"
 #include "interferogram.h"

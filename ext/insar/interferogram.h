@@ -2,7 +2,7 @@
 
    a, b       (rows, cols) interleaved complex, C order, on one grid; a sample with a part that is not finite is no data
    out        interleaved complex, (rows / look_rows, cols / look_cols); a remainder is left out
-   phase      (rows, cols) radians to take off each product, or none; no number makes a sample no data
+   phase      (rows, cols) radians to remove from each product, or none; no number makes a sample no data
    no data    NaN in both parts where no sample of the looks is valid, or less than a share of them
    sums       double: a mean over thousands of looks would lose digits in float, and the loop waits for memory */
 #ifndef M3_INTERFEROGRAM_H

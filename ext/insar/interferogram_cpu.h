@@ -31,7 +31,7 @@ struct FormingSums {
   std::vector<double> looks;                               /* re, im, count a look */
 };
 
-/* phase   (rows, cols) radians to take off each product, or none */
+/* phase   (rows, cols) radians to remove from each product, or none */
 template <typename Real>
 void interferogram_rows(const Real* a, const Real* b, const double* phase, Real* out, long long cols, int look_rows,
                         int look_cols, double min_valid, long long out_rows, long long out_cols) {

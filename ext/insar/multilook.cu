@@ -1,4 +1,4 @@
-/* Multilook of several images (GPU; formula in multilook.h): one thread a pixel of the result, grid y the image. */
+/* Multilook of several images (GPU; formula in multilook.h): one thread per pixel of the result, grid y the image. */
 #include "hostdev.h"
 #include "coherence.h"
 #include "multilook.h"

@@ -1,4 +1,4 @@
-/* What the kernel texts need to be read by three compilers: nvrtc or nvcc (the device), g++ for the CPU kernels, and
+/* Definitions by which the kernel texts are read by three compilers: nvrtc or nvcc (the device), g++ for the CPU kernels, and
    g++ with the emulation of ext/simt (M3_SIMT). No toolkit header is used, so CuPy can compile a text alone.
 
    A .cu file holds plain CUDA C++. Beside it, for the emulation's sake:

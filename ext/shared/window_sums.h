@@ -37,7 +37,7 @@ struct Terms {
   int count() const { return int(from.size()); }
 };
 
-/* Memory to prefetch, a few lines a step, while something else is computed. */
+/* Memory to prefetch, a few lines per step, while something else is computed. */
 struct Ahead {
   const char* next[2] = {nullptr, nullptr};
   const char* end = nullptr;  // of next[0]
@@ -67,7 +67,7 @@ struct IndexOf<8> { typedef long long type; };
 #undef T
 
 /* How a boxcar is split: level k + 1 is the sum of fan[k] blocks of level k side by side, and the window takes
-   used[k] blocks of level k. The split with the fewest reads a sample is taken, a level counting as one more. */
+   used[k] blocks of level k. The split with the fewest reads per sample is used, where a level counts as one more. */
 struct BoxcarPlan {
   std::vector<int> fan, used;
 

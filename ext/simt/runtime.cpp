@@ -379,11 +379,11 @@ int launch(Body body, void* kernel, void** arguments, dim3 grid, dim3 block, siz
   if (threads == 0 || threads > 1024 || blocks == 0 || grid.y > 65535 || grid.z > 65535) fault("bad launch shape");
   if (dynamic_bytes > limit) fault("shared memory over the limit: " + std::to_string(dynamic_bytes) + " bytes");
   if (faulty) return 1;
-  const Launch told{body, kernel, arguments, grid, block, dynamic_bytes, limit,
+  const Launch launch{body, kernel, arguments, grid, block, dynamic_bytes, limit,
                     int(setting("M3LEO_SIMT_ORDER", 0)), setting("M3LEO_SIMT_STRICT", 0) != 0};
   std::atomic<size_t> next{0};
   const auto work = [&] {
-    Worker own(told);
+    Worker own(launch);
     worker = &own;
     block_size = block;
     grid_size = grid;

@@ -43,7 +43,7 @@ extern thread_local Thread* running;
 extern thread_local uint3 block_index;
 extern thread_local dim3 block_size, grid_size;
 
-/* `site` tells one barrier of the text from another; returns how many threads came with `predicate` set. */
+/* `site` distinguishes the barriers of the text; returns how many threads came with `predicate` set. */
 int barrier(int site, bool predicate);
 void* shared_array(int site, size_t bytes, size_t align);
 void* dynamic_shared();

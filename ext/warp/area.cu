@@ -1,4 +1,4 @@
-/* What the ground of a tile pixel holds of a raster (GPU; formula in area.h): one thread a tile pixel, all bands. */
+/* Values of a raster over the ground of a tile pixel (GPU; formula in area.h): one thread per tile pixel, all bands. */
 #include "hostdev.h"
 #include "area.h"
 

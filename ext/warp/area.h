@@ -1,4 +1,4 @@
-/* What the ground of a tile pixel holds of a raster: means, sums, extremes and the commonest label by exact areas.
+/* Values of a raster over the ground of a tile pixel: means, sums, extremes and the commonest label by exact areas.
 
    rows, cols   (tile_rows + 1, tile_cols + 1), source position of the corners of the tile's pixels, 0.0 the centre of the
                 first source pixel; NaN where a corner has no place

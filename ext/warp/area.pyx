@@ -1,5 +1,5 @@
 # distutils: language = c++
-"""What the ground of a tile pixel holds of a raster: rows of the tile over OpenMP threads (formula in area.h)."""
+"""Values of a raster over the ground of a tile pixel: rows of the tile over OpenMP threads (formula in area.h)."""
 
 from cython.parallel cimport prange
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t

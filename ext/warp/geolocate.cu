@@ -1,4 +1,4 @@
-/* Inverse of a radar grid's geolocation (GPU; formula in geolocate.h): first one thread a radar cell, then one a tile
+/* Inverse of a radar grid's geolocation (GPU; formula in geolocate.h): first one thread per radar cell, then one per tile
    pixel. `owner` comes in as zeros. */
 #include "hostdev.h"
 #include "geolocate.h"

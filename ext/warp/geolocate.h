@@ -105,7 +105,7 @@ M3_HD inline void geolocate_raise(long long* owner, long long rank) {
 #endif
 }
 
-/* First pass, one call a cell: raises owner[pixel] to the cell's rank for every tile pixel it contains. */
+/* First pass, one call per cell: raises owner[pixel] to the cell's rank for every tile pixel it contains. */
 M3_HD inline void geolocate_claim(const double* tile_row, const double* tile_col, long long* owner, long long rows,
                                   long long cols, long long tile_rows, long long tile_cols, long long cell_row,
                                   long long cell_col) {
@@ -129,7 +129,7 @@ M3_HD inline void geolocate_claim(const double* tile_row, const double* tile_col
    tile's grid comes out bit for bit. */
 M3_HD inline double geolocate_unit(double value) { return value < 1e-7 ? 0.0 : (value > 1.0 - 1e-7 ? 1.0 : value); }
 
-/* Second pass, one call a tile pixel: the position in the cell that owns it, NaN without one. */
+/* Second pass, one call per tile pixel: the position in the cell that owns it, NaN without one. */
 M3_HD inline void geolocate_resolve(const double* tile_row, const double* tile_col, const long long* owner,
                                     double* out_row, double* out_col, long long rows, long long cols,
                                     long long tile_cols, long long pixel) {

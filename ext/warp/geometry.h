@@ -15,7 +15,7 @@ namespace m3 {
 /* Places in the model. */
 enum RadarModel {
   RADAR_TIME = 0,      /* azimuth time of row 0, s */
-  RADAR_INTERVAL = 1,  /* s a row */
+  RADAR_INTERVAL = 1,  /* s per row */
   RADAR_RANGE = 2,     /* slant range of column 0, m */
   RADAR_SPACING = 3,   /* m a column */
   RADAR_SIDE = 4,      /* 1 right of the flight, -1 left */

@@ -1,4 +1,4 @@
-/* Complex images at fractional positions (GPU; formula in resample.h): one thread a pixel, weights and taps in registers, no
+/* Complex images at fractional positions (GPU; formula in resample.h): one thread per pixel, weights and taps in registers, no
    scratch in memory. */
 #include "hostdev.h"
 #include "resample.h"

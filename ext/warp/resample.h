@@ -3,8 +3,8 @@
    image   (rows, cols) complex, interleaved
    table   (RESAMPLE_STEPS + 1, taps): weights of the taps first ... first + taps - 1, first = floor(position) - taps / 2 + 1,
            for positions between two pixels in equal steps. Between lines they are interpolated.
-   phase   radians a pixel of the result, or none: the value is turned by it, in double
-   Weights are real. What is not finite (either part) or off the image is left out and the rest scaled to the sum of all,
+   phase   radians per pixel of the result, or none: the value is turned by it, in double
+   Weights are real. Values that are not finite (either part) or off the image are left out and the rest scaled to the sum of all,
    unless less than half of the absolute weight is left. A position on a pixel that is data gives its very bits
    before it is turned. */
 #ifndef M3_RESAMPLE_H

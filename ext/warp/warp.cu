@@ -1,4 +1,4 @@
-/* Values of a raster at fractional positions (GPU; formula in warp.h): one thread a tile pixel, all bands. */
+/* Values of a raster at fractional positions (GPU; formula in warp.h): one thread per tile pixel, all bands. */
 #include "hostdev.h"
 #include "warp.h"
 

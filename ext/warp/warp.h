@@ -50,7 +50,7 @@ M3_HD inline bool warp_usable(const Real* sample) {
 }
 
 /* Weighted mean of the four pixels around; what is not finite (either part) is left out and the rest renormalised,
-   unless less than half of the weight is left. A pixel of zero weight is never looked at. */
+   unless less than half of the weight is left. A pixel of zero weight is never read. */
 template <typename Real, int PARTS>
 M3_HD inline void warp_bilinear(const Real* source, Real* out, long long bands, long long source_rows,
                                 long long source_cols, double row, double col, long long pixel,
@@ -137,7 +137,7 @@ M3_HD inline long long warp_taps(int kernel, double position, double scale, long
   return first;
 }
 
-/* Sum of the pixels under a kernel, of weights that sum to one. What is not finite (either part) or off the raster is left out
+/* Sum of the pixels under a kernel, of weights that sum to one. Values that are not finite (either part) or off the raster are left out
    and the rest renormalised, unless less than half of the absolute weight is left. */
 template <typename Real, int PARTS>
 M3_HD inline void warp_kernel(const Real* source, Real* out, long long bands, long long source_rows,

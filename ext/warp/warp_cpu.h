@@ -248,7 +248,7 @@ inline void chunk_row(int count, WarpChunk& chunk) {
     least = chunk.first[p] < least ? chunk.first[p] : least;
     most = chunk.first[p] > most ? chunk.first[p] : most;
   }
-  /* With few pixels a column each pass over the row costs more than it saves. */
+  /* With few pixels per column each pass over the row costs more than it saves. */
   if (chunk.leader < 0 || most - least + chunk.wide > (chunk.wide / 2 + 1) * WARP_CHUNK) return;
   chunk.span = (int)(most - least) + chunk.wide;
   chunk.left = least;

@@ -23,8 +23,8 @@ static inline __attribute__((always_inline)) void folded(Wide* sum, int blocks, 
   }
 }
 
-/* Values of a chunk of pixels from taps that all lie on the raster, TAPS along columns and HIGH along rows; as many as the
-   chunk tells if HIGH is 0. */
+/* Values of a chunk of pixels from taps that all lie on the raster, TAPS along columns and HIGH along rows; the
+   number of the chunk if HIGH is 0. */
 template <int TAPS, int PARTS, int HIGH>
 static inline __attribute__((always_inline)) void taps_of_chunk(const T* plane, ptrdiff_t line, const WarpChunk& chunk,
                                                                 int count, T* out) {
@@ -34,7 +34,7 @@ static inline __attribute__((always_inline)) void taps_of_chunk(const T* plane, 
   const int high = HIGH ? HIGH : chunk.high;
   for (int p = 0; p < count; ++p) {
     const T* from = plane + chunk.first[p] * PARTS;
-    /* What the next row of the tile will need. */
+    /* Positions that the next row of the tile will need. */
     __builtin_prefetch(from + high * line);
     Wide sum[blocks];
     for (int b = 0; b < blocks; ++b) sum[b] = Wide{};

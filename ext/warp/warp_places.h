@@ -2,9 +2,9 @@
 
    Either as they are, rows and cols of (tile_rows, tile_cols), or, where they are smooth, as a sum of few terms,
      row(r, c) = sum_k rows[0, r, k] cols[0, k, c],   col(r, c) = sum_k rows[1, r, k] cols[1, k, c]
-   of rows (2, tile_rows, terms) and cols (2, terms, tile_cols), which saves writing and reading 16 bytes a pixel, or, with
+   of rows (2, tile_rows, terms) and cols (2, terms, tile_cols), which saves writing and reading 16 bytes per pixel, or, with
    terms = -1, as offsets rows and cols of (tile_rows, tile_cols) from the pixel's own row and column. Sums and offsets
-   close to a pixel's centre or edge are put on it; then the origin of a crop is taken off. Double throughout: float loses
+   close to a pixel's centre or edge are put on it; then the origin of a crop is subtracted. Double throughout: float loses
    1/100 pixel on a 65 000 pixel image. */
 #ifndef M3_WARP_PLACES_H
 #define M3_WARP_PLACES_H
