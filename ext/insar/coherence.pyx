@@ -34,7 +34,8 @@ ctypedef fused Real:
 
 def coherence_pairs(const uintptr_t[::1] images, bint int16, const long long[:, ::1] pairs, const uintptr_t[::1] phases,
                     tuple size, tuple window, tuple step, const double[::1] row_weights, const double[::1] col_weights,
-                    double min_valid, bint centred, bint clip, const unsigned long long[::1] maps, const Real[::1] kind):
+                    double min_valid, bint centred, bint clip, const unsigned long long[::1] maps,
+                    const Real[::1] kind):
     """Fill the maps (magnitude, complex value, looks, both powers, phase; address 0 where not wanted) of each pair.
 
     `images` and `phases` hold addresses of (rows, cols) arrays, of complex or int16 pairs and of double; `kind` only
