@@ -58,10 +58,10 @@ extern "C" __global__ void __launch_bounds__(128)
 M3_ENTRY(geometry_sights)
 
 extern "C" __global__ void __launch_bounds__(128)
-    geometry_bounds(const double* range, const double* look, long long rows, long long cols, int level, double* bounds,
-                    long long count) {
+    geometry_bounds(const double* range, const double* look, long long rows, long long cols, int level, double dy,
+                    double dx, double* bounds, long long count) {
   M3_POINT
-  m3::block_bounds({range, look, bounds, rows, cols, level}, level, i, bounds);
+  m3::block_bounds({range, look, bounds, rows, cols, level}, level, i, dy, dx, bounds);
 }
 M3_ENTRY(geometry_bounds)
 

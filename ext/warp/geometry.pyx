@@ -33,7 +33,7 @@ cdef extern from "shade.h" namespace "m3" nogil:
         int levels
     long long blocks_along(long long size, int level)
     void tile_sight(const TileGround& tile, long long pixel, double* range, double* look)
-    void block_bounds(const Sights& sights, int level, long long block, double* bounds)
+    void block_bounds(const Sights& sights, int level, long long block, double dy, double dx, double* bounds)
     unsigned char shade_of(const Sights& sights, long long row, long long col, double dy, double dx, int steps)
 
 cdef extern from "geometry_cpu.h" namespace "m3" nogil:
@@ -104,15 +104,15 @@ cdef Sights _sights(const double[:, ::1] distance, const double[:, ::1] look, co
     return found
 
 
-def bounds(const double[:, ::1] distance, const double[:, ::1] look, double[:, :, :, ::1] out):
-    """Largest values of blocks of ground, level by level."""
+def bounds(const double[:, ::1] distance, const double[:, ::1] look, double dy, double dx, double[:, :, :, ::1] out):
+    """Largest values and falls of blocks of ground, level by level."""
     cdef Sights found = _sights(distance, look, out)
     cdef long long block, count
     cdef int level
     for level in range(found.levels):
         count = blocks_along(found.rows, level) * blocks_along(found.cols, level)
         for block in prange(count, nogil=True, schedule="static"):
-            block_bounds(found, level, block, &out[0, 0, 0, 0])
+            block_bounds(found, level, block, dy, dx, &out[0, 0, 0, 0])
 
 
 def shade(const double[:, ::1] distance, const double[:, ::1] look, const double[:, :, :, ::1] blocks,

@@ -4,9 +4,11 @@
    look    (rows, cols) minus the cosine of the angle between the sight and the radar's nadir, NaN unknown
    Both are bilinear between pixel centres and looked at every pixel's length along the line of sight over the ground.
 
-   A search passes over whole blocks of ground that a bound excludes, the larger the further it gets, so that its cost
-   hardly grows with its length and its answer is that of every step. Blocks of level k are 8 * 2^k pixels wide and share
-   their edges, as values between two blocks come from both. */
+   A search passes over whole blocks of ground, the larger the further it gets, so that its cost hardly grows with its
+   length and its answer is that of every step. Two bounds exclude a block: its largest value, or that the value only falls
+   along the line within it, after one look at the step where the line enters. The second holds over all ground that is
+   not too steep. Blocks of level k are 8 * 2^k pixels wide and share their edges, as values between two blocks come
+   from both. */
 #ifndef M3_SHADE_H
 #define M3_SHADE_H
 
@@ -14,15 +16,23 @@
 
 namespace m3 {
 
-constexpr int BLOCK_BITS = 3;
+/* Pixels along a block of level 0, as a power of two; level at which a search begins. */
+constexpr int BLOCK_BITS = 3, FIRST_LEVEL = 2;
 
-/* What is bounded from above. */
-enum ShadePlane { SHADE_RANGE = 0, SHADE_MINUS_RANGE = 1, SHADE_LOOK = 2, SHADE_PLANES = 3 };
+/* What is bounded from above: values, and how much range and look angle fall over a step away from the radar. */
+enum ShadePlane {
+  SHADE_RANGE = 0,
+  SHADE_MINUS_RANGE = 1,
+  SHADE_LOOK = 2,
+  SHADE_RANGE_FALL = 3,
+  SHADE_LOOK_FALL = 4,
+  SHADE_PLANES = 5
+};
 
 struct Sights {
   const double* range;
   const double* look;
-  const double* bounds; /* (levels, SHADE_PLANES, block rows, block cols of level 0) */
+  const double* bounds; /* (levels, block rows, block cols of level 0, SHADE_PLANES) */
   long long rows, cols; /* at least 2 each */
   int levels;
 };
@@ -31,7 +41,7 @@ M3_HD inline long long blocks_along(long long size, int level) { return ((size -
 
 M3_HD inline long long block_place(const Sights& sights, int level, int plane, long long r, long long c) {
   const long long rows = blocks_along(sights.rows, 0), cols = blocks_along(sights.cols, 0);
-  return (((long long)level * SHADE_PLANES + plane) * rows + r) * cols + c;
+  return (((long long)level * rows + r) * cols + c) * SHADE_PLANES + plane;
 }
 
 /* Range and look angle of one pixel. The planes of the tile are its sight in three axes, the second to the side that is
@@ -46,24 +56,44 @@ M3_HD inline void tile_sight(const TileGround& tile, long long pixel, double* ra
   look[pixel] = seen ? up / far : nan("");
 }
 
+/* The most that a plane falls over a step (dy, dx) within a cell of four pixels; infinity where one of them is unknown. */
+M3_HD inline double cell_fall(const double* plane, long long cols, double dy, double dx) {
+  const double left = plane[cols] - plane[0], right = plane[cols + 1] - plane[1];
+  const double up = plane[1] - plane[0], low = plane[cols + 1] - plane[cols];
+  const double down = dy * left < dy * right ? dy * left : dy * right, along = dx * up < dx * low ? dx * up : dx * low;
+  const double fall = -(down + along);
+  return fall == fall && left == left && right == right ? fall : INFINITY;
+}
+
+/* False for what is not a number. */
+M3_HD inline void raise(double* most, double value) {
+  if (value > *most) *most = value;
+}
+
+/* Bounds of one block of level 0, from its pixels. (dy, dx) is as in shade_of. */
+M3_HD inline void pixel_bounds(const Sights& sights, long long r, long long c, double dy, double dx, double* most) {
+  const long long wide = 1 << BLOCK_BITS, end_row = (r + 1) * wide, end_col = (c + 1) * wide;
+  for (long long i = r * wide; i <= end_row && i < sights.rows; ++i)
+    for (long long j = c * wide; j <= end_col && j < sights.cols; ++j) {
+      const long long at = i * sights.cols + j;
+      raise(most + SHADE_RANGE, sights.range[at]);
+      raise(most + SHADE_MINUS_RANGE, -sights.range[at]);
+      raise(most + SHADE_LOOK, sights.look[at]);
+      if (i == end_row || j == end_col || i + 1 == sights.rows || j + 1 == sights.cols) continue;
+      raise(most + SHADE_RANGE_FALL, cell_fall(sights.range + at, sights.cols, dy, dx));
+      raise(most + SHADE_LOOK_FALL, cell_fall(sights.look + at, sights.cols, dy, dx));
+    }
+}
+
 /* Bounds of one block, from its pixels or from the four blocks within it. */
-M3_HD inline void block_bounds(const Sights& sights, int level, long long block, double* bounds) {
+M3_HD inline void block_bounds(const Sights& sights, int level, long long block, double dy, double dx, double* bounds) {
   const long long r = block / blocks_along(sights.cols, level), c = block % blocks_along(sights.cols, level);
-  double most[SHADE_PLANES] = {-1e300, -1e300, -1e300};
-  const int wide = level == 0 ? (1 << BLOCK_BITS) : 1, times = level == 0 ? wide : 2;
-  const long long rows = level == 0 ? sights.rows : blocks_along(sights.rows, level - 1);
-  const long long cols = level == 0 ? sights.cols : blocks_along(sights.cols, level - 1);
-  for (long long i = r * times; i <= r * times + wide && i < rows; ++i)
-    for (long long j = c * times; j <= c * times + wide && j < cols; ++j)
-      for (int plane = 0; plane < SHADE_PLANES; ++plane) {
-        const long long at = i * sights.cols + j;
-        const double value = level > 0                    ? bounds[block_place(sights, level - 1, plane, i, j)]
-                             : plane == SHADE_RANGE       ? sights.range[at]
-                             : plane == SHADE_MINUS_RANGE ? -sights.range[at]
-                                                          : sights.look[at];
-        /* False for what is not a number. */
-        if (value > most[plane]) most[plane] = value;
-      }
+  double most[SHADE_PLANES] = {-1e300, -1e300, -1e300, -1e300, -1e300};
+  if (level == 0) pixel_bounds(sights, r, c, dy, dx, most);
+  for (long long i = 2 * r; level > 0 && i <= 2 * r + 1 && i < blocks_along(sights.rows, level - 1); ++i)
+    for (long long j = 2 * c; j <= 2 * c + 1 && j < blocks_along(sights.cols, level - 1); ++j)
+      for (int plane = 0; plane < SHADE_PLANES; ++plane)
+        raise(most + plane, bounds[block_place(sights, level - 1, plane, i, j)]);
   for (int plane = 0; plane < SHADE_PLANES; ++plane) bounds[block_place(sights, level, plane, r, c)] = most[plane];
 }
 
@@ -95,20 +125,26 @@ M3_HD inline double steps_within(double place, double inverse, long long first, 
 M3_HD inline bool line_comes_up(const Sights& sights, int plane, long long row, long long col, double dy, double dx,
                                 int steps) {
   const double* const values = plane == SHADE_LOOK ? sights.look : sights.range;
+  const int fall = plane == SHADE_LOOK ? SHADE_LOOK_FALL : SHADE_RANGE_FALL;
   const double sign = plane == SHADE_MINUS_RANGE ? -1.0 : 1.0;
   const double wanted = sign * values[row * sights.cols + col];
   if (!(wanted == wanted)) return false;
   const double inverse_y = dy == 0.0 ? 0.0 : 1.0 / dy, inverse_x = dx == 0.0 ? 0.0 : 1.0 / dx;
-  int level = 0;
+  int level = sights.levels > FIRST_LEVEL ? FIRST_LEVEL : sights.levels - 1, looked = 0;
   for (int k = 1; k <= steps;) {
     const double y = (double)row + k * dy, x = (double)col + k * dx;
     if (!on_ground(sights, y, x)) return false;
     const int bits = BLOCK_BITS + level;
     const long long r = cell_of(y, sights.rows) >> bits, c = cell_of(x, sights.cols) >> bits;
-    const bool excluded = sights.bounds[block_place(sights, level, plane, r, c)] < wanted;
+    const bool falling = sights.bounds[block_place(sights, level, fall, r, c)] < 0.0;
+    const bool excluded = falling || sights.bounds[block_place(sights, level, plane, r, c)] < wanted;
     if (!excluded && level > 0) {
       --level;
       continue;
+    }
+    if (falling && looked < k) {
+      looked = k;
+      if (sign * between_pixels(values, sights, y, x) >= wanted) return true;
     }
     const double down = steps_within(y, inverse_y, r << bits, 1LL << bits);
     const double along = steps_within(x, inverse_x, c << bits, 1LL << bits);

@@ -135,11 +135,11 @@ int main() {
       rows, cols, heights.data(), at_col.data(), other.data(), pixels);
   std::vector<unsigned char> shade(pixels);
   const long long blocks = ((rows - 2) / 8 + 1) * ((cols - 2) / 8 + 1);
-  std::vector<double> bounds(2 * 3 * blocks);
+  std::vector<double> bounds(2 * 5 * blocks);
   for (long long i = 0; i < pixels; ++i) at_col[i] = 3.0 * (i % cols), other[i] = -0.5 + 0.01 * (i % cols);
   for (int level = 0; level < 2; ++level)
     run("geometry_bounds", simt_launch_geometry_bounds, across, dim3{128, 1, 1}, 0, at_col.data(), other.data(), rows, cols,
-        level, bounds.data(), level == 0 ? blocks : ((rows - 2) / 16 + 1) * ((cols - 2) / 16 + 1));
+        level, 0.3, 0.9, bounds.data(), level == 0 ? blocks : ((rows - 2) / 16 + 1) * ((cols - 2) / 16 + 1));
   run("geometry_shade", simt_launch_geometry_shade, across, dim3{128, 1, 1}, 0, at_col.data(), other.data(), bounds.data(),
       rows, cols, 2, 0.3, 0.9, 7, 0LL, 0LL, cols, shade.data(), pixels);
 

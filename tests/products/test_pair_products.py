@@ -16,6 +16,7 @@ from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.products.pair_products import pair_products
 from m3leo_sar.products.recipe import Recipe
+from m3leo_sar.products.tile_products import tile_products
 from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.simulate.scene import simulate_scene
@@ -170,10 +171,15 @@ def test_swapping_a_pair_conjugates_its_phase(held):
     np.testing.assert_array_equal(forth[3], back[4])
 
 
-def test_coherence_never_passes_one(held):
+def test_coherence_never_passes_one(held, stack, tmp_path):
     """A cubic kernel overshoots beside values near one, of which a window of two samples has many."""
     plane = pair_products(held, [[PAIRS[0]]], products=products("coherence:1x2"), resampling="cubic")[0][0]
-    assert 0 <= np.nanmin(plane) < np.nanmax(plane) == 1
+    archive, window = ChipArchive.create(tmp_path / "chips"), Window(rows=1, cols=2)
+    make_chips(stack, archive, [TILE], Recipe(pairs=PAIRS[:1], window=window, resampling="cubic"))
+    chip = archive.read(TILE.identifier, "coherence", str(PAIRS[0])).array
+    labelled = tile_products(stack, TILE, pairs=PAIRS[0], window=window, resampling="cubic").coherence
+    for found in (plane, chip, labelled.values):
+        assert 0 <= np.nanmin(found) < np.nanmax(found) == 1
 
 
 def test_missing_dates_raise_or_are_no_data(held):

@@ -11,6 +11,7 @@ from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.simulate.circular_orbit import circular_orbit
 from m3leo_sar.stack.geometry import OrbitGeometry
 from m3leo_sar.warp.geo2rdr import geo2rdr, radar_map, radar_view, rdr2geo
+from m3leo_sar.warp.range_phase import Acquisition, geometric_offsets
 from m3leo_sar.warp.sample import sample
 
 WORLD = GeoBox.from_bounds((-180, -90, 180, 90), shape=(2, 2), crs="EPSG:4326")
@@ -277,7 +278,55 @@ def test_heights_above_the_geoid_are_never_taken_as_ellipsoidal():
             call()
 
 
-@pytest.mark.parametrize("void", [-32768.0, -9999.0, 65535.0])
+def test_labelled_heights_have_their_datum_read_or_stated():
+    """A terrain file in EPSG:4326 says nothing of its heights, which are mostly above a geoid."""
+    xarray = pytest.importorskip("xarray")
+    tile, box, dem = scene(pixels=21)
+    image = Acquisition(ORBIT, grid())
+    options = {"orbit": ORBIT, "radar_grid": grid(), "dem_geobox": box}
+
+    def label(crs):
+        coords = {"spatial_ref": ((), 0, {"crs_wkt": pyproj.CRS(crs).to_wkt()})}
+        return xarray.DataArray(dem, dims=("y", "x"), coords=coords)
+
+    words = {
+        "rdr2geo": lambda dem, **more: rdr2geo(dem=dem, rows=[150], cols=[1000], **options, **more),
+        "radar_map": lambda dem, **more: radar_map(tile, dem=dem, **options, **more),
+        "radar_view": lambda dem, **more: radar_view(tile, dem=dem, **options, **more),
+        "geometric_offsets": lambda dem, **more: geometric_offsets(
+            reference=image, secondary=image, dem=dem, dem_geobox=box, node_spacing=200, **more
+        ),
+    }
+    for word in words.values():
+        with pytest.raises(
+            ValueError, match="vertical_crs must say what the heights of dem are above, as its CRS does"
+        ):
+            word(label("EPSG:4326"))
+        for given, more in ((label("EPSG:4326+5773"), {}), (label("EPSG:4326"), {"vertical_crs": "EPSG:5773"}),
+                            (dem, {"vertical_crs": "EPSG:5773"})):  # fmt: skip
+            with pytest.raises(ValueError, match="PROJ lacks the grid us_nga_egm96"):
+                word(given, **more)
+    with pytest.raises(ValueError, match="dem_geobox must be in the CRS of dem, .*got 'EPSG:4326'"):
+        words["rdr2geo"](label("EPSG:32631+5773"))
+    plain = words["rdr2geo"](dem).latitude
+    for given, more in ((label("EPSG:4326"), {"vertical_crs": "ellipsoid"}), (label("EPSG:4979"), {}),
+                        (xarray.DataArray(dem), {}), (dem, {"vertical_crs": "ellipsoid"})):  # fmt: skip
+        np.testing.assert_array_equal(words["rdr2geo"](given, **more).latitude, plain)
+
+
+def test_the_geometry_of_a_stack_states_its_datum_too():
+    _, box, dem = scene(pixels=21)
+    assert OrbitGeometry(ORBIT, grid(), dem, box, vertical_crs="ellipsoid").dem is dem
+    with pytest.raises(ValueError, match="PROJ lacks the grid us_nga_egm96"):
+        OrbitGeometry(ORBIT, grid(), dem, box, vertical_crs="EPSG:5773")
+    holes = OrbitGeometry(ORBIT, grid(), np.ma.masked_less(dem, 300.0), box)
+    np.testing.assert_array_equal(np.isnan(holes.dem), dem < 300)
+    xarray = pytest.importorskip("xarray")
+    with pytest.raises(TypeError, match="dem must be a NumPy array, got DataArray; give its values, and vertical_crs="):
+        OrbitGeometry(ORBIT, grid(), xarray.DataArray(dem), box)
+
+
+@pytest.mark.parametrize("void", [-32768.0, -9999.0, 65535.0, np.inf])
 def test_a_void_that_is_not_declared_is_unknown_ground(void):
     tile, box, dem = scene(pixels=21)
     options = {"orbit": ORBIT, "radar_grid": grid(), "dem_geobox": box}

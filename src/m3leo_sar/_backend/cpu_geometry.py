@@ -56,7 +56,7 @@ def geometry_shade(
 ) -> Plane:
     """1 for layover, 2 for shadow, 3 for both, in a part of the ground; ``step`` is one pixel away from the radar."""
     blocks = np.empty(block_shape(*distance.shape))
-    kernel.bounds(distance, look, blocks)
+    kernel.bounds(distance, look, *step, blocks)
     out = np.empty(shape, np.uint8)
     kernel.shade(distance, look, blocks, *step, steps, *first, out)
     return out

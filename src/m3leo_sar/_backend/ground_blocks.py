@@ -4,6 +4,6 @@ from __future__ import annotations
 
 
 def block_shape(rows: int, cols: int) -> tuple[int, int, int, int]:
-    """Levels, planes, rows and columns of the bounds; from blocks of 8 pixels to the whole ground."""
+    """Levels, rows, columns and planes of the bounds; from blocks of 8 pixels to the whole ground."""
     levels = max((max(rows, cols) - 2).bit_length() - 2, 1)
-    return levels, 3, (rows - 2) // 8 + 1, (cols - 2) // 8 + 1
+    return levels, (rows - 2) // 8 + 1, (cols - 2) // 8 + 1, 5

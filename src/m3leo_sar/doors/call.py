@@ -52,6 +52,9 @@ class Word:
         Whether dask arrays are computed at once, as the shape of the result is unknown or it is not an array.
     labels : bool
         Whether results of labelled arrays are labelled.
+    heights : str
+        Array of terrain heights, on the grid ``<name>_geobox``, whose vertical datum its labels or ``vertical_crs``
+        must state; empty for none.
     name : str
         Name of a single-array result; empty to keep that of the first array.
     units : mapping of str to str or None
@@ -71,6 +74,7 @@ class Word:
     stacks: bool = False
     eager: bool = False
     labels: bool = True
+    heights: str = ""
     name: str = ""
     units: Mapping[str, str | None] = field(default_factory=dict)
 

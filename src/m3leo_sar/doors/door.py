@@ -158,10 +158,13 @@ def _without_axis(result: Any, choice: PairChoice | None) -> Any:
 def _of_xarray(
     word: Word, function: Callable[..., Any], arguments: dict[str, Any], given: list[Given], choice: PairChoice | None
 ) -> Any:
+    from m3leo_sar.doors.terrain_labels import with_stated_heights
     from m3leo_sar.doors.xarray_labels import labelled, same_grid
 
     if word.labels:
         same_grid(word, given)
+    if word.heights:
+        arguments = with_stated_heights(word, arguments)
     inside = with_arrays(word, arguments, given, [array.value.data for array in given])
     result = _by_kind(word, function, inside, given_arrays(word, inside), choice)
     return labelled(word, inside, given, result, choice) if word.labels else result

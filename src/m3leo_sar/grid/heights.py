@@ -1,4 +1,4 @@
-"""Heights of a digital elevation model above the WGS 84 ellipsoid, whatever the vertical datum of its CRS."""
+"""Heights of a digital elevation model above the WGS 84 ellipsoid, whatever its vertical datum."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.grid.projection import compound_crs, ellipsoidal_transformer, has_heights, horizontal_crs
+from m3leo_sar.grid.projection import (
+    compound_crs,
+    ellipsoidal_transformer,
+    has_heights,
+    horizontal_crs,
+    is_same_horizontal,
+)
+
+#: ``vertical_crs`` of heights that are above the WGS 84 ellipsoid already.
+ELLIPSOID = "ellipsoid"
 
 
 def ellipsoidal_heights(dem: Any, dem_geobox: GeoBox, *, vertical_crs: str | None = None) -> tuple[Any, GeoBox]:
@@ -22,7 +31,7 @@ def ellipsoidal_heights(dem: Any, dem_geobox: GeoBox, *, vertical_crs: str | Non
         Its grid. A compound CRS such as EPSG:4326+3855 specifies the vertical datum.
     vertical_crs : str, optional
         Vertical datum, where the CRS of the grid does not specify it: ``"EPSG:3855"`` for EGM2008 (Copernicus
-        DEM), ``"EPSG:5773"`` for EGM96 (SRTM).
+        DEM), ``"EPSG:5773"`` for EGM96 (SRTM), ``"ellipsoid"`` for heights that need no conversion.
 
     Returns
     -------
@@ -40,6 +49,8 @@ def ellipsoidal_heights(dem: Any, dem_geobox: GeoBox, *, vertical_crs: str | Non
     crs = dem_geobox.crs
     if has_heights(crs) and vertical_crs is not None:
         raise ValueError(f"vertical_crs must be left out where the CRS has heights, got {vertical_crs} and {crs}")
+    if vertical_crs == ELLIPSOID:
+        return dem, dem_geobox
     if vertical_crs is not None:
         crs = compound_crs(crs, vertical_crs)
     flat = GeoBox(dem_geobox.shape, dem_geobox.affine, horizontal_crs(crs))
@@ -49,3 +60,32 @@ def ellipsoidal_heights(dem: Any, dem_geobox: GeoBox, *, vertical_crs: str | Non
     out = np.full(dem.shape, np.nan, dem.dtype)
     out[known] = np.where(np.isfinite(height), height, np.nan)
     return out, flat
+
+
+def labelled_heights(dem_geobox: GeoBox, label: str, *, vertical_crs: str | None) -> GeoBox:
+    """Grid of a digital elevation model, with the vertical datum that the model's own label or the caller states.
+
+    Parameters
+    ----------
+    dem_geobox : GeoBox
+        Its grid, as given by the caller.
+    label : str
+        CRS that the data carry, such as one read from a file.
+    vertical_crs : str, optional
+        Vertical datum, as given by the caller.
+
+    Raises
+    ------
+    ValueError
+        If none of the three states what the heights are above, or the label is in another horizontal CRS than the grid.
+    """
+    if vertical_crs is not None or has_heights(dem_geobox.crs):
+        return dem_geobox
+    if not has_heights(label):
+        raise ValueError(
+            f"vertical_crs must say what the heights of dem are above, as its CRS does not ({label!r:.60}): "
+            "'EPSG:3855' for EGM2008 (Copernicus DEM), 'EPSG:5773' for EGM96 (SRTM), 'ellipsoid' for WGS 84"
+        )
+    if not is_same_horizontal(label, dem_geobox.crs):
+        raise ValueError(f"dem_geobox must be in the CRS of dem, {label!r:.60}, got {dem_geobox.crs!r:.60}")
+    return GeoBox(dem_geobox.shape, dem_geobox.affine, label)

@@ -153,6 +153,22 @@ def horizontal_crs(crs: str) -> str:
     return f"EPSG:{code}" if code else part.to_wkt()
 
 
+def is_same_horizontal(crs: str, other: str) -> bool:
+    """Whether two CRS have the same horizontal part, whatever their heights.
+
+    Raises
+    ------
+    ValueError
+        If one is not understood.
+
+    Examples
+    --------
+    >>> is_same_horizontal("EPSG:4326+3855", "EPSG:4326"), is_same_horizontal("EPSG:4979", "EPSG:32631")
+    (True, False)
+    """
+    return bool(_horizontal(crs).to_2d().equals(_horizontal(other).to_2d(), ignore_axis_order=True))
+
+
 @lru_cache(maxsize=64)
 def is_geographic(crs: str) -> bool:
     """Whether the coordinates are longitude and latitude in degrees.

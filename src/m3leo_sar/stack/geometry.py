@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,14 +175,18 @@ class OrbitGeometry:
     radar_grid : RadarGrid
         Azimuth times and ranges of the pixels.
     dem : (rows, cols) float32 or float64
-        Heights in metres above the WGS 84 ellipsoid; NaN where unknown. It should reach beyond the image.
+        NumPy; heights in metres, NaN where unknown: above the WGS 84 ellipsoid, unless the next two state another
+        datum. It should reach beyond the image.
     dem_geobox : GeoBox
         Grid of the terrain. From a compound CRS, heights are converted to the ellipsoid here.
+    vertical_crs : str, optional
+        Vertical datum of ``dem`` where its CRS does not state it, as for
+        :func:`m3leo_sar.grid.heights.ellipsoidal_heights`; heights are converted here.
 
     Raises
     ------
     TypeError
-        If ``dem`` is not float32 or float64.
+        If ``dem`` is no NumPy array of float32 or float64.
     ValueError
         If its shape is not that of its grid, or the orbit does not cover the image.
     """
@@ -191,11 +195,20 @@ class OrbitGeometry:
     radar_grid: RadarGrid
     dem: NDArray[np.floating]
     dem_geobox: GeoBox
+    vertical_crs: InitVar[str | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, vertical_crs: str | None) -> None:
+        if not isinstance(self.dem, np.ndarray):
+            raise TypeError(
+                f"dem must be a NumPy array, got {type(self.dem).__name__}; give its values, and vertical_crs= for the "
+                "datum of its heights"
+            )
+        if isinstance(self.dem, np.ma.MaskedArray):
+            object.__setattr__(self, "dem", _check.filled(self.dem, "dem", slc=False))
         _check.height_array(self.dem, self.dem_geobox.shape)
-        if has_heights(self.dem_geobox.crs):
-            for name, value in zip(("dem", "dem_geobox"), ellipsoidal_heights(self.dem, self.dem_geobox), strict=True):
+        if has_heights(self.dem_geobox.crs) or vertical_crs is not None:
+            found = ellipsoidal_heights(self.dem, self.dem_geobox, vertical_crs=vertical_crs)
+            for name, value in zip(("dem", "dem_geobox"), found, strict=True):
                 object.__setattr__(self, name, value)
         self.radar_grid.arc(self.orbit)
 

@@ -118,13 +118,20 @@ def geo2rdr(
     return rows.reshape(points.shape[:-1]), cols.reshape(points.shape[:-1])
 
 
-@door(arrays={"dem": "rc", "rows": "*", "cols": "*"}, array_like=("rows", "cols"), eager=True, labels=False)
+@door(
+    arrays={"dem": "rc", "rows": "*", "cols": "*"},
+    array_like=("rows", "cols"),
+    eager=True,
+    labels=False,
+    heights="dem",
+)
 def rdr2geo(
     *,
     orbit: Orbit,
     radar_grid: RadarGrid,
     dem: Any,
     dem_geobox: GeoBox,
+    vertical_crs: str | None = None,
     rows: Any = None,
     cols: Any = None,
 ) -> GroundPoints:
@@ -137,13 +144,16 @@ def rdr2geo(
     radar_grid : RadarGrid
         Grid of the image.
     dem : (rows, cols) float32 or float64
-        Heights in metres above the WGS 84 *ellipsoid*; NaN where unknown; heights outside -500 to 9000 m are treated as
-        unknown. NumPy or CuPy.
+        Heights in metres; NaN where unknown; heights outside -500 to 9000 m are treated as unknown. A plain array holds
+        heights above the WGS 84 *ellipsoid*, unless ``dem_geobox`` or ``vertical_crs`` states another datum. An xarray
+        array with a CRS must have its datum stated by that CRS, ``dem_geobox`` or ``vertical_crs``.
     dem_geobox : GeoBox
         Grid of ``dem``. A grid that is not in longitude and latitude is resampled to them. If its CRS is compound, such
         as EPSG:4326+3855, heights are converted from its vertical datum to the ellipsoid at every call. Most terrain
         models give heights above the geoid without stating it in their CRS: use
         :func:`m3leo_sar.grid.heights.ellipsoidal_heights` first, once for many tiles.
+    vertical_crs : str, optional
+        Vertical datum of ``dem`` where no CRS states it, such as ``"EPSG:3855"``, or ``"ellipsoid"``.
     rows, cols : array_like, optional
         Fractional pixels to compute, of one shape; every pixel of the image if omitted.
 
@@ -158,9 +168,10 @@ def rdr2geo(
         If ``dem`` is not float32 or float64.
     ValueError
         If the orbit does not cover the image, the shape of ``dem`` is not that of its grid, it has no known height,
-        PROJ lacks the grid of its geoid, or only one of ``rows`` and ``cols`` is given.
+        its vertical datum is not stated, PROJ lacks the grid of its geoid, or only one of ``rows`` and ``cols`` is
+        given.
     """
-    dem, dem_geobox = _geographic(*_terrain(dem, dem_geobox))
+    dem, dem_geobox = _geographic(*_terrain(dem, dem_geobox, vertical_crs))
     if (rows is None) != (cols is None):
         raise ValueError("rows and cols must be given together")
     if rows is None:
@@ -178,8 +189,16 @@ def rdr2geo(
     return GroundPoints(latitude * degrees, longitude * degrees, height, incidence * degrees)
 
 
-@door(arrays={"dem": "rc"}, eager=True, labels=False)
-def radar_map(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem: Any, dem_geobox: GeoBox) -> PixelMap:
+@door(arrays={"dem": "rc"}, eager=True, labels=False, heights="dem")
+def radar_map(
+    tile: GeoBox | Tile,
+    *,
+    orbit: Orbit,
+    radar_grid: RadarGrid,
+    dem: Any,
+    dem_geobox: GeoBox,
+    vertical_crs: str | None = None,
+) -> PixelMap:
     """Compute the position of each pixel centre of a tile in a radar image.
 
     Ground positions and a first guess of the time follow from polynomials through a few nodes; each pixel, at its own
@@ -190,7 +209,7 @@ def radar_map(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem: 
     ----------
     tile : GeoBox or Tile
         Grid of the tile, in any CRS.
-    orbit, radar_grid, dem, dem_geobox
+    orbit, radar_grid, dem, dem_geobox, vertical_crs
         As for :func:`rdr2geo`; the terrain may be in any CRS.
 
     Returns
@@ -204,7 +223,7 @@ def radar_map(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem: 
         As for :func:`rdr2geo`.
     """
     tile_geobox = as_geobox(tile, "tile")
-    dem, dem_geobox = _terrain(dem, dem_geobox)
+    dem, dem_geobox = _terrain(dem, dem_geobox, vertical_crs)
     positions, _, _ = _placed(tile_geobox, orbit, radar_grid, dem, dem_geobox)
     return positions
 
@@ -214,8 +233,17 @@ def radar_map(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem: 
     eager=True,
     grid=lambda tile, **_: as_geobox(tile, "tile"),
     units={"height": "m", "incidence": "degrees", "layover": None, "shadow": None},
+    heights="dem",
 )
-def radar_view(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem: Any, dem_geobox: GeoBox) -> RadarView:
+def radar_view(
+    tile: GeoBox | Tile,
+    *,
+    orbit: Orbit,
+    radar_grid: RadarGrid,
+    dem: Any,
+    dem_geobox: GeoBox,
+    vertical_crs: str | None = None,
+) -> RadarView:
     """Compute a tile's position in a radar image, its local incidence angle, layover and shadow.
 
     Layover and shadow are searched along the line of sight over the ground, as far around the tile as the relief
@@ -224,7 +252,7 @@ def radar_view(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem:
 
     Parameters
     ----------
-    tile, orbit, radar_grid, dem, dem_geobox
+    tile, orbit, radar_grid, dem, dem_geobox, vertical_crs
         As for :func:`radar_map`.
 
     Returns
@@ -237,7 +265,7 @@ def radar_view(tile: GeoBox | Tile, *, orbit: Orbit, radar_grid: RadarGrid, dem:
         As for :func:`rdr2geo`.
     """
     tile_geobox = as_geobox(tile, "tile")
-    dem, dem_geobox = _terrain(dem, dem_geobox)
+    dem, dem_geobox = _terrain(dem, dem_geobox, vertical_crs)
     # One more pixel on each side, as the terrain slope at the edge needs both neighbours.
     wide_positions, wide_height, terms = _placed(tile_geobox.pad(1, 1), orbit, radar_grid, dem, dem_geobox)
     backend = backend_of(wide_height)
@@ -254,12 +282,12 @@ def _middle(radar_grid: RadarGrid) -> float:
     return radar_grid.azimuth_time + (radar_grid.shape[0] - 1) / 2 * radar_grid.azimuth_interval
 
 
-def _terrain(dem: Any, dem_geobox: GeoBox) -> tuple[Any, GeoBox]:
+def _terrain(dem: Any, dem_geobox: GeoBox, vertical_crs: str | None) -> tuple[Any, GeoBox]:
     """Heights above the ellipsoid, NaN outside the valid range, on a grid in its horizontal CRS."""
     _check.height_array(dem, dem_geobox.shape)
-    if has_heights(dem_geobox.crs):
+    if has_heights(dem_geobox.crs) or vertical_crs is not None:
         backend = backend_of(dem)
-        heights, dem_geobox = ellipsoidal_heights(backend.to_host(dem), dem_geobox)
+        heights, dem_geobox = ellipsoidal_heights(backend.to_host(dem), dem_geobox, vertical_crs=vertical_crs)
         dem = backend.to_device(heights)
     void = (dem < _GROUND[0]) | (dem > _GROUND[1])
     if bool(void.any()):

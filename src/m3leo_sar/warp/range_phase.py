@@ -107,9 +107,15 @@ class GeometricOffsets(NamedTuple):
     phase: np.ndarray
 
 
-@door(arrays={"dem": "rc"}, eager=True, labels=False)
+@door(arrays={"dem": "rc"}, eager=True, labels=False, heights="dem")
 def geometric_offsets(
-    *, reference: Acquisition, secondary: Acquisition, dem: Any, dem_geobox: GeoBox, node_spacing: int = 1
+    *,
+    reference: Acquisition,
+    secondary: Acquisition,
+    dem: Any,
+    dem_geobox: GeoBox,
+    vertical_crs: str | None = None,
+    node_spacing: int = 1,
 ) -> GeometricOffsets:
     """Compute offsets and phase of every pixel of a reference image from both orbits and a terrain model.
 
@@ -118,9 +124,9 @@ def geometric_offsets(
     reference, secondary : Acquisition
         The two images, each with its orbit and grid, such as two acquisitions of one burst.
     dem : (rows, cols) float32 or float64
-        Heights in metres above the WGS 84 ellipsoid, which must cover the reference image.
-    dem_geobox : GeoBox
-        Grid of ``dem``.
+        Heights in metres, which must cover the reference image.
+    dem_geobox, vertical_crs
+        Grid of ``dem`` and vertical datum, as for :func:`m3leo_sar.warp.geo2rdr.rdr2geo`.
     node_spacing : int
         Spacing of the computed pixels; offsets and phase are interpolated bilinearly between them, which loses
         topographic phase where the terrain is finer. 1 computes every pixel, at some microseconds per pixel.
@@ -141,7 +147,7 @@ def geometric_offsets(
     lines = [np.unique(np.append(np.arange(0, size, node_spacing), size - 1)).astype(np.float64) for size in shape]
     rows, cols = np.meshgrid(*lines, indexing="ij")
     ground = rdr2geo(orbit=reference.orbit, radar_grid=reference.radar_grid, dem=dem, dem_geobox=dem_geobox,
-                     rows=rows, cols=cols)  # fmt: skip
+                     vertical_crs=vertical_crs, rows=rows, cols=cols)  # fmt: skip
     places = ground.latitude, ground.longitude, ground.height
     row, col = geo2rdr(*places, orbit=secondary.orbit, radar_grid=secondary.radar_grid)
     if not np.isfinite(row).all():
