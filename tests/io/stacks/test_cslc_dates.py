@@ -94,6 +94,16 @@ def test_the_newest_processing_of_a_date_is_taken(tmp_path):
     assert "20250101T000000Z_S1A_VV_v1.1" in inputs["20240413"][0].name
 
 
+def test_the_newest_is_told_by_its_version_and_never_by_the_order_of_the_files(tmp_path):
+    first = product(tmp_path, 0, DATES[0])
+    versions = [product(tmp_path, value, DATES[1], version=version) for value, version in ((5, "1.9"), (6, "1.10"))]
+    copies = [product(tmp_path / folder, value, DATES[1], version="1.9") for folder, value in (("b", 8), ("a", 7))]
+    for paths, chosen in ((versions, 6), (copies, 8)):
+        for order in (paths, paths[::-1]):
+            with pytest.warns(UserWarning, match="is a newer processing of the same date"):
+                assert values(read_cslc_stack([first, *order])) == [0, chosen]
+
+
 def test_names_of_compass_and_small_letters(tmp_path):
     for index, date in enumerate(DATES[:2]):
         place = tmp_path / "compass" / "t087_185683_iw2" / f"{date:%Y%m%d}"

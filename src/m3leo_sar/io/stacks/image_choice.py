@@ -47,7 +47,8 @@ def newest_of_each_date(images: Sequence[Image], age: Callable[[Image], Any]) ->
     ValueError
         If neither of two images of a date is newer.
     """
-    ordered = sorted(images, key=lambda image: (image.date, age(image), image.path.name))  # type: ignore[attr-defined]
+    # The path decides between two copies of one file, so that the order of the images does not.
+    ordered = sorted(images, key=lambda image: (image.date, age(image), image.path.name, str(image.path)))  # type: ignore[attr-defined]
     for earlier, later in itertools.pairwise(ordered):
         if earlier.date != later.date:  # type: ignore[attr-defined]
             continue
