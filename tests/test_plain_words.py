@@ -20,7 +20,7 @@ _COUNT = (
 #: Wording to its plain form.
 FORBIDDEN = {
     r"\btold\b|_told\b|_told_": "reported, specified, or a noun",
-    r"\b(tells?|telling)\b": "gives, specifies, reports",
+    r"\b(tells|telling)\b|\btell [a-z]": "gives, specifies, reports",
     r"\b(is|are|was|were) said\b": "stated, specified",
     r"\b(must|to) say what\b|\bsays what\b": "a noun",
     r"\blooked at\b": "read, examined",

@@ -298,9 +298,7 @@ def test_labelled_heights_have_their_datum_read_or_stated():
         ),
     }
     for word in words.values():
-        with pytest.raises(
-            ValueError, match="vertical_crs must say what the heights of dem are above, as its CRS does"
-        ):
+        with pytest.raises(ValueError, match="vertical_crs must specify the vertical datum of dem, as its CRS does"):
             word(label("EPSG:4326"))
         for given, more in ((label("EPSG:4326+5773"), {}), (label("EPSG:4326"), {"vertical_crs": "EPSG:5773"}),
                             (dem, {"vertical_crs": "EPSG:5773"})):  # fmt: skip

@@ -83,7 +83,7 @@ def labelled_heights(dem_geobox: GeoBox, label: str, *, vertical_crs: str | None
         return dem_geobox
     if not has_heights(label):
         raise ValueError(
-            f"vertical_crs must say what the heights of dem are above, as its CRS does not ({label!r:.60}): "
+            f"vertical_crs must specify the vertical datum of dem, as its CRS does not ({label!r:.60}): "
             "'EPSG:3855' for EGM2008 (Copernicus DEM), 'EPSG:5773' for EGM96 (SRTM), 'ellipsoid' for WGS 84"
         )
     if not is_same_horizontal(label, dem_geobox.crs):
