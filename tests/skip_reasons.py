@@ -23,6 +23,8 @@ EXPECTED = (
     r"could not import 'snaphu'.*",
     r"could not import 'stac_geoparquet.arrow'.*",
     r"umap-learn is not installed",
+    # It needs a torchvision built like torch, which the package index may not have for CPUs.
+    r"timm is not installed, or its torchvision does not fit torch",
     r"pystac is not installed",
     r"POT is not installed",
     # Built against the GDAL of the system, which few machines have.

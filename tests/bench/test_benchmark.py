@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import shutil
@@ -15,7 +16,16 @@ import pytest
 from m3leo_sar import TileGrid
 from m3leo_sar.app.cli import app
 from m3leo_sar.bench.bench_results import Results
-from m3leo_sar.bench.benchmark import RESULTS, TABLE, change_counts, confusions, hidden_chips, run_bench, square_sums
+from m3leo_sar.bench.benchmark import (
+    RESULTS,
+    TABLE,
+    change_counts,
+    confusions,
+    event_truths,
+    hidden_chips,
+    run_bench,
+    square_sums,
+)
 from m3leo_sar.bench.change_scores import area_interval, area_under_curve, event_scores, ranking_counts
 from m3leo_sar.bench.ground import Ground, data_digest
 from m3leo_sar.bench.origin import MADE_FROM
@@ -339,6 +349,19 @@ def test_data_have_a_digest_of_every_chip_that_is_used(ground, split, dataset, k
     assert data_digest(Ground(ground.archive, ground.splits), TINY) != before
 
 
+def test_triplets_have_the_days_between_passings(ground):
+    dates = [datetime.date(2022, 12, day) for day in (2, 14, 25)] + [datetime.date(2023, 1, day) for day in (6, 19)]
+    # Passes at midnight UTC, 12 days apart.
+    for first, second in pairwise(dates):
+        for tile in ground.test:
+            chip = ground.archive.read(tile, "coherence", "20230301_20230313")
+            key = f"{first:%Y%m%d}_{second:%Y%m%d}"
+            ground.archive.write(tile, "coherence", key, chip.array, chip.geobox, metadata={"days": 12})
+    task = replace(TINY.tasks[2], start="20221228", end="20221228")
+    triplet = ground.triplet(task)
+    assert [str(pair) for pair in triplet] == ["20221214_20221225", "20221225_20230106", "20230106_20230119"]
+
+
 def test_data_have_a_digest_of_no_other_chip(ground):
     before = data_digest(ground, TINY)
     assert before == data_digest(Ground(ground.archive, dict(reversed(ground.splits.items()))), TINY)
@@ -386,6 +409,21 @@ def test_pixels_without_an_event_label_are_not_scored(ground, tmp_path):
     assert found == pytest.approx(np.mean(struck[:, None] > quiet), abs=1e-3)
     with pytest.raises(ValueError, match=r"truths must have the shape of their scores, \(32, 32\), got \(3, 4\)"):
         change_counts(scores, [np.zeros((3, 4))] * 2)
+
+
+def test_the_stored_meaning_of_0_decides_what_an_event_left(ground, tmp_path):
+    chip = ground.archive.read(ground.test[0], "label", "event")
+    assert chip.nodata == 255
+    assert [entry["name"] for entry in chip.metadata["classes"]] == ["no event", "event"]
+    assert {0.0, 1.0} == set(np.unique(event_truths([chip], "event")[0]))
+    # Unlabelled pixels are neither.
+    holes = chip.array.copy()
+    holes[:3] = 255
+    (truth,) = event_truths([chip._replace(array=holes)], "event")
+    assert np.isnan(truth[:3]).all()
+    assert not np.isnan(truth[3:]).any()
+    with pytest.raises(ValueError, match="label event has no pixel that the event left unaffected: its chips declare"):
+        event_truths([chip._replace(nodata=0)], "event")
 
 
 def test_europe_is_left_out_where_the_protocol_says_so(done, tmp_path):

@@ -22,6 +22,7 @@ def test_a_chip_of_the_release(tmp_path):
     assert found.heading == "esawc, 40 x 50 in EPSG:4326"
     assert len(found.rows[0]) == len(COLUMNS)
     assert found.rows == [("Map", "land cover", "class", "2021", "", "", "", "75.0%", "10 ... 95")]
+    assert found.notes == ("classes of Map: 10 tree cover 98.7%, 95 mangroves 1.3%",)
 
 
 def test_a_chip_of_our_own(tmp_path):
@@ -48,6 +49,17 @@ def test_a_chip_of_our_own(tmp_path):
         describe(tmp_path)
     with pytest.raises(FileNotFoundError, match="there is no file"):
         describe(tmp_path / "none.tif")
+
+
+def test_the_classes_of_a_chip_are_named(tmp_path):
+    archive = ChipArchive.create(tmp_path / "chips")
+    codes = np.full((40, 50), 1, np.uint8)
+    codes[:10], codes[0, :10], codes[39] = 7, 255, 0
+    facts = {"product": "flood", "key": "map", "unit": "class", "classes": [{"code": 0, "name": "dry"}]}
+    facts["classes"] += [{"code": 1, "name": "flooded", "colour": "#0064c8"}]
+    archive.write("1a1e77399c5bd", "flood", "map", codes, BOX, metadata=facts, nodata=255)
+    found = describe(archive.path("1a1e77399c5bd", "flood", "map"))
+    assert found.notes == ("classes of map: 0 dry 2.5%, 1 flooded 72.9%, 7 (no class) 24.6%",)
 
 
 def test_a_netcdf_chip(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 from m3leo_sar import GeoBox, TileGrid
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Chip
+from m3leo_sar.io.chips.chip_pairs import pairs_of
 from m3leo_sar.pictures.chip_picture import limits_of, plane_of, reduced
 from m3leo_sar.pictures.class_colours import label_image
 from m3leo_sar.pictures.coherence_rgb import coherence_rgb, rgb_groups
@@ -20,6 +21,7 @@ from m3leo_sar.pictures.figure import ground_width, png_bytes, round_length
 from m3leo_sar.pictures.histogram import histogram_figure
 from m3leo_sar.pictures.tile_map import archive_outlines, grid_outlines, map_figure, plot_map
 from m3leo_sar.pictures.tile_picture import plot_tile, tile_figure
+from m3leo_sar.stack.pairs import Pair
 
 pytest.importorskip("matplotlib")
 
@@ -187,13 +189,29 @@ def test_three_lags_or_seasons_are_the_means_of_their_pairs(archive, rng):
     with pytest.raises(ValueError, match="tile aaa must have pairs of three seasons, it does not"):
         coherence_rgb(archive, "aaa", over="seasons")
     keys = ["20230101_20230113", "20230401_20230413", "20230701_20230713", "20230713_20230725", "20231001_20231013"]
-    assert rgb_groups([*keys, "20230105_20230411", "height"], over="seasons") == [
+    pairs = {key: Pair.parse(key) for key in [*keys, "20230105_20230411"]}
+    assert rgb_groups(pairs, over="seasons") == [
         ("winter, 12 days", keys[:1]),
         ("spring, 12 days", keys[1:2]),
         ("summer, 12 days", keys[2:4]),
     ]
     with pytest.raises(ValueError, match="over must be 'lags' or 'seasons', got 'years'"):
-        rgb_groups(keys, over="years")
+        rgb_groups(pairs, over="years")
+
+
+def test_days_of_pictures_are_those_between_passings(archive):
+    # Dates at midnight UTC: 11 and 13 days of the calendar, 12 from passing to passing.
+    early, late = "20221214_20221225", "20230106_20230119"
+    for key, days in ((early, 12), (late, 12), (MIDDLE, 24), (LONG, 48)):
+        facts = {"product": "coherence", "unit": "1", "days": days}
+        archive.write("aaa", "coherence", key, np.full(SHAPE, 0.5, np.float32), box(0), metadata=facts)
+    archive.remove("aaa", "coherence", SHORT)
+    groups = rgb_groups(pairs_of(archive, "aaa", "coherence", archive.keys("aaa", "coherence")), over="lags")
+    assert groups[0] == ("12 days", [early, late])
+    titles = tile_figure(archive, "aaa")[1]
+    assert "Coherence 2022-12-14 / 2022-12-25 (12 days)" in titles
+    sheet = sheet_figure(archive, "coherence", early)
+    assert any("2022-12-14 / 2022-12-25 (12 days)" in text for text in texts(sheet))
 
 
 def test_a_map_holds_every_tile_in_its_split(archive, tmp_path):

@@ -46,6 +46,10 @@ class Chips:
             raise ValueError(f"{key} is damaged")
         return chip
 
+    def facts(self, identifier, dataset, key):
+        chip = self.read(identifier, dataset, key)
+        return chip.geobox, chip.metadata
+
     def verify(self):
         yield from self._faults
 
@@ -199,6 +203,10 @@ def test_large_archives_are_sampled_and_it_is_said(chips, tmp_path):
             reads.append((identifier, dataset))
             return super().read(identifier, dataset, key)
 
+        def facts(self, identifier, dataset, key):
+            chip = chips[identifier, dataset, key]
+            return chip.geobox, chip.metadata
+
     _, read = page(Counting(chips), tmp_path / "report.html", max_tiles=2)
     assert "Facts and shares are those of 2 of 5 tiles, evenly chosen." in read.words
     assert "2 of 5 tiles, evenly chosen" in read.words
@@ -206,6 +214,17 @@ def test_large_archives_are_sampled_and_it_is_said(chips, tmp_path):
     with pytest.raises(ValueError, match="max_tiles must be at least 1, got 0"):
         write_report(Chips(chips), tmp_path / "other.html", max_tiles=0)
     assert not (tmp_path / "other.html").exists()
+
+
+def test_days_of_a_report_are_those_between_passings(chips, tmp_path):
+    # The first pass was a second after midnight, the last a second before it.
+    for (_, dataset, key), one in chips.items():
+        if (dataset, key) == ("coherence", "20230301_20230325"):
+            one.metadata["days"] = 25
+    del chips["tile4", "coherence", "20230301_20230325"]
+    _, read = page(Chips(chips), tmp_path / "report.html")
+    assert "pairs 2, 12 to 25 days apart" in read.words
+    assert "lacks 2023-03-01 / 2023-03-25 (25 days)" in read.words
 
 
 def test_empty_and_unreadable_archives_have_a_report(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 
 import pytest
 
@@ -42,6 +43,30 @@ def test_every_job_is_done_noted_and_reported_once(which):
     assert sorted(reported) == list("abcdefg")
     assert (summary.done, summary.computed, summary.present) == (4, {"dem": 8}, 5)
     assert (summary.skipped, summary.failed, summary.notes) == ({"d": "why"}, {"e": "why"}, {"f": "remark"})
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_each_cause_of_warnings_is_issued_and_logged_once(which):
+    barrier = threading.Barrier(2, timeout=30) if which else None
+
+    def do(name):
+        if barrier:
+            # Both threads are inside their jobs.
+            barrier.wait()
+        warnings.warn(f"a lossy file, such as {name}", stacklevel=1)
+        warnings.warn(f"only {name}", stacklevel=1)
+        warnings.warn("not about input", RuntimeWarning, stacklevel=1)
+        return Answer([done(name)], warnings=("by the worker",))
+
+    logged = []
+    loop = Loop(warned=logged.append)
+    with pytest.warns() as heard:
+        loop.over(iter("abcd"), executors(do, workers=2)[which])
+    texts = [str(warning.message) for warning in heard if warning.category is UserWarning]
+    assert texts == logged
+    assert len(texts) == 6
+    assert {"by the worker", *(f"only {name}" for name in "abcd")} < set(texts)
+    assert {warning.category for warning in heard} == {UserWarning, RuntimeWarning}
 
 
 @pytest.mark.parametrize("which", [0, 1])

@@ -56,6 +56,20 @@ def test_a_chip_is_the_whole_scenes_coherence_on_the_tiles_grid(scene, tmp_path)
     np.testing.assert_array_equal(label, codes)
 
 
+def test_days_of_chips_are_those_between_passings(scene, tmp_path):
+    # The second pass is a second after midnight of the next day, the others a second before it.
+    times = [datetime.datetime.combine(date, datetime.time(23, 59, 59)) for date in DATES]
+    times[1] += datetime.timedelta(seconds=2)
+    dates = [time.date() for time in times]
+    stack = replace(scene.stack, dates=dates, times=times)
+    archive = ChipArchive.create(tmp_path / "chips")
+    make_chips(stack, archive, list(INSIDE), recipe(pairs=all_pairs(times, max_days=12), valid_looks=True))
+    tile = INSIDE.identifiers[0]
+    for dataset in ("coherence", "looks"):
+        days = [archive.facts(tile, dataset, key)[1]["days"] for key in archive.keys(tile, dataset)]
+        assert days == [12, 12, 12]
+
+
 def test_a_second_run_computes_nothing_and_new_dates_only_their_pairs(scene, tmp_path):
     archive = ChipArchive.create(tmp_path / "chips")
     first = recipe(pairs=all_pairs(DATES[:2]))

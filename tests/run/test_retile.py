@@ -17,6 +17,9 @@ import numpy as np
 import pytest
 
 from m3leo_sar import GeoBox, TileGrid
+from m3leo_sar.app.cli import app
+from m3leo_sar.chips.land_cover import legend_of
+from m3leo_sar.chips.legend import Legend
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.components.component import Band
@@ -532,3 +535,37 @@ def test_the_code_of_the_guide(tmp_path, monkeypatch, capsys, rng):
     height = names["archive"].read(tile.identifier, "heights", "height").array
     x, y = tile.geobox.transformer_to("EPSG:4326").transform(*tile.geobox.centres())
     np.testing.assert_allclose(height, x + y, atol=1e-6)
+
+
+def test_classes_are_kept_with_the_chips(archive, tmp_path):
+    codes = np.random.default_rng(5).choice(np.array([1, 2], np.uint8), BOX.shape)
+    codes[:40] = 0
+    source = RasterSource(write(tmp_path / "flood.tif", codes, nodata=0), quantity="code")
+    assert retile(source, archive, TILES[:2], dataset="flood").done == 2
+    legend = Legend.parse({1: "dry", 2: "flooded"})
+    # The next run adds them to the chips that there are.
+    assert retile(source, archive, TILES[:2], dataset="flood", classes=legend).done == 2
+    metadata = archive.facts("t00", "flood", "band1")[1]
+    assert legend_of("flood", "band1", metadata) == legend
+    assert retile(source, archive, TILES[:2], dataset="flood", classes=legend).present == 2
+    wrong = retile(source, archive, TILES[:1], dataset="flood", classes=Legend.parse({0: "dry", 2: "flooded"}))
+    assert "classes must leave out code 0, which band band1 has for no data" in wrong.failed["t00"]
+    real = retile(Plane(), archive, TILES[:1], dataset="height", classes=legend)
+    assert "classes go with whole numbers, band height is of float" in real.failed["t00"]
+
+
+def test_the_command_takes_classes_from_a_file_or_by_name(tmp_path):
+    codes = np.random.default_rng(5).choice(np.array([1, 2], np.uint8), BOX.shape)
+    write(tmp_path / "flood.tif", codes, nodata=0)
+    (tmp_path / "flood.csv").write_text("code,name,colour\n1,dry,#c8b478\n2,flooded,#0064c8\n")
+    west, south, east, north = BOX.bounds_in("EPSG:4326")
+    place = ["--aoi", f"{west},{south},{east},{north}", "--lattice", "exact"]
+    words = ["retile", str(tmp_path / "flood.tif"), str(tmp_path / "chips"), "--dataset", "flood", *place]
+    app([*words, "--classes", str(tmp_path / "flood.csv")], standalone_mode=False)
+    found = ChipArchive(tmp_path / "chips")
+    tile = found.identifiers[0]
+    metadata = found.facts(tile, "flood", "band1")[1]
+    assert metadata["unit"] == "class"
+    assert legend_of("flood", "band1", metadata).names == ("dry", "flooded")
+    with pytest.raises(FileNotFoundError, match="there is no file flood"):
+        app([*words, "--classes", "flood"], standalone_mode=False)

@@ -11,9 +11,11 @@ from production import BOX, tiles
 
 from m3leo_sar import SlcStack, Window
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.prepare import prepare
+from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.run.update import RunOptions, bring_up_to_date
 from m3leo_sar.stack.pairs import all_pairs
 
@@ -46,10 +48,25 @@ def test_lines_of_zeros_are_reported_once_per_image_by_two_workers(tmp_path):
     assert sorted(str(warning.message) for warning in heard) == sorted(reasons)
 
 
-def test_a_stack_in_memory_is_looked_at_too(tmp_path):
+def test_slc_tiles_report_lines_of_zeros_once_per_image(tmp_path):
+    _write_images(tmp_path / "slc")
+    with pytest.warns(UserWarning, match="whole lines are exactly zero") as heard:
+        build_slc_tiles(open_stack(tmp_path / "slc"), tiles(), tmp_path / "tiles", window=Window(rows=3, cols=8))
+    assert sorted(str(warning.message).partition(":")[0] for warning in heard) == ["20230301.tif", "20230313.tif"]
+
+
+def test_the_advice_on_lines_of_zeros_of_a_stack_in_memory_works(tmp_path):
     pixels = np.ones((2, *BOX.shape), np.complex64)
     pixels[1, 60:75] = 0
     stack = SlcStack.from_arrays(pixels, DATES, geometry=BOX, polarisation="VV")
-    with pytest.warns(UserWarning, match="stack of 2023-03-13: whole lines are exactly zero") as heard:
-        prepare(stack, tmp_path / "chips", tiles=tiles(), window=Window(rows=3, cols=8))
+    rest = {"tiles": tiles(), "window": Window(rows=3, cols=8)}
+    with pytest.warns(UserWarning, match="stack of 2023-03-13: whole lines are exactly zero.* nodata=0 ") as heard:
+        prepare(stack, tmp_path / "chips", **rest)
     assert len(heard) == 1
+    # Into the same archive: chips in which zero was a value are computed again.
+    assert prepare(stack, tmp_path / "chips", nodata=0, **rest).computed == {"coherence": 6, "intensity": 12}
+    archive = ChipArchive(tmp_path / "chips")
+    lost = [np.isnan(archive.read(tile, "intensity", "20230313").array) for tile in archive.identifiers]
+    assert any(part.any() for part in lost)
+    assert not np.isnan(archive.read(archive.identifiers[0], "intensity", "20230301").array).any()
+    assert prepare(stack, tmp_path / "chips", nodata=0, **rest).computed == {}

@@ -17,10 +17,13 @@ from m3leo_sar.chips.grouped import GroupedStatistics
 from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
+from m3leo_sar.io.tables.split_file import write_splits
 from m3leo_sar.learn.data.labels import IGNORE
+from m3leo_sar.learn.data.pair_datamodule import pair_channels
 from m3leo_sar.learn.data.tile_tiers import TileTiers
 from m3leo_sar.learn.fit.config import checked_config, load_config
 from m3leo_sar.learn.fit.fit_config import FitConfig
+from m3leo_sar.learn.fit.given_statistics import given_statistics
 from m3leo_sar.learn.fit.predict import predict
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.make_chips import make_chips
@@ -320,6 +323,25 @@ def test_the_commands(world, tmp_path, capsys):
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["input"] == ["coherence:5x5"]
     assert np.isfinite(metrics["miou"])
+
+
+def test_the_command_stats_gives_what_a_run_on_pairs_fits(world, tmp_path):
+    folder, _ = world
+    runner, file = CliRunner(), tmp_path / "stats.json"
+    inputs = ["coherence:5x5", "intensity:reference", "interferogram:3x3"]
+    splits = pair_splits(checked_config(config_of(folder, tmp_path / "run")))
+    write_splits(tmp_path / "splits.csv", splits)
+    words = ["--splits", str(tmp_path / "splits.csv"), "--days", "12,24", *(w for i in inputs for w in ("--input", i))]
+    done = runner.invoke(app, ["stats", str(folder / "tiles"), str(file), *words])
+    assert done.exit_code == 0, done.output
+    config = config_of(folder, tmp_path / "run", input=inputs)
+    own = pair_data(checked_config(replace(config, splits=dict(splits))), "none", None).statistics
+    assert Statistics.from_json(file.read_text()) == own
+    assert given_statistics(replace(config, statistics=str(file)), pair_channels(inputs)) == own
+    done = runner.invoke(app, ["stats", str(folder / "tiles"), str(file)])
+    assert "name its products by --input" in str(done.exception)
+    done = runner.invoke(app, ["stats", str(folder / "chips"), str(file), "--days", "12"])
+    assert "go with a store of SLC tiles" in str(done.exception)
 
 
 def test_what_the_command_stats_writes_is_taken_for_pairs(world, tmp_path):

@@ -13,8 +13,10 @@ from rich.table import Table
 
 from m3leo_sar.app import options
 from m3leo_sar.app.progress import OUT, progress_bar
+from m3leo_sar.chips.statistics import BandStatistics
 from m3leo_sar.io.chips.archive import STORAGES, ChipArchive
 from m3leo_sar.io.chips.archive_index import COLLECTION, INDEX, write_index
+from m3leo_sar.io.chips.slc_tile_store import is_slc_tile_store
 from m3leo_sar.io.files.atomic import write_text
 from m3leo_sar.io.files.run_lock import RunLock
 from m3leo_sar.io.tables.split_file import read_splits
@@ -24,6 +26,8 @@ from m3leo_sar.run.layout_export import export_archive
 from m3leo_sar.run.layout_import import import_layout
 
 commands = typer.Typer()
+#: Columns of a table of statistics.
+_NUMBERS = ("centre", "scale", "low", "high")
 
 
 @commands.command()
@@ -119,19 +123,33 @@ def import_(
 
 @commands.command()
 def stats(
-    archive: options.Archive,
+    archive: Annotated[Path, typer.Argument(help="Chip archive, or a store of SLC tiles.")],
     output: Annotated[Path, typer.Argument(help="JSON to write.")],
     rule: Annotated[str, typer.Option(help="robust, mean_std, min_max, percentiles or m3leo.")] = "robust",
     by: Annotated[str, typer.Option(help="Metadata fields that define the groups.")] = "product,polarisation,orbit",
     splits: Annotated[Path | None, typer.Option(help="Splits csv: only its train tiles.")] = None,
     aoi: Annotated[str | None, typer.Option(help="Name of the region, for groups by aoi.")] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", help="Product of the pairs of a store, such as coherence:5x20; can be repeated."),
+    ] = None,
+    days: options.Days = None,
+    season: options.Season = None,
 ) -> None:
     """Compute statistics of an archive's chips per group in one pass, with a digest that training checks.
 
-    Example: m3leo-sar stats chips stats.json --splits splits.csv
+    Of a store of SLC tiles, statistics are those of the products named by --input, for training on its pairs.
+
+    Examples: m3leo-sar stats chips stats.json --splits splits.csv; m3leo-sar stats tiles stats.json
+    --input coherence:5x20 --input intensity:reference --days 12,24
     """
     from m3leo_sar.run.archive_statistics import archive_statistics
 
+    if is_slc_tile_store(archive):
+        _stats_of_pairs(archive, output, inputs or [], rule, splits, days=days, season=season)
+        return
+    if inputs or days or season:
+        raise ValueError(f"--input, --days and --season go with a store of SLC tiles, {archive} is none")
     chips = ChipArchive(archive)
     tiles = chips.identifiers
     if splits:
@@ -144,12 +162,46 @@ def stats(
         seen = archive_statistics(chips, tiles=tiles, keys=keys, aoi=aoi, report=lambda _: advance())
     found = seen.finish(rule)
     write_text(output, found.to_json() + "\n")
-    table = Table("group", "encoding", "centre", "scale", "low", "high", "chips")
+    table = Table("group", "encoding", *_NUMBERS, "chips")
     for group, band in found.groups.items():
-        numbers = (f"{number:.4g}" for number in (band.centre, band.scale, band.low, band.high))
-        table.add_row(", ".join(part or "-" for part in group), band.encoding, *numbers, str(seen.groups[group].chips))
+        name = ", ".join(part or "-" for part in group)
+        table.add_row(name, band.encoding, *_numbers(band), str(seen.groups[group].chips))
     OUT.print(table)
     OUT.print(f"{output}: digest {found.digest}")
+
+
+def _stats_of_pairs(
+    store: Path,
+    output: Path,
+    inputs: list[str],
+    rule: str,
+    splits: Path | None,
+    *,
+    days: str | None,
+    season: str | None,
+) -> None:
+    from m3leo_sar.training.pair_statistics import pair_statistics
+
+    if not inputs:
+        raise ValueError(f"{store} is a store of SLC tiles: name its products by --input, such as coherence:5x20")
+    found = pair_statistics(
+        str(store),
+        inputs,
+        splits=read_splits(splits) if splits else None,
+        days=options.numbers(days),
+        season=season or "",
+        rule=rule,
+    )
+    write_text(output, found.to_json() + "\n")
+    table = Table("input", "encoding", *_NUMBERS)
+    for band in found.bands:
+        table.add_row(band.name, band.encoding, *_numbers(band))
+    OUT.print(table)
+    OUT.print(f"{output}: digest {found.digest}")
+
+
+def _numbers(band: BandStatistics) -> list[str]:
+    return [f"{getattr(band, name):.4g}" for name in _NUMBERS]
 
 
 @contextmanager

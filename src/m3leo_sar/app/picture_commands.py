@@ -25,7 +25,7 @@ def describe(
         str | None, typer.Option(help="Component: s1grd, esawc, ... if the folder's name does not state it.")
     ] = None,
 ) -> None:
-    """Describe each band of a chip: quantity, unit, dates, polarisation, orbit, share of valid pixels, values.
+    """Describe each band of a chip: quantity, unit, dates, polarisation, orbit, share of valid pixels, values, classes.
 
     Example: m3leo-sar describe s1grd-2020/1a1e77399c5bd.tif
     """

@@ -11,8 +11,11 @@ from m3leo_sar.app import options
 from m3leo_sar.app.archive_commands import archive_to_change
 from m3leo_sar.app.progress import ERR, OUT, progress_bar
 from m3leo_sar.app.run_display import plan_text, run_display, summary_text
+from m3leo_sar.chips.land_cover import LEGENDS, read_legend
+from m3leo_sar.chips.legend import Legend
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.tables.class_file import read_classes
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of, named_tiles, tiles_over
@@ -151,6 +154,13 @@ def retile(
         str | None,
         typer.Option(help="number, phase, direction, decibel, code or amount, if units and names do not imply it."),
     ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            help="Classes of a map, kept with its chips: worldcover, dynamic_world, or a CSV (code, name, colour) or "
+            "JSON file."
+        ),
+    ] = None,
     crs: Annotated[
         str | None, typer.Option(help="Coordinate reference system of a raster or xarray data without one.")
     ] = None,
@@ -166,19 +176,24 @@ def retile(
     to complete missing and failed tiles. The exit code is 1 if a tile failed.
 
     Examples: m3leo-sar retile dem.tif chips --dataset dem; m3leo-sar retile people.tif chips
-    --aoi area.wkt --lattice exact --dataset people --resampling sum
+    --aoi area.wkt --lattice exact --dataset people --resampling sum; m3leo-sar retile flood.tif chips --dataset flood
+    --classes flood.csv
     """
     from m3leo_sar.io.sources.open_source import open_source
     from m3leo_sar.run.retile import retile as cut
 
     grid = _tiles_for(archive, aoi, tiles, lattice)
+    legend = _legend(classes) if classes else None
+    quantity = quantity or ("code" if legend else None)
     facts = {"resampling": resampling, "nodata": nodata, "quantity": quantity, "crs": crs, "y": y, "x": x}
     opened = open_source(source, kind=kind, variables=variable or None, **facts)
     with (
         archive_to_change(archive, grid=lattice_of(grid)) as chips,
         progress_bar("cutting tiles", len(grid)) as advance,
     ):
-        summary = cut(opened, chips, grid, dataset=dataset, workers=workers, retries=retries, report=advance)
+        summary = cut(
+            opened, chips, grid, dataset=dataset, workers=workers, retries=retries, classes=legend, report=advance
+        )
     OUT.print(
         f"{archive}: {summary.done} tiles done, {summary.present} already settled, {len(summary.skipped)} skipped, "
         f"{len(summary.failed)} failed"
@@ -188,6 +203,11 @@ def retile(
             OUT.print(f"{what}: {identifier}: {reason}", markup=False)
     if summary.failed:
         raise typer.Exit(code=1)
+
+
+def _legend(classes: str) -> Legend:
+    """Classes from ``--classes``: the name of a published map, or a file."""
+    return read_legend(classes if classes in LEGENDS else read_classes(classes))
 
 
 def _tiles_for(archive: Path, aoi: str | None, tiles: Path | None, lattice: str) -> TileGrid:

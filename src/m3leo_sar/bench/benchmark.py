@@ -20,6 +20,7 @@ from m3leo_sar.bench.training_run import PartialArchive, train_once
 from m3leo_sar.bench.world import add_raster, simulated_archive, simulated_ground
 from m3leo_sar.grid.aoi import aoi_polygon
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.files.atomic import write_text
 from m3leo_sar.simulate.optical import optical_image
 from m3leo_sar.simulate.scene import Event, simulate_scene
@@ -178,8 +179,7 @@ class _Run:
     def change(self, task: BenchTask) -> None:
         """Score every coherence change around an event, from the shortest pairs with one before it."""
         archive, tiles, triplet = self.ground.archive, self.ground.test, self.ground.triplet(task)
-        # Raw codes of an event: ``prepare`` declares 0 in its labels as no data, but here 0 means no event.
-        truths = [archive.read(tile, *label_of(task.target)).array for tile in tiles]
+        truths = event_truths([archive.read(tile, *label_of(task.target)) for tile in tiles], task.target)
         by_tile = [event_scores(archive, tile, triplet) for tile in tiles]
         for name in by_tile[0]:
             key = {"task": task.name, "input": name, "seed": None, "track": "all"}
@@ -227,6 +227,23 @@ class _Run:
         self.save()
         seed = "" if row["seed"] is None else f", seed {row['seed']}"
         self.report(f"{row['task']}, {row['input']}{seed}, {row['track']}: {row['metric']} {score[0]:.3f}")
+
+
+def event_truths(labels: Sequence[Chip], name: str) -> list[NDArray[Any]]:
+    """Labels (rows, cols) of an event, non-zero where it hit, 0 where it did not, and NaN where a chip has no data.
+
+    Raises
+    ------
+    ValueError
+        If the chips declare 0 as no data and so leave no unaffected pixel.
+    """
+    truths = [chip.values() for chip in labels]
+    if any(chip.nodata == 0 for chip in labels) and not any((truth == 0).any() for truth in truths):
+        raise ValueError(
+            f"label {name} has no pixel that the event left unaffected: its chips declare 0 as no data; write them "
+            "anew with 0 as a value, such as truth values or another nodata="
+        )
+    return truths
 
 
 def change_counts(scores: Sequence[NDArray[np.floating]], truths: Sequence[NDArray[Any]]) -> NDArray[np.float64]:

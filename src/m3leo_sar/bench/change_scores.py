@@ -109,13 +109,13 @@ def event_scores(archive: ChipArchive, identifier: str, triplet: Triplet) -> Map
     FileNotFoundError
         If the archive lacks the coherence of a pair.
     """
-    before, across = (archive.read(identifier, "coherence", str(pair)).array for pair in triplet[:2])
+    before, across = (archive.read(identifier, "coherence", str(pair)).values() for pair in triplet[:2])
     found = {
         "before - across": coherence_change(before, across),
         "1 - across / before": coherence_change(before, across, kind="ratio"),
         "1 - across": 1 - across,
     }
     if triplet.after is not None:
-        after = archive.read(identifier, "coherence", str(triplet.after)).array
+        after = archive.read(identifier, "coherence", str(triplet.after)).values()
         found["after - across"] = coherence_change(after, across)
     return found

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from m3leo_sar.bench.protocol import BenchTask, Protocol
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import pixel_checksum
+from m3leo_sar.io.chips.chip_pairs import pairs_of
 from m3leo_sar.io.chips.product_names import COHERENCE
 from m3leo_sar.learn.data.channel import Channel
-from m3leo_sar.stack.events import Triplet, event_triplets
-from m3leo_sar.stack.pairs import Pair, parse_date
+from m3leo_sar.stack.events import Triplet, triplets_of
+from m3leo_sar.stack.pairs import parse_date
 from m3leo_sar.training.archive_training import input_names
 from m3leo_sar.training.pair_training import label_of
 
@@ -50,12 +51,11 @@ class Ground:
 
     def triplet(self, task: BenchTask) -> Triplet:
         """Shortest pairs around a task's event that every test tile has; ValueError if there are none."""
-        pairs = set.intersection(*(set(self.archive.keys(tile, COHERENCE)) for tile in self.test))
-        dates = {date for pair in map(Pair.parse, pairs) for date in (pair.reference, pair.secondary)}
+        keys = set.intersection(*(set(self.archive.keys(tile, COHERENCE)) for tile in self.test))
+        pairs = pairs_of(self.archive, self.test[0], COHERENCE, sorted(keys)).values()
         end = parse_date(task.end) if task.end else None
-        for triplet in event_triplets(sorted(dates), start=parse_date(task.start), end=end):
-            if {str(pair) for pair in triplet if pair is not None} <= pairs:
-                return triplet
+        for triplet in triplets_of(pairs, start=parse_date(task.start), end=end):
+            return triplet
         raise ValueError(f"task {task.name}: the archive has no pair across {task.start} with one of its lag before")
 
     def digest(self, task: BenchTask, channels: Iterable[str]) -> str:

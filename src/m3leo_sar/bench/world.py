@@ -160,5 +160,5 @@ def add_cross_polarisation(archive: ChipArchive, cross: ChipArchive) -> str:
     for identifier in archive.identifiers:
         for key in cross.keys(identifier, INTENSITY):
             chip = cross.read(identifier, INTENSITY, key)
-            archive.write(identifier, name, key, chip.array, chip.geobox, metadata=chip.metadata)
+            archive.write(identifier, name, key, chip.array, chip.geobox, metadata=chip.metadata, nodata=chip.nodata)
     return name

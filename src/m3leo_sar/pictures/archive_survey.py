@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from m3leo_sar.chips.legend import Legend
 from m3leo_sar.io.chips.chip import Chip
-from m3leo_sar.pictures.chip_picture import as_pair, plane_of, shown_values
+from m3leo_sar.io.chips.chip_pairs import pairs_of
+from m3leo_sar.pictures.chip_picture import plane_of, shown_values
 from m3leo_sar.pictures.readable_archive import ReadableArchive
 from m3leo_sar.stack.pairs import Pair, parse_date
 
@@ -34,6 +35,8 @@ class Product:
         Its name in the archive.
     tiles_by_key : dict of str to list of str
         Tiles that have each key.
+    pairs : dict of str to Pair
+        Pair of each key that is one, with the days of the first tile that has the chip.
     facts : dict of str to set of str
         Metadata of the sampled chips, by the names of :data:`FACTS`.
     valid : list of float
@@ -46,6 +49,7 @@ class Product:
 
     name: str
     tiles_by_key: dict[str, list[str]] = field(default_factory=dict)
+    pairs: dict[str, Pair] = field(default_factory=dict)
     facts: dict[str, set[str]] = field(default_factory=dict)
     valid: list[float] = field(default_factory=list)
     values: dict[tuple[str, str], list[NDArray[Any]]] = field(default_factory=dict)
@@ -69,7 +73,7 @@ class Product:
         """The key that most tiles have; among equals the shortest pair, else the first."""
 
         def rank(key: str) -> tuple[int, int, str]:
-            pair = as_pair(key)
+            pair = self.pairs.get(key)
             return -len(self.tiles_by_key[key]), abs(pair.days) if pair else 0, key
 
         return min(self.tiles_by_key, key=rank)
@@ -107,7 +111,7 @@ class Survey:
     @property
     def pairs(self) -> list[Pair]:
         """Pairs in the keys, sorted."""
-        return sorted({pair for key in self._keys() if (pair := as_pair(key))})
+        return sorted({pair for product in self.products.values() for pair in product.pairs.values()})
 
     @property
     def dates(self) -> list[datetime.date]:
@@ -143,6 +147,8 @@ def survey(archive: ReadableArchive, *, max_tiles: int) -> Survey:
     found = Survey(identifiers, evenly(identifiers, max_tiles), {name: products[name] for name in sorted(products)})
     for product in found.products.values():
         product.tiles_by_key = dict(sorted(product.tiles_by_key.items()))
+        for key, tiles in product.tiles_by_key.items():
+            product.pairs |= pairs_of(archive, tiles[0], product.name, [key])
         _sample(archive, found.sampled, product)
     return found
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from m3leo_sar.chips.land_cover import legend_of
 from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.geotiff_storage import read_chip
 from m3leo_sar.io.chips.zarr_storage import read_batch
@@ -18,6 +19,8 @@ from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read
 
 #: Columns of the table.
 COLUMNS = ("band", "quantity", "unit", "dates", "polarisation", "orbit", "looks", "valid", "values")
+#: Most classes that are listed.
+_MOST_CLASSES = 24
 #: Readers of netCDF chips by the first word of their folder.
 _NETCDF: dict[str, Callable[[Path], ComponentChip]] = {
     "gssic": read_gssic,
@@ -37,7 +40,7 @@ class Description(NamedTuple):
     rows : list of tuple of str
         One per band, with the columns `COLUMNS`.
     notes : tuple of str
-        Problems found.
+        Classes of a map of codes, and problems found.
     """
 
     heading: str
@@ -74,8 +77,12 @@ def _read_netcdf(file: Path, component: str | None) -> ComponentChip:
 
 
 def _described(chip: ComponentChip) -> Description:
-    rows = [_row(band, plane, mask) for band, plane, mask in zip(chip.bands, chip.array, chip.mask, strict=True)]
-    return Description(f"{chip.bands[0].product}, {_grid(chip.geobox)}", rows, chip.notes)
+    rows, notes = [], list(chip.notes)
+    for band, plane, mask in zip(chip.bands, chip.array, chip.mask, strict=True):
+        rows.append(_row(band, plane, mask))
+        if band.unit == "class":
+            notes += _classes(band.product, band.name, {}, plane.astype(np.int64), mask)
+    return Description(f"{chip.bands[0].product}, {_grid(chip.geobox)}", rows, tuple(notes))
 
 
 def _grid(geobox: Any) -> str:
@@ -85,7 +92,7 @@ def _grid(geobox: Any) -> str:
 
 def _own(chips: list[Chip], product: str) -> Description:
     """Chips of this library's archive, of one product."""
-    rows = []
+    rows, notes = [], list[str]()
     for chip in chips:
         facts = chip.metadata
         named = str(facts.get("product", product))
@@ -93,8 +100,25 @@ def _own(chips: list[Chip], product: str) -> Description:
         band = Band(str(facts.get("name", named)), str(facts.get("quantity", named)), str(facts.get("unit", "")), named,
                     None, dates, facts.get("polarisation"), facts.get("orbit"), _samples(facts))  # fmt: skip
         planes, masks = (part.reshape(-1, *part.shape[-2:]) for part in (chip.array, chip.known))
-        rows += [_row(band, plane, mask) for plane, mask in zip(planes, masks, strict=True)]
-    return Description(f"{product}, {_grid(chips[0].geobox)}", rows, ())
+        for plane, mask in zip(planes, masks, strict=True):
+            rows.append(_row(band, plane, mask))
+            notes += _classes(product, str(facts.get("key", "")), facts, plane, mask)
+    return Description(f"{product}, {_grid(chips[0].geobox)}", rows, tuple(notes))
+
+
+def _classes(product: str, key: str, facts: Mapping[str, Any], plane: np.ndarray, mask: np.ndarray) -> list[str]:
+    """Sentence on the classes of a map of codes and their shares of its pixels with data; none for other planes."""
+    legend = legend_of(product, key, facts) if plane.dtype.kind in "iub" else None
+    if legend is None or not mask.any():
+        return []
+    codes, counts = np.unique(plane[mask], return_counts=True)
+    names = dict(zip(legend.codes, legend.names, strict=True))
+    found = [
+        f"{code} {names.get(int(code), '(no class)')} {count / mask.sum():.1%}"
+        for code, count in zip(codes, counts, strict=True)
+    ]
+    more = f", and {len(found) - _MOST_CLASSES} more" if len(found) > _MOST_CLASSES else ""
+    return [f"classes of {key or product}: {', '.join(found[:_MOST_CLASSES])}{more}"]
 
 
 def _samples(facts: Mapping[str, Any]) -> float | None:

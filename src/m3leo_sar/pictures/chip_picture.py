@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from m3leo_sar.chips.land_cover import WORLDCOVER, legend_of
 from m3leo_sar.chips.legend import Legend
 from m3leo_sar.io.chips.chip import Chip
+from m3leo_sar.io.chips.chip_pairs import pair_of
 from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, LABEL
 from m3leo_sar.pictures.class_colours import label_image, label_legend
 from m3leo_sar.pictures.colours import amplitude_image, percentile_limits, phase_image, value_image
@@ -228,7 +229,7 @@ def mask_picture(mask: NDArray[np.bool_], title: str, *, names: tuple[str, str])
     return Picture(title, image, Classes(list(zip(names, (_TRUE, _FALSE), strict=True))))
 
 
-def chip_title(dataset: str, key: str, *, bands: int = 1) -> str:
+def chip_title(dataset: str, key: str, *, bands: int = 1, pair: Pair | None = None) -> str:
     """Product with its dates in readable form, and the band if there are several.
 
     Examples
@@ -238,30 +239,22 @@ def chip_title(dataset: str, key: str, *, bands: int = 1) -> str:
     >>> chip_title("label", "landcover", bands=3)
     'Label landcover, band 1 of 3'
     """
-    name = f"{dataset[:1].upper()}{dataset[1:]} {key_title(key)}"
+    name = f"{dataset[:1].upper()}{dataset[1:]} {key_title(key, pair)}"
     return f"{name}, band 1 of {bands}" if bands > 1 else name
 
 
-def key_title(key: str) -> str:
-    """A pair, a date or a name in readable form.
+def key_title(key: str, pair: Pair | None = None) -> str:
+    """A pair, a date or a name in readable form; ``pair`` is that of the key, if its days are known from the chip.
 
     Examples
     --------
     >>> key_title("20230301_20230313"), key_title("20230301"), key_title("height")
     ('2023-03-01 / 2023-03-13 (12 days)', '2023-03-01', 'height')
     """
-    pair = as_pair(key)
+    pair = pair or pair_of(key)
     if pair:
         return f"{pair.reference} / {pair.secondary} ({pair.days} days)"
     try:
         return parse_date(key).isoformat()
     except ValueError:
         return key
-
-
-def as_pair(key: str) -> Pair | None:
-    """The pair in a key, None for a key of another kind."""
-    try:
-        return Pair.parse(key)
-    except ValueError:
-        return None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.io.chips.chip_pairs import pairs_of
 from m3leo_sar.io.chips.product_names import COHERENCE
-from m3leo_sar.pictures.chip_picture import Classes, Picture, as_pair
+from m3leo_sar.pictures.chip_picture import Classes, Picture
 from m3leo_sar.pictures.colours import rgb_image
 from m3leo_sar.pictures.readable_archive import ReadableArchive
 from m3leo_sar.stack.pairs import Pair, season_of
@@ -19,13 +20,13 @@ _SEASONS = ("winter", "spring", "summer", "fall")
 _COLOURS = {"red": "#ff0000", "green": "#00ff00", "blue": "#0000ff"}
 
 
-def rgb_groups(keys: Iterable[str], *, over: str) -> list[tuple[str, list[str]]]:
+def rgb_groups(pairs: Mapping[str, Pair], *, over: str) -> list[tuple[str, list[str]]]:
     """Choose three groups of pairs for red, green and blue.
 
     Parameters
     ----------
-    keys : iterable of str
-        Keys of coherence chips; keys that are not pairs are skipped.
+    pairs : mapping of str to Pair
+        Pairs of coherence chips by key, as :func:`m3leo_sar.io.chips.chip_pairs.pairs_of` gives them.
     over : str
         ``"lags"``: the shortest, the middle and the longest lag (temporal baseline). ``"seasons"``: three seasons of
         the shortest lag that has three, those with the most pairs, in order of the year.
@@ -43,15 +44,15 @@ def rgb_groups(keys: Iterable[str], *, over: str) -> list[tuple[str, list[str]]]
     Examples
     --------
     >>> keys = ["20230101_20230113", "20230101_20230125", "20230101_20230206", "20230101_20230218"]
-    >>> [name for name, _ in rgb_groups(keys, over="lags")]
+    >>> pairs = {key: Pair.parse(key) for key in keys}
+    >>> [name for name, _ in rgb_groups(pairs, over="lags")]
     ['12 days', '36 days', '48 days']
-    >>> rgb_groups(keys, over="seasons")
+    >>> rgb_groups(pairs, over="seasons")
     []
     """
     if over not in ("lags", "seasons"):
         raise ValueError(f"over must be 'lags' or 'seasons', got {over!r}")
     by_lag: dict[int, list[str]] = defaultdict(list)
-    pairs = {key: pair for key in keys if (pair := as_pair(key))}
     for key, pair in pairs.items():
         by_lag[abs(pair.days)].append(key)
     lags = sorted(by_lag)
@@ -80,7 +81,8 @@ def coherence_rgb(archive: ReadableArchive, identifier: str, *, over: str) -> Pi
     ValueError
         If ``over`` is unknown, the tile's pairs do not form three groups, or a chip differs in shape from the first.
     """
-    groups = rgb_groups(archive.keys(identifier, COHERENCE), over=over)
+    pairs = pairs_of(archive, identifier, COHERENCE, archive.keys(identifier, COHERENCE))
+    groups = rgb_groups(pairs, over=over)
     if not groups:
         raise ValueError(f"tile {identifier} must have pairs of three {over}, it does not")
     bands = np.stack([_mean(archive, identifier, chosen) for _, chosen in groups])

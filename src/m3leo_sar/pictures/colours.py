@@ -7,13 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from m3leo_sar.pictures.oklab import from_oklab
+from m3leo_sar.pictures.colour_maps import cyclic_colours, darkened, sequential_colours
 from m3leo_sar.pictures.rgba import Rgba, as_plane, opaque_image
-
-#: OKLab lightness of the wheel's centre, radius of the wheel, and lightness difference of its greens and reds.
-_WHEEL_LIGHTNESS, _WHEEL_RADIUS, _WHEEL_TILT = 0.71, 0.135, 0.07
-#: OKLab dark blue, teal and light yellow: the ends and the bend of the ramp, whose lightness increases linearly.
-_RAMP = np.array([[0.22, -0.01, -0.10], [0.575, -0.12, -0.02], [0.93, -0.02, 0.125]])
 
 
 def decibels(amplitude: ArrayLike) -> NDArray[np.float64]:
@@ -131,13 +126,13 @@ def phase_image(phase: ArrayLike, *, brightness: ArrayLike | None = None) -> Rgb
 
     Notes
     -----
-    The wheel is a circle in OKLab (Ottosson, 2020), a perceptually uniform colour space. It is tilted: green is lighter
-    than red, so that all phases remain distinguishable with red-green colour blindness.
+    The wheel is the cyclic map romaO (Crameri et al., 2020, Nature Communications 11, 5444), in which phases remain
+    distinguishable with red-green colour blindness.
 
     Examples
     --------
     >>> phase_image([[np.pi, -np.pi, 0.0, np.nan]])[0].tolist()
-    [[82, 207, 186, 255], [82, 207, 186, 255], [196, 109, 137, 255], [0, 0, 0, 0]]
+    [[203, 225, 179, 255], [203, 225, 179, 255], [115, 57, 87, 255], [0, 0, 0, 0]]
     """
     array = as_plane("phase", phase)
     known = np.isfinite(array)
@@ -151,20 +146,11 @@ def phase_image(phase: ArrayLike, *, brightness: ArrayLike | None = None) -> Rgb
         if light.shape != array.shape:
             raise ValueError(f"brightness must have the shape of phase, {array.shape}, got {light.shape}")
         known = known & np.isfinite(light)
-    across = np.sqrt(_WHEEL_RADIUS**2 - _WHEEL_TILT**2)
-    wheel = np.stack(
-        [
-            _WHEEL_LIGHTNESS - _WHEEL_TILT * np.cos(angle),
-            across * np.cos(angle),
-            _WHEEL_RADIUS * np.sin(angle),
-        ],
-        axis=2,
-    )
-    return opaque_image(from_oklab(wheel * _clipped(light)[..., None]), known)
+    return opaque_image(darkened(cyclic_colours(angle / (2 * np.pi)), _clipped(light)), known)
 
 
 def value_image(values: ArrayLike, *, limits: tuple[float, float]) -> Rgba:
-    """Draw values from dark blue over teal to light yellow, with lightness linear in the value.
+    """Draw values with the map batlow, from dark blue over green to light pink; lightness rises evenly with the value.
 
     Parameters
     ----------
@@ -186,16 +172,15 @@ def value_image(values: ArrayLike, *, limits: tuple[float, float]) -> Rgba:
     Examples
     --------
     >>> value_image([[-1.0, 0.0, 5.0, 10.0]], limits=(0, 10))[0, :, 2].tolist()
-    [72, 72, 125, 130]
+    [89, 89, 50, 250]
     """
     array = as_plane("values", values)
-    share = _share(array.astype(np.float64), _rising(limits))[..., None]
-    lab = (1 - share) ** 2 * _RAMP[0] + 2 * share * (1 - share) * _RAMP[1] + share**2 * _RAMP[2]
-    return opaque_image(from_oklab(lab), ~np.isnan(array))
+    share = _share(array.astype(np.float64), _rising(limits))
+    return opaque_image(sequential_colours(share), ~np.isnan(array))
 
 
 def coherence_image(coherence: ArrayLike) -> Rgba:
-    """Draw a coherence on the common scale of all coherences, 0 (dark blue) to 1 (light yellow).
+    """Draw a coherence on the common scale of all coherences, 0 (dark blue) to 1 (light pink).
 
     Parameters
     ----------

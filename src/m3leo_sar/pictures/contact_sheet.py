@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.chips.legend import Legend
+from m3leo_sar.io.chips.chip_pairs import pairs_of
 from m3leo_sar.io.chips.product_names import COHERENCE
 from m3leo_sar.pictures.chip_picture import (
     Bar,
@@ -104,7 +105,8 @@ def sheet_figure(
     figure = new_figure(width, HEADING + down * (_SIDE + _TITLE) + KEY_HEIGHT + MARGIN)
     bands = next(iter(planes.values())).bands
     shown = f"{len(planes)} of {len(tiles)} tiles" if len(planes) < len(tiles) else f"{len(tiles)} tiles"
-    set_heading(figure, f"{chip_title(dataset, key, bands=bands)}, {shown}", length=int(9 * width))
+    pair = pairs_of(archive, next(iter(planes)), dataset, [key]).get(key)
+    set_heading(figure, f"{chip_title(dataset, key, bands=bands, pair=pair)}, {shown}", length=int(9 * width))
     axes = panel_axes(figure, len(tiles), across, (_SIDE, _SIDE), title=_TITLE)
     for axis, tile in zip(axes, tiles, strict=True):
         set_title(axis, tile, size=7.5, length=24)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.chips.chip import Chip
 
 
@@ -31,6 +32,9 @@ class ReadableArchive(Protocol):
 
     def read(self, identifier: str, dataset: str, key: str) -> Chip:
         """Read one chip; OSError or ValueError if it is unreadable."""
+
+    def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, Mapping[str, Any]]:
+        """Grid and metadata of one chip without its pixels; OSError or ValueError if it is unreadable."""
 
     def verify(self) -> Iterable[tuple[Path, str]]:
         """Path and fault of each unreadable chip."""

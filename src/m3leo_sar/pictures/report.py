@@ -209,7 +209,8 @@ def _coverage(found: Survey) -> str:
 def _covered(product: Product, lacking: list[str]) -> str:
     keys = len(product.tiles_by_key)
     covered = f"{keys - len(lacking)} of {keys}"
-    return f"{covered}{_LACKS}{_some([key_title(key) for key in lacking], most=3)}" if lacking else covered
+    titles = [key_title(key, product.pairs.get(key)) for key in lacking]
+    return f"{covered}{_LACKS}{_some(titles, most=3)}" if lacking else covered
 
 
 def _values(found: Survey) -> str:
@@ -232,7 +233,7 @@ def _sheets(archive: ReadableArchive, found: Survey) -> str:
     for product in found.products.values():
         keys = list(product.tiles_by_key)[:_LABELS] if product.name == LABEL else [product.common_key()]
         for key in keys if product.tiles_by_key else []:
-            title = chip_title(product.name, key)
+            title = chip_title(product.name, key, pair=product.pairs.get(key))
             try:
                 figure = sheet_figure(archive, product.name, key, identifiers=found.sampled)
             except ValueError as error:

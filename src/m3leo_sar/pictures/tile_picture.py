@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from m3leo_sar.chips.land_cover import WORLDCOVER
 from m3leo_sar.chips.legend import Legend
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.chips.chip_pairs import pairs_of
 from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL
 from m3leo_sar.pictures.chip_picture import (
     Classes,
     Picture,
     Plane,
-    as_pair,
     chip_title,
     mask_picture,
     picture_of,
@@ -41,6 +41,7 @@ from m3leo_sar.pictures.figure import (
 )
 from m3leo_sar.pictures.readable_archive import ReadableArchive
 from m3leo_sar.pictures.rgba import overlay
+from m3leo_sar.stack.pairs import Pair
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -150,9 +151,10 @@ class _Drawn:
 
     def add_dataset(self, dataset: str) -> None:
         keys = self.archive.keys(self.identifier, dataset)
-        for key in _chosen(dataset, keys):
+        pairs = pairs_of(self.archive, self.identifier, dataset, keys)
+        for key in _chosen(dataset, keys, pairs):
             plane, is_complex = self._read(dataset, key)
-            title, brightness = chip_title(dataset, key, bands=plane.bands), None
+            title, brightness = chip_title(dataset, key, bands=plane.bands, pair=pairs.get(key)), None
             if plane.kind == "phase":
                 brightness = self._coherence(key, plane)
             if is_complex:
@@ -165,7 +167,7 @@ class _Drawn:
                 self._known[title] = plane.known
         if dataset == COHERENCE:
             for over in ("lags", "seasons"):
-                if rgb_groups(keys, over=over):
+                if rgb_groups(pairs, over=over):
                     self.pictures.append(coherence_rgb(self.archive, self.identifier, over=over))
 
     def add_derived(self) -> None:
@@ -203,10 +205,9 @@ class _Drawn:
         return array if array.shape == plane.values.shape else None
 
 
-def _chosen(dataset: str, keys: list[str]) -> list[str]:
+def _chosen(dataset: str, keys: list[str], pairs: Mapping[str, Pair]) -> list[str]:
     """Keys that represent a product: all labels; the shortest pair, and for coherence the longest; else the first."""
     if dataset == LABEL:
         return keys
-    pairs = {key: pair for key in keys if (pair := as_pair(key))}
     ordered = sorted(pairs, key=lambda key: (abs(pairs[key].days), pairs[key])) or keys
     return [ordered[0], ordered[-1]] if dataset == COHERENCE and len(ordered) > 1 else ordered[:1]

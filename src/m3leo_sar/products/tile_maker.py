@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import version
 from itertools import chain
 from typing import Any, NamedTuple
@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.chips.land_cover import CLASSES
+from m3leo_sar.chips.legend import Legend
 from m3leo_sar.chips.transfer import to_host
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.insar.coherence import coherence
@@ -34,6 +36,8 @@ _HELD_BYTES = 256 << 20
 #: Most bytes of maps of pairs computed at once: as many as the kernels keep for reuse, since new memory must be
 #: cleared, which takes as long as filling it.
 _MAP_BYTES = 32 << 20
+#: No-data value of labels of truth values.
+_OF_TRUTH = 255
 
 
 class WritingFailed(OSError):
@@ -89,6 +93,11 @@ class TileMaker:
     move: Callable[[Any], Any] | None = None
     _wanted: dict[tuple[int, int], dict[str, dict[str, Any]]] = field(default_factory=dict)
 
+    @cached_property
+    def _pairs(self) -> dict[str, Pair]:
+        """Pairs of the recipe by key; they know the days between their passings, which a key does not."""
+        return {str(pair): pair for pair in self.recipe.pairs}
+
     def wanted(self, tile: Tile) -> dict[str, dict[str, Any]]:
         """Chips of a tile by the recipe, and the parameters of each."""
         shape = (tile.pixels, tile.pixels)
@@ -143,7 +152,7 @@ class TileMaker:
             if dataset == LABEL:
                 work.make_label(name, key)
         pairs = {
-            wanted: [Pair.parse(key) for dataset, key in keys.values() if dataset == wanted]
+            wanted: [self._pairs.get(key) or Pair.parse(key) for dataset, key in keys.values() if dataset == wanted]
             for wanted in (COHERENCE, LOOKS, INTERFEROGRAM)
         }
         dates = [parse_date(key) for dataset, key in keys.values() if dataset == INTENSITY]
@@ -229,13 +238,15 @@ class _Work:
             # The tile lies off the labels; any pixel serves for an empty label.
             rows = cols = slice(0, 1)
         array = read(rows, cols)
+        is_truth, is_integer = array.dtype.kind == "b", array.dtype.kind in "iub"
         # GeoTIFF has no booleans.
-        array = array.astype(np.uint8) if array.dtype.kind == "b" else array
+        array = array.astype(np.uint8) if is_truth else array
         self.read.add(f"label-{key}")
-        is_integer = array.dtype.kind in "iu"
-        nodata = 0 if is_integer else None
+        # False is a value; 0 among codes is no class.
+        nodata = _OF_TRUTH if is_truth else 0 if is_integer else None
+        facts = {CLASSES: Legend.parse({0: f"no {key}", 1: key}).entries()} if is_truth else {}
         chip = sample(array, positions.relative_to(rows, cols), resampling="nearest", nodata=nodata)
-        self.add(LABEL, key, chip, unit="class" if is_integer else "", nodata=nodata)
+        self.add(LABEL, key, chip, unit="class" if is_integer else "", nodata=nodata, **facts)
 
     def add(self, dataset: str, key: str, chip: NDArray[Any], *, nodata: float | None = None, **facts: Any) -> None:
         names = self.maker.origin.names

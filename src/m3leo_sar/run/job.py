@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 import time
-import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -23,6 +22,7 @@ from m3leo_sar.io.files.fingerprint import signature
 from m3leo_sar.products.recipe import Origin, Recipe, dates_of_chips, inputs_of
 from m3leo_sar.products.tile_maker import Task, TileMaker, WritingFailed
 from m3leo_sar.run.catalogue import Catalogue, reopen
+from m3leo_sar.run.job_warnings import collected, collecting
 from m3leo_sar.run.loop import reason_of
 from m3leo_sar.run.plan import Plan
 from m3leo_sar.stack.pairs import Pair
@@ -97,13 +97,9 @@ def run_job(common: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]
         chips by product and ``bytes``; ``seconds``; ``warnings``, sentences; and ``fatal``, a sentence, if no other job
         can succeed either.
     """
-    with warnings.catch_warnings(record=True) as heard:
+    with collecting(), collected() as texts:
         result = _run(common, job)
-    texts = [str(warning.message) for warning in heard if issubclass(warning.category, UserWarning)]
-    for warning in heard:
-        if not issubclass(warning.category, UserWarning):
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    return result | {"warnings": list(dict.fromkeys(texts))}
+    return result | {"warnings": texts}
 
 
 def _run(common: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from m3leo_sar.run.job_warnings import collected, collecting
 
 #: One unit of work, such as a tile or a block of tiles.
 Job = TypeVar("Job")
@@ -90,6 +93,13 @@ class Executor(Protocol[Job]):
         ...
 
 
+def heard(do: Callable[[Job], Answer], job: Job) -> Answer:
+    """Do a job in this process; its answer has the warnings of its thread."""
+    with collected() as texts:
+        answer = do(job)
+    return answer._replace(warnings=(*answer.warnings, *texts)) if texts else answer
+
+
 class Here(Generic[Job]):
     """Jobs in this process, one after the other.
 
@@ -105,7 +115,7 @@ class Here(Generic[Job]):
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
         """Do the jobs in order."""
         for job in jobs:
-            yield job, self._do(job)
+            yield job, heard(self._do, job)
 
     def stop(self) -> Iterable[tuple[Job, Answer]]:
         """Nothing is left over: each answer is yielded before the next job begins."""
@@ -121,6 +131,13 @@ class Loop(Generic[Job]):
         Called with a job and its answer, to write it into a ledger. It comes before the report, and in one thread.
     report : callable, optional
         Called with each outcome.
+    warned : callable, optional
+        Called with the text of each warning that the loop issues, such as to log it.
+
+    Warns
+    -----
+    UserWarning
+        The warnings of the jobs, each cause once, however many jobs have met it.
     """
 
     def __init__(
@@ -128,9 +145,11 @@ class Loop(Generic[Job]):
         *,
         note: Callable[[Job, Any], Any] | None = None,
         report: Callable[[Outcome], Any] | None = None,
+        warned: Callable[[str], Any] | None = None,
     ) -> None:
         self.summary = Summary()
-        self._note, self._report = note, report
+        self._note, self._report, self._warned = note, report, warned
+        self._causes: set[str] = set()
         #: The job that was noted last; an exception may come before its executor knows.
         self._noted: Job | None = None
 
@@ -148,7 +167,7 @@ class Loop(Generic[Job]):
             If an answer says that no other job can succeed either.
         """
         try:
-            with closing(executor.run(jobs)) as answers:  # type: ignore[type-var]
+            with collecting(), closing(executor.run(jobs)) as answers:  # type: ignore[type-var]
                 for job, answer in answers:
                     self._settle(job, answer)
         except BaseException:
@@ -173,9 +192,20 @@ class Loop(Generic[Job]):
         if self._note:
             self._note(job, answer)
         self._noted = job
+        for text in answer.warnings:
+            self._warn(text)
         for outcome in answer.outcomes:
             self.summary.add(outcome)
             self._tell(outcome)
+
+    def _warn(self, text: str) -> None:
+        # Jobs meet other examples of one cause, such as other lines of an image.
+        cause = text.partition(", such as ")[0]
+        if cause not in self._causes:
+            self._causes.add(cause)
+            if self._warned:
+                self._warned(text)
+            warnings.warn(text, stacklevel=2)
 
     def _tell(self, outcome: Outcome) -> None:
         if self._report:

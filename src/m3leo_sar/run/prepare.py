@@ -12,9 +12,10 @@ from m3leo_sar.grid.window import Window
 from m3leo_sar.insar.selection import MIN_VALID
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.run_lock import RunLock
+from m3leo_sar.io.stacks.with_nodata import with_nodata
 from m3leo_sar.io.stacks.zero_lines import watched_for_zeros
-from m3leo_sar.products.recipe import Recipe
-from m3leo_sar.run.catalogue import open_catalogue
+from m3leo_sar.products.recipe import Origin, Recipe
+from m3leo_sar.run.catalogue import Catalogue, open_catalogue
 from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of
 from m3leo_sar.run.loop import Outcome, Summary
 from m3leo_sar.run.make_chips import make_chips
@@ -91,7 +92,7 @@ def prepare(
     burst, polarisation, frequency : str, optional
         Burst, polarisation and frequency band of NISAR, if the path holds several.
     nodata : float, optional
-        No-data value of a stack on disk, in addition to NaN and the files' own.
+        No-data value of the stack, in addition to NaN and the files' own; 0 for images filled with zeros.
     storage : {"geotiff", "zarr"}
         Format of a new archive.
     options : RunOptions, optional
@@ -131,13 +132,17 @@ def prepare(
     >>> summary.computed
     {'coherence': 1, 'intensity': 2}
     """
-    of_files = {"burst": burst, "polarisation": polarisation, "frequency": frequency, "nodata": nodata}
-    catalogue = None if isinstance(stack, SlcStack) else open_catalogue(stack, **of_files)  # type: ignore[arg-type]
-    opened = stack if isinstance(stack, SlcStack) else catalogue.stack  # type: ignore[union-attr]
-    if catalogue is None and any(value is not None for value in (options, *of_files.values())):
-        raise ValueError(
-            "options, burst, polarisation, frequency and nodata apply to a stack on disk; stack is an SlcStack"
-        )
+    catalogue: Catalogue | None
+    if isinstance(stack, SlcStack):
+        if any(value is not None for value in (options, burst, polarisation, frequency)):
+            raise ValueError("options, burst, polarisation and frequency go with a stack on disk; stack is an SlcStack")
+        # Readers of files look for zeros themselves.
+        is_watched = stack.is_in_memory and nodata != 0
+        catalogue, opened = None, with_nodata(stack, nodata)
+    else:
+        is_watched = False
+        catalogue = open_catalogue(stack, burst=burst, polarisation=polarisation, frequency=frequency, nodata=nodata)
+        opened = catalogue.stack
     recipe = Recipe(
         pairs=_pairs(opened, pairs, max_days),
         window=window or Window(rows=5, cols=20),
@@ -152,11 +157,16 @@ def prepare(
     chips = _archive(archive, storage, grid, opened.name if catalogue is None else str(stack))
     if catalogue is None:
         with RunLock(chips.root):
-            # Readers of files look for themselves.
-            opened = watched_for_zeros(opened) if opened.is_in_memory else opened
-            return make_chips(opened, chips, list(grid), recipe, report=report)
+            opened = watched_for_zeros(opened) if is_watched else opened
+            return make_chips(opened, chips, list(grid), recipe, origin=_origin(recipe, nodata), report=report)
     watch = Watch(settled=report) if report else None
     return bring_up_to_date(catalogue, chips, grid, recipe, options=options, watch=watch)
+
+
+def _origin(recipe: Recipe, nodata: float | None) -> Origin:
+    """Inputs in memory: another no-data value gives other chips."""
+    dates = recipe.dates if nodata is not None else []
+    return Origin({f"{date:%Y%m%d}": f"nodata {nodata}" for date in dates}, {})
 
 
 def _pairs(stack: SlcStack, pairs: Any, max_days: int | None) -> list[Pair]:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.chips.land_cover import CLASSES
+from m3leo_sar.chips.legend import Legend
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Layer
@@ -47,6 +49,7 @@ def retile(
     resampling: str | None = None,
     workers: int = 1,
     retries: int = 3,
+    classes: Legend | None = None,
     ledger: Ledger | str | Path | None = None,
     report: Callable[[Outcome], Any] | None = None,
     sleep: Callable[[float], Any] | None = None,
@@ -75,6 +78,9 @@ def retile(
         Number of threads that read and resample.
     retries : int
         Number of retries per tile after an OSError of its source; the pause about doubles each time.
+    classes : Legend, optional
+        Codes, names and colours of a map of classes, written into each chip: training, pictures and ``describe`` use
+        them.
     ledger : Ledger, str or path, optional
         Record of finished tiles; by default ``ledger.sqlite`` in the archive.
     report : callable, optional
@@ -114,7 +120,7 @@ def retile(
         raise ValueError("tiles must hold at least one tile, got none")
     # Refuses a name that could lead out of the archive before anything is read.
     archive.path("a", dataset, "a")
-    job = _Job(source, archive, dataset, word, retries, sleep)
+    job = _Job(source, archive, dataset, word, retries, sleep, classes)
     opened: AbstractContextManager[Ledger]
     opened = nullcontext(ledger) if isinstance(ledger, Ledger) else Ledger(ledger or archive.root / LEDGER)
     with opened as book:
@@ -161,8 +167,9 @@ class _Job:
         resampling: str,
         retries: int,
         sleep: Callable[[float], Any] | None,
+        classes: Legend | None,
     ) -> None:
-        self.source, self.archive, self.dataset = source, archive, dataset
+        self.source, self.archive, self.dataset, self.classes = source, archive, dataset, classes
         self.resampling, self.retries = resampling, retries
         #: Set once, when the run ends early; a pause ends then too.
         self.stop = threading.Event()
@@ -177,7 +184,12 @@ class _Job:
             "shape": list(box.shape),
             "affine": list(tuple(box.affine)[:6]),
             "crs": box.crs,
+            **self._stated_classes,
         }
+
+    @property
+    def _stated_classes(self) -> dict[str, Any]:
+        return {} if self.classes is None else {CLASSES: self.classes.entries()}
 
     def make(self, task: _Task) -> Answer:
         """Compute a tile's chips, with retries if the source may recover."""
@@ -249,6 +261,8 @@ class _Job:
 
     def _layer(self, key: str, chip: _Chip, parameters: Mapping[str, Any]) -> Layer:
         band = chip.band
+        if self.classes is not None:
+            _require_codes(chip, self.classes)
         metadata = {
             "product": self.dataset,
             "key": key,
@@ -261,6 +275,7 @@ class _Job:
             "orbit": band.orbit_direction,
             "source": self.source.name,
             "notes": list(chip.notes),
+            **self._stated_classes,
             "software": f"m3leo-sar {version('m3leo-sar')}",
             "parameters": dict(parameters),
         }
@@ -320,6 +335,13 @@ class _Notes:
             checksum=outcome.checksum,
             outputs=outputs,
         )
+
+
+def _require_codes(chip: _Chip, classes: Legend) -> None:
+    if chip.array.dtype.kind not in "iu":
+        raise ValueError(f"classes go with whole numbers, band {chip.band.name} is of {chip.array.dtype}")
+    if chip.nodata in classes.codes:
+        raise ValueError(f"classes must leave out code {chip.nodata}, which band {chip.band.name} has for no data")
 
 
 def _failed(tile: Tile, error: Exception, attempts: int) -> _Cut:

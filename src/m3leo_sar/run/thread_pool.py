@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Generic
 
-from m3leo_sar.run.loop import Answer, Job
+from m3leo_sar.run.loop import Answer, Job, heard
 
 
 class ThreadPool(Generic[Job]):
@@ -31,7 +31,7 @@ class ThreadPool(Generic[Job]):
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
         """Do the jobs; each is yielded as soon as it ends."""
         for job in jobs:
-            self._under_way[self._pool.submit(self._do, job)] = job
+            self._under_way[self._pool.submit(heard, self._do, job)] = job
             # A million tiles must not wait in memory.
             if len(self._under_way) >= 2 * self._workers:
                 yield from self._finished()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
@@ -220,14 +219,17 @@ class _Run:
 
     def __init__(self, plan: Plan, archive: ChipArchive, ledger: ChipLedger, log: RunLog, watch: Watch) -> None:
         self.plan, self.archive, self.ledger, self.log, self.watch = plan, archive, ledger, log, watch
-        self.loop: Loop[Any] = Loop(note=self._note, report=watch.settled)
+        self.loop: Loop[Any] = Loop(
+            note=self._note,
+            report=watch.settled,
+            warned=lambda text: self.log.write("warning", reason=text),
+        )
         self.summary = self.loop.summary
         self.summary.present, self.summary.skipped = plan.present, dict(plan.skipped)
         self._position = {plan.grid.identifiers[position]: position for position in plan.lacking}
         self._digests = {name: parameter_digest(parameters) for name, parameters in plan.wanted.items()}
         self._holdings: dict[tuple[int, tuple[str, ...]], tuple[str, list[str]]] = {}
         self._seconds = 0.0
-        self._warned: set[str] = set()
 
     def over(
         self, common: Mapping[str, Any], options: RunOptions, stack: SlcStack, recipe: Recipe, lock: RunLock
@@ -300,20 +302,9 @@ class _Run:
     def _note(self, job: Any, answer: Answer) -> None:
         """Record the tiles of a block in the ledger and the log."""
         self._seconds += answer.seconds
-        for text in answer.warnings:
-            self._warn(text)
         self.ledger.record_tiles({outcome.identifier: self._state(outcome) for outcome in answer.outcomes})
         for outcome in answer.outcomes:
             self.log.write("tile", **asdict(outcome))
-
-    def _warn(self, text: str) -> None:
-        """Repeat a worker's warning once, however many workers and jobs have met it."""
-        # Workers meet other examples of one cause, such as other lines of an image.
-        cause = text.partition(", such as ")[0]
-        if cause not in self._warned:
-            self._warned.add(cause)
-            self.log.write("warning", reason=text)
-            warnings.warn(text, stacklevel=2)
 
     def _state(self, outcome: Outcome) -> TileState:
         position = self._position[outcome.identifier]

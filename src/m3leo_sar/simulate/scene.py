@@ -118,7 +118,7 @@ class Scene:
         )
 
     def labels(self) -> dict[str, tuple[NDArray[np.generic], GeoBox]]:
-        """Rasters on the scene's grid: ``landcover`` (uint8), ``height`` (float32, m), ``event`` (uint8, 0 or 1)."""
+        """Rasters on the scene's grid: ``landcover`` (uint8), ``height`` (float32, m), ``event`` (bool)."""
         everything = slice(0, self.geobox.shape[0]), slice(0, self.geobox.shape[1])
         codes = np.array([cover.code for cover in self.classes], np.uint8)
         rasters: dict[str, NDArray[np.generic]] = {
@@ -126,7 +126,7 @@ class Scene:
             "height": self._height(*everything).astype(np.float32),
         }
         if self.event is not None:
-            rasters["event"] = self._hit(*everything).astype(np.uint8)
+            rasters["event"] = self._hit(*everything).astype(bool)
         return {name: (raster, self.geobox) for name, raster in rasters.items()}
 
     def true_coherence(self, pair: Pair, rows: slice, cols: slice) -> NDArray[np.float64]:

@@ -62,12 +62,25 @@ def event_triplets(
     20230101_20230125 20230125_20230218 None
     20230101_20230125 20230113_20230206 None
     """
+    return triplets_of(all_pairs(by_day(dates).values()), start=start, end=end, tolerance_days=tolerance_days)
+
+
+def triplets_of(
+    pairs: Iterable[Pair], *, start: datetime.date, end: datetime.date | None = None, tolerance_days: int = 0
+) -> list[Triplet]:
+    """The triplets of :func:`event_triplets` among given pairs, such as those of an archive.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`event_triplets`.
+    """
     first, last = as_date(start, "start"), as_date(end or start, "end")
     if last < first:
         raise ValueError(f"end must not lie before start, got {last} before {first}")
     if tolerance_days < 0:
         raise ValueError(f"tolerance_days must be at least 0, got {tolerance_days}")
-    pairs = all_pairs(by_day(dates).values())
+    pairs = sorted(pairs)
     before = [pair for pair in pairs if pair.secondary < first]
     across = [pair for pair in pairs if pair.reference < first and pair.secondary > last]
     after = [pair for pair in pairs if pair.reference > last]

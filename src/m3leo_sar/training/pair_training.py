@@ -56,7 +56,7 @@ def pair_data(config: FitConfig, kind: str, statistics: Statistics | None) -> Pa
 
     chosen = config.pairs
     store, target = SlcTileStore(chosen["store"]), _target(config, kind)
-    index = _labelled(_index(config, store), config, target)
+    index = _labelled(pair_index(config, store), config, target)
     lanes, hold = _mixing(config, store, index.used)
     on_gpu = chosen["device"] == "gpu"
     options = {"redraw": chosen["redraw"], "swap": chosen["swap"], "flips": tuple(chosen["flips"])}
@@ -83,8 +83,14 @@ def pair_data(config: FitConfig, kind: str, statistics: Statistics | None) -> Pa
     )
 
 
-def _index(config: FitConfig, store: SlcTileStore) -> PairIndex:
-    """Pairs of the tiles of the splits; every tile must have pairs unless tiles may be dropped."""
+def pair_index(config: FitConfig, store: SlcTileStore) -> PairIndex:
+    """Pairs of the tiles of the splits; every tile must have pairs unless tiles may be dropped.
+
+    Raises
+    ------
+    ValueError
+        If no pair fits the rule, or a tile that may not be dropped is not in the store or has no pair.
+    """
     from m3leo_sar.learn.data.pair_index import PairIndex
 
     chosen = config.pairs

@@ -1,5 +1,6 @@
 """Datasets of osgeo.gdal are read as the same rasters on disk."""
 
+import datetime
 import logging
 
 import numpy as np
@@ -10,6 +11,8 @@ from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.files.gdal_dataset import is_gdal, versions
 from m3leo_sar.io.files.raster import open_raster, read_raster, read_window, write_geotiff
 from m3leo_sar.io.sources.raster_source import RasterSource
+from m3leo_sar.io.stacks.open_stack import open_stack
+from m3leo_sar.io.stacks.raster_stack import read_raster_stack
 
 BOX = GeoBox((7, 9), rasterio.Affine(10, 0, 500000, 0, -10, 5800000), "EPSG:32631")
 MEMORY = "a dataset that lies in a file"
@@ -87,6 +90,40 @@ def test_a_source_takes_a_dataset_in_a_file_and_one_of_its_bands(gdal, path):
     # One that is only called as a file is.
     with pytest.raises(ValueError, match=MEMORY):
         RasterSource(gdal.GetDriverByName("MEM").CreateCopy(str(path), dataset))
+
+
+def fake(description, driver="GTiff", band=None):
+    """What a dataset, or a band, of osgeo.gdal answers, for machines without it."""
+    parts = {
+        "GetDescription": lambda self: str(description),
+        "GetDriver": lambda self: type("Driver", (), {"ShortName": driver})(),
+        "FlushCache": lambda self: None,
+    }
+    dataset = type("Dataset", (), {"__module__": "osgeo.gdal", **parts})()
+    if band is None:
+        return dataset
+    return type(
+        "Band", (), {"__module__": "osgeo.gdal", "GetBand": lambda self: band, "GetDataset": lambda self: dataset}
+    )()
+
+
+def test_a_stack_takes_datasets_that_lie_in_files(tmp_path, rng):
+    images = rng.normal(size=(2, *BOX.shape, 2)).astype("float32").view("complex64")[..., 0]
+    paths = [tmp_path / f"{day}_VV.tif" for day in ("20230301", "20230313")]
+    for path, image in zip(paths, images, strict=True):
+        write_geotiff(path, image, BOX)
+    stack = read_raster_stack([fake(path) for path in paths])
+    assert (stack.polarisation, len(stack.dates)) == ("VV", 2)
+    np.testing.assert_array_equal(stack.window(), images)
+    assert open_stack(fake(paths[0])).dates == stack.dates[:1]
+    for wrong, message in ((fake(paths[0], driver="MEM"), MEMORY), (fake(paths[0], band=1), "datasets, got a band")):
+        with pytest.raises(ValueError, match=message):
+            read_raster_stack([wrong])
+
+
+def test_a_stack_of_datasets_of_gdal_itself(gdal, path):
+    stack = read_raster_stack(gdal.Open(str(path)), dates=[datetime.date(2023, 3, 1)], polarisation="VH")
+    np.testing.assert_array_equal(stack.window()[0], read_raster(path).array[1])
 
 
 def test_versions_name_the_gdal_that_reads():

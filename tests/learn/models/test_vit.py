@@ -15,6 +15,12 @@ from m3leo_sar.learn.models.heads import LinearProbe, RegressionHead, Segmentati
 from m3leo_sar.learn.models.mae import MaskedAutoencoder, Reconstruction, random_order, reconstruction_loss
 from m3leo_sar.learn.models.vit import TransformerBlock, VisionTransformer, from_patches, resized_positions, to_patches
 
+#: Names of torch's own layer by those of ours.
+OF_TORCH = {
+    "norms.0": "norm1", "norms.1": "norm2", "query_key_value.": "self_attn.in_proj_", "project": "self_attn.out_proj",
+    "perceptron.0": "linear1", "perceptron.2": "linear2",
+}  # fmt: skip
+
 
 @pytest.fixture(autouse=True)
 def one_thread_and_seed():
@@ -31,6 +37,19 @@ def tiny(channels=2, side=16, **sizes):
 
 def parameters(module):
     return sum(weight.numel() for weight in module.parameters())
+
+
+@pytest.mark.parametrize("trains", [True, False])
+def test_a_block_is_torchs_own_layer(trains):
+    block, tokens = TransformerBlock(24, 3), torch.randn(2, 7, 24)
+    options = {"dropout": 0.0, "activation": "gelu", "layer_norm_eps": 1e-6, "batch_first": True, "norm_first": True}
+    layer = torch.nn.TransformerEncoderLayer(24, 3, 96, **options).train(trains)
+    weights = block.state_dict()
+    for ours, theirs in OF_TORCH.items():
+        weights = {name.replace(ours, theirs): weight for name, weight in weights.items()}
+    layer.load_state_dict(weights)
+    with torch.set_grad_enabled(trains):
+        torch.testing.assert_close(layer(tokens), block.train(trains)(tokens), rtol=0, atol=1e-6)
 
 
 def test_the_papers_auto_encoder_has_the_papers_parameters():
@@ -408,3 +427,13 @@ def test_modalities_without_an_encoder_are_named():
         model({"optical": torch.randn(3, 1, 16, 16)})
     with pytest.raises(ValueError, match="encoders must be at least two, got 1"):
         ModalityAligner({"amplitude": tiny()})
+
+
+@pytest.mark.slow
+def test_an_exported_network_takes_any_batch():
+    encoder = VisionTransformer(2, side=16, patch=4, dim=8, depth=1, heads=2)
+    model = RegressionHead(encoder, shape=(3, 5), width=8).eval()
+    batch = {0: torch.export.Dim("batch")}
+    exported = torch.export.export(model, (torch.zeros(2, 2, 16, 24),), dynamic_shapes=(batch,)).module()
+    image = torch.randn(5, 2, 16, 24)
+    torch.testing.assert_close(exported(image), model(image))

@@ -73,6 +73,11 @@ class _Plane:
     time: datetime.datetime | None
 
 
+def is_slc_tile_store(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder looks like a store of SLC tiles."""
+    return (Path(path) / _KIND.file).is_file()
+
+
 class SlcTileStore:
     """Samples of a stack per tile and date, mostly complex int16; disk use grows with dates, not with pairs.
 

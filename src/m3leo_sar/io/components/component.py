@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.files import limits
+from m3leo_sar.io.files.complex_parts import require_no_parts
 from m3leo_sar.io.files.raster import GEOTIFF, read_raster
 
 SEASONS = ("winter", "spring", "summer", "fall")
@@ -140,9 +141,11 @@ def read_component(path: str | os.PathLike[str], *, component: str | None = None
     raster = read_raster(file, driver=GEOTIFF, largest=limits.LARGEST_CHIP)
     if raster.geobox is None:
         raise ValueError(f"{file.name} has no grid")
+    names = [name or "" for name in raster.names]
+    require_no_parts(file.name, names, [""] * len(names))
     stored = raster.array if raster.array.ndim == 3 else raster.array[None]
     try:
-        array, mask, bands, notes = entry.decode(stored, [name or "" for name in raster.names], facts)
+        array, mask, bands, notes = entry.decode(stored, names, facts)
     except ValueError as error:
         raise ValueError(f"{file.name} is not a chip of {entry.name}: {error}") from error
     return ComponentChip(array, mask, raster.geobox, tuple(bands), tuple(notes))

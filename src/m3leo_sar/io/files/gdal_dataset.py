@@ -40,6 +40,20 @@ def file_path(raster: Any) -> str | None:
     return name
 
 
+def path_in_file(raster: Any, name: str) -> str:
+    """Path of the file that a dataset or a band lies in, for readers that read it later or in other processes.
+
+    Raises
+    ------
+    ValueError
+        If it lies in none; the message begins with ``name``.
+    """
+    path = file_path(raster)
+    if path is None:
+        raise ValueError(f"{name} must be a dataset that lies in a file, got one in memory; save it first")
+    return path
+
+
 @contextmanager
 def opened_path(raster: Any) -> Iterator[str]:
     """Path by which rasterio opens a dataset inside the block.

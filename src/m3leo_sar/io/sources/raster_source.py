@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +20,8 @@ from rasterio.windows import Window as RasterWindow
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.components.component import Band
 from m3leo_sar.io.components.quantity import of_kind, require_kind, usual_resampling
-from m3leo_sar.io.files.gdal_dataset import band_of, file_path, is_gdal
+from m3leo_sar.io.files.complex_parts import require_no_raster_parts
+from m3leo_sar.io.files.gdal_dataset import band_of, is_gdal, path_in_file
 from m3leo_sar.io.files.plain_values import parameter_digest
 from m3leo_sar.io.files.raster import files_of, geobox_of, open_raster
 from m3leo_sar.io.sources.tile_source import Piece, as_key, cover, file_facts
@@ -59,8 +59,9 @@ class RasterSource:
         If there is no such file.
     ValueError
         If it is no raster, has no CRS or no map grid, lacks a band, or has the real and imaginary parts of complex
-        samples as bands of their own. A raster in the geometry of its sensor (SICD,
-        ground control points, RPCs) has no map grid, even if GDAL reports a CRS and a transform from its corners.
+        samples as bands or files of their own and no ``quantity`` is stated. A raster in the geometry of its sensor
+        (SICD, ground control points, RPCs) has no map grid, even if GDAL reports a CRS and a transform from its
+        corners.
     OSError
         If a server does not answer, or denies access.
 
@@ -87,7 +88,8 @@ class RasterSource:
         with _Opened(self) as source:
             self.geobox = _placed(source, crs, self.name)
             self._indexes = _checked_indexes(indexes, source.count, self.name)
-            _refuse_parts(source, self._indexes, self.name)
+            if quantity is None:
+                require_no_raster_parts(source, self.name if self._is_remote else path, indexes=self._indexes)
             self._scales = [(source.scales[index - 1], source.offsets[index - 1]) for index in self._indexes]
             self._dtype = np.result_type(*(_dtype(source.dtypes[index - 1]) for index in self._indexes))
             stored = [source.nodatavals[index - 1] for index in self._indexes]
@@ -208,9 +210,7 @@ class _Opened:
 
 def _in_file(raster: Any, indexes: Sequence[int] | None) -> tuple[str, Sequence[int] | None]:
     """File and bands of a dataset or a band of GDAL: tiles are read later, by processes that share no memory."""
-    path, band = file_path(raster), band_of(raster)
-    if path is None:
-        raise ValueError("path must be a dataset that lies in a file, got one in memory; save it first")
+    path, band = path_in_file(raster, "path"), band_of(raster)
     return path, indexes if band is None or indexes is not None else [band]
 
 
@@ -288,19 +288,3 @@ def _band(source: Any, index: int, product: str) -> Band:
     name = name if as_key(name) else f"band{index}"
     is_class = source.colorinterp[index - 1].name == "palette"
     return Band(name, name, "class" if is_class else source.units[index - 1] or "", product)
-
-
-#: Descriptions of bands that hold the two parts of complex samples, as SNAP and others write them.
-_PARTS = (("i", "q"), ("real", "imaginary"), ("real", "imag"), ("inphase", "quadrature"))
-
-
-def _refuse_parts(source: Any, indexes: Sequence[int], name: str) -> None:
-    """Refuse I and Q as two real bands: taken for amounts, they get the resampling and statistics of amounts."""
-    described = [str(source.descriptions[index - 1] or "").strip() for index in indexes]
-    starts = {re.split(r"[_ ]", text.lower())[0]: text for text in described}
-    for first, second in _PARTS:
-        if first in starts and second in starts:
-            raise ValueError(
-                f"{name} has complex samples in two real bands, {starts[first]!r} and {starts[second]!r}; "
-                "write them as one complex band, or choose others with indexes"
-            )

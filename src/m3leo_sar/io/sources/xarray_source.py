@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.components.component import Band
 from m3leo_sar.io.components.quantity import of_kind, require_kind, usual_resampling
+from m3leo_sar.io.files.complex_parts import require_no_parts
 from m3leo_sar.io.files.hdf5_values import complex_datasets
 from m3leo_sar.io.files.zarr_metadata import require_safe_store
 from m3leo_sar.io.sources.cf_grid import grid_axes, grid_geobox
@@ -59,7 +60,8 @@ class XarraySource:
         If the data are neither.
     ValueError
         If the coordinates are not found, have two dimensions or uneven steps, there is no CRS, or a variable, or
-        every one, is missing or not on the grid.
+        every one, is missing or not on the grid, or is the real or imaginary part of complex samples while no
+        ``quantity`` is stated.
 
     Notes
     -----
@@ -87,6 +89,8 @@ class XarraySource:
         dataset = _as_dataset(data, name)
         self._axes = grid_axes(dataset, y, x, name)
         chosen = _variables(dataset, variables, self._axes, name)
+        if quantity is None:
+            _require_no_parts(dataset, chosen, name)
         self._arrays = {key: dataset[key].transpose(..., *self._axes) for key in chosen}
         self.geobox = grid_geobox(dataset, self._arrays, self._axes, crs, name)
         self._stored = {key: stored_type(array, nodata, quantity) for key, array in self._arrays.items()}
@@ -282,6 +286,18 @@ def _variables(dataset: Any, wanted: Sequence[str] | None, axes: tuple[str, str]
     if not usable:
         raise ValueError(f"{name} has no variable of numbers over {axes[0]} and {axes[1]}")
     return [str(key) for key in (wanted or usable)]
+
+
+def _require_no_parts(dataset: Any, chosen: Sequence[str], name: str) -> None:
+    real = [key for key, array in dataset.data_vars.items() if array.dtype.kind in "fiu"]
+    units = [str(dataset[key].attrs.get("units", "")) for key in real]
+    places = [place for place, key in enumerate(real) if str(key) in chosen]
+    if places:
+        require_no_parts(name, [str(key) for key in real], units, chosen=places)
+    for array in (dataset[real[place]] for place in places):
+        for axis in array.dims[:-2]:
+            labels = [_label(value) for value in array[axis].values]
+            require_no_parts(name, labels, [""] * len(labels))
 
 
 def _bands(array: Any, key: str, source: str) -> Iterator[Band]:

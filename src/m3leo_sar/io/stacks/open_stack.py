@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
+from m3leo_sar.io.files.gdal_dataset import is_gdal, path_in_file
 from m3leo_sar.io.stacks.registry import open_path
 from m3leo_sar.io.stacks.stack_reader import Choice
 from m3leo_sar.stack.geometry import Geometry
@@ -11,7 +13,7 @@ from m3leo_sar.stack.slc import SlcStack
 
 
 def open_stack(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Any,
     *,
     burst: str | None = None,
     polarisation: str | None = None,
@@ -25,7 +27,8 @@ def open_stack(
     Parameters
     ----------
     path
-        Folder, or a file that holds all dates. ``docs/open-a-stack.md`` shows the layout of each kind.
+        Folder, or a file that holds all dates, also as a Dataset of osgeo.gdal that lies in it.
+        ``docs/open-a-stack.md`` shows the layout of each kind.
     burst : str, optional
         Burst to open from a folder with several.
     polarisation : str, optional
@@ -54,5 +57,6 @@ def open_stack(
         If it is none of these kinds, is damaged, or has several bursts, polarisations or frequencies and none is
         stated; the message lists them.
     """
+    path = path_in_file(path, "path") if is_gdal(path) else path
     choice = Choice(burst=burst, polarisation=polarisation, frequency=frequency, nodata=nodata, geometry=geometry)
     return open_path(path, choice, reader=reader).stack

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.files.complex_parts import require_no_raster_parts
+from m3leo_sar.io.files.gdal_dataset import band_of, is_gdal, path_in_file
 from m3leo_sar.io.files.raster import files_of, geobox_of, open_raster, read_window
 from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS, date_in_name, is_compressed, polarisation_in_name
 from m3leo_sar.io.stacks.near_miss import SAMPLE, look_of_values
@@ -55,7 +57,7 @@ class _File(NamedTuple):
 
 
 def read_raster_stack(
-    source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    source: str | os.PathLike[str] | Iterable[str | os.PathLike[str] | Any],
     *,
     polarisation: str | None = None,
     dates: Sequence[datetime.date] | None = None,
@@ -69,7 +71,7 @@ def read_raster_stack(
     ----------
     source
         A folder, or the files: one per date; for several polarisations, one per date and polarisation, or one band per
-        polarisation.
+        polarisation. A file may be given as a Dataset of osgeo.gdal that lies in it.
     polarisation : str, optional
         ``"VV"``, ``"VH"``, ``"HH"`` or ``"HV"``; needed when there are several. A file states its own in its name
         (``20230301_vv.tif``), a tag or its band descriptions; otherwise it is assumed to be the one specified here, or
@@ -184,7 +186,7 @@ def _pixels(
 
 
 def choose_images(
-    source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    source: str | os.PathLike[str] | Iterable[str | os.PathLike[str] | Any],
     *,
     polarisation: str | None = None,
     dates: Sequence[datetime.date] | None = None,
@@ -221,7 +223,7 @@ def _choose(
     return images, wanted
 
 
-def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
+def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str] | Any]) -> list[Path]:
     """Raster files of a folder except compressed SLCs, which are listed in a warning; or the files given.
 
     Returns
@@ -233,15 +235,26 @@ def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str
     ------
     FileNotFoundError
         If there are none.
+    ValueError
+        If one is a dataset in memory, or a band.
     """
+    source = [source] if is_gdal(source) else source
     paths = (
         leave_out_compressed(find_rasters(Path(source)))
         if isinstance(source, str | os.PathLike)
-        else [Path(path) for path in source]
+        else [_file_of(path) for path in source]
     )
     if not paths:
         raise FileNotFoundError(f"no raster ({', '.join(SUFFIXES)}) in {source}")
     return paths
+
+
+def _file_of(path: str | os.PathLike[str] | Any) -> Path:
+    if not is_gdal(path):
+        return Path(path)
+    if band_of(path) is not None:
+        raise ValueError("source must hold datasets, got a band; state its polarisation instead")
+    return Path(path_in_file(path, "source"))
 
 
 def find_rasters(place: Path) -> list[Path]:
@@ -270,6 +283,7 @@ def _inspect(path: Path, stated: str | None = None) -> _File:
     with open_raster(path) as source:
         complex_bands = [index for index, dtype in enumerate(source.dtypes, start=1) if dtype in _DTYPES]
         if not complex_bands:
+            require_no_raster_parts(source, path)
             look = look_of_values(_middle(source), source.nodata)
             raise ValueError(
                 f"{path.name} must be a complex raster, got {source.dtypes[0]}{'; ' if look else ''}{look}"

@@ -36,6 +36,15 @@ class VitHeadOptions(TransformerOptions):
 
 
 @dataclass
+class TimmHeadOptions:
+    """Options of :func:`m3leo_sar.learn.models.timm_head.build`."""
+
+    encoder: str = "resnet18"
+    pretrained: bool = False
+    width: int = 64
+
+
+@dataclass
 class MaeOptions(TransformerOptions):
     """Options of :func:`m3leo_sar.learn.models.mae.build`."""
 
@@ -92,6 +101,7 @@ OPTIONS: dict[str, dict[str, type]] = {
     "model": {
         "unet": UnetOptions,
         "vit_head": VitHeadOptions,
+        "timm_head": TimmHeadOptions,
         "mae": MaeOptions,
         "dino": DinoOptions,
         "contrastive": ContrastiveOptions,
