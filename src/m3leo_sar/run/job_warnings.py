@@ -15,7 +15,7 @@ _texts: ContextVar[list[str] | None] = ContextVar("texts", default=None)
 def collecting() -> Iterator[None]:
     """Inside the block, warnings of users' input go to the :func:`collected` of their thread; others are shown.
 
-    ``warnings.catch_warnings`` alone cannot tell threads apart.
+    ``warnings.catch_warnings`` alone does not distinguish threads.
     """
     with warnings.catch_warnings():
         show = warnings.showwarning

@@ -27,9 +27,13 @@ def test_classes_are_read_from_csv_and_json(tmp_path, name, text):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.csv", "value,label\n0,dry\n", "a.csv is no file of classes: its columns must be code, name, colour, got v"),
+        (
+            "a.csv",
+            "value,label\n0,dry\n",
+            "a.csv is not a file of classes: its columns must be code, name, colour, got",
+        ),
         ("a.csv", "", "its columns must be code, name, colour, got none"),
-        ("a.json", "[", "a.json is no file of classes"),
+        ("a.json", "[", "a.json is not a file of classes"),
     ],
 )
 def test_other_files_are_refused(tmp_path, name, text, message):

@@ -66,7 +66,7 @@ def test_a_task_without_targets_and_a_missing_package_are_refused(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     refuse.error = ModuleNotFoundError("No module named 'timm'", name="timm")
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'm3leo-sar\[timm\]' brings it"):
+    with pytest.raises(ModuleNotFoundError, match=r"install it with pip install 'm3leo-sar\[timm\]'"):
         build(ModelRequest(channels=2, outputs=3))
     refuse.error = RuntimeError("operator torchvision::nms does not exist")
     with pytest.raises(ImportError, match="timm needs a torchvision of the build of torch .*nms does not exist"):

@@ -47,11 +47,11 @@ def require_no_parts(
     if not (first or second) or not any(place in first + second for place in chosen or range(len(names))):
         return
     shown = [names[place] or f"band {place + 1}" for place in (*first[:1], *second[:1])]
-    told = (
+    shown_parts = (
         f"in two real bands, {shown[0]!r} and {shown[1]!r}" if len(shown) == 2 else f"of which {shown[0]!r} is a part"
     )
     raise ValueError(
-        f"{product} has complex samples {told}; write them as one complex band, choose others with indexes or "
+        f"{product} has complex samples {shown_parts}; write them as one complex band, choose others with indexes or "
         "variables, or state their quantity if they are none"
     )
 

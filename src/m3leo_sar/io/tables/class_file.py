@@ -40,7 +40,7 @@ def read_classes(path: str | os.PathLike[str]) -> Any:
         text = file.read_text(encoding="utf-8-sig")
         return json.loads(text) if file.suffix.lower() == ".json" else _rows(text)
     except (ValueError, RecursionError, csv.Error) as error:
-        raise ValueError(f"{file} is no file of classes: {error}") from error
+        raise ValueError(f"{file} is not a file of classes: {error}") from error
 
 
 def _rows(text: str) -> list[dict[str, str]]:

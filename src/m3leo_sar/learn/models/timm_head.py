@@ -109,7 +109,7 @@ def _timm() -> ModuleType:
         import timm
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"model timm_head needs timm: pip install 'm3leo-sar[timm]' brings it ({error})", name=error.name
+            f"model timm_head needs timm ({error}); install it with pip install 'm3leo-sar[timm]'", name=error.name
         ) from error
     except RuntimeError as error:
         # Such as torchvision for CUDA beside torch for CPUs, whose operators it cannot load.
