@@ -62,8 +62,14 @@ def simt_extension():
 
 
 class BuildExt(build_ext):
-    """The emulation is no Python module, so it exports no init symbol."""
+    """Compiles as many kernels side by side as there are CPUs."""
 
+    def initialize_options(self):
+        super().initialize_options()
+        # A kernel takes up to a GiB to compile, so not on all of the CPUs of a large machine.
+        self.parallel = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, 8)
+
+    # The emulation is no Python module, so it exports no init symbol.
     def get_export_symbols(self, ext):
         return [] if ext.name.endswith("._simt") else super().get_export_symbols(ext)
 

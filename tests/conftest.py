@@ -18,7 +18,12 @@ hypothesis.settings.register_profile(
 )
 # Other examples at every run: --hypothesis-profile=fresh. A failure prints the decorator that repeats it.
 hypothesis.settings.register_profile(
-    "fresh", hypothesis.settings.get_profile("suite"), derandomize=False, print_blob=True, database=None
+    "fresh",
+    hypothesis.settings.get_profile("suite"),
+    derandomize=False,
+    max_examples=20,
+    print_blob=True,
+    database=None,
 )
 hypothesis.settings.load_profile("suite")
 
