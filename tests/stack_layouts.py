@@ -331,6 +331,14 @@ def capella(root: Path, pixels: np.ndarray) -> Path:
     return root
 
 
+def plain_tif(path: Path, values: np.ndarray) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.open(path, "w", driver="GTiff", width=values.shape[1], height=values.shape[0], count=1,
+                           dtype=values.dtype) as file:  # fmt: skip
+            file.write(values, 1)
+
+
 def biomass(root: Path, pixels: np.ndarray, *, tables: bool = True) -> Path:
     phases = np.linspace(0, 40, ROWS)[:, None] + np.linspace(0, 11, COLS)[None]
     for image, date in zip(pixels, DATES, strict=True):

@@ -15,6 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 import rasterio
+import stack_layouts
 
 from m3leo_sar import GeoBox, SlcStack, TileGrid, Window
 from m3leo_sar.chips.accumulate import StatisticsAccumulator
@@ -32,12 +33,14 @@ from m3leo_sar.io.sentinel1.annotation import read_annotation
 from m3leo_sar.io.sentinel1.safe import open_safe
 from m3leo_sar.io.sources.open_source import open_source
 from m3leo_sar.io.stacks.cslc import read_cslc_stack
+from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.io.stacks.raster_stack import read_raster_stack
 from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack, write_stack
 from m3leo_sar.io.tables.area_file import read_area
 from m3leo_sar.io.tables.split_file import read_split_columns, write_splits
 from m3leo_sar.io.tables.tile_file import read_tile_columns, read_tiles, write_tiles
 from m3leo_sar.pictures.chip_description import describe
+from m3leo_sar.stack.geometry import RadarGeometry
 from m3leo_sar.stack.tile_samples import TileFrame
 
 BOX = GeoBox.from_bounds((9.0, 50.0, 9.06, 50.04), shape=(20, 30), crs="EPSG:4326")
@@ -463,6 +466,29 @@ def _read_config(path: Path) -> None:
     to_yaml(load_config(path))
 
 
+def _layout(name: str) -> tuple[Callable[[Path], Path], Callable[[Path], Any]]:
+    """A stack in the layout of another producer."""
+    layout = stack_layouts.LAYOUTS[name]
+    options = dict(layout.options)
+    if options.get("geometry"):
+        options["geometry"] = RadarGeometry(stack_layouts.LATITUDE, stack_layouts.LONGITUDE)
+
+    def make(root: Path) -> Path:
+        return layout.write(root, stack_layouts.stack_pixels(is_integer=layout.is_integer))
+
+    def read(path: Path) -> None:
+        with warnings.catch_warnings():
+            # A damaged name or date leaves files out with a warning, and zeros look like a gap.
+            warnings.simplefilter("ignore", UserWarning)
+            open_stack(path, **options).window()
+
+    return make, read
+
+
+#: Layouts of which one each is damaged.
+_LAYOUTS = ("nisar", "isce2", "isce2 vrt", "snap", "snap ties", "znap", "gamma", "gmtsar", "miaplpy", "doris counts",
+            "hdf5", "capella", "biomass")  # fmt: skip
+
 _EXACT = TileGrid.exact((5.9, 49.5, 6.1, 49.6))
 
 #: Name of a reader to what writes its file below a folder and returns the path to read, and what reads that.
@@ -506,6 +532,7 @@ READERS: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Any]]] = {
     "grouped": (_text("g.json", _grouped), lambda path: GroupedStatistics.from_json(path.read_text(errors="replace"))),
     "accumulator": (_text("a.json", lambda: _accumulator().to_json()), _read_accumulator),
     "config": (_text("c.yaml", lambda: _CONFIG), _read_config),
+    **{f"stack-{name.replace(' ', '-')}": _layout(name) for name in _LAYOUTS},
 }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from m3leo_sar.io.stacks.cslc_name import burst_name
 from m3leo_sar.io.stacks.product_list import csv_products, stac_products
-from m3leo_sar.io.stacks.registry import reader_named, reader_of_files, recognise
+from m3leo_sar.io.stacks.registry import open_products, reader_named, reader_of_files, recognise
 from m3leo_sar.io.stacks.stack_labels import LabelRaster
 from m3leo_sar.io.stacks.stack_reader import Choice, Product, StackReader
 from m3leo_sar.products.recipe import Origin
@@ -166,12 +166,12 @@ def reopen(source: Mapping[str, Any]) -> tuple[SlcStack, dict[str, LabelRaster]]
         warnings.simplefilter("ignore", UserWarning)
         products = [_product_of(values) for values in source["products"]]
         choice = Choice(**{name: source.get(name) for name in _CHOICES})
-        opened = reader_named(source["reader"]).open(products, choice)
+        opened = open_products(reader_named(source["reader"]), products, choice)
     return opened.stack, dict(opened.labels())
 
 
 def _catalogue(entry: StackReader, products: Sequence[Product], choice: Choice) -> Catalogue:
-    opened = entry.open(products, choice)
+    opened = open_products(entry, products, choice)
     source: dict[str, Any] = {name: getattr(opened.chosen, name) for name in _CHOICES}
     source |= {"reader": entry.name, "products": [_values_of(product) for product in opened.products]}
     return Catalogue(stack=opened.stack, inputs=opened.files(), source=source)

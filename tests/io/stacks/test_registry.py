@@ -7,6 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
+import stack_layouts
 
 from m3leo_sar import GeoBox
 from m3leo_sar.io.files.raster import write_geotiff
@@ -107,3 +108,30 @@ def test_grids_that_do_not_share_their_pixels_have_no_joint_grid():
     other = GeoBox((7, 9), (10.0, 0.0, 500_005.0, 0.0, -10.0, 5_500_000.0), "EPSG:32631")
     zone = GeoBox((7, 9), (10.0, 0.0, 500_000.0, 0.0, -10.0, 5_500_000.0), "EPSG:32632")
     assert joint_grid([BOX, other]) is joint_grid([BOX, zone]) is joint_grid([BOX, None]) is None
+
+
+def test_positions_beside_images_serve_those_that_state_none(tmp_path):
+    pixels = stack_layouts.stack_pixels(is_integer=True)
+    place = tmp_path / "slcs"
+    place.mkdir()
+    stack_layouts.gamma(place, pixels, table=False)
+    with pytest.raises(ValueError, match="states no position of its pixels: expected a look-up table"):
+        open_stack(place)
+    (place / "geometry").mkdir()
+    for name, layer in (("latitude", stack_layouts.LATITUDE), ("longitude", stack_layouts.LONGITUDE)):
+        stack_layouts.plain_tif(place / "geometry" / f"{name}.tif", layer)
+    stack = open_stack(place)
+    np.testing.assert_array_equal(stack.geometry.longitude, stack_layouts.LONGITUDE)
+    catalogue = open_catalogue(place)
+    assert [path.name for path in catalogue.inputs["geometry"]] == ["latitude.tif", "longitude.tif"]
+    again, _ = reopen(catalogue.source)
+    np.testing.assert_array_equal(again.geometry.latitude, stack_layouts.LATITUDE)
+    # Beside the folders of the dates too.
+    folder = tmp_path / "capella"
+    folder.mkdir()
+    stack_layouts.capella(folder, pixels)
+    (place / "geometry").rename(tmp_path / "geometry")
+    assert open_stack(folder).geometry.shape == pixels.shape[1:]
+    stack_layouts.plain_tif(tmp_path / "geometry" / "longitude.tif", stack_layouts.LONGITUDE[1:])
+    with pytest.raises(ValueError, match=r"latitude.tif and longitude.tif must have one shape, got \(23, 37\)"):
+        open_stack(folder)

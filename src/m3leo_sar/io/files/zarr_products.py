@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import zarr
 from numpy.typing import NDArray
 
 from m3leo_sar.io.files import limits
+from m3leo_sar.io.files.blosc_chunks import require_sound_blosc
 from m3leo_sar.io.files.zarr_metadata import require_safe_store
 
 #: What zarr raises on damaged stores.
@@ -50,9 +51,10 @@ def open_zarr(path: Path) -> zarr.Group:
         return zarr.open_group(path, mode="r", use_consolidated=False)
 
 
-def arrays_of(group: zarr.Group) -> dict[str, Any]:
-    """Arrays of a group by name."""
-    return {name: array for name, array in group.arrays()}
+def arrays_of(path: Path) -> dict[str, Any]:
+    """Arrays of a store by name, after a check of its metadata; raises as :func:`open_zarr`."""
+    with plain_zarr_errors(path):
+        return dict(open_zarr(path).arrays())
 
 
 def dimensions_of(array: Any) -> tuple[str, ...]:
@@ -83,11 +85,14 @@ def read_part(path: Path, name: str, part: tuple[Any, ...], shape: tuple[int, ..
         array = zarr.open_array(path / name, mode="r")
         if array.shape != shape:
             raise ValueError(f"{path.name}: {name} has shape {array.shape}, expected {shape}")
+        require_sound_blosc(array, path / name, part)
         size = [len(range(*one.indices(full))) for one, full in zip(part, shape, strict=True) if isinstance(one, slice)]
         limits.require_array(f"a window of {name}", size, array.dtype.itemsize, limits.LARGEST_RASTER)
         return np.asarray(array[part])
 
 
-def attribute_text(attributes: Mapping[str, Any], *names: str) -> str:
-    """First attribute among some names, as a text; empty if there is none."""
-    return next((str(attributes[name]).strip() for name in names if attributes.get(name) is not None), "")
+def read_whole(path: Path, name: str) -> NDArray[Any]:
+    """Read an array of a store; raises as :func:`read_part`."""
+    with plain_zarr_errors(path):
+        array = zarr.open_array(path / name, mode="r")
+    return read_part(path, name, (slice(None),) * array.ndim, array.shape)

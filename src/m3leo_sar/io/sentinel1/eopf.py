@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io.files.complex_values import as_complex
-from m3leo_sar.io.files.zarr_products import dimensions_of, is_zarr, open_zarr, plain_zarr_errors, read_part
+from m3leo_sar.io.files.zarr_products import dimensions_of, is_zarr, open_zarr, plain_zarr_errors, read_part, read_whole
 
 _LIGHT = 299_792_458.0
 #: Centre frequency of Sentinel-1, Hz.
@@ -75,7 +75,7 @@ class EopfBurst:
             If they cannot be read, or are no orbit.
         """
         with plain_zarr_errors(self.store):
-            return _orbit(zarr.open_group(self.store / self.group, mode="r", use_consolidated=False), self.epoch)
+            return _orbit(self.store, self.group, self.epoch)
 
     def read(self, rows: slice = slice(None), cols: slice = slice(None)) -> NDArray[np.complex64]:
         """Pixels of the burst, or of a part of it; those annotated as invalid are NaN.
@@ -96,10 +96,14 @@ class EopfBurst:
         return pixels
 
 
-def _orbit(root: zarr.Group, epoch: datetime.datetime) -> Orbit:
-    _, times = _times(root["conditions/orbit/azimuth_time"], epoch)
+def _orbit(store: Path, group: str, epoch: datetime.datetime) -> Orbit:
+    _, times = _times(store, f"{group}/conditions/orbit/azimuth_time", epoch)
     return Orbit(
-        times, *(np.asarray(root[f"conditions/orbit/{name}"][...], np.float64) for name in ("position", "velocity"))
+        times,
+        *(
+            read_whole(store, f"{group}/conditions/orbit/{name}").astype(np.float64)
+            for name in ("position", "velocity")
+        ),
     )
 
 
@@ -150,17 +154,17 @@ def _bursts(store: Path, group: str, name: re.Match[str], wanted: str | None) ->
     slc = root["measurements/slc"]
     shape = slc.shape[-2:]
     if dimensions_of(slc)[:1] == ("polarization",):
-        names = [str(text) for text in np.asarray(root["measurements/polarization"][...])]
+        names = [str(text) for text in read_whole(store, f"{group}/measurements/polarization")]
     else:
         names = [str(name[2])]
     for plane, polarisation in enumerate(names):
         if wanted is not None and polarisation != wanted.upper():
             continue
-        epoch, times = _times(root["measurements/azimuth_time"])
-        ranges = np.asarray(root["measurements/slant_range_time"][...], np.float64)
+        epoch, times = _times(store, f"{group}/measurements/azimuth_time")
+        ranges = read_whole(store, f"{group}/measurements/slant_range_time").astype(np.float64)
         if times.shape != shape[:1] or ranges.shape != shape[1:]:
             raise ValueError(f"{group}: slc has shape {shape}, its times {times.shape} and {ranges.shape}")
-        first, last = _valid(root, polarisation, shape[0])
+        first, last = _valid(store, group, root, polarisation, shape[0])
         yield EopfBurst(
             store=store,
             group=group,
@@ -183,22 +187,27 @@ def _bursts(store: Path, group: str, name: re.Match[str], wanted: str | None) ->
         )
 
 
-def _times(array: Any, epoch: datetime.datetime | None = None) -> tuple[datetime.datetime, NDArray[np.float64]]:
+def _times(
+    store: Path, name: str, epoch: datetime.datetime | None = None
+) -> tuple[datetime.datetime, NDArray[np.float64]]:
     """Epoch of a time axis, and its seconds since then or since the given one: epochs differ from group to group."""
-    since = re.fullmatch(r"(\w+) since (.+)", str(array.attrs.get("units", "")).strip())
+    units = str(zarr.open_array(store / name, mode="r").attrs.get("units", "")).strip()
+    since = re.fullmatch(r"(\w+) since (.+)", units)
     if since is None or since[1] not in _UNITS:
-        raise ValueError(f"{array.name} must count from a time, got units {array.attrs.get('units')!r}")
+        raise ValueError(f"{name} must count from a time, got units {units!r}")
     start = datetime.datetime.fromisoformat(since[2][:26])
-    seconds = np.asarray(array[...], np.float64) * _UNITS[since[1]]
+    seconds = read_whole(store, name).astype(np.float64) * _UNITS[since[1]]
     return (start, seconds) if epoch is None else (epoch, seconds + (start - epoch).total_seconds())
 
 
-def _valid(root: zarr.Group, polarisation: str, lines: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _valid(
+    store: Path, group: str, root: zarr.Group, polarisation: str, lines: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First and last valid column of each row, from arrays or, from CPM 3.0 on, from attributes."""
     found = []
     for name in ("first_valid_sample", "last_valid_sample"):
         if f"conditions/burst_info/{name}" in root:
-            values = np.asarray(root[f"conditions/burst_info/{name}"][...])
+            values = read_whole(store, f"{group}/conditions/burst_info/{name}")
         else:
             metadata: Mapping[str, Any] = dict(root.attrs).get("other_metadata", {})
             values = np.asarray(metadata[polarisation]["burst_timing"][name], np.float64)

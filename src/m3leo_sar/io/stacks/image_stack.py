@@ -123,7 +123,7 @@ def open_images(
     kept = _polarised(kept, choice.polarisation)
     dates = _by_date(kept)
     _require_alike([image for parts in dates for image in parts])
-    place, placed = _placed(dates, choice.geometry, geometry)
+    place, placed = _placed(dates, choice, geometry)
     first = dates[0][0]
     shape, whole = place.shape, choice.nodata
     zeros = ZeroLines() if zero_is_value and whole != 0 else None
@@ -134,6 +134,7 @@ def open_images(
         frequency=first.frequency,
         nodata=choice.nodata,
         geometry=choice.geometry,
+        beside=choice.beside,
     )
     files = {f"{parts[0].date:%Y%m%d}": tuple(f for one in parts for f in one.files or (one.path,)) for parts in dates}
     stack = SlcStack(
@@ -235,12 +236,12 @@ def _first_time(parts: Sequence[StackImage]) -> datetime.datetime | None:
 
 def _placed(
     dates: Sequence[Sequence[StackImage]],
-    stated: Geometry | None,
+    choice: Choice,
     geometry: Callable[[tuple[int, int]], Geometry] | None,
 ) -> tuple[Geometry, tuple[tuple[_Placed, ...], ...]]:
     """Geometry of the stack, and where each date's parts lie in it."""
     images = [image for parts in dates for image in parts]
-    first = images[0]
+    first, stated = images[0], choice.geometry
     if first.grid is not None and stated is None and not all(is_same_grid(one.grid, first.grid) for one in images):
         joint = joint_grid([image.grid for image in images])
         if joint is None:
@@ -260,11 +261,11 @@ def _placed(
                 f"{parts[0].path.name} has shape {parts[0].shape}, {first.path.name} {first.shape}; the images of a "
                 "stack are co-registered and have one shape"
             )
-    place = stated or first.grid or (geometry(first.shape) if geometry else None)
+    place = stated or first.grid or choice.beside or (geometry(first.shape) if geometry else None)
     if place is None:
         raise ValueError(
-            f"{first.path.name} states no position of its pixels; pass geometry=RadarGeometry(latitude, longitude) or "
-            "OrbitGeometry(...)"
+            f"{first.path.name} states no position of its pixels; put geometry/latitude.tif and longitude.tif beside "
+            "it, or pass geometry=RadarGeometry(latitude, longitude) or OrbitGeometry(...)"
         )
     if place.shape != first.shape:
         raise ValueError(f"geometry must have the shape of the images, {first.shape}, got {place.shape}")

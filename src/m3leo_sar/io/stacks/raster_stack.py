@@ -22,6 +22,7 @@ from m3leo_sar.io.files.gdal_dataset import band_of, is_gdal, path_in_file
 from m3leo_sar.io.files.raster import files_of, geobox_of, open_raster, read_window
 from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS, date_in_name, is_compressed, polarisation_in_name
 from m3leo_sar.io.stacks.near_miss import SAMPLE, look_of_values
+from m3leo_sar.io.stacks.pixel_positions import mesh_of_points
 from m3leo_sar.io.stacks.same_grid import is_same_grid
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.io.stacks.zero_lines import ZeroLines
@@ -121,7 +122,8 @@ def _stack(
     place = geometry or first.geobox
     if place is None:
         raise ValueError(
-            f"{first.path.name} has no map grid; pass geometry=RadarGeometry(latitude, longitude) or OrbitGeometry(...)"
+            f"{first.path.name} has no map grid; pass geometry=RadarGeometry(latitude, longitude) or "
+            "OrbitGeometry(...), or put geometry/latitude.tif and longitude.tif beside it"
         )
     if place.shape != first.shape:
         raise ValueError(f"geometry must have the shape of the images, {first.shape}, got {place.shape}")
@@ -159,13 +161,27 @@ def open_rasters(products: Sequence[Product], choice: Choice) -> OpenedStack:
     images, chosen = _choose(files, [product.date for product in kept], wanted)
     facts = {name: value for name in ("orbit", "track") if (value := _common(kept, name)) is not None}
     named = {image.path: image.date for image in images}
+    place = choice.geometry
+    if place is None and images[0].geobox is None:
+        place = choice.beside or _control_points(images[0])
     return OpenedStack(
-        stack=_stack(images, chosen, choice.geometry, choice.nodata, facts),
+        stack=_stack(images, chosen, place, choice.nodata, facts),
         products=tuple(one._replace(date=named[one.path]) for one in kept if one.path in named),
         files=lambda: {f"{image.date:%Y%m%d}": files_of(image.path) for image in images},
         chosen=replace(choice, polarisation=chosen),
         polarisations=tuple(sorted({name for file in files for name in file.bands if name is not None})) or (chosen,),
     )
+
+
+def _control_points(image: RasterImage) -> Geometry | None:
+    """Positions from the ground control points of a file, None if it has none."""
+    with open_raster(image.path) as source:
+        points, crs = source.gcps
+    if not points:
+        return None
+    if crs is None or not crs.is_geographic:
+        raise ValueError(f"{image.path.name}: ground control points must be in degrees, got the CRS {crs}")
+    return mesh_of_points(image.shape, [(point.row, point.col, point.y, point.x) for point in points], image.path.name)
 
 
 def _common(products: Sequence[Product], name: str) -> Any:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from m3leo_sar.io.stacks.container_reader import CONTAINER
 from m3leo_sar.io.stacks.cslc import CSLC, CSLC_STATIC
 from m3leo_sar.io.stacks.date_table import described
 from m3leo_sar.io.stacks.own_reader import OWN_PREFIX, installed_readers, own_stack_reader
+from m3leo_sar.io.stacks.positions_beside import positions_beside
 from m3leo_sar.io.stacks.raster_stack import RASTERS
 from m3leo_sar.io.stacks.readers.biomass import BIOMASS, BIOMASS_SCS
 from m3leo_sar.io.stacks.readers.capella import CAPELLA
@@ -145,7 +147,24 @@ def open_path(path: str | os.PathLike[str], choice: Choice, *, reader: str | Non
         As :func:`recognise`, or if the products cannot be opened.
     """
     entry, products = recognise(path, reader=reader)
-    return entry.open(products, choice)
+    return open_products(entry, products, choice)
+
+
+def open_products(entry: StackReader, products: Sequence[Product], choice: Choice) -> OpenedStack:
+    """Open products with their entry, and with the positions that lie beside them.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If they cannot be opened.
+    """
+    if choice.geometry is not None:
+        return entry.open(products, choice)
+    beside, files = positions_beside(products[0].path.absolute())
+    opened = entry.open(products, replace(choice, beside=beside))
+    if not files:
+        return opened
+    return replace(opened, files=lambda: {**opened.files(), "geometry": files})
 
 
 def _require_one_kind(place: Path, entry: StackReader, found: Sequence[Path]) -> None:

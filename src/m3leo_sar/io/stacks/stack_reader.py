@@ -39,7 +39,9 @@ class Choice:
     nodata : float, optional
         No-data value, in addition to NaN and the files' own.
     geometry : GeoBox, RadarGeometry, StoredRadarGeometry or OrbitGeometry, optional
-        Positions of the pixels, for files that do not state them.
+        Positions of the pixels, which replace those that the files state.
+    beside : StoredRadarGeometry or RadarGeometry, optional
+        Positions found beside the products, for files that state none.
     """
 
     burst: str | None = None
@@ -47,6 +49,7 @@ class Choice:
     frequency: str | None = None
     nodata: float | None = None
     geometry: Geometry | None = None
+    beside: Geometry | None = None
 
 
 def _no_labels() -> dict[str, LabelRaster]:

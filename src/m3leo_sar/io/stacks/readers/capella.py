@@ -33,10 +33,10 @@ def _find(place: Path) -> list[Path]:
 def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
     refuse_choice(choice, ("burst", "frequency"), "a Capella SLC")
     images = [_image(product) for product in products]
-    if choice.geometry is None and any(image.grid is None for image in images):
+    if choice.geometry is None and choice.beside is None and any(image.grid is None for image in images):
         raise ValueError(
             f"{images[0].path.name}: each Capella SLC lies on a slant-plane grid of its own; co-register the dates and "
-            "pass geometry=RadarGeometry(latitude, longitude), or export them to one map grid"
+            "put geometry/latitude.tif and longitude.tif beside them (or pass geometry=), or export them to one grid"
         )
     return open_images(images, choice, zero_is_value=False)
 

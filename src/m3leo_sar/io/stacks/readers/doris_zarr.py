@@ -21,7 +21,6 @@ from m3leo_sar.io.files.zarr_products import (
     arrays_of,
     dimensions_of,
     is_zarr,
-    open_zarr,
     plain_zarr_errors,
     read_part,
 )
@@ -50,7 +49,7 @@ def _is_stack(store: Path) -> bool:
     """Whether a store holds complex numbers over azimuth, range and time; False for one that cannot be read."""
     names = [name for name in (*_COMPLEX, *(pair[0] for pair in _PARTS)) if (store / name).is_dir()]
     try:
-        arrays = arrays_of(open_zarr(store)) if names else {}
+        arrays = arrays_of(store) if names else {}
     except ValueError:
         return bool(names)
     return any(name in arrays and set(dimensions_of(arrays[name])) >= _AXES for name in names)
@@ -61,7 +60,7 @@ def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
     store = products[0].path.absolute()
     if len(products) > 1:
         raise ValueError(f"{store.parent} holds {len(products)} stores; open one of them, such as {store.name}")
-    arrays = arrays_of(open_zarr(store))
+    arrays = arrays_of(store)
     names = _names(store, arrays)
     first = arrays[names[0]]
     axes, shape = dimensions_of(first), first.shape
@@ -100,7 +99,7 @@ def _dates(store: Path, time: Any, count: int) -> list[datetime.date]:
     if table is not None:
         return table
     with plain_zarr_errors(store):
-        values = None if time is None else np.asarray(time[...])
+        values = None if time is None else read_part(store, "time", (slice(None),) * time.ndim, time.shape)
         units = "" if time is None else str(time.attrs.get("units", ""))
     if values is None or values.shape != (count,):
         raise ValueError(f"{store.name} has no time axis of its {count} images")
@@ -145,7 +144,7 @@ def _pixels(
 
 
 def _geometry(store: Path, shape: tuple[int, int]) -> Geometry:
-    arrays = arrays_of(open_zarr(store))
+    arrays = arrays_of(store)
     for names in _POSITIONS:
         if all(name in arrays and sorted(arrays[name].shape) == sorted(shape) for name in names):
             layers = [partial(_layer, store, name, dimensions_of(arrays[name]), arrays[name].shape) for name in names]

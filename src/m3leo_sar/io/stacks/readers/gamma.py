@@ -23,7 +23,7 @@ from m3leo_sar.io.files.no_data import as_valid
 from m3leo_sar.io.files.raw_image import RawImage
 from m3leo_sar.io.stacks.acquisition_name import date_in_name, polarisation_in_name
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
-from m3leo_sar.io.stacks.lookup_geometry import lookup_geometry
+from m3leo_sar.io.stacks.lookup_geometry import Places, lookup_geometry
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.stack.geometry import Geometry
 
@@ -166,7 +166,7 @@ def _geometry(folder: Path, table: Path | None, dem: Path | None, shape: tuple[i
     unseen = (places.real == 0) & (places.imag == 0)
     rows = np.where(unseen, np.nan, (places.imag + 0.5) * down - 0.5)
     cols = np.where(unseen, np.nan, (places.real + 0.5) * along - 0.5)
-    return lookup_geometry(shape, rows, cols, *_map_positions(dem, facts, size))
+    return lookup_geometry(shape, rows, cols, _map_positions(dem, facts))
 
 
 def _looks(folder: Path) -> tuple[int, int]:
@@ -178,26 +178,35 @@ def _looks(folder: Path) -> tuple[int, int]:
     return 1, 1
 
 
-def _map_positions(
-    path: Path, facts: dict[str, str], size: tuple[int, int]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _map_positions(path: Path, facts: dict[str, str]) -> Places:
     """Latitude and longitude of the map's pixels; its corner is the centre of the first pixel."""
     projection = facts.get("dem_projection", "EQA").upper()
     names = ("lat", "lon") if projection == "EQA" else ("north", "east")
     numbers = [_float(facts, f"{word}_{name}") for word in ("corner", "post") for name in names]
-    if None in numbers:
+    if any(number is None for number in numbers):
         raise ValueError(
             f"{path.name} must state corner_{names[0]}, corner_{names[1]}, post_{names[0]} and post_{names[1]}"
         )
-    top, left, down, along = (float(number) for number in numbers if number is not None)
-    y, x = np.meshgrid(top + down * np.arange(size[0]), left + along * np.arange(size[1]), indexing="ij")
     if projection == "EQA":
-        return y, x
+        return partial(_on_map, numbers, None)
     if projection != "UTM":
         raise ValueError(f"{path.name}: DEM_projection must be EQA or UTM, got {projection}")
-    zone, south = _integer(path, facts, "projection_zone"), (_float(facts, "false_northing") or 0) > 0
-    crs = pyproj.CRS.from_epsg((32700 if south else 32600) + zone)
-    longitude, latitude = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(x, y)
+    zone, is_south = _integer(path, facts, "projection_zone"), (_float(facts, "false_northing") or 0) > 0
+    if not 1 <= zone <= 60:
+        raise ValueError(f"{path.name}: projection_zone must be 1 to 60, got {zone}")
+    return partial(_on_map, numbers, (32700 if is_south else 32600) + zone)
+
+
+def _on_map(
+    numbers: list[float], epsg: int | None, rows: slice, cols: slice
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    top, left, down, along = numbers
+    y, x = np.meshgrid(
+        top + down * np.arange(rows.start, rows.stop), left + along * np.arange(cols.start, cols.stop), indexing="ij"
+    )
+    if epsg is None:
+        return y, x
+    longitude, latitude = pyproj.Transformer.from_crs(f"EPSG:{epsg}", "EPSG:4326", always_xy=True).transform(x, y)
     return latitude, longitude
 
 

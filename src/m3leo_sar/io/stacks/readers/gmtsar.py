@@ -21,7 +21,7 @@ from m3leo_sar.io.files.no_data import as_valid
 from m3leo_sar.io.files.raw_image import RawImage
 from m3leo_sar.io.stacks.acquisition_name import date_in_name, polarisation_in_name
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
-from m3leo_sar.io.stacks.lookup_geometry import lookup_geometry
+from m3leo_sar.io.stacks.scattered_geometry import scattered_geometry
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.stack.geometry import Geometry
 
@@ -111,7 +111,7 @@ def _geometry(folder: Path, table: Path | None, shape: tuple[int, int]) -> Geome
         raise ValueError(f"{table.name} must be records of {_COLUMNS * 8} bytes, it has {size} bytes")
     records = np.fromfile(table, "<f8").reshape(-1, _COLUMNS)
     cols, rows, _, longitude, latitude = records.T
-    return lookup_geometry(shape, rows, cols, latitude, longitude)
+    return scattered_geometry(shape, rows, cols, latitude, longitude)
 
 
 GMTSAR = StackReader(

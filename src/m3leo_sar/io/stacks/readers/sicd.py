@@ -57,10 +57,10 @@ def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
                 f"{product.path.name} lies on another slant-plane grid than {products[0].path.name}: each SICD has one "
                 "of its own; co-register the dates, or project them to one map grid, and open those"
             )
-    if choice.geometry is None:
+    if choice.geometry is None and choice.beside is None:
         raise ValueError(
-            f"{products[0].path.name}: a SICD lies on a slant plane and states no position per pixel; pass "
-            "geometry=RadarGeometry(latitude, longitude) of its rows along azimuth and columns along range"
+            f"{products[0].path.name}: a SICD lies on a slant plane and states no position per pixel; put "
+            "geometry/latitude.tif and longitude.tif beside it (or pass geometry=), rows along azimuth"
         )
     images = [_image(product, header) for product, header in zip(products, headers, strict=True)]
     return open_images(images, choice, zero_is_value=False)

@@ -78,7 +78,10 @@ class _Document:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.data = path.with_suffix(".data")
-        self.root = parse_xml(path.read_bytes(), path.name)
+        # SNAP declares ISO-8859-1 and writes it, where a name has a letter beyond ASCII.
+        content = path.read_bytes()
+        is_latin = b"ISO-8859-1" in content[:100].upper()
+        self.root = parse_xml(content.decode("latin-1").encode() if is_latin else content, path.name)
         self.shape = self._shape()
         self.grid = self._map_grid()
         self.bands = {item.findtext("BAND_NAME", "").strip(): item for item in self.root.iter("Spectral_Band_Info")}

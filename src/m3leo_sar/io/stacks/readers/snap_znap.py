@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.io.files.zarr_products import arrays_of, is_zarr, open_zarr, read_part
+from m3leo_sar.io.files.zarr_products import arrays_of, is_zarr, read_part
 from m3leo_sar.io.stacks.acquisition_name import date_in_name, polarisation_in_name
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
 from m3leo_sar.io.stacks.pixel_positions import layered_geometry
@@ -38,7 +38,7 @@ def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
 
 
 def _images(store: Path) -> Iterator[StackImage]:
-    bands = arrays_of(open_zarr(store))
+    bands = arrays_of(store)
     for name in sorted(bands):
         if not name.lower().startswith("i_"):
             continue
@@ -67,7 +67,7 @@ def _pixels(
 
 
 def _geometry(store: Path, shape: tuple[int, int]) -> Geometry:
-    bands = arrays_of(open_zarr(store))
+    bands = arrays_of(store)
     for names in _POSITIONS:
         if all(name in bands and bands[name].shape == shape for name in names):
             layers = [partial(_layer, store, name, shape) for name in names]
