@@ -163,9 +163,12 @@ def _geometry(folder: Path, table: Path | None, dem: Path | None, shape: tuple[i
     limits.require_array(table.name, size, 8, limits.LARGEST_RASTER)
     places = RawImage(path=table, shape=size, dtype=">f4", is_pairs=True).read(slice(0, size[0]), slice(0, size[1]))
     down, along = _looks(folder)
-    unseen = (places.real == 0) & (places.imag == 0)
-    rows = np.where(unseen, np.nan, (places.imag + 0.5) * down - 0.5)
-    cols = np.where(unseen, np.nan, (places.real + 0.5) * along - 0.5)
+    unseen = ((places.real == 0) & (places.imag == 0)) | ~np.isfinite(places)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rows, cols = (
+            np.where(unseen, np.nan, (axis + np.float32(0.5)) * looks - np.float32(0.5))
+            for axis, looks in ((places.imag, down), (places.real, along))
+        )
     return lookup_geometry(shape, rows, cols, _map_positions(dem, facts))
 
 
