@@ -70,7 +70,7 @@ def expected(truth, sample):
 
 
 @pytest.mark.filterwarnings("ignore:2 of 2 products have no annotation_coregistered")
-@pytest.mark.filterwarnings("ignore:.*compressed SLCs, which are no acquisitions")
+@pytest.mark.filterwarnings("ignore:.*compressed SLCs, which are not acquisitions")
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_sample_opens_with_its_true_pixels_and_positions(layouts, truth, name):
     sample = SAMPLES[name]

@@ -130,7 +130,7 @@ def test_a_detected_nitf_is_no_sicd(tmp_path):
     ) as file:  # fmt: skip
         file.write(np.ones((1, ROWS, COLS), "u1"))
     with pytest.raises(
-        ValueError, match="a.ntf is no SICD: it has no SICD segment; a detected NITF image has no phase"
+        ValueError, match="a.ntf is not a SICD: it has no SICD segment; a detected NITF image has no phase"
     ):
         open_stack(tmp_path)
 

@@ -24,6 +24,7 @@ def test_the_page_has_a_row_for_each_kind_that_is_read():
 
 
 @pytest.mark.filterwarnings("ignore:2 of 2 products have no annotation_coregistered")
+@pytest.mark.filterwarnings("ignore:.*compressed SLCs, which are not acquisitions")
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[3])
 def test_what_the_page_says_to_type_opens_the_sample(row, shared_data):
     folder, *words = shlex.split(row[3])

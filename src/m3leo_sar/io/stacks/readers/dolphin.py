@@ -20,7 +20,9 @@ def _find(place: Path) -> list[Path]:
         if folder.is_dir() and (
             folder.name == "linked_phase" or any(path.name.startswith(_BESIDE) for path in folder.glob("*.tif"))
         ):
-            return sorted(path for path in folder.glob("*.slc.tif") if re.match(r"\d{8}\.", path.name))
+            dates = sorted(path for path in folder.glob("*.slc.tif") if re.match(r"\d{8}\.", path.name))
+            # Compressed images are named when they are left out.
+            return dates and dates + sorted(folder.glob("compressed_*.tif"))
     return []
 
 
