@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import iw_like
+import local_stacks
 import out_of_core
 import pipeline
 import scale
@@ -50,6 +51,14 @@ def test_memory_and_time_of_a_size_are_reported():
     assert 10 < found.worker < 2000
     line = [found._replace(chips=count, cpu=0.1 * count) for count in (10, 20, 50)]
     assert out_of_core.slope(line) == (pytest.approx(1.0), pytest.approx(100.0))
+
+
+def test_reading_from_disk_is_timed_beside_h5py():
+    found = local_stacks.local((300, 260), 2, rounds=1)
+    assert found.h5py > 0
+    assert found.ours > 0
+    assert found.megabytes == pytest.approx(2 * 300 * 260 * 8 / 1e6)
+    assert len(local_stacks.frame(2000)) == 3
 
 
 def test_plans_and_pools_are_timed():

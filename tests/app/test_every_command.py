@@ -59,7 +59,7 @@ SOUND = {
     "compact": {"archive"},
     "export": {"archive"},
     "stats": {"archive"},
-    "describe": {"chip"},
+    "describe": {"chip", "stack"},
     "plot": {"archive"},
     "plot map": {"archive"},
     "report": {"archive"},

@@ -11,7 +11,10 @@ from rich.table import Table
 from m3leo_sar.app import options
 from m3leo_sar.app.progress import OUT
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.stacks.registry import is_recognised, open_products, recognise
+from m3leo_sar.io.stacks.stack_reader import Choice
 from m3leo_sar.io.tables.split_file import read_splits
+from m3leo_sar.stack.stack_display import facts_of_stack
 
 commands = typer.Typer()
 
@@ -19,16 +22,29 @@ commands = typer.Typer()
 @commands.command()
 def describe(
     file: Annotated[
-        Path, typer.Argument(help="A chip of M3LEO's release, or a file or batch of an archive of this library.")
+        Path,
+        typer.Argument(
+            help="A chip of M3LEO's release, a file or batch of an archive of this library, or a folder with a stack."
+        ),
     ],
     component: Annotated[
         str | None, typer.Option(help="Component: s1grd, esawc, ... if the folder's name does not state it.")
     ] = None,
+    burst: options.Burst = None,
+    polarisation: options.Polarisation = None,
+    frequency: options.Frequency = None,
+    reader: options.Reader = None,
 ) -> None:
     """Describe each band of a chip: quantity, unit, dates, polarisation, orbit, share of valid pixels, values, classes.
 
-    Example: m3leo-sar describe s1grd-2020/1a1e77399c5bd.tif
+    Of a stack: its kind, dates, size, geometry, polarisations and orbit.
+
+    Examples: m3leo-sar describe s1grd-2020/1a1e77399c5bd.tif; m3leo-sar describe gslc --frequency A --polarisation HH
     """
+    if file.is_dir() and (reader is not None or is_recognised(file)):
+        choice = Choice(burst=burst, polarisation=polarisation, frequency=frequency)
+        _describe_stack(file, choice, reader)
+        return
     from m3leo_sar.pictures.chip_description import COLUMNS
     from m3leo_sar.pictures.chip_description import describe as described
 
@@ -41,6 +57,18 @@ def describe(
     OUT.print(table)
     for note in found.notes:
         OUT.print(f"note: {note}")
+
+
+def _describe_stack(folder: Path, choice: Choice, reader: str | None) -> None:
+    entry, products = recognise(folder, reader=reader)
+    opened = open_products(entry, products, choice)
+    facts = {"kind": entry.holds, **facts_of_stack(opened.stack)}
+    facts["polarisations"] = ", ".join(opened.polarisations)
+    table = Table("fact", "value", title=str(folder))
+    for name, value in facts.items():
+        table.add_row(name, "" if value is None else str(value))
+    table.add_row("all dates", " ".join(f"{date:%Y%m%d}" for date in opened.stack.dates))
+    OUT.print(table)
 
 
 @commands.command()

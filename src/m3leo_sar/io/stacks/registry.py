@@ -119,6 +119,11 @@ def recognise(path: str | os.PathLike[str], *, reader: str | None = None) -> tup
     raise ValueError(_unknown(place))
 
 
+def is_recognised(path: str | os.PathLike[str]) -> bool:
+    """Whether an entry finds a stack, or a product that it refuses, at a file or folder."""
+    return any(entry.find(Path(path)) for entry in readers())
+
+
 def reader_of_files(paths: Sequence[Path], name: str) -> StackReader:
     """The one entry that reads each of some files, which the list ``name`` holds.
 
