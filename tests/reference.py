@@ -418,3 +418,15 @@ def shade_reference(distance, look, step, steps):
             else:
                 layover |= inside & (there(distance) <= distance)
     return layover + 2 * shadow
+
+
+def margin_reference(outline, point, spacing):
+    """Signed distance of a point from the nearest side of a convex polygon, side by side, positive inside."""
+    corners = [np.multiply(corner, spacing) for corner in outline]
+    place, middle = np.multiply(point, spacing), np.mean(corners, axis=0)
+    distances = []
+    for start, end in zip(corners, corners[1:] + corners[:1], strict=True):
+        normal = np.array([end[1] - start[1], start[0] - end[0]]) / np.linalg.norm(end - start)
+        inward = normal if normal @ (middle - start) > 0 else -normal
+        distances.append(inward @ (place - start))
+    return min(distances)

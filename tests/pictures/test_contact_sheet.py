@@ -305,7 +305,7 @@ def test_the_command_draws_tiles_sheets_maps_and_reports(archive, tmp_path, caps
     for options, message in (
         ((*sheet, "--map"), "a picture shows either a tile"),
         ((*sheet, "--tile", "aaa"), "a picture shows either a tile"),
-        (("--sheet", "coherence"), "--sheet must read PRODUCT:KEY, .* got 'coherence'"),
+        (("--sheet", "coherence"), "--sheet must read PRODUCT/KEY, .* got 'coherence'"),
         (("--splits", splits), "--splits colours the map"),
     ):
         with pytest.raises(ValueError, match=message):

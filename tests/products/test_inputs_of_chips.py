@@ -126,11 +126,25 @@ def test_an_archive_made_anew_in_another_storage_gets_chips_of_that(stack, tmp_p
     assert len(list(ChipArchive(tmp_path / "chips").chips())) == 72
 
 
-def test_chips_of_another_polarisation_do_not_take_the_place_of_these(stack, tmp_path, scene):
+def test_chips_of_another_polarisation_lie_beside_these(stack, tmp_path, scene):
     other = tmp_path / "vh"
     write_stack(replace(simulate_scene(BOX, dates=DATES, seed=5).stack, polarisation="VH"), other)
+    first = run(stack, tmp_path / "chips").computed
+    assert run(other, tmp_path / "chips").computed == {name: first[name] for name in ("coherence", "intensity")}
+    assert not run(stack, tmp_path / "chips").computed
+    chips, tile = ChipArchive(tmp_path / "chips"), tiles().identifiers[0]
+    assert chips.polarisations(tile, "coherence") == ["VH", "VV"]
+    pair = f"{DATES[0]:%Y%m%d}_{DATES[1]:%Y%m%d}"
+    both = [chips.read(tile, "coherence", f"{one}/{pair}") for one in ("VV", "VH")]
+    assert [chip.metadata["polarisation"] for chip in both] == ["VV", "VH"]
+    assert np.nanmax(np.abs(both[0].array - both[1].array)) > 0.01
+
+
+def test_chips_of_another_track_do_not_take_the_place_of_these(stack, tmp_path, scene):
+    other = tmp_path / "track"
+    write_stack(replace(simulate_scene(BOX, dates=DATES, seed=5).stack, track=7), other)
     run(stack, tmp_path / "chips")
-    message = "holds chips of polarisation VV, .* is of VH: its chips would replace them; give another archive"
+    message = r"holds chips of track \d+, .* is of 7: its chips would replace them; give another archive"
     with pytest.raises(ValueError, match=message):
         run(other, tmp_path / "chips")
     with pytest.raises(ValueError, match=message):

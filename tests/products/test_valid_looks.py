@@ -89,7 +89,7 @@ def test_the_share_and_the_gaps_are_asked_for_and_recorded(stack, tmp_path):
 
 def test_chips_of_the_rule_before_this_one_stay_readable_and_are_made_again(stack, tmp_path):
     archive, recipe, _ = made(stack, tmp_path / "chips", intensities=False)
-    key = str(recipe.pairs[0])
+    key = f"VV/{recipe.pairs[0]}"
     chip = archive.read(TILE.identifier, "coherence", key)
     before = {name: value for name, value in chip.metadata["parameters"].items() if name != "min_valid"}
     facts = {**chip.metadata, "parameters": before}

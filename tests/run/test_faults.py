@@ -298,7 +298,7 @@ def test_a_file_that_may_not_grow_ends_the_run_and_the_next_one_goes_on(stack, w
 def test_an_input_that_cannot_be_read_fails_its_tiles_only_and_a_whole_one_repairs(tmp_path, damage):
     stack = write_dates(tmp_path / "stack", labels=False)
     run(stack, tmp_path / "whole")
-    chunk = stack / "20230313" / "slc" / "c" / "0" / "0"
+    chunk = stack / "20230313" / "VV" / "c" / "0" / "0"
     good = chunk.read_bytes()
     archive = tmp_path / "chips"
     run(stack, archive, count=2, asked=recipe(pairs=recipe().pairs[2:3]))

@@ -332,5 +332,5 @@ def test_parameters_name_all_inputs_of_a_chip():
     )
     assert len(wanted) == 6 + 6 + 4 + 1
     pair = all_pairs(DATES)[1]
-    assert wanted[f"coherence/{pair}"]["inputs"] == {"20230301": "sha256:0", "20230325": "sha256:2", "geometry": "g"}
+    assert wanted[f"coherence/VV/{pair}"]["inputs"] == {"20230301": "sha256:0", "20230325": "sha256:2", "geometry": "g"}
     assert len({parameter_digest(parameters) for parameters in wanted.values()}) == len(wanted)

@@ -13,7 +13,7 @@ from m3leo_sar import SlcStack, TileGrid, Window
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files import limits
-from m3leo_sar.io.stacks import zarr_stack
+from m3leo_sar.io.stacks import stack_positions, zarr_group
 from m3leo_sar.io.stacks.zarr_stack import read_stack, write_stack
 from m3leo_sar.products.placement import place_on, positions_on
 from m3leo_sar.products.recipe import Recipe
@@ -121,13 +121,14 @@ def test_a_store_of_before_whose_blocks_span_the_globe_is_read_there():
 
 @pytest.mark.parametrize("layers", [("latitude", "longitude"), ("latitude", "longitude", "height", "incidence")])
 def test_a_container_too_large_for_memory_gives_the_same_chips(tmp_path, monkeypatch, layers):
-    monkeypatch.setattr(zarr_stack, "CHUNK", 64)
+    monkeypatch.setattr(zarr_group, "CHUNK", 64)
+    monkeypatch.setattr(stack_positions, "CHUNK", 64)
     latitude, longitude = positions()
     whole = RadarGeometry(**dict(zip(layers, (latitude, longitude, latitude * 3, longitude * 2), strict=False)))
     write_stack(stack_on(whole), tmp_path / "stack")
     held = read_stack(tmp_path / "stack")
     assert isinstance(held.geometry, RadarGeometry)
-    monkeypatch.setattr(zarr_stack, "_HELD_BYTES", 1000)
+    monkeypatch.setattr(stack_positions, "_HELD_BYTES", 1000)
     large = read_stack(tmp_path / "stack")
     assert isinstance(large.geometry, StoredRadarGeometry)
     assert large.geometry.extents.shape == (3, 4, 4)
@@ -151,7 +152,7 @@ def test_a_container_too_large_for_memory_gives_the_same_chips(tmp_path, monkeyp
 
 
 def test_a_geometry_replaced_while_the_run_reads_it_fails_the_tiles_that_follow(tmp_path, monkeypatch):
-    monkeypatch.setattr(zarr_stack, "_HELD_BYTES", 1000)
+    monkeypatch.setattr(stack_positions, "_HELD_BYTES", 1000)
     latitude, longitude = positions()
     write_stack(stack_on(RadarGeometry(latitude, longitude)), tmp_path / "stack")
     write_stack(stack_on(RadarGeometry(latitude + 0.001, longitude)), tmp_path / "other")
@@ -179,7 +180,7 @@ def test_a_geometry_replaced_while_the_run_reads_it_fails_the_tiles_that_follow(
 
 
 def test_a_part_beyond_the_limit_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(zarr_stack, "_HELD_BYTES", 1000)
+    monkeypatch.setattr(stack_positions, "_HELD_BYTES", 1000)
     write_stack(stack_on(RadarGeometry(*positions())), tmp_path / "stack")
     geometry = read_stack(tmp_path / "stack").geometry
     monkeypatch.setattr(limits, "LARGEST_RASTER", 100_000)

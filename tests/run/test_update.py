@@ -118,7 +118,7 @@ def test_a_replaced_input_or_parameter_makes_again_what_depends_on_it(tmp_path):
     date = stack / "20230313"
     other = write_dates(tmp_path / "other", seed=5) / "20230313"
     # The same bytes under another time are the same input.
-    os.utime(date / "slc" / "c" / "0" / "0", (1, 1))
+    os.utime(date / "VV" / "c" / "0" / "0", (1, 1))
     assert run(stack, chips).computed == {}
     date.rename(tmp_path / "old")
     other.rename(date)

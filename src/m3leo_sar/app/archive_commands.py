@@ -16,9 +16,11 @@ from m3leo_sar.app.progress import OUT, progress_bar
 from m3leo_sar.chips.statistics import BandStatistics
 from m3leo_sar.io.chips.archive import STORAGES, ChipArchive
 from m3leo_sar.io.chips.archive_index import COLLECTION, INDEX, write_index
-from m3leo_sar.io.chips.slc_tile_store import is_slc_tile_store
+from m3leo_sar.io.chips.archive_upgrade import upgrade_archive
+from m3leo_sar.io.chips.slc_tile_store import is_slc_tile_store, upgrade_tiles
 from m3leo_sar.io.files.atomic import write_text
 from m3leo_sar.io.files.run_lock import RunLock
+from m3leo_sar.io.stacks.zarr_stack import is_stack, upgrade_stack
 from m3leo_sar.io.tables.split_file import read_splits
 from m3leo_sar.io.tables.tile_file import read_tiles
 from m3leo_sar.run.exchange import Exchanged
@@ -79,6 +81,28 @@ def compact(archive: options.Archive) -> None:
     # A merged batch takes a higher number than one that a run writes meanwhile, and would supersede it.
     with _alone(archive):
         OUT.print(f"{archive}: merged {chips.compact()} batches")
+
+
+@commands.command()
+def upgrade(
+    folder: Annotated[Path, typer.Argument(help="Chip archive, store of SLC tiles, or stack in our container.")],
+) -> None:
+    """Bring an archive, store or stack of an earlier version up to date: files are renamed, nothing is computed.
+
+    The command may be stopped at any time and run again.
+
+    Example: m3leo-sar upgrade chips
+    """
+    if is_stack(folder):
+        count = upgrade_stack(folder)
+    elif is_slc_tile_store(folder):
+        count = upgrade_tiles(folder)
+    else:
+        # Refuses what is no archive before it gets a lock.
+        ChipArchive(folder)
+        with _alone(folder):
+            count = upgrade_archive(folder)
+    OUT.print(f"{folder}: {count} files or folders renamed" if count else f"{folder}: nothing to rename")
 
 
 @commands.command()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from m3leo_sar.grid.window import Window
+from m3leo_sar.stack.polarisation import joined_polarisations, parse_polarisations
 
 Stack = Annotated[
     Path,
@@ -19,7 +20,10 @@ Stack = Annotated[
 Archive = Annotated[Path, typer.Argument(help="Chip archive.")]
 NewArchive = Annotated[Path, typer.Argument(help="Chip archive; created if it does not exist.")]
 Burst = Annotated[str | None, typer.Option(help="Burst, such as T087-185683-IW2, if the stack has several.")]
-Polarisation = Annotated[str | None, typer.Option(help="VV, VH, HH or HV, if the stack has several.")]
+Polarisation = Annotated[
+    list[str] | None,
+    typer.Option(help="VV, VH, HH or HV, if the stack has several; can be repeated, or VV+VH for both."),
+]
 Frequency = Annotated[str | None, typer.Option(help="Frequency band of NISAR, A or B, if the stack has both.")]
 NoData = Annotated[
     float | None,
@@ -60,6 +64,11 @@ def numbers(text: str | None) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(",")) if text else ()
     except ValueError:
         raise ValueError(f"--days must be whole numbers joined by commas, got {text!r}") from None
+
+
+def polarisation_of(texts: list[str] | None) -> str | None:
+    """Polarisations from ``--polarisation``, as ``VV+VH``; None if there are none."""
+    return joined_polarisations(parse_polarisations(texts)) if texts else None
 
 
 def window_of(text: str) -> Window:

@@ -78,7 +78,7 @@ def plot(
     tile: Annotated[str | None, typer.Option(help="Identifier of the tile; default: the first tile.")] = None,
     model: Annotated[Path | None, typer.Option(help="Also draw the prediction of this model.pt.")] = None,
     sheet: Annotated[
-        str | None, typer.Option(help="One product of many tiles: PRODUCT:KEY, such as coherence:20230301_20230313.")
+        str | None, typer.Option(help="One product of many tiles, PRODUCT/KEY, such as coherence/VV/20230301_20230313.")
     ] = None,
     max_tiles: Annotated[int, typer.Option(min=1, help="Maximum number of tiles on a sheet, evenly chosen.")] = 48,
     as_map: Annotated[bool, typer.Option("--map", help="Draw a map of the tiles instead of their chips.")] = False,
@@ -146,9 +146,9 @@ def _plot_sheet(chips: ChipArchive, output: Path, sheet: str, max_tiles: int) ->
     from m3leo_sar.pictures.archive_survey import evenly
     from m3leo_sar.pictures.contact_sheet import plot_sheet
 
-    dataset, colon, key = sheet.partition(":")
-    if not (dataset and colon and key):
-        raise ValueError(f"--sheet must read PRODUCT:KEY, such as coherence:20230301_20230313, got {sheet!r}")
+    dataset, _, key = sheet.replace(":", "/", 1).partition("/")
+    if not (dataset and key):
+        raise ValueError(f"--sheet must read PRODUCT/KEY, such as coherence/VV/20230301_20230313, got {sheet!r}")
     tiles = evenly(chips.identifiers, max_tiles)
     plot_sheet(chips, dataset, key, output, identifiers=tiles)
     return f"{dataset} {key} of {len(tiles)} of {len(chips.identifiers)} tiles"

@@ -52,6 +52,12 @@ def prepare(
     fill_gaps: Annotated[
         bool, typer.Option("--fill-gaps", help="Compute coherence for pixels without a valid sample too.")
     ] = False,
+    cross_polarised: Annotated[
+        bool,
+        typer.Option(
+            "--cross-polarised", help="Write the coherence of two polarisations and their ratio for each date too."
+        ),
+    ] = False,
     minimum_coverage: options.Coverage = 0.5,
     burst: options.Burst = None,
     polarisation: options.Polarisation = None,
@@ -82,15 +88,20 @@ def prepare(
 ) -> None:
     """Compute the chips of a stack's pairs on M3LEO's tiles; existing chips are not computed again.
 
-    Each chip is a GeoTIFF, ARCHIVE/TILE/coherence/PAIR.tif, 448 x 448 pixels on the tile's grid. With new dates in the
-    stack, only the new pairs are computed; with a file of it replaced, only the pairs of its date. The command may be
-    stopped at any time and run again. The exit code is 1 if a tile failed.
+    Each chip is a GeoTIFF, ARCHIVE/TILE/coherence/VV/PAIR.tif, 448 x 448 pixels on the tile's grid. With new dates in
+    the stack, only the new pairs are computed; with a file of it replaced, only the pairs of its date. The command may
+    be stopped at any time and run again. The exit code is 1 if a tile failed.
 
     Examples: m3leo-sar prepare stack chips --max-days 48; m3leo-sar prepare cslc chips --aoi area.wkt --window 5x20;
     m3leo-sar prepare stack chips --dry-run
     """
     catalogue = open_catalogue(
-        stack, burst=burst, polarisation=polarisation, frequency=frequency, nodata=nodata, reader=reader
+        stack,
+        burst=burst,
+        polarisation=options.polarisation_of(polarisation),
+        frequency=frequency,
+        nodata=nodata,
+        reader=reader,
     )
     opened = catalogue.stack
     chosen = choose_pairs(
@@ -105,6 +116,7 @@ def prepare(
         min_valid=min_valid,
         fill_gaps=fill_gaps,
         valid_looks=valid_looks,
+        cross_polarised=cross_polarised,
     )
     grid = choose_tiles(opened, aoi=aoi, tiles=tiles, lattice=lattice)
     if dry_run:
@@ -254,7 +266,12 @@ def slc_tiles(
     """
     largest = options.window_of(window)
     opened = open_catalogue(
-        stack, burst=burst, polarisation=polarisation, frequency=frequency, nodata=nodata, reader=reader
+        stack,
+        burst=burst,
+        polarisation=options.polarisation_of(polarisation),
+        frequency=frequency,
+        nodata=nodata,
+        reader=reader,
     ).stack
     grid = list(choose_tiles(opened, aoi=aoi, tiles=tiles, lattice=lattice))
     with progress_bar("storing tiles", len(grid)) as advance:

@@ -30,7 +30,7 @@ def plan_text(plan: Plan, rate: float | None, *, workers: int | None = None) -> 
     """
     count = workers or available_cpus()
     chips = ", ".join(f"{number} {name}" for name, number in plan.chips.items()) or "nothing"
-    pairs = [key for key in plan.keys if "_" in key]
+    pairs = sorted({key.rpartition("/")[2] for key in plan.keys if "_" in key})
     seconds = plan.seconds(workers=count, rate=rate)
     basis = "as fast as the last run" if rate else "rough estimate, no earlier run was measured"
     return "\n".join(

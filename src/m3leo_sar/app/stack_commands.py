@@ -76,15 +76,19 @@ def pairs(
 
     Examples: m3leo-sar pairs stack --max-days 24 --figure network.png; m3leo-sar pairs stack --archive chips
     """
-    opened = open_catalogue(stack, burst=burst, polarisation=polarisation, frequency=frequency, reader=reader).stack
+    named = options.polarisation_of(polarisation)
+    opened = open_catalogue(stack, burst=burst, polarisation=named, frequency=frequency, reader=reader).stack
     chosen = choose_pairs(
         opened, rule=rule, max_days=max_days, days=options.numbers(days), season=season, named=pair or ()
     )
-    table = Table("pair", "days", "season", *(["tiles that have it"] if archive else []))
+    several = len(opened.polarisations) > 1
+    names = [f"tiles that have it{f' in {one}' if several else ''}" for one in opened.polarisations]
+    table = Table("pair", "days", "season", *(names if archive else []))
     chips = ChipArchive(archive) if archive else None
-    tiles = chips.identifiers if chips else []
+    held = [set(chips.keys(tile, COHERENCE)) for tile in chips.identifiers] if chips else []
     for item in chosen:
-        there = [str(sum(chips.has(tile, COHERENCE, str(item)) for tile in tiles))] if chips else []
+        keys = [{f"{one}/{item}", str(item)} for one in opened.polarisations]
+        there = [str(sum(bool(key & some) for some in held)) for key in keys] if chips else []
         middle = item.reference + (item.secondary - item.reference) / 2
         table.add_row(str(item), str(item.days), season_of(middle), *there)
     OUT.print(table)

@@ -188,6 +188,6 @@ def _facts(chip: Chip) -> dict[str, str]:
 
 def _as_date(key: str) -> datetime.date | None:
     try:
-        return parse_date(key)
+        return parse_date(key.rpartition("/")[2])
     except ValueError:
         return None

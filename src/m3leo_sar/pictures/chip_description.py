@@ -12,8 +12,9 @@ import numpy as np
 
 from m3leo_sar.chips.land_cover import legend_of
 from m3leo_sar.io.chips.chip import Chip
+from m3leo_sar.io.chips.chip_name import POLARISATION
 from m3leo_sar.io.chips.geotiff_storage import read_chip
-from m3leo_sar.io.chips.zarr_storage import read_batch
+from m3leo_sar.io.chips.zarr_batch import read_batch
 from m3leo_sar.io.components.component import Band, ComponentChip, read_component
 from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read_gunw
 
@@ -62,11 +63,16 @@ def describe(path: str | os.PathLike[str], *, component: str | None = None) -> D
     if file.suffix == ".nc":
         return _described(_read_netcdf(file, component))
     if file.is_dir():
-        return _own(read_batch(file), file.parent.name)
+        return _own(read_batch(file), _product(file))
     own = None if component else read_chip(path)
     if own is not None:
-        return _own([own], file.parent.name)
+        return _own([own], _product(file))
     return _described(read_component(path, component=component))
+
+
+def _product(file: Path) -> str:
+    """Product of a file or batch of an archive, by its folders."""
+    return file.parents[1].name if POLARISATION.fullmatch(file.parent.name) else file.parent.name
 
 
 def _read_netcdf(file: Path, component: str | None) -> ComponentChip:

@@ -236,6 +236,8 @@ def chip_title(dataset: str, key: str, *, bands: int = 1, pair: Pair | None = No
     --------
     >>> chip_title("coherence", "20230301_20230313")
     'Coherence 2023-03-01 / 2023-03-13 (12 days)'
+    >>> chip_title("intensity", "VH/20230301")
+    'Intensity VH 2023-03-01'
     >>> chip_title("label", "landcover", bands=3)
     'Label landcover, band 1 of 3'
     """
@@ -251,10 +253,11 @@ def key_title(key: str, pair: Pair | None = None) -> str:
     >>> key_title("20230301_20230313"), key_title("20230301"), key_title("height")
     ('2023-03-01 / 2023-03-13 (12 days)', '2023-03-01', 'height')
     """
-    pair = pair or pair_of(key)
+    polarisation, _, name = key.rpartition("/")
+    before, pair = f"{polarisation} " if polarisation else "", pair or pair_of(key)
     if pair:
-        return f"{pair.reference} / {pair.secondary} ({pair.days} days)"
+        return f"{before}{pair.reference} / {pair.secondary} ({pair.days} days)"
     try:
-        return parse_date(key).isoformat()
+        return f"{before}{parse_date(name).isoformat()}"
     except ValueError:
-        return key
+        return f"{before}{name}"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.io.chips.chip_name import by_polarisation
 from m3leo_sar.io.chips.chip_pairs import pairs_of
 from m3leo_sar.io.chips.product_names import COHERENCE
 from m3leo_sar.pictures.chip_picture import Classes, Picture
@@ -53,8 +54,9 @@ def rgb_groups(pairs: Mapping[str, Pair], *, over: str) -> list[tuple[str, list[
     if over not in ("lags", "seasons"):
         raise ValueError(f"over must be 'lags' or 'seasons', got {over!r}")
     by_lag: dict[int, list[str]] = defaultdict(list)
-    for key, pair in pairs.items():
-        by_lag[abs(pair.days)].append(key)
+    # Of several polarisations the first: a mean over all would mix them.
+    for key in next(iter(by_polarisation(pairs).values()), []):
+        by_lag[abs(pairs[key].days)].append(key)
     lags = sorted(by_lag)
     if over == "lags":
         chosen = [lags[0], lags[len(lags) // 2], lags[-1]] if len(lags) > 2 else []

@@ -93,6 +93,7 @@ def sheet_figure(
         If no tile has the chip.
     """
     tiles = list(archive.identifiers if identifiers is None else identifiers)
+    key = _full_key(archive, tiles, dataset, key)
     found = {tile: _read(archive, tile, dataset, key) for tile in tiles}
     planes = {tile: plane for tile, plane in found.items() if isinstance(plane, Plane)}
     if not planes:
@@ -120,6 +121,16 @@ def sheet_figure(
     keyed = figure.add_axes((0.5 - 2 / width, 0, 4 / width, KEY_HEIGHT / height))
     draw_key(keyed, Wheel(COHERENCE) if darkening else _common_key(list(planes.values()), limits))
     return figure
+
+
+def _full_key(archive: ReadableArchive, tiles: Sequence[str], dataset: str, key: str) -> str:
+    """The key with its polarisation, if it names none and the tiles have the chip in one."""
+    if "/" in key or any(key in archive.keys(tile, dataset) for tile in tiles):
+        return key
+    found = {full for tile in tiles for full in archive.keys(tile, dataset) if full.rpartition("/")[2] == key}
+    if len(found) > 1:
+        raise ValueError(f"{dataset}/{key} is there in several polarisations: name one of {', '.join(sorted(found))}")
+    return found.pop() if found else key
 
 
 def _read(archive: ReadableArchive, identifier: str, dataset: str, key: str) -> Plane | str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from m3leo_sar.chips.land_cover import WORLDCOVER
 from m3leo_sar.chips.legend import Legend
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.chips.chip_name import by_polarisation
 from m3leo_sar.io.chips.chip_pairs import pairs_of
 from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL
 from m3leo_sar.pictures.chip_picture import (
@@ -152,7 +153,7 @@ class _Drawn:
     def add_dataset(self, dataset: str) -> None:
         keys = self.archive.keys(self.identifier, dataset)
         pairs = pairs_of(self.archive, self.identifier, dataset, keys)
-        for key in _chosen(dataset, keys, pairs):
+        for key in (key for some in by_polarisation(keys).values() for key in _chosen(dataset, some, pairs)):
             plane, is_complex = self._read(dataset, key)
             title, brightness = chip_title(dataset, key, bands=plane.bands, pair=pairs.get(key)), None
             if plane.kind == "phase":
@@ -209,5 +210,6 @@ def _chosen(dataset: str, keys: list[str], pairs: Mapping[str, Pair]) -> list[st
     """Keys that represent a product: all labels; the shortest pair, and for coherence the longest; else the first."""
     if dataset == LABEL:
         return keys
-    ordered = sorted(pairs, key=lambda key: (abs(pairs[key].days), pairs[key])) or keys
+    paired = [key for key in keys if key in pairs]
+    ordered = sorted(paired, key=lambda key: (abs(pairs[key].days), pairs[key])) or keys
     return [ordered[0], ordered[-1]] if dataset == COHERENCE and len(ordered) > 1 else ordered[:1]

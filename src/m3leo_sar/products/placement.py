@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox, as_geobox
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
+from m3leo_sar.stack.burst_set import BurstSet
 from m3leo_sar.stack.geometry import OrbitGeometry, StoredRadarGeometry
 from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.warp.geo2rdr import radar_map
@@ -45,6 +49,48 @@ def _positions_in_part(geometry: StoredRadarGeometry, target: GeoBox) -> PixelMa
     return PixelMap(rows, cols, geometry.shape, scale=found.scale)
 
 
+class Part(NamedTuple):
+    """The pixels of a tile that one stack gives."""
+
+    stack: SlcStack
+    #: Position of each pixel of the tile on the stack.
+    positions: PixelMap
+    #: (tile rows, tile cols): which pixels of the tile these are; None for all.
+    mask: NDArray[np.bool_] | None = None
+
+
+class Placement(NamedTuple):
+    """The stacks that give a tile's pixels."""
+
+    parts: tuple[Part, ...]
+    #: The reason if too small a share of the tile lies on the stacks; empty otherwise.
+    reason: str = ""
+
+
+def placement_on(stack: SlcStack | BurstSet, tile: Tile, minimum_coverage: float) -> Placement:
+    """Parts of a tile on a stack, or on the bursts of a set, each pixel on one burst whatever the pair."""
+    if isinstance(stack, SlcStack):
+        positions, reason = place_on(stack, tile, minimum_coverage)
+        return Placement((Part(stack, positions),), reason)
+    found = [_positions_or_none(burst, tile) for burst in stack.bursts]
+    nowhere = np.full(tile.geobox.shape, np.nan)
+    choice = stack.choice([(nowhere, nowhere) if place is None else (place.rows, place.cols) for place in found])
+    parts = tuple(
+        Part(burst, place, choice == index)
+        for index, (burst, place) in enumerate(zip(stack.bursts, found, strict=True))
+        if place is not None and (choice == index).any()
+    )
+    covered = float((choice >= 0).mean())
+    too_little = covered == 0 or covered < minimum_coverage
+    return Placement(parts, f"{covered:.0%} of it lies on the bursts" if too_little else "")
+
+
+def _positions_or_none(burst: SlcStack, tile: Tile) -> PixelMap | None:
+    """Positions of a tile on a burst; None if none of its pixels lies there."""
+    positions = positions_on(burst, tile)
+    return positions if _coverage(positions, burst) > 0 else None
+
+
 def place_on(stack: SlcStack, tile: Tile, minimum_coverage: float) -> tuple[PixelMap, str]:
     """Positions of a tile on a stack, and a reason if too small a share of its pixels lies on the stack."""
     positions = positions_on(stack, tile)
@@ -78,10 +124,10 @@ def _coverage(positions: PixelMap, stack: SlcStack) -> float:
     return float(inside.mean())
 
 
-def _check_size(tile: Tile, rows: slice, cols: slice, dates: int, stack: SlcStack) -> None:
-    size = (rows.stop - rows.start) * (cols.stop - cols.start) * dates * np.dtype(stack.dtype).itemsize
+def _check_size(tile: Tile, rows: slice, cols: slice, images: int, stack: SlcStack) -> None:
+    size = (rows.stop - rows.start) * (cols.stop - cols.start) * images * np.dtype(stack.dtype).itemsize
     if size > LARGEST_READ:
         raise ValueError(
             f"tile {tile.identifier} must need at most {LARGEST_READ >> 30} GiB of {stack.name}, got "
-            f"{size / 2**30:.1f} GiB for {dates} dates; use smaller tiles or fewer pairs at a time"
+            f"{size / 2**30:.1f} GiB for {images} images; use smaller tiles or fewer pairs at a time"
         )

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 from m3leo_sar.grid.window import Window
 from m3leo_sar.insar.selection import MIN_VALID, check_min_valid
-from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL, LOOKS
+from m3leo_sar.io.chips.chip_name import parse_key
+from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL, LOOKS, RATIO
 from m3leo_sar.stack.pairs import Pair, parse_date
+from m3leo_sar.stack.polarisation import parse_polarisations, polarisation_pairs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,8 @@ class Recipe:
         Conditions for a window to have a coherence, as in :func:`m3leo_sar.coherence`.
     valid_looks : bool
         Whether to write the number of valid samples per window for each pair too.
+    cross_polarised : bool
+        Whether to write, for each date and two polarisations, their coherence and the ratio of their intensities too.
     """
 
     pairs: Sequence[Pair]
@@ -45,6 +49,7 @@ class Recipe:
     min_valid: float = MIN_VALID
     fill_gaps: bool = False
     valid_looks: bool = False
+    cross_polarised: bool = False
 
     def __post_init__(self) -> None:
         check_min_valid(self.min_valid)
@@ -58,7 +63,8 @@ class Recipe:
 class Origin(NamedTuple):
     """The known inputs of chips."""
 
-    #: Checksum of each date (``YYYYMMDD``), label (``label-NAME``) and of the ``geometry``, if it is a file's own.
+    #: Checksum of each date (``YYYYMMDD``, or ``VV/YYYYMMDD`` with files per polarisation), label (``label-NAME``) and
+    #: of the ``geometry``, if it is a file's own.
     checksums: Mapping[str, str]
     #: Names of the files of the dates.
     names: Mapping[str, str]
@@ -75,43 +81,43 @@ def wanted_chips(
     shape: tuple[int, int],
     labels: Iterable[str] = (),
     origin: Origin = UNKNOWN,
+    bursts: Mapping[str, Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Chips ``product/key`` of a tile by a recipe, and the parameters of each beside its tile and dates.
+    """Chips ``product/polarisation/name`` of a tile by a recipe, and the parameters of each beside tile and dates.
 
     Parameters
     ----------
     recipe : Recipe
     polarisation : str
-        The stack's.
+        The stack's: ``"VV"``, or several as ``"VV+VH"``.
     shape : (int, int)
         Rows and columns of the tile.
     labels : iterable of str
         Names of label rasters.
     origin : Origin
         Checksums of the chips' inputs; a changed checksum means a changed chip.
+    bursts : mapping, optional
+        Parameters of a set of bursts (:attr:`m3leo_sar.stack.burst_set.BurstSet.parameters`).
     """
-    common = {"resampling": recipe.resampling, "shape": list(shape), "polarisation": polarisation}
-    window: dict[str, Any] = {"window": [recipe.window.rows, recipe.window.cols]}
-    if recipe.window.row_weights is not None:
-        window["weights"] = [recipe.window.row_weights, recipe.window.col_weights]
-    # Chips without a share are of an earlier rule, which gave values to pixels without a sample of their own.
-    rule: dict[str, Any] = {"min_valid": recipe.min_valid, **({"fill_gaps": True} if recipe.fill_gaps else {})}
-
-    def inputs(*names: str) -> dict[str, Any]:
-        found = {name: origin.checksums[name] for name in (*names, "geometry") if name in origin.checksums}
-        return {"inputs": found} if found else {}
-
-    wanted: dict[str, dict[str, Any]] = {}
-    for pair in recipe.pairs:
-        wanted[f"{COHERENCE}/{pair}"] = common | window | rule | inputs(*str(pair).split("_"))
-        if recipe.valid_looks:
-            wanted[f"{LOOKS}/{pair}"] = common | window | inputs(*str(pair).split("_"))
-    if recipe.interferograms:
-        for pair in recipe.pairs:
-            wanted[f"{INTERFEROGRAM}/{pair}"] = common | inputs(*str(pair).split("_"))
-    if recipe.intensities:
-        for date in recipe.dates:
-            wanted[f"{INTENSITY}/{date:%Y%m%d}"] = common | inputs(f"{date:%Y%m%d}")
+    polarisations = parse_polarisations(polarisation)
+    if recipe.cross_polarised and len(polarisations) < 2:
+        raise ValueError(f"cross_polarised chips need a stack of two polarisations, got {polarisation}")
+    pairs, dates = [str(pair) for pair in recipe.pairs], [f"{date:%Y%m%d}" for date in recipe.dates]
+    products = {
+        COHERENCE: pairs,
+        LOOKS: pairs if recipe.valid_looks else [],
+        INTERFEROGRAM: pairs if recipe.interferograms else [],
+        INTENSITY: dates if recipe.intensities else [],
+    }
+    parts = [(dataset, one, names) for one in polarisations for dataset, names in products.items()]
+    both = polarisation_pairs(polarisations) if recipe.cross_polarised else []
+    parts += [(dataset, two, dates) for two in both for dataset in (COHERENCE, RATIO)]
+    wanted = {
+        f"{dataset}/{one}/{name}": _parameters(recipe, dataset, f"{one}/{name}", shape, origin)
+        | _of_bursts(bursts or {}, dataset, name)
+        for dataset, one, names in parts
+        for name in names
+    }
     for name in labels:
         checksum = origin.checksums.get(f"label-{name}")
         known = {"inputs": {f"label-{name}": checksum}} if checksum else {}
@@ -119,17 +125,97 @@ def wanted_chips(
     return wanted
 
 
+def _parameters(recipe: Recipe, dataset: str, key: str, shape: tuple[int, int], origin: Origin) -> dict[str, Any]:
+    """Parameters of one chip beside its tile and dates."""
+    polarisation = parse_key(key).polarisation
+    found: dict[str, Any] = {"resampling": recipe.resampling, "shape": list(shape), "polarisation": polarisation}
+    if dataset in (COHERENCE, LOOKS, RATIO):
+        found["window"] = [recipe.window.rows, recipe.window.cols]
+        if recipe.window.row_weights is not None:
+            found["weights"] = [recipe.window.row_weights, recipe.window.col_weights]
+    if dataset in (COHERENCE, RATIO):
+        # Chips without a share are of an earlier rule, which gave values to pixels without a sample of their own.
+        found |= {"min_valid": recipe.min_valid, **({"fill_gaps": True} if recipe.fill_gaps else {})}
+    inputs = {
+        label: origin.checksums[source]
+        for label, source in _inputs(images_of(key), origin).items()
+        if source in origin.checksums
+    }
+    return found | ({"inputs": inputs} if inputs else {})
+
+
+def _of_bursts(bursts: Mapping[str, Any], dataset: str, name: str) -> dict[str, Any]:
+    """Parameters of a chip that come from a set of bursts; a phase per date changes interferograms alone."""
+    found = {key: value for key, value in bursts.items() if key != "steps"}
+    if dataset == INTERFEROGRAM and "steps" in bursts:
+        dates = name.split("_")
+        found["steps"] = {
+            burst: {date: by_date.get(date, 0.0) for date in dates} for burst, by_date in bursts["steps"].items()
+        }
+    return found
+
+
+def _inputs(images: Sequence[Image], origin: Origin) -> dict[str, str]:
+    """Sources of images and of their geometry, by their names in the parameters."""
+    by_polarisation = len({image.polarisation for image in images}) > 1
+    found = {}
+    for image in images:
+        # A stack of one polarisation has the same chips as one of several, so their parameters are equal.
+        name = str(image) if by_polarisation else f"{image.date:%Y%m%d}"
+        found[name] = str(image) if str(image) in origin.checksums else f"{image.date:%Y%m%d}"
+    return {**found, "geometry": "geometry"}
+
+
 def needed_dates(pairs: Iterable[Pair], dates: Iterable[datetime.date]) -> set[datetime.date]:
     """Dates of pairs and additional dates."""
     return {date for pair in pairs for date in (pair.reference, pair.secondary)} | set(dates)
 
 
-def inputs_of(dates: Iterable[datetime.date]) -> list[str]:
-    """Names of the inputs read for chips of some dates: the dates, and the geometry of their pixels."""
-    return ["geometry", *(f"{date:%Y%m%d}" for date in dates)]
+class Image(NamedTuple):
+    """One image of a stack."""
+
+    polarisation: str
+    date: datetime.date
+
+    def __str__(self) -> str:
+        return f"{self.polarisation}/{self.date:%Y%m%d}"
 
 
-def dates_of_chips(names: Iterable[str]) -> set[datetime.date]:
-    """Dates from whose pixels chips ``product/key`` are computed."""
+def images_of(key: str) -> tuple[Image, ...]:
+    """The images from which a chip of a key is computed, the reference first: one for an intensity, else two.
+
+    Raises
+    ------
+    ValueError
+        If the key has no polarisation, or names neither a date nor a pair.
+
+    Examples
+    --------
+    >>> [str(image) for image in images_of("VV-VH/20230301")]
+    ['VV/20230301', 'VH/20230301']
+    >>> [str(image) for image in images_of("VV/20230301_20230313")]
+    ['VV/20230301', 'VV/20230313']
+    """
+    polarisation, name = parse_key(key)
+    if polarisation is None:
+        raise ValueError(f"key must name a polarisation and a date or pair, got {key!r}")
+    first, _, second = polarisation.partition("-")
+    dates = [parse_date(part) for part in name.split("_")]
+    if len(dates) == 1 and not second:
+        return (Image(first, dates[0]),)
+    return Image(first, dates[0]), Image(second or first, dates[-1])
+
+
+def inputs_of(images: Iterable[Image]) -> list[str]:
+    """Names of the inputs read for chips of some images: of the images, and the geometry of their pixels.
+
+    An image is named with its polarisation and by its date alone; a stack's files have one of these names.
+    """
+    found = list(images)
+    return ["geometry", *(str(image) for image in found), *(f"{image.date:%Y%m%d}" for image in found)]
+
+
+def images_of_chips(names: Iterable[str]) -> list[Image]:
+    """Images from whose pixels chips ``product/key`` are computed, sorted."""
     keys = {key for dataset, _, key in (name.partition("/") for name in names) if dataset != LABEL}
-    return {parse_date(part) for key in keys for part in key.split("_")}
+    return sorted({image for key in keys for image in images_of(key)})

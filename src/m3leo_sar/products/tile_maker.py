@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib.metadata import version
-from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,20 +13,29 @@ from numpy.typing import NDArray
 
 from m3leo_sar.chips.land_cover import CLASSES
 from m3leo_sar.chips.legend import Legend
-from m3leo_sar.chips.transfer import to_host
 from m3leo_sar.grid.tiles import Tile
-from m3leo_sar.insar.coherence import coherence
-from m3leo_sar.insar.interferogram import interferogram
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Layer, check_pixels, pixel_checksum
-from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL, LOOKS
+from m3leo_sar.io.chips.chip_name import parse_key
+from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL, LOOKS, RATIO
 from m3leo_sar.io.stacks.stack_labels import LabelRaster
-from m3leo_sar.products.placement import _check_size, place_on, span_on
-from m3leo_sar.products.recipe import UNKNOWN, Origin, Recipe, inputs_of, needed_dates, wanted_chips
-from m3leo_sar.products.valid_looks import ValidLooks, looks_facts
-from m3leo_sar.stack.pairs import Pair, parse_date
+from m3leo_sar.products.placement import Part, Placement, _check_size, placement_on, span_on
+from m3leo_sar.products.recipe import (
+    UNKNOWN,
+    Image,
+    Origin,
+    Recipe,
+    images_of,
+    images_of_chips,
+    inputs_of,
+    wanted_chips,
+)
+from m3leo_sar.products.tile_images import TileImages
+from m3leo_sar.products.valid_looks import looks_facts
+from m3leo_sar.stack.burst_set import BurstSet, burst_label
+from m3leo_sar.stack.pairs import Pair
 from m3leo_sar.stack.slc import SlcStack
-from m3leo_sar.warp.pixel_map import PixelMap, pixel_map
+from m3leo_sar.warp.pixel_map import pixel_map
 from m3leo_sar.warp.sample import sample
 
 #: Most bytes of finished chips in memory before they are written.
@@ -60,7 +67,7 @@ class Task(NamedTuple):
     """A tile and the chips it lacks."""
 
     tile: Tile
-    #: ``product/key``.
+    #: ``product/key``, such as ``coherence/VV/20230301_20230313``.
     names: Collection[str]
 
 
@@ -70,21 +77,21 @@ class TileMaker:
 
     Parameters
     ----------
-    stack : SlcStack
+    stack : SlcStack or BurstSet
     archive : ChipArchive
     recipe : Recipe
     labels : mapping of str to LabelRaster
     origin : Origin
         Known inputs, written into each chip.
     check : callable, optional
-        Called with the ``geometry``, dates (``YYYYMMDD``) and labels (``label-NAME``) that have been read, before
-        any chip from them is written; raises if their files have changed meanwhile.
+        Called with the ``geometry``, dates (``YYYYMMDD``, ``VV/YYYYMMDD``) and labels (``label-NAME``) that have been
+        read, before any chip from them is written; raises if their files have changed meanwhile.
     move : callable, optional
         Moves the samples of a tile to the device that computes its chips, such as
         :func:`m3leo_sar.chips.transfer.to_gpu`; rounding differs between devices.
     """
 
-    stack: SlcStack
+    stack: SlcStack | BurstSet
     archive: ChipArchive
     recipe: Recipe
     labels: Mapping[str, LabelRaster] = field(default_factory=dict)
@@ -108,6 +115,7 @@ class TileMaker:
                 shape=shape,
                 labels=self.labels,
                 origin=self.origin,
+                bursts=None if isinstance(self.stack, SlcStack) else self.stack.parameters,
             )
         return self._wanted[shape]
 
@@ -117,24 +125,24 @@ class TileMaker:
         there = self.archive.has(tile.identifier, dataset, key, parameters=self.wanted(tile)[name])
         return there and is_whole(self.archive, tile.identifier, name)
 
-    def place(self, tile: Tile) -> tuple[PixelMap, str]:
-        """Positions of a tile on the stack, and the reason if it cannot be computed."""
-        return place_on(self.stack, tile, self.recipe.minimum_coverage)
+    def place(self, tile: Tile) -> Placement:
+        """Parts of a tile on the stack, and the reason if it cannot be computed."""
+        return placement_on(self.stack, tile, self.recipe.minimum_coverage)
 
-    def span(self, positions: PixelMap) -> tuple[slice, slice]:
+    def span(self, part: Part) -> tuple[slice, slice]:
         """Rows and columns to read, so that every window of the tile has the samples of the whole stack."""
-        return span_on(self.stack, positions, window=self.recipe.window, resampling=self.recipe.resampling)
+        return span_on(part.stack, part.positions, window=self.recipe.window, resampling=self.recipe.resampling)
 
-    def make(self, task: Task, *, stack: SlcStack | None = None, place: tuple[PixelMap, str] | None = None) -> Made:
+    def make(self, task: Task, *, place: Placement | None = None, is_read: bool = False) -> Made:
         """Compute and write the missing chips of a tile.
 
         Parameters
         ----------
         task : Task
-        stack : SlcStack, optional
-            Source of the same pixels as the maker's own, such as from memory; ``check`` was called when they were read.
-        place : optional
-            Result of :meth:`place` for the tile.
+        place : Placement, optional
+            Result of :meth:`place` for the tile, or the same parts of stacks with equal pixels, such as from memory.
+        is_read : bool
+            Whether the pixels of ``place`` are in memory; ``check`` was called when they were read.
 
         Raises
         ------
@@ -143,21 +151,18 @@ class TileMaker:
         WritingFailed
             If a chip cannot be written; earlier chips are kept.
         """
-        positions, reason = place or self.place(task.tile)
+        parts, reason = place or self.place(task.tile)
         if reason:
             return Made(skipped=reason)
-        work = _Work(self, stack or self.stack, task.tile)
-        keys = {name: name.partition("/")[::2] for name in task.names}
-        for name, (dataset, key) in keys.items():
-            if dataset == LABEL:
-                work.make_label(name, key)
-        pairs = {
-            wanted: [self._pairs.get(key) or Pair.parse(key) for dataset, key in keys.values() if dataset == wanted]
-            for wanted in (COHERENCE, LOOKS, INTERFEROGRAM)
-        }
-        dates = [parse_date(key) for dataset, key in keys.values() if dataset == INTENSITY]
-        if any(pairs.values()) or dates:
-            work.compute(positions, pairs, dates)
+        work = _Work(self, parts, task.tile, is_read)
+        keys: dict[str, list[str]] = {}
+        for name in task.names:
+            dataset, _, key = name.partition("/")
+            keys.setdefault(dataset, []).append(key)
+        for key in keys.pop(LABEL, ()):
+            work.make_label(key)
+        if keys:
+            work.compute(keys)
         work.flush()
         return work.made
 
@@ -165,8 +170,9 @@ class TileMaker:
 class _Work:
     """One tile in progress."""
 
-    def __init__(self, maker: TileMaker, stack: SlcStack, tile: Tile) -> None:
-        self.maker, self.stack, self.tile, self.made = maker, stack, tile, Made()
+    def __init__(self, maker: TileMaker, parts: Sequence[Part], tile: Tile, is_read: bool) -> None:
+        self.maker, self.parts, self.tile, self.made = maker, parts, tile, Made()
+        self.stack, self.is_read = maker.stack, is_read
         self.geobox = tile.geobox
         self.parameters = maker.wanted(tile)
         #: Finished chips by product, and their bytes; written together, as an archive may keep them so.
@@ -174,62 +180,62 @@ class _Work:
         self.held = 0
         self.read: set[str] = set()
 
-    def compute(self, positions: PixelMap, pairs: Mapping[str, list[Pair]], dates: list[datetime.date]) -> None:
-        rows, cols = self.maker.span(positions)
-        inside = positions.relative_to(rows, cols)
-        needed = sorted(needed_dates(chain(*pairs.values()), dates))
-        _check_size(self.tile, rows, cols, len(needed), self.stack)
-        pixels = self.stack.window(rows, cols, dates=needed)
-        pixels = self.maker.move(pixels) if self.maker.move else pixels
-        if self.stack is self.maker.stack:
+    def compute(self, keys: Mapping[str, list[str]]) -> None:
+        """Make the chips of some keys of each product."""
+        needed = images_of_chips(f"{dataset}/{key}" for dataset, some in keys.items() for key in some)
+        self._images = [self._read_images(part, needed) for part in self.parts]
+        if not self.is_read:
             self.read.update(inputs_of(needed))
-        place = {date: index for index, date in enumerate(needed)}
+        self._add_coherence(keys.get(COHERENCE, []))
+        for key in keys.get(LOOKS, ()):
+            self.add(LOOKS, key, self._looks(key), unit="1")
+        for key in keys.get(INTERFEROGRAM, ()):
+            chip = self._merged([images.interferogram(key) for images in self._images])
+            self.add(INTERFEROGRAM, key, chip, unit="intensity", looks=[1, 1])
+        for key in keys.get(INTENSITY, ()):
+            chip = self._merged([images.intensity(key) for images in self._images])
+            self.add(INTENSITY, key, chip, unit="intensity")
+        for key in keys.get(RATIO, ()):
+            chip = self._merged([images.ratio(key, self._options()) for images in self._images])
+            self.add(RATIO, key, chip, unit="1")
 
-        def to_tile(images: NDArray[Any]) -> NDArray[Any]:
-            taken: NDArray[Any] = to_host(sample(images, inside, resampling=self.maker.recipe.resampling))
-            return taken
+    def _read_images(self, part: Part, needed: Sequence[Image]) -> TileImages:
+        rows, cols = self.maker.span(part)
+        _check_size(self.tile, rows, cols, len(needed), part.stack)
+        pixels = part.stack.images(needed, rows, cols)
+        pixels = self.maker.move(pixels) if self.maker.move else pixels
+        inside, resampling = part.positions.relative_to(rows, cols), self.maker.recipe.resampling
+        return TileImages(pixels, needed, inside, resampling=resampling, window=self.maker.recipe.window)
 
-        looks = ValidLooks(pixels, self.maker.recipe.window, to_tile)
+    def _merged(self, planes: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """Planes of the parts as one, each pixel from its own part; (..., tile rows, tile cols)."""
+        if len(planes) == 1 and self.parts[0].mask is None:
+            return planes[0]
+        whole = np.full_like(planes[0], np.nan)
+        for part, plane in zip(self.parts, planes, strict=True):
+            np.copyto(whole, plane, where=part.mask)  # type: ignore[arg-type]
+        return whole
 
-        def indices_of(pair: Pair) -> tuple[int, int]:
-            return place[pair.reference], place[pair.secondary]
+    def _looks(self, key: str) -> NDArray[Any]:
+        return self._merged([images.looks(key) for images in self._images])
 
-        self._add_coherence(pixels, pairs[COHERENCE], indices_of, looks, to_tile)
-        for pair in pairs[LOOKS]:
-            self.add(LOOKS, str(pair), looks.of(*indices_of(pair)), **_pair_facts(pair), unit="1")
-        for pair in pairs[INTERFEROGRAM]:
-            chip = to_tile(interferogram(pixels, pairs=[indices_of(pair)]))[0]
-            self.add(INTERFEROGRAM, str(pair), chip, **_pair_facts(pair), unit="intensity", looks=[1, 1])
-        for date in dates:
-            image = pixels[place[date]]
-            power = (image.real**2 + image.imag**2).astype(np.float32)
-            self.add(INTENSITY, f"{date:%Y%m%d}", to_tile(power), date=date.isoformat(), unit="intensity")
-
-    def _add_coherence(
-        self,
-        pixels: Any,
-        pairs: list[Pair],
-        indices_of: Callable[[Pair], tuple[int, int]],
-        looks: ValidLooks,
-        to_tile: Callable[[Any], NDArray[Any]],
-    ) -> None:
-        recipe = self.maker.recipe
-        options: dict[str, Any] = {
-            "window": recipe.window,
-            "min_valid": recipe.min_valid,
-            "fill_gaps": recipe.fill_gaps,
-        }
+    def _add_coherence(self, keys: list[str]) -> None:
         # A map has half the bytes of a date.
-        at_once = max(1, 2 * _MAP_BYTES // pixels[0].nbytes)
-        for first in range(0, len(pairs), at_once):
-            some = pairs[first : first + at_once]
-            maps = to_tile(coherence(pixels, pairs=[indices_of(pair) for pair in some], **options))
-            for pair, chip in zip(some, maps, strict=True):
-                facts = {**_pair_facts(pair), **looks_facts(looks.of(*indices_of(pair)), chip)}
+        at_once = max(1, 2 * _MAP_BYTES // max(images.nbytes for images in self._images))
+        for first in range(0, len(keys), at_once):
+            some = keys[first : first + at_once]
+            maps = self._merged([images.coherence(some, self._options()) for images in self._images])
+            for key, chip in zip(some, maps, strict=True):
+                facts = looks_facts(self._looks(key), chip)
                 # Weights sum to one up to rounding, and those of a cubic kernel overshoot.
-                self.add(COHERENCE, str(pair), np.clip(chip, 0, 1, out=chip), **facts, unit="1")
+                self.add(COHERENCE, key, np.clip(chip, 0, 1, out=chip), **facts, unit="1")
 
-    def make_label(self, name: str, key: str) -> None:
+    def _options(self) -> dict[str, Any]:
+        recipe = self.maker.recipe
+        return {"window": recipe.window, "min_valid": recipe.min_valid, "fill_gaps": recipe.fill_gaps}
+
+    def make_label(self, key: str) -> None:
+        """Make the chip of a label."""
         geobox, read = self.maker.labels[key]
         positions = pixel_map(geobox, self.geobox)
         try:
@@ -249,25 +255,62 @@ class _Work:
         self.add(LABEL, key, chip, unit="class" if is_integer else "", nodata=nodata, **facts)
 
     def add(self, dataset: str, key: str, chip: NDArray[Any], *, nodata: float | None = None, **facts: Any) -> None:
-        names = self.maker.origin.names
-        sources = {part: names[part] for part in (*key.split("_"), f"label-{key}") if part in names}
+        """Keep a finished chip for writing."""
+        images = () if dataset == LABEL else images_of(key)
         metadata = {
             "product": dataset,
             "key": key,
-            "polarisation": self.stack.polarisation,
+            "polarisation": parse_key(key).polarisation,
             "orbit": self.stack.orbit,
             "track": self.stack.track,
+            **self._bursts(),
+            **({"frequency": self.stack.frequency} if self.stack.frequency else {}),
+            **self._dates(images),
             "software": _software(),
             "versions": {"numpy": np.__version__},
             "parameters": self.parameters[f"{dataset}/{key}"],
             "crc32": pixel_checksum(chip),
-            **({"sources": sources} if sources else {}),
+            **self._sources(images, key),
             **facts,
         }
         self.finished.setdefault(dataset, []).append(Layer(key, chip, metadata, nodata))
         self.held += chip.nbytes
         if self.held > _HELD_BYTES:
             self.flush()
+
+    def _bursts(self) -> dict[str, Any]:
+        """The burst of the chip, or the share of its pixels that each burst of a set gives."""
+        if isinstance(self.stack, SlcStack):
+            return {"burst": self.stack.burst} if self.stack.burst else {}
+        shares = {burst_label(part.stack): round(float(np.mean(part.mask)), 4) for part in self.parts}
+        return {"bursts": shares}
+
+    def _dates(self, images: Sequence[Image]) -> dict[str, Any]:
+        """Date, or both dates with the days between them, and the platform of each where it is known."""
+        dates = list(dict.fromkeys(image.date for image in images))
+        known = dict(zip(self.stack.dates, self.stack.platforms or (), strict=False))
+        platforms = [known.get(date) for date in dates]
+        found: dict[str, Any] = {"platforms": platforms} if any(platforms) else {}
+        if len(dates) == 2:
+            named = Pair(*dates)
+            pair = self.maker._pairs.get(str(named), named)
+            return {"reference": f"{dates[0]}", "secondary": f"{dates[1]}", "days": pair.days, **found}
+        return {"date": f"{dates[0]}", **found} if dates else {}
+
+    def _sources(self, images: Sequence[Image], key: str) -> dict[str, Any]:
+        """Names of the files of a chip."""
+        names = self.maker.origin.names
+        several = len({image.polarisation for image in images}) > 1
+        named = {str(image) if several else f"{image.date:%Y%m%d}": image for image in images}
+        found = {
+            label: names[source]
+            for label, image in named.items()
+            for source in (str(image), f"{image.date:%Y%m%d}")
+            if source in names
+        }
+        label = f"label-{key}"
+        found |= {label: names[label]} if not images and label in names else {}
+        return {"sources": found} if found else {}
 
     def flush(self) -> None:
         """Write the finished chips."""
@@ -301,7 +344,3 @@ def is_whole(archive: ChipArchive, identifier: str, name: str) -> bool:
 def _software() -> str:
     # Looked up in the installed files, which takes as long as four maps of coherence.
     return f"m3leo-sar {version('m3leo-sar')}"
-
-
-def _pair_facts(pair: Pair) -> dict[str, Any]:
-    return {"reference": pair.reference.isoformat(), "secondary": pair.secondary.isoformat(), "days": pair.days}

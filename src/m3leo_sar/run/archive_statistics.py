@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from m3leo_sar.chips.grouped import KEYS, GroupedAccumulator
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Chip
-from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL
+from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL, RATIO
 
 #: Encoding of products before they are counted; a phasor has no histogram.
-ENCODINGS = {COHERENCE: "linear", INTENSITY: "decibel"}
+ENCODINGS = {COHERENCE: "linear", INTENSITY: "decibel", RATIO: "decibel"}
 
 
 def archive_statistics(

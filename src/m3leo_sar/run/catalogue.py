@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from m3leo_sar.io.stacks.cslc_name import burst_name
+from m3leo_sar.io.files.atomic import PARTIAL
+from m3leo_sar.io.stacks.cslc_name import burst_name, parse_cslc_name
 from m3leo_sar.io.stacks.product_list import csv_products, stac_products
 from m3leo_sar.io.stacks.registry import open_products, reader_named, reader_of_files, recognise
 from m3leo_sar.io.stacks.stack_labels import LabelRaster
 from m3leo_sar.io.stacks.stack_reader import Choice, Product, StackReader
+from m3leo_sar.io.stacks.zarr_stack import is_stack, stack_polarisations
 from m3leo_sar.products.recipe import Origin
 from m3leo_sar.run.threads import available_cpus
+from m3leo_sar.stack.burst_set import BurstSet, burst_label
 from m3leo_sar.stack.pairs import parse_date
+from m3leo_sar.stack.polarisation import POLARISATIONS, joined_polarisations, parse_polarisations
 from m3leo_sar.stack.slc import SlcStack
+from m3leo_sar.stack.stack_join import join_polarisations
 
 #: Most rows or columns of an image; a header with more is damaged or hostile.
 LARGEST_SIDE = 1 << 20
@@ -35,14 +41,15 @@ class Catalogue:
 
     Parameters
     ----------
-    stack : SlcStack
+    stack : SlcStack or BurstSet
     inputs : mapping of str to tuple of Path
-        Files or folders behind each date (``YYYYMMDD``), each label (``label-NAME``) and the ``geometry``.
+        Files or folders behind each date (``YYYYMMDD``; ``VV/YYYYMMDD`` with several polarisations), each label
+        (``label-NAME``) and the ``geometry``.
     source : mapping
         Plain values from which :func:`reopen` opens the same stack in another process.
     """
 
-    stack: SlcStack
+    stack: SlcStack | BurstSet
     inputs: Mapping[str, tuple[Path, ...]]
     source: Mapping[str, Any]
 
@@ -96,10 +103,17 @@ class Catalogue:
         # Another no-data value gives other chips from the same files.
         stated = f" nodata {self.source['nodata']}" if self.source.get("nodata") is not None else ""
         checksums = {
-            name: "sha256:" + " ".join(digests[path] for path in self.inputs[name]) + (stated if name.isdigit() else "")
+            name: "sha256:"
+            + " ".join(digests[path] for path in self.inputs[name])
+            + (stated if name.rpartition("/")[2].isdigit() else "")
             for name in wanted
         }
-        return Origin(checksums, {name: self.inputs[name][0].name for name in wanted}), signatures
+        return Origin(checksums, {name: _short_name(self.inputs[name][0]) for name in wanted}), signatures
+
+
+def _short_name(path: Path) -> str:
+    """Name of an input; of an array of our container, with its date."""
+    return f"{path.parent.name}/{path.name}" if path.name in POLARISATIONS else path.name
 
 
 def open_catalogue(
@@ -120,9 +134,9 @@ def open_catalogue(
         feature collection or a list) whose assets are local files; or a CSV with a column ``path`` and, if the files
         do not state them, ``date``, ``polarisation``, ``burst``, ``orbit``, ``track``. Paths are relative to the file.
     burst : str, optional
-        Burst, if there are several.
+        Burst, or several as ``"A+B"``; by default all, as one set if there are several of one track.
     polarisation : str, optional
-        Polarisation, if there are several.
+        Polarisation, if there are several; ``"VV+VH"`` for a stack of several.
     nodata : float, optional
         No-data value, in addition to NaN and the files' own.
     reader : str, optional
@@ -135,25 +149,136 @@ def open_catalogue(
     FileNotFoundError
         If there is nothing at ``path``, or a file it names is not there.
     ValueError
-        If it is none of these, is damaged, names files on a server, is one page of several, or an image has more than
-        :data:`LARGEST_SIDE` rows or columns.
+        If it is none of these, its bursts are of several tracks, it is damaged, names files on a server, is one page of
+        several, or an image has more than :data:`LARGEST_SIDE` rows or columns.
     """
     place = Path(path)
     choice = Choice(burst=burst, polarisation=polarisation, frequency=frequency, nodata=nodata)
-    if reader is None and place.is_file() and place.suffix.lower() in (".json", ".geojson", ".csv"):
-        listed = csv_products(place) if place.suffix.lower() == ".csv" else stac_products(place, polarisation)
-        products = _kept(listed, str(place), choice)
-        entry = reader_of_files([product.path for product in products], str(place))
-    else:
-        entry, products = recognise(place, reader=reader)
-    found = _catalogue(entry, products, choice)
-    rows, cols = found.stack.shape[1:]
+    inside = [] if reader is not None else _containers_in(place)
+    found = _of_containers(place, inside, choice) if inside else _of_products(place, choice, reader)
+    rows, cols = found.stack.shape[1:] if isinstance(found.stack, SlcStack) else found.stack.largest_shape
     if max(rows, cols) > LARGEST_SIDE:
         raise ValueError(f"{found.stack.name} must have at most {LARGEST_SIDE} rows and columns, got {rows} x {cols}")
     return found
 
 
-def reopen(source: Mapping[str, Any]) -> tuple[SlcStack, dict[str, LabelRaster]]:
+def _of_products(place: Path, choice: Choice, reader: str | None) -> Catalogue:
+    wanted = parse_polarisations(choice.polarisation) if choice.polarisation else (None,)
+    # Items of a list may have one asset per polarisation, so that the products of each are others.
+    found = {one: _found(place, replace(choice, polarisation=one, burst=None), reader) for one in wanted}
+    bursts = _bursts_of(next(iter(found.values()))[1], choice.burst)
+
+    def of_burst(burst: str | None) -> Catalogue:
+        parts = [
+            _catalogue(entry, products, replace(choice, polarisation=one, burst=burst))
+            for one, (entry, products) in found.items()
+        ]
+        return parts[0] if len(parts) == 1 else _joined(parts)
+
+    return of_burst(bursts[0]) if len(bursts) == 1 else catalogue_of_bursts([of_burst(one) for one in bursts])
+
+
+def _found(place: Path, choice: Choice, reader: str | None) -> tuple[StackReader, list[Product]]:
+    """Reader and products of a path."""
+    if reader is None and place.is_file() and place.suffix.lower() in (".json", ".geojson", ".csv"):
+        is_table = place.suffix.lower() == ".csv"
+        products = _kept(
+            csv_products(place) if is_table else stac_products(place, choice.polarisation), str(place), choice
+        )
+        return reader_of_files([product.path for product in products], str(place)), products
+    entry, found = recognise(place, reader=reader)
+    return entry, list(found)
+
+
+def _bursts_of(products: Sequence[Product], wanted: str | None) -> list[str | None]:
+    """Bursts to open: those named, joined by ``+``, or else all that the products name; one None if none has a name."""
+    if wanted is not None:
+        return [*wanted.split("+")]
+    names = {product.burst or getattr(parse_cslc_name(product.path), "burst", None) for product in products}
+    return [None] if None in names or len(names) < 2 else sorted(names, key=str)
+
+
+def _containers_in(place: Path) -> list[Path]:
+    """Our containers in a folder that is none itself, such as one per burst and polarisation."""
+    if not place.is_dir() or is_stack(place):
+        return []
+    return sorted(
+        entry for entry in place.iterdir() if entry.is_dir() and PARTIAL not in entry.name and is_stack(entry)
+    )
+
+
+def _of_containers(place: Path, folders: Sequence[Path], choice: Choice) -> Catalogue:
+    groups: dict[str, list[Catalogue]] = {}
+    wanted = parse_polarisations(choice.polarisation) if choice.polarisation else None
+    for folder in folders:
+        held = stack_polarisations(folder)
+        taken = held if wanted is None else [one for one in wanted if one in held]
+        if taken:
+            part = open_catalogue(folder, polarisation=joined_polarisations(taken), nodata=choice.nodata)
+            groups.setdefault(part.stack.burst or folder.name, []).append(part)
+    if choice.burst is not None:
+        groups = {name: groups[name] for name in choice.burst.split("+") if name in groups}
+    if not groups:
+        raise ValueError(f"{place} holds no stack of polarisation {choice.polarisation} and burst {choice.burst}")
+    parts = [some[0] if len(some) == 1 else _joined(some) for some in groups.values()]
+    return parts[0] if len(parts) == 1 else catalogue_of_bursts(parts)
+
+
+def catalogue_of_bursts(parts: Sequence[Catalogue]) -> Catalogue:
+    """One catalogue from those of several bursts of a track.
+
+    Raises
+    ------
+    ValueError
+        If they are of different tracks, orbits or polarisations, or have no common date.
+    """
+    stack = BurstSet.of([part.stack for part in parts])  # type: ignore[misc]
+    inputs: dict[str, tuple[Path, ...]] = {}
+    for part in parts:
+        for name, paths in part.inputs.items():
+            if not name.startswith("label-"):
+                inputs[name] = (*inputs.get(name, ()), *paths)
+    inputs |= {name: paths for name, paths in parts[0].inputs.items() if name.startswith("label-")}
+    shared = {name: parts[0].source.get(name) for name in ("frequency", "nodata")}
+    labels = [burst_label(part.stack) for part in parts]  # type: ignore[arg-type]
+    order = [labels.index(burst_label(burst)) for burst in stack.bursts]
+    source = {"set": [dict(parts[index].source) for index in order], "outlines": stack.outlines, **shared}
+    return Catalogue(stack=stack, inputs=inputs, source=source)
+
+
+def _joined(parts: list[Catalogue]) -> Catalogue:
+    """One catalogue from those of several polarisations."""
+    stack = join_polarisations([part.stack for part in parts])
+    inputs = {
+        f"{part.stack.polarisation}/{name}": paths
+        for part in parts
+        for name, paths in part.inputs.items()
+        if name.isdigit() and parse_date(name) in stack.dates
+    }
+    # The geometry and the labels are the same for all.
+    inputs |= {name: paths for name, paths in parts[0].inputs.items() if not name.isdigit()}
+    shared = {name: parts[0].source.get(name) for name in ("burst", "frequency", "nodata")}
+    source = {"parts": [dict(part.source) for part in parts], **shared}
+    return Catalogue(stack=stack, inputs=inputs, source=source)
+
+
+def without_steps(catalogue: Catalogue, phases: Mapping[str, Mapping[datetime.date, float]]) -> Catalogue:
+    """The catalogue of a set of bursts with a phase per burst and date taken off."""
+    plain = {name: {f"{date:%Y%m%d}": value for date, value in by_date.items()} for name, by_date in phases.items()}
+    source = {**catalogue.source, "steps": plain}
+    return replace(catalogue, stack=_with_steps(catalogue.stack, source), source=source)
+
+
+def _with_steps(stack: Any, source: Mapping[str, Any]) -> Any:
+    if not source.get("steps"):
+        return stack
+    phases = {
+        name: {parse_date(date): value for date, value in by_date.items()} for name, by_date in source["steps"].items()
+    }
+    return stack.without_steps(phases)
+
+
+def reopen(source: Mapping[str, Any]) -> tuple[SlcStack | BurstSet, dict[str, LabelRaster]]:
     """Open a catalogue's stack and labels again from its ``source``.
 
     Raises
@@ -164,6 +289,13 @@ def reopen(source: Mapping[str, Any]) -> tuple[SlcStack, dict[str, LabelRaster]]
     with warnings.catch_warnings():
         # The first opening of the catalogue has reported these warnings.
         warnings.simplefilter("ignore", UserWarning)
+        if "set" in source:
+            bursts, labels = zip(*(reopen(part) for part in source["set"]), strict=True)
+            outlines = [tuple((row, col) for row, col in outline) for outline in source["outlines"]]
+            return _with_steps(BurstSet.of(bursts, outlines=outlines), source), labels[0]
+        if "parts" in source:
+            stacks, labels = zip(*(reopen(part) for part in source["parts"]), strict=True)
+            return join_polarisations(stacks), labels[0]
         products = [_product_of(values) for values in source["products"]]
         choice = Choice(**{name: source.get(name) for name in _CHOICES})
         opened = open_products(reader_named(source["reader"]), products, choice)

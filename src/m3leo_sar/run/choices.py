@@ -18,6 +18,7 @@ from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.archive_index import INDEX
 from m3leo_sar.io.tables.area_file import read_area
 from m3leo_sar.io.tables.tile_file import read_tiles
+from m3leo_sar.stack.burst_set import BurstSet
 from m3leo_sar.stack.pairs import Pair, all_pairs, explicit_pairs, of_season, pairs_by_days, sequential_pairs
 from m3leo_sar.stack.slc import SlcStack
 
@@ -26,7 +27,7 @@ LATTICES = ("legacy", "exact")
 
 
 def choose_pairs(
-    stack: SlcStack,
+    stack: SlcStack | BurstSet,
     *,
     rule: str = "all",
     max_days: int | None = None,
@@ -66,7 +67,7 @@ def choose_pairs(
 
 
 def choose_tiles(
-    stack: SlcStack,
+    stack: SlcStack | BurstSet,
     *,
     aoi: str | None = None,
     tiles: Path | None = None,
@@ -171,8 +172,12 @@ def lattice_of(grid: TileGrid) -> str:
     return "legacy" if grid.cells is None else "exact"
 
 
-def footprint(stack: SlcStack) -> Any:
+def footprint(stack: SlcStack | BurstSet) -> Any:
     """Outline of a stack in longitude and latitude: a shapely polygon, cut at the 180th meridian."""
+    if isinstance(stack, BurstSet):
+        import shapely
+
+        return shapely.union_all([footprint(burst) for burst in stack.bursts])
     if isinstance(stack.geometry, GeoBox):
         return footprint_of(stack.geometry)
     return antimeridian.boxes_on_globe([_bounds(stack)])[0]
@@ -207,7 +212,7 @@ def _bounds_of(text: str) -> tuple[float, ...] | None:
         return None
 
 
-def _common(area: Any, outline: Any, stack: SlcStack) -> Any:
+def _common(area: Any, outline: Any, stack: SlcStack | BurstSet) -> Any:
     import shapely
 
     common = shapely.intersection(area, outline)
@@ -216,7 +221,9 @@ def _common(area: Any, outline: Any, stack: SlcStack) -> Any:
     return common
 
 
-def _bounds(stack: SlcStack) -> antimeridian.Bounds:
+def _bounds(stack: SlcStack | BurstSet) -> antimeridian.Bounds:
+    if isinstance(stack, BurstSet):
+        return stack.bounds
     if isinstance(stack.geometry, GeoBox):
         return stack.geometry.bounds_in("EPSG:4326")
     bounds = stack.geometry.bounds
@@ -225,5 +232,5 @@ def _bounds(stack: SlcStack) -> antimeridian.Bounds:
     return bounds
 
 
-def _bounds_text(stack: SlcStack) -> str:
+def _bounds_text(stack: SlcStack | BurstSet) -> str:
     return ", ".join(f"{edge:.4f}" for edge in _bounds(stack))

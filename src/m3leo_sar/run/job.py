@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +18,8 @@ from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.fingerprint import signature
-from m3leo_sar.products.recipe import Origin, Recipe, dates_of_chips, inputs_of
+from m3leo_sar.products.placement import Placement
+from m3leo_sar.products.recipe import Image, Origin, Recipe, images_of_chips, inputs_of
 from m3leo_sar.products.tile_maker import Task, TileMaker, WritingFailed
 from m3leo_sar.run.catalogue import Catalogue, reopen
 from m3leo_sar.run.job_warnings import collected, collecting
@@ -27,13 +27,11 @@ from m3leo_sar.run.loop import reason_of
 from m3leo_sar.run.plan import Plan
 from m3leo_sar.stack.pairs import Pair
 from m3leo_sar.stack.slc import SlcStack
-from m3leo_sar.warp.pixel_map import PixelMap
 
 #: Most bytes of the stack in memory for all tiles of a block; larger blocks are read tile by tile.
 BLOCK_BYTES = 256 << 20
 #: Largest ratio of a block's pixels to those of its tiles for which the block is read at once.
 _SPREAD = 1.5
-_Place = tuple[PixelMap, str]
 
 
 def common_values(
@@ -61,6 +59,7 @@ def common_values(
             "min_valid": recipe.min_valid,
             "fill_gaps": recipe.fill_gaps,
             "valid_looks": recipe.valid_looks,
+            "cross_polarised": recipe.cross_polarised,
         },
         "checksums": dict(origin.checksums),
         "names": dict(origin.names),
@@ -119,20 +118,20 @@ def _run(common: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
 def _over_block(maker: TileMaker, job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     tasks = [Task(_tile(values), job["names"][values["names"]]) for values in job["tiles"]]
     tasks = [Task(task.tile, _still_lacking(maker, task)) for task in tasks]
-    places: dict[str, _Place] = {}
-    stack: SlcStack | None = None
+    places: dict[str, Placement] = {}
+    is_read = False
     # A block that cannot be read at once may be readable tile by tile; each tile then reports its own error.
     with suppress(ValueError, OSError, MemoryError):
         places = {task.tile.identifier: maker.place(task.tile) for task in tasks if task.names}
-        stack = _read_once(maker, [task for task in tasks if task.names], places)
+        places, is_read = _read_once(maker, [task for task in tasks if task.names], places)
     for task in tasks:
         entry = {"identifier": task.tile.identifier, "state": "done", "reason": "", "counts": {}, "bytes": 0}
-        yield entry | (_made(maker, task, stack, places.get(task.tile.identifier)) if task.names else {})
+        yield entry | (_made(maker, task, places.get(task.tile.identifier), is_read) if task.names else {})
 
 
-def _made(maker: TileMaker, task: Task, stack: SlcStack | None, place: _Place | None) -> dict[str, Any]:
+def _made(maker: TileMaker, task: Task, place: Placement | None, is_read: bool) -> dict[str, Any]:
     try:
-        made = maker.make(task, stack=stack, place=place)
+        made = maker.make(task, place=place, is_read=is_read and place is not None)
     except WritingFailed:
         raise
     except (ValueError, OSError, MemoryError) as error:
@@ -149,48 +148,66 @@ def _still_lacking(maker: TileMaker, task: Task) -> list[str]:
     return [name for name in task.names if not maker.is_there(task.tile, name)]
 
 
-def _read_once(maker: TileMaker, tasks: Sequence[Task], places: Mapping[str, _Place]) -> SlcStack | None:
-    """The pixels of all tiles of a block in memory, as a stack; None if they lie too far apart or are too many."""
-    if len(tasks) < 2:
-        return None
-    spans = [maker.span(place) for place, reason in (places[task.tile.identifier] for task in tasks) if not reason]
-    dates = sorted({date for task in tasks for date in dates_of_chips(task.names)})
-    if not spans or not dates:
-        return None
-    rows, cols = (slice(min(span[k].start for span in spans), max(span[k].stop for span in spans)) for k in (0, 1))
-    area = (rows.stop - rows.start) * (cols.stop - cols.start)
-    apart = sum((span[0].stop - span[0].start) * (span[1].stop - span[1].start) for span in spans)
-    if area > _SPREAD * apart or area * len(dates) * np.dtype(maker.stack.dtype).itemsize > BLOCK_BYTES:
-        return None
-    stack = _in_memory(maker.stack, rows, cols, dates)
+def _read_once(
+    maker: TileMaker, tasks: Sequence[Task], places: Mapping[str, Placement]
+) -> tuple[dict[str, Placement], bool]:
+    """Placements on stacks in memory for all tiles of a block, and whether they are in memory.
+
+    They stay on disk if the tiles lie too far apart or have too many pixels.
+    """
+    images = images_of_chips(name for task in tasks for name in task.names)
+    parts = [part for place in places.values() if not place.reason for part in place.parts]
+    if len(tasks) < 2 or not parts or not images:
+        return dict(places), False
+    spans: dict[int, list[tuple[slice, slice]]] = {}
+    for part in parts:
+        spans.setdefault(id(part.stack), []).append(maker.span(part))
+    whole = {
+        stack: (
+            slice(min(rows.start for rows, _ in some), max(rows.stop for rows, _ in some)),
+            slice(min(cols.start for _, cols in some), max(cols.stop for _, cols in some)),
+        )
+        for stack, some in spans.items()
+    }
+    area = sum(_area(*span) for span in whole.values())
+    apart = sum(_area(*span) for some in spans.values() for span in some)
+    if area > _SPREAD * apart or area * len(images) * np.dtype(maker.stack.dtype).itemsize > BLOCK_BYTES:
+        return dict(places), False
+    stacks = {id(part.stack): part.stack for part in parts}
+    held = {stack: _in_memory(stacks[stack], *span, images) for stack, span in whole.items()}
     if maker.check:
-        maker.check(inputs_of(dates))
-    return stack
+        maker.check(inputs_of(images))
+    return {name: _moved(place, held) for name, place in places.items()}, True
 
 
-def _in_memory(stack: SlcStack, rows: slice, cols: slice, dates: list[datetime.date]) -> SlcStack:
-    """A stack of the same geometry that has the pixels [rows, cols] of some dates in memory, and no others."""
-    pixels = stack.window(rows, cols, dates=dates)
+def _area(rows: slice, cols: slice) -> int:
+    return int((rows.stop - rows.start) * (cols.stop - cols.start))
+
+
+def _moved(place: Placement, held: Mapping[int, SlcStack]) -> Placement:
+    if place.reason:
+        return place
+    return place._replace(parts=tuple(part._replace(stack=held[id(part.stack)]) for part in place.parts))
+
+
+def _in_memory(stack: SlcStack, rows: slice, cols: slice, images: list[Image]) -> SlcStack:
+    """The stack with the pixels [rows, cols] of some images in memory; no others can be read."""
+    pixels = stack.images(images, rows, cols)
+    places = {_index(stack, image): place for place, image in enumerate(images)}
+    first_row, first_col = rows.start, cols.start
 
     def read(index: int, some_rows: slice, some_cols: slice) -> NDArray[Any]:
-        first_row, first_col = rows.start, cols.start
         inner = (
             slice(some_rows.start - first_row, some_rows.stop - first_row),
             slice(some_cols.start - first_col, some_cols.stop - first_col),
         )
-        return np.asarray(pixels[(index, *inner)])
+        return np.asarray(pixels[(places[index], *inner)])
 
-    return SlcStack(
-        dates=tuple(dates),
-        read=read,
-        geometry=stack.geometry,
-        polarisation=stack.polarisation,
-        dtype=stack.dtype,
-        orbit=stack.orbit,
-        track=stack.track,
-        wavelength=stack.wavelength,
-        name=stack.name,
-    )
+    return replace(stack, read=read)
+
+
+def _index(stack: SlcStack, image: Image) -> int:
+    return stack.polarisations.index(image.polarisation) * len(stack.dates) + stack.date_index(image.date)
 
 
 @lru_cache(maxsize=2)

@@ -12,6 +12,7 @@ import numpy as np
 
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Chip
+from m3leo_sar.io.chips.chip_name import by_polarisation, parse_key
 from m3leo_sar.io.chips.product_names import LABEL
 from m3leo_sar.io.components.component import Band
 from m3leo_sar.io.components.quantity import KINDS, kind_of
@@ -58,15 +59,17 @@ def export_archive(
 
     Notes
     -----
-    Keys of one product that differ in dtype or no-data value go to folders of their own,
-    ``<product>-<key>``, as each label does. Overviews of a COG depend on the quantity: codes take the most common
-    value, wrapped phase and decibels the nearest, all others the mean.
+    Bands are named by pair or date. A product with several polarisations in the archive has a folder for each,
+    ``<product>-<polarisation>``; with one, ``<product>`` as in M3LEO's layout. Keys of one product that differ in dtype
+    or no-data value go to folders of their own, ``<product>-<key>``, as each label does. Overviews of a COG depend on
+    the quantity: codes take the most common value, wrapped phase and decibels the nearest, all others the mean.
     """
     if form not in FORMATS:
         raise ValueError(f"form must be one of {', '.join(FORMATS)}, got {form!r}")
-    done, bands = Exchanged(), {} if form == "netcdf" else _keys_of_products(archive)
+    done, keys_of_product = Exchanged(), _keys_of_products(archive)
     for identifier in archive.identifiers:
         for dataset in archive.datasets(identifier):
+            parts = by_polarisation(keys_of_product[dataset])
             keys = archive.keys(identifier, dataset)
             try:
                 chips = {key: archive.read(identifier, dataset, key) for key in keys}
@@ -74,11 +77,15 @@ def export_archive(
                 done.left_out[f"{identifier}/{dataset}"] = str(error)
                 continue
             apart = dataset == LABEL or len({(chip.array.dtype, chip.nodata) for chip in chips.values()}) > 1
-            for name, part in _folders(dataset, keys, apart):
-                path = Path(folder) / name / f"{identifier}{'.nc' if form == 'netcdf' else '.tif'}"
-                _write(path, {key: chips[key] for key in part}, form, () if apart else bands.get(dataset, ()))
-                done.files += 1
-                done.chips += len(part)
+            for polarisation, some in by_polarisation(keys).items():
+                # One polarisation needs no name: M3LEO's layout has none.
+                word = f"{dataset}-{polarisation}" if polarisation and len(parts) > 1 else dataset
+                order = () if apart or form == "netcdf" else [parse_key(key).name for key in parts[polarisation]]
+                for name, part in _folders(word, some, apart):
+                    path = Path(folder) / name / f"{identifier}{'.nc' if form == 'netcdf' else '.tif'}"
+                    _write(path, {parse_key(key).name: chips[key] for key in part}, form, order)
+                    done.files += 1
+                    done.chips += len(part)
         if report:
             report(identifier)
     return done
@@ -89,7 +96,7 @@ def _folders(dataset: str, keys: list[str], apart: bool) -> Iterator[tuple[str, 
         yield dataset, keys
         return
     for key in keys:
-        yield f"{dataset}-{key}", [key]
+        yield f"{dataset}-{parse_key(key).name}", [key]
 
 
 def _keys_of_products(archive: ChipArchive) -> dict[str, tuple[str, ...]]:

@@ -18,6 +18,7 @@ from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Layer, pixel_checksum
+from m3leo_sar.io.chips.chip_name import own_key, parse_key
 from m3leo_sar.io.chips.product_names import LABEL
 from m3leo_sar.io.components.component import ComponentChip, component_of, read_component
 from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read_gunw
@@ -161,8 +162,15 @@ def _exported(path: Path, geobox: GeoBox | None) -> tuple[str, list[Layer], GeoB
         raise ValueError(f"{path.name} does not lie on its tile's grid")
     planes = raster.array if raster.array.ndim == 3 else raster.array[None]
     layers = _layers_of_bands(raster, planes, path.name)
-    folder = path.parent.name
-    return (LABEL if folder.startswith(f"{LABEL}-") else folder), layers, raster.geobox
+    return _product_of(path.parent.name, layers), layers, raster.geobox
+
+
+def _product_of(folder: str, layers: list[Layer]) -> str:
+    """Product of an exported folder, whose name may have a polarisation or a label too."""
+    polarisations = {parse_key(layer.key).polarisation for layer in layers}
+    if len(polarisations) == 1 and folder.endswith(suffix := f"-{polarisations.pop()}"):
+        return folder.removesuffix(suffix)
+    return LABEL if folder.startswith(f"{LABEL}-") else folder
 
 
 def _layers_of_bands(raster: Raster, planes: NDArray[Any], name: str) -> list[Layer]:
@@ -174,6 +182,7 @@ def _layers_of_bands(raster: Raster, planes: NDArray[Any], name: str) -> list[La
             continue
         array = planes[bands[0]] if len(bands) == 1 else planes[bands[0] : bands[-1] + 1]
         facts = _facts_of_band(raster, bands[0], name, is_only=len(bands) == len(planes))
+        key = own_key(key, facts)
         facts = _of_these_pixels({**facts, "key": key}, array)
         layers.append(Layer(key, array, facts, raster.nodata if array.dtype.kind in "iu" else None))
     return layers

@@ -15,6 +15,7 @@ from m3leo_sar.io.stacks.stack_labels import LabelRaster
 from m3leo_sar.products.recipe import UNKNOWN, Origin, Recipe
 from m3leo_sar.products.tile_maker import Task, TileMaker
 from m3leo_sar.run.loop import Answer, Here, Loop, Outcome, Summary, refuse_none
+from m3leo_sar.stack.burst_set import BurstSet
 from m3leo_sar.stack.slc import SlcStack
 
 #: A raster and its grid.
@@ -22,7 +23,7 @@ Label = tuple[NDArray[Any], GeoBox]
 
 
 def make_chips(
-    stack: SlcStack,
+    stack: SlcStack | BurstSet,
     archive: ChipArchive,
     tiles: Sequence[Tile],
     recipe: Recipe,
@@ -39,7 +40,7 @@ def make_chips(
 
     Parameters
     ----------
-    stack : SlcStack
+    stack : SlcStack or BurstSet
     archive : ChipArchive
     tiles : sequence of Tile
     recipe : Recipe
@@ -77,13 +78,18 @@ def _claim(tiles: Sequence[Tile], maker: TileMaker, loop: Loop[Task]) -> Iterato
         lacking = [
             name
             for name, parameters in wanted.items()
-            if not maker.archive.has(tile.identifier, *name.split("/"), parameters=parameters)
+            if not maker.archive.has(tile.identifier, *_product_and_key(name), parameters=parameters)
         ]
         if lacking:
             loop.summary.present += len(wanted) - len(lacking)
             yield Task(tile, lacking)
         else:
             loop.present(tile.identifier, len(wanted))
+
+
+def _product_and_key(name: str) -> tuple[str, str]:
+    dataset, _, key = name.partition("/")
+    return dataset, key
 
 
 def _made(task: Task, maker: TileMaker) -> Answer:
@@ -95,7 +101,7 @@ def _made(task: Task, maker: TileMaker) -> Answer:
     return Answer([outcome])
 
 
-def require_work(stack: SlcStack, tiles: Sized, recipe: Recipe) -> None:
+def require_work(stack: SlcStack | BurstSet, tiles: Sized, recipe: Recipe) -> None:
     """Refuse empty requests and dates that the stack lacks.
 
     Raises

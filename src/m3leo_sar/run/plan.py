@@ -167,8 +167,8 @@ def make_plan(
 def folder_stamp(root: Path, identifier: str, chips: Iterable[str]) -> str:
     """Times of the last change in the folders of a tile's chips; empty if a folder is missing."""
     try:
-        datasets = sorted({name.partition("/")[0] for name in chips})
-        return " ".join(str(os.stat(f"{root}/{identifier}/{dataset}").st_mtime_ns) for dataset in datasets)
+        folders = sorted({name.rpartition("/")[0] for name in chips})
+        return " ".join(str(os.stat(f"{root}/{identifier}/{folder}").st_mtime_ns) for folder in folders)
     except OSError:
         return ""
 
@@ -216,7 +216,7 @@ class _Search:
             held = self.ledger.holding(digest) if self.ledger else {}
             there = {name for name, wanted in self.digests.items() if held.get(name) == wanted}
             lacking = tuple(name for name in self.wanted if name not in there)
-            one_of_each = {name.partition("/")[0]: name for name in held}
+            one_of_each = {name.rpartition("/")[0]: name for name in held}
             self._by_holding[digest] = _Found(lacking, held, len(there)), list(one_of_each.values())
         return self._by_holding[digest]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,17 @@ from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.run_lock import RunLock
 from m3leo_sar.io.stacks.with_nodata import with_nodata
 from m3leo_sar.io.stacks.zero_lines import watched_for_zeros
+from m3leo_sar.products.phase_steps import PhaseSteps, measured_steps
 from m3leo_sar.products.recipe import Origin, Recipe
-from m3leo_sar.run.catalogue import Catalogue, open_catalogue
+from m3leo_sar.run.catalogue import Catalogue, open_catalogue, without_steps
 from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of
 from m3leo_sar.run.loop import Outcome, Summary
 from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.run.update import RunOptions, Watch, bring_up_to_date
+from m3leo_sar.stack.burst_set import BurstSet
 from m3leo_sar.stack.pair_choice import chosen_pairs
 from m3leo_sar.stack.pairs import Pair
+from m3leo_sar.stack.polarisation import joined_polarisations, parse_polarisations
 from m3leo_sar.stack.slc import SlcStack
 
 #: A file or folder.
@@ -29,7 +32,7 @@ FilePath = str | os.PathLike[str]
 
 
 def prepare(
-    stack: SlcStack | FilePath,
+    stack: SlcStack | BurstSet | FilePath,
     archive: ChipArchive | FilePath,
     *,
     pairs: Any = "all",
@@ -44,8 +47,10 @@ def prepare(
     min_valid: float = MIN_VALID,
     fill_gaps: bool = False,
     minimum_coverage: float = 0.5,
+    cross_polarised: bool = False,
+    remove_steps: bool = False,
     burst: str | None = None,
-    polarisation: str | None = None,
+    polarisation: str | Sequence[str] | None = None,
     frequency: str | None = None,
     nodata: float | None = None,
     storage: str = "geotiff",
@@ -59,10 +64,11 @@ def prepare(
 
     Parameters
     ----------
-    stack : SlcStack or path
-        A stack, or a path as :func:`m3leo_sar.run.catalogue.open_catalogue` takes it: our Zarr container, a folder of
-        another producer, a JSON file of STAC items, a CSV of products. An `SlcStack` is processed in this process; a
-        path in the processes of ``options``, with a ledger and checksums of the inputs.
+    stack : SlcStack, BurstSet or path
+        A stack, bursts of a track, or a path as :func:`m3leo_sar.run.catalogue.open_catalogue` takes it: our Zarr
+        container, a folder of them or of another producer, a JSON file of STAC items, a CSV of products. A stack in
+        memory is processed in this process; a path in the processes of ``options``, with a ledger and checksums of the
+        inputs.
     archive : ChipArchive or path
         Created if there is none.
     pairs : str, Pair, two dates, two indices, or a sequence of these
@@ -89,8 +95,16 @@ def prepare(
         :func:`m3leo_sar.coherence`.
     minimum_coverage : float
         Least share of a tile that must lie on the stack, in [0, 1].
-    burst, polarisation, frequency : str, optional
-        Burst, polarisation and frequency band of NISAR, if the path holds several.
+    cross_polarised : bool
+        Whether to write, for each date, the coherence of two polarisations and the ratio of their intensities too.
+    remove_steps : bool
+        Whether to measure the phase steps between overlapping bursts on the tiles over both, and to take them off
+        (:func:`m3leo_sar.products.phase_steps.measured_steps`).
+    burst, frequency : str, optional
+        Burst, or several as ``"A+B"`` (by default all of the path, which must be of one track), and frequency band of
+        NISAR.
+    polarisation : str or sequence of str, optional
+        Polarisation, if the path holds several; several of them as ``"VV+VH"``.
     nodata : float, optional
         No-data value of the stack, in addition to NaN and the files' own; 0 for images filled with zeros.
     storage : {"geotiff", "zarr"}
@@ -133,15 +147,22 @@ def prepare(
     {'coherence': 1, 'intensity': 2}
     """
     catalogue: Catalogue | None
-    if isinstance(stack, SlcStack):
+    opened: SlcStack | BurstSet
+    if isinstance(stack, SlcStack | BurstSet):
         if any(value is not None for value in (options, burst, polarisation, frequency)):
-            raise ValueError("options, burst, polarisation and frequency go with a stack on disk; stack is an SlcStack")
+            raise ValueError(
+                "options, burst, polarisation and frequency go with a stack on disk; stack is an "
+                f"{type(stack).__name__}"
+            )
+        if nodata is not None and isinstance(stack, BurstSet):
+            raise ValueError(f"nodata goes with each burst of a BurstSet, got {nodata}")
         # Readers of files look for zeros themselves.
-        is_watched = stack.is_in_memory and nodata != 0
-        catalogue, opened = None, with_nodata(stack, nodata)
+        is_watched = isinstance(stack, SlcStack) and stack.is_in_memory and nodata != 0
+        catalogue, opened = None, with_nodata(stack, nodata) if isinstance(stack, SlcStack) else stack
     else:
         is_watched = False
-        catalogue = open_catalogue(stack, burst=burst, polarisation=polarisation, frequency=frequency, nodata=nodata)
+        chosen = joined_polarisations(parse_polarisations(polarisation)) if polarisation else None
+        catalogue = open_catalogue(stack, burst=burst, polarisation=chosen, frequency=frequency, nodata=nodata)
         opened = catalogue.stack
     recipe = Recipe(
         pairs=_pairs(opened, pairs, max_days),
@@ -152,12 +173,17 @@ def prepare(
         min_valid=min_valid,
         fill_gaps=fill_gaps,
         valid_looks=valid_looks,
+        cross_polarised=cross_polarised,
     )
     grid = _tiles(opened, tiles, aoi, lattice)
+    if remove_steps:
+        phases = steps_to_remove(opened, grid, recipe).phases
+        catalogue = None if catalogue is None else without_steps(catalogue, phases)
+        opened = opened.without_steps(phases) if catalogue is None else catalogue.stack
     chips = _archive(archive, storage, grid, opened.name if catalogue is None else str(stack))
     if catalogue is None:
         with RunLock(chips.root):
-            opened = watched_for_zeros(opened) if is_watched else opened
+            opened = watched_for_zeros(opened) if is_watched else opened  # type: ignore[arg-type]
             return make_chips(opened, chips, list(grid), recipe, origin=_origin(recipe, nodata), report=report)
     watch = Watch(settled=report) if report else None
     return bring_up_to_date(catalogue, chips, grid, recipe, options=options, watch=watch)
@@ -169,7 +195,20 @@ def _origin(recipe: Recipe, nodata: float | None) -> Origin:
     return Origin({f"{date:%Y%m%d}": f"nodata {nodata}" for date in dates}, {})
 
 
-def _pairs(stack: SlcStack, pairs: Any, max_days: int | None) -> list[Pair]:
+def steps_to_remove(stack: SlcStack | BurstSet, grid: TileGrid, recipe: Recipe) -> PhaseSteps:
+    """Phase steps between the bursts of a stack.
+
+    Raises
+    ------
+    ValueError
+        If it is a single burst.
+    """
+    if not isinstance(stack, BurstSet):
+        raise ValueError(f"remove_steps needs several bursts, {stack.name} is one")
+    return measured_steps(stack, grid, window=recipe.window)
+
+
+def _pairs(stack: SlcStack | BurstSet, pairs: Any, max_days: int | None) -> list[Pair]:
     # A rule is a word; a pair has the digits of its dates.
     if isinstance(pairs, str) and not any(letter.isdigit() for letter in pairs):
         return choose_pairs(stack, rule=pairs, max_days=max_days)
@@ -179,7 +218,7 @@ def _pairs(stack: SlcStack, pairs: Any, max_days: int | None) -> list[Pair]:
     return [Pair(stack.passings[first], stack.passings[second]) for first, second in chosen.indices]
 
 
-def _tiles(stack: SlcStack, tiles: TileGrid | FilePath | None, aoi: str | None, lattice: str) -> TileGrid:
+def _tiles(stack: SlcStack | BurstSet, tiles: TileGrid | FilePath | None, aoi: str | None, lattice: str) -> TileGrid:
     if isinstance(tiles, TileGrid):
         if aoi is not None:
             raise ValueError("tiles and aoi are both given; give one")

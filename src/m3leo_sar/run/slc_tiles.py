@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from m3leo_sar.grid.tiles import Tile
@@ -54,7 +55,7 @@ def build_slc_tiles(
     Returns
     -------
     Summary
-        ``computed`` and ``present`` count planes, one per date and tile.
+        ``computed`` and ``present`` count planes, one per date, polarisation and tile.
 
     Raises
     ------
@@ -65,12 +66,24 @@ def build_slc_tiles(
     """
     if not tiles:
         raise ValueError("tiles must hold at least one tile, got none")
-    store = SlcTileStore.create(path, _facts(stack, window, resampling))
-    work = _Work(stack, store, window, resampling, minimum_coverage)
-    summary = Loop[Tile](report=report).over(tiles, Here(work.make))
-    summary.present = work.present
+    works = [
+        _Work(part, SlcTileStore.create(path, _facts(part, window, resampling)), window, resampling, minimum_coverage)
+        for part in (stack.sel(polarisation=one) for one in stack.polarisations)
+    ]
+    summary = Loop[Tile](report=report).over(tiles, Here(lambda tile: _joined([work.make(tile) for work in works])))
+    summary.present = sum(work.present for work in works)
     refuse_none(summary.skipped, len(tiles), stack.name)
     return summary
+
+
+def _joined(answers: Sequence[Answer]) -> Answer:
+    """One answer from those of each polarisation of a tile."""
+    outcomes = [outcome for answer in answers for outcome in answer.outcomes]
+    # A tile that one polarisation failed for has failed.
+    first = next((outcome for outcome in outcomes if outcome.state != "done"), outcomes[0])
+    count = sum(outcome.counts.get(PLANES, 0) for outcome in outcomes)
+    fatal = next((answer.fatal for answer in answers if answer.fatal), "")
+    return Answer([replace(first, counts={PLANES: count} if count else {})], fatal=fatal)
 
 
 class _Work:

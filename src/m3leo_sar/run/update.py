@@ -21,8 +21,8 @@ from m3leo_sar.io.files.atomic import remove_stale
 from m3leo_sar.io.files.fingerprint import checksum, signature
 from m3leo_sar.io.files.plain_values import parameter_digest
 from m3leo_sar.io.files.run_lock import RunLock
-from m3leo_sar.products.placement import place_on, positions_on
-from m3leo_sar.products.recipe import UNKNOWN, Origin, Recipe, dates_of_chips, wanted_chips
+from m3leo_sar.products.placement import placement_on
+from m3leo_sar.products.recipe import UNKNOWN, Origin, Recipe, images_of_chips, wanted_chips
 from m3leo_sar.run.catalogue import Catalogue
 from m3leo_sar.run.job import BLOCK_BYTES, common_values, job_values, run_job
 from m3leo_sar.run.loop import Answer, Executor, Here, Loop, Outcome, Summary, refuse_none
@@ -31,6 +31,7 @@ from m3leo_sar.run.plan import RATE, Plan, folder_stamp, make_plan
 from m3leo_sar.run.pool import WorkerPool
 from m3leo_sar.run.run_log import RunLog
 from m3leo_sar.run.threads import shares
+from m3leo_sar.stack.burst_set import BurstSet
 from m3leo_sar.stack.slc import SlcStack
 
 #: Function that a worker runs.
@@ -182,12 +183,12 @@ def plan_only(
         return _on_stack(plan, catalogue.stack, recipe), ledger.fact(RATE) if ledger else None
 
 
-def _on_stack(plan: Plan, stack: SlcStack, recipe: Recipe) -> Plan:
+def _on_stack(plan: Plan, stack: SlcStack | BurstSet, recipe: Recipe) -> Plan:
     """The plan without the tiles that a run would leave out, as too small a share of them lies on the stack."""
     for position in list(plan.lacking):
         tile = plan.grid[position]
         try:
-            _, reason = place_on(stack, tile, recipe.minimum_coverage)
+            _, reason = placement_on(stack, tile, recipe.minimum_coverage)
         except (ValueError, OSError):
             # The run gives the reason.
             continue
@@ -197,19 +198,21 @@ def _on_stack(plan: Plan, stack: SlcStack, recipe: Recipe) -> Plan:
     return plan
 
 
-def block_size(plan: Plan, stack: SlcStack, *, workers: int) -> int:
+def block_size(plan: Plan, stack: SlcStack | BurstSet, *, workers: int) -> int:
     """Number of tiles per block, so that its pixels fit in memory and every worker gets several blocks."""
     positions = list(plan.lacking)
     fair = -(-len(positions) // (_BLOCKS_A_WORKER * workers))
     for position in positions[:: max(1, len(positions) // 8)]:
-        dates = len(dates_of_chips(plan.lacking[position])) or 1
+        images = len(images_of_chips(plan.lacking[position])) or 1
         try:
-            rows, cols = positions_on(stack, plan.grid[position]).window()
+            spans = [part.positions.window() for part in placement_on(stack, plan.grid[position], 0).parts]
         except ValueError:
             # Off the stack; another tile gives the size.
             continue
-        area = (rows.stop - rows.start) * (cols.stop - cols.start)
-        fitting = BLOCK_BYTES // (area * dates * np.dtype(stack.dtype).itemsize)
+        area = sum((rows.stop - rows.start) * (cols.stop - cols.start) for rows, cols in spans)
+        if not area:
+            continue
+        fitting = BLOCK_BYTES // (area * images * np.dtype(stack.dtype).itemsize)
         return max(1, min(fair, fitting, _LARGEST_BLOCK))
     return max(1, min(fair, _LARGEST_BLOCK))
 
@@ -232,7 +235,7 @@ class _Run:
         self._seconds = 0.0
 
     def over(
-        self, common: Mapping[str, Any], options: RunOptions, stack: SlcStack, recipe: Recipe, lock: RunLock
+        self, common: Mapping[str, Any], options: RunOptions, stack: SlcStack | BurstSet, recipe: Recipe, lock: RunLock
     ) -> None:
         """Run all blocks and note their results."""
         started = time.monotonic()
@@ -323,7 +326,7 @@ class _Run:
         kind = (id(held), made)
         if kind not in self._holdings:
             chips = dict(held) | {name: self._digests[name] for name in made}
-            one_of_each = {name.partition("/")[0]: name for name in chips}
+            one_of_each = {name.rpartition("/")[0]: name for name in chips}
             self._holdings[kind] = self.ledger.keep(chips), list(one_of_each.values())
         return self._holdings[kind]
 
@@ -396,6 +399,7 @@ def _plan(
         shape=(grid.pixels, grid.pixels),
         labels=catalogue.labels,
         origin=origin,
+        bursts=None if isinstance(catalogue.stack, SlcStack) else catalogue.stack.parameters,
     )
     return make_plan(
         grid, wanted, archive=archive, ledger=ledger, minimum_coverage=recipe.minimum_coverage, verify=verify
@@ -405,14 +409,18 @@ def _plan(
 def _series(catalogue: Catalogue, ledger: ChipLedger, archive: ChipArchive) -> dict[str, Any]:
     """Properties that identify a stack among others of the same ground and dates; they must match earlier runs.
 
-    Chips are named by their dates alone, so those of another burst or polarisation would replace these.
+    Chips are named by polarisation and dates alone, so those of another burst or band would replace these.
     """
     stack, before = catalogue.stack, ledger.fact(_SERIES) or {}
-    found = {"polarisation": stack.polarisation, "orbit": stack.orbit, "track": stack.track}
+    # Earlier versions had one polarisation per archive, and noted it.
+    before = {name: value for name, value in before.items() if name != "polarisation"}
+    found = {"orbit": stack.orbit, "track": stack.track, "frequency": stack.frequency}
     found = {name: value for name, value in found.items() if value is not None}
-    found |= {"burst": catalogue.source["burst"]} if catalogue.source.get("burst") else {}
+    found |= {"burst": stack.burst} if stack.burst else {}
     for name, value in found.items():
-        if before.get(name, value) != value:
+        # Bursts that are added to those of earlier runs change the chips at their edges, and no others.
+        grown = name == "burst" and name in before and set(before[name].split("+")) <= set(value.split("+"))
+        if before.get(name, value) != value and not grown:
             raise ValueError(
                 f"{archive.root} holds chips of {name} {before[name]}, {stack.name} is of {value}: its chips would "
                 "replace them; give another archive"
@@ -423,6 +431,7 @@ def _series(catalogue: Catalogue, ledger: ChipLedger, archive: ChipArchive) -> d
 def _inputs(catalogue: Catalogue, recipe: Recipe) -> list[str]:
     """Names of the inputs of a recipe's chips."""
     dates = [f"{date:%Y%m%d}" for date in recipe.dates]
+    dates += [f"{one}/{date}" for one in catalogue.stack.polarisations for date in dates]
     return [*dates, "geometry", *(f"label-{name}" for name in catalogue.labels)]
 
 

@@ -17,26 +17,30 @@ from m3leo_sar._display import as_line, as_table
 from m3leo_sar.stack.geometry import Geometry
 from m3leo_sar.stack.pair_choice import chosen_pairs
 from m3leo_sar.stack.pairs import as_date, require_date
+from m3leo_sar.stack.polarisation import parse_polarisations
 from m3leo_sar.stack.stack_display import facts_of_stack
+from m3leo_sar.stack.stack_selection import selected
 
-#: Reads the pixels [rows, cols] of the date with an index; slices have step 1 and lie inside.
+#: Reads the pixels [rows, cols] of the image with an index; slices have step 1 and lie inside. All dates of the first
+#: polarisation come first.
 Read = Callable[[int, slice, slice], NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class SlcStack:
-    """Co-registered single-look complex images of one track and polarisation; pixels are read on demand.
+    """Co-registered single-look complex images of one track, in one or several polarisations; read on demand.
 
     Parameters
     ----------
     dates : sequence of datetime.date
         Strictly increasing.
     read : callable
-        ``read(date_index, rows, cols)`` returns the (rows, cols) complex pixels of two slices.
+        ``read(index, rows, cols)`` returns the (rows, cols) complex pixels of two slices of an image. The index is
+        that of the date, or of several polarisations ``polarisation * len(dates) + date``.
     geometry : GeoBox, RadarGeometry, StoredRadarGeometry or OrbitGeometry
         Geometry of the pixels, of the shape of each image.
     polarisation : str
-        ``"VV"``, ``"VH"``, ``"HH"`` or ``"HV"``.
+        ``"VV"``, ``"VH"``, ``"HH"`` or ``"HV"``, or several of them as ``"VV+VH"``.
     dtype : str
         ``"complex64"`` or ``"complex128"``: what ``read`` returns.
     orbit : str, optional
@@ -47,6 +51,12 @@ class SlcStack:
         Radar wavelength in metres.
     times : sequence of datetime.datetime, optional
         Time of passing of each date, UTC without a time zone; days between dates then count from time to time.
+    platforms : sequence of str or None, optional
+        Satellite of each date, such as ``"S1A"`` or ``"NISAR"``.
+    burst : str, optional
+        Burst or frame, such as ``"T087-185683-IW2"``.
+    frequency : str, optional
+        Band of a sensor with several, such as ``"A"`` or ``"B"`` of NISAR.
     name : str
         Name of the stack in messages, such as its path.
 
@@ -77,6 +87,9 @@ class SlcStack:
     track: int | None = None
     wavelength: float | None = None
     times: tuple[datetime.datetime, ...] | None = None
+    platforms: tuple[str | None, ...] | None = None
+    burst: str | None = None
+    frequency: str | None = None
     name: str = "stack"
 
     def __post_init__(self) -> None:
@@ -89,7 +102,13 @@ class SlcStack:
                 raise ValueError(f"dates must strictly increase, got {later} after {earlier}")
         if self.times is not None:
             object.__setattr__(self, "times", _checked_times(self.times, dates))
-        _one_of("polarisation", self.polarisation, ("VV", "VH", "HH", "HV"))
+        if self.platforms is not None:
+            object.__setattr__(self, "platforms", tuple(self.platforms))
+            if len(self.platforms) != len(dates):
+                raise ValueError(
+                    f"platforms must hold one of each of the {len(dates)} dates, got {len(self.platforms)}"
+                )
+        parse_polarisations(self.polarisation)
         _one_of("dtype", self.dtype, ("complex64", "complex128"))
         _one_of("orbit", self.orbit, (None, "ascending", "descending"))
 
@@ -105,13 +124,17 @@ class SlcStack:
     ) -> SlcStack:
         """Stack over an array (dates, rows, cols) in memory, which it does not copy.
 
+        Of several polarisations, the array is (polarisations, dates, rows, cols).
+
         Raises
         ------
         ValueError
             If the array's shape does not fit the dates and the geometry.
         """
-        if array.shape != (len(dates), *geometry.shape):
-            raise ValueError(f"array must have shape {(len(dates), *geometry.shape)}, got {array.shape}")
+        count = len(parse_polarisations(polarisation))
+        expected = (*((count,) if count > 1 else ()), len(dates), *geometry.shape)
+        if array.shape != expected:
+            raise ValueError(f"array must have shape {expected}, got {array.shape}")
         return cls(
             dates=tuple(dates),
             read=partial(_part, array),
@@ -127,13 +150,18 @@ class SlcStack:
         return self.dates if self.times is None else self.times
 
     @property
+    def polarisations(self) -> tuple[str, ...]:
+        """Polarisations of each date, in order."""
+        return parse_polarisations(self.polarisation)
+
+    @property
     def is_in_memory(self) -> bool:
         """Whether the stack is over an array, as :meth:`from_arrays` makes it."""
         return getattr(self.read, "func", None) is _part
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(dates, rows, cols)."""
+        """(dates, rows, cols), whatever the number of polarisations."""
         return len(self.dates), *self.geometry.shape
 
     def date_index(self, date: datetime.date) -> int:
@@ -154,29 +182,91 @@ class SlcStack:
         cols: slice = slice(None),
         *,
         dates: Sequence[datetime.date] | None = None,
+        polarisation: str | None = None,
     ) -> NDArray[Any]:
         """Read the pixels ``[rows, cols]`` of some or all dates as (dates, rows, cols).
 
         Raises
         ------
         ValueError
-            If a date is missing, a slice is empty or has a step, or the reader returned another shape or dtype.
+            If a date is missing, the stack has several polarisations and none is named, a slice is empty or has a
+            step, or the reader returned another shape or dtype.
+        """
+        chosen = self._polarisation(polarisation)
+        some = self.dates if dates is None else dates
+        return self.images([(chosen, date) for date in some], rows, cols)
+
+    def images(
+        self, wanted: Sequence[tuple[str, datetime.date]], rows: slice = slice(None), cols: slice = slice(None)
+    ) -> NDArray[Any]:
+        """Read the pixels ``[rows, cols]`` of images named by polarisation and date, as (images, rows, cols).
+
+        Raises
+        ------
+        ValueError
+            As :meth:`window`.
         """
         rows, cols = _plain(rows, self.shape[1], "rows"), _plain(cols, self.shape[2], "cols")
-        indices = range(len(self.dates)) if dates is None else [self.date_index(date) for date in dates]
         size = (rows.stop - rows.start, cols.stop - cols.start)
-        out = np.empty((len(indices), *size), self.dtype)
-        for position, index in enumerate(indices):
-            pixels = self.read(index, rows, cols)
+        out = np.empty((len(wanted), *size), self.dtype)
+        for position, (polarisation, date) in enumerate(wanted):
+            pixels = self.read(self._index(polarisation, date), rows, cols)
             # The dtype's name, as bytes may be in the other order, which the copy below swaps.
             if pixels.shape != size or pixels.dtype.name != self.dtype:
                 raise ValueError(
-                    f"{self.name}: reading {self.dates[index]} must give {self.dtype} of shape {size}, "
+                    f"{self.name}: reading {date} must give {self.dtype} of shape {size}, "
                     f"got {pixels.dtype} of shape {pixels.shape}"
                 )
             # A masked array would lose its mask.
-            out[position] = _check.filled(pixels, f"{self.name} of {self.dates[index]}")
+            out[position] = _check.filled(pixels, f"{self.name} of {date}")
         return out
+
+    def _index(self, polarisation: str, date: datetime.date) -> int:
+        """Index of an image for :attr:`read`."""
+        return self.polarisations.index(self._polarisation(polarisation)) * len(self.dates) + self.date_index(date)
+
+    def _polarisation(self, wanted: str | None) -> str:
+        held = self.polarisations
+        if wanted is None and len(held) > 1:
+            raise ValueError(
+                f"polarisation must be one of {', '.join(held)}, which {self.name} has, got none; "
+                f"stack.sel(polarisation={held[0]!r}) is the stack of one"
+            )
+        if wanted is not None and wanted.upper() not in held:
+            raise ValueError(f"polarisation must be one of {', '.join(held)}, which {self.name} has, got {wanted!r}")
+        return held[0] if wanted is None else wanted.upper()
+
+    def sel(
+        self, *, dates: Any = None, polarisation: str | Sequence[str] | None = None, bounds: Any = None
+    ) -> SlcStack:
+        """Part of the stack, still unread.
+
+        Parameters
+        ----------
+        dates : date, text, a sequence of these, or slice, optional
+            ``"2023-03-01"``, several, or ``slice("2023-03-01", "2023-06-30")``, both ends included.
+        polarisation : str or sequence of str, optional
+            ``"VV"``, or several as ``"VV+VH"``.
+        bounds : (west, south, east, north), Tile or GeoBox, optional
+            Degrees; the pixels that hold it.
+
+        Raises
+        ------
+        ValueError
+            If a date or polarisation is not in the stack, or the bounds do not touch it.
+
+        Examples
+        --------
+        >>> import datetime, numpy as np
+        >>> from m3leo_sar import GeoBox, SlcStack
+        >>> box = GeoBox.from_bounds((500000, 0, 500700, 500), shape=(5, 7), crs="EPSG:32631")
+        >>> dates = [datetime.date(2023, 1, day) for day in (1, 13, 25)]
+        >>> pixels = np.ones((2, 3, 5, 7), "complex64")
+        >>> stack = SlcStack.from_arrays(pixels, dates, geometry=box, polarisation="VV+VH")
+        >>> stack.sel(dates=slice("2023-01-02", None), polarisation="VH").shape
+        (2, 5, 7)
+        """
+        return selected(self, dates=dates, polarisation=polarisation, bounds=bounds)
 
     def crop(self, rows: slice, cols: slice) -> SlcStack:
         """Stack of the pixels ``[rows, cols]``, still unread."""
@@ -193,7 +283,7 @@ class SlcStack:
         return as_table("SlcStack", facts_of_stack(self), rows=dates)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """All pixels of all dates, (dates, rows, cols), read into memory.
+        """All pixels of all dates, (dates, rows, cols), read into memory; of one polarisation.
 
         Raises
         ------
@@ -206,7 +296,8 @@ class SlcStack:
 
 
 def _part(array: NDArray[Any], index: int, rows: slice, cols: slice) -> NDArray[Any]:
-    part: NDArray[Any] = array[index, rows, cols]
+    image = array[index] if array.ndim == 3 else array[divmod(index, array.shape[1])]
+    part: NDArray[Any] = image[rows, cols]
     return part
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.splits import ordered_split
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip_name import by_polarisation, parse_key
 from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY
 from m3leo_sar.training.pair_training import label_of, pair_data, pair_splits
 
@@ -41,10 +42,13 @@ def input_names(archive: ChipArchive, wanted: list[str], *, target: str) -> list
             names.append(item)
             continue
         dataset = COHERENCE if item == "coherence" else INTENSITY
-        keys = set.intersection(*(set(archive.keys(tile, dataset)) for tile in tiles))
+        common = set.intersection(*(set(archive.keys(tile, dataset)) for tile in tiles))
+        # Products of two polarisations are inputs by their own names only.
+        groups = by_polarisation(key for key in sorted(common) if "-" not in (parse_key(key).polarisation or ""))
+        keys = [key for group in groups.values() for key in group]
         if not keys:
             raise ValueError(f"inputs {item}: no {dataset} chip is there for every labelled tile of {archive.root}")
-        names += [f"{dataset}:{key}" for key in sorted(keys)[: 1 if item == "amplitude" else None]]
+        names += [f"{dataset}:{key}" for key in keys[: 1 if item == "amplitude" else None]]
     return names
 
 

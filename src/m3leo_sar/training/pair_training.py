@@ -55,7 +55,8 @@ def pair_data(config: FitConfig, kind: str, statistics: Statistics | None) -> Pa
     from m3leo_sar.stack.pair_product import PairProduct
 
     chosen = config.pairs
-    store, target = SlcTileStore(chosen["store"]), _target(config, kind)
+    store = SlcTileStore(chosen["store"], polarisation=chosen.get("polarisation") or None)
+    target = _target(config, kind)
     index = _labelled(pair_index(config, store), config, target)
     lanes, hold = _mixing(config, store, index.used)
     on_gpu = chosen["device"] == "gpu"
@@ -151,7 +152,7 @@ def pair_splits(config: FitConfig) -> Mapping[str, str]:
     ValueError
         If there are fewer than three such tiles.
     """
-    store = SlcTileStore(config.pairs["store"])
+    store = SlcTileStore(config.pairs["store"], polarisation=config.pairs.get("polarisation") or None)
     tiles = store.identifiers
     if config.target:
         archive = ChipArchive(config.archive)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from m3leo_sar import GeoBox, Window, coherence
-from m3leo_sar.io.chips.slc_tile_store import SlcTileStore, StackFacts
+from m3leo_sar.io.chips.slc_tile_store import SlcTileStore, StackFacts, upgrade_tiles
 from m3leo_sar.io.files import zarr_shard
 from m3leo_sar.stack.complex_int16 import from_complex_int16
 from m3leo_sar.stack.tile_samples import TileFrame
@@ -103,13 +103,8 @@ def test_dates_of_both_kinds_are_read_together_and_alone(tmp_path):
     slc = samples_of(3)
     slc[2, 4, 6] = 1e6
     store = SlcTileStore.create(tmp_path / "tiles", FACTS)
-    # A store from before there were two kinds.
-    manifest = tmp_path / "tiles" / "slc-tiles.json"
-    manifest.write_text(manifest.read_text().replace('"version": 2', '"version": 1'))
     store.write("1", slc[:1], DATES[:1], frame=frame_of())
-    assert json.loads(manifest.read_text())["version"] == 1
     store.write("1", slc, DATES[:3], frame=frame_of())
-    assert json.loads(manifest.read_text())["version"] == 2
     both = SlcTileStore(tmp_path / "tiles").read("1")
     assert both.slc.dtype == np.complex64
     assert both.scales == (1.0, 1.0, 1.0)
@@ -119,6 +114,49 @@ def test_dates_of_both_kinds_are_read_together_and_alone(tmp_path):
     for image, stored, scale in zip(both.slc, alone.slc, alone.scales, strict=False):
         np.testing.assert_array_equal(image, from_complex_int16(stored, scale=scale))
     assert not list(store.faults())
+
+
+def test_a_store_holds_several_polarisations(store):
+    tile, other = "0000000000001", SlcTileStore.create(store.root, replace(FACTS, polarisation="VH"))
+    assert (other.dates(tile), other.identifiers) == ((), [])
+    slc = 3 * samples_of(2)
+    assert other.write(tile, slc, DATES[:2], frame=frame_of()) == DATES[:2]
+    with pytest.raises(ValueError, match="polarisation must be one of VV, VH, which .* holds, got none"):
+        SlcTileStore(store.root)
+    with pytest.raises(ValueError, match="polarisation must be one of VV, VH, which .* holds, got 'HH'"):
+        SlcTileStore(store.root, polarisation="HH")
+    both = [SlcTileStore(store.root, polarisation=one) for one in ("VV", "vh")]
+    assert [one.dates(tile) for one in both] == [tuple(DATES), tuple(DATES[:2])]
+    held = both[1].read(tile)
+    images = from_complex_int16(held.slc, scale=1) * np.array(held.scales)[:, None, None]
+    np.testing.assert_allclose(images, slc, atol=max(held.scales))
+    assert (both[1].facts.polarisation, both[1].polarisations) == ("VH", ("VV", "VH"))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_stores_of_earlier_versions_are_read_and_brought_up(store, version):
+    tile, before = "0000000000001", store.read("0000000000001")
+    for batch in sorted((store.root / tile / "VV").glob("0*")):
+        batch.rename(store.root / tile / batch.name)
+    shutil.rmtree(store.root / tile / "VV")
+    manifest = store.root / "slc-tiles.json"
+    document = json.loads(manifest.read_text())
+    document["facts"]["polarisation"] = document["facts"].pop("polarisations")[0]
+    manifest.write_text(json.dumps({**document, "version": version}))
+    old = SlcTileStore(store.root)
+    np.testing.assert_array_equal(old.read(tile).slc, before.slc)
+    assert (old.identifiers, old.dates(tile)) == ([tile], tuple(DATES))
+    for write in (
+        lambda: SlcTileStore.create(store.root, FACTS),
+        lambda: old.write(tile, samples_of(2), later_dates(2), frame=frame_of()),
+    ):
+        with pytest.raises(ValueError, match=f"version {version}, .*can be read.*m3leo-sar upgrade .* renames"):
+            write()
+    assert (upgrade_tiles(store.root), upgrade_tiles(store.root)) == (1, 0)
+    new = SlcTileStore.create(store.root, FACTS)
+    np.testing.assert_array_equal(new.read(tile).slc, before.slc)
+    assert new.write(tile, samples_of(2), later_dates(2), frame=frame_of()) == later_dates(2)
+    assert list(new.faults()) == []
 
 
 def test_an_image_of_nothing_reads_as_nothing(tmp_path):
@@ -135,7 +173,7 @@ def test_a_tile_without_data_has_a_shard_and_one_of_an_earlier_version_none(tmp_
     store = SlcTileStore.create(tmp_path / "tiles", FACTS)
     store.write("1", np.full((2, 27, 41), np.nan, np.complex64), DATES[:2], frame=frame_of())
     assert (store.read("1").slc == -32768).all()
-    batch = store.root / "1" / "000000"
+    batch = store.root / "1" / "VV" / "000000"
     assert (batch / "c/0/0/0/0").is_file()
     shutil.rmtree(batch / "c")
     with pytest.raises(FileNotFoundError):
@@ -213,7 +251,7 @@ def test_other_places_facts_and_shapes_are_refused(store, tmp_path):
     with pytest.raises(ValueError, match="identifier must be letters, digits, dots and hyphens, got '../x'"):
         store.write("../x", samples_of(), DATES, frame=frame_of())
     with pytest.raises(ValueError, match="holds tiles of StackFacts.*the new ones are of"):
-        SlcTileStore.create(store.root, replace(FACTS, polarisation="VH"))
+        SlcTileStore.create(store.root, replace(FACTS, track=8))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "x.txt").write_text("x")
     with pytest.raises(ValueError, match="holds files but is not a store of SLC tiles"):
@@ -245,10 +283,14 @@ def flipped(content):
 @pytest.mark.parametrize(
     ("part", "change", "message"),
     [
-        ("000000/c/0/0/0/0", flipped, "is damaged: the checksum of its chunk . does not match"),
-        ("000000/c/0/0/0/0", lambda content: content[:-7], "is damaged: the checksum of its index does not match"),
-        ("000000/c/0/0/0/0", lambda content: content[:20], "is cut short: 20 bytes cannot hold the index of 5 chunks"),
-        ("000000/zarr.json", lambda content: content[:40], "zarr.json is damaged: JSONDecodeError"),
+        ("VV/000000/c/0/0/0/0", flipped, "is damaged: the checksum of its chunk . does not match"),
+        ("VV/000000/c/0/0/0/0", lambda content: content[:-7], "is damaged: the checksum of its index does not match"),
+        (
+            "VV/000000/c/0/0/0/0",
+            lambda content: content[:20],
+            "is cut short: 20 bytes cannot hold the index of 5 chunk",
+        ),
+        ("VV/000000/zarr.json", lambda content: content[:40], "zarr.json is damaged: JSONDecodeError"),
         ("frame/c/0", flipped, "is damaged: the checksum of its"),
         ("frame/zarr.json", lambda content: content.replace(b'"terms"', b'"werms"'), "is damaged: KeyError 'terms'"),
     ],
@@ -266,7 +308,7 @@ def test_a_damaged_manifest_is_named(store):
     manifest = store.root / "slc-tiles.json"
     document = json.loads(manifest.read_text())
     manifest.write_text(json.dumps({**document, "version": 9}))
-    with pytest.raises(ValueError, match="has version 9; this library reads up to 2"):
+    with pytest.raises(ValueError, match="has version 9; this library reads up to 3"):
         SlcTileStore(store.root)
     for content, message in (
         ("[]", "does not describe a store of SLC tiles"),
@@ -325,7 +367,7 @@ def test_a_killed_writer_leaves_no_date(store):
 def test_a_tile_is_plain_zarr(store):
     zarr = pytest.importorskip("zarr")
     group = zarr.open_group(store.root, mode="r")
-    array = group["0000000000001/000000"]
+    array = group["0000000000001/VV/000000"]
     assert (array.shape, array.chunks, array.shards) == ((5, 27, 41, 2), (1, 27, 41, 2), (5, 27, 41, 2))
     np.testing.assert_array_equal(array[2], store.read("0000000000001").slc[2])
     assert array.attrs["m3leo_sar"]["errors"][0] == pytest.approx(store.read("0000000000001").scales[0] / np.sqrt(2))

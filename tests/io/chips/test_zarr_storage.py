@@ -254,7 +254,7 @@ def test_a_removal_that_is_killed_leaves_no_half_batch(archive, rng, monkeypatch
     assert not list(archive.root.rglob("*.partial-*"))
 
 
-@pytest.mark.parametrize("moment", ["_read", "_described", "is_stored"])
+@pytest.mark.parametrize("moment", ["read_place", "described_batch", "is_stored"])
 def test_a_reader_finds_what_is_joined_while_it_looks(archive, rng, monkeypatch, moment):
     made = layers(rng, 3)
     write_each(archive, made)

@@ -19,7 +19,7 @@ from m3leo_sar.io.files.zarr_metadata import require_safe_store
 from m3leo_sar.io.stacks.cslc import list_bursts, read_cslc_stack
 from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.io.stacks.raster_stack import read_raster_stack
-from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack, write_stack
+from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack, upgrade_stack, write_stack
 from m3leo_sar.stack.geometry import RadarGeometry
 
 DATES = [datetime.date(2023, 3, 1), datetime.date(2023, 3, 13), datetime.date(2023, 3, 25)]
@@ -77,15 +77,54 @@ def test_zarr_keeps_radar_geometry(tmp_path, pixels):
 
 def test_zarr_damage_is_named(tmp_path, pixels):
     write_stack(in_memory(pixels), tmp_path / "s")
-    chunk = next(path for path in (tmp_path / "s/20230313/slc/c").rglob("*") if path.is_file())
+    chunk = next(path for path in (tmp_path / "s/20230313/VV/c").rglob("*") if path.is_file())
     chunk.write_bytes(chunk.read_bytes()[:100])
     with pytest.raises(ValueError, match="20230313 cannot be read"):
         read_stack(tmp_path / "s").window()
-    shutil.rmtree(tmp_path / "s/20230313/slc")
+    shutil.rmtree(tmp_path / "s/20230313/VV")
     with pytest.raises(ValueError, match="20230313 cannot be read"):
         read_stack(tmp_path / "s").window()
-    with pytest.raises(ValueError, match="has polarisation VV, the stack to add has VH"):
-        write_stack(in_memory(pixels, polarisation="VH"), tmp_path / "s")
+    with pytest.raises(ValueError, match="has dtype complex64, the stack to add has complex128"):
+        write_stack(in_memory(pixels.astype("complex128")), tmp_path / "s")
+
+
+def test_a_second_polarisation_is_added_beside_the_first(tmp_path, pixels):
+    first = in_memory(pixels, platforms=("S1A", None, "S1C"), burst="T037-000001-IW2")
+    write_stack(first, tmp_path / "s")
+    other = in_memory(2 * pixels[:2], 2, polarisation="VH")
+    assert write_stack(other, tmp_path / "s") == DATES[:2]
+    with pytest.warns(UserWarning, match="2023-03-25 left out, without VV and VH"):
+        both = read_stack(tmp_path / "s")
+    assert (both.polarisations, both.dates, both.platforms) == (("VV", "VH"), tuple(DATES[:2]), ("S1A", None))
+    np.testing.assert_array_equal(both.window(ROWS, COLS, polarisation="VH"), 2 * pixels[:2, ROWS, COLS])
+    alone = read_stack(tmp_path / "s", polarisation="VV")
+    assert (alone.dates, alone.platforms, alone.burst) == (tuple(DATES), ("S1A", None, "S1C"), "T037-000001-IW2")
+    np.testing.assert_array_equal(alone.window(), pixels)
+    with pytest.raises(ValueError, match="its polarisations are VV, VH; it has no polarisation HH"):
+        read_stack(tmp_path / "s", polarisation="HH")
+    with pytest.raises(ValueError, match="has burst T037-000001-IW2, the stack to add has T037-000002-IW2"):
+        write_stack(in_memory(pixels, burst="T037-000002-IW2"), tmp_path / "s")
+
+
+def test_a_stack_of_version_1_is_read_and_brought_up(tmp_path, pixels):
+    write_stack(in_memory(pixels, 2), tmp_path / "s")
+    as_version_1(tmp_path / "s")
+    np.testing.assert_array_equal(read_stack(tmp_path / "s").window(), pixels[:2])
+    with pytest.raises(ValueError, match=r"version 1, .*can be read.*m3leo-sar upgrade .*s renames its arrays"):
+        write_stack(in_memory(pixels), tmp_path / "s")
+    assert (upgrade_stack(tmp_path / "s"), upgrade_stack(tmp_path / "s")) == (2, 0)
+    assert write_stack(in_memory(pixels), tmp_path / "s") == DATES[2:]
+    np.testing.assert_array_equal(read_stack(tmp_path / "s").window(), pixels)
+
+
+def as_version_1(folder):
+    """The layout of version 1: one array, "slc", in each date, and one polarisation in the root's attributes."""
+    for array in folder.glob("*/VV"):
+        array.rename(array.with_name("slc"))
+    document = json.loads((folder / "zarr.json").read_text())
+    facts = document["attributes"]
+    facts |= {"version": 1, "polarisation": facts.pop("polarisations")[0]}
+    (folder / "zarr.json").write_text(json.dumps(document))
 
 
 def test_an_unfinished_date_is_not_read_and_is_written_again(tmp_path, pixels):
@@ -98,7 +137,7 @@ def test_an_unfinished_date_is_not_read_and_is_written_again(tmp_path, pixels):
 
 def test_damage_in_an_unfinished_date_hinders_nobody(tmp_path, pixels):
     write_stack(in_memory(pixels, 2), tmp_path / "s")
-    killed = tmp_path / "s/20230325.partial-999999999" / "slc"
+    killed = tmp_path / "s/20230325.partial-999999999" / "VV"
     killed.mkdir(parents=True)
     (killed / "zarr.json").write_text("")
     assert read_stack(tmp_path / "s").dates == tuple(DATES[:2])
@@ -259,8 +298,8 @@ def test_xarray_opens_every_group_of_a_stack(tmp_path):
 
     path = valid_files.stack(tmp_path)
     date = xarray.open_zarr(path / "20230301", chunks=None, consolidated=False)
-    np.testing.assert_array_equal(date["slc"].values, valid_files._stack().window()[0])
-    assert date["slc"].dims == ("y", "x")
+    np.testing.assert_array_equal(date["VV"].values, valid_files._stack().window()[0])
+    assert date["VV"].dims == ("y", "x")
     assert xarray.open_zarr(path / "label-cover", chunks=None, consolidated=False)["label"].shape == (4, 5)
     tree = xarray.open_datatree(path, engine="zarr", chunks=None, consolidated=False)
     assert set(tree.children) == {"20230301", "20230313", "label-cover"}

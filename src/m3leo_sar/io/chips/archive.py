@@ -13,21 +13,26 @@ from numpy.typing import NDArray
 from m3leo_sar._display import as_line, as_table
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.chips.archive_display import facts_of_archive, first_chips
-from m3leo_sar.io.chips.chip import SAFE_NAME, Chip, Layer
+from m3leo_sar.io.chips.chip import Chip, Layer
+from m3leo_sar.io.chips.chip_name import POLARISATION, is_safe, parse_key
 from m3leo_sar.io.chips.storage import Storage
-from m3leo_sar.io.files.atomic import PARTIAL, remove_stale
+from m3leo_sar.io.files.atomic import remove_stale
 from m3leo_sar.io.files.manifest import Kind, make_manifest, read_manifest
 from m3leo_sar.io.files.plain_values import parameter_digest, plain_value
 
 STORAGES = ("geotiff", "zarr")
-_KIND = Kind("archive.json", "m3leo_sar chip archive", 2, "chip archive")
+#: Version 3 names the polarisation of each chip; in earlier ones it is in the metadata only.
+KIND = Kind("archive.json", "m3leo_sar chip archive", 3, "chip archive")
 
 
 class ChipArchive:
     """Chips on disk by tile, product and key.
 
-    The key is a pair (``20230319_20230331``), a date (``20230319``) or a name. Each chip carries its inputs and
-    parameters and appears whole or not at all. There are two storages: ``"geotiff"``, one file per chip that any GIS
+    The key is a polarisation and a pair or date (``VV/20230319_20230331``, ``VV/20230319``; ``VV-VH/20230319`` for a
+    product of both), or the name of a chip without a polarisation (``landcover``). Where a tile has a product in one
+    polarisation only, the pair or date alone names the chip. Each chip carries its inputs and parameters and appears
+    whole or not at all. Archives of versions 1 and 2 can be read; :mod:`m3leo_sar.io.chips.archive_upgrade` brings
+    them up to version 3, which can be written. There are two storages: ``"geotiff"``, one file per chip that any GIS
     opens, and ``"zarr"``, Zarr v3 with one sharded array per write of a tile's product and one chunk per chip, which
     reads faster and keeps a checksum of each. Layouts are in docs/formats.md.
 
@@ -46,7 +51,7 @@ class ChipArchive:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root)
-        self.manifest = read_manifest(self.root, _KIND)
+        self.manifest = read_manifest(self.root, KIND)
         self._storage = _storage(self.root, self.manifest.get("storage", "geotiff"))
 
     @classmethod
@@ -60,13 +65,14 @@ class ChipArchive:
         OSError
             If the folder cannot be created or written to.
         ValueError
-            If the folder holds files but is not an archive, or the storage is unknown.
+            If the folder holds files but is not an archive or is one of an earlier version, or the storage is unknown.
         """
         folder = Path(root)
         if storage not in STORAGES:
             raise ValueError(f"storage must be one of {', '.join(STORAGES)}, got {storage!r}")
-        make_manifest(folder, _KIND, json.loads(json.dumps({"storage": storage, **facts}, default=plain_value)))
+        make_manifest(folder, KIND, json.loads(json.dumps({"storage": storage, **facts}, default=plain_value)))
         archive = cls(folder)
+        archive._require_current()
         remove_stale(folder)
         return archive
 
@@ -81,10 +87,14 @@ class ChipArchive:
         """``"geotiff"`` or ``"zarr"``."""
         return str(self.manifest.get("storage", "geotiff"))
 
+    @property
+    def version(self) -> int:
+        """Version of the layout on disk."""
+        return int(self.manifest.get("version", 0))
+
     def path(self, identifier: str, dataset: str, key: str) -> Path:
         """Path of a chip; ValueError for a name that could lead out of the archive."""
-        self._check(identifier, dataset, key)
-        return self._storage.path(identifier, dataset, key)
+        return self._storage.path(*self._found(identifier, dataset, key))
 
     def write(
         self,
@@ -105,20 +115,24 @@ class ChipArchive:
         Raises
         ------
         ValueError
-            If a name could lead out of the archive, or the array does not have the geobox's shape.
+            If a name could lead out of the archive, the array does not have the geobox's shape, or the archive is of
+            an earlier version.
         OSError
             If it cannot be written; no part of it remains.
         """
         self.write_layers(identifier, dataset, [Layer(key, array, metadata, nodata)], geobox)
 
     def write_layers(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
-        """Write several chips of one tile and product; Zarr storage writes all of them or none."""
+        """Write several chips of one tile and product; Zarr storage writes all of a polarisation or none."""
+        self._require_current()
+        parts: dict[str, list[Layer]] = {}
         for layer in layers:
-            self._check(identifier, dataset, layer.key)
+            _, folder, name = self._checked(identifier, dataset, layer.key)
             if layer.array.shape[-2:] != geobox.shape or layer.array.ndim not in (2, 3):
                 raise ValueError(f"array must have the geobox's shape {geobox.shape}, got {layer.array.shape}")
-        if layers:
-            self._storage.write(identifier, dataset, layers, geobox)
+            parts.setdefault(folder, []).append(layer._replace(key=name))
+        for folder, some in parts.items():
+            self._storage.write(identifier, folder, some, geobox)
 
     def read(self, identifier: str, dataset: str, key: str) -> Chip:
         """Read one chip.
@@ -128,15 +142,13 @@ class ChipArchive:
         FileNotFoundError
             If it does not exist; the message names it.
         ValueError
-            If it is damaged.
+            If it is damaged, or the key names no polarisation and there are several.
         """
-        self._check(identifier, dataset, key)
-        return self._storage.read(identifier, dataset, key)
+        return self._storage.read(*self._found(identifier, dataset, key))
 
     def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
         """Grid and metadata of a chip without its pixels; raises as :meth:`read` does."""
-        self._check(identifier, dataset, key)
-        return self._storage.facts(identifier, dataset, key)
+        return self._storage.facts(*self._found(identifier, dataset, key))
 
     def chips(self) -> Iterator[tuple[str, str, str]]:
         """Identifier, product and key of every chip, in order."""
@@ -147,8 +159,7 @@ class ChipArchive:
 
     def has(self, identifier: str, dataset: str, key: str, *, parameters: Any = None) -> bool:
         """Whether a chip exists and, if ``parameters`` are given, has the same ones."""
-        self._check(identifier, dataset, key)
-        digest = self._storage.digest(identifier, dataset, key)
+        digest = self._storage.digest(*self._found(identifier, dataset, key))
         return digest is not None and (parameters is None or digest == parameter_digest(parameters))
 
     @property
@@ -159,29 +170,35 @@ class ChipArchive:
 
     def datasets(self, identifier: str) -> list[str]:
         """Products of a tile, sorted."""
-        folder = self.root / identifier
-        if not SAFE_NAME.fullmatch(identifier) or not folder.is_dir() or folder.is_symlink():
-            return []
-        with os.scandir(folder) as entries:
-            return sorted(entry.name for entry in entries if _is_own(entry))
+        return _folders(self.root / identifier) if is_safe(identifier) else []
+
+    def polarisations(self, identifier: str, dataset: str) -> list[str]:
+        """Polarisations of a tile's product, such as ``VV`` or ``VV-VH``, sorted."""
+        self._checked(identifier, dataset, "any")
+        return [name for name in _folders(self.root / identifier / dataset) if POLARISATION.fullmatch(name)]
 
     def keys(self, identifier: str, dataset: str) -> list[str]:
-        """Dates, pairs or names of a tile's product, sorted."""
-        self._check(identifier, dataset, "any")
-        return self._storage.keys(identifier, dataset)
+        """Keys of a tile's product, such as ``VV/20230301_20230313``, sorted; those without a polarisation first."""
+        found = [(part, f"{dataset}/{part}") for part in self.polarisations(identifier, dataset)]
+        plain = self._storage.keys(identifier, dataset)
+        return plain + [f"{part}/{key}" for part, folder in found for key in self._storage.keys(identifier, folder)]
 
     def remove(self, identifier: str, dataset: str, key: str) -> None:
         """Remove one chip, if it exists."""
-        self._check(identifier, dataset, key)
-        self._storage.remove(identifier, dataset, key)
+        self._storage.remove(*self._found(identifier, dataset, key))
 
     def compact(self) -> int:
         """Merge the batches of each tile's product; returns the number of batches that were merged into others.
 
         Only Zarr storage has batches; chips stay readable throughout.
         """
-        parts = ((identifier, dataset) for identifier in self.identifiers for dataset in self.datasets(identifier))
-        return sum(self._storage.compact(identifier, dataset) for identifier, dataset in parts)
+        products = ((identifier, dataset) for identifier in self.identifiers for dataset in self.datasets(identifier))
+        parts = (
+            (identifier, folder)
+            for identifier, dataset in products
+            for folder in (dataset, *(f"{dataset}/{name}" for name in self.polarisations(identifier, dataset)))
+        )
+        return sum(self._storage.compact(identifier, folder) for identifier, folder in parts)
 
     def discard(self, paths: Iterable[Path]) -> int:
         """Remove damaged chips at paths from :meth:`verify`, so that they count as missing.
@@ -210,19 +227,66 @@ class ChipArchive:
         """Read every chip and yield the path and fault of each unreadable one."""
         return self._storage.faults()
 
-    def _check(self, identifier: str, dataset: str, key: str) -> None:
-        """Refuse names and links that could lead out of the archive."""
-        for name, value in (("identifier", identifier), ("dataset", dataset), ("key", key)):
-            if not SAFE_NAME.fullmatch(value) or PARTIAL in value:
-                raise ValueError(f"{name} must be letters, digits, '.', '_' and '-', got {value!r}")
-        for folder in (self.root / identifier, self.root / identifier / dataset):
-            if folder.is_symlink():
-                raise ValueError(f"{folder} is a link, which may lead out of the archive")
+    def _found(self, identifier: str, dataset: str, key: str) -> tuple[str, str, str]:
+        """Identifier, data set and name under which the storage has a chip."""
+        exact = self._checked(identifier, dataset, key)
+        polarisation, name = parse_key(key)
+        if self._storage.exists(*exact):
+            return exact
+        if polarisation is not None:
+            # Earlier versions have the polarisation in the metadata only.
+            plain = (identifier, dataset, name)
+            return plain if self._is_of(plain, polarisation) else exact
+        parts = self.polarisations(identifier, dataset)
+        # With one polarisation only, its storage tells whether the chip is missing or damaged.
+        found = [
+            part for part in parts if len(parts) == 1 or self._storage.exists(identifier, f"{dataset}/{part}", name)
+        ]
+        if len(found) > 1:
+            named = " or ".join(f"{dataset}/{part}/{name}" for part in found)
+            raise ValueError(f"{dataset}/{name} of tile {identifier} is there in several polarisations: name {named}")
+        return (identifier, f"{dataset}/{found[0]}", name) if found else exact
+
+    def _is_of(self, place: tuple[str, str, str], polarisation: str) -> bool:
+        """Whether a chip of an archive of an earlier version is of a polarisation."""
+        if self.version >= KIND.version or not self._storage.exists(*place):
+            return False
+        return self._storage.facts(*place)[1].get("polarisation") == polarisation
+
+    def _require_current(self) -> None:
+        if self.version < KIND.version:
+            raise ValueError(
+                f"{self.root} is a chip archive of version {self.version}, which names no polarisations: it can be "
+                f"read; before it is written to, m3leo-sar upgrade {self.root} renames its chips and computes none"
+            )
+
+    def _checked(self, identifier: str, dataset: str, key: str) -> tuple[str, str, str]:
+        """Storage's names of a chip; refuses names and links that could lead out of the archive."""
+        for word, value in (("identifier", identifier), ("dataset", dataset)):
+            if not is_safe(value):
+                raise ValueError(f"{word} must be letters, digits, '.', '_' and '-', got {value!r}")
+        polarisation, name = parse_key(key)
+        part = dataset if polarisation is None else f"{dataset}/{polarisation}"
+        for folder in dict.fromkeys((identifier, f"{identifier}/{dataset}", f"{identifier}/{part}")):
+            if (self.root / folder).is_symlink():
+                raise ValueError(f"{self.root / folder} is a link, which may lead out of the archive")
+        return identifier, part, name
+
+
+def _folders(folder: Path) -> list[str]:
+    """Names of the archive's own folders in a folder, sorted."""
+    if folder.is_symlink():
+        return []
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if _is_own(entry))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _is_own(entry: os.DirEntry[str]) -> bool:
     """Whether a folder's entry may belong to the archive: no link, no foreign name, no half-written file."""
-    return bool(SAFE_NAME.fullmatch(entry.name)) and PARTIAL not in entry.name and entry.is_dir(follow_symlinks=False)
+    return is_safe(entry.name) and entry.is_dir(follow_symlinks=False)
 
 
 def _storage(root: Path, name: str) -> Storage:

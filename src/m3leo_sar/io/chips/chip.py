@@ -1,8 +1,7 @@
-"""A chip as read and as written, its name, and the checksum of its pixels."""
+"""A chip as read and as written, and the checksum of its pixels."""
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -11,9 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
-
-#: Valid form of an identifier, a product or a key.
-SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Chip(NamedTuple):
@@ -47,7 +43,7 @@ class Chip(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """One chip as written: the key within its product, its pixels and its metadata."""
+    """One chip as written: its key within the product (``VV/20230301_20230313``), its pixels and its metadata."""
 
     key: str
     array: NDArray[Any]

@@ -26,11 +26,13 @@ def pair_of(key: str, metadata: Mapping[str, Any] | None = None) -> Pair | None:
     --------
     >>> pair_of("20221214_20221225").days, pair_of("20221214_20221225", {"days": 12}).days
     (11, 12)
+    >>> pair_of("VV/20230301_20230313").days
+    12
     >>> pair_of("landcover") is None
     True
     """
     try:
-        pair = Pair.parse(key)
+        pair = Pair.parse(key.rpartition("/")[2])
     except ValueError:
         return None
     days = (metadata or {}).get("days")

@@ -1,4 +1,4 @@
-"""An archive's chips as GeoTIFF, one file per chip: ``<root>/<identifier>/<dataset>/<key>.tif``."""
+"""An archive's chips as GeoTIFF, one file per chip: ``<identifier>/<product>/[<polarisation>/]<name>.tif``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.chips.chip import SAFE_NAME, Chip, Layer, WrongPixels, check_pixels, is_copied_checksum
+from m3leo_sar.io.chips.chip import Chip, Layer, WrongPixels, check_pixels, is_copied_checksum
+from m3leo_sar.io.chips.chip_name import is_safe
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.atomic import PARTIAL, remove_at_once
 from m3leo_sar.io.files.plain_values import parameter_digest, plain_value
@@ -85,6 +86,10 @@ class GeotiffStorage:
             raise ValueError(f"{path} is not a chip of this library")
         return geobox, _metadata(path, tags[_TAG])
 
+    def exists(self, identifier: str, dataset: str, key: str) -> bool:
+        """Whether the chip's file exists."""
+        return self.path(identifier, dataset, key).is_file()
+
     def digest(self, identifier: str, dataset: str, key: str) -> str | None:
         """Digest of a chip's parameters, None if there is no chip that can be opened."""
         path = self.path(identifier, dataset, key)
@@ -103,7 +108,7 @@ class GeotiffStorage:
     def keys(self, identifier: str, dataset: str) -> list[str]:
         """Keys of a tile's product, sorted."""
         found = (self.root / identifier / dataset).glob("*.tif")
-        return sorted(path.stem for path in found if SAFE_NAME.fullmatch(path.stem) and PARTIAL not in path.name)
+        return sorted(path.stem for path in found if is_safe(path.stem))
 
     def discard(self, path: Path) -> bool:
         """Remove a file if its bytes can be read but are no whole chip."""
@@ -128,11 +133,16 @@ class GeotiffStorage:
         return False
 
     def _other_facts(self, path: Path) -> Iterator[dict[str, Any]]:
-        identifier, dataset = path.parent.parent.name, path.parent.name
+        identifier, dataset = self._place(path)
         for key in self.keys(identifier, dataset):
             if key != path.stem:
                 with suppress(OSError, ValueError):
                     yield self.facts(identifier, dataset, key)[1]
+
+    def _place(self, path: Path) -> tuple[str, str]:
+        """Identifier and data set of a chip's file."""
+        identifier, *dataset = path.absolute().relative_to(self.root.absolute()).parts[:-1]
+        return identifier, "/".join(dataset)
 
     def remove(self, identifier: str, dataset: str, key: str) -> None:
         """Remove a chip's file."""
@@ -144,10 +154,10 @@ class GeotiffStorage:
 
     def faults(self) -> Iterator[tuple[Path, str]]:
         """Path and fault of every chip that cannot be read."""
-        for path in sorted(self.root.glob("*/*/*.tif")):
+        for path in sorted((*self.root.glob("*/*/*.tif"), *self.root.glob("*/*/*/*.tif"))):
             if PARTIAL in path.name:
                 continue
             try:
-                check_pixels(self.read(path.parent.parent.name, path.parent.name, path.stem))
+                check_pixels(self.read(*self._place(path), path.stem))
             except (OSError, ValueError) as error:
                 yield path, str(error)

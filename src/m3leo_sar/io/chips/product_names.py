@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 COHERENCE, INTERFEROGRAM, INTENSITY, LABEL = "coherence", "interferogram", "intensity", "label"
+#: Intensity of one polarisation over that of another, each the mean of a window.
+RATIO = "ratio"
 #: Valid samples of both dates in each window of a coherence.
 LOOKS = "looks"

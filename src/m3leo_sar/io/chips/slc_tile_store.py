@@ -7,32 +7,29 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 
-from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
-from m3leo_sar.io.chips.chip import SAFE_NAME
-from m3leo_sar.io.files.atomic import PARTIAL, atomic_path, remove_stale, write_text
-from m3leo_sar.io.files.batches import batches, new_batch
+from m3leo_sar.io.chips.chip_name import is_safe
+from m3leo_sar.io.chips.stored_frame import frame_facts, read_frame, write_frame
+from m3leo_sar.io.chips.stored_plane import StoredPlane, described_planes, encoded_plane, write_planes
+from m3leo_sar.io.files.atomic import PARTIAL, remove_stale, write_text
+from m3leo_sar.io.files.batches import batches, take_next_number
 from m3leo_sar.io.files.manifest import Kind, make_manifest, read_manifest
-from m3leo_sar.io.files.zarr_shard import described, make_group, read_chunks, write_shard
-from m3leo_sar.stack.complex_int16 import LARGEST, NO_DATA, from_complex_int16, to_complex_int16
+from m3leo_sar.io.files.zarr_shard import make_group, read_chunks
+from m3leo_sar.stack.complex_int16 import NO_DATA, from_complex_int16
 from m3leo_sar.stack.pairs import as_date, require_date
+from m3leo_sar.stack.polarisation import parse_polarisations
 from m3leo_sar.stack.tile_samples import TileFrame, TileSamples
 
-#: Version 2 may hold dates as float32 beside those as int16.
-_KIND = Kind("slc-tiles.json", "m3leo_sar slc tiles", 2, "store of SLC tiles")
+#: Version 3 has a folder per polarisation in each tile; version 2 may hold dates as float32 beside those as int16.
+KIND = Kind("slc-tiles.json", "m3leo_sar slc tiles", 3, "store of SLC tiles")
 _FRAME = "frame"
-_DIMENSIONS = ("date", "y", "x", "part")
-#: Rows and columns of a block, and the share of its power that the error of int16 may have: -30 dB, which takes a
-#: thousandth off a coherence.
-_BLOCK, _LARGEST_ERROR = 5, 2.0**-10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +41,7 @@ class StackFacts:
     window : Window
         Largest coherence window whose halo each tile holds.
     polarisation : str
+        That of the samples read and written here; a store may hold several.
     resampling : str
         Kernel from the stack's pixels to the tile's; each tile holds the margin that it needs.
     orbit, track, wavelength, name
@@ -59,30 +57,16 @@ class StackFacts:
     name: str = "stack"
 
 
-@dataclass(frozen=True, slots=True)
-class _Plane:
-    """Position of the samples of a date."""
-
-    shard: Path
-    index: int
-    count: int
-    scale: float
-    #: Whether parts are float32.
-    wide: bool
-    #: Time of passing, if it is known.
-    time: datetime.datetime | None
-
-
 def is_slc_tile_store(path: str | os.PathLike[str]) -> bool:
     """Whether a folder looks like a store of SLC tiles."""
-    return (Path(path) / _KIND.file).is_file()
+    return (Path(path) / KIND.file).is_file()
 
 
 class SlcTileStore:
     """Samples of a stack per tile and date, mostly complex int16; disk use grows with dates, not with pairs.
 
-    A write adds one batch, ``<root>/<identifier>/<number>``, which is written under another name, renamed and never
-    changed afterwards. Each date has its own scale, the least power of two at which its largest part fits int16,
+    A write adds one batch, ``<identifier>/<polarisation>/<number>``, which is written under another name, renamed and
+    never changed afterwards. Each date has its own scale, the least power of two at which its largest part fits int16,
     so a part is at most half a scale off, 2**-15 of the largest, and parts that are whole multiples of the scale are
     kept exactly. Where that error has more than a thousandth of the power of some block of 5 x 5 samples, as beside a
     target 70 dB above its ground, the date is kept as complex64 instead, at twice the size. Chunks are blosc (lz4 over
@@ -92,51 +76,74 @@ class SlcTileStore:
     ----------
     root : path
         Folder with an ``slc-tiles.json``. :meth:`create` makes one.
+    polarisation : str, optional
+        That of the samples to read and write, if the store holds several.
 
     Raises
     ------
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If the folder is no such store, damaged or of a later version.
+        If the folder is no such store, damaged or of a later version, lacks the polarisation, or has several and none
+        is named.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
+    def __init__(self, root: str | os.PathLike[str], *, polarisation: str | None = None) -> None:
         self.root = Path(root)
-        document = read_manifest(self.root, _KIND)
+        document = read_manifest(self.root, KIND)
         try:
+            self.version = int(document["version"])
             facts = dict(document["facts"])
             rows, cols = facts.pop("window")
+            #: Polarisations of the store.
+            self.polarisations = parse_polarisations(facts.pop("polarisations", None) or facts["polarisation"])
+            facts["polarisation"] = self._chosen(polarisation)
             self.facts = StackFacts(window=Window(rows=rows, cols=cols), **facts)
+        except _OtherPolarisation:
+            raise
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{self.root / _KIND.file} is damaged: {type(error).__name__} {error}") from error
+            raise ValueError(f"{self.root / KIND.file} is damaged: {type(error).__name__} {error}") from error
+
+    def _chosen(self, wanted: str | None) -> str:
+        held = ", ".join(self.polarisations)
+        if wanted is None and len(self.polarisations) > 1:
+            raise _OtherPolarisation(f"polarisation must be one of {held}, which {self.root} holds, got none")
+        if wanted is not None and wanted.upper() not in self.polarisations:
+            raise _OtherPolarisation(f"polarisation must be one of {held}, which {self.root} holds, got {wanted!r}")
+        return wanted.upper() if wanted else self.polarisations[0]
 
     @classmethod
     def create(cls, root: str | os.PathLike[str], facts: StackFacts) -> SlcTileStore:
-        """Open or create the store at ``root``; removes leftover files of killed writers.
+        """Open or create the store at ``root`` for one polarisation; removes leftover files of killed writers.
 
         Raises
         ------
         OSError
             If the folder cannot be created or written to.
         ValueError
-            If the folder holds files but is not a store, or the store has other facts.
+            If the folder holds files but is not a store, or the store has other facts or is of an earlier version.
         """
         folder = Path(root)
         plain = {**asdict(facts), "window": [facts.window.rows, facts.window.cols]}
-        make_manifest(folder, _KIND, {"facts": plain})
+        plain["polarisations"] = [plain.pop("polarisation")]
+        make_manifest(folder, KIND, {"facts": plain})
+        document = read_manifest(folder, KIND)
+        _require_current(document, folder)
         make_group(folder)
-        store = cls(folder)
-        if store.facts != facts:
-            raise ValueError(f"{folder} holds tiles of {store.facts}, the new ones are of {facts}")
+        held = cls(folder, polarisation=document["facts"]["polarisations"][0])
+        if replace(held.facts, polarisation=facts.polarisation) != facts:
+            raise ValueError(f"{folder} holds tiles of {held.facts}, the new ones are of {facts}")
+        if facts.polarisation not in held.polarisations:
+            document["facts"]["polarisations"] = [*held.polarisations, facts.polarisation]
+            write_text(folder / KIND.file, json.dumps(document, indent=2, sort_keys=True) + "\n")
         remove_stale(folder)
-        return store
+        return cls(folder, polarisation=facts.polarisation)
 
     @property
     def identifiers(self) -> list[str]:
         """Tiles with a date, sorted."""
         folders = (path for path in self.root.iterdir() if path.is_dir() and PARTIAL not in path.name)
-        return sorted(path.name for path in folders if batches(path))
+        return sorted(path.name for path in folders if batches(self._part(path.name)))
 
     def dates(self, identifier: str) -> tuple[datetime.date, ...]:
         """Dates of a tile in order; empty if it does not exist.
@@ -170,7 +177,7 @@ class SlcTileStore:
         ValueError
             If it is damaged.
         """
-        return _read_frame(self._folder(identifier) / _FRAME)
+        return read_frame(self._folder(identifier) / _FRAME)
 
     def write(
         self,
@@ -205,22 +212,19 @@ class SlcTileStore:
             raise ValueError(f"slc must have shape {(len(dates), *frame.shape)}, got {slc.shape}")
         if times is not None and [as_date(time, "times") for time in times] != list(dates):
             raise ValueError(f"times must hold a time of each of the {len(dates)} dates, got {len(times)} others")
-        if not SAFE_NAME.fullmatch(identifier):
+        if not is_safe(identifier):
             raise ValueError(f"identifier must be letters, digits, dots and hyphens, got {identifier!r}")
+        _require_current({"version": self.version}, self.root)
         folder = self.root / identifier
         self._keep_frame(folder, identifier, frame)
         there = self._planes(identifier)
         new = [index for index, date in enumerate(dates) if date not in there]
-        narrow: list[_Encoded] = []
-        wide: list[_Encoded] = []
-        for index in new:
-            encoded = _encoded(slc[index], dates[index], times[index] if times else None)
-            (wide if encoded.parts.dtype == np.float32 else narrow).append(encoded)
-        if wide:
-            self._raise_version()
-        for some, fill in ((narrow, int(NO_DATA)), (wide, math.nan)):
+        encoded = [encoded_plane(slc[index], dates[index], times[index] if times else None) for index in new]
+        for dtype in (np.int16, np.float32):
+            some = [plane for plane in encoded if plane.parts.dtype == dtype]
             if some:
-                _write_batch(folder, some, fill)
+                make_group(self._part(identifier))
+                write_planes(self._part(identifier), some)
         return [dates[index] for index in new]
 
     def read(self, identifier: str, dates: Sequence[datetime.date] | None = None) -> TileSamples:
@@ -274,157 +278,65 @@ class SlcTileStore:
             raise FileNotFoundError(f"there is no tile {identifier} in {self.root}")
         return folder
 
-    def _planes(self, identifier: str) -> dict[datetime.date, _Plane]:
-        found: dict[datetime.date, _Plane] = {}
-        for batch in batches(self.root / identifier):
-            found |= _described(batch)
+    def _planes(self, identifier: str) -> dict[datetime.date, StoredPlane]:
+        found: dict[datetime.date, StoredPlane] = {}
+        for batch in batches(self._part(identifier)):
+            found |= described_planes(batch)
         return found
 
-    def _raise_version(self) -> None:
-        """Have earlier versions, which do not support float32 here, refuse the store and not call it damaged."""
-        document = read_manifest(self.root, _KIND)
-        if document["version"] < _KIND.version:
-            text = json.dumps({**document, "version": _KIND.version}, indent=2, sort_keys=True)
-            write_text(self.root / _KIND.file, text + "\n")
+    def _part(self, identifier: str) -> Path:
+        """Folder of a tile's batches; before version 3 there was one polarisation, without a folder of its own."""
+        folder = self.root / identifier
+        return folder if self.version < KIND.version else folder / self.facts.polarisation
 
     def _keep_frame(self, folder: Path, identifier: str, frame: TileFrame) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         make_group(folder)
         if not (folder / _FRAME).is_dir():
-            flat = np.concatenate([np.ravel(frame.down), np.ravel(frame.along)])
-            with atomic_path(folder / _FRAME) as partial:
-                facts, chunk = _frame_facts(frame), flat.shape
-                write_shard(partial, flat, facts, chunk=chunk, fill=math.nan, dimensions=("position",))
-        stored = _frame_facts(self.frame(identifier))
-        if stored != _frame_facts(frame):
+            write_frame(folder / _FRAME, frame)
+        stored = frame_facts(self.frame(identifier))
+        if stored != frame_facts(frame):
             raise ValueError(f"tile {identifier} of {self.root} lies at {stored}, the new one elsewhere")
 
 
-def _scale(slc: NDArray[Any]) -> float:
-    """The least power of two at which every part fits int16: values and sums scale by it without rounding."""
-    parts = np.abs(np.stack([slc.real, slc.imag]))
-    largest = float(parts.max(where=np.isfinite(slc), initial=0.0))
-    if largest == 0:
-        return 1.0
-    mantissa, exponent = math.frexp(largest / LARGEST)
-    return math.ldexp(1.0, exponent - 1 if mantissa == 0.5 else exponent)
+def upgrade_tiles(root: str | os.PathLike[str]) -> int:
+    """Bring a store of version 1 or 2 up to date and return the number of batches renamed; no sample is changed.
+
+    It may be stopped at any time and called again: the version is written last.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As :class:`SlcTileStore`.
+    """
+    store, count = SlcTileStore(root), 0
+    if store.version >= KIND.version:
+        return 0
+    for folder in sorted(path for path in store.root.iterdir() if path.is_dir() and PARTIAL not in path.name):
+        for batch in batches(folder):
+            make_group(folder / store.facts.polarisation)
+            take_next_number(batch, folder / store.facts.polarisation)
+            count += 1
+    document = read_manifest(store.root, KIND)
+    document["facts"]["polarisations"] = [document["facts"].pop("polarisation")]
+    document["version"] = KIND.version
+    write_text(store.root / KIND.file, json.dumps(document, indent=2, sort_keys=True) + "\n")
+    return count
 
 
-class _Encoded(NamedTuple):
-    """Samples of a date as they are stored."""
-
-    date: datetime.date
-    #: (rows, cols, 2) int16 in units of the scale, or float32.
-    parts: NDArray[Any]
-    scale: float
-    #: Largest error of a sample.
-    error: float
-    time: datetime.datetime | None
+class _OtherPolarisation(ValueError):
+    """The store does not hold the polarisation, or several and none was named."""
 
 
-def _encoded(slc: NDArray[Any], date: datetime.date, time: datetime.datetime | None) -> _Encoded:
-    """Complex int16, unless its error stands out of some block of samples."""
-    scale = _scale(slc)
-    parts = to_complex_int16(slc, scale=scale)
-    if _is_faithful(slc, parts, scale):
-        return _Encoded(date, parts, scale, scale / math.sqrt(2), time)
-    valid = np.isfinite(slc)[..., None]
-    exact = np.where(valid, np.stack([slc.real, slc.imag], axis=-1), np.nan).astype(np.float32)
-    return _Encoded(date, exact, 1.0, 0.0, time)
+def _require_current(document: Mapping[str, Any], folder: Path) -> None:
+    if document["version"] < KIND.version:
+        raise ValueError(
+            f"{folder} is a store of SLC tiles of version {document['version']}, which names no polarisations: it can "
+            f"be read; before dates are added, m3leo-sar upgrade {folder} renames its batches"
+        )
 
 
-def _is_faithful(slc: NDArray[Any], parts: NDArray[np.int16], scale: float) -> bool:
-    valid = np.isfinite(slc)
-    back = parts.astype(np.float64) * scale
-    wrong = np.where(valid, (slc.real - back[..., 0]) ** 2 + (slc.imag - back[..., 1]) ** 2, 0)
-    power = np.where(valid, np.square(slc.real, dtype=np.float64) + np.square(slc.imag, dtype=np.float64), 0)
-    return bool((_block_sums(wrong) <= _LARGEST_ERROR * _block_sums(power)).all())
-
-
-def _block_sums(plane: NDArray[Any]) -> NDArray[Any]:
-    down, along = (np.arange(0, size, _BLOCK) for size in plane.shape)
-    sums: NDArray[Any] = np.add.reduceat(np.add.reduceat(plane, down, axis=0), along, axis=1)
-    return sums
-
-
-def _write_batch(folder: Path, some: Sequence[_Encoded], fill: float) -> None:
-    facts: dict[str, Any] = {
-        "dates": [encoded.date.isoformat() for encoded in some],
-        "scales": [encoded.scale for encoded in some],
-        "errors": [encoded.error for encoded in some],
-    }
-    if all(encoded.time for encoded in some):
-        facts["times"] = [encoded.time.isoformat() for encoded in some if encoded.time]
-    parts = np.stack([encoded.parts for encoded in some])
-    with new_batch(folder) as partial:
-        write_shard(partial, parts, facts, chunk=(1, *parts.shape[1:]), fill=fill, dimensions=_DIMENSIONS)
-
-
-def _frame_facts(frame: TileFrame) -> dict[str, Any]:
-    return {
-        "crs": frame.geobox.crs,
-        "affine": [*frame.geobox.affine][:6],
-        "shape": list(frame.geobox.shape),
-        "rows": [frame.rows.start, frame.rows.stop],
-        "cols": [frame.cols.start, frame.cols.stop],
-        "down": list(frame.down.shape),
-        "along": list(frame.along.shape),
-        "terms": frame.terms,
-        "origin": list(frame.origin),
-        "error": frame.error,
-        "step": None if frame.scale is None else list(frame.scale),
-    }
-
-
-def _read_frame(path: Path) -> TileFrame:
-    document, facts = described(path)
-    try:
-        down, along = ([int(size) for size in facts[name]] for name in ("down", "along"))
-        (count,) = document["shape"]
-        cut = math.prod(down)
-        if count != cut + math.prod(along):
-            raise ValueError(f"{count} positions are there, {cut} + {math.prod(along)} are named")
-        geobox = GeoBox(tuple(facts["shape"]), Affine(*facts["affine"]), facts["crs"])
-        rows, cols, step = slice(*facts["rows"]), slice(*facts["cols"]), facts["step"]
-        origin = (float(facts["origin"][0]), float(facts["origin"][1]))
-        terms, error = int(facts["terms"]), float(facts["error"])
-    except (KeyError, TypeError, IndexError, ValueError) as fault:
-        raise ValueError(f"{path / 'zarr.json'} is damaged: {type(fault).__name__} {fault}") from fault
-    flat = np.empty(count, np.float64)
-    read_chunks(path / "c" / "0", [0], 1, [flat], fill=math.nan)
-    return TileFrame(
-        geobox=geobox,
-        rows=rows,
-        cols=cols,
-        down=flat[:cut].reshape(down),
-        along=flat[cut:].reshape(along),
-        terms=terms,
-        origin=origin,
-        error=error,
-        scale=None if step is None else (float(step[0]), float(step[1])),
-    )
-
-
-def _described(batch: Path) -> dict[datetime.date, _Plane]:
-    """Dates of a batch, from its zarr.json."""
-    document, facts = described(batch)
-    try:
-        count, _, _, _ = (int(size) for size in document["shape"])
-        dates = [datetime.date.fromisoformat(text) for text in facts["dates"]]
-        scales = [float(scale) for scale in facts["scales"]]
-        wide = document["data_type"] == "float32"
-        # Stores from before times were kept have none.
-        known = [datetime.datetime.fromisoformat(text) for text in facts.get("times", ())]
-        times: list[datetime.datetime | None] = [*known] or [None] * count
-        if not count == len(dates) == len(scales) == len(times):
-            raise ValueError(f"{len(dates)} dates are named, {count} are there")
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{batch / 'zarr.json'} is damaged: {type(error).__name__} {error}") from error
-    shard = batch / "c" / "0" / "0" / "0" / "0"
-    return {date: _Plane(shard, index, count, scales[index], wide, times[index]) for index, date in enumerate(dates)}
-
-
-def _require(date: datetime.date, planes: Mapping[datetime.date, _Plane], identifier: str) -> None:
+def _require(date: datetime.date, planes: Mapping[datetime.date, StoredPlane], identifier: str) -> None:
     try:
         require_date(date, sorted(planes))
     except ValueError as error:

@@ -11,7 +11,10 @@ from m3leo_sar.io.chips.chip import Chip, Layer
 
 
 class Storage(Protocol):
-    """Storage of an archive's chips; names have been checked."""
+    """Storage of an archive's chips; names have been checked.
+
+    ``dataset`` is a product, or a product and polarisation (``coherence/VV``), and ``key`` the name within it.
+    """
 
     def write(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
         """Write chips of one tile and product, replacing earlier ones."""
@@ -22,6 +25,9 @@ class Storage(Protocol):
     def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
         """Grid and metadata of a chip; raises as ``read`` does."""
 
+    def exists(self, identifier: str, dataset: str, key: str) -> bool:
+        """Whether there is a chip, which may be damaged."""
+
     def digest(self, identifier: str, dataset: str, key: str) -> str | None:
         """Digest of a chip's parameters, None if there is no readable chip."""
 
@@ -29,7 +35,7 @@ class Storage(Protocol):
         """File or folder of a chip, whether or not it exists."""
 
     def keys(self, identifier: str, dataset: str) -> list[str]:
-        """Keys of a tile's product, sorted."""
+        """Keys within a tile's product or product and polarisation, sorted."""
 
     def remove(self, identifier: str, dataset: str, key: str) -> None:
         """Remove a chip, if it exists."""

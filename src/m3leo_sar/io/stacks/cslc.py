@@ -119,6 +119,8 @@ def _stack(products: list[CslcProduct], nodata: float | None) -> SlcStack:
         geometry=first.geobox,
         polarisation=products[0].polarisation,
         times=None if None in times else tuple(times),  # type: ignore[arg-type]
+        platforms=tuple(product.name.platform for product in products),
+        burst=products[0].burst,
         name=f"{products[0].burst} of {products[0].path.parent}",
         **first.facts,
     )

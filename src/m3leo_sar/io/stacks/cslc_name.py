@@ -14,6 +14,7 @@ _OPERA = re.compile(
     r"(?<![A-Za-z]-)CSLC-S1_(T\d{3}-\d{6}-IW\d)_(\d{8})T(\d{6})Z_(?:(\d{8}T\d{6})Z)?.*_(VV|VH|HH|HV)_(?:v(\d[\d.]*))?",
     re.IGNORECASE,
 )
+_PLATFORM = re.compile(r"_(S1[A-D])_", re.IGNORECASE)
 #: t087_185683_iw2_20221228.h5, with the polarisation in older versions.
 _COMPASS = re.compile(r"(t\d{3}_\d{6}_iw\d)_(\d{8})(?:_(VV|VH|HH|HV))?", re.IGNORECASE)
 
@@ -32,6 +33,8 @@ class CslcName:
     #: Processing time, ``20240504T181714``, and version; empty if not in the name.
     processed: str
     version: tuple[int, ...]
+    #: Satellite, such as ``S1A``, if in the name.
+    platform: str | None = None
 
 
 def parse_cslc_name(path: Path) -> CslcName | None:
@@ -51,7 +54,16 @@ def parse_cslc_name(path: Path) -> CslcName | None:
             digits, version = opera[3], opera[6] or ""
             time = datetime.datetime.strptime(digits, "%H%M%S").time()
             numbers = tuple(int(part) for part in version.split(".") if part)
-            return CslcName(burst_name(opera[1]), parse_date(opera[2]), time, opera[5].upper(), opera[4] or "", numbers)
+            platform = _PLATFORM.search(path.stem)
+            return CslcName(
+                burst_name(opera[1]),
+                parse_date(opera[2]),
+                time,
+                opera[5].upper(),
+                opera[4] or "",
+                numbers,
+                platform[1].upper() if platform else None,
+            )
         if own is not None:
             polarisation = own[3].upper() if own[3] else None
             return CslcName(burst_name(own[1]), parse_date(own[2]), None, polarisation, "", ())

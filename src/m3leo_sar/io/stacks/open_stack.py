@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from m3leo_sar.io.files.gdal_dataset import is_gdal, path_in_file
 from m3leo_sar.io.stacks.registry import open_path
 from m3leo_sar.io.stacks.stack_reader import Choice
 from m3leo_sar.stack.geometry import Geometry
+from m3leo_sar.stack.polarisation import parse_polarisations
 from m3leo_sar.stack.slc import SlcStack
+from m3leo_sar.stack.stack_join import join_polarisations
 
 
 def open_stack(
@@ -32,7 +35,8 @@ def open_stack(
     burst : str, optional
         Burst to open from a folder with several.
     polarisation : str, optional
-        Polarisation to open from a folder with several; VV for rasters that specify none.
+        Polarisation to open from a folder with several, or several of them as ``"VV+VH"``; VV for rasters that specify
+        none.
     frequency : str, optional
         Frequency band of NISAR, ``"A"`` or ``"B"``, to open from files with both.
     nodata : float, optional
@@ -59,4 +63,9 @@ def open_stack(
     """
     path = path_in_file(path, "path") if is_gdal(path) else path
     choice = Choice(burst=burst, polarisation=polarisation, frequency=frequency, nodata=nodata, geometry=geometry)
-    return open_path(path, choice, reader=reader).stack
+    wanted = parse_polarisations(polarisation) if polarisation else ()
+    if len(wanted) < 2:
+        return open_path(path, choice, reader=reader).stack
+    return join_polarisations(
+        [open_path(path, replace(choice, polarisation=one), reader=reader).stack for one in wanted]
+    )

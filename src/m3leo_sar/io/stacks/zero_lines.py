@@ -72,5 +72,7 @@ def watched_for_zeros(stack: SlcStack) -> SlcStack:
 
 def _watched(stack: SlcStack, zeros: ZeroLines, index: int, rows: slice, cols: slice) -> NDArray[Any]:
     pixels = stack.read(index, rows, cols)
-    zeros.look(pixels, rows, f"{stack.name} of {stack.dates[index]}", width=stack.shape[2])
+    polarisation, date = divmod(index, len(stack.dates))
+    part = f" {stack.polarisations[polarisation]}" if len(stack.polarisations) > 1 else ""
+    zeros.look(pixels, rows, f"{stack.name}{part} of {stack.dates[date]}", width=stack.shape[2])
     return pixels

@@ -16,7 +16,7 @@ from m3leo_sar.chips.statistics import ENCODINGS
 #: Entry-point group by which packages add encodings.
 ENTRY_POINTS = "m3leo_sar.encodings"
 #: Default encoding of each product.
-DEFAULT_ENCODINGS = {"coherence": "linear", "intensity": "decibel", "interferogram": "phasor"}
+DEFAULT_ENCODINGS = {"coherence": "linear", "intensity": "decibel", "interferogram": "phasor", "ratio": "decibel"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Channel:
     dataset : str
         Product in the archive, such as ``"coherence"``.
     key : str
-        Pair, date or name.
+        Polarisation and pair or date, such as ``"VV/20230101_20230113"``, or a name. Where the archive has one
+        polarisation, the pair or date alone.
     encoding : str
         A single-plane encoding of :class:`m3leo_sar.chips.statistics.BandStatistics`; or a user-defined encoding: a
         file ending in ``.py``, a module, or an entry point of the group ``m3leo_sar.encodings``, with a function
@@ -38,6 +39,8 @@ class Channel:
     --------
     >>> Channel.parse("coherence:20230101_20230113")
     Channel(dataset='coherence', key='20230101_20230113', encoding='linear')
+    >>> str(Channel.parse("intensity/VH/20230101"))
+    'intensity:VH/20230101:decibel'
     """
 
     dataset: str
@@ -46,7 +49,7 @@ class Channel:
 
     @classmethod
     def parse(cls, text: str) -> Channel:
-        """Read ``dataset:key`` or ``dataset:key:encoding``.
+        """Read ``dataset:key`` or ``dataset:key:encoding``; ``dataset/key`` is the same.
 
         Raises
         ------
@@ -54,7 +57,7 @@ class Channel:
             If the text has neither form, no encoding is given for a product without a default, or the encoding does
             not exist.
         """
-        parts = text.split(":")
+        parts = _parts(text)
         if len(parts) == 2 and parts[0] in DEFAULT_ENCODINGS:
             parts.append(DEFAULT_ENCODINGS[parts[0]])
         if len(parts) != 3 or not all(parts):
@@ -99,6 +102,12 @@ class Channel:
 
     def __str__(self) -> str:
         return f"{self.dataset}:{self.key}:{self.encoding}"
+
+
+def _parts(text: str) -> list[str]:
+    """Data set, key and encoding; the first two may be joined by a slash, as on disk."""
+    dataset, slash, rest = text.partition("/")
+    return [dataset, *rest.split(":")] if slash and ":" not in dataset else text.split(":")
 
 
 def modalities(channels: Sequence[Channel]) -> dict[str, list[int]]:

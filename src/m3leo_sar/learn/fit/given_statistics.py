@@ -52,7 +52,7 @@ def _band_of(channel: Channel, grouped: GroupedStatistics, facts_of: _FactsOf) -
 
 
 def _facts_of_store(config: FitConfig) -> _FactsOf:
-    facts = SlcTileStore(config.pairs["store"]).facts
+    facts = SlcTileStore(config.pairs["store"], polarisation=config.pairs.get("polarisation") or None).facts
     return lambda _: {"polarisation": facts.polarisation, "orbit": facts.orbit, "track": facts.track}
 
 

@@ -13,6 +13,8 @@ class PairSettings:
     ----------
     store : str
         Folder of SLC tiles created by ``m3leo-sar slc-tiles``; without one, chips of the archive are read.
+    polarisation : str
+        Polarisation of the samples, if the store holds several.
     days : list of int
         Temporal baselines of the pairs in days; empty for pairs of consecutive dates.
     season : str
@@ -37,6 +39,7 @@ class PairSettings:
     """
 
     store: str = ""
+    polarisation: str = ""
     days: list[int] = field(default_factory=list)
     season: str = ""
     redraw: bool = False

@@ -1,0 +1,140 @@
+"""Tiles over burst edges: one burst per pixel, no seam, windows of one burst, and steps measured and taken off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from production import BOX, DATES, tiles
+
+from m3leo_sar import SlcStack, TileGrid, Window, prepare
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.stacks.zarr_stack import write_stack
+from m3leo_sar.products.phase_steps import measured_steps
+from m3leo_sar.products.placement import placement_on
+from m3leo_sar.run.catalogue import open_catalogue
+from m3leo_sar.simulate.scene import simulate_scene
+from m3leo_sar.stack.burst_set import BurstSet
+
+WINDOW, GRID = Window(rows=3, cols=7), tiles(1, 2, pixels=24)
+#: Rows with data of each burst: they overlap over rows 50 to 84.
+ROWS = {"T037-000001-IW2": slice(0, 85), "T037-000002-IW2": slice(50, 130)}
+PAIR = f"{DATES[0]:%Y%m%d}_{DATES[1]:%Y%m%d}"
+STEP = {DATES[1]: 0.8, DATES[2]: -2.9}
+
+
+@pytest.fixture(scope="module")
+def scene() -> SlcStack:
+    return replace(simulate_scene(BOX, dates=DATES[:3], seed=4).stack, track=37)
+
+
+def cut(scene: SlcStack, name: str, *, steps: bool = False) -> SlcStack:
+    """A burst of the scene; with steps, the second one has other phases."""
+    pixels = scene.window()
+    outside = np.ones(BOX.shape[0], bool)
+    outside[ROWS[name]] = False
+    pixels[:, outside] = np.nan
+    if steps and name.endswith("2-IW2"):
+        for index, date in enumerate(scene.dates):
+            pixels[index] *= np.exp(1j * STEP.get(date, 0.0))
+    facts = {"polarisation": "VV", "track": 37, "orbit": scene.orbit, "burst": name}
+    return SlcStack.from_arrays(pixels, scene.dates, geometry=BOX, **facts)
+
+
+@pytest.fixture(scope="module")
+def bursts(scene) -> BurstSet:
+    return BurstSet.of([cut(scene, name) for name in ROWS])
+
+
+def test_each_pixel_of_a_tile_has_the_value_of_one_burst_and_none_is_missing(bursts, scene, tmp_path):
+    prepare(bursts, tmp_path / "set", tiles=GRID, window=WINDOW, interferograms=True)
+    for name, stack in zip(ROWS, bursts.bursts, strict=True):
+        prepare(stack, tmp_path / name, tiles=GRID, window=WINDOW, interferograms=True, minimum_coverage=0.0)
+    prepare(scene, tmp_path / "whole", tiles=GRID, window=WINDOW, interferograms=True)
+    together, whole = ChipArchive(tmp_path / "set"), ChipArchive(tmp_path / "whole")
+    seen = []
+    for tile in GRID:
+        parts = placement_on(bursts, tile, 0.5).parts
+        seen.append(len(parts))
+        assert sum(part.mask.astype(int) for part in parts).max() == 1
+        for dataset, key in (("coherence", PAIR), ("interferogram", PAIR), ("intensity", PAIR[:8])):
+            chip = together.read(tile.identifier, dataset, key)
+            expected = np.full_like(chip.array, np.nan)
+            for part in parts:
+                one = ChipArchive(tmp_path / part.stack.burst).read(tile.identifier, dataset, key).array
+                expected[part.mask] = one[part.mask]
+            np.testing.assert_array_equal(chip.array, expected)
+            # The overlap holds every window, so that the tile has the values of a scene without edges.
+            np.testing.assert_array_equal(chip.array, whole.read(tile.identifier, dataset, key).array)
+            assert not np.isnan(chip.array).any()
+    assert 2 in seen
+    facts = together.facts(GRID[0].identifier, "coherence", PAIR)[1]
+    assert set(facts["bursts"]) <= set(ROWS)
+    assert sum(facts["bursts"].values()) == pytest.approx(1, abs=1e-3)
+    assert facts["parameters"]["bursts"] == list(ROWS)
+
+
+def test_a_tile_beyond_all_bursts_is_left_out(bursts, tmp_path):
+    far = TileGrid([*GRID.bounds, (8.0, 49.0, 8.01, 49.01)], pixels=24)
+    made = prepare(bursts, tmp_path / "chips", tiles=far, window=WINDOW)
+    assert list(made.skipped.values()) == ["0% of it lies on the bursts"]
+
+
+def test_known_steps_are_measured_and_taken_off(scene, tmp_path):
+    stepped = BurstSet.of([cut(scene, name, steps=True) for name in ROWS])
+    found = measured_steps(stepped, GRID, window=WINDOW)
+    assert [step.is_known for step in found.steps] == [True, True]
+    second = found.phases["T037-000002-IW2"]
+    assert [second[date] for date in DATES[:3]] == pytest.approx([0, 0.8, -2.9], abs=1e-3)
+    assert set(found.phases["T037-000001-IW2"].values()) == {0.0}
+    assert found.largest == pytest.approx(2.9, abs=1e-3)
+    assert [step.step for step in found.steps] == pytest.approx([-0.8, 2.9], abs=1e-3)
+    options = {"tiles": GRID, "window": WINDOW, "interferograms": True}
+    prepare(stepped, tmp_path / "with", **options)
+    prepare(stepped, tmp_path / "without", remove_steps=True, **options)
+    prepare(scene, tmp_path / "whole", **options)
+    archives = {name: ChipArchive(tmp_path / name) for name in ("with", "without", "whole")}
+    seams = {}
+    for name, archive in archives.items():
+        phases = [np.angle(archive.read(tile.identifier, "interferogram", PAIR).array) for tile in GRID]
+        seams[name] = np.concatenate([phase.ravel() for phase in phases])
+    off = {name: np.abs(np.angle(np.exp(1j * (seams[name] - seams["whole"])))).max() for name in ("with", "without")}
+    assert off["with"] == pytest.approx(0.8, abs=1e-3)
+    assert off["without"] < 2e-3
+    with pytest.raises(ValueError, match="remove_steps needs several bursts, .* is one"):
+        prepare(scene, tmp_path / "one", remove_steps=True, **options)
+
+
+def test_an_overlap_without_coherence_has_no_step(scene, rng):
+    noise = (rng.standard_normal((3, *BOX.shape, 2))).astype("f4").view("c8")[..., 0]
+    name = "T037-000002-IW2"
+    other = SlcStack.from_arrays(
+        np.where(np.isnan(cut(scene, name).window()), np.nan, noise), scene.dates, geometry=BOX, polarisation="VV",
+        track=37, orbit=scene.orbit, burst=name,
+    )  # fmt: skip
+    found = measured_steps(BurstSet.of([cut(scene, "T037-000001-IW2"), other]), GRID, window=WINDOW)
+    assert [step.is_known for step in found.steps] == [False, False]
+    assert set(found.phases[name].values()) == {0.0}
+    assert found.largest == 0
+
+
+def test_a_folder_of_containers_is_a_set_of_bursts(scene, bursts, tmp_path):
+    for name in ROWS:
+        write_stack(cut(scene, name, steps=True), tmp_path / "stacks" / f"{name}-VV")
+    catalogue = open_catalogue(tmp_path / "stacks")
+    assert isinstance(catalogue.stack, BurstSet)
+    assert catalogue.stack.burst == "+".join(ROWS)
+    assert [len(paths) for name, paths in catalogue.inputs.items() if name.isdigit()] == [2, 2, 2]
+    options = {"tiles": GRID, "window": WINDOW, "interferograms": True, "remove_steps": True}
+    made = prepare(tmp_path / "stacks", tmp_path / "chips", **options)
+    assert made.computed == {"coherence": 6, "interferogram": 6, "intensity": 6}
+    assert not prepare(tmp_path / "stacks", tmp_path / "chips", **options).computed
+    prepare(BurstSet.of([cut(scene, name, steps=True) for name in ROWS]), tmp_path / "memory", **options)
+    one, other = ChipArchive(tmp_path / "chips"), ChipArchive(tmp_path / "memory")
+    for chip in other.chips():
+        np.testing.assert_array_equal(one.read(*chip).array, other.read(*chip).array)
+    alone = open_catalogue(tmp_path / "stacks", burst="T037-000001-IW2").stack
+    assert (alone.burst, isinstance(alone, SlcStack)) == ("T037-000001-IW2", True)
+    with pytest.raises(ValueError, match="holds no stack of polarisation VH"):
+        open_catalogue(tmp_path / "stacks", polarisation="VH")
