@@ -98,7 +98,7 @@ def upgrade(
     elif is_slc_tile_store(folder):
         count = upgrade_tiles(folder)
     else:
-        # Refuses what is no archive before it gets a lock.
+        # A folder that is not an archive is refused before it gets a lock.
         ChipArchive(folder)
         with _alone(folder):
             count = upgrade_archive(folder)

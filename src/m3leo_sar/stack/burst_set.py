@@ -103,7 +103,7 @@ class BurstSet:
         dates = sorted(set.intersection(*(set(stack.dates) for stack in stacks)))
         if not dates:
             raise ValueError(f"bursts must have a common date, {', '.join(names)} have none")
-        _tell_left_out(stacks, names, dates)
+        _warn_of_left_out(stacks, names, dates)
         bursts = tuple(stacks[index].sel(dates=dates) for index in order)
         found = tuple(measured_outline(burst) for burst in bursts) if outlines is None else None
         given = found or tuple(outlines[index] for index in order)  # type: ignore[index]
@@ -223,15 +223,15 @@ def burst_label(stack: SlcStack) -> str:
     return stack.burst or stack.name
 
 
-def _tell_left_out(stacks: Sequence[SlcStack], names: Sequence[str], dates: Sequence[datetime.date]) -> None:
+def _warn_of_left_out(stacks: Sequence[SlcStack], names: Sequence[str], dates: Sequence[datetime.date]) -> None:
     left: dict[str, list[str]] = {}
     for stack, name in zip(stacks, names, strict=True):
         found = [str(date) for date in stack.dates if date not in dates]
         if found:
             left[name] = found
     if left:
-        told = "; ".join(f"{name}: {', '.join(found[:5])}" for name, found in itertools.islice(left.items(), 5))
-        warnings.warn(f"dates that not every burst has are left out: {told}", stacklevel=3)
+        listed = "; ".join(f"{name}: {', '.join(found[:5])}" for name, found in itertools.islice(left.items(), 5))
+        warnings.warn(f"dates that not every burst has are left out: {listed}", stacklevel=3)
 
 
 def _bounds_of(burst: SlcStack) -> tuple[float, float, float, float]:

@@ -238,7 +238,7 @@ class ChipArchive:
             plain = (identifier, dataset, name)
             return plain if self._is_of(plain, polarisation) else exact
         parts = self.polarisations(identifier, dataset)
-        # With one polarisation only, its storage tells whether the chip is missing or damaged.
+        # With one polarisation only, its storage reports whether the chip is missing or damaged.
         found = [
             part for part in parts if len(parts) == 1 or self._storage.exists(identifier, f"{dataset}/{part}", name)
         ]

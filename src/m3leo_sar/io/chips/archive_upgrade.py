@@ -30,7 +30,7 @@ def upgrade_archive(root: str | os.PathLike[str]) -> int:
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If it is no archive, or a chip's metadata are damaged; ``verify --discard`` removes such chips.
+        If it is not an archive, or a chip's metadata are damaged; ``verify --discard`` removes such chips.
     OSError
         If a file cannot be moved.
     """
