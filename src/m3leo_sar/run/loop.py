@@ -166,8 +166,14 @@ class Loop(Generic[Job]):
         OSError
             If an answer says that no other job can succeed either.
         """
+        # Until the last job ends: its thread may restore what it found when a block of its own began.
+        with collecting():
+            self._over(jobs, executor)
+        return self.summary
+
+    def _over(self, jobs: Iterable[Job], executor: Executor[Job]) -> None:
         try:
-            with collecting(), closing(executor.run(jobs)) as answers:  # type: ignore[type-var]
+            with closing(executor.run(jobs)) as answers:  # type: ignore[type-var]
                 for job, answer in answers:
                     self._settle(job, answer)
         except BaseException:
@@ -177,7 +183,6 @@ class Loop(Generic[Job]):
                     with suppress(OSError):
                         self._settle(job, answer)
             raise
-        return self.summary
 
     def _settle(self, job: Job, answer: Answer) -> None:
         if not answer.fatal:
