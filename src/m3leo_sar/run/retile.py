@@ -80,7 +80,7 @@ def retile(
         Number of retries per tile after an OSError of its source; the pause about doubles each time.
     classes : Legend, optional
         Codes, names and colours of a map of classes, written into each chip: training, pictures and ``describe`` use
-        them.
+        them. By default those that the source states, such as CF's ``flag_values`` with ``flag_meanings``.
     ledger : Ledger, str or path, optional
         Record of finished tiles; by default ``ledger.sqlite`` in the archive.
     report : callable, optional
@@ -154,6 +154,7 @@ class _Chip(NamedTuple):
     array: NDArray[Any]
     nodata: int | None
     notes: tuple[str, ...]
+    classes: tuple[tuple[int, str], ...]
 
 
 class _Job:
@@ -184,12 +185,8 @@ class _Job:
             "shape": list(box.shape),
             "affine": list(tuple(box.affine)[:6]),
             "crs": box.crs,
-            **self._stated_classes,
+            **({} if self.classes is None else {CLASSES: self.classes.entries()}),
         }
-
-    @property
-    def _stated_classes(self) -> dict[str, Any]:
-        return {} if self.classes is None else {CLASSES: self.classes.entries()}
 
     def make(self, task: _Task) -> Answer:
         """Compute a tile's chips, with retries if the source may recover."""
@@ -257,12 +254,17 @@ class _Job:
         has_data = (planes != nodata) if nodata is not None else ~np.isnan(planes)
         if not has_data.any():
             return []
-        return [_Chip(band, plane, nodata, piece.notes) for band, plane in zip(piece.bands, planes, strict=True)]
+        return [
+            _Chip(band, plane, nodata, piece.notes, piece.classes)
+            for band, plane in zip(piece.bands, planes, strict=True)
+        ]
 
     def _layer(self, key: str, chip: _Chip, parameters: Mapping[str, Any]) -> Layer:
         band = chip.band
         if self.classes is not None:
             _require_codes(chip, self.classes)
+        # Those of the user, or else those of the source.
+        classes = self.classes or (Legend.parse(dict(chip.classes)) if chip.classes else None)
         metadata = {
             "product": self.dataset,
             "key": key,
@@ -275,7 +277,7 @@ class _Job:
             "orbit": band.orbit_direction,
             "source": self.source.name,
             "notes": list(chip.notes),
-            **self._stated_classes,
+            **({} if classes is None else {CLASSES: classes.entries()}),
             "software": f"m3leo-sar {version('m3leo-sar')}",
             "parameters": dict(parameters),
         }

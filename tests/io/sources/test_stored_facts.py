@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from m3leo_sar import GeoBox, TileGrid
+from m3leo_sar.chips.land_cover import legend_of
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.components.quantity import kind_of
 from m3leo_sar.io.sources.open_source import open_source
 from m3leo_sar.io.sources.raster_source import RasterSource
+from m3leo_sar.io.sources.stored_type import StoredType, flag_classes
 from m3leo_sar.io.sources.xarray_source import XarraySource
 from m3leo_sar.run.retile import retile
 
@@ -128,6 +130,29 @@ def test_codes_stay_codes_whatever_a_decoder_makes_of_them(tmp_path, rng, form, 
     assert chip.array.dtype == np.uint8
     assert set(np.unique(chip.array).tolist()) == set(CODES.tolist())
     assert chip.nodata == 0
+    legend = legend_of("cover", "lccs", chip.metadata)
+    assert list(zip(legend.codes, legend.names, strict=True)) == [
+        (10, "tree"), (50, "built"), (80, "water"), (95, "mangrove")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        (FLAGS, ((50, "built"), (80, "water"), (95, "mangrove"))),
+        ({**FLAGS, "flag_meanings": "tree built"}, ()),
+        ({**FLAGS, "flag_meanings": "tree tree water mangrove"}, ()),
+        ({"flag_masks": CODES, "flag_meanings": "a b c d"}, ()),
+        ({}, ()),
+    ],
+)
+def test_classes_are_one_name_per_code_and_not_the_fill(rng, attributes, expected):
+    array = land_cover(rng, attributes)["lccs"]
+    assert flag_classes(array, StoredType(np.dtype("u1"), 10)) == expected
+    assert flag_classes(array, StoredType(np.dtype("f4"), None)) == ()
+    # Signed bytes that stand for unsigned ones.
+    signed = array.assign_attrs(flag_values=np.array([-56], "i1"), flag_meanings="ice")
+    assert flag_classes(signed, StoredType(np.dtype("u1"), 255)) == ((200, "ice"),)
 
 
 def test_integers_without_flags_ask_for_their_rule_and_take_a_stated_fill(tmp_path, rng):

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 _FLAGS = ("flag_values", "flag_masks", "flag_meanings")
 #: Attributes with the no-data value of a variable.
 _FILLS = ("_FillValue", "missing_value", "nodata")
+#: Most classes of a legend, and its largest code.
+_MOST, _LARGEST = 255, 2**31 - 1
 
 
 class StoredType(NamedTuple):
@@ -57,6 +59,22 @@ def _stored_dtype(array: Any, is_code: bool) -> np.dtype[Any]:
 def is_flags(array: Any) -> bool:
     """Whether a variable holds codes, by its CF attributes."""
     return any(word in array.attrs for word in _FLAGS)
+
+
+def flag_classes(array: Any, stored: StoredType) -> tuple[tuple[int, str], ...]:
+    """Codes and names of the classes of a variable by its CF attributes, without its no-data value.
+
+    None if the attributes do not give one name per code, or these are more or larger than a legend allows.
+    """
+    if not stored.is_integer:
+        return ()
+    codes = np.ravel(array.attrs.get("flag_values", ())).astype(stored.dtype).tolist()
+    names = str(array.attrs.get("flag_meanings", "")).split()
+    if len(codes) != len(names) or len(codes) > _MOST or len(set(codes)) < len(codes) or len(set(names)) < len(names):
+        return ()
+    if any(abs(code) > _LARGEST for code in codes):
+        return ()
+    return tuple((code, name) for code, name in zip(codes, names, strict=True) if code != stored.nodata)
 
 
 def _fill(array: Any) -> Any:

@@ -40,6 +40,8 @@ class Piece(NamedTuple):
     nodata: int | None = None
     #: Remarks on these pixels, as text.
     notes: tuple[str, ...] = ()
+    #: Code and name of each class of a map, if the source states them.
+    classes: tuple[tuple[int, str], ...] = ()
 
 
 class TileSource(Protocol):

@@ -19,7 +19,7 @@ from m3leo_sar.io.files.complex_parts import require_no_parts
 from m3leo_sar.io.files.hdf5_values import complex_datasets
 from m3leo_sar.io.files.zarr_metadata import require_safe_store
 from m3leo_sar.io.sources.cf_grid import grid_axes, grid_geobox
-from m3leo_sar.io.sources.stored_type import StoredType, is_flags, stored_type, valid_pixels
+from m3leo_sar.io.sources.stored_type import StoredType, flag_classes, is_flags, stored_type, valid_pixels
 from m3leo_sar.io.sources.tile_source import Piece, cover, file_facts
 
 #: The first bytes of an HDF5 file, which a netCDF-4 file is.
@@ -134,7 +134,8 @@ class XarraySource:
 
             empty = (stored.nodata or 0) if stored.is_integer else np.nan
             nodata = stored.nodata if stored.is_integer else None
-            pieces.append(Piece(part.gather(load, empty), part.geobox, self._bands[key], nodata))
+            classes = flag_classes(array, stored)
+            pieces.append(Piece(part.gather(load, empty), part.geobox, self._bands[key], nodata, classes=classes))
         return pieces
 
     def _usual(self) -> str | None:
