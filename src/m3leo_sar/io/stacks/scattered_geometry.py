@@ -16,6 +16,8 @@ from m3leo_sar.stack.geometry import RadarGeometry, StoredRadarGeometry
 _BLOCK = 256
 #: Rows and columns around a window whose points take part in its triangles.
 _MARGIN = 48
+#: Largest shift of a point, pixels.
+_JITTER = 5e-5
 #: Most points in the triangles of one window.
 _MOST_POINTS = 4_000_000
 
@@ -33,6 +35,8 @@ class _Table:
         part = slice(int(first), int(last))
         near = np.abs(self.cols[part] - (cols.start + cols.stop - 1) / 2) <= (cols.stop - cols.start) / 2 + _MARGIN
         points = np.stack([self.rows[part][near], self.cols[part][near]], axis=1)
+        # Points on a lattice lie on common circles, which a triangulation needs seconds to resolve.
+        points += np.random.default_rng(0).uniform(-_JITTER, _JITTER, points.shape)
         if len(points) > _MOST_POINTS:
             raise ValueError(
                 f"there are {len(points)} points of known position in a window of {rows.stop - rows.start} x "
@@ -86,6 +90,8 @@ def scattered_geometry(
 def _extents(table: _Table, shape: tuple[int, int]) -> NDArray[np.float64]:
     """Bounds of the points in and around each block; NaN without any."""
     count = tuple(-(-size // _BLOCK) for size in shape)
+    inside = (table.rows >= 0) & (table.rows < shape[0]) & (table.cols >= 0) & (table.cols < shape[1])
+    rows, cols, places = table.rows[inside], table.cols[inside], table.places[inside]
     lowest = np.full((*count, 2), np.inf)
     highest = np.full((*count, 2), -np.inf)
     # A triangle over the edge of a block has corners outside it.
@@ -93,9 +99,9 @@ def _extents(table: _Table, shape: tuple[int, int]) -> NDArray[np.float64]:
         for along in (-_MARGIN, 0, _MARGIN):
             block = tuple(
                 np.clip((axis + shift) // _BLOCK, 0, size - 1).astype(int)
-                for axis, shift, size in zip((table.rows, table.cols), (down, along), count, strict=True)
+                for axis, shift, size in zip((rows, cols), (down, along), count, strict=True)
             )
-            np.minimum.at(lowest, block, table.places)
-            np.maximum.at(highest, block, table.places)
+            np.minimum.at(lowest, block, places)
+            np.maximum.at(highest, block, places)
     low, high = (np.where(np.isfinite(values), values, np.nan) for values in (lowest, highest))
     return np.stack([low[..., 1], low[..., 0], high[..., 1], high[..., 0]], axis=-1)
