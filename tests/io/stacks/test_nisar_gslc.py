@@ -163,6 +163,7 @@ def test_a_wavelength_and_a_time_are_of_the_file(tmp_path):
     stack = open_stack(nisar(tmp_path, PIXELS))
     assert stack.times[1] == datetime.datetime(2023, 3, 13, 1, 5, 37)
     assert stack.wavelength == pytest.approx(299_792_458 / 1239e6)
+    assert (stack.burst, stack.frequency, stack.platforms) == ("113-D-065", "A", ("NISAR",) * 3)
 
 
 def test_a_frame_of_70_000_pixels_opens_at_once_and_reads_one_tile(tmp_path, monkeypatch):

@@ -55,6 +55,8 @@ class StackImage:
         Texts on the processing where a difference between dates destroys coherence.
     release : str, optional
         Release of the processor.
+    platform : str, optional
+        Satellite, such as ``"S1A"`` or ``"NISAR"``.
     """
 
     path: Path
@@ -73,6 +75,7 @@ class StackImage:
     facts: Mapping[str, Any] = field(default_factory=dict)
     alike: Mapping[str, str] = field(default_factory=dict)
     release: str | None = None
+    platform: str | None = None
 
 
 class _Placed(NamedTuple):
@@ -128,6 +131,7 @@ def open_images(
     shape, whole = place.shape, choice.nodata
     zeros = ZeroLines() if zero_is_value and whole != 0 else None
     times = [_first_time(parts) for parts in dates]
+    platforms = tuple(parts[0].platform for parts in dates)
     chosen = Choice(
         burst=choice.burst or (first.burst if len({image.burst for image in kept}) == 1 else None),
         polarisation=first.polarisation or choice.polarisation,
@@ -144,6 +148,9 @@ def open_images(
         polarisation=chosen.polarisation or "VV",
         dtype=first.dtype,
         times=None if None in times else tuple(times),  # type: ignore[arg-type]
+        platforms=platforms if any(platforms) else None,
+        burst=chosen.burst,
+        frequency=chosen.frequency,
         name=f"{chosen.burst} of {_folder(kept)}" if chosen.burst else _folder(kept),
         **{name: value for name, value in _facts(kept).items() if value is not None},
     )

@@ -116,6 +116,7 @@ def _images(product: Product, folder: Path, tables: _Tables | None) -> Iterator[
                 files=(amplitude, phase, *(tables.files if tables else ())),
                 polarisation=name.upper(),
                 facts={"wavelength": _LIGHT / _FREQUENCY},
+                platform="BIOMASS",
             )
 
 

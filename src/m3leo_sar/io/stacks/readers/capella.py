@@ -69,6 +69,7 @@ def _image(product: Product) -> StackImage:
         polarisation=product.polarisation or polarisation,
         time=time if time.date() == date else None,
         facts=facts,
+        platform=str(collect.get("platform") or "").upper() or None,
     )
 
 

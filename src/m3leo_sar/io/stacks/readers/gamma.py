@@ -88,6 +88,7 @@ def _image(product: Product) -> StackImage:
         files=(path, header),
         polarisation=product.polarisation or polarisation_in_name(path.name) or polarisation_in_name(title),
         facts=_facts(facts),
+        platform=next((word for word in title.split() if re.fullmatch(r"S1[A-D]", word)), None),
     )
 
 

@@ -152,6 +152,7 @@ def _image(file: h5py.File, path: Path, group: str, name: str, letter: str, fact
         },
         alike=facts.alike,
         release=facts.release,
+        platform="NISAR",
     )
 
 

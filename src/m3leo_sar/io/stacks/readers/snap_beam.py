@@ -86,6 +86,8 @@ class _Document:
         self.grid = self._map_grid()
         self.bands = {item.findtext("BAND_NAME", "").strip(): item for item in self.root.iter("Spectral_Band_Info")}
         self.facts = _facts(self.root)
+        # Of the reference; the metadata of the others are those of another product.
+        self.platform = _platform(self.root)
 
     @property
     def has_nodata(self) -> bool:
@@ -112,6 +114,7 @@ class _Document:
                 polarisation=polarisation_in_name(name),
                 burst=_swath_in(name),
                 facts=self.facts,
+                platform=self.platform if "_MST_" in name.upper() or "_REF_" in name.upper() else None,
             )
 
     def geometry(self, shape: tuple[int, int]) -> Geometry:
@@ -228,6 +231,11 @@ def _swath_in(name: str) -> str | None:
     """Swath of a band, such as IW2, if it names one."""
     words = [word for word in name.upper().split("_") if word[:2] in ("IW", "EW") and word[2:].isdigit()]
     return words[0] if len(words) == 1 else None
+
+
+def _platform(root: ElementTree.Element) -> str | None:
+    names = [(item.text or "").strip().upper() for item in root.iter("MDATTR") if item.get("name") == "MISSION"]
+    return names[0].replace("SENTINEL-", "S") if names and names[0].startswith("SENTINEL-1") else None
 
 
 def _facts(root: ElementTree.Element) -> dict[str, Any]:
