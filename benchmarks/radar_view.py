@@ -39,7 +39,7 @@ def jobs(reliefs: list[int], pixels: int) -> dict[str, Callable[[], Any]]:
     for relief in reliefs:
         mountain = np.full(box.shape, 100.0)
         mountain[705:735, 1065:1095] += relief
-        shapes = {"hills": 300 + relief / 2 * np.sin(row / 70) * np.cos(col / 90), "mountain": mountain}
+        shapes = {"hills": 100 + relief / 2 * (1 + np.sin(row / 70) * np.cos(col / 90)), "mountain": mountain}
         for shape, dem in shapes.items():
             found[f"{relief} m | {shape}"] = lambda dem=dem: radar_view(tile.geobox, **image, dem=dem, dem_geobox=box)
     return found

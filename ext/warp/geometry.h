@@ -261,6 +261,9 @@ M3_HD inline Vector3 tile_point(const TileGround& tile, long long r, long long c
 /* Radar position of one pixel of the tile from its guess, as a rule in one step; not a number without a height. */
 M3_HD inline void tile_radar(const double* model, const TileGround& tile, long long pixel, double* row, double* col) {
   const long long r = pixel / tile.cols, c = pixel % tile.cols;
+  row[pixel] = col[pixel] = nan("");
+  // Newton's method would take all its steps to find that nothing is known.
+  if (!(tile.height[pixel] == tile.height[pixel])) return;
   const double guess = tile_sum(tile, 3, r, c) + tile.height[pixel] * tile_sum(tile, 7, r, c);
   const RadarPoint seen = radar_of(model, tile_point(tile, r, c), guess, 8);
   row[pixel] = radar_row(model, seen.time);

@@ -32,7 +32,6 @@ cdef extern from "shade.h" namespace "m3" nogil:
         long long rows, cols
         int levels
     long long blocks_along(long long size, int level)
-    void tile_sight(const TileGround& tile, long long pixel, double* range, double* look)
     void block_bounds(const Sights& sights, int level, long long block, double dy, double dx, double* bounds)
     unsigned char shade_of(const Sights& sights, long long row, long long col, double dy, double dx, int steps)
 
@@ -40,6 +39,7 @@ cdef extern from "geometry_cpu.h" namespace "m3" nogil:
     void point_radar(const double* model, const double* point, double start, double* row, double* col)
     void pixel_ground(const double* model, const Terrain& terrain, double row, double col, double* longitude,
                       double* latitude, double* height, double* incidence)
+    void row_sights(const TileGround& tile, long long r, double* range, double* look)
 
 
 def points(const double[::1] model, const double[:, ::1] places, double start, double[::1] row, double[::1] col):
@@ -92,9 +92,9 @@ def sights(const double[:, :, ::1] down, const double[:, :, ::1] along, const do
            double[:, ::1] distance, double[:, ::1] look):
     """Range and look angle of every pixel of a tile."""
     cdef TileGround places = _tile(down, along, height)
-    cdef long long pixel
-    for pixel in prange(places.rows * places.cols, nogil=True, schedule="static"):
-        tile_sight(places, pixel, &distance[0, 0], &look[0, 0])
+    cdef long long row
+    for row in prange(places.rows, nogil=True, schedule="static"):
+        row_sights(places, row, &distance[0, 0], &look[0, 0])
 
 
 cdef Sights _sights(const double[:, ::1] distance, const double[:, ::1] look, const double[:, :, :, ::1] bounds):
