@@ -111,7 +111,7 @@ class RawImage:
         return self.line_header + self.shape[1] * self._pixel
 
     def _fill(self, stream: Any, start: int, numbers: NDArray[Any]) -> None:
-        left = memoryview(numbers).cast("B") if numbers.dtype.isnative else memoryview(numbers.view("u1")).cast("B")
+        left = memoryview(numbers.view(np.uint8).data).cast("B")
         stream.seek(start)
         while left:
             done = stream.readinto(left)

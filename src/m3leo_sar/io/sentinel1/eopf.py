@@ -151,8 +151,8 @@ def open_eopf(
 
 def _bursts(store: Path, group: str, name: re.Match[str], wanted: str | None) -> Iterator[EopfBurst]:
     root = zarr.open_group(store / group, mode="r", use_consolidated=False)
-    slc = root["measurements/slc"]
-    shape = slc.shape[-2:]
+    slc = zarr.open_array(store / group / "measurements" / "slc", mode="r")
+    shape = slc.shape[-2], slc.shape[-1]
     if dimensions_of(slc)[:1] == ("polarization",):
         names = [str(text) for text in read_whole(store, f"{group}/measurements/polarization")]
     else:
@@ -209,7 +209,8 @@ def _valid(
         if f"conditions/burst_info/{name}" in root:
             values = read_whole(store, f"{group}/conditions/burst_info/{name}")
         else:
-            metadata: Mapping[str, Any] = dict(root.attrs).get("other_metadata", {})
+            attributes: Mapping[str, Any] = dict(root.attrs)
+            metadata = attributes.get("other_metadata", {})
             values = np.asarray(metadata[polarisation]["burst_timing"][name], np.float64)
         if values.shape != (lines,) or not np.isfinite(values).all():
             raise ValueError(f"{name} must hold a number for each of {lines} lines, got shape {values.shape}")

@@ -131,13 +131,12 @@ def _open_cslc(products: Sequence[Product], choice: Choice) -> OpenedStack:
     # Links are not resolved: their names hold the dates.
     present = _products([product.path.absolute() for product in products])
     chosen = _chosen(present, choice.burst, choice.polarisation)
-    made = {"burst": chosen[0].burst, "polarisation": chosen[0].polarisation}
     burst = [product for product in present if product.burst == chosen[0].burst]
     return OpenedStack(
         stack=_stack(chosen, choice.nodata),
         products=tuple(Product(product.path, product.date) for product in chosen),
         files=lambda: {f"{product.date:%Y%m%d}": (product.path,) for product in chosen},
-        chosen=Choice(**made, nodata=choice.nodata),
+        chosen=Choice(burst=chosen[0].burst, polarisation=chosen[0].polarisation, nodata=choice.nodata),
         polarisations=tuple(sorted({product.polarisation for product in burst})),
     )
 

@@ -78,10 +78,8 @@ def scattered_geometry(
     if not inside.any():
         raise ValueError(f"no point of known position lies in an image of {shape[0]} x {shape[1]}")
     order = np.argsort(rows[inside], kind="stable")
-    table = _Table(
-        *(np.asarray(axis[inside], np.float64)[order] for axis in (rows, cols)),
-        np.stack([np.asarray(latitude, np.float64)[inside], np.asarray(longitude, np.float64)[inside]], axis=1)[order],
-    )
+    kept = [np.asarray(axis, np.float64)[inside][order] for axis in (rows, cols, latitude, longitude)]
+    table = _Table(kept[0], kept[1], np.stack(kept[2:], axis=1))
     if shape[0] * shape[1] <= _BLOCK**2:
         return table.read(slice(0, shape[0]), slice(0, shape[1]))
     return StoredRadarGeometry(shape=shape, read=table.read, block=_BLOCK, extents=_extents(table, shape))

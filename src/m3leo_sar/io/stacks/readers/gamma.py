@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyproj
 from numpy.typing import NDArray
 
+from m3leo_sar.grid.projection import transformer_between
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.limits import read_text
 from m3leo_sar.io.files.no_data import as_valid
@@ -99,7 +99,7 @@ def _valid(raw: RawImage, rows: slice, cols: slice) -> NDArray[Any]:
 
 def _parameters(path: Path) -> dict[str, str]:
     """Entries ``key: values unit`` of a file of parameters."""
-    found = {}
+    found: dict[str, str] = {}
     for line in read_text(path).splitlines():
         key, colon, value = line.partition(":")
         if colon and " " not in key.strip():
@@ -187,18 +187,19 @@ def _map_positions(path: Path, facts: dict[str, str]) -> Places:
     projection = facts.get("dem_projection", "EQA").upper()
     names = ("lat", "lon") if projection == "EQA" else ("north", "east")
     numbers = [_float(facts, f"{word}_{name}") for word in ("corner", "post") for name in names]
-    if any(number is None for number in numbers):
+    known = [number for number in numbers if number is not None]
+    if len(known) < len(numbers):
         raise ValueError(
             f"{path.name} must state corner_{names[0]}, corner_{names[1]}, post_{names[0]} and post_{names[1]}"
         )
     if projection == "EQA":
-        return partial(_on_map, numbers, None)
+        return partial(_on_map, known, None)
     if projection != "UTM":
         raise ValueError(f"{path.name}: DEM_projection must be EQA or UTM, got {projection}")
     zone, is_south = _integer(path, facts, "projection_zone"), (_float(facts, "false_northing") or 0) > 0
     if not 1 <= zone <= 60:
         raise ValueError(f"{path.name}: projection_zone must be 1 to 60, got {zone}")
-    return partial(_on_map, numbers, (32700 if is_south else 32600) + zone)
+    return partial(_on_map, known, (32700 if is_south else 32600) + zone)
 
 
 def _on_map(
@@ -210,7 +211,7 @@ def _on_map(
     )
     if epsg is None:
         return y, x
-    longitude, latitude = pyproj.Transformer.from_crs(f"EPSG:{epsg}", "EPSG:4326", always_xy=True).transform(x, y)
+    longitude, latitude = transformer_between(f"EPSG:{epsg}", "EPSG:4326").transform(x, y)
     return latitude, longitude
 
 

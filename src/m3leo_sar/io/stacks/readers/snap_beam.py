@@ -49,7 +49,8 @@ class _Band(NamedTuple):
         values = stored.astype(np.float64 if stored.dtype == np.float64 else np.float32, copy=False)
         if (self.scale, self.offset) == (1.0, 0.0):
             return values
-        return values * values.dtype.type(self.scale) + values.dtype.type(self.offset)
+        scale, offset = np.asarray((self.scale, self.offset), values.dtype)
+        return np.asarray(values * scale + offset)
 
 
 def _find(place: Path) -> list[Path]:
