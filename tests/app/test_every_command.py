@@ -183,7 +183,7 @@ def test_a_missing_package_names_the_extra(inputs, tmp_path, module, arguments, 
         [sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert done.stderr.startswith(f"m3leo-sar: {module} is not installed: pip install '{extra}'")
+    assert done.stderr.startswith(f"m3leo-sar: {module} is not installed: install it with pip install '{extra}'")
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import RectBivariateSpline
 
 from m3leo_sar.stack.geometry import RadarGeometry, StoredRadarGeometry, band_extents
 
@@ -75,6 +74,9 @@ def mesh_geometry(
     -----
     Cubic splines; linear beyond the outermost nodes, by one step at most.
     """
+    # Imported here: most stacks are read without SciPy.
+    from scipy.interpolate import RectBivariateSpline
+
     if len(rows) < 2 or len(cols) < 2:
         raise ValueError(f"positions must be known at 2 x 2 nodes or more, got {len(rows)} x {len(cols)}")
     rows, cols = np.asarray(rows, np.float64), np.asarray(cols, np.float64)

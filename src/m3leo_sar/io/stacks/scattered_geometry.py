@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import LinearNDInterpolator
-from scipy.spatial import QhullError
 
 from m3leo_sar.stack.geometry import RadarGeometry, StoredRadarGeometry
 
@@ -31,6 +29,10 @@ class _Table:
     places: NDArray[np.float64]
 
     def read(self, rows: slice, cols: slice, *, every: bool = False) -> RadarGeometry:
+        # Imported here: most stacks are read without SciPy.
+        from scipy.interpolate import LinearNDInterpolator
+        from scipy.spatial import QhullError
+
         first, last = np.searchsorted(self.rows, (rows.start - _MARGIN, rows.stop + _MARGIN))
         part = slice(int(first), int(last))
         near = np.abs(self.cols[part] - (cols.start + cols.stop - 1) / 2) <= (cols.stop - cols.start) / 2 + _MARGIN

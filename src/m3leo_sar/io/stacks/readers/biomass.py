@@ -16,7 +16,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import RectBivariateSpline
 
 from m3leo_sar.io.files.hdf5_values import open_hdf5
 from m3leo_sar.io.files.plain_xml import parse_xml
@@ -105,6 +104,8 @@ def _images(product: Product, folder: Path, tables: _Tables | None) -> Iterator[
     names = names if all(names) else listed
     spline = None
     if tables is not None and tables.flattening is not None:
+        from scipy.interpolate import RectBivariateSpline
+
         spline = RectBivariateSpline(tables.rows, tables.cols, tables.flattening, kx=1, ky=1)
     for band, name in enumerate(names, start=1):
         if name.upper() in POLARISATIONS:
