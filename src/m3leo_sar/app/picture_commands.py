@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,8 @@ from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.stacks.registry import is_recognised, open_products, recognise
 from m3leo_sar.io.stacks.stack_reader import Choice
 from m3leo_sar.io.tables.split_file import read_splits
-from m3leo_sar.stack.stack_display import facts_of_stack
+from m3leo_sar.stack.polarisation import parse_polarisations
+from m3leo_sar.stack.stack_join import join_polarisations
 
 commands = typer.Typer()
 
@@ -42,7 +44,7 @@ def describe(
     Examples: m3leo-sar describe s1grd-2020/1a1e77399c5bd.tif; m3leo-sar describe gslc --frequency A --polarisation HH
     """
     if file.is_dir() and (reader is not None or is_recognised(file)):
-        choice = Choice(burst=burst, polarisation=polarisation, frequency=frequency)
+        choice = Choice(burst=burst, polarisation=options.polarisation_of(polarisation), frequency=frequency)
         _describe_stack(file, choice, reader)
         return
     from m3leo_sar.pictures.chip_description import COLUMNS
@@ -61,14 +63,18 @@ def describe(
 
 def _describe_stack(folder: Path, choice: Choice, reader: str | None) -> None:
     entry, products = recognise(folder, reader=reader)
-    opened = open_products(entry, products, choice)
-    facts = {"kind": entry.holds, **facts_of_stack(opened.stack)}
-    facts["polarisations"] = ", ".join(opened.polarisations)
+    wanted = parse_polarisations(choice.polarisation) if choice.polarisation else (None,)
+    opened = [open_products(entry, products, replace(choice, polarisation=one)) for one in wanted]
+    stack = join_polarisations([one.stack for one in opened]) if len(opened) > 1 else opened[0].stack
+    summary = stack.summary()
+    facts = {"kind": entry.holds, **summary.facts, "polarisations": ", ".join(opened[0].polarisations)}
     table = Table("fact", "value", title=str(folder))
     for name, value in facts.items():
         table.add_row(name, "" if value is None else str(value))
-    table.add_row("all dates", " ".join(f"{date:%Y%m%d}" for date in opened.stack.dates))
+    table.add_row("all dates", " ".join(f"{date:%Y%m%d}" for date in stack.dates))
     OUT.print(table)
+    for row in summary.gaps:
+        OUT.print(f"gap: {row['days']} days before {row['date']}")
 
 
 @commands.command()

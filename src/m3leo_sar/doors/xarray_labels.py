@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar.doors.call import Given, Word, axes_of
-from m3leo_sar.doors.map_coordinates import map_coordinates
 from m3leo_sar.doors.results import leaves, rebuilt
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.map_coordinates import map_coordinates
 from m3leo_sar.stack.pair_choice import PairChoice
 from m3leo_sar.stack.pairs import as_date, parse_date, span_of
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from m3leo_sar.chips.normalise import normalise as normalised
 from m3leo_sar.chips.statistics import Statistics
-from m3leo_sar.doors.map_coordinates import map_coordinates
 from m3leo_sar.doors.xarray_labels import pair_coordinates
 from m3leo_sar.grid.geobox import GeoBox, as_geobox
+from m3leo_sar.grid.map_coordinates import map_coordinates
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
 from m3leo_sar.insar.coherence import coherence

@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar import _check
-from m3leo_sar._display import as_line, as_table
+from m3leo_sar._display import as_line
 from m3leo_sar.stack.geometry import Geometry
 from m3leo_sar.stack.pair_choice import chosen_pairs
 from m3leo_sar.stack.pairs import as_date, require_date
 from m3leo_sar.stack.polarisation import parse_polarisations
 from m3leo_sar.stack.stack_display import facts_of_stack
 from m3leo_sar.stack.stack_selection import selected
+from m3leo_sar.stack.stack_summary import StackSummary, summary_of
+from m3leo_sar.stack.stack_xarray import facts_of_xarray, stack_as_xarray
 
 #: Reads the pixels [rows, cols] of the image with an index; slices have step 1 and lie inside. All dates of the first
 #: polarisation come first.
@@ -275,12 +277,50 @@ class SlcStack:
         read = partial(_read_shifted, self.read, rows.start, cols.start)
         return replace(self, read=read, geometry=self.geometry.crop(rows, cols))
 
+    def summary(self) -> StackSummary:
+        """Dates with platforms and gaps, spacing, bounds and size; it prints as a table and reads no pixel."""
+        return summary_of(self)
+
+    def to_xarray(self) -> Any:
+        """The stack as an xarray.Dataset over dask arrays, from which pixels are read block by block.
+
+        Returns
+        -------
+        xarray.Dataset
+            One variable per polarisation, (time, y, x) or (time, azimuth, range) complex, with the names of CF and
+            GeoZarr: coordinates ``time``, ``y``, ``x``, ``spatial_ref`` and ``platform``; in radar geometry
+            ``latitude`` and ``longitude``, where they are in memory.
+
+        Raises
+        ------
+        ImportError
+            If xarray or dask is not installed.
+        """
+        return stack_as_xarray(self)
+
+    @classmethod
+    def from_xarray(cls, data: Any, *, geometry: Geometry | None = None) -> SlcStack:
+        """Stack over an xarray.Dataset as :meth:`to_xarray` gives it, or a selection of one; pixels are read on demand.
+
+        Parameters
+        ----------
+        data : xarray.Dataset or DataArray
+            Complex variables named by polarisation; a DataArray has it as an attribute ``polarisation``.
+        geometry : optional
+            Positions of the pixels, if the coordinates do not contain them.
+
+        Raises
+        ------
+        ValueError
+            If it has no variable of a polarisation, no times, or no positions.
+        """
+        return cls(**facts_of_xarray(data, geometry=geometry))
+
     def __repr__(self) -> str:
         return as_line("SlcStack", facts_of_stack(self))
 
     def _repr_html_(self) -> str:
-        dates = [{"date": date.isoformat()} for date in self.dates]
-        return as_table("SlcStack", facts_of_stack(self), rows=dates)
+        return self.summary()._repr_html_()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """All pixels of all dates, (dates, rows, cols), read into memory; of one polarisation.

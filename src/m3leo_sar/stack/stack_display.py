@@ -20,5 +20,8 @@ def facts_of_stack(stack: Any) -> dict[str, Any]:
         "polarisation": stack.polarisation,
         "orbit": stack.orbit,
         "track": stack.track,
+        "burst": stack.burst,
+        "frequency": stack.frequency,
+        "platforms": ", ".join(sorted({name for name in stack.platforms or () if name})) or None,
         "geometry": geometry.crs if isinstance(geometry, GeoBox) else type(geometry).__name__,
     }

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.projection import is_geographic
 from m3leo_sar.stack.geometry import Geometry, OrbitGeometry
-from m3leo_sar.stack.slc import SlcStack
 
 #: Rows that are read at once to find where an image has data.
 _BAND = 512
@@ -19,7 +18,7 @@ _METRES_PER_DEGREE = 111_320.0
 Outline = tuple[tuple[float, float], ...]
 
 
-def measured_outline(stack: SlcStack) -> Outline:
+def measured_outline(stack: Any) -> Outline:
     """Convex outline of the samples with data of a stack's first image, which is read once, in bands of rows.
 
     One date serves all: the outlines of a burst's dates differ by a few lines, and a rule that follows from one date

@@ -1,0 +1,166 @@
+"""Frames or slices of one pass, on one grid of pixels, as one stack: a mosaic that is read where it is asked for."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.stack.slc import SlcStack
+
+#: Largest distance of a frame from the pixels of the first, in pixels: writers round coordinates.
+_TOLERANCE = 1e-3
+#: Properties that the frames of a pass share.
+_SHARED = ("polarisation", "dtype", "orbit", "track", "frequency")
+
+
+class _Frame(NamedTuple):
+    """A frame and its place in the mosaic."""
+
+    row: int
+    col: int
+    stack: SlcStack
+
+
+def join_frames(stacks: Sequence[SlcStack], *, name: str | None = None) -> SlcStack:
+    """One stack of frames that lie side by side or overlap on one grid.
+
+    A date of several frames is one date. Where frames overlap, the first from the top, then from the left, that has
+    data is taken; a date that a frame lacks has no data there. Only the frames under a window are read.
+
+    Parameters
+    ----------
+    stacks : sequence of SlcStack
+        On a map grid, of one polarisation, orbit, track and band.
+    name : str, optional
+        Name of the mosaic in messages.
+
+    Returns
+    -------
+    SlcStack
+        On the smallest grid that holds all frames, with the dates of all.
+
+    Raises
+    ------
+    ValueError
+        If there is no stack, one is in radar geometry (such frames are a :class:`m3leo_sar.stack.burst_set.BurstSet`),
+        the grids have other spacing or lie between each other's pixels, or a property differs.
+
+    Examples
+    --------
+    >>> box = GeoBox.from_bounds((500000, 0, 500080, 60), shape=(6, 8), crs="EPSG:32631")
+    >>> def frame(rows):
+    ...     return SlcStack.from_arrays(
+    ...         np.ones((1, rows.stop - rows.start, 8), "complex64"), [datetime.date(2023, 3, 1)],
+    ...         geometry=box.crop(rows, slice(0, 8)), polarisation="VV")
+    >>> join_frames([frame(slice(3, 6)), frame(slice(0, 4))]).shape
+    (1, 6, 8)
+    """
+    if not stacks:
+        raise ValueError("stacks must hold at least one frame, got none")
+    first = stacks[0]
+    for stack in stacks:
+        _require_alike(first, stack)
+    places = [_place(first, stack) for stack in stacks]
+    top, left = min(row for row, _ in places), min(col for _, col in places)
+    found = [_Frame(row - top, col - left, stack) for (row, col), stack in zip(places, stacks, strict=True)]
+    # By place, so that the mosaic does not depend on the order of the frames.
+    frames = tuple(sorted(found, key=lambda frame: (frame.row, frame.col, frame.stack.name)))
+    shape = (
+        max(frame.row + frame.stack.shape[1] for frame in frames),
+        max(frame.col + frame.stack.shape[2] for frame in frames),
+    )
+    box: GeoBox = first.geometry  # type: ignore[assignment]
+    geobox = GeoBox(shape, box.affine @ Affine.translation(left, top), box.crs)
+    dates = tuple(sorted({date for stack in stacks for date in stack.dates}))
+    return replace(
+        first,
+        dates=dates,
+        read=partial(_read, frames, dates),
+        geometry=geobox,
+        times=_times(frames, dates),
+        platforms=_platforms(frames, dates),
+        burst="+".join(dict.fromkeys(frame.stack.burst for frame in frames if frame.stack.burst)) or None,
+        name=name or f"{len(frames)} frames, {frames[0].stack.name} and others",
+    )
+
+
+def _require_alike(first: SlcStack, other: SlcStack) -> None:
+    if not isinstance(other.geometry, GeoBox):
+        raise ValueError(f"frames must lie on a map grid, {other.name} is in radar geometry; take them as a BurstSet")
+    for name in _SHARED:
+        if getattr(other, name) != getattr(first, name):
+            raise ValueError(
+                f"frames must be of one {name}, {first.name} is of {getattr(first, name)}, {other.name} of "
+                f"{getattr(other, name)}"
+            )
+
+
+def _place(first: SlcStack, other: SlcStack) -> tuple[int, int]:
+    """Row and column of a frame's first pixel on the grid of the first frame."""
+    one, two = first.geometry, other.geometry
+    assert isinstance(one, GeoBox)
+    assert isinstance(two, GeoBox)
+    between = ~one.affine @ two.affine
+    rows, cols = two.shape
+    corner, opposite = between @ (0, 0), between @ (cols, rows)
+    col, row = round(corner[0]), round(corner[1])
+    off = np.subtract([*corner, *opposite], [col, row, col + cols, row + rows])
+    if one.crs != two.crs or np.abs(off).max() > _TOLERANCE:
+        raise ValueError(f"frames must lie on one grid of pixels, {other.name} does not lie on that of {first.name}")
+    return row, col
+
+
+def _read(
+    frames: tuple[_Frame, ...], dates: tuple[datetime.date, ...], index: int, rows: slice, cols: slice
+) -> NDArray[Any]:
+    polarisation, place = divmod(index, len(dates))
+    stack = frames[0].stack
+    name, date = stack.polarisations[polarisation], dates[place]
+    whole = np.full((rows.stop - rows.start, cols.stop - cols.start), np.nan, stack.dtype)
+    for frame in frames:
+        down = _common(rows, frame.row, frame.stack.shape[1])
+        along = _common(cols, frame.col, frame.stack.shape[2])
+        if date not in frame.stack.dates or down is None or along is None:
+            continue
+        into = whole[_shifted(down, -rows.start), _shifted(along, -cols.start)]
+        lacking = np.isnan(into)
+        if lacking.any():
+            pixels = frame.stack.images([(name, date)], _shifted(down, -frame.row), _shifted(along, -frame.col))[0]
+            np.copyto(into, pixels, where=lacking)
+    return whole
+
+
+def _common(part: slice, start: int, size: int) -> slice | None:
+    first, last = max(part.start, start), min(part.stop, start + size)
+    return slice(first, last) if first < last else None
+
+
+def _shifted(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by)
+
+
+def _times(frames: Sequence[_Frame], dates: Sequence[datetime.date]) -> tuple[datetime.datetime, ...] | None:
+    """Earliest time of each date, if every frame knows its times."""
+    if any(frame.stack.times is None for frame in frames):
+        return None
+    moments = sorted(moment for frame in frames for moment in frame.stack.times or ())
+    first = {moment.date(): moment for moment in reversed(moments)}
+    return tuple(first[date] for date in dates)
+
+
+def _platforms(frames: Sequence[_Frame], dates: Sequence[datetime.date]) -> tuple[str | None, ...] | None:
+    known = {
+        date: platform
+        for frame in frames
+        for date, platform in zip(frame.stack.dates, frame.stack.platforms or (), strict=False)
+        if platform
+    }
+    return tuple(known.get(date) for date in dates) if known else None
