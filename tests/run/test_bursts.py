@@ -9,11 +9,13 @@ import pytest
 from production import BOX, DATES, tiles
 
 from m3leo_sar import SlcStack, TileGrid, Window, prepare
+from m3leo_sar.app.run_display import steps_text
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.stacks.zarr_stack import write_stack
 from m3leo_sar.products.phase_steps import measured_steps
 from m3leo_sar.products.placement import placement_on
 from m3leo_sar.run.catalogue import open_catalogue
+from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.burst_set import BurstSet
 
@@ -75,6 +77,11 @@ def test_each_pixel_of_a_tile_has_the_value_of_one_burst_and_none_is_missing(bur
     assert facts["parameters"]["bursts"] == list(ROWS)
 
 
+def test_a_store_of_tiles_has_one_burst(bursts, tmp_path):
+    with pytest.raises(ValueError, match=r"has one burst, .* are several; specify one \(--burst\)"):
+        build_slc_tiles(bursts, list(GRID), tmp_path / "tiles", window=WINDOW)
+
+
 def test_a_tile_beyond_all_bursts_is_left_out(bursts, tmp_path):
     far = TileGrid([*GRID.bounds, (8.0, 49.0, 8.01, 49.01)], pixels=24)
     made = prepare(bursts, tmp_path / "chips", tiles=far, window=WINDOW)
@@ -89,6 +96,8 @@ def test_known_steps_are_measured_and_taken_off(scene, tmp_path):
     assert [second[date] for date in DATES[:3]] == pytest.approx([0, 0.8, -2.9], abs=1e-3)
     assert set(found.phases["T037-000001-IW2"].values()) == {0.0}
     assert found.largest == pytest.approx(2.9, abs=1e-3)
+    expected = "T037-000001-IW2 and T037-000002-IW2: 2 of 2 dates known, largest +2.90 rad on 2023-03-25"
+    assert steps_text(found) == f"phase steps of {expected}"
     assert [step.step for step in found.steps] == pytest.approx([-0.8, 2.9], abs=1e-3)
     options = {"tiles": GRID, "window": WINDOW, "interferograms": True}
     prepare(stepped, tmp_path / "with", **options)
@@ -117,6 +126,7 @@ def test_an_overlap_without_coherence_has_no_step(scene, rng):
     assert [step.is_known for step in found.steps] == [False, False]
     assert set(found.phases[name].values()) == {0.0}
     assert found.largest == 0
+    assert steps_text(found).endswith("0 of 2 dates known, no coherent overlap")
 
 
 def test_a_folder_of_containers_is_a_set_of_bursts(scene, bursts, tmp_path):

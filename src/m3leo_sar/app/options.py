@@ -19,7 +19,7 @@ Stack = Annotated[
 ]
 Archive = Annotated[Path, typer.Argument(help="Chip archive.")]
 NewArchive = Annotated[Path, typer.Argument(help="Chip archive; created if it does not exist.")]
-Burst = Annotated[str | None, typer.Option(help="Burst, such as T087-185683-IW2, if the stack has several.")]
+Burst = Annotated[str | None, typer.Option(help="Burst, such as T087-185683-IW2, or several as A+B; default: all.")]
 Polarisation = Annotated[
     list[str] | None,
     typer.Option(help="VV, VH, HH or HV, if the stack has several; can be repeated, or VV+VH for both."),

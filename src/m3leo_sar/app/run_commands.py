@@ -10,15 +10,16 @@ import typer
 from m3leo_sar.app import options
 from m3leo_sar.app.archive_commands import archive_to_change
 from m3leo_sar.app.progress import ERR, OUT, progress_bar
-from m3leo_sar.app.run_display import plan_text, run_display, summary_text
+from m3leo_sar.app.run_display import plan_text, run_display, steps_text, summary_text
 from m3leo_sar.chips.land_cover import LEGENDS, read_legend
 from m3leo_sar.chips.legend import Legend
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.tables.class_file import read_classes
 from m3leo_sar.products.recipe import Recipe
-from m3leo_sar.run.catalogue import open_catalogue
+from m3leo_sar.run.catalogue import open_catalogue, without_steps
 from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of, named_tiles, tiles_over
+from m3leo_sar.run.prepare import steps_to_remove
 from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.run.update import RunOptions, bring_up_to_date, plan_only
 
@@ -57,6 +58,10 @@ def prepare(
         typer.Option(
             "--cross-polarised", help="Write the coherence of two polarisations and their ratio for each date too."
         ),
+    ] = False,
+    remove_steps: Annotated[
+        bool,
+        typer.Option("--remove-steps", help="Measure the phase steps between overlapping bursts and take them off."),
     ] = False,
     minimum_coverage: options.Coverage = 0.5,
     burst: options.Burst = None,
@@ -119,6 +124,10 @@ def prepare(
         cross_polarised=cross_polarised,
     )
     grid = choose_tiles(opened, aoi=aoi, tiles=tiles, lattice=lattice)
+    if remove_steps:
+        steps = steps_to_remove(opened, grid, recipe)
+        OUT.print(steps_text(steps), markup=False)
+        catalogue = without_steps(catalogue, steps.phases)
     if dry_run:
         plan, rate = plan_only(catalogue, archive, grid, recipe, verify=verify)
         OUT.print(plan_text(plan, rate, workers=workers), markup=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from m3leo_sar.app.progress import ERR
+from m3leo_sar.products.phase_steps import PhaseSteps
 from m3leo_sar.run.loop import Outcome, Summary
 from m3leo_sar.run.plan import Plan
 from m3leo_sar.run.threads import available_cpus
@@ -95,3 +96,15 @@ def _bytes(count: float) -> str:
 
 def _duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else str(datetime.timedelta(seconds=round(seconds)))
+
+
+def steps_text(steps: PhaseSteps) -> str:
+    """Phase steps between bursts, a line per pair of bursts."""
+    lines = []
+    for names in dict.fromkeys((step.first, step.second) for step in steps.steps):
+        some = [step for step in steps.steps if (step.first, step.second) == names]
+        known = [step for step in some if step.is_known]
+        largest = max(known, key=lambda step: abs(step.step), default=None)
+        found = f"largest {largest.step:+.2f} rad on {largest.date}" if largest else "no coherent overlap"
+        lines.append(f"phase steps of {names[0]} and {names[1]}: {len(known)} of {len(some)} dates known, {found}")
+    return "\n".join(lines) or "phase steps: no tile lies over two bursts"

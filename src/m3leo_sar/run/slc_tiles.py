@@ -15,6 +15,7 @@ from m3leo_sar.products.placement import place_on
 from m3leo_sar.products.tile_frame import tile_frame
 from m3leo_sar.products.tile_maker import WritingFailed
 from m3leo_sar.run.loop import Answer, Here, Loop, Outcome, Summary, reason_of, refuse_none
+from m3leo_sar.stack.burst_set import BurstSet
 from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.stack.tile_samples import TileFrame
 
@@ -25,7 +26,7 @@ PLANES = "slc"
 
 
 def build_slc_tiles(
-    stack: SlcStack,
+    stack: SlcStack | BurstSet,
     tiles: Sequence[Tile],
     path: str | os.PathLike[str],
     *,
@@ -38,7 +39,7 @@ def build_slc_tiles(
 
     Parameters
     ----------
-    stack : SlcStack
+    stack : SlcStack or BurstSet
     tiles : sequence of Tile
         Such as a :class:`m3leo_sar.TileGrid`.
     path : path
@@ -60,12 +61,15 @@ def build_slc_tiles(
     Raises
     ------
     ValueError
-        If no tile is given, every tile lies off the stack, or the store belongs to another stack, window or resampling.
+        If no tile is given, the stack is of several bursts, every tile lies off the stack, or the store belongs to
+        another stack, window or resampling.
     OSError
         If the store cannot be written; earlier planes are kept, and no half-written file remains.
     """
     if not tiles:
         raise ValueError("tiles must hold at least one tile, got none")
+    if not isinstance(stack, SlcStack):
+        raise ValueError(f"a store of SLC tiles has one burst, {stack.name} are several; specify one (--burst)")
     works = [
         _Work(part, SlcTileStore.create(path, _facts(part, window, resampling)), window, resampling, minimum_coverage)
         for part in (stack.sel(polarisation=one) for one in stack.polarisations)
