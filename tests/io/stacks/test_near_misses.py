@@ -152,3 +152,11 @@ def test_dates_of_the_same_day_are_refused_where_neither_is_newer(tmp_path):
         (place / source.name.replace("F2", "F3")).write_bytes(source.read_bytes())
     with pytest.raises(ValueError, match="F2.SLC and .*F3.SLC are of the same date, 2023-03-01; keep one"):
         open_stack(place)
+
+
+def test_a_date_twice_in_one_file_is_refused(tmp_path):
+    place = stack_layouts.miaplpy(tmp_path, PIXELS)
+    with h5py.File(place / "inputs" / "slcStack.h5", "r+") as file:
+        file["date"][1] = file["date"][0]
+    with pytest.raises(ValueError, match="slcStack.h5 and slcStack.h5 are of the same date, 2023-03-01; keep one"):
+        open_stack(place)

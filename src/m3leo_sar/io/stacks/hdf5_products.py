@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import h5py
 
 from m3leo_sar.io.files.hdf5_values import FAULTS, read_values, require_own
 
+#: Levels of a file that are listed, and the most names of a group.
+_LEVELS, _MOST_NAMES = 3, 200
 _SUFFIXES = (".h5", ".hdf5", ".he5", ".hdf")
 
 
@@ -26,18 +30,30 @@ def hdf5_files(place: Path, *, depth: int = 1) -> list[Path]:
 
 
 def holds(path: Path, name: str) -> bool:
-    """Whether an HDF5 file holds a group or data set; False for a file that cannot be read."""
+    """Whether an HDF5 file holds a group or data set in its first three levels; False for one that cannot be read."""
     facts = os.stat(path)
-    return _holds(os.fspath(path), name, facts.st_mtime_ns, facts.st_size)
+    return name in _listed(os.fspath(path), facts.st_mtime_ns, facts.st_size)
 
 
+# Each kind of product asks about each file of a folder.
 @lru_cache(maxsize=4096)
-def _holds(path: str, name: str, _changed: int, _size: int) -> bool:
+def _listed(path: str, _changed: int, _size: int) -> frozenset[str]:
+    """Names in a file, three levels deep."""
     try:
         with h5py.File(path, "r") as file:
-            return name in file
+            return frozenset(_names(file, "", _LEVELS))
     except FAULTS:
-        return False
+        return frozenset()
+
+
+def _names(group: Any, above: str, levels: int) -> Iterator[str]:
+    for name in itertools.islice(group, _MOST_NAMES):
+        yield above + name
+        # Links that lead to another file, or up, are not followed.
+        if levels > 1 and isinstance(group.get(name, getlink=True), h5py.HardLink):
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                yield from _names(item, f"{above}{name}/", levels - 1)
 
 
 def dataset_of(file: h5py.File, path: Path, name: str) -> h5py.Dataset:

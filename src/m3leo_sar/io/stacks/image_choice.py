@@ -53,8 +53,9 @@ def newest_of_each_date(images: Sequence[Image], age: Callable[[Image], Any]) ->
         if earlier.date != later.date:  # type: ignore[attr-defined]
             continue
         names = earlier.path.name, later.path.name  # type: ignore[attr-defined]
-        # Two copies of one file are alike.
-        if age(earlier) == age(later) and names[0] != names[1]:
+        # Two copies of one file are alike, two images in one file are not.
+        is_copy = names[0] == names[1] and earlier.path != later.path  # type: ignore[attr-defined]
+        if age(earlier) == age(later) and not is_copy:
             raise ValueError(f"{names[0]} and {names[1]} are of the same date, {later.date}; keep one")  # type: ignore[attr-defined]
         warnings.warn(f"{names[0]} is left out: {names[1]} is a newer processing of the same date", stacklevel=2)
     return list({image.date: image for image in ordered}.values())  # type: ignore[attr-defined]
