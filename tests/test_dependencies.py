@@ -24,6 +24,7 @@ MODULES = {
     "cupy-cuda13x": "cupy",
     "google-crc32c": "google_crc32c",
     "hydra-core": "hydra",
+    "pystac-core": "pystac",
     "umap-learn": "umap",
     "whirlwind-insar": "whirlwind",
 }
@@ -97,7 +98,7 @@ def test_what_the_tests_import_is_declared() -> None:
     ours = {path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")}
     ours |= {path.name for path in (ROOT / "tests").iterdir()} | {"_pytest", "thin_of_mine"}
     # Skipped where they are not installed, with a listed reason.
-    optional = {"jsonschema", "timm", "umap", "pyogrio", "osgeo", "ot", "pystac", "stac_geoparquet"}
+    optional = {"jsonschema", "timm", "umap", "pyogrio", "osgeo", "ot", "stac_geoparquet"}
     assert all_imports("tests") - modules(closure("dev")) - ours - optional == set()
 
 

@@ -17,7 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 #: Rooms that hold rooms of their own; a file right inside one belongs to no inner room.
 NESTED = ("io", "learn")
 MAP_AND_STACK = {"grid", "stack"}
-IO = {"io.files", "io.tables", "io.chips", "io.components", "io.sources", "io.stacks", "io.sentinel1"}
+IO = {"io.remote", "io.files", "io.tables", "io.chips", "io.components", "io.sources", "io.stacks", "io.sentinel1"}
 PIXELS = {"insar", "warp", "chips"}
 LEARN = {"learn.models", "learn.data", "learn.score", "learn.tasks", "learn.fit", "learn.shift"}
 BELOW_PRODUCTS = MAP_AND_STACK | PIXELS | IO | {"doors"}
@@ -38,13 +38,14 @@ ARROWS = {
     "warp": {"grid", "_backend", "doors"},
     "chips": {"grid", "_backend", "doors"},
     "simulate": MAP_AND_STACK,
-    "io.files": {"grid"},
+    "io.remote": set(),
+    "io.files": {"grid", "io.remote"},
     "io.tables": {"grid", "io.files"},
     "io.components": {"grid", "io.files", "io.tables"},
     "io.sources": {"grid", "io.files", "io.components"},
     "io.sentinel1": {"grid", "io.files"},
-    "io.stacks": MAP_AND_STACK | {"io.files", "io.sentinel1"},
-    "io.chips": MAP_AND_STACK | {"io.files", "io.tables"},
+    "io.stacks": MAP_AND_STACK | {"io.remote", "io.files", "io.sentinel1"},
+    "io.chips": MAP_AND_STACK | {"io.remote", "io.files", "io.tables"},
     "products": BELOW_PRODUCTS,
     "run": BELOW_PRODUCTS | {"products"},
     "learn.models": set(),

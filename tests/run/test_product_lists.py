@@ -67,11 +67,17 @@ def test_items_as_catalogues_write_them(folder):
     assert stack_of(folder, items(folder)["features"]).dates == DATES
 
 
-def test_a_page_of_items_is_not_taken_for_all(folder):
-    page = items(folder) | {"links": [{"rel": "self", "href": "x"}, {"rel": "next", "href": "https://h/search?page=2"}]}
-    with pytest.raises(ValueError, match="is one page of several: its link 'next' leads to https://h/search"):
-        stack_of(folder, page)
-    assert stack_of(folder, items(folder) | {"links": [{"rel": "self", "href": "x"}]}).dates == DATES
+def test_the_pages_of_a_saved_search_are_followed(folder):
+    first, second = items(folder), items(folder)
+    del first["features"][1], second["features"][0]
+    (folder / "second.json").write_text(json.dumps(second))
+    first["links"] = [{"rel": "self", "href": "x"}, {"rel": "next", "href": "second.json"}]
+    assert stack_of(folder, first).dates == DATES
+    (folder / "second.json").write_text(json.dumps(second | {"links": [{"rel": "next", "href": "i.json"}]}))
+    with pytest.raises(ValueError, match=r"i.json has no last page: its links 'next' lead back to .*i.json"):
+        stack_of(folder, first)
+    with pytest.raises(ValueError, match="link 'next' must lead to a page on a web server, got 'ftp://h/2.json'"):
+        stack_of(folder, items(folder) | {"links": [{"rel": "next", "href": "ftp://h/2.json"}]})
 
 
 def test_an_item_without_any_time_is_named(folder):

@@ -8,13 +8,17 @@ from typing import Annotated
 import typer
 
 from m3leo_sar.grid.window import Window
+from m3leo_sar.io.remote.remote_address import file_at
 from m3leo_sar.stack.polarisation import joined_polarisations, parse_polarisations
 
 Stack = Annotated[
+    # Or a RemoteFile, of which typer takes no union.
     Path,
     typer.Argument(
+        parser=file_at,
+        metavar="STACK",
         help="Stack: our Zarr container, a folder of another producer (docs/open-a-stack.md lists the kinds), a JSON "
-        "file of STAC items, or a CSV of products."
+        "file of STAC items, a CSV of products, or the address of one of these on a server (docs/far-files.md).",
     ),
 ]
 Archive = Annotated[Path, typer.Argument(help="Chip archive.")]

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from m3leo_sar.io.files.atomic import PARTIAL
+from m3leo_sar.io.remote.remote_address import HTTP, AnyFile, RemoteFile, file_at, full_address
 from m3leo_sar.io.stacks.cslc_name import burst_name, parse_cslc_name
 from m3leo_sar.io.stacks.product_list import csv_products, stac_products
+from m3leo_sar.io.stacks.raster_stack import SUFFIXES
 from m3leo_sar.io.stacks.registry import open_products, reader_named, reader_of_files, recognise
+from m3leo_sar.io.stacks.stack_files import StackPath
 from m3leo_sar.io.stacks.stack_labels import LabelRaster
 from m3leo_sar.io.stacks.stack_reader import Choice, Product, StackReader
 from m3leo_sar.io.stacks.zarr_stack import is_stack, stack_polarisations
@@ -31,6 +34,9 @@ from m3leo_sar.stack.stack_join import join_polarisations
 LARGEST_SIDE = 1 << 20
 #: Most files read at once for their checksums.
 _READERS = 8
+#: Suffixes of lists of products, and of products.
+_LISTS = (".json", ".geojson", ".csv")
+_PIXELS = (*SUFFIXES, ".h5", ".hdf5", ".he5", ".zarr")
 #: Choices among the products that are plain values.
 _CHOICES = ("burst", "polarisation", "frequency", "nodata")
 
@@ -42,7 +48,7 @@ class Catalogue:
     Parameters
     ----------
     stack : SlcStack or BurstSet
-    inputs : mapping of str to tuple of Path
+    inputs : mapping of str to tuple of Path or RemoteFile
         Files or folders behind each date (``YYYYMMDD``; ``VV/YYYYMMDD`` with several polarisations), each label
         (``label-NAME``) and the ``geometry``.
     source : mapping
@@ -50,7 +56,7 @@ class Catalogue:
     """
 
     stack: SlcStack | BurstSet
-    inputs: Mapping[str, tuple[Path, ...]]
+    inputs: Mapping[str, tuple[AnyFile, ...]]
     source: Mapping[str, Any]
 
     @property
@@ -58,10 +64,15 @@ class Catalogue:
         """Names of the label rasters."""
         return [name.removeprefix("label-") for name in self.inputs if name.startswith("label-")]
 
+    @property
+    def is_far(self) -> bool:
+        """Whether a file lies on a server."""
+        return any(isinstance(path, RemoteFile) for paths in self.inputs.values() for path in paths)
+
     def origin(
         self,
         names: Iterable[str],
-        checksum: Callable[[Path, threading.Event], tuple[str, str]],
+        checksum: Callable[[Any, threading.Event], tuple[str, str]],
         *,
         progress: Callable[[], Any] | None = None,
     ) -> tuple[Origin, dict[str, str]]:
@@ -92,7 +103,7 @@ class Catalogue:
                 futures = {pool.submit(checksum, path, stop): path for path in paths}
                 for future in as_completed(futures):
                     path = futures[future]
-                    signatures[str(path)], digests[path] = future.result()
+                    signatures[full_address(path)], digests[path] = future.result()
                     if progress:
                         progress()
             except BaseException:
@@ -117,7 +128,7 @@ def _short_name(path: Path) -> str:
 
 
 def open_catalogue(
-    path: str | os.PathLike[str],
+    path: StackPath,
     *,
     burst: str | None = None,
     polarisation: str | None = None,
@@ -131,8 +142,9 @@ def open_catalogue(
     ----------
     path : path
         A path as :func:`m3leo_sar.io.stacks.open_stack.open_stack` takes it; a JSON file of STAC items (an item, a
-        feature collection or a list) whose assets are local files; or a CSV with a column ``path`` and, if the files
-        do not state them, ``date``, ``polarisation``, ``burst``, ``orbit``, ``track``. Paths are relative to the file.
+        feature collection or a list) or the search of a STAC API, of which all pages are read; or a CSV with a column
+        ``path`` and, if the files do not state them, ``date``, ``polarisation``, ``burst``, ``orbit``, ``track``. Paths
+        are relative to the file. Lists and the files that they name may lie on servers.
     burst : str, optional
         Burst, or several as ``"A+B"``; by default all, as one set if there are several of one track.
     polarisation : str, optional
@@ -149,23 +161,24 @@ def open_catalogue(
     FileNotFoundError
         If there is nothing at ``path``, or a file it names is not there.
     ValueError
-        If it is none of these, its bursts are of several tracks, it is damaged, names files on a server, is one page of
-        several, or an image has more than :data:`LARGEST_SIDE` rows or columns.
+        If it is none of these, its bursts are of several tracks, it is damaged, or an image has more than
+        :data:`LARGEST_SIDE` rows or columns.
+    PermissionError, OSError
+        If a server refuses access, serves no ranges, or fails.
     """
-    place = Path(path)
     choice = Choice(burst=burst, polarisation=polarisation, frequency=frequency, nodata=nodata)
-    inside = [] if reader is not None else _containers_in(place)
-    found = _of_containers(place, inside, choice) if inside else _of_products(place, choice, reader)
+    inside = [] if reader is not None else _containers_in(path)
+    found = _of_containers(Path(path), inside, choice) if inside else _of_products(path, choice, reader)  # type: ignore[arg-type]
     rows, cols = found.stack.shape[1:] if isinstance(found.stack, SlcStack) else found.stack.largest_shape
     if max(rows, cols) > LARGEST_SIDE:
         raise ValueError(f"{found.stack.name} must have at most {LARGEST_SIDE} rows and columns, got {rows} x {cols}")
     return found
 
 
-def _of_products(place: Path, choice: Choice, reader: str | None) -> Catalogue:
+def _of_products(path: StackPath, choice: Choice, reader: str | None) -> Catalogue:
     wanted = parse_polarisations(choice.polarisation) if choice.polarisation else (None,)
     # Items of a list may have one asset per polarisation, so that the products of each are others.
-    found = {one: _found(place, replace(choice, polarisation=one, burst=None), reader) for one in wanted}
+    found = {one: _found(path, replace(choice, polarisation=one, burst=None), reader) for one in wanted}
     bursts = _bursts_of(next(iter(found.values()))[1], choice.burst)
 
     def of_burst(burst: str | None) -> Catalogue:
@@ -178,15 +191,16 @@ def _of_products(place: Path, choice: Choice, reader: str | None) -> Catalogue:
     return of_burst(bursts[0]) if len(bursts) == 1 else catalogue_of_bursts([of_burst(one) for one in bursts])
 
 
-def _found(place: Path, choice: Choice, reader: str | None) -> tuple[StackReader, list[Product]]:
+def _found(path: StackPath, choice: Choice, reader: str | None) -> tuple[StackReader, list[Product]]:
     """Reader and products of a path."""
-    if reader is None and place.is_file() and place.suffix.lower() in (".json", ".geojson", ".csv"):
+    place = _list_at(path) if reader is None else None
+    if place is not None:
         is_table = place.suffix.lower() == ".csv"
         products = _kept(
             csv_products(place) if is_table else stac_products(place, choice.polarisation), str(place), choice
         )
         return reader_of_files([product.path for product in products], str(place)), products
-    entry, found = recognise(place, reader=reader)
+    entry, found = recognise(path, reader=reader)
     return entry, list(found)
 
 
@@ -198,9 +212,12 @@ def _bursts_of(products: Sequence[Product], wanted: str | None) -> list[str | No
     return [None] if None in names or len(names) < 2 else sorted(names, key=str)
 
 
-def _containers_in(place: Path) -> list[Path]:
+def _containers_in(path: StackPath) -> list[Path]:
     """Our containers in a folder that is none itself, such as one per burst and polarisation."""
-    if not place.is_dir() or is_stack(place):
+    if not isinstance(path, str | os.PathLike):
+        return []
+    place = file_at(path)
+    if not isinstance(place, Path) or not place.is_dir() or is_stack(place):
         return []
     return sorted(
         entry for entry in place.iterdir() if entry.is_dir() and PARTIAL not in entry.name and is_stack(entry)
@@ -233,7 +250,7 @@ def catalogue_of_bursts(parts: Sequence[Catalogue]) -> Catalogue:
         If they are of different tracks, orbits or polarisations, or have no common date.
     """
     stack = BurstSet.of([part.stack for part in parts])  # type: ignore[misc]
-    inputs: dict[str, tuple[Path, ...]] = {}
+    inputs: dict[str, tuple[AnyFile, ...]] = {}
     for part in parts:
         for name, paths in part.inputs.items():
             if not name.startswith("label-"):
@@ -309,15 +326,27 @@ def _catalogue(entry: StackReader, products: Sequence[Product], choice: Choice) 
     return Catalogue(stack=opened.stack, inputs=opened.files(), source=source)
 
 
+def _list_at(path: StackPath) -> AnyFile | None:
+    """The list of products that a path names, None if it names products themselves."""
+    if not isinstance(path, str | os.PathLike):
+        return None
+    place = file_at(path)
+    if isinstance(place, RemoteFile):
+        # The search of a STAC API has no suffix.
+        is_search = place.scheme in HTTP and "*" not in place.name and place.suffix.lower() not in _PIXELS
+        return place if is_search or place.suffix.lower() in _LISTS else None
+    return place if place.is_file() and place.suffix.lower() in _LISTS else None
+
+
 def _values_of(product: Product) -> dict[str, Any]:
     """Plain values of a product, for another process."""
     date = None if product.date is None else f"{product.date:%Y%m%d}"
-    return product._asdict() | {"path": str(product.path), "date": date}
+    return product._asdict() | {"path": full_address(product.path), "date": date}
 
 
 def _product_of(values: Mapping[str, Any]) -> Product:
     date = None if values["date"] is None else parse_date(values["date"])
-    return Product(**{**values, "path": Path(values["path"]), "date": date})
+    return Product(**{**values, "path": file_at(values["path"]), "date": date})
 
 
 def _kept(products: Sequence[Product], name: str, choice: Choice) -> list[Product]:

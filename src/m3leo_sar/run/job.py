@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.fingerprint import signature
+from m3leo_sar.io.remote.open_remote import use_index
+from m3leo_sar.io.remote.remote_address import file_at, full_address
 from m3leo_sar.products.placement import Placement
 from m3leo_sar.products.recipe import Image, Origin, Recipe, images_of_chips, inputs_of
 from m3leo_sar.products.tile_maker import Task, TileMaker, WritingFailed
@@ -42,8 +45,12 @@ def common_values(
     signatures: Mapping[str, str],
     *,
     device: str = "cpu",
+    remote_index: Path | None = None,
 ) -> dict[str, Any]:
-    """Common parameters of all jobs of a run, as plain values."""
+    """Common parameters of all jobs of a run, as plain values.
+
+    They may hold addresses with tokens, so that they are never written to a file.
+    """
     return {
         "source": dict(catalogue.source),
         "archive": str(archive.root.resolve()),
@@ -63,9 +70,10 @@ def common_values(
         },
         "checksums": dict(origin.checksums),
         "names": dict(origin.names),
-        "files": {name: [str(path) for path in paths] for name, paths in catalogue.inputs.items()},
+        "files": {name: [full_address(path) for path in paths] for name, paths in catalogue.inputs.items()},
         "signatures": dict(signatures),
         "device": device,
+        "remote_index": None if remote_index is None else str(remote_index.resolve()),
     }
 
 
@@ -214,6 +222,8 @@ def _index(stack: SlcStack, image: Image) -> int:
 def _open(common: str) -> TileMaker:
     """Stack, archive and recipe of a run's jobs, opened once per process."""
     values = json.loads(common)
+    if values.get("remote_index"):
+        use_index(values["remote_index"], is_trusted=True)
     stack, labels = reopen(values["source"])
     recipe = dict(values["recipe"])
     named = [(Pair.parse(text), days) for text, days in recipe["pairs"]]
@@ -224,7 +234,7 @@ def _open(common: str) -> TileMaker:
         for name in sorted(names):
             for path in values["files"].get(name, ()):
                 if path in values["signatures"] and signature(path) != values["signatures"][path]:
-                    raise ValueError(f"{path} was changed while the run was reading it; run again")
+                    raise ValueError(f"{file_at(path)} was changed while the run was reading it; run again")
 
     origin = Origin(values["checksums"], values["names"])
     move = to_gpu if values.get("device") == "gpu" else None

@@ -12,6 +12,8 @@ from m3leo_sar.grid.window import Window
 from m3leo_sar.insar.selection import MIN_VALID
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.run_lock import RunLock
+from m3leo_sar.io.remote.remote_address import file_at
+from m3leo_sar.io.stacks.stack_files import StackPath
 from m3leo_sar.io.stacks.with_nodata import with_nodata
 from m3leo_sar.io.stacks.zero_lines import watched_for_zeros
 from m3leo_sar.products.phase_steps import PhaseSteps, measured_steps
@@ -32,7 +34,7 @@ FilePath = str | os.PathLike[str]
 
 
 def prepare(
-    stack: SlcStack | BurstSet | FilePath,
+    stack: SlcStack | BurstSet | StackPath,
     archive: ChipArchive | FilePath,
     *,
     pairs: Any = "all",
@@ -64,11 +66,11 @@ def prepare(
 
     Parameters
     ----------
-    stack : SlcStack, BurstSet or path
+    stack : SlcStack, BurstSet, path, or sequence of paths
         A stack, bursts of a track, or a path as :func:`m3leo_sar.run.catalogue.open_catalogue` takes it: our Zarr
-        container, a folder of them or of another producer, a JSON file of STAC items, a CSV of products. A stack in
-        memory is processed in this process; a path in the processes of ``options``, with a ledger and checksums of the
-        inputs.
+        container, a folder of them or of another producer, files, a JSON file of STAC items, a CSV of products, here
+        or on servers. A stack in memory is processed in this process; a path in the processes of ``options``, with a
+        ledger and checksums of the inputs.
     archive : ChipArchive or path
         Created if there is none.
     pairs : str, Pair, two dates, two indices, or a sequence of these
@@ -180,7 +182,7 @@ def prepare(
         phases = steps_to_remove(opened, grid, recipe).phases
         catalogue = None if catalogue is None else without_steps(catalogue, phases)
         opened = opened.without_steps(phases) if catalogue is None else catalogue.stack
-    chips = _archive(archive, storage, grid, opened.name if catalogue is None else str(stack))
+    chips = _archive(archive, storage, grid, _name(stack, opened))
     if catalogue is None:
         with RunLock(chips.root):
             opened = watched_for_zeros(opened) if is_watched else opened  # type: ignore[arg-type]
@@ -206,6 +208,11 @@ def steps_to_remove(stack: SlcStack | BurstSet, grid: TileGrid, recipe: Recipe) 
     if not isinstance(stack, BurstSet):
         raise ValueError(f"remove_steps needs several bursts, {stack.name} is one")
     return measured_steps(stack, grid, window=recipe.window)
+
+
+def _name(stack: Any, opened: SlcStack | BurstSet) -> str:
+    """Name of a stack in the archive: its path, which for a file on a server is without its parameters."""
+    return str(file_at(stack)) if isinstance(stack, str | os.PathLike) else opened.name
 
 
 def _pairs(stack: SlcStack | BurstSet, pairs: Any, max_days: int | None) -> list[Pair]:

@@ -21,6 +21,8 @@ from m3leo_sar.io.files.atomic import remove_stale
 from m3leo_sar.io.files.fingerprint import checksum, signature
 from m3leo_sar.io.files.plain_values import parameter_digest
 from m3leo_sar.io.files.run_lock import RunLock
+from m3leo_sar.io.remote.chunk_index import INDEX
+from m3leo_sar.io.remote.open_remote import index_at
 from m3leo_sar.products.placement import placement_on
 from m3leo_sar.products.recipe import UNKNOWN, Origin, Recipe, images_of_chips, wanted_chips
 from m3leo_sar.run.catalogue import Catalogue
@@ -145,11 +147,14 @@ def bring_up_to_date(
         lock = open_.enter_context(RunLock(archive.root))
         ledger = open_.enter_context(ChipLedger(archive.root / LEDGER))
         log = open_.enter_context(RunLog(options.log))
+        index = open_.enter_context(index_at(archive.root / INDEX)) if catalogue.is_far else None
         ledger.note(_SERIES, _series(catalogue, ledger, archive))
         origin, signatures = catalogue.origin(_inputs(catalogue, recipe), ledger.checksum, progress=watch.checked)
         plan = _plan(catalogue, grid, recipe, origin, archive=archive, ledger=ledger, verify=options.verify)
         watch.planned(plan)
-        common = common_values(catalogue, archive, recipe, origin, signatures, device=options.device)
+        common = common_values(
+            catalogue, archive, recipe, origin, signatures, device=options.device, remote_index=index
+        )
         run = _Run(plan, archive, ledger, log, watch)
         run.over(common, options, catalogue.stack, recipe, lock)
     refuse_none(run.summary.skipped, len(grid), catalogue.stack.name)
@@ -279,7 +284,8 @@ class _Run:
         self, common: Mapping[str, Any], options: RunOptions, workers: int, threads: int, lock: RunLock
     ) -> Executor[Any]:
         if options.scheduler is not None:
-            return _Cluster(common, options, self.archive.root)
+            # SQLite does not serve several machines.
+            return _Cluster({**common, "remote_index": None}, options, self.archive.root)
         if workers == 1 and options.workers is None and options.threads is None and options.timeout is None:
             # Little work: starting another process would take longer.
             return Here(lambda job: _answer(job, run_job(common, job)))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar import _check
 from m3leo_sar._display import as_line
+from m3leo_sar.stack.concurrent_read import derived_read, read_each
 from m3leo_sar.stack.geometry import Geometry
 from m3leo_sar.stack.pair_choice import chosen_pairs
 from m3leo_sar.stack.pairs import as_date, require_date
@@ -211,8 +212,9 @@ class SlcStack:
         rows, cols = _plain(rows, self.shape[1], "rows"), _plain(cols, self.shape[2], "cols")
         size = (rows.stop - rows.start, cols.stop - cols.start)
         out = np.empty((len(wanted), *size), self.dtype)
-        for position, (polarisation, date) in enumerate(wanted):
-            pixels = self.read(self._index(polarisation, date), rows, cols)
+        indices = [self._index(polarisation, date) for polarisation, date in wanted]
+        found = read_each(self.read, indices, rows, cols)
+        for position, ((_, date), pixels) in enumerate(zip(wanted, found, strict=True)):
             # The dtype's name, as bytes may be in the other order, which the copy below swaps.
             if pixels.shape != size or pixels.dtype.name != self.dtype:
                 raise ValueError(
@@ -274,7 +276,7 @@ class SlcStack:
         """Stack of the pixels ``[rows, cols]``, still unread."""
         rows, cols = _plain(rows, self.shape[1], "rows"), _plain(cols, self.shape[2], "cols")
 
-        read = partial(_read_shifted, self.read, rows.start, cols.start)
+        read = derived_read(_read_shifted, self.read, rows.start, cols.start)
         return replace(self, read=read, geometry=self.geometry.crop(rows, cols))
 
     def summary(self) -> StackSummary:

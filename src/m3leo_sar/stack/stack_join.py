@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.stack.concurrent_read import joined_read
 from m3leo_sar.stack.geometry import Geometry
 from m3leo_sar.stack.polarisation import joined_polarisations
 from m3leo_sar.stack.slc import Read, SlcStack
@@ -66,7 +67,7 @@ def join_polarisations(stacks: Sequence[SlcStack]) -> SlcStack:
     starts = tuple(index * len(dates) for part in parts for index in range(len(part.polarisations)))
     return replace(
         parts[0],
-        read=partial(_read_joined, reads, starts, len(dates)),
+        read=joined_read(partial(_read_joined, reads, starts, len(dates)), reads),
         polarisation=joined_polarisations(one for part in parts for one in part.polarisations),
     )
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.stack.concurrent_read import derived_read
 from m3leo_sar.stack.geometry import Geometry
 from m3leo_sar.stack.pairs import as_date, parse_date, require_date
 from m3leo_sar.stack.polarisation import joined_polarisations, parse_polarisations
@@ -32,7 +32,9 @@ def selected(
     found = replace(
         stack,
         dates=tuple(kept),
-        read=stack.read if indices == tuple(range(count * len(held))) else partial(_read_chosen, stack.read, indices),
+        read=stack.read
+        if indices == tuple(range(count * len(held)))
+        else derived_read(_read_chosen, stack.read, indices),
         polarisation=joined_polarisations(wanted),
         times=None if stack.times is None else tuple(stack.times[place] for place in places),
         platforms=None if stack.platforms is None else tuple(stack.platforms[place] for place in places),

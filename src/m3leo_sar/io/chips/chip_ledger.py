@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from m3leo_sar.io.files.fingerprint import checksum, signature
 from m3leo_sar.io.files.ledger import Ledger
 from m3leo_sar.io.files.plain_values import parameter_digest
+from m3leo_sar.io.remote.remote_address import RemoteFile, file_at
 
 #: The file's name in an archive.
 LEDGER = "ledger.sqlite"
@@ -91,6 +92,9 @@ class ChipLedger(Ledger):
         OSError
             If it cannot be read.
         """
+        place = file_at(path)
+        if isinstance(place, RemoteFile):
+            return signature(place), checksum(place)
         name = os.path.realpath(path)
         # Taken before the bytes: a file that changes while it is read has another signature afterwards.
         now = signature(name)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from m3leo_sar.io.files.atomic import PARTIAL
+from m3leo_sar.io.remote.open_remote import ranged_file
+from m3leo_sar.io.remote.remote_address import RemoteFile, file_at
 
 _BLOCK = 1 << 20
 
@@ -25,7 +27,10 @@ def signature(path: str | os.PathLike[str]) -> str:
         If there is nothing at ``path``.
     """
     found = hashlib.sha256()
-    for name, file in _files(Path(path)):
+    place = file_at(path)
+    if isinstance(place, RemoteFile):
+        return hashlib.sha256(repr((place.identity, *ranged_file(place).version)).encode()).hexdigest()[:16]
+    for name, file in _files(place):
         facts = os.stat(file)
         found.update(f"{name}\0{facts.st_size} {facts.st_mtime_ns} {facts.st_ino}\0".encode())
     return found.hexdigest()[:16]
@@ -33,6 +38,9 @@ def signature(path: str | os.PathLike[str]) -> str:
 
 def checksum(*paths: str | os.PathLike[str], stop: threading.Event | None = None) -> str:
     """SHA-256, in hexadecimal, of a file's bytes, or of the names and bytes of all files of folders.
+
+    Of a file on a server, which is never read whole, that of its size and of the ``ETag``, or else the date, that the
+    server states; the bytes that are read have checksums of their own in the index.
 
     Parameters
     ----------
@@ -52,7 +60,12 @@ def checksum(*paths: str | os.PathLike[str], stop: threading.Event | None = None
     """
     found = hashlib.sha256()
     for path in paths:
-        for name, file in _files(Path(path)):
+        place = file_at(path)
+        if isinstance(place, RemoteFile):
+            version = ranged_file(place).version
+            found.update(f"{version.size}\0{version.etag or version.modified}\0".encode())
+            continue
+        for name, file in _files(place):
             if name:
                 found.update(f"{name}\0{os.path.getsize(file)}\0".encode())
             with open(file, "rb") as stream:

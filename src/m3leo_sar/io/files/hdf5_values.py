@@ -16,6 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.io.files import limits
+from m3leo_sar.io.remote.collection_pause import pause
+from m3leo_sar.io.remote.open_remote import ranged_file
+from m3leo_sar.io.remote.ranged_reader import RangedReader, reader_name
+from m3leo_sar.io.remote.remote_address import RemoteFile, file_at
+from m3leo_sar.io.remote.remote_dataset import read_remote
 
 #: Exceptions of h5py on damaged files.
 FAULTS = (
@@ -34,6 +39,7 @@ def open_hdf5(path: str | os.PathLike[str], *, kind: str = "readable HDF5 file")
     Parameters
     ----------
     path : path
+        Of this machine, or a :class:`m3leo_sar.io.remote.remote_address.RemoteFile`.
     kind : str
         Expected kind of file, for the message if it is no HDF5.
 
@@ -41,12 +47,29 @@ def open_hdf5(path: str | os.PathLike[str], *, kind: str = "readable HDF5 file")
     ------
     FileNotFoundError
         If there is no such file.
+    PermissionError, OSError
+        If a server refuses or fails to send the file.
     ValueError
         If it is no HDF5, or an error occurs in the block. A ValueError that names the file passes unchanged.
     """
-    name = Path(path).name
+    place = file_at(path)
+    if isinstance(place, RemoteFile):
+        reader = RangedReader(ranged_file(place))
+        try:
+            with pause.during(), _opened(reader, place.name, kind) as file:
+                yield file
+        except ValueError as error:
+            # HDF5 has its own words for a server that fails.
+            raise reader.fault or error from None
+        return
     if not os.path.isfile(path):
         raise FileNotFoundError(f"there is no file {os.fspath(path)}")
+    with _opened(path, place.name, kind) as file:
+        yield file
+
+
+@contextmanager
+def _opened(path: Any, name: str, kind: str) -> Iterator[h5py.File]:
     try:
         file = h5py.File(path, "r")
     except FAULTS as error:
@@ -87,8 +110,12 @@ def read_values(
     whole = [*part, *(slice(None) for _ in dataset.shape[len(part) :])]
     spans = [range(*one.indices(size)) for one, size in zip(whole, dataset.shape, strict=True)]
     limits.require_array(dataset.name, [len(span) for span in spans], dataset.dtype.itemsize, limit)
+    place = file_at(path)
     if dataset.chunks is not None:
         limits.require_array(f"a chunk of {dataset.name}", dataset.chunks, dataset.dtype.itemsize, limits.LARGEST_CHIP)
+    if isinstance(place, RemoteFile) and spans and not dataset.dtype.hasobject:
+        return read_remote(dataset, ranged_file(place), spans, largest=limits.LARGEST_CHIP)
+    if dataset.chunks is not None:
         _check_chunks(dataset, spans)
     return dataset[tuple(part) if part else ()]
 
@@ -97,8 +124,10 @@ def require_own(dataset: Any, path: str | os.PathLike[str]) -> None:
     """Refuse objects that are no data set, or hold values in another file than ``path``."""
     if not isinstance(dataset, h5py.Dataset):
         raise ValueError(f"{getattr(dataset, 'name', dataset)} must be a data set, it is a group")
-    if dataset.file.filename != os.fspath(path) or dataset.external is not None or dataset.is_virtual:
-        raise ValueError(f"{dataset.name} must lie in {Path(path).name} itself, it leads to another file")
+    place = file_at(path)
+    name = reader_name(place.identity) if isinstance(place, RemoteFile) else os.fspath(path)
+    if dataset.file.filename != name or dataset.external is not None or dataset.is_virtual:
+        raise ValueError(f"{dataset.name} must lie in {place.name} itself, it leads to another file")
 
 
 def own_group(file: h5py.File, name: str) -> Any:

@@ -23,6 +23,9 @@ from m3leo_sar.io.files.atomic import atomic_path
 from m3leo_sar.io.files.gdal_dataset import band_of, is_gdal, opened_path
 from m3leo_sar.io.files.no_data import as_valid, hide, masked_pixels
 from m3leo_sar.io.files.raw_size import require_full_size
+from m3leo_sar.io.remote.gdal_opener import GdalOpener
+from m3leo_sar.io.remote.open_remote import ranged_file
+from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile, file_at
 
 #: GDAL's driver for files that must be GeoTIFF: a VRT could make GDAL read any other file or URL.
 GEOTIFF = "GTiff"
@@ -181,10 +184,16 @@ def write_geotiff(
 def open_raster(path: str | os.PathLike[str] | Any, *, driver: str | None = None) -> Iterator[Any]:
     """Open a raster for reading; errors inside the block name the file.
 
-    A dataset of ``osgeo.gdal``, or the one of a band, is opened anew by rasterio.
+    A dataset of ``osgeo.gdal``, or the one of a band, is opened anew by rasterio. A raster on a server must be a
+    GeoTIFF: the other formats are made of several files.
     """
     if is_gdal(path):
         with opened_path(path) as file, open_raster(file, driver=driver) as source:
+            yield source
+        return
+    place = file_at(path)
+    if isinstance(place, RemoteFile):
+        with _opened_remote(place) as source:
             yield source
         return
     if "\0" in os.fspath(path):
@@ -203,11 +212,31 @@ def open_raster(path: str | os.PathLike[str] | Any, *, driver: str | None = None
             yield source
 
 
-def files_of(path: str | os.PathLike[str]) -> tuple[Path, ...]:
+@contextmanager
+def _opened_remote(file: RemoteFile) -> Iterator[Any]:
+    if file.suffix.lower() not in (".tif", ".tiff"):
+        raise ValueError(f"{file} must be a GeoTIFF (.tif), as rasters of other formats are made of several files")
+    opener = GdalOpener(ranged_file(file))
+    try:
+        with _plain_errors(file, ValueError), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with _Complaints() as complaints, rasterio.open(opener.name, driver=GEOTIFF, opener=opener) as source:
+                if complaints.of_loss:
+                    raise ValueError(f"{file.name} cannot be read as a raster: {complaints.of_loss[0]}")
+                _check_blocks(source, file.name)
+                yield source
+    except ValueError as error:
+        # GDAL has its own words for a server that fails.
+        raise opener.fault or error from None
+    if opener.fault:
+        raise opener.fault
+
+
+def files_of(path: str | os.PathLike[str]) -> tuple[AnyFile, ...]:
     """Files of a raster: itself first, then its headers and the sources of a VRT.
 
-    Files on a server, missing files and overviews, which change no pixel, are left out. A sidecar (``.aux.xml``) is
-    included if it holds more than the statistics that viewers leave in it.
+    Of a raster on a server, itself alone. Sources on a server, missing files and overviews, which change no pixel, are
+    left out. A sidecar (``.aux.xml``) is included if it holds more than the statistics that viewers leave in it.
 
     Raises
     ------
@@ -216,7 +245,10 @@ def files_of(path: str | os.PathLike[str]) -> tuple[Path, ...]:
     ValueError
         If it is no raster.
     """
-    found = {Path(path): None}
+    place = file_at(path)
+    if isinstance(place, RemoteFile):
+        return (place,)
+    found = {place: None}
     waiting = list(found)
     while waiting:
         with open_raster(waiting.pop()) as source:

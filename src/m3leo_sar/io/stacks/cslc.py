@@ -21,6 +21,7 @@ from m3leo_sar.grid.regular_geobox import regular_geobox
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.hdf5_values import FAULTS, open_hdf5, read_values, require_own
 from m3leo_sar.io.files.no_data import as_valid
+from m3leo_sar.io.remote.remote_address import AnyFile, file_at
 from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS
 from m3leo_sar.io.stacks.cslc_name import CslcName, burst_name, parse_cslc_name
 from m3leo_sar.io.stacks.image_choice import newest_of_each_date, only
@@ -40,7 +41,7 @@ _FLATTENING = "flattening_applied"
 class CslcProduct:
     """One polarisation of a single-date product."""
 
-    path: Path
+    path: AnyFile
     name: CslcName
     polarisation: str
 
@@ -192,7 +193,7 @@ def _products(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]])
         folder = Path(source)
         paths = cslc_paths(folder) if folder.is_dir() else [folder]
     else:
-        paths = [Path(path) for path in source]
+        paths = [file_at(path) for path in source]
     named = [(path, parse_cslc_name(path)) for path in paths]
     products = [product for path, name in named if name for product in _of_file(path, name)]
     if not products:
@@ -349,6 +350,7 @@ CSLC = StackReader(
     expects="a folder of OPERA_L2_CSLC-S1_*.h5, or COMPASS's folders t087_185683_iw2/20221228/",
     find=cslc_paths,
     open=_open_cslc,
+    is_far=True,
 )
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import h5py
 
-from m3leo_sar.io.files.hdf5_values import FAULTS, read_values, require_own
+from m3leo_sar.io.files.hdf5_values import FAULTS, open_hdf5, read_values, require_own
+from m3leo_sar.io.remote.remote_address import RemoteFile
 
 #: Levels of a file that are listed, and the most names of a group.
 _LEVELS, _MOST_NAMES = 3, 200
@@ -31,6 +32,9 @@ def hdf5_files(place: Path, *, depth: int = 1) -> list[Path]:
 
 def holds(path: Path, name: str) -> bool:
     """Whether an HDF5 file holds a group or data set in its first three levels; False for one that cannot be read."""
+    if isinstance(path, RemoteFile):
+        with open_hdf5(path) as remote:
+            return name in remote
     facts = os.stat(path)
     return name in _listed(os.fspath(path), facts.st_mtime_ns, facts.st_size)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import Any
 
 from m3leo_sar.io.files.gdal_dataset import is_gdal, path_in_file
 from m3leo_sar.io.stacks.registry import open_path
+from m3leo_sar.io.stacks.stack_files import StackPath
 from m3leo_sar.io.stacks.stack_reader import Choice
 from m3leo_sar.stack.geometry import Geometry
 from m3leo_sar.stack.polarisation import parse_polarisations
@@ -16,7 +16,7 @@ from m3leo_sar.stack.stack_join import join_polarisations
 
 
 def open_stack(
-    path: str | os.PathLike[str] | Any,
+    path: StackPath | Any,
     *,
     burst: str | None = None,
     polarisation: str | None = None,
@@ -30,8 +30,9 @@ def open_stack(
     Parameters
     ----------
     path
-        Folder, or a file that holds all dates, also as a Dataset of osgeo.gdal that lies in it.
-        ``docs/open-a-stack.md`` shows the layout of each kind.
+        Folder, or a file that holds all dates, also as a Dataset of osgeo.gdal that lies in it, or a list of files.
+        ``docs/open-a-stack.md`` shows the layout of each kind. Files may lie on servers (``https://``, ``s3://``): only
+        the windows that are read are transferred.
     burst : str, optional
         Burst to open from a folder with several.
     polarisation : str, optional
@@ -57,6 +58,8 @@ def open_stack(
     ------
     FileNotFoundError
         If there is nothing at ``path``.
+    PermissionError, OSError
+        If a server refuses access, serves no ranges, or fails.
     ValueError
         If it is none of these kinds, is damaged, or has several bursts, polarisations or frequencies and none is
         stated; the message lists them.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import datetime
-import json
 import re
 from collections.abc import Mapping
 from io import StringIO
@@ -13,20 +12,25 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from m3leo_sar.io.files.limits import read_text
+from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile, is_remote
+from m3leo_sar.io.remote.remote_text import read_remote_text
 from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS, polarisation_in_name
 from m3leo_sar.io.stacks.cslc_name import burst_name
 from m3leo_sar.io.stacks.raster_stack import SUFFIXES
+from m3leo_sar.io.stacks.stac_items import LARGEST_LIST, read_stac_items
 from m3leo_sar.io.stacks.stack_reader import Product
 from m3leo_sar.stack.pairs import parse_date
 
-#: Maximum size of a list, bytes.
-_LARGEST_FILE = 256 << 20
 _COLUMNS = ("path", "date", "polarisation", "burst", "orbit", "track")
 _ORBITS = ("ascending", "descending")
+#: Roles that an asset of pixels never has.
+_OTHER_ROLES = {"thumbnail", "overview", "metadata", "browse", "visual"}
 
 
-def csv_products(file: Path) -> list[Product]:
+def csv_products(file: AnyFile) -> list[Product]:
     """Products of a CSV with a column ``path`` and any of date, polarisation, burst, orbit, track.
+
+    A path is a file relative to the CSV, or the address of one on a server.
 
     Raises
     ------
@@ -35,7 +39,9 @@ def csv_products(file: Path) -> list[Product]:
     ValueError
         If a column is unknown, or an entry is invalid; the message names the line.
     """
-    reader = csv.DictReader(StringIO(read_text(file, largest=_LARGEST_FILE).removeprefix("\ufeff"), newline=""))
+    is_far = isinstance(file, RemoteFile)
+    text = (read_remote_text if is_far else read_text)(file, largest=LARGEST_LIST)  # type: ignore[operator]
+    reader = csv.DictReader(StringIO(text.removeprefix("\ufeff"), newline=""))
     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
     unknown = set(reader.fieldnames) - set(_COLUMNS)
     if "path" not in reader.fieldnames or unknown:
@@ -46,30 +52,26 @@ def csv_products(file: Path) -> list[Product]:
     return [_csv_product(file, number, row) for number, row in enumerate(rows, start=2)]
 
 
-def stac_products(file: Path, polarisation: str | None) -> list[Product]:
-    """Products of STAC items: an item, a feature collection or a list of items.
+def stac_products(file: AnyFile, polarisation: str | None) -> list[Product]:
+    """Products of STAC items: an item, a feature collection or a list of items, or the search of a STAC API.
 
     Parameters
     ----------
-    file : Path
+    file : Path or RemoteFile
     polarisation : str, optional
         Of the asset to use, where items have several.
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
+    FileNotFoundError, PermissionError, OSError
+        If there is no such file, or a page of it cannot be read.
     ValueError
-        If it contains no items, is one page of several, or an item has no date, no SLC asset, or a remote one.
+        If it contains no items, or an item has no date or no SLC asset.
     """
     try:
-        document = json.loads(read_text(file, largest=_LARGEST_FILE))
-        if isinstance(document, dict):
-            _require_whole(file, document)
-            document = document.get("features", [document])
-        products = [_stac_product(file, item, polarisation) for item in document]
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"{file} holds no STAC items: {type(error).__name__} {error}") from error
+        products = [_stac_product(page, item, polarisation) for page, item in read_stac_items(file)]
+    except ValueError as error:
+        raise error if str(file) in str(error) else ValueError(f"{file}: {error}") from error
     if not products:
         raise ValueError(f"{file} holds no STAC items")
     return products
@@ -98,7 +100,7 @@ def day_of(text: str) -> datetime.date:
     return (time.astimezone(datetime.UTC) if time.tzinfo else time).date()
 
 
-def _csv_product(file: Path, number: int, row: Mapping[str, str | None]) -> Product:
+def _csv_product(file: AnyFile, number: int, row: Mapping[str, str | None]) -> Product:
     def value(name: str) -> str | None:
         return (row.get(name) or "").strip() or None
 
@@ -119,58 +121,61 @@ def _csv_product(file: Path, number: int, row: Mapping[str, str | None]) -> Prod
         raise ValueError(f"{place}: {error}") from error
 
 
-def _require_whole(file: Path, document: Mapping[str, Any]) -> None:
-    """Reject a page of items that links to a next page."""
-    for link in document.get("links") or ():
-        if link.get("rel") == "next":
-            raise ValueError(
-                f"{file} is one page of several: its link 'next' leads to {link.get('href')}; fetch all pages and join "
-                "their features"
-            )
-
-
-def _stac_product(file: Path, item: Mapping[str, Any], polarisation: str | None) -> Product:
-    properties = item["properties"]
-    key, asset = _stac_asset(file, item, polarisation)
-    href = str(asset["href"])
-    if urlsplit(href).scheme not in ("", "file") or urlsplit(href).netloc not in ("", "localhost"):
-        raise ValueError(f"{file}: item {item.get('id')} lies on a server, {href}; fetch it and name the local file")
+def _stac_product(page: AnyFile, item: Any, polarisation: str | None) -> Product:
+    key, asset = _stac_asset(page, item, polarisation)
     # Without a single time, an item covers a time span.
-    moment = properties.get("datetime") or properties.get("start_datetime")
-    if moment is None:
-        raise ValueError(f"{file}: item {item.get('id')} must have a datetime or a start_datetime, it has none")
-    named = asset.get("sar:polarizations") or properties.get("sar:polarizations") or []
+    moment = item.datetime or item.common_metadata.start_datetime
+    named = asset.extra_fields.get("sar:polarizations") or item.properties.get("sar:polarizations") or []
     stated = polarisation_in_name(key) or (str(named[0]) if len(named) == 1 else polarisation)
     return Product(
-        _located(file, href),
-        day_of(str(moment)),
+        _located(page, asset.href),
+        (moment.astimezone(datetime.UTC) if moment.tzinfo else moment).date(),
         _polarisation(stated),
         None,
-        _orbit(properties.get("sat:orbit_state")),
-        _track(properties.get("sat:relative_orbit")),
+        _orbit(item.properties.get("sat:orbit_state")),
+        _track(item.properties.get("sat:relative_orbit")),
     )
 
 
-def _stac_asset(file: Path, item: Mapping[str, Any], polarisation: str | None) -> tuple[str, Mapping[str, Any]]:
+def _stac_asset(page: AnyFile, item: Any, polarisation: str | None) -> tuple[str, Any]:
     """The asset of the polarisation, or the only possible SLC asset."""
-    assets = {
-        key: asset
-        for key, asset in item["assets"].items()
-        if str(asset["href"]).lower().endswith((*SUFFIXES, ".h5")) and "thumbnail" not in (asset.get("roles") or ())
-    }
+    assets = {key: asset for key, asset in item.assets.items() if _may_be_slc(asset)}
+    # A catalogue may name one file twice, over https and s3.
+    places = {_located(page, asset.href).name: key for key, asset in reversed(assets.items())}
+    assets = {key: asset for key, asset in assets.items() if key in places.values()}
     wanted = [key for key in assets if polarisation and polarisation_in_name(key) == polarisation.upper()]
     chosen = wanted or list(assets)
     if len(chosen) != 1:
         raise ValueError(
-            f"{file}: item {item.get('id')} must have one asset that is an SLC, got {', '.join(assets) or 'none'}; "
-            "name the polarisation"
+            f"{page}: item {item.id} must have one asset that is an SLC, got {', '.join(assets) or 'none'}; name the "
+            "polarisation"
         )
     return chosen[0], assets[chosen[0]]
 
 
-def _located(file: Path, name: str) -> Path:
-    """Local file of a list entry, relative to the list; characters may be percent-encoded (%20) in a reference."""
-    name = urlsplit(name).path if name.startswith("file:") else name
+def _may_be_slc(asset: Any) -> bool:
+    """Whether an asset is a file of pixels by its name, and by its roles no picture or description."""
+    return not _OTHER_ROLES & set(asset.roles or ()) and Path(urlsplit(asset.href).path).suffix.lower() in (
+        *SUFFIXES,
+        ".h5",
+    )
+
+
+def _located(file: AnyFile, name: str) -> AnyFile:
+    """File of a list entry, relative to the list; characters may be percent-encoded (%20) in a reference."""
+    if is_remote(name):
+        return RemoteFile(name)
+    parts = urlsplit(name)
+    if isinstance(file, RemoteFile):
+        if parts.scheme:
+            # A list of a server says nothing of the files of this machine.
+            raise ValueError(f"{file} must name files on servers, got {name!r}")
+        return file.joined(name)
+    if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
+        raise ValueError(
+            f"{file} must name files of this machine or on servers of http, https, s3, gs or az, got {name!r}"
+        )
+    name = parts.path if parts.scheme == "file" else name
     plain = file.parent / name
     return plain if plain.is_file() or "%" not in name else file.parent / unquote(name)
 

@@ -20,6 +20,7 @@ from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.files.complex_parts import require_no_raster_parts
 from m3leo_sar.io.files.gdal_dataset import band_of, is_gdal, path_in_file
 from m3leo_sar.io.files.raster import files_of, geobox_of, open_raster, read_window
+from m3leo_sar.io.remote.remote_address import AnyFile, file_at
 from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS, date_in_name, is_compressed, polarisation_in_name
 from m3leo_sar.io.stacks.near_miss import SAMPLE, look_of_values
 from m3leo_sar.io.stacks.pixel_positions import mesh_of_points
@@ -265,9 +266,9 @@ def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str
     return paths
 
 
-def _file_of(path: str | os.PathLike[str] | Any) -> Path:
+def _file_of(path: str | os.PathLike[str] | Any) -> AnyFile:
     if not is_gdal(path):
-        return Path(path)
+        return file_at(path)
     if band_of(path) is not None:
         raise ValueError("source must hold datasets, got a band; state its polarisation instead")
     return Path(path_in_file(path, "source"))
@@ -364,4 +365,5 @@ RASTERS = StackReader(
     expects="a folder of complex GeoTIFF, VRT or ENVI files, one per date with the date in its name",
     find=find_rasters,
     open=open_rasters,
+    is_far=True,
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import Any
 
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader
 
 
-def refused_kind(name: str, holds: str, find: Callable[[Path], Sequence[Path]], why: str) -> StackReader:
+def refused_kind(
+    name: str, holds: str, find: Callable[[Any], Sequence[Any]], why: str, *, is_far: bool = False
+) -> StackReader:
     """An entry that refuses what it finds.
 
     Parameters
@@ -19,10 +21,12 @@ def refused_kind(name: str, holds: str, find: Callable[[Path], Sequence[Path]], 
         As of a `StackReader`.
     why : str
         Sentence that says why it is not a stack and what to use.
+    is_far : bool
+        As of a `StackReader`.
     """
 
     def refuse(products: Sequence[Product], _choice: Choice) -> OpenedStack:
         raise ValueError(f"{products[0].path} is not a stack: it is {holds}; {why}")
 
     expects = f"{holds}: recognised, not read"
-    return StackReader(name=name, holds=holds, expects=expects, find=find, open=refuse, is_read=False)
+    return StackReader(name=name, holds=holds, expects=expects, find=find, open=refuse, is_read=False, is_far=is_far)

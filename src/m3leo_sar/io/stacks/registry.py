@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from m3leo_sar.io.remote.open_remote import open_remote
+from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile
 from m3leo_sar.io.stacks.container_reader import CONTAINER
 from m3leo_sar.io.stacks.cslc import CSLC, CSLC_STATIC
 from m3leo_sar.io.stacks.date_table import described
@@ -31,7 +33,9 @@ from m3leo_sar.io.stacks.readers.nisar_gslc import NISAR_GSLC, NISAR_OTHERS
 from m3leo_sar.io.stacks.readers.sicd import SICD
 from m3leo_sar.io.stacks.readers.snap_beam import SNAP_BEAM, SNAP_DATA
 from m3leo_sar.io.stacks.readers.snap_znap import SNAP_ZNAP
+from m3leo_sar.io.stacks.stack_files import StackPath, stack_files
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader
+from m3leo_sar.stack.concurrent_read import ConcurrentRead
 
 #: Kinds that names or a header identify without doubt.
 _CERTAIN = (CONTAINER, CSLC)
@@ -84,12 +88,13 @@ def reader_named(name: str) -> StackReader:
     raise ValueError(f"there is no stack reader {name!r}")
 
 
-def recognise(path: str | os.PathLike[str], *, reader: str | None = None) -> tuple[StackReader, list[Product]]:
-    """The entry that reads a file or folder, and the products there.
+def recognise(path: StackPath, *, reader: str | None = None) -> tuple[StackReader, list[Product]]:
+    """The entry that reads a file or folder, or files, and the products there.
 
     Parameters
     ----------
-    path : path
+    path : path, or sequence of paths
+        As of :func:`m3leo_sar.io.stacks.stack_files.stack_files`.
     reader : str, optional
         Name of an entry, or a reader of your own, which is not asked whether it recognises the path.
 
@@ -100,7 +105,10 @@ def recognise(path: str | os.PathLike[str], *, reader: str | None = None) -> tup
     ValueError
         If no entry recognises it, or its table of dates is damaged.
     """
-    place = Path(path)
+    files = stack_files(path)
+    if files is not None:
+        return _of_files(files, reader), [Product(file) for file in files]
+    place = Path(path)  # type: ignore[arg-type]
     if not place.exists():
         raise FileNotFoundError(f"there is no file or folder {place}")
     if reader is not None:
@@ -124,7 +132,22 @@ def is_recognised(path: str | os.PathLike[str]) -> bool:
     return any(entry.find(Path(path)) for entry in readers())
 
 
-def reader_of_files(paths: Sequence[Path], name: str) -> StackReader:
+def _of_files(files: Sequence[AnyFile], reader: str | None) -> StackReader:
+    """The entry that reads files which are named one by one."""
+    if reader is None:
+        return reader_of_files(files, "path")
+    entry = reader_named(reader)
+    for file in files:
+        if not _fits(entry, file):
+            raise ValueError(f"{file} is no file of {entry.holds}: expected {entry.expects}")
+    return entry
+
+
+def _fits(entry: StackReader, file: AnyFile) -> bool:
+    return bool((entry.is_far or not isinstance(file, RemoteFile)) and entry.find(file))
+
+
+def reader_of_files(paths: Sequence[AnyFile], name: str) -> StackReader:
     """The one entry that reads each of some files, which the list ``name`` holds.
 
     Raises
@@ -134,7 +157,7 @@ def reader_of_files(paths: Sequence[Path], name: str) -> StackReader:
     """
     kinds: dict[str, StackReader] = {}
     for path in paths:
-        found = next((entry for entry in readers() if entry.find(path)), None)
+        found = next((entry for entry in readers() if _fits(entry, path)), None)
         if found is None:
             raise ValueError(f"{name} must name files of a stack ({_kinds()}), got {path.name}")
         kinds[found.holds] = found
@@ -143,7 +166,7 @@ def reader_of_files(paths: Sequence[Path], name: str) -> StackReader:
     return next(iter(kinds.values()))
 
 
-def open_path(path: str | os.PathLike[str], choice: Choice, *, reader: str | None = None) -> OpenedStack:
+def open_path(path: StackPath, choice: Choice, *, reader: str | None = None) -> OpenedStack:
     """Open the products at a path.
 
     Raises
@@ -158,11 +181,20 @@ def open_path(path: str | os.PathLike[str], choice: Choice, *, reader: str | Non
 def open_products(entry: StackReader, products: Sequence[Product], choice: Choice) -> OpenedStack:
     """Open products with their entry, and with the positions that lie beside them.
 
+    Products on servers are opened at the same time, and so are their dates read later.
+
     Raises
     ------
     FileNotFoundError, ValueError
         If they cannot be opened.
+    PermissionError, OSError
+        If a server refuses access or fails.
     """
+    remote = [product.path for product in products if isinstance(product.path, RemoteFile)]
+    if remote:
+        open_remote(remote)
+        opened = entry.open(products, choice)
+        return replace(opened, stack=replace(opened.stack, read=ConcurrentRead(opened.stack.read)))
     if choice.geometry is not None:
         return entry.open(products, choice)
     beside, files = positions_beside(products[0].path.absolute())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from m3leo_sar.io.remote.remote_address import AnyFile
 from m3leo_sar.io.stacks.stack_labels import LabelRaster
 from m3leo_sar.stack.geometry import Geometry
 from m3leo_sar.stack.slc import SlcStack
@@ -16,7 +16,7 @@ from m3leo_sar.stack.slc import SlcStack
 class Product(NamedTuple):
     """A file or folder of a stack, and what a list or a table of dates states of it."""
 
-    path: Path
+    path: AnyFile
     date: datetime.date | None = None
     polarisation: str | None = None
     burst: str | None = None
@@ -77,7 +77,7 @@ class OpenedStack:
 
     stack: SlcStack
     products: Sequence[Product]
-    files: Callable[[], Mapping[str, tuple[Path, ...]]]
+    files: Callable[[], Mapping[str, tuple[AnyFile, ...]]]
     chosen: Choice
     polarisations: tuple[str, ...] = ()
     labels: Callable[[], Mapping[str, LabelRaster]] = _no_labels
@@ -102,14 +102,18 @@ class StackReader:
         stack.
     is_read : bool
         Whether it is a kind that is read, or one that is recognised and refused.
+    is_far : bool
+        Whether the products may lie on a server: ``find`` and ``open`` then take a
+        :class:`m3leo_sar.io.remote.remote_address.RemoteFile` too.
     """
 
     name: str
     holds: str
     expects: str
-    find: Callable[[Path], Sequence[Path]]
+    find: Callable[[Any], Sequence[Any]]
     open: Callable[[Sequence[Product], Choice], OpenedStack]
     is_read: bool = True
+    is_far: bool = False
 
 
 def refuse_choice(choice: Choice, names: Sequence[str], kind: str) -> None:

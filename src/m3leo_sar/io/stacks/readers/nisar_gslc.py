@@ -220,6 +220,7 @@ NISAR_GSLC = StackReader(
     expects="a folder of NISAR_L2_*_GSLC_*.h5",
     find=_find,
     open=_open,
+    is_far=True,
 )
 NISAR_OTHERS = tuple(
     refused_kind(
@@ -227,6 +228,7 @@ NISAR_OTHERS = tuple(
         holds_,
         partial(lambda kind, place: [path for path in hdf5_files(place, depth=2) if _is(path, kind)], kind),
         why,
+        is_far=True,
     )
     for kind, (holds_, why) in _OTHERS.items()
 )

@@ -1,0 +1,1 @@
+"""Files on servers: addresses, requests, ranges of bytes, the index of what lies where."""

@@ -1,0 +1,61 @@
+"""Files of a stack that are named one by one, or by a pattern of an object store."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Sequence
+
+from m3leo_sar.io.remote.object_source import list_objects
+from m3leo_sar.io.remote.remote_address import HTTP, AnyFile, RemoteFile, file_at
+
+#: A file, a folder, or the files of a stack.
+StackPath = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def stack_files(path: StackPath) -> list[AnyFile] | None:
+    """Files that a list, an address or a pattern of an object store names; None for a path of this machine.
+
+    Parameters
+    ----------
+    path : path, or sequence of paths
+        ``s3://bucket/folder/`` stands for all files below it, and ``s3://bucket/folder/*.h5`` for some of them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file, or a pattern fits none.
+    PermissionError, OSError
+        If a store cannot be listed.
+    ValueError
+        If a list is empty, or a folder of a web server is named, which cannot be listed.
+
+    Examples
+    --------
+    >>> stack_files("slc/ascending") is None
+    True
+    """
+    if not isinstance(path, str | os.PathLike):
+        found = [one for name in path for one in stack_files(name) or [file_at(name)]]
+        if not found:
+            raise ValueError("path must name at least one file, got none")
+        for file in found:
+            if not file.exists():
+                raise FileNotFoundError(f"there is no file {file}")
+        return found
+    file = file_at(path)
+    if not isinstance(file, RemoteFile):
+        return None
+    is_pattern = any(mark in file.name for mark in "*[")
+    if file.suffix and not is_pattern and not file.url.endswith("/"):
+        return [file]
+    if file.scheme in HTTP:
+        raise ValueError(
+            f"{file} is not a file, and a web server does not list folders; name the files, or a CSV or STAC items "
+            "of them"
+        )
+    folder = file.parent if is_pattern else file
+    listed = [one for one in list_objects(folder) if not is_pattern or fnmatch.fnmatch(one.name, file.name)]
+    if not listed:
+        raise FileNotFoundError(f"there is no file {file}")
+    return list(listed)
