@@ -11,6 +11,7 @@ from stack_layouts import COLS, DATES, ROWS
 from m3leo_sar import GeoBox
 from m3leo_sar.io.files.raster import write_geotiff
 from m3leo_sar.io.stacks.open_stack import open_stack
+from m3leo_sar.io.stacks.registry import recognise
 
 BOX = GeoBox((ROWS, COLS), (10.0, 0.0, 500_000.0, 0.0, -10.0, 5_500_000.0), "EPSG:32631")
 PIXELS = stack_layouts.stack_pixels()
@@ -160,3 +161,13 @@ def test_a_date_twice_in_one_file_is_refused(tmp_path):
         file["date"][1] = file["date"][0]
     with pytest.raises(ValueError, match="slcStack.h5 and slcStack.h5 are of the same date, 2023-03-01; keep one"):
         open_stack(place)
+
+
+def test_a_geocoded_isce_image_is_a_raster(tmp_path):
+    place = stack_layouts.isce2(tmp_path, PIXELS, flat=True)
+    for path in place.glob("*.slc.xml"):
+        corner = (
+            '<component name="coordinate1"><property name="startingvalue"><value>-68.6</value></property></component>'
+        )
+        path.write_text(path.read_text().replace("</imageFile>", f"{corner}</imageFile>"))
+    assert recognise(place)[0].name == "rasters"

@@ -199,3 +199,11 @@ def test_a_frame_of_70_000_pixels_opens_at_once_and_reads_one_tile(tmp_path, mon
     monkeypatch.setattr(h5py.Dataset, "__getitem__", counted)
     stack.window(slice(34_900, 35_400), slice(41_900, 42_400))
     assert len(asked) == 2
+
+
+def test_compact_polarisation_is_named(tmp_path):
+    path = product(tmp_path, PIXELS[0])
+    with h5py.File(path, "r+") as file:
+        file.move("science/LSAR/GSLC/grids/frequencyA/HH", "science/LSAR/GSLC/grids/frequencyA/RH")
+    with pytest.raises(ValueError, match="has no image of .*; RH is of compact polarisation, which is not read"):
+        open_stack(tmp_path)

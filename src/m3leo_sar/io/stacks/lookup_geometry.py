@@ -114,22 +114,31 @@ def _fill_triangles(
     found: NDArray[np.float64], corners: NDArray[np.float64], first: NDArray[np.int64], last: NDArray[np.float64]
 ) -> None:
     """Fill the whole pixels within triangles: the same step from the first one of all triangles at once."""
+    steps = np.floor(last).astype(int) - first
     if not first.size:
         return
-    origin, along, down = corners[0], corners[1] - corners[0], corners[2] - corners[0]
-    area = along[0] * down[1] - along[1] * down[0]
-    steps = np.maximum(np.floor(last).astype(int) - first, -1).max(axis=1)
-    for step in np.ndindex(int(steps[0]) + 1, int(steps[1]) + 1):
-        row, col = (start + by for start, by in zip(first, step, strict=True))
-        y, x = row - origin[0], col - origin[1]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            u, v = (y * down[1] - x * down[0]) / area, (x * along[0] - y * along[1]) / area
-            # A pixel on the edge of two triangles lies in one of them despite rounding.
-            inside = (u >= -1e-9) & (v >= -1e-9) & (u + v <= 1 + 1e-9)
-        inside &= (row >= 0) & (row < found.shape[1]) & (col >= 0) & (col < found.shape[2])
-        here = np.flatnonzero(inside)
-        values = origin[2:, here] + u[here] * along[2:, here] + v[here] * down[2:, here]
-        found[:, row[here], col[here]] = values
+    for down in range(int(steps[0].max()) + 1):
+        # Few triangles are large: those that end before this row or column are left out.
+        tall = np.flatnonzero(steps[0] >= down)
+        for along in range(int(steps[1, tall].max(initial=-1)) + 1):
+            some = tall[steps[1, tall] >= along]
+            _fill_pixels(found, corners[..., some], first[0, some] + down, first[1, some] + along)
+
+
+def _fill_pixels(
+    found: NDArray[np.float64], corners: NDArray[np.float64], row: NDArray[np.int64], col: NDArray[np.int64]
+) -> None:
+    """Fill one pixel per triangle, if it lies within both the triangle and the window."""
+    origin, right, below = corners[0], corners[1] - corners[0], corners[2] - corners[0]
+    y, x = row - origin[0], col - origin[1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        area = right[0] * below[1] - right[1] * below[0]
+        u, v = (y * below[1] - x * below[0]) / area, (x * right[0] - y * right[1]) / area
+        # A pixel on the edge of two triangles lies in one of them despite rounding.
+        inside = (u >= -1e-9) & (v >= -1e-9) & (u + v <= 1 + 1e-9)
+    inside &= (row >= 0) & (row < found.shape[1]) & (col >= 0) & (col < found.shape[2])
+    here = np.flatnonzero(inside)
+    found[:, row[here], col[here]] = origin[2:, here] + u[here] * right[2:, here] + v[here] * below[2:, here]
 
 
 def _extents(table: _Table, shape: tuple[int, int]) -> NDArray[np.float64]:

@@ -57,9 +57,18 @@ def _is_image(path: Path) -> bool:
     is_header = path.name.endswith((".vrt", ".xml")) and not path.name.endswith(".aux.xml")
     if not is_header or not image.name.endswith(_SUFFIXES) or re.match(r"\d{8}", image.name) is None:
         return False
-    # A VRT on a map grid is one of the other complex rasters.
-    with path.open("rb") as stream:
-        return b"<SRS" not in stream.read(4096)
+    return not _is_on_map(path)
+
+
+def _is_on_map(header: Path) -> bool:
+    """Whether a header places its image on a map, as one of the other complex rasters; False for a damaged one."""
+    with header.open("rb") as stream:
+        content = stream.read(65_536)
+    if header.suffix == ".vrt":
+        return b"<SRS" in content
+    # Corner and step of a geocoded image; an image in range and azimuth counts from 0 by 1.
+    starts = re.findall(rb'name="startingvalue">\s*<value>\s*([-+.\deE]+)', content, re.IGNORECASE)
+    return any(float(number) != 0 for number in starts if re.fullmatch(rb"[-+]?\d+\.?\d*([eE][-+]?\d+)?", number))
 
 
 def _image_of(path: Path) -> Path:

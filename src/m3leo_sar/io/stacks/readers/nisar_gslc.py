@@ -82,7 +82,11 @@ def _images(product: Product) -> Iterator[StackImage]:
                     found += 1
                     yield _image(file, path, group, name, letter, facts)
         if not found:
-            raise ValueError(f"{path.name} has no image of {', '.join(POLARISATIONS)} in {grids}/frequencyA or B")
+            held = [name for letter in "AB" for name in ("RH", "RV") if f"{grids}/frequency{letter}/{name}" in file]
+            compact = f"; {held[0]} is of compact polarisation, which is not read" if held else ""
+            raise ValueError(
+                f"{path.name} has no image of {', '.join(POLARISATIONS)} in {grids}/frequencyA or B{compact}"
+            )
 
 
 class _Identification:
