@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar import GeoBox
-from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.components.band import Band
 from m3leo_sar.io.sources.tile_source import Piece, cover
 
 

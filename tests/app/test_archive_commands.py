@@ -16,7 +16,8 @@ from m3leo_sar.chips.grouped import GroupedStatistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.archive_index import read_index, write_index
 from m3leo_sar.io.chips.chip import Layer
-from m3leo_sar.io.components.component import Band, ComponentChip
+from m3leo_sar.io.components.band import Band
+from m3leo_sar.io.components.component import ComponentChip
 from m3leo_sar.io.components.component_writer import write_component
 from m3leo_sar.io.files.run_lock import NAME, RunLock
 from m3leo_sar.io.tables.tile_file import write_tiles

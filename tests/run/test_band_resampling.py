@@ -7,7 +7,7 @@ import pytest
 
 from m3leo_sar import GeoBox, TileGrid, reproject
 from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.components.band import Band
 from m3leo_sar.io.components.quantity import KINDS, kind_of
 from m3leo_sar.io.sources.raster_source import RasterSource
 from m3leo_sar.run.band_resampling import resample_bands

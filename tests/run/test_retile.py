@@ -22,7 +22,7 @@ from m3leo_sar.chips.land_cover import legend_of
 from m3leo_sar.chips.legend import Legend
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.components.band import Band
 from m3leo_sar.io.files.ledger import Ledger
 from m3leo_sar.io.files.run_lock import RunLock
 from m3leo_sar.io.sources.raster_source import RasterSource

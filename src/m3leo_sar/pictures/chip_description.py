@@ -15,7 +15,8 @@ from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.chip_name import POLARISATION
 from m3leo_sar.io.chips.geotiff_storage import read_chip
 from m3leo_sar.io.chips.zarr_batch import read_batch
-from m3leo_sar.io.components.component import Band, ComponentChip, read_component
+from m3leo_sar.io.components.band import Band
+from m3leo_sar.io.components.component import ComponentChip, read_component
 from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read_gunw
 
 #: Columns of the table.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.components.band import Band
 from m3leo_sar.io.components.quantity import COPIES, kind_of, require_allowed
 from m3leo_sar.run.own_rule import is_own_rule, resample_by_rule
 from m3leo_sar.warp.area import AREA_RESAMPLINGS

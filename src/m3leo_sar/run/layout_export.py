@@ -14,7 +14,7 @@ from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.chip_name import by_polarisation, parse_key
 from m3leo_sar.io.chips.product_names import LABEL
-from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.components.band import Band
 from m3leo_sar.io.components.quantity import KINDS, kind_of
 from m3leo_sar.io.files.netcdf_file import Variables, axes_of, write_netcdf
 from m3leo_sar.io.files.plain_values import plain_value

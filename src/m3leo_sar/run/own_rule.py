@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar._own_code import needs, own_module, own_names
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.components.band import Band
 
 #: Entry-point group by which packages add rules.
 ENTRY_POINTS = "m3leo_sar.resampling"

@@ -20,7 +20,7 @@ from m3leo_sar.chips.legend import Legend
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Layer
-from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.components.band import Band
 from m3leo_sar.io.components.quantity import kind_of, require_allowed
 from m3leo_sar.io.files.ledger import Entry, Ledger
 from m3leo_sar.io.files.plain_values import parameter_digest

@@ -5,7 +5,8 @@ import pytest
 import rasterio
 
 from m3leo_sar import GeoBox
-from m3leo_sar.io.components.component import SEASONS, Band, ComponentChip, read_component
+from m3leo_sar.io.components.band import SEASONS, Band
+from m3leo_sar.io.components.component import ComponentChip, read_component
 from m3leo_sar.io.components.component_writer import write_component
 from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read_gunw
 

@@ -10,7 +10,7 @@ import pytest
 from affine import Affine
 
 from m3leo_sar import GeoBox
-from m3leo_sar.io.components.component import SEASONS
+from m3leo_sar.io.components.band import SEASONS
 from m3leo_sar.io.sources.gssic_source import GssicSource
 from m3leo_sar.io.sources.gunw_source import QUANTITIES, GunwSource
 from m3leo_sar.io.sources.open_source import kind_of, open_source

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.components.component import SEASONS, Band, ComponentChip
+from m3leo_sar.io.components.band import SEASONS, Band
+from m3leo_sar.io.components.component import ComponentChip
 from m3leo_sar.io.files.hdf5_values import FAULTS, as_float32, open_hdf5, own_group, read_values
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.components.band import Band
 
 
 class Kind(NamedTuple):

@@ -14,7 +14,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.components.component import SEASONS, Band
+from m3leo_sar.io.components.band import SEASONS, Band
 from m3leo_sar.io.files.raster import GEOTIFF, geobox_of, open_raster, read_window
 from m3leo_sar.io.sources.tile_source import Cover, Piece, cover, file_facts
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.regular_geobox import regular_geobox
-from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.components.band import Band
 from m3leo_sar.io.files.hdf5_values import FAULTS, as_float32, open_hdf5, own_group, read_values, require_own
 from m3leo_sar.io.sources.tile_source import Piece, cover, file_facts
 

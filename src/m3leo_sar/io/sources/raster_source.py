@@ -18,7 +18,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.components.band import Band
 from m3leo_sar.io.components.quantity import of_kind, require_kind, usual_resampling
 from m3leo_sar.io.files.complex_parts import require_no_raster_parts
 from m3leo_sar.io.files.gdal_dataset import band_of, is_gdal, path_in_file

@@ -17,7 +17,7 @@ from m3leo_sar.grid.antimeridian import nearest_longitude
 from m3leo_sar.grid.footprint import columns_per_turn
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.projection import is_geographic, transformer_between
-from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.components.band import Band
 
 #: Margin in pixels for the widest kernel at equal pixel size, with a reserve.
 _REACH, _SPARE = 3, 2

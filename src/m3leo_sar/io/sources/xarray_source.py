@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.components.component import Band
+from m3leo_sar.io.components.band import Band
 from m3leo_sar.io.components.quantity import of_kind, require_kind, usual_resampling
 from m3leo_sar.io.files.complex_parts import require_no_parts
 from m3leo_sar.io.files.hdf5_values import complex_datasets
