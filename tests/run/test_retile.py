@@ -551,7 +551,7 @@ def test_classes_are_kept_with_the_chips(archive, tmp_path):
     wrong = retile(source, archive, TILES[:1], dataset="flood", classes=Legend.parse({0: "dry", 2: "flooded"}))
     assert "classes must leave out code 0, which band band1 has for no data" in wrong.failed["t00"]
     real = retile(Plane(), archive, TILES[:1], dataset="height", classes=legend)
-    assert "classes go with whole numbers, band height is of float" in real.failed["t00"]
+    assert "classes must be of integer codes, band height is of float" in real.failed["t00"]
 
 
 def test_the_command_takes_classes_from_a_file_or_by_name(tmp_path):
