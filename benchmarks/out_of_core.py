@@ -28,7 +28,8 @@ from pathlib import Path
 from iw_like import tiles_over
 from pipeline import WINDOW
 from m3leo_sar.run.catalogue import open_catalogue
-from m3leo_sar.run.update import RunOptions, bring_up_to_date
+from m3leo_sar.run.run_options import RunOptions
+from m3leo_sar.run.update import bring_up_to_date
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.stack.pairs import all_pairs

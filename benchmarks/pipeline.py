@@ -36,8 +36,10 @@ from m3leo_sar.products.recipe import Recipe, wanted_chips
 from m3leo_sar.run.catalogue import Catalogue, open_catalogue
 from m3leo_sar.run.job import common_values, job_values, run_job
 from m3leo_sar.run.plan import make_plan
+from m3leo_sar.run.run_options import RunOptions
 from m3leo_sar.run.threads import available_cpus, limit_openmp
-from m3leo_sar.run.update import RunOptions, block_size, bring_up_to_date
+from m3leo_sar.run.update import bring_up_to_date
+from m3leo_sar.run.update_run import block_size
 from m3leo_sar.stack.pairs import Pair, all_pairs
 from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.warp.pixel_map import pixel_map

@@ -14,7 +14,8 @@ from m3leo_sar.io.stacks.zarr_stack import write_stack
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.loop import Summary
-from m3leo_sar.run.update import RunOptions, Watch, bring_up_to_date
+from m3leo_sar.run.run_options import RunOptions, Watch
+from m3leo_sar.run.update import bring_up_to_date
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.pairs import all_pairs
 

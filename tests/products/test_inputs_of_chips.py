@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from production import BOX, DATES, assert_same, recipe, run, tiles, write_dates
 
-import m3leo_sar.run.update as running
+import m3leo_sar.run.update_run as running
 from m3leo_sar import Window
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip_ledger import LEDGER
@@ -22,7 +22,8 @@ from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.choices import choose_pairs, choose_tiles
 from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.run.pool import WorkerPool
-from m3leo_sar.run.update import RunOptions, bring_up_to_date, plan_only
+from m3leo_sar.run.run_options import RunOptions
+from m3leo_sar.run.update import bring_up_to_date, plan_only
 from m3leo_sar.simulate.scene import simulate_scene
 
 VRT = """<VRTDataset rasterXSize="{cols}" rasterYSize="{rows}"><SRS>{crs}</SRS>

@@ -26,7 +26,8 @@ from m3leo_sar.io.files.raster import write_geotiff
 from m3leo_sar.io.files.run_lock import RunLock
 from m3leo_sar.products.tile_maker import is_whole
 from m3leo_sar.run.catalogue import open_catalogue
-from m3leo_sar.run.update import RunOptions, Watch, bring_up_to_date
+from m3leo_sar.run.run_options import RunOptions, Watch
+from m3leo_sar.run.update import bring_up_to_date
 from m3leo_sar.simulate.scene import simulate_scene
 
 ROOT = Path(__file__).parents[1]

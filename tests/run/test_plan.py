@@ -26,7 +26,8 @@ from m3leo_sar.products.recipe import Origin, wanted_chips
 from m3leo_sar.run import job
 from m3leo_sar.run.catalogue import open_catalogue, reopen
 from m3leo_sar.run.plan import Plan, folder_stamp, make_plan
-from m3leo_sar.run.update import block_size, plan_only
+from m3leo_sar.run.update import plan_only
+from m3leo_sar.run.update_run import block_size
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.pairs import all_pairs
 
@@ -139,7 +140,7 @@ def test_blocks_hold_every_tile_once_and_neighbours_together(size):
 
 
 def test_a_block_is_as_large_as_memory_and_workers_allow(stack, monkeypatch):
-    import m3leo_sar.run.update as running
+    import m3leo_sar.run.update_run as running
 
     opened = open_catalogue(stack).stack
     plan = make_plan(tiles(4, 8), WANTED)

@@ -22,7 +22,7 @@ from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.job import common_values, job_values, run_job
 from m3leo_sar.run.plan import make_plan
 from m3leo_sar.run.prepare import prepare
-from m3leo_sar.run.update import RunOptions
+from m3leo_sar.run.run_options import RunOptions
 from m3leo_sar.stack.pairs import all_pairs
 
 pytest.importorskip("aiohttp")

@@ -20,7 +20,8 @@ from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.choices import footprint
 from m3leo_sar.run.make_chips import make_chips
-from m3leo_sar.run.update import Watch, bring_up_to_date
+from m3leo_sar.run.run_options import Watch
+from m3leo_sar.run.update import bring_up_to_date
 from m3leo_sar.stack.geometry import RadarGeometry, StoredRadarGeometry, band_extents
 from m3leo_sar.stack.pairs import all_pairs
 

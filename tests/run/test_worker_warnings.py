@@ -15,8 +15,9 @@ from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.prepare import prepare
+from m3leo_sar.run.run_options import RunOptions
 from m3leo_sar.run.slc_tiles import build_slc_tiles
-from m3leo_sar.run.update import RunOptions, bring_up_to_date
+from m3leo_sar.run.update import bring_up_to_date
 from m3leo_sar.stack.pairs import all_pairs
 
 rasterio = pytest.importorskip("rasterio")

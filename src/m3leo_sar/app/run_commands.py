@@ -20,8 +20,9 @@ from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.catalogue import open_catalogue, without_steps
 from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of, named_tiles, tiles_over
 from m3leo_sar.run.prepare import steps_to_remove
+from m3leo_sar.run.run_options import RunOptions
 from m3leo_sar.run.slc_tiles import build_slc_tiles
-from m3leo_sar.run.update import RunOptions, bring_up_to_date, plan_only
+from m3leo_sar.run.update import bring_up_to_date, plan_only
 
 commands = typer.Typer()
 

@@ -14,8 +14,8 @@ from m3leo_sar.app.progress import ERR
 from m3leo_sar.products.phase_steps import PhaseSteps
 from m3leo_sar.run.loop import Outcome, Summary
 from m3leo_sar.run.plan import Plan
+from m3leo_sar.run.run_options import Watch
 from m3leo_sar.run.threads import available_cpus
-from m3leo_sar.run.update import Watch
 
 
 def plan_text(plan: Plan, rate: float | None, *, workers: int | None = None) -> str:

@@ -22,7 +22,8 @@ from m3leo_sar.run.catalogue import Catalogue, open_catalogue, without_steps
 from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of
 from m3leo_sar.run.loop import Outcome, Summary
 from m3leo_sar.run.make_chips import make_chips
-from m3leo_sar.run.update import RunOptions, Watch, bring_up_to_date
+from m3leo_sar.run.run_options import RunOptions, Watch
+from m3leo_sar.run.update import bring_up_to_date
 from m3leo_sar.stack.burst_set import BurstSet
 from m3leo_sar.stack.pair_choice import chosen_pairs
 from m3leo_sar.stack.pairs import Pair
