@@ -94,7 +94,7 @@ def use_index(path: str | os.PathLike[str], *, is_trusted: bool = False) -> None
     ----------
     path : path
     is_trusted : bool
-        Whether files that the index holds are opened without a request: a worker's parent has just looked at them.
+        Whether files that the index holds are opened without a request: a worker's parent has just read them.
         A file that has changed since is then refused by the first range that is read of it.
 
     Raises

@@ -139,7 +139,7 @@ def _of_files(files: Sequence[AnyFile], reader: str | None) -> StackReader:
     entry = reader_named(reader)
     for file in files:
         if not _fits(entry, file):
-            raise ValueError(f"{file} is no file of {entry.holds}: expected {entry.expects}")
+            raise ValueError(f"{file} is not a file of {entry.holds}: expected {entry.expects}")
     return entry
 
 
