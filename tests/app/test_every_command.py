@@ -30,6 +30,7 @@ COMMANDS = {
     "verify": ["verify", "IN"],
     "index": ["index", "IN"],
     "compact": ["compact", "IN"],
+    "upgrade": ["upgrade", "IN"],
     "export": ["export", "IN", "OUT"],
     "import": ["import", "IN", "OUT"],
     "stats": ["stats", "IN", "OUT.json"],
@@ -57,6 +58,7 @@ SOUND = {
     "verify": {"archive"},
     "index": {"archive"},
     "compact": {"archive"},
+    "upgrade": {"archive", "stack"},
     "export": {"archive"},
     "stats": {"archive"},
     "describe": {"chip", "stack"},
@@ -105,7 +107,7 @@ def call(monkeypatch, capfd, *arguments):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_takes_or_refuses_every_kind(inputs, tmp_path, monkeypatch, capfd, name, kind):
     given = inputs[kind]
-    if name.endswith("into") or name in ("index", "verify", "compact"):
+    if name.endswith("into") or name in ("index", "verify", "compact", "upgrade"):
         # These write where they are pointed to.
         given = tmp_path / f"in{inputs[kind].suffix}"
         if inputs[kind].is_dir():

@@ -148,3 +148,6 @@ def test_a_folder_of_containers_is_a_set_of_bursts(scene, bursts, tmp_path):
     assert (alone.burst, isinstance(alone, SlcStack)) == ("T037-000001-IW2", True)
     with pytest.raises(ValueError, match="holds no stack of polarisation VH"):
         open_catalogue(tmp_path / "stacks", polarisation="VH")
+    (tmp_path / "stacks" / "T037-000002-IW2-VV" / "zarr.json").write_text("{")
+    with pytest.raises(ValueError, match="T037-000002-IW2-VV is not a Zarr group"):
+        open_catalogue(tmp_path / "stacks")

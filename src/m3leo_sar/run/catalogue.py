@@ -219,9 +219,17 @@ def _containers_in(path: StackPath) -> list[Path]:
     place = file_at(path)
     if not isinstance(place, Path) or not place.is_dir() or is_stack(place):
         return []
-    return sorted(
-        entry for entry in place.iterdir() if entry.is_dir() and PARTIAL not in entry.name and is_stack(entry)
-    )
+    found, faults = [], []
+    for entry in sorted(place.iterdir()):
+        if entry.is_dir() and PARTIAL not in entry.name:
+            try:
+                found += [entry] if is_stack(entry) else []
+            except ValueError as error:
+                faults.append(error)
+    if found and faults:
+        # Beside stacks, a damaged folder is one of them; elsewhere it is of no concern.
+        raise faults[0]
+    return found
 
 
 def _of_containers(place: Path, folders: Sequence[Path], choice: Choice) -> Catalogue:
