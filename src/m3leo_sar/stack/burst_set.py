@@ -7,7 +7,6 @@ import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from m3leo_sar._display import as_line, as_table
 from m3leo_sar.grid.antimeridian import bounds_of_all
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.stack.concurrent_read import derived_read
 from m3leo_sar.stack.pair_choice import chosen_pairs
 from m3leo_sar.stack.pairs import require_date
 from m3leo_sar.stack.slc import Read, SlcStack
@@ -244,7 +244,7 @@ def _turned(burst: SlcStack, phases: Mapping[datetime.date, float]) -> SlcStack:
     angles = [float(phases.get(date, 0.0)) for date in burst.dates]
     if not any(angles):
         return burst
-    return replace(burst, read=partial(_read_turned, burst.read, np.exp(-1j * np.array(angles))))
+    return replace(burst, read=derived_read(_read_turned, burst.read, np.exp(-1j * np.array(angles))))
 
 
 def _read_turned(read: Read, phasors: NDArray[np.complex128], index: int, rows: slice, cols: slice) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.stack.concurrent_read import joined_read
 from m3leo_sar.stack.slc import SlcStack
 
 #: Largest distance of a frame from the pixels of the first, in pixels: writers round coordinates.
@@ -83,7 +84,7 @@ def join_frames(stacks: Sequence[SlcStack], *, name: str | None = None) -> SlcSt
     return replace(
         first,
         dates=dates,
-        read=partial(_read, frames, dates),
+        read=joined_read(partial(_read, frames, dates), [frame.stack.read for frame in frames]),
         geometry=geobox,
         times=_times(frames, dates),
         platforms=_platforms(frames, dates),

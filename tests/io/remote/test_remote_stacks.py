@@ -76,6 +76,25 @@ def test_windows_are_those_of_the_local_files(server, kind):
     assert same(pickle.loads(pickle.dumps(far)).window(*WINDOW), near.window(*WINDOW))
 
 
+@pytest.mark.parametrize(
+    ("kind", "choice"),
+    [
+        ("nisar-gslc", {"polarisation": "HH+HV", "frequency": "A"}),
+        ("nisar-gslc", {"polarisation": "HH", "frequency": "B"}),
+        ("nisar-gslc-complex32", {}),
+    ],
+)
+def test_true_layouts_of_nisar(shared_data, kind, choice):
+    folder = shared_data / "slc-layouts" / kind
+    near = open_stack(folder, **choice)
+    with RangeServer(folder) as server:
+        far = open_stack([f"{server.url}/{path.name}" for path in sorted(folder.glob("*.h5"))], **choice)
+        assert (far.dates, far.polarisation, far.geometry) == (near.dates, near.polarisation, near.geometry)
+        for one in near.polarisations:
+            assert same(far.window(polarisation=one), near.window(polarisation=one))
+        assert same(far.sel(dates=far.dates[-1], polarisation=one).window(), near.window(polarisation=one)[-1:])
+
+
 def test_one_file_is_a_stack_too_and_files_of_this_machine_may_be_listed(server):
     assert open_stack(addresses(server, "cslc")[0]).dates == DATES[:1]
     near = sorted((server.folder / "cslc").iterdir())

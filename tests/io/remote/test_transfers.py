@@ -15,6 +15,7 @@ from m3leo_sar.io.remote.http_source import Version, _seconds
 from m3leo_sar.io.remote.open_remote import open_remote
 from m3leo_sar.io.remote.remote_address import RemoteFile
 from m3leo_sar.io.remote.remote_text import read_remote_text
+from m3leo_sar.io.stacks.stack_files import stack_files
 
 pytest.importorskip("aiohttp")
 BYTES = os.urandom(700_001)
@@ -179,7 +180,7 @@ def test_versions_are_compared_by_what_both_say():
 
 def test_a_redirection_is_followed_once_and_again_when_it_has_run_out(server):
     """Earthdata sends to a signed address that serves for an hour; each range must not take two round trips."""
-    state = {"signed": 1}
+    state = {"signed": "1%2Fb%2Bc~"}
 
     def instead(asked):
         if asked.path.startswith("/data"):
@@ -190,9 +191,15 @@ def test_a_redirection_is_followed_once_and_again_when_it_has_run_out(server):
     file = open_remote([RemoteFile(f"{server.url}/data")])[0]
     assert file.read(300_000, 300_100) == BYTES[300_000:300_100]
     assert [asked.path.partition("?")[0] for asked in server.asked] == ["/data", "/a.bin", "/a.bin"]
-    state["signed"] = 2
+    state["signed"] = "2%2F"
     assert file.read(500_000, 500_100) == BYTES[500_000:500_100]
     assert [asked.path.partition("?")[0] for asked in server.asked[3:]] == ["/a.bin", "/data", "/a.bin"]
+
+
+def test_an_address_goes_out_as_it_is_written(server):
+    for query in ("sig=1%2Fb%2Bc~&se=2026-11-29T00%3A00%3A00Z", "name=a b"):
+        open_remote([RemoteFile(f"{server.url}/a.bin?{query}")])
+        assert server.asked[-1].path == f"/a.bin?{query.replace(' ', '+')}"
 
 
 def test_requests_run_at_the_same_time(tmp_path):
@@ -256,7 +263,15 @@ def test_objects_of_a_store_are_read_by_the_users_own_credentials(server, monkey
     server.has_ranges = False
     with pytest.raises(OSError, match="can only be read whole: its server serves no ranges"):
         open_remote([RemoteFile("s3://bucket/a.bin")])
+    keys = [b"x/b.h5", b"x/b.h5.png", b"x/OPERA_L2_COMPRESSED-CSLC-S1_a.h5", b"x/c.tif"]
     facts = b"<Size>3</Size><LastModified>2026-11-29T00:00:00.000Z</LastModified><ETag>a</ETag>"
-    listed = b"<ListBucketResult><Contents><Key>x/b.h5</Key>" + facts + b"</Contents></ListBucketResult>"
-    server.next.append(Answer(200, listed))
-    assert list_objects(RemoteFile("s3://bucket/x/")) == [RemoteFile("s3://bucket/x/b.h5")]
+    entries = b"".join(b"<Contents><Key>" + key + b"</Key>" + facts + b"</Contents>" for key in keys)
+    listed = Answer(200, b"<ListBucketResult>" + entries + b"</ListBucketResult>")
+    server.next.extend([listed] * 4)
+    assert {file.name for file in list_objects(RemoteFile("s3://bucket/x/"))} == {"b.h5", "b.h5.png", "c.tif"} | {
+        "OPERA_L2_COMPRESSED-CSLC-S1_a.h5"
+    }
+    assert stack_files("s3://bucket/x/") == [RemoteFile("s3://bucket/x/b.h5"), RemoteFile("s3://bucket/x/c.tif")]
+    assert stack_files("s3://bucket/x/*.h5") == [RemoteFile("s3://bucket/x/b.h5")]
+    with pytest.raises(FileNotFoundError, match=r"there is no file s3://bucket/x/z\*.h5"):
+        stack_files("s3://bucket/x/z*.h5")

@@ -20,6 +20,8 @@ from m3leo_sar.io.remote.remote_address import RemoteFile
 _TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
 #: Answers to an address that a redirection named and that has run out.
 _RUN_OUT = (400, 401, 403, 404, 410)
+#: An address of which every character may stand in one.
+_QUOTED = re.compile(r"(?:[\w!#$&'()*+,/:;=?@\[\].~-]|%[0-9A-Fa-f]{2})+", re.ASCII)
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 #: Servers of NASA that take a token of the Earthdata login, and the variable that holds it.
 _EARTHDATA = (".earthdata.nasa.gov", ".earthdatacloud.nasa.gov", ".asf.alaska.edu")
@@ -78,7 +80,7 @@ class HttpSource:
                 # Another range may have found the new place meanwhile.
                 if self._final == final:
                     self._final = None
-        return await self._ask(session, self.file.url, start, stop)
+        return await self._ask(session, _address(self.file.url), start, stop)
 
     async def get_whole(self, session: Any, largest: int, body: Any = None) -> bytes:
         """The whole answer, up to one byte more than ``largest``; with a JSON ``body`` that of a POST request.
@@ -90,7 +92,7 @@ class HttpSource:
         headers = {"Accept": "application/geo+json, application/json, */*"} | _authorisation(self.file)
         method = "GET" if body is None else "POST"
         try:
-            async with session.request(method, self.file.url, json=body, headers=headers) as answer:
+            async with session.request(method, _address(self.file.url), json=body, headers=headers) as answer:
                 if answer.status != 200:
                     self._refuse(answer)
                 parts, size = [], 0
@@ -169,6 +171,13 @@ class HttpSource:
 
 class _Expired(Exception):
     """An address that a redirection named is refused."""
+
+
+def _address(url: str) -> Any:
+    """An address as it is written, if it is well formed: a signature may cover how its characters are quoted."""
+    import yarl
+
+    return yarl.URL(url, encoded=_QUOTED.fullmatch(url) is not None)
 
 
 def timeouts() -> Any:

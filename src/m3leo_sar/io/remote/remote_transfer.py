@@ -144,6 +144,8 @@ class _Transfers:
             connector=aiohttp.TCPConnector(limit=remote_options.options.requests),
             # Proxies and ~/.netrc are the user's.
             trust_env=True,
+            # A signed address is signed as it is written.
+            requote_redirect_url=False,
             # A packed answer has other ranges than the file.
             headers={"Accept-Encoding": "identity", "User-Agent": "m3leo-sar"},
         )

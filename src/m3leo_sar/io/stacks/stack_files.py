@@ -8,7 +8,10 @@ from collections.abc import Sequence
 
 from m3leo_sar.io.remote.object_source import list_objects
 from m3leo_sar.io.remote.remote_address import HTTP, AnyFile, RemoteFile, file_at
+from m3leo_sar.io.stacks.acquisition_name import is_compressed
 
+#: Suffixes of products that are read from servers.
+_PIXELS = (".h5", ".hdf5", ".he5", ".tif", ".tiff")
 #: A file, a folder, or the files of a stack.
 StackPath = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -19,7 +22,8 @@ def stack_files(path: StackPath) -> list[AnyFile] | None:
     Parameters
     ----------
     path : path, or sequence of paths
-        ``s3://bucket/folder/`` stands for all files below it, and ``s3://bucket/folder/*.h5`` for some of them.
+        ``s3://bucket/folder/`` stands for the HDF5 files and GeoTIFFs below it, and ``s3://bucket/folder/*VV*`` for
+        some of them.
 
     Raises
     ------
@@ -56,6 +60,8 @@ def stack_files(path: StackPath) -> list[AnyFile] | None:
         )
     folder = file.parent if is_pattern else file
     listed = [one for one in list_objects(folder) if not is_pattern or fnmatch.fnmatch(one.name, file.name)]
+    # Pictures, descriptions and summaries of many dates lie beside the products.
+    listed = [one for one in listed if one.suffix.lower() in _PIXELS and not is_compressed(one.name)]
     if not listed:
         raise FileNotFoundError(f"there is no file {file}")
     return list(listed)
