@@ -34,7 +34,11 @@ NoData = Annotated[
     typer.Option("--nodata", help="No-data value of the stack, such as 0, in addition to NaN and the files' own."),
 ]
 Reader = Annotated[
-    str | None, typer.Option(help="Your own reader: a file my_reader.py, a module, or an installed reader's name.")
+    str | None,
+    typer.Option(
+        help="Reader of your own: a file my_reader.py, a module, or an installed reader's name; or the name of a kind of "
+        "docs/open-a-stack.md, where a folder holds two."
+    ),
 ]
 Rule = Annotated[str, typer.Option("--pairs", help="all, sequential (each date and the next) or days.")]
 MaxDays = Annotated[int | None, typer.Option(help="Longest time between the two dates of a pair, in days.")]
