@@ -36,7 +36,7 @@ NoData = Annotated[
 Reader = Annotated[
     str | None,
     typer.Option(
-        help="Reader of your own: a file my_reader.py, a module, or an installed reader's name; or the name of a kind of "
+        help="Your own reader: a file my_reader.py, a module, or an installed reader's name; or the name of a kind in "
         "docs/open-a-stack.md, where a folder holds two."
     ),
 ]
