@@ -57,7 +57,12 @@ def test_each_date_of_a_block_is_read_once_for_all_its_tiles_and_pairs(stack, tm
 
     reads = []
     read = container._read_slc
-    monkeypatch.setattr(container, "_read_slc", lambda *args: reads.append(args[1][args[3]]) or read(*args))
+
+    def counted(*args, **options):
+        reads.append(args[1][args[3]])
+        return read(*args, **options)
+
+    monkeypatch.setattr(container, "_read_slc", counted)
     catalogue, grid = open_catalogue(stack), tiles()
     archive = ChipArchive.create(tmp_path / "chips")
     wanted = wanted_chips(recipe(), polarisation="VV", shape=(16, 16))
