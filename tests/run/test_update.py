@@ -143,7 +143,7 @@ def test_every_chip_tells_what_it_was_made_from(stack, whole):
     sums = facts["parameters"]["inputs"]
     assert set(sums) == {"20230301", "20230325", "geometry"}
     assert sums["20230325"] == f"sha256:{checksum(stack / '20230325' / 'VV')}"
-    assert facts["sources"] == {"20230301": "20230301", "20230325": "20230325"}
+    assert facts["sources"] == {"20230301": "20230301/VV", "20230325": "20230325/VV"}
     assert facts["software"].startswith("m3leo-sar ")
     assert facts["versions"]["numpy"] == np.__version__
     label = archive.read(archive.identifiers[0], "label", "landcover").metadata
