@@ -33,7 +33,8 @@ def own_module(reference: str, *, group: str, what: str) -> Any:
     ImportError
         If the dotted name cannot be imported.
     ValueError
-        If the reference is neither a file nor dotted, and no entry point has that name.
+        If the reference is neither a file nor dotted, and no entry point has that name; the message lists those that
+        exist.
     """
     if reference.endswith(".py"):
         return _module_of_file(Path(reference), what)
@@ -42,7 +43,9 @@ def own_module(reference: str, *, group: str, what: str) -> Any:
             return entry.load()
     if "." in reference:
         return importlib.import_module(reference)
-    checked(reference, own_names(group), what=what)
+    if not (names := own_names(group)):
+        raise ValueError(f"{what} must be a file ending in .py or the dotted name of a module, got {reference!r}")
+    checked(reference, names, what=what)
     raise AssertionError("a known name has been loaded above")
 
 

@@ -61,7 +61,7 @@ SOUND = {
     "upgrade": {"archive", "stack"},
     "export": {"archive"},
     "stats": {"archive"},
-    "describe": {"chip", "stack"},
+    "describe": {"chip", "stack", "archive"},
     "plot": {"archive"},
     "plot map": {"archive"},
     "report": {"archive"},

@@ -45,7 +45,7 @@ def test_a_chip_of_our_own(tmp_path):
     packed = ChipArchive.create(tmp_path / "packed", storage="zarr")
     packed.write("1a1e77399c5bd", "coherence", facts["key"], chip, BOX, metadata=facts)
     assert describe(packed.path("1a1e77399c5bd", "coherence", facts["key"])) == found
-    with pytest.raises(ValueError, match="holds no zarr.json"):
+    with pytest.raises(ValueError, match="is a folder, but not a batch of chips"):
         describe(tmp_path)
     with pytest.raises(FileNotFoundError, match="there is no file"):
         describe(tmp_path / "none.tif")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
+from typing import Any
 
 #: Exit code that a shell expects from a program stopped by Ctrl-C.
 _STOPPED = 130
@@ -13,11 +15,33 @@ _STOPPED = 130
 def main() -> None:
     """Run the command: 0 when done, 1 with one sentence for an error, 2 for wrong usage, 130 for Ctrl-C.
 
+    Warnings are sentences on standard error, each once.
+
     The environment variable M3LEO_DEBUG=1 shows the traceback of an error.
     """
     # Read when the libraries load: idle threads of OpenMP sleep. Spinning, those of a small network's training take the
     # cores from each other on a machine with other work, and make it several times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    with warnings.catch_warnings():
+        warnings.showwarning = _Warned()  # type: ignore[assignment]
+        sys.exit(_run())
+
+
+class _Warned:
+    """Prints each text of a warning once, as a sentence instead of a line of Python."""
+
+    def __init__(self) -> None:
+        self.said: set[str] = set()
+
+    def __call__(self, message: Warning | str, *_: Any, **__: Any) -> None:
+        text = " ".join(str(message).split())
+        if text not in self.said:
+            self.said.add(text)
+            _say(f"warning: {text}")
+
+
+def _run() -> int:
+    """Run the command and return its exit code."""
     try:
         # Imported here, so that Ctrl-C while the libraries load is handled like any other.
         from m3leo_sar.app.cli import app
@@ -34,7 +58,7 @@ def main() -> None:
         # A training without --resume starts from the beginning.
         again = "run again with --resume" if sys.argv[1:2] == ["train"] else "run again"
         _say(f"stopped; finished work is kept, {again} to continue")
-    sys.exit(code)
+    return code
 
 
 def _explain(error: Exception) -> int:

@@ -36,8 +36,8 @@ NoData = Annotated[
 Reader = Annotated[
     str | None,
     typer.Option(
-        help="Your own reader: a file my_reader.py, a module, or an installed reader's name; or the name of a kind in "
-        "docs/open-a-stack.md, where a folder holds two."
+        help="Kind of the stack, such as cslc, nisar-gslc, isce2 or rasters (docs/open-a-stack.md lists all), where a "
+        "folder holds two; or your own reader: a file my_reader.py, a module, or an installed reader's name."
     ),
 ]
 Rule = Annotated[str, typer.Option("--pairs", help="all, sequential (each date and the next) or days.")]

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from m3leo_sar.app import options
 from m3leo_sar.app.progress import OUT
-from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.archive import ChipArchive, is_chip_archive
+from m3leo_sar.io.chips.slc_tile_store import is_slc_tile_store
+from m3leo_sar.io.files.zarr_shard import is_own_array
+from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile, file_at
 from m3leo_sar.io.stacks.registry import is_recognised, open_products, recognise
 from m3leo_sar.io.stacks.stack_reader import Choice
 from m3leo_sar.io.tables.split_file import read_splits
+from m3leo_sar.pictures.holdings import archive_facts, tile_store_facts
 from m3leo_sar.stack.polarisation import parse_polarisations
 from m3leo_sar.stack.stack_join import join_polarisations
 
+#: Suffixes of files that are stacks, or dates of one, and never chips.
+_STACK_FILES = (".h5", ".hdf5", ".he5", ".dim", ".rslc", ".slc", ".vrt", ".nitf", ".ntf")
 commands = typer.Typer()
 
 
 @commands.command()
 def describe(
     file: Annotated[
+        # Or a RemoteFile, of which typer takes no union.
         Path,
         typer.Argument(
-            help="A chip of M3LEO's release, a file or batch of an archive of this library, or a folder with a stack."
+            parser=file_at,
+            metavar="FILE",
+            help="A chip of M3LEO's release, a file or batch of a chip archive, a chip archive, a store of SLC tiles, "
+            "or a stack (a folder, a file, or the address of one on a server).",
         ),
     ],
     component: Annotated[
@@ -39,40 +51,77 @@ def describe(
 ) -> None:
     """Describe each band of a chip: quantity, unit, dates, polarisation, orbit, share of valid pixels, values, classes.
 
-    Of a stack: its kind, dates, size, geometry, polarisations and orbit.
+    Of a stack: its kind, dates, size, geometry, polarisations and orbit. Of an archive or a store: its tiles and the
+    chips or dates of the first one.
 
     Examples: m3leo-sar describe s1grd-2020/1a1e77399c5bd.tif; m3leo-sar describe gslc --frequency A --polarisation HH
     """
-    if file.is_dir() and (reader is not None or is_recognised(file)):
+    is_far = isinstance(file, RemoteFile)
+    if not is_far and is_chip_archive(file):
+        _print_facts(file, archive_facts(ChipArchive(file)))
+    elif not is_far and is_slc_tile_store(file):
+        _print_facts(file, tile_store_facts(file))
+    elif is_far or reader is not None or (not is_own_array(file) and _is_stack(file)):
         choice = Choice(burst=burst, polarisation=options.polarisation_of(polarisation), frequency=frequency)
         _describe_stack(file, choice, reader)
-        return
-    from m3leo_sar.pictures.chip_description import COLUMNS
+    elif file.is_dir() and not is_own_array(file):
+        raise ValueError(_unknown_folder(file))
+    else:
+        _describe_chip(file, component)
+
+
+def _is_stack(file: Path) -> bool:
+    """Whether a folder is a stack, or a file one of those that are no chips: a stack of one date."""
+    return (file.is_dir() or file.suffix.lower() in _STACK_FILES) and is_recognised(file)
+
+
+def _unknown_folder(folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir())
+    if not names:
+        return f"{folder} is empty"
+    return (
+        f"{folder} is neither a chip, a chip archive, a store of SLC tiles nor a stack of a known kind "
+        f"(docs/open-a-stack.md); it holds {', '.join(names[:3])}{' ...' if len(names) > 3 else ''}"
+    )
+
+
+def _describe_chip(file: Path, component: str | None) -> None:
     from m3leo_sar.pictures.chip_description import describe as described
+    from m3leo_sar.pictures.chip_description import varying_columns
 
     found = described(file, component=component)
-    table = Table(title=found.heading)
-    for column in COLUMNS:
-        table.add_column(column, overflow="fold")
-    for row in found.rows:
-        table.add_row(*row)
-    OUT.print(table)
+    common, columns, rows = varying_columns(found.rows)
+    if rows:
+        table = Table(title=found.heading)
+        for column in columns:
+            # A heading is never broken.
+            table.add_column(column, overflow="fold", min_width=len(column))
+        for row in rows:
+            table.add_row(*row)
+        OUT.print(table)
+        if common:
+            OUT.print("all bands: " + ", ".join(f"{name} {value}" for name, value in common.items()), markup=False)
+    else:
+        _print_facts(found.heading, common)
     for note in found.notes:
-        OUT.print(f"note: {note}")
+        OUT.print(f"note: {note}", markup=False)
 
 
-def _describe_stack(folder: Path, choice: Choice, reader: str | None) -> None:
-    entry, products = recognise(folder, reader=reader)
+def _print_facts(title: object, facts: Mapping[str, object]) -> None:
+    table = Table("fact", "value", title=str(title))
+    for name, value in facts.items():
+        table.add_row(name, "" if value is None else escape(str(value)))
+    OUT.print(table)
+
+
+def _describe_stack(path: AnyFile, choice: Choice, reader: str | None) -> None:
+    entry, products = recognise(path, reader=reader)
     wanted = parse_polarisations(choice.polarisation) if choice.polarisation else (None,)
     opened = [open_products(entry, products, replace(choice, polarisation=one)) for one in wanted]
     stack = join_polarisations([one.stack for one in opened]) if len(opened) > 1 else opened[0].stack
     summary = stack.summary()
     facts = {"kind": entry.holds, **summary.facts, "polarisations": ", ".join(opened[0].polarisations)}
-    table = Table("fact", "value", title=str(folder))
-    for name, value in facts.items():
-        table.add_row(name, "" if value is None else str(value))
-    table.add_row("all dates", " ".join(f"{date:%Y%m%d}" for date in stack.dates))
-    OUT.print(table)
+    _print_facts(path, {**facts, "all dates": " ".join(f"{date:%Y%m%d}" for date in stack.dates)})
     for row in summary.gaps:
         OUT.print(f"gap: {row['days']} days before {row['date']}")
 

@@ -11,6 +11,7 @@ from m3leo_sar.app import options
 from m3leo_sar.app.progress import OUT
 from m3leo_sar.grid.splits import SPLITS, banded_split, legacy_split, ordered_split
 from m3leo_sar.grid.tiles import TileGrid
+from m3leo_sar.io.remote.remote_address import file_at
 from m3leo_sar.io.tables.split_file import write_splits
 from m3leo_sar.io.tables.tile_file import write_tiles
 from m3leo_sar.run.catalogue import open_catalogue
@@ -23,7 +24,9 @@ commands = typer.Typer()
 def tiles(
     output: Annotated[Path, typer.Argument(help="Tile file to write: .geojson, .parquet or .geoparquet.")],
     aoi: options.Aoi = None,
-    stack: Annotated[Path | None, typer.Option(help="Stack whose footprint is the area.")] = None,
+    stack: Annotated[
+        Path | None, typer.Option(parser=file_at, metavar="STACK", help="Stack whose footprint is the area.")
+    ] = None,
     lattice: options.Lattice = "legacy",
 ) -> None:
     """Write the tiles of an area, or of a stack's footprint, into a tile file.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from m3leo_sar.io.chips.zarr_batch import read_batch
 from m3leo_sar.io.components.band import Band
 from m3leo_sar.io.components.component import ComponentChip, read_component
 from m3leo_sar.io.components.netcdf_components import read_agb, read_gssic, read_gunw
+from m3leo_sar.io.files.zarr_shard import is_own_array
 
 #: Columns of the table.
 COLUMNS = ("band", "quantity", "unit", "dates", "polarisation", "orbit", "looks", "valid", "values")
@@ -64,11 +65,32 @@ def describe(path: str | os.PathLike[str], *, component: str | None = None) -> D
     if file.suffix == ".nc":
         return _described(_read_netcdf(file, component))
     if file.is_dir():
+        if not is_own_array(file):
+            raise ValueError(f"{file} is a folder, but not a batch of chips of this library")
         return _own(read_batch(file), _product(file))
     own = None if component else read_chip(path)
     if own is not None:
         return _own([own], _product(file))
     return _described(read_component(path, component=component))
+
+
+def varying_columns(
+    rows: Sequence[tuple[str, ...]],
+) -> tuple[dict[str, str], list[str], list[tuple[str, ...]]]:
+    """Facts that all bands share, and the columns and rows of the others; a single band has shared facts only.
+
+    Examples
+    --------
+    >>> vv = ("vv", "power", "1", "", "VV", "", "", "9%", "0 ... 1")
+    >>> rows = [vv, ("vh", *vv[1:4], "VH", *vv[5:8], "0 ... 2")]
+    >>> varying_columns(rows)[1]
+    ['band', 'polarisation', 'values']
+    """
+    same = [len(set(values)) == 1 for values in zip(*rows, strict=True)]
+    common = {name: value for name, value, is_same in zip(COLUMNS, rows[0], same, strict=True) if is_same and value}
+    columns = [name for name, is_same in zip(COLUMNS, same, strict=True) if not is_same]
+    kept = [tuple(value for value, is_same in zip(row, same, strict=True) if not is_same) for row in rows]
+    return common, columns, kept if columns else []
 
 
 def _product(file: Path) -> str:
@@ -103,9 +125,13 @@ def _own(chips: list[Chip], product: str) -> Description:
     for chip in chips:
         facts = chip.metadata
         named = str(facts.get("product", product))
-        dates = str(facts.get("date") or facts.get("key", ""))
-        band = Band(str(facts.get("name", named)), str(facts.get("quantity", named)), str(facts.get("unit", "")), named,
-                    None, dates, facts.get("polarisation"), facts.get("orbit"), _samples(facts))  # fmt: skip
+        # The polarisation has its own column.
+        before, _, name = str(facts.get("key", "")).rpartition("/")
+        is_dated = name[:8].isdigit()
+        dates = str(facts.get("date") or (name if is_dated else ""))
+        title = named if is_dated else name or named
+        band = Band(str(facts.get("name", title)), str(facts.get("quantity", named)), str(facts.get("unit", "")), named,
+                    None, dates, facts.get("polarisation") or before, facts.get("orbit"), _samples(facts))  # fmt: skip
         planes, masks = (part.reshape(-1, *part.shape[-2:]) for part in (chip.array, chip.known))
         for plane, mask in zip(planes, masks, strict=True):
             rows.append(_row(band, plane, mask))

@@ -51,6 +51,8 @@ def choose_pairs(
         if rule != "all" or days or season or max_days is not None:
             raise ValueError("pairs must be named or chosen by a rule, days, max-days and season, got both")
         return explicit_pairs(stack.passings, named)
+    if len(stack.dates) == 1:
+        raise ValueError(f"{stack.name} holds one date ({stack.dates[0]}); a pair needs two")
     if rule == "days" or days:
         pairs = pairs_by_days(stack.passings, days=tuple(days) or (12, 24, 36, 48))
     else:

@@ -33,7 +33,7 @@ def test_what_the_page_says_to_type_opens_the_sample(row, shared_data):
         return
     options = {word.removeprefix("--"): value for word, value in zip(words[::2], words[1::2], strict=True)}
     if folder in BARE:
-        with pytest.raises(ValueError, match="geometry/latitude.tif and longitude.tif beside"):
+        with pytest.raises(ValueError, match="geometry/latitude.tif and geometry/longitude.tif beside"):
             open_catalogue(place, **options)
         return
     catalogue = open_catalogue(place, **options)

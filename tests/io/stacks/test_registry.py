@@ -30,7 +30,7 @@ def test_names_are_unique_and_find_their_entries():
     names = [entry.name for entry in readers()]
     assert len(set(names)) == len(names)
     assert all(reader_named(name).name == name for name in names)
-    with pytest.raises(ValueError, match="there is no stack reader 'other'"):
+    with pytest.raises(ValueError, match=r"reader must be one of container, cslc, .*; got 'other'"):
         reader_named("other")
 
 

@@ -266,7 +266,7 @@ def test_raster_stack_faults_are_named(tmp_path, pixels):
 def test_complex_int16_in_radar_geometry(shared_data):
     path = next((shared_data / "s1-iw3-crop").glob("*.tiff"))
     day = [datetime.date(2022, 9, 18)]
-    with pytest.raises(ValueError, match="has no map grid; pass geometry=RadarGeometry"):
+    with pytest.raises(ValueError, match=r"has no map grid; put geometry/latitude.tif .*, or pass geometry="):
         read_raster_stack([path], polarisation="VV", dates=day)
     positions = np.zeros((601, 1401))
     stack = read_raster_stack([path], polarisation="VV", dates=day, geometry=RadarGeometry(positions, positions))

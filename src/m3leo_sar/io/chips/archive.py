@@ -25,6 +25,11 @@ STORAGES = ("geotiff", "zarr")
 KIND = Kind("archive.json", "m3leo_sar chip archive", 3, "chip archive")
 
 
+def is_chip_archive(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder looks like a chip archive."""
+    return (Path(path) / KIND.file).is_file()
+
+
 class ChipArchive:
     """Chips on disk by tile, product and key.
 

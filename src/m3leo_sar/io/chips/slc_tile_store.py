@@ -62,6 +62,23 @@ def is_slc_tile_store(path: str | os.PathLike[str]) -> bool:
     return (Path(path) / KIND.file).is_file()
 
 
+def stored_polarisations(root: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Polarisations that a store of SLC tiles holds.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If the folder is no such store, or damaged.
+    """
+    document = read_manifest(Path(root), KIND)
+    try:
+        return parse_polarisations(document["facts"].get("polarisations") or document["facts"]["polarisation"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{Path(root) / KIND.file} is damaged: {type(error).__name__} {error}") from error
+
+
 class SlcTileStore:
     """Samples of a stack per tile and date, mostly complex int16; disk use grows with dates, not with pairs.
 

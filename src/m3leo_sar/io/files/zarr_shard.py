@@ -87,6 +87,18 @@ def described(path: Path) -> tuple[dict[str, Any], Any]:
         raise ValueError(f"{path / 'zarr.json'} is damaged: {type(error).__name__} {error}") from error
 
 
+def is_own_array(path: Path) -> bool:
+    """Whether a folder is an array from :func:`write_shard`; metadata that cannot be read is taken as a damaged one."""
+    try:
+        document = json.loads(read_text(path / "zarr.json"))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (ValueError, RecursionError):
+        return True
+    attributes = document.get("attributes") if isinstance(document, dict) else None
+    return isinstance(attributes, dict) and _ATTRIBUTE in attributes
+
+
 def is_stored(shard: str | os.PathLike[str]) -> bool:
     """Whether a shard can be read: it exists, or an earlier version left it out as it held only the fill value."""
     return os.path.isfile(shard) or _was_left_out(Path(shard))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 from m3leo_sar.stack.pairs import MONTHS, parse_date
 
@@ -66,6 +68,14 @@ def polarisation_in_name(name: str) -> str | None:
 def is_compressed(name: str) -> bool:
     """Whether a name is that of a compressed SLC, which phase linking computes from many acquisitions."""
     return re.search(r"(?<![a-z])compressed(?![a-z])", name, re.IGNORECASE) is not None
+
+
+def compressed_text(left: Sequence[Path]) -> str:
+    """Sentence on compressed SLCs that are left out, for a warning."""
+    return (
+        f"{left[0].parent}: {len(left)} compressed SLCs, which are not acquisitions, are left out, such as "
+        f"{left[0].name}"
+    )
 
 
 def _moments(name: str) -> list[tuple[datetime.datetime, bool]]:

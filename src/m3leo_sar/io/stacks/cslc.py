@@ -22,7 +22,7 @@ from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.hdf5_values import FAULTS, open_hdf5, read_values, require_own
 from m3leo_sar.io.files.no_data import as_valid
 from m3leo_sar.io.remote.remote_address import AnyFile, file_at
-from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS
+from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS, compressed_text, is_compressed
 from m3leo_sar.io.stacks.cslc_name import CslcName, burst_name, parse_cslc_name
 from m3leo_sar.io.stacks.image_choice import newest_of_each_date, only
 from m3leo_sar.io.stacks.refused_kind import refused_kind
@@ -95,8 +95,8 @@ def read_cslc_stack(
     Warns
     -----
     UserWarning
-        If a date was processed more than once (the newest is used), dates differ in processing parameters other than
-        flattening, or entire lines are exactly zero.
+        If a date was processed more than once (the newest is used), compressed products are left out, dates differ in
+        processing parameters other than flattening, or entire lines are exactly zero.
 
     Raises
     ------
@@ -195,10 +195,21 @@ def _products(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]])
     else:
         paths = [file_at(path) for path in source]
     named = [(path, parse_cslc_name(path)) for path in paths]
+    _warn_of_compressed([path for path, name in named if name])
     products = [product for path, name in named if name for product in _of_file(path, name)]
     if not products:
         raise FileNotFoundError(f"no CSLC-S1 file of a date (OPERA_L2_CSLC-S1_*.h5, t087_185683_iw2_*.h5) in {source}")
     return products
+
+
+def _warn_of_compressed(paths: Sequence[AnyFile]) -> None:
+    """List compressed products in folders of which every single date is taken: they are left out."""
+    taken = {path.absolute() for path in paths if isinstance(path, Path)}
+    for folder in sorted({path.parent for path in taken if path.parent.is_dir()}):
+        files = sorted(folder.glob("*.h5"))
+        left = [path for path in files if is_compressed(path.name)]
+        if left and taken >= {path for path in files if is_cslc(path)}:
+            warnings.warn(compressed_text(left), stacklevel=4)
 
 
 def _of_file(path: Path, name: CslcName) -> list[CslcProduct]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.files.no_data import as_valid
 from m3leo_sar.io.stacks.image_choice import newest_of_each_date, only
+from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE
 from m3leo_sar.io.stacks.same_grid import is_same_grid, joint_grid
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product
 from m3leo_sar.io.stacks.zero_lines import ZeroLines
@@ -270,10 +271,7 @@ def _placed(
             )
     place = stated or first.grid or choice.beside or (geometry(first.shape) if geometry else None)
     if place is None:
-        raise ValueError(
-            f"{first.path.name} states no position of its pixels; put geometry/latitude.tif and longitude.tif beside "
-            "it, or pass geometry=RadarGeometry(latitude, longitude) or OrbitGeometry(...)"
-        )
+        raise ValueError(f"{first.path.name} states no position of its pixels; {HOW_TO_STATE}")
     if place.shape != first.shape:
         raise ValueError(f"geometry must have the shape of the images, {first.shape}, got {place.shape}")
     return place, tuple((_Placed(parts[0], 0, 0),) for parts in dates)

@@ -19,6 +19,12 @@ _HELD_BYTES = 64 << 20
 #: Rows and columns of a block of larger layers.
 _BLOCK = 512
 
+#: Ways to state positions that the files do not, the end of a sentence.
+HOW_TO_STATE = (
+    "put geometry/latitude.tif and geometry/longitude.tif beside the images, or pass "
+    "geometry=RadarGeometry(latitude, longitude) in Python"
+)
+
 
 def layered_geometry(shape: tuple[int, int], layers: Mapping[str, Layer]) -> RadarGeometry | StoredRadarGeometry:
     """Geometry from layers with a value per pixel.
@@ -118,7 +124,7 @@ def mesh_of_points(
     if len(rows) < 2 or len(cols) < 2 or len(places) != len(rows) * len(cols):
         raise ValueError(
             f"{name} states no position of its pixels: expected a map grid, or ground control points on a mesh, got "
-            f"{len(points)} points; pass geometry=RadarGeometry(latitude, longitude)"
+            f"{len(points)} points; {HOW_TO_STATE}"
         )
     layers = np.array([[places[row, col] for col in cols] for row in rows])
     return mesh_geometry(shape, rows, cols, {"latitude": layers[..., 0], "longitude": layers[..., 1]})

@@ -45,7 +45,10 @@ def csv_products(file: AnyFile) -> list[Product]:
     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
     unknown = set(reader.fieldnames) - set(_COLUMNS)
     if "path" not in reader.fieldnames or unknown:
-        raise ValueError(f"{file} must have the columns path and any of {', '.join(_COLUMNS[1:])}")
+        raise ValueError(
+            f"{file} must have the columns path and any of {', '.join(_COLUMNS[1:])}, got "
+            f"{', '.join(reader.fieldnames) or 'no column'}"
+        )
     rows = list(reader)
     if not rows:
         raise ValueError(f"{file} names no product")

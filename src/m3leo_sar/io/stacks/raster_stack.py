@@ -21,9 +21,15 @@ from m3leo_sar.io.files.complex_parts import require_no_raster_parts
 from m3leo_sar.io.files.gdal_dataset import band_of, is_gdal, path_in_file
 from m3leo_sar.io.files.raster import files_of, geobox_of, open_raster, read_window
 from m3leo_sar.io.remote.remote_address import AnyFile, file_at
-from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS, date_in_name, is_compressed, polarisation_in_name
+from m3leo_sar.io.stacks.acquisition_name import (
+    POLARISATIONS,
+    compressed_text,
+    date_in_name,
+    is_compressed,
+    polarisation_in_name,
+)
 from m3leo_sar.io.stacks.near_miss import SAMPLE, look_of_values
-from m3leo_sar.io.stacks.pixel_positions import mesh_of_points
+from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE, mesh_of_points
 from m3leo_sar.io.stacks.same_grid import is_same_grid
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.io.stacks.zero_lines import ZeroLines
@@ -122,10 +128,7 @@ def _stack(
     first = images[0]
     place = geometry or first.geobox
     if place is None:
-        raise ValueError(
-            f"{first.path.name} has no map grid; pass geometry=RadarGeometry(latitude, longitude) or "
-            "OrbitGeometry(...), or put geometry/latitude.tif and longitude.tif beside it"
-        )
+        raise ValueError(f"{first.path.name} has no map grid; {HOW_TO_STATE}")
     if place.shape != first.shape:
         raise ValueError(f"geometry must have the shape of the images, {first.shape}, got {place.shape}")
     return SlcStack(
@@ -287,11 +290,7 @@ def leave_out_compressed(paths: list[Path]) -> list[Path]:
     """Files of single acquisitions; compressed SLCs are listed in a warning."""
     left = [path for path in paths if is_compressed(path.name)]
     if left:
-        warnings.warn(
-            f"{left[0].parent}: {len(left)} compressed SLCs, which are not acquisitions, are left out, such as "
-            f"{left[0].name}",
-            stacklevel=2,
-        )
+        warnings.warn(compressed_text(left), stacklevel=2)
     return [path for path in paths if not is_compressed(path.name)]
 
 

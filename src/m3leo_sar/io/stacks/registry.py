@@ -11,12 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from m3leo_sar._check import checked
+from m3leo_sar._own_code import own_names
 from m3leo_sar.io.remote.open_remote import open_remote
 from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile
 from m3leo_sar.io.stacks.container_reader import CONTAINER
 from m3leo_sar.io.stacks.cslc import CSLC, CSLC_STATIC
 from m3leo_sar.io.stacks.date_table import described
-from m3leo_sar.io.stacks.own_reader import OWN_PREFIX, installed_readers, own_stack_reader
+from m3leo_sar.io.stacks.own_reader import ENTRY_POINTS, OWN_PREFIX, installed_readers, own_stack_reader
 from m3leo_sar.io.stacks.positions_beside import positions_beside
 from m3leo_sar.io.stacks.raster_stack import RASTERS
 from m3leo_sar.io.stacks.readers.biomass import BIOMASS, BIOMASS_SCS
@@ -78,14 +80,17 @@ def reader_named(name: str) -> StackReader:
     Raises
     ------
     FileNotFoundError, ImportError, ValueError
-        If there is no such reader.
+        If there is no such reader; the message lists the names.
     """
-    if name.startswith(OWN_PREFIX):
-        return own_stack_reader(name.removeprefix(OWN_PREFIX))
     for entry in (*_CERTAIN, *_OTHERS):
         if entry.name == name:
             return entry
-    raise ValueError(f"there is no stack reader {name!r}")
+    own = name.removeprefix(OWN_PREFIX)
+    if "." not in own:
+        # Neither a file nor a dotted module: one of the names that exist.
+        kinds = [entry.name for entry in (*_CERTAIN, *_OTHERS) if entry.is_read]
+        checked(own, [*kinds, *own_names(ENTRY_POINTS)], what="reader")
+    return own_stack_reader(own)
 
 
 def recognise(path: StackPath, *, reader: str | None = None) -> tuple[StackReader, list[Product]]:
@@ -112,9 +117,9 @@ def recognise(path: StackPath, *, reader: str | None = None) -> tuple[StackReade
     if not place.exists():
         raise FileNotFoundError(f"there is no file or folder {place}")
     if reader is not None:
-        entry = next((one for one in (*_CERTAIN, *_OTHERS) if one.name == reader), None)
-        if entry is None:
-            return own_stack_reader(reader), [Product(place)]
+        entry = reader_named(reader)
+        if entry.name.startswith(OWN_PREFIX):
+            return entry, [Product(place)]
         found = entry.find(place)
         if not found:
             raise ValueError(f"{place} holds no {entry.holds}: expected {entry.expects}")
@@ -158,6 +163,9 @@ def reader_of_files(paths: Sequence[AnyFile], name: str) -> StackReader:
     kinds: dict[str, StackReader] = {}
     for path in paths:
         found = next((entry for entry in readers() if _fits(entry, path)), None)
+        if found is None and isinstance(path, RemoteFile):
+            far = ", ".join(entry.holds for entry in (*_CERTAIN, *_OTHERS) if entry.is_read and entry.is_far)
+            raise ValueError(f"{path} is of no kind that is read from a server; these kinds are: {far}")
         if found is None:
             raise ValueError(f"{name} must name files of a stack ({_kinds()}), got {path.name}")
         kinds[found.holds] = found
@@ -223,5 +231,7 @@ def _kinds() -> str:
 def _unknown(place: Path) -> str:
     if not place.is_dir():
         return f"{place} is a file; a stack is a folder, or one of: {_kinds()}"
+    if not any(place.iterdir()):
+        return f"{place} is empty; a stack is a folder of {_kinds()}"
     count = sum(entry.is_file() for entry in place.iterdir())
     return f"{place} is not a stack: expected {_kinds()}, found {count} other files"

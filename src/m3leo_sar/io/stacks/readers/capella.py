@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar.io.files.raster import geobox_of, open_raster, read_window
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
+from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 
 _LIGHT = 299_792_458.0
@@ -35,8 +36,8 @@ def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
     images = [_image(product) for product in products]
     if choice.geometry is None and choice.beside is None and any(image.grid is None for image in images):
         raise ValueError(
-            f"{images[0].path.name}: each Capella SLC lies on a slant-plane grid of its own; co-register the dates and "
-            "put geometry/latitude.tif and longitude.tif beside them (or pass geometry=), or export them to one grid"
+            f"{images[0].path.name}: each Capella SLC lies on a slant-plane grid of its own; export the dates to one "
+            f"map grid, or co-register them and {HOW_TO_STATE}"
         )
     return open_images(images, choice, zero_is_value=False)
 

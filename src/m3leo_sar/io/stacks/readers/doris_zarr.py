@@ -26,7 +26,7 @@ from m3leo_sar.io.files.zarr_products import (
 )
 from m3leo_sar.io.stacks.date_table import dates_of_positions
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
-from m3leo_sar.io.stacks.pixel_positions import layered_geometry
+from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE, layered_geometry
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.stack.geometry import Geometry
 from m3leo_sar.stack.pairs import parse_date
@@ -150,8 +150,7 @@ def _geometry(store: Path, shape: tuple[int, int]) -> Geometry:
             layers = [partial(_layer, store, name, dimensions_of(arrays[name]), arrays[name].shape) for name in names]
             return layered_geometry(shape, {"latitude": layers[0], "longitude": layers[1]})
     raise ValueError(
-        f"{store.name} states no position of its pixels: expected lat and lon over (azimuth, range); or pass "
-        "geometry=RadarGeometry(latitude, longitude)"
+        f"{store.name} states no position of its pixels: expected lat and lon over (azimuth, range); or {HOW_TO_STATE}"
     )
 
 

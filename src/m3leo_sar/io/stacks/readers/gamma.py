@@ -24,6 +24,7 @@ from m3leo_sar.io.files.raw_image import RawImage
 from m3leo_sar.io.stacks.acquisition_name import date_in_name, polarisation_in_name
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
 from m3leo_sar.io.stacks.lookup_geometry import Places, lookup_geometry
+from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.stack.geometry import Geometry
 
@@ -157,7 +158,7 @@ def _geometry(folder: Path, table: Path | None, dem: Path | None, shape: tuple[i
     if table is None or dem is None:
         raise ValueError(
             f"{folder} states no position of its pixels: expected a look-up table (*.lt_fine) and the parameters of "
-            "its map (*dem*.par) beside the images; or pass geometry=RadarGeometry(latitude, longitude)"
+            f"its map (*dem*.par) beside the images; or {HOW_TO_STATE}"
         )
     facts = _parameters(dem)
     size = _integer(dem, facts, "nlines"), _integer(dem, facts, "width")

@@ -21,6 +21,7 @@ from m3leo_sar.io.files.no_data import as_valid
 from m3leo_sar.io.files.raw_image import RawImage
 from m3leo_sar.io.stacks.acquisition_name import date_in_name, polarisation_in_name
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
+from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE
 from m3leo_sar.io.stacks.scattered_geometry import scattered_geometry
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.stack.geometry import Geometry
@@ -102,8 +103,8 @@ def _table_near(folder: Path) -> Path | None:
 def _geometry(folder: Path, table: Path | None, shape: tuple[int, int]) -> Geometry:
     if table is None:
         raise ValueError(
-            f"{folder} states no position of its pixels: expected {_TABLE} beside the images or in topo; or pass "
-            "geometry=RadarGeometry(latitude, longitude)"
+            f"{folder} states no position of its pixels: expected {_TABLE} beside the images or in topo; "
+            f"or {HOW_TO_STATE}"
         )
     size = os.path.getsize(table)
     limits.require_size(table.name, size, limits.LARGEST_RASTER)

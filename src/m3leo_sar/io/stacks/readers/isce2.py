@@ -22,7 +22,7 @@ from m3leo_sar.io.files.raster import files_of, open_raster, read_window
 from m3leo_sar.io.files.raw_image import RawImage
 from m3leo_sar.io.stacks.acquisition_name import date_in_name, polarisation_in_name
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
-from m3leo_sar.io.stacks.pixel_positions import Layer, layered_geometry
+from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE, Layer, layered_geometry
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.stack.geometry import RadarGeometry, StoredRadarGeometry
 
@@ -184,7 +184,7 @@ def _geometry(layers: dict[str, Path], shape: tuple[int, int]) -> RadarGeometry 
     if not layers:
         raise ValueError(
             "positions of the pixels are not there: expected lat.rdr.full and lon.rdr.full in merged/geom_reference "
-            "or beside the images; or pass geometry=RadarGeometry(latitude, longitude)"
+            f"or beside the images; or {HOW_TO_STATE}"
         )
     readers = {}
     for name, path in layers.items():

@@ -18,7 +18,7 @@ from m3leo_sar.io.files.hdf5_values import open_hdf5, read_values
 from m3leo_sar.io.files.no_data import as_valid
 from m3leo_sar.io.stacks.hdf5_products import dataset_of, hdf5_files, holds, value_of
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
-from m3leo_sar.io.stacks.pixel_positions import layered_geometry
+from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE, layered_geometry
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.stack.geometry import Geometry
 from m3leo_sar.stack.pairs import parse_date
@@ -107,8 +107,7 @@ def _pixels(path: Path, index: int, shape: tuple[int, ...], rows: slice, cols: s
 def _positions(path: Path, shape: tuple[int, int]) -> Geometry:
     if not path.is_file():
         raise ValueError(
-            f"positions of the pixels are not there: expected {_GEOMETRY} beside slcStack.h5, or pass "
-            "geometry=RadarGeometry(latitude, longitude)"
+            f"positions of the pixels are not there: expected {_GEOMETRY} beside slcStack.h5; or {HOW_TO_STATE}"
         )
     with open_hdf5(path) as file:
         names = {name: layer for name, layer in _LAYERS.items() if layer in file}

@@ -20,6 +20,7 @@ from m3leo_sar.io.files.no_data import as_valid
 from m3leo_sar.io.files.plain_xml import parse_xml
 from m3leo_sar.io.files.raster import open_raster, read_window
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
+from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 
 _SUFFIXES = (".nitf", ".ntf", ".nif")
@@ -59,8 +60,8 @@ def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
             )
     if choice.geometry is None and choice.beside is None:
         raise ValueError(
-            f"{products[0].path.name}: a SICD lies on a slant plane and states no position per pixel; put "
-            "geometry/latitude.tif and longitude.tif beside it (or pass geometry=), rows along azimuth"
+            f"{products[0].path.name}: a SICD lies on a slant plane and states no position per pixel; "
+            f"{HOW_TO_STATE}, with rows along azimuth"
         )
     images = [_image(product, header) for product, header in zip(products, headers, strict=True)]
     return open_images(images, choice, zero_is_value=False)

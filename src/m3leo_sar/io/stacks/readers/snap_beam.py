@@ -22,7 +22,7 @@ from m3leo_sar.io.files.plain_xml import parse_xml
 from m3leo_sar.io.files.raw_image import RawImage
 from m3leo_sar.io.stacks.acquisition_name import date_in_name, polarisation_in_name
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
-from m3leo_sar.io.stacks.pixel_positions import layered_geometry, mesh_geometry
+from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE, layered_geometry, mesh_geometry
 from m3leo_sar.io.stacks.refused_kind import refused_kind
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.stack.geometry import Geometry
@@ -129,7 +129,7 @@ class _Document:
             return self._from_ties(shape, ties)
         raise ValueError(
             f"{self.path.name} states no position of its pixels: expected the bands orthorectifiedLat and "
-            "orthorectifiedLon, or tie_point_grids/latitude and longitude, in its .data; or pass geometry="
+            f"orthorectifiedLon, or tie_point_grids/latitude and longitude, in its .data; or {HOW_TO_STATE}"
         )
 
     def _from_ties(self, shape: tuple[int, int], ties: Path) -> Geometry:

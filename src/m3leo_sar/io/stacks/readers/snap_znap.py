@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from m3leo_sar.io.files.zarr_products import arrays_of, is_zarr, read_part
 from m3leo_sar.io.stacks.acquisition_name import date_in_name, polarisation_in_name
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
-from m3leo_sar.io.stacks.pixel_positions import layered_geometry
+from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE, layered_geometry
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.stack.geometry import Geometry
 
@@ -74,7 +74,7 @@ def _geometry(store: Path, shape: tuple[int, int]) -> Geometry:
             return layered_geometry(shape, {"latitude": layers[0], "longitude": layers[1]})
     raise ValueError(
         f"{store.name} states no position of its pixels: expected the bands orthorectifiedLat and orthorectifiedLon; "
-        "or pass geometry=RadarGeometry(latitude, longitude)"
+        f"or {HOW_TO_STATE}"
     )
 
 

@@ -1,0 +1,55 @@
+"""Facts of a chip archive and of a store of SLC tiles, for a table."""
+
+from __future__ import annotations
+
+import os
+
+from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.slc_tile_store import SlcTileStore, stored_polarisations
+
+
+def archive_facts(chips: ChipArchive) -> dict[str, str]:
+    """Kind, storage, tiles and stack of an archive, and the chips of its first tile by product.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    tiles = chips.identifiers
+    facts = {
+        "kind": f"chip archive, version {chips.version}",
+        "storage": chips.storage,
+        "stack": str(chips.manifest.get("stack") or ""),
+        "tiles": str(len(tiles)),
+        "first tile": tiles[0] if tiles else "",
+    }
+    for product in chips.datasets(tiles[0]) if tiles else ():
+        keys = list(chips.keys(tiles[0], product))
+        facts[product] = f"{len(keys)} per tile, such as {keys[0]}" if keys else "none"
+    return facts
+
+
+def tile_store_facts(root: str | os.PathLike[str]) -> dict[str, str]:
+    """Kind, tiles, polarisations, dates of the first tile, window and resampling of a store of SLC tiles.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    held = stored_polarisations(root)
+    store = SlcTileStore(root, polarisation=held[0])
+    tiles = store.identifiers
+    dates = store.dates(tiles[0]) if tiles else ()
+    return {
+        "kind": "store of SLC tiles",
+        "stack": store.facts.name,
+        "polarisations": ", ".join(held),
+        "tiles": str(len(tiles)),
+        "first tile": tiles[0] if tiles else "",
+        "dates": f"{len(dates)}, {dates[0]} to {dates[-1]}" if dates else "none",
+        "largest window": f"{store.facts.window.rows} x {store.facts.window.cols}",
+        "resampling": store.facts.resampling,
+        "orbit": store.facts.orbit or "",
+    }
