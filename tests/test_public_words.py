@@ -21,8 +21,8 @@ def _shown() -> list[str]:
     """Dotted names in README's tables, without the arguments of calls."""
     cells = "\n".join(line for line in README.splitlines() if line.startswith("|"))
     spans = [re.sub(r"\(.*", "", span) for span in re.findall(r"`([^`]+)`", cells)]
-    names = [span for span in spans if re.fullmatch(r"[A-Za-z_][\w.]*", span)]
-    commands = {"verify", "index", "compact", "export", "stats", "plot", "report", "import", "describe"}
+    names = [span.removeprefix("m3leo_sar.") for span in spans if re.fullmatch(r"[A-Za-z_][\w.]*", span)]
+    commands = {"verify", "index", "compact", "upgrade", "export", "stats", "plot", "report", "import", "describe"}
     return sorted(set(names) - commands)
 
 

@@ -1,9 +1,18 @@
 """The README's code runs and prints what it says."""
 
+import datetime
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
+from typer.main import get_command
+
+from m3leo_sar import GeoBox
+from m3leo_sar.app.cli import app
+from m3leo_sar.products.placement import place_on
+from m3leo_sar.run.choices import choose_tiles
+from m3leo_sar.simulate.scene import simulate_scene
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 
@@ -13,6 +22,30 @@ def test_first_screen(capsys):
     assert len(code.strip().splitlines()) <= 8
     exec(code, {})
     assert capsys.readouterr().out.startswith("0.80")
+
+
+def test_the_commands_without_data_have_these_options():
+    line = re.search(r"Without any data.*?```sh\n(.*?)```", README, re.DOTALL)[1]
+    words = [shlex.split(text, comments=True) for text in line.splitlines()]
+    assert [command[1] for command in words] == ["simulate", "prepare", "split", "train"]
+    group = get_command(app)
+    for _, name, *arguments in words:
+        command = group.get_command(None, name)
+        with command.make_context(name, list(arguments)) as context:
+            assert context.params
+
+
+def test_the_stack_without_data_has_tiles_for_each_split():
+    # The defaults of m3leo-sar simulate; no pixel is computed.
+    rows, cols = (
+        next(part.default for part in get_command(app).get_command(None, "simulate").params if part.name == name)
+        for name in ("rows", "cols")
+    )
+    bounds = (680_000, 5_500_000, 680_000 + 10 * cols, 5_500_000 + 10 * rows)
+    box = GeoBox.from_bounds(bounds, shape=(rows, cols), crs="EPSG:32631")
+    stack = simulate_scene(box, dates=[datetime.date(2023, 3, 1)]).stack
+    whole = [tile for tile in choose_tiles(stack, lattice="exact") if not place_on(stack, tile, 0.5)[1]]
+    assert len(whole) == 6
 
 
 def test_linked_files_exist():

@@ -553,7 +553,7 @@ def test_shift_refuses_what_cannot_be_compared(apart):
         ([one, "--labels", "landcover"], "at least two archives or groups, got 1"),
         ([one, one, "--labels", "landcover"], "given twice"),
         ([one, two, "--labels", "roads"], "labels must name a label that one/chips has, got 'roads'"),
-        ([one, two, "--values", "coherence:x"], "values must name chips that one/chips has, as DATASET:KEY"),
+        ([one, two, "--values", "coherence:x"], "values must name chips that one/chips has, as DATASET/KEY"),
         ([one, two, "--labels", "coherence:20230301_20230313"], "labels must be codes, got a chip of float32"),
     ):
         with pytest.raises(ValueError, match=message):

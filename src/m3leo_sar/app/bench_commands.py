@@ -68,9 +68,11 @@ def bench(
 @commands.command()
 def shift(
     archives: Annotated[list[Path], typer.Argument(help="Archives to compare, or one with --groups.")],
-    labels: Annotated[str | None, typer.Option(help="Label whose class fractions are compared.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Label whose class fractions are compared, such as landcover or label/landcover.")
+    ] = None,
     values: Annotated[
-        list[str] | None, typer.Option(help="DATASET:KEY, or DATASET for all its keys; can be repeated.")
+        list[str] | None, typer.Option(help="DATASET/KEY, or DATASET for all its keys; can be repeated.")
     ] = None,
     groups: Annotated[
         Path | None, typer.Option(help="Splits csv that divides the tiles of one archive into groups.")
@@ -86,7 +88,7 @@ def shift(
     Example: m3leo-sar shift conus/chips europe/chips --labels landcover --values coherence
     """
     if not (labels or values):
-        raise ValueError("nothing to compare: give --labels NAME, --values DATASET:KEY, or both")
+        raise ValueError("nothing to compare: give --labels NAME, --values DATASET/KEY, or both")
     from m3leo_sar.learn.shift.distances import normalised_l1, wasserstein
     from m3leo_sar.learn.shift.matrix import shift_matrix
     from m3leo_sar.learn.shift.region_samples import chip_means, class_fractions, regions_of
@@ -105,7 +107,7 @@ def shift(
             "chips": [len(samples[region]) for region in matrix.names],
             **{part: _rows(getattr(matrix, part).tolist()) for part in ("distance", "floor", "p_value")},
         }
-        figure = output / (name.replace(" ", "-").replace(":", "-") + ".png")
+        figure = output / (name.replace(" ", "-").replace(":", "-").replace("/", "-") + ".png")
         output.mkdir(parents=True, exist_ok=True)
         plot_shift(figure, matrix, title=name, unit=unit)
         _print(name, matrix)

@@ -94,6 +94,8 @@ def test_statistics_and_shares_of_regions_leave_declared_no_data_out(archive):
     regions = {"here": Region(archive, NAMES)}
     assert ((chip_means(regions, "label:agb")["here"] > 95) & (chip_means(regions, "label:agb")["here"] < 105)).all()
     assert class_fractions(regions, "flood")["here"].shape == (3, 2)
+    for name in ("label/flood", "label:flood"):
+        np.testing.assert_array_equal(class_fractions(regions, name)["here"], class_fractions(regions, "flood")["here"])
 
 
 def test_the_legend_is_that_of_the_labels(archive):

@@ -20,7 +20,7 @@ class FitConfig:
         ``name`` of a part of the library or of an installed package, or a path ending in ``.py``, or ``_target_``, the
         dotted name of a ``build``; and its options. See :func:`m3leo_sar.learn.fit.parts.part`.
     input : list of str
-        Channels, each ``dataset:key`` such as ``"coherence:20230101_20230113"``, and names of input sets.
+        Channels, each ``dataset/key`` such as ``"coherence/VV/20230101_20230113"``, and names of input sets.
     target : str
         Label chip, by name or as ``dataset:key``; "" for tasks that need no label.
     classes : list

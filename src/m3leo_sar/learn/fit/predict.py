@@ -48,7 +48,7 @@ def predict(checkpoint: str | os.PathLike[str], archive: ChipArchive, identifier
         raise ValueError(
             f"{checkpoint} must be a model of chips to predict from an archive, got one of pairs computed from "
             f"{config.pairs['store']}; metrics.json has its test scores, and for maps train without pairs.store on "
-            "chips that m3leo-sar prepare writes, such as input=coherence:20230301_20230313"
+            "chips that m3leo-sar prepare writes, such as input=coherence/VV/20230301_20230313"
         )
     channels = [Channel.parse(text) for text in config.input]
     task = build_task(config, channels, scale=TargetScale(*state["scale"]))

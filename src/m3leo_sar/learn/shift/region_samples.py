@@ -56,14 +56,15 @@ def regions_of(archives: Sequence[Path], groups: Mapping[str, str] | None = None
 def class_fractions(regions: Mapping[str, Region], key: str) -> dict[str, NDArray[np.float64]]:
     """Share of each label code in each chip: region to (chips, codes), with the same codes for all regions.
 
-    Code 0, which means no label, is ignored; a chip with no other code is left out.
+    ``key`` is ``NAME`` or ``DATASET/NAME``, such as ``label/landcover``; a colon means the same as the slash. Code 0,
+    which means no label, is ignored; a chip with no other code is left out.
 
     Raises
     ------
     ValueError
         If a region has no chip of the label.
     """
-    dataset, _, name = key.rpartition(":")
+    dataset, _, name = key.replace(":", "/").rpartition("/")
     counts: dict[str, list[dict[int, int]]] = {}
     for region, (archive, tiles) in regions.items():
         labelled = [tile for tile in tiles if archive.has(tile, dataset or LABEL, name)]
@@ -86,20 +87,21 @@ def chip_means(regions: Mapping[str, Region], key: str) -> dict[str, NDArray[np.
     ----------
     regions : mapping of str to Region
     key : str
-        ``DATASET:KEY``, or ``DATASET`` for the mean over all its keys, such as all pairs of an archive.
+        ``DATASET/KEY``, or ``DATASET`` for the mean over all its keys, such as all pairs of an archive.
 
     Raises
     ------
     ValueError
         If a region has no valid chip of ``key``.
     """
-    dataset, _, name = key.partition(":")
+    # A key may hold a slash of its own, after the polarisation.
+    dataset, _, name = key.replace(":", "/", 1).partition("/")
     found: dict[str, NDArray[np.float64]] = {}
     for region, (archive, tiles) in regions.items():
         means = [_mean(archive, tile, dataset, [name] if name else archive.keys(tile, dataset)) for tile in tiles]
         known = np.array([mean for mean in means if mean == mean], np.float64)
         if not len(known):
-            raise ValueError(f"values must name chips that {region} has, as DATASET:KEY, got {key!r}")
+            raise ValueError(f"values must name chips that {region} has, as DATASET/KEY, got {key!r}")
         found[region] = known
     return found
 
@@ -110,7 +112,7 @@ def _mean(archive: ChipArchive, tile: str, dataset: str, keys: Sequence[str]) ->
         if archive.has(tile, dataset, key):
             chip = archive.read(tile, dataset, key).values()
             if chip.dtype.kind == "c":
-                raise ValueError(f"values must be real, {dataset}:{key} is complex; use its coherence or intensity")
+                raise ValueError(f"values must be real, {dataset}/{key} is complex; use its coherence or intensity")
             valid = chip[np.isfinite(chip)]
             total, count = total + float(valid.sum(dtype=np.float64)), count + valid.size
     return total / count if count else float("nan")
