@@ -12,12 +12,12 @@ from m3leo_sar import GeoBox, TileGrid
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.chip_pairs import pairs_of
-from m3leo_sar.pictures.chip_picture import limits_of, plane_of, reduced
+from m3leo_sar.pictures.chip_picture import limits_of, picture_of, plane_of, reduced
 from m3leo_sar.pictures.class_colours import label_image
 from m3leo_sar.pictures.coherence_rgb import coherence_rgb, rgb_groups
 from m3leo_sar.pictures.colours import amplitude_image, coherence_image, phase_image
 from m3leo_sar.pictures.contact_sheet import plot_sheet, sheet_figure
-from m3leo_sar.pictures.figure import ground_width, png_bytes, round_length
+from m3leo_sar.pictures.figure import ground_width, png_bytes, round_length, set_heading
 from m3leo_sar.pictures.histogram import histogram_figure
 from m3leo_sar.pictures.tile_map import archive_outlines, grid_outlines, map_figure, plot_map
 from m3leo_sar.pictures.tile_picture import plot_tile, tile_figure
@@ -135,6 +135,26 @@ def test_a_sheet_keeps_every_place_and_one_scale(archive):
     assert [[text.get_text() for text in axis.texts] for axis in damaged.axes[:3]] == [["damaged"], ["missing"], []]
     with pytest.raises(ValueError, match="no tile of .* has intensity 19990101 to draw, of 3 asked for"):
         sheet_figure(archive, "intensity", "19990101")
+
+
+def test_the_heading_of_a_narrow_sheet_is_whole(archive):
+    figure = sheet_figure(archive, "coherence", SHORT)
+    heading = next(text for text in figure.texts if text.get_text().startswith("Coherence"))
+    assert heading.get_text() == "Coherence 2023-03-01 / 2023-03-13 (12 days), 3 tiles"
+    figure = sheet_figure(archive, "coherence", SHORT, identifiers=TILES[:1])
+    set_heading(figure, "w" * 60)
+    assert figure.texts[-1].get_text() == "w" * 60
+    assert figure.texts[-1].get_window_extent().width < figure.bbox.width
+
+
+def test_only_coherence_has_the_colours_of_coherence():
+    values = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
+    height, coherence = (
+        picture_of(plane_of(name, name, Chip(values, box(0), {"product": name, "unit": unit})), "", limits=(0, 1))
+        for name, unit in (("height", "m"), ("coherence", "1"))
+    )
+    assert height.key.label == "height (m)"
+    assert (height.image != coherence.image).any(axis=-1).all()
 
 
 def test_a_sheet_of_phases_is_darkened_in_all_chips_or_none(archive, tmp_path):

@@ -19,7 +19,7 @@ from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.choices import choose_pairs, choose_tiles
 from m3leo_sar.run.loop import Summary
 from m3leo_sar.run.make_chips import make_chips
-from m3leo_sar.simulate.scene import simulate_scene
+from m3leo_sar.simulate.scene import LABEL_UNITS, simulate_scene
 
 #: Input sets to compare.
 INPUTS = ("amplitude", "coherence")
@@ -81,7 +81,7 @@ def _simulate(path: Path, size: DemoSize, seed: int) -> None:
     dates = [first + datetime.timedelta(days=12 * index) for index in range(size.dates)]
     scene = simulate_scene(geobox, dates=dates, seed=seed, relief=150.0, sinking=0.6)
     with progress_bar("simulating dates", size.dates) as advance:
-        write_stack(scene.stack, path, labels=scene.labels(), progress=advance)
+        write_stack(scene.stack, path, labels=scene.labels(), label_units=LABEL_UNITS, progress=advance)
 
 
 def _prepare(folder: Path, size: DemoSize) -> tuple[ChipArchive, Summary]:

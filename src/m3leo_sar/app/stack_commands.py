@@ -18,7 +18,7 @@ from m3leo_sar.io.stacks.zarr_stack import write_stack
 from m3leo_sar.pictures.network_picture import plot_network
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.choices import choose_pairs
-from m3leo_sar.simulate.scene import Event, simulate_scene
+from m3leo_sar.simulate.scene import LABEL_UNITS, Event, simulate_scene
 from m3leo_sar.stack.networks import connection
 from m3leo_sar.stack.pairs import parse_date, season_of
 
@@ -51,7 +51,7 @@ def simulate(
     happening = Event(date=parse_date(event)) if event else None
     scene = simulate_scene(geobox, dates=days, event=happening, seed=seed)
     with progress_bar("simulating dates", dates) as advance:
-        written = write_stack(scene.stack, path, labels=scene.labels(), progress=advance)
+        written = write_stack(scene.stack, path, labels=scene.labels(), label_units=LABEL_UNITS, progress=advance)
     OUT.print(f"{path}: {len(written)} dates written, {dates - len(written)} already there")
 
 

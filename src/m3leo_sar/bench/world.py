@@ -21,7 +21,7 @@ from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.choices import footprint
 from m3leo_sar.run.make_chips import Label, make_chips
 from m3leo_sar.run.retile import retile
-from m3leo_sar.simulate.scene import Scene
+from m3leo_sar.simulate.scene import LABEL_UNITS, Scene
 from m3leo_sar.stack.pairs import Pair, all_pairs
 
 #: Pixel size, easting of the zone's central meridian, and approximate northing at which the ground begins, metres.
@@ -97,7 +97,7 @@ def simulated_archive(
     OSError
         If the folder is not writable.
     """
-    write_stack(scene.stack, folder / "stack", labels={**scene.labels(), **(labels or {})})
+    write_stack(scene.stack, folder / "stack", labels={**scene.labels(), **(labels or {})}, label_units=LABEL_UNITS)
     stack = read_stack(folder / "stack")
     grid = tiles or TileGrid.exact(footprint(stack), side=PIXEL * chip, pixels=chip)
     archive = ChipArchive.create(folder / "chips", storage="zarr")

@@ -15,6 +15,7 @@ from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.chip_pairs import pair_of
 from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, LABEL
 from m3leo_sar.pictures.class_colours import label_image, label_legend
+from m3leo_sar.pictures.colour_maps import OTHER_VALUES, SEQUENTIAL
 from m3leo_sar.pictures.colours import amplitude_image, percentile_limits, phase_image, value_image
 from m3leo_sar.pictures.rgba import Rgba, mask_image, overlay
 from m3leo_sar.stack.pairs import Pair, parse_date
@@ -218,7 +219,12 @@ def picture_of(
         strip = amplitude_image(ramp**2, stretch="sqrt", limits=(0, 1))
     else:
         limits = (0.0, 1.0) if plane.kind == "coherence" else limits
-        image, strip = value_image(plane.values, limits=limits), value_image(ramp, limits=(0, 1))
+        # Only coherence has the colours of coherence.
+        colour_map = SEQUENTIAL if plane.kind == "coherence" else OTHER_VALUES
+        image, strip = (
+            value_image(values, limits=span, colour_map=colour_map)
+            for values, span in ((plane.values, limits), (ramp, (0.0, 1.0)))
+        )
     return Picture(title, image, Bar(*limits, plane.label, strip))
 
 

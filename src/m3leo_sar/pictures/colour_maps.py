@@ -7,18 +7,18 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-#: Names of the maps: of values from low to high, and of a phase, whose ends meet.
-SEQUENTIAL, CYCLIC = "batlow", "romaO"
+#: Names of the maps: of coherence, of other values from low to high, and of a phase, whose ends meet.
+SEQUENTIAL, OTHER_VALUES, CYCLIC = "batlow", "lajolla", "romaO"
 
 
-def sequential_colours(share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """SRGB (..., 3) within 0 and 1 of shares from 0, dark blue, to 1, light pink.
+def sequential_colours(share: NDArray[np.float64], colour_map: str = SEQUENTIAL) -> NDArray[np.float64]:
+    """SRGB (..., 3) within 0 and 1 of shares from 0, dark, to 1, light.
 
     References
     ----------
     Crameri, Shephard and Heron, 2020, Nature Communications 11, 5444.
     """
-    table = _table(SEQUENTIAL)
+    table = _table(colour_map)
     return _between(share * (len(table) - 1), table)
 
 
@@ -39,7 +39,7 @@ def darkened(colours: NDArray[np.float64], brightness: NDArray[np.float64]) -> N
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def _table(name: str) -> NDArray[np.float64]:
     # Imported here: it loads matplotlib's pyplot, and most pictures of a report need no map.
     from cmcrameri import cm

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from m3leo_sar.pictures.colour_maps import cyclic_colours, darkened, sequential_colours
+from m3leo_sar.pictures.colour_maps import SEQUENTIAL, cyclic_colours, darkened, sequential_colours
 from m3leo_sar.pictures.rgba import Rgba, as_plane, opaque_image
 
 
@@ -149,8 +149,8 @@ def phase_image(phase: ArrayLike, *, brightness: ArrayLike | None = None) -> Rgb
     return opaque_image(darkened(cyclic_colours(angle / (2 * np.pi)), _clipped(light)), known)
 
 
-def value_image(values: ArrayLike, *, limits: tuple[float, float]) -> Rgba:
-    """Draw values with the map batlow, from dark blue over green to light pink; lightness rises evenly with the value.
+def value_image(values: ArrayLike, *, limits: tuple[float, float], colour_map: str = SEQUENTIAL) -> Rgba:
+    """Draw values from a dark to a light colour; lightness rises evenly with the value.
 
     Parameters
     ----------
@@ -158,6 +158,8 @@ def value_image(values: ArrayLike, *, limits: tuple[float, float]) -> Rgba:
         Any unit.
     limits : (float, float)
         Values of the darkest and the lightest colour; values beyond are clipped.
+    colour_map : str
+        Sequential map of the package cmcrameri; by default batlow, from dark blue over green to light pink.
 
     Returns
     -------
@@ -176,7 +178,7 @@ def value_image(values: ArrayLike, *, limits: tuple[float, float]) -> Rgba:
     """
     array = as_plane("values", values)
     share = _share(array.astype(np.float64), _rising(limits))
-    return opaque_image(sequential_colours(share), ~np.isnan(array))
+    return opaque_image(sequential_colours(share, colour_map), ~np.isnan(array))
 
 
 def coherence_image(coherence: ArrayLike) -> Rgba:

@@ -107,7 +107,7 @@ def sheet_figure(
     bands = next(iter(planes.values())).bands
     shown = f"{len(planes)} of {len(tiles)} tiles" if len(planes) < len(tiles) else f"{len(tiles)} tiles"
     pair = pairs_of(archive, next(iter(planes)), dataset, [key]).get(key)
-    set_heading(figure, f"{chip_title(dataset, key, bands=bands, pair=pair)}, {shown}", length=int(9 * width))
+    set_heading(figure, f"{chip_title(dataset, key, bands=bands, pair=pair)}, {shown}")
     axes = panel_axes(figure, len(tiles), across, (_SIDE, _SIDE), title=_TITLE)
     for axis, tile in zip(axes, tiles, strict=True):
         set_title(axis, tile, size=7.5, length=24)

@@ -76,11 +76,14 @@ def set_title(axis: Axes, text: str, *, size: float = 9.0, length: int = 56) -> 
 
 
 def set_heading(figure: Figure, text: str, *, length: int = 110) -> None:
-    """Set the title of a figure."""
-    height = figure.get_size_inches()[1]
-    figure.text(
+    """Set the title of a figure, in smaller letters if it is wider than the figure."""
+    width, height = figure.get_size_inches()
+    heading = figure.text(
         0.5, 1 - MARGIN / height, plain(text, length=length), ha="center", va="top", fontsize=12.5, parse_math=False
     )
+    # In steps, as hinted letters do not scale evenly.
+    while heading.get_window_extent().width > (width - 2 * MARGIN) * figure.dpi and heading.get_fontsize() > 5:
+        heading.set_fontsize(heading.get_fontsize() - 0.5)
 
 
 def panel_axes(figure: Figure, count: int, across: int, size: tuple[float, float], *, title: float) -> list[Axes]:

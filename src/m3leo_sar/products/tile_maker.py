@@ -236,7 +236,7 @@ class _Work:
 
     def make_label(self, key: str) -> None:
         """Make the chip of a label."""
-        geobox, read = self.maker.labels[key]
+        geobox, read, unit = self.maker.labels[key]
         positions = pixel_map(geobox, self.geobox)
         try:
             rows, cols = positions.window()
@@ -252,7 +252,7 @@ class _Work:
         nodata = _OF_TRUTH if is_truth else 0 if is_integer else None
         facts = {CLASSES: Legend.parse({0: f"no {key}", 1: key}).entries()} if is_truth else {}
         chip = sample(array, positions.relative_to(rows, cols), resampling="nearest", nodata=nodata)
-        self.add(LABEL, key, chip, unit="class" if is_integer else "", nodata=nodata, **facts)
+        self.add(LABEL, key, chip, unit="class" if is_integer else unit, nodata=nodata, **facts)
 
     def add(self, dataset: str, key: str, chip: NDArray[Any], *, nodata: float | None = None, **facts: Any) -> None:
         """Keep a finished chip for writing."""

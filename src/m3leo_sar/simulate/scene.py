@@ -23,6 +23,8 @@ from m3leo_sar.stack.slc import SlcStack
 POLARISATIONS = ("VV", "VH")
 #: Speckle of the cross-polarised channel starts at this layer, far above any date's.
 _CROSS = 1 << 20
+#: Units of the labels that are no codes.
+LABEL_UNITS = {"height": "m"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,16 +51,29 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
     return document
 
 
+def require_no_file(folder: Path) -> None:
+    """Refuse a file in the place of a folder to write.
+
+    Raises
+    ------
+    NotADirectoryError
+        If there is one.
+    """
+    if folder.is_file():
+        raise NotADirectoryError(f"{folder} is a file; give a folder")
+
+
 def make_manifest(folder: Path, kind: Kind, facts: Mapping[str, Any]) -> None:
     """Write the manifest of a new folder, with ``facts`` of plain values; an existing one is kept.
 
     Raises
     ------
     OSError
-        If the folder cannot be created or written to.
+        If the path is a file, or the folder cannot be created or written to.
     ValueError
         If the folder holds files but no manifest.
     """
+    require_no_file(folder)
     if (folder / kind.file).is_file():
         return
     if not is_free(folder):

@@ -26,6 +26,8 @@ class LabelRaster(NamedTuple):
     geobox: GeoBox
     #: Returns the pixels [rows, cols].
     read: Callable[[slice, slice], NDArray[Any]]
+    #: Unit of its values; empty for codes, or if it is not specified.
+    unit: str = ""
 
 
 def label_folders(path: str | os.PathLike[str]) -> dict[str, Path]:
@@ -48,7 +50,7 @@ def open_label(folder: str | os.PathLike[str]) -> LabelRaster:
         geobox = GeoBox(tuple(facts["shape"]), Affine(*facts["affine"]), str(facts["crs"]))  # type: ignore[arg-type, misc]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{folder} is not a label raster: {error}") from error
-    return LabelRaster(geobox, partial(_pixels, Path(folder), array))
+    return LabelRaster(geobox, partial(_pixels, Path(folder), array), str(facts.get("unit", "")))
 
 
 def _pixels(folder: Path, array: Any, rows: slice, cols: slice) -> NDArray[Any]:

@@ -18,6 +18,7 @@ from zarr.codecs import Crc32cCodec
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.files.atomic import PARTIAL, atomic_path, remove_stale
+from m3leo_sar.io.files.manifest import require_no_file
 from m3leo_sar.io.files.zarr_metadata import require_safe_store
 from m3leo_sar.io.stacks.same_grid import is_same_grid
 from m3leo_sar.io.stacks.stack_positions import read_geometry, write_geometry
@@ -47,21 +48,23 @@ def write_stack(
     path: str | os.PathLike[str],
     *,
     labels: Mapping[str, tuple[NDArray[Any], GeoBox]] | None = None,
+    label_units: Mapping[str, str] | None = None,
     progress: Callable[[datetime.date], None] | None = None,
 ) -> list[datetime.date]:
     """Write a stack, or add its dates and polarisations to an existing one; returns the dates written.
 
     Each date is written completely or not at all, so an interrupted run leaves a stack of the completed dates and the
-    next run writes the rest.
+    next run writes the rest. ``label_units`` names the units of labels that are no codes, such as ``{"height": "m"}``.
 
     Raises
     ------
     ValueError
         If ``path`` contains another kind of file, a stack on another grid, or one of an earlier version.
     OSError
-        If the folder is not writable.
+        If ``path`` is a file, or the folder is not writable.
     """
     folder = Path(path)
+    require_no_file(folder)
     facts = _facts(stack)
     if folder.exists():
         group = _open(folder)
@@ -74,7 +77,8 @@ def write_stack(
             write_geometry(partial, stack.geometry)
     for name, (array, geobox) in (labels or {}).items():
         if not (folder / f"label-{name}").exists():
-            write_group(folder / f"label-{name}", {"label": array}, grid_facts(geobox))
+            unit = {"unit": label_units[name]} if label_units and name in label_units else {}
+            write_group(folder / f"label-{name}", {"label": array}, grid_facts(geobox) | unit)
     written = []
     for index, date in enumerate(stack.dates):
         if _write_date(folder, stack, index):
