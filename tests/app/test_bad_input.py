@@ -70,6 +70,8 @@ def test_help_teaches(tmp_path: Path, command: str) -> None:
         (["prepare", "STACK", "out", "--tiles", "far.geojson"], "none of the 1 tiles touches"),
         (["prepare", "STACK", "out", "--tiles", "wrong.geojson"], "is named 0000000000000, but its corners give"),
         (["prepare", "STACK", "file/out"], "file/out cannot be used: Not a directory"),
+        (["prepare", "STACK", "file"], "file is a file; give a folder"),
+        (["simulate", "file"], "file is a file; give a folder"),
         (["prepare", "STACK", "."], "holds files but is not a chip archive"),
         (["train", "out"], "there is no folder out"),
         (["train", "chips", "epohcs=3"], "there is no key epohcs; did you mean 'epochs'? (known keys: archive"),

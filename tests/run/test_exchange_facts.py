@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from m3leo_sar import TileGrid
+from m3leo_sar.app.cli import app
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Layer, pixel_checksum
 from m3leo_sar.run.layout_export import export_archive
@@ -114,6 +115,17 @@ def test_a_tile_that_lacks_a_key_has_an_empty_band_in_its_place(tmp_path, rng):
     back = ChipArchive.create(tmp_path / "b")
     import_layout(tmp_path / "out", back)
     assert list(back.chips()) == list(archive.chips())
+
+
+def test_a_damaged_chip_leaves_an_empty_band_and_the_others(tmp_path, rng, capsys):
+    archive, tile = filled(tmp_path / "a", rng), TILES[0].identifier
+    chip = archive.path(tile, "coherence", KEYS[1])
+    chip.write_bytes(chip.read_bytes()[:200])
+    assert app(["export", str(archive.root), str(tmp_path / "out")], standalone_mode=False) == 1
+    assert f"left out {tile}/coherence/{KEYS[1]}: " in capsys.readouterr().out.replace("\n", " ")
+    with rasterio.open(tmp_path / "out" / "coherence" / f"{tile}.tif") as file:
+        assert file.descriptions == tuple(KEYS)
+        assert [bool(np.isnan(band).all()) for band in file.read()] == [False, True, False]
 
 
 def test_chips_of_several_bands_come_back_whole(tmp_path, rng):

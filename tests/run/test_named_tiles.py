@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import numpy as np
 import pytest
 from production import tiles, write_dates
@@ -14,8 +16,9 @@ from m3leo_sar.io.files.raster import write_geotiff
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.archive_statistics import archive_statistics
 from m3leo_sar.run.catalogue import open_catalogue
-from m3leo_sar.run.choices import archive_tiles, choose_pairs, named_area, named_tiles, tiles_over
+from m3leo_sar.run.choices import archive_tiles, choose_pairs, choose_tiles, named_area, named_tiles, tiles_over
 from m3leo_sar.run.update import bring_up_to_date, plan_only
+from m3leo_sar.simulate.scene import simulate_scene
 
 
 @pytest.mark.parametrize("make", [TileGrid.legacy, TileGrid.exact])
@@ -55,6 +58,31 @@ def test_an_area_is_bounds_or_the_outline_of_a_raster(tmp_path):
     (tmp_path / "bad.tif").write_bytes(b"no")
     with pytest.raises(ValueError, match="must hold a polygon: rasterio cannot read it"):
         named_area(str(tmp_path / "bad.tif"))
+
+
+def test_numbers_that_are_no_area_are_reported_as_numbers():
+    with pytest.raises(ValueError, match="aoi must be four numbers WEST,SOUTH,EAST,NORTH, got 3: 9,50,9.1"):
+        named_area("9,50,9.1")
+
+
+def test_a_dry_run_refuses_what_the_run_refuses(tmp_path):
+    catalogue = open_catalogue(write_dates(tmp_path / "stack", 2, labels=False))
+    bounds = tiles()[:1].bounds - np.array([0.006, 0, 0.006, 0])
+    recipe = Recipe(pairs=choose_pairs(catalogue.stack), window=Window(rows=3, cols=8), minimum_coverage=0.99)
+    with pytest.raises(ValueError, match="none of the 1 tiles can be made .*minimum_coverage="):
+        plan_only(catalogue, tmp_path / "chips", TileGrid(bounds, pixels=16), recipe)
+    assert not (tmp_path / "chips").exists()
+
+
+def test_a_stack_below_one_tile_is_named_with_its_footprint():
+    scene = simulate_scene(
+        GeoBox.from_bounds((680_000, 5_500_000, 680_960, 5_500_550), shape=(11, 24), crs="EPSG:32631"),
+        dates=[datetime.date(2023, 3, 1)],
+    )
+    with pytest.raises(ValueError, match=r"^the footprint of simulated stack must span .* \(lattice='exact'\)"):
+        choose_tiles(scene.stack)
+    with pytest.raises(ValueError, match="^aoi must span"):
+        choose_tiles(scene.stack, aoi="5.5,49.6,5.501,49.601")
 
 
 def test_a_first_dry_run_counts_what_the_run_makes(tmp_path):

@@ -113,12 +113,16 @@ def export(
 ) -> None:
     """Export an archive to M3LEO's layout: FOLDER/PRODUCT/TILE.tif, one band per date or pair.
 
+    A damaged chip is named and leaves an empty band; the exit code is then 1.
+
     Example: m3leo-sar export chips out --format cog
     """
     chips = ChipArchive(archive)
     with progress_bar("writing", len(chips.identifiers)) as advance:
         done = export_archive(chips, folder, form=form, report=lambda _: advance())
     _tell(done, f"{folder}: wrote {done.files} files of {done.chips} chips")
+    if done.left_out:
+        raise typer.Exit(code=1)
 
 
 @commands.command("import")

@@ -195,7 +195,7 @@ def retile(
     """Resample any raster onto tiles, by default the archive's own; finished tiles are not repeated.
 
     The result of each tile is written into ARCHIVE/ledger.sqlite. The command may be stopped at any time and run again
-    to complete missing and failed tiles. The exit code is 1 if a tile failed.
+    to complete missing and failed tiles. The exit code is 1 if a tile failed, or if no tile has data of the source.
 
     Examples: m3leo-sar retile dem.tif chips --dataset dem; m3leo-sar retile people.tif chips
     --aoi area.wkt --lattice exact --dataset people --resampling sum; m3leo-sar retile flood.tif chips --dataset flood
@@ -223,7 +223,10 @@ def retile(
     for what, reasons in (("skipped", summary.skipped), ("failed", summary.failed), ("note", summary.notes)):
         for identifier, reason in list(reasons.items())[:3]:
             OUT.print(f"{what}: {identifier}: {reason}", markup=False)
-    if summary.failed:
+    is_empty = not (summary.done or summary.failed or any(chips.keys(tile, dataset) for tile in grid.identifiers))
+    if is_empty:
+        OUT.print(f"nothing was written: {source} has no data on any of the {len(grid)} tiles", markup=False)
+    if summary.failed or is_empty:
         raise typer.Exit(code=1)
 
 

@@ -22,7 +22,7 @@ commands = typer.Typer()
 
 @commands.command()
 def tiles(
-    output: Annotated[Path, typer.Argument(help="Tile file to write: .geojson, .parquet or .geoparquet.")],
+    output: Annotated[Path, typer.Argument(help="Tile file to write: .geojson, .json, .parquet or .geoparquet.")],
     aoi: options.Aoi = None,
     stack: Annotated[
         Path | None, typer.Option(parser=file_at, metavar="STACK", help="Stack whose footprint is the area.")

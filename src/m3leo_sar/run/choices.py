@@ -96,11 +96,21 @@ def choose_tiles(
         if lattice == "exact":
             grid = TileGrid.exact(_common(area, footprint(stack), stack), pixels=pixels)
         else:
-            grid = TileGrid.legacy(area, pixels=pixels)
+            grid = _legacy_over(area, stack if aoi is None else None, pixels)
     touching = grid.select(_bounds(stack))
     if len(touching) == 0:
         raise ValueError(f"none of the {len(grid)} tiles touches {stack.name}, whose bounds are {_bounds_text(stack)}")
     return touching
+
+
+def _legacy_over(area: Any, stack: SlcStack | BurstSet | None, pixels: int) -> TileGrid:
+    """Tiles of the legacy lattice; an error names the stack whose footprint the area is."""
+    try:
+        return TileGrid.legacy(area, pixels=pixels)
+    except ValueError as error:
+        if stack is None or not str(error).startswith("aoi "):
+            raise
+        raise ValueError(f"the footprint of {stack.name}{str(error).removeprefix('aoi')}") from error
 
 
 def tiles_over(
@@ -197,21 +207,24 @@ def named_area(aoi: str) -> Any:
     Raises
     ------
     FileNotFoundError, ValueError
-        If a file is missing, or there is no area in it.
+        If a file is missing, there is no area in it, or the numbers are not four.
     """
-    if bounds := _bounds_of(aoi):
-        return aoi_polygon(bounds)
+    numbers = _numbers_of(aoi)
+    if len(numbers) == 4:
+        return aoi_polygon(numbers)
+    if len(numbers) > 1:
+        raise ValueError(f"aoi must be four numbers WEST,SOUTH,EAST,NORTH, got {len(numbers)}: {aoi}")
     if aoi in REGIONS or "(" in aoi or aoi.lstrip().startswith("{"):
         return aoi_polygon(aoi)
     return read_area(aoi)
 
 
-def _bounds_of(text: str) -> tuple[float, ...] | None:
-    parts = text.replace(",", " ").split()
+def _numbers_of(text: str) -> tuple[float, ...]:
+    """Numbers of a text that holds nothing else."""
     try:
-        return tuple(float(part) for part in parts) if len(parts) == 4 else None
+        return tuple(float(part) for part in text.replace(",", " ").split())
     except ValueError:
-        return None
+        return ()
 
 
 def _common(area: Any, outline: Any, stack: SlcStack | BurstSet) -> Any:

@@ -21,7 +21,7 @@ class Exchanged:
     chips : int
         Chips in them.
     left_out : dict of str to str
-        Files or tiles left out, with the reason.
+        Files, tiles or chips left out, with the reason.
     """
 
     files: int = 0

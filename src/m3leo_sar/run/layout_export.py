@@ -48,7 +48,7 @@ def export_archive(
     Returns
     -------
     Exchanged
-        A file with a damaged chip is left out.
+        ``left_out`` lists damaged chips. A band of a GeoTIFF in the place of one is empty, as that of a missing chip.
 
     Raises
     ------
@@ -70,12 +70,8 @@ def export_archive(
     for identifier in archive.identifiers:
         for dataset in archive.datasets(identifier):
             parts = by_polarisation(keys_of_product[dataset])
-            keys = archive.keys(identifier, dataset)
-            try:
-                chips = {key: archive.read(identifier, dataset, key) for key in keys}
-            except (OSError, ValueError) as error:
-                done.left_out[f"{identifier}/{dataset}"] = str(error)
-                continue
+            chips = _read(archive, identifier, dataset, done)
+            keys = list(chips)
             apart = dataset == LABEL or len({(chip.array.dtype, chip.nodata) for chip in chips.values()}) > 1
             for polarisation, some in by_polarisation(keys).items():
                 # One polarisation needs no name: M3LEO's layout has none.
@@ -89,6 +85,17 @@ def export_archive(
         if report:
             report(identifier)
     return done
+
+
+def _read(archive: ChipArchive, identifier: str, dataset: str, done: Exchanged) -> dict[str, Chip]:
+    """Chips of a tile by key; those that cannot be read are noted as left out."""
+    chips = {}
+    for key in archive.keys(identifier, dataset):
+        try:
+            chips[key] = archive.read(identifier, dataset, key)
+        except (OSError, ValueError) as error:
+            done.left_out[f"{identifier}/{dataset}/{key}"] = str(error)
+    return chips
 
 
 def _folders(dataset: str, keys: list[str], apart: bool) -> Iterator[tuple[str, list[str]]]:

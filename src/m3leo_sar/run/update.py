@@ -121,7 +121,10 @@ def plan_only(
 
 
 def _on_stack(plan: Plan, stack: SlcStack | BurstSet, recipe: Recipe) -> Plan:
-    """The plan without the tiles that a run would leave out, as too small a share of them lies on the stack."""
+    """The plan without the tiles that a run would leave out, as too small a share of them lies on the stack.
+
+    As in the run, a plan without any other tile is refused.
+    """
     for position in list(plan.lacking):
         tile = plan.grid[position]
         try:
@@ -132,6 +135,7 @@ def _on_stack(plan: Plan, stack: SlcStack | BurstSet, recipe: Recipe) -> Plan:
         if reason:
             plan.skipped[tile.identifier] = reason
             del plan.lacking[position]
+    refuse_none(plan.skipped, len(plan.grid), stack.name)
     return plan
 
 

@@ -161,3 +161,10 @@ def test_splits_round_trip_and_faults(tmp_path):
         file.write_text(text)
         with pytest.raises(ValueError, match=message):
             read_splits(file)
+
+
+@pytest.mark.parametrize("name", ["t.shp", "t.gpkg", "t"])
+def test_a_suffix_of_another_format_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match=r"must end in .geojson, .json, .parquet, .geoparquet, got"):
+        write_tiles(tmp_path / name, GRID)
+    assert not list(tmp_path.iterdir())

@@ -17,8 +17,8 @@ from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.atomic import atomic_path
 from m3leo_sar.io.files.parquet_table import read_columns
 
-#: Suffixes of GeoParquet; everything else is GeoJSON.
-_PARQUET = (".parquet", ".geoparquet")
+#: Suffixes of GeoParquet, and of GeoJSON; any other file is read as GeoJSON.
+_PARQUET, _GEOJSON = (".parquet", ".geoparquet"), (".geojson", ".json")
 #: Number of tiles written at once.
 _BLOCK = 65_536
 #: Columns that place a tile of the exact lattice, and a tile's corners.
@@ -95,7 +95,8 @@ def write_tiles(
     Parameters
     ----------
     path : str or path
-        ``.parquet`` or ``.geoparquet`` for GeoParquet 1.1, any other name for GeoJSON that M3LEO's tools read too.
+        ``.parquet`` or ``.geoparquet`` for GeoParquet 1.1, ``.geojson`` or ``.json`` for GeoJSON that M3LEO's tools
+        read too.
     grid : TileGrid
         Tiles of either lattice. ``area_km2`` is M3LEO's own figure for the legacy lattice, and the true area of the
         tile's ground for the exact one.
@@ -107,8 +108,11 @@ def write_tiles(
     Raises
     ------
     ValueError
-        If a split is missing, or a column has another length or a name that is taken.
+        If the suffix is another one, a split is missing, or a column has another length or a name that is taken.
     """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (*_PARQUET, *_GEOJSON):
+        raise ValueError(f"a tile file must end in {', '.join((*_GEOJSON, *_PARQUET))}, got {path}")
     every: dict[str, Sequence[Any]] = {"identifier": grid.identifiers, "area_km2": _areas(grid)}
     if splits is not None:
         every["split"] = grid.splits_in_order(splits)
@@ -119,7 +123,7 @@ def write_tiles(
                 f"{name!r} is taken or has {len(values)}"
             )
         every[name] = list(values)
-    write = _write_parquet if Path(path).suffix.lower() in _PARQUET else _write_geojson
+    write = _write_parquet if suffix in _PARQUET else _write_geojson
     with atomic_path(path) as partial:
         write(partial, grid, every)
 
