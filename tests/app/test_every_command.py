@@ -23,7 +23,7 @@ COMMANDS = {
     "prepare aoi": ["prepare", "STACK", "OUT", "--aoi", "IN"],
     "slc-tiles": ["slc-tiles", "IN", "OUT"],
     "slc-tiles into": ["slc-tiles", "STACK", "IN", "--lattice", "exact", "--minimum-coverage", "0.01"],
-    "retile": ["retile", "IN", "OUT", "--dataset", "x", "--aoi", "9,50,9.2,50.2", "--resampling", "bilinear"],
+    "retile": ["retile", "IN", "OUT", "--dataset", "x", "--aoi", "9,49.9,9.2,50.05", "--resampling", "bilinear"],
     "retile into": ["retile", "CHIP", "IN", "--dataset", "x", "--resampling", "bilinear"],
     "tiles": ["tiles", "OUT.geojson", "--stack", "IN"],
     "split": ["split", "IN", "OUT.csv"],

@@ -223,11 +223,10 @@ def retile(
     for what, reasons in (("skipped", summary.skipped), ("failed", summary.failed), ("note", summary.notes)):
         for identifier, reason in list(reasons.items())[:3]:
             OUT.print(f"{what}: {identifier}: {reason}", markup=False)
-    is_empty = not (summary.done or summary.failed or any(chips.keys(tile, dataset) for tile in grid.identifiers))
-    if is_empty:
-        OUT.print(f"nothing was written: {source} has no data on any of the {len(grid)} tiles", markup=False)
-    if summary.failed or is_empty:
+    if summary.failed:
         raise typer.Exit(code=1)
+    if not summary.done and not any(chips.keys(tile, dataset) for tile in grid.identifiers):
+        raise ValueError(f"nothing was written: {source} has no data on any of the {len(grid)} tiles")
 
 
 def _legend(classes: str) -> Legend:
