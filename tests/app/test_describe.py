@@ -147,6 +147,9 @@ def test_the_columns_of_a_list_are_named(tmp_path, call):
 
 
 @pytest.mark.parametrize("name", ["gamma", "isce2-virtual", "capella", "sicd"])
-def test_positions_are_given_beside_the_images(shared_data, call, name):
-    _, _, errors = call("pairs", shared_data / "slc-layouts" / name)
+def test_positions_are_given_beside_the_images_and_pairs_need_none(shared_data, call, name):
+    _, _, errors = call("describe", shared_data / "slc-layouts" / name)
     assert "put geometry/latitude.tif and geometry/longitude.tif beside the images, or pass geometry=" in errors
+    code, out, errors = call("pairs", shared_data / "slc-layouts" / name)
+    assert code == 0, errors
+    assert "20260618_20260630" in out

@@ -77,7 +77,10 @@ def pairs(
     Examples: m3leo-sar pairs stack --max-days 24 --figure network.png; m3leo-sar pairs stack --archive chips
     """
     named = options.polarisation_of(polarisation)
-    opened = open_catalogue(stack, burst=burst, polarisation=named, frequency=frequency, reader=reader).stack
+    # Dates are enough for a list of pairs.
+    opened = open_catalogue(
+        stack, burst=burst, polarisation=named, frequency=frequency, reader=reader, needs_positions=False
+    ).stack
     chosen = choose_pairs(
         opened, rule=rule, max_days=max_days, days=options.numbers(days), season=season, named=pair or ()
     )

@@ -135,6 +135,7 @@ def open_catalogue(
     nodata: float | None = None,
     reader: str | None = None,
     frequency: str | None = None,
+    needs_positions: bool = True,
 ) -> Catalogue:
     """Open a stack together with the files behind it.
 
@@ -155,6 +156,8 @@ def open_catalogue(
         Your own reader, as in :func:`m3leo_sar.io.stacks.open_stack.open_stack`.
     frequency : str, optional
         Frequency band of NISAR, if there are several.
+    needs_positions : bool
+        False to open one burst whose files state no position of their pixels too, for its dates.
 
     Raises
     ------
@@ -166,7 +169,13 @@ def open_catalogue(
     PermissionError, OSError
         If a server refuses access, serves no ranges, or fails.
     """
-    choice = Choice(burst=burst, polarisation=polarisation, frequency=frequency, nodata=nodata)
+    choice = Choice(
+        burst=burst,
+        polarisation=polarisation,
+        frequency=frequency,
+        nodata=nodata,
+        needs_positions=needs_positions,
+    )
     inside = [] if reader is not None else _containers_in(path)
     found = _of_containers(Path(path), inside, choice) if inside else _of_products(path, choice, reader)  # type: ignore[arg-type]
     rows, cols = found.stack.shape[1:] if isinstance(found.stack, SlcStack) else found.stack.largest_shape
@@ -180,6 +189,8 @@ def _of_products(path: StackPath, choice: Choice, reader: str | None) -> Catalog
     # Items of a list may have one asset per polarisation, so that the products of each are others.
     found = {one: _found(path, replace(choice, polarisation=one, burst=None), reader) for one in wanted}
     bursts = _bursts_of(next(iter(found.values()))[1], choice.burst)
+    # Bursts are laid side by side by their positions.
+    choice = replace(choice, needs_positions=choice.needs_positions or len(bursts) > 1)
 
     def of_burst(burst: str | None) -> Catalogue:
         parts = [

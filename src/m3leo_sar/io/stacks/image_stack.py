@@ -20,6 +20,7 @@ from m3leo_sar.io.stacks.image_choice import newest_of_each_date, only
 from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE
 from m3leo_sar.io.stacks.same_grid import is_same_grid, joint_grid
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product
+from m3leo_sar.io.stacks.unknown_positions import unknown_positions
 from m3leo_sar.io.stacks.zero_lines import ZeroLines
 from m3leo_sar.stack.geometry import Geometry
 from m3leo_sar.stack.slc import SlcStack
@@ -269,12 +270,25 @@ def _placed(
                 f"{parts[0].path.name} has shape {parts[0].shape}, {first.path.name} {first.shape}; the images of a "
                 "stack are co-registered and have one shape"
             )
-    place = stated or first.grid or choice.beside or (geometry(first.shape) if geometry else None)
+    place = stated or first.grid or choice.beside or _own_positions(geometry, first.shape, choice)
     if place is None:
         raise ValueError(f"{first.path.name} states no position of its pixels; {HOW_TO_STATE}")
     if place.shape != first.shape:
         raise ValueError(f"geometry must have the shape of the images, {first.shape}, got {place.shape}")
     return place, tuple((_Placed(parts[0], 0, 0),) for parts in dates)
+
+
+def _own_positions(
+    geometry: Callable[[tuple[int, int]], Geometry] | None, shape: tuple[int, int], choice: Choice
+) -> Geometry | None:
+    """Positions that the files state; a stand-in where they state none and none is needed."""
+    try:
+        found = geometry(shape) if geometry else None
+    except ValueError:
+        if choice.needs_positions:
+            raise
+        found = None
+    return found if found is not None or choice.needs_positions else unknown_positions(shape)
 
 
 def _pixels(

@@ -32,6 +32,7 @@ from m3leo_sar.io.stacks.near_miss import SAMPLE, look_of_values
 from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE, mesh_of_points
 from m3leo_sar.io.stacks.same_grid import is_same_grid
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
+from m3leo_sar.io.stacks.unknown_positions import unknown_positions
 from m3leo_sar.io.stacks.zero_lines import ZeroLines
 from m3leo_sar.stack.geometry import Geometry, OrbitGeometry, RadarGeometry
 from m3leo_sar.stack.slc import SlcStack
@@ -168,6 +169,8 @@ def open_rasters(products: Sequence[Product], choice: Choice) -> OpenedStack:
     place = choice.geometry
     if place is None and images[0].geobox is None:
         place = choice.beside or _control_points(images[0])
+        if place is None and not choice.needs_positions:
+            place = unknown_positions(images[0].shape)
     return OpenedStack(
         stack=_stack(images, chosen, place, choice.nodata, facts),
         products=tuple(one._replace(date=named[one.path]) for one in kept if one.path in named),

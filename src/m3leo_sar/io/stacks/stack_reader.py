@@ -42,6 +42,8 @@ class Choice:
         Positions of the pixels, which replace those that the files state.
     beside : StoredRadarGeometry or RadarGeometry, optional
         Positions found beside the products, for files that state none.
+    needs_positions : bool
+        False to open images in radar geometry that state no position too, for their dates and pixels.
     """
 
     burst: str | None = None
@@ -50,6 +52,7 @@ class Choice:
     nodata: float | None = None
     geometry: Geometry | None = None
     beside: Geometry | None = None
+    needs_positions: bool = True
 
 
 def _no_labels() -> dict[str, LabelRaster]:

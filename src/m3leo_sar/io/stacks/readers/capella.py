@@ -34,7 +34,8 @@ def _find(place: Path) -> list[Path]:
 def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
     refuse_choice(choice, ("burst", "frequency"), "a Capella SLC")
     images = [_image(product) for product in products]
-    if choice.geometry is None and choice.beside is None and any(image.grid is None for image in images):
+    is_placed = choice.geometry is not None or choice.beside is not None or all(one.grid is not None for one in images)
+    if choice.needs_positions and not is_placed:
         raise ValueError(
             f"{images[0].path.name}: each Capella SLC lies on a slant-plane grid of its own; export the dates to one "
             f"map grid, or co-register them and {HOW_TO_STATE}"

@@ -58,7 +58,7 @@ def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
                 f"{product.path.name} lies on another slant-plane grid than {products[0].path.name}: each SICD has one "
                 "of its own; co-register the dates, or project them to one map grid, and open those"
             )
-    if choice.geometry is None and choice.beside is None:
+    if choice.needs_positions and choice.geometry is None and choice.beside is None:
         raise ValueError(
             f"{products[0].path.name}: a SICD lies on a slant plane and states no position per pixel; "
             f"{HOW_TO_STATE}, with rows along azimuth"
