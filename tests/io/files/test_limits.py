@@ -270,7 +270,7 @@ def test_zarr_metadata_that_tell_of_too_much(tmp_path):
     grid = {"name": "regular", "configuration": {"chunk_shape": [10**6, 10**6]}}
     stack, source = valid_files.stack(tmp_path), valid_files.zarr_source(tmp_path)
     whole = shutil.copytree(stack, tmp_path / "whole")
-    for array in ("20230301/slc", "label-cover/label"):
+    for array in ("20230301/VV", "label-cover/label"):
         _changed(stack / array / "zarr.json", shape=[10**6, 10**6], chunk_grid=grid)
         with pytest.raises(
             ValueError, match=rf"a chunk of .*{array} must be at most 1024 MiB, its header states 1000000 x"
