@@ -169,8 +169,9 @@ def _pairs(dates: Any, *, days: list[int], season: str) -> Any:
 
 
 def label_of(target: str) -> tuple[str, str]:
-    """Product and key of the chips named by a target: ``KEY`` of a label, or ``PRODUCT:KEY``."""
-    dataset, _, key = target.rpartition(":")
+    """Product and key of the chips named by a target: ``KEY`` of a label, ``PRODUCT/KEY`` or ``PRODUCT:KEY``."""
+    named = target if ":" in target else target.replace("/", ":", 1)
+    dataset, _, key = named.rpartition(":")
     return dataset or LABEL, key
 
 

@@ -15,6 +15,7 @@ import torch
 from m3leo_sar.learn.data.channel import Channel, modalities
 from m3leo_sar.learn.data.datamodule import TargetScale
 from m3leo_sar.learn.data.epoch_batches import EpochBatches
+from m3leo_sar.learn.data.labels import label_key
 from m3leo_sar.learn.fit.compose import expanded, group_names
 from m3leo_sar.learn.fit.config import from_yaml, load_config, to_yaml
 from m3leo_sar.learn.fit.counters import Counters
@@ -26,6 +27,7 @@ from m3leo_sar.learn.fit.resolved_config import resolved
 from m3leo_sar.learn.fit.sweep import sweep_overrides, varied
 from m3leo_sar.learn.score.processes import gathered, shared_mean
 from m3leo_sar.learn.tasks.optimisation import Optimisation
+from m3leo_sar.training.pair_training import label_of
 
 SETS = {
     "gssic": 4, "s1grd_vh": 4, "s1grd_vv": 4, "s1grd_vv_vh": 8, "s2rgbm": 12, "s2rgbm_gssic": 16,
@@ -371,3 +373,12 @@ def test_tensorboard_is_asked_for_by_name(monkeypatch):
     monkeypatch.setattr("m3leo_sar.learn.fit.resolved_config.find_spec", lambda name: None)
     with pytest.raises(ValueError, match="loggers names tensorboard, which needs the package tensorboard"):
         resolved(FitConfig(input=["gssic"], loggers=["csv", "tensorboard"]))
+
+
+@pytest.mark.parametrize("text", ["coherence/VV/20230301_20230313", "coherence/20230301_20230313"])
+def test_a_chip_is_named_as_on_disk(text):
+    config = load_config(None, [f"input={text}"])
+    assert config.input == [text]
+    dataset, _, key = text.partition("/")
+    assert channels_of(config) == [Channel.parse(f"{dataset}:{key}")]
+    assert label_key("label/landcover") == label_key("landcover") == label_of("label/landcover")

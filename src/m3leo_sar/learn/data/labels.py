@@ -29,7 +29,7 @@ class LabelKey(NamedTuple):
 
 
 def label_key(text: str) -> LabelKey:
-    """Data set and key of a label: ``dataset:key``, or the key of a chip of the data set ``label``.
+    """Data set and key of a label: ``dataset/key``, ``dataset:key``, or the key of a chip of the data set ``label``.
 
     Raises
     ------
@@ -38,12 +38,14 @@ def label_key(text: str) -> LabelKey:
 
     Examples
     --------
-    >>> label_key("landcover"), label_key("biomass-2020:agb")
+    >>> label_key("landcover"), label_key("biomass-2020/agb")
     (LabelKey(dataset='label', key='landcover'), LabelKey(dataset='biomass-2020', key='agb'))
     """
-    parts = text.split(":") if ":" in text else ["label", text]
+    # A key of a product may hold a slash of its own, after the polarisation.
+    named = text if ":" in text else text.replace("/", ":", 1)
+    parts = named.split(":") if ":" in named else ["label", text]
     if len(parts) != 2 or not all(parts):
-        raise ValueError(f"target must read dataset:key or name a label, got {text!r}")
+        raise ValueError(f"target must read dataset/key or name a label, got {text!r}")
     return LabelKey(*parts)
 
 

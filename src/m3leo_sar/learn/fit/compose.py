@@ -113,7 +113,7 @@ def expanded(inputs: Sequence[str], *, config_dir: str | os.PathLike[str] | None
     """
     channels: list[str] = []
     for item in inputs:
-        channels += [item] if ":" in item else composed({"input": item}, config_dir=config_dir)["input"]
+        channels += [item] if ":" in item or "/" in item else composed({"input": item}, config_dir=config_dir)["input"]
     return list(dict.fromkeys(channels))
 
 
