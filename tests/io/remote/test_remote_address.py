@@ -27,6 +27,9 @@ def test_it_passes_to_another_process_whole() -> None:
     assert pickle.loads(pickle.dumps(file)) == file
     assert file_at(full_address(file)) == file
     assert file_at(full_address(Path("a/b.tif"))) == Path("a/b.tif")
+    # What a command line or a careless caller makes of it.
+    assert file_at(Path("s3://b/c.tif")) == RemoteFile("s3://b/c.tif")
+    assert file_at(Path("https:")) == Path("https:")
 
 
 def test_identity_keeps_what_chooses_a_file_and_drops_what_grants_access() -> None:

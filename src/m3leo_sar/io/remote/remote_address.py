@@ -16,6 +16,7 @@ OBJECT_STORES = ("s3", "gs", "az")
 _SCHEMES = (*HTTP, *OBJECT_STORES)
 #: An address within a text, such as a message of a library.
 _IN_TEXT = re.compile(rf"\b(?:{'|'.join(_SCHEMES)})://[^\s'\"<>()\[\]{{}},]+", re.IGNORECASE)
+_COLLAPSED = re.compile(rf"({'|'.join(_SCHEMES)}):/([^/].*)", re.IGNORECASE | re.DOTALL)
 #: Parameters of an address that grant access for a time: those of signed addresses of AWS, Google, Azure, CloudFront.
 _GRANTS = re.compile(
     r"x-(amz|goog)-.*|signature|expires|policy|key-pair-id|awsaccesskeyid|googleaccessid|.*token.*|.*key|sig|s[a-z]|"
@@ -149,7 +150,11 @@ def file_at(path: str | os.PathLike[str]) -> AnyFile:
     """The file of this machine or of a server that a text or path names."""
     if isinstance(path, RemoteFile):
         return path
-    return RemoteFile(path) if isinstance(path, str) and is_remote(path) else Path(path)
+    if isinstance(path, str) and is_remote(path):
+        return RemoteFile(path)
+    # A Path of an address has one slash in place of two.
+    found = _COLLAPSED.fullmatch(os.fspath(path))
+    return RemoteFile(f"{found[1]}://{found[2]}") if found else Path(path)
 
 
 def full_address(path: str | os.PathLike[str]) -> str:
