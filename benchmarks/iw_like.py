@@ -44,7 +44,7 @@ def write_iw_like(folder: Path, shape: tuple[int, int], count: int) -> Path:
     )
     write_stack(stack, folder)
     for day in days:
-        chunks = folder / f"{day:%Y%m%d}" / "slc" / "c"
+        chunks = folder / f"{day:%Y%m%d}" / "VV" / "c"
         first = chunks / "0" / "0"
         for row in range(-(-shape[0] // CHUNK)):
             (chunks / str(row)).mkdir(exist_ok=True)

@@ -31,7 +31,7 @@ from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.fingerprint import checksum, signature
 from m3leo_sar.io.stacks.zarr_stack import read_stack
-from m3leo_sar.products import tile_maker
+from m3leo_sar.products import tile_images
 from m3leo_sar.products.recipe import Recipe, wanted_chips
 from m3leo_sar.run.catalogue import Catalogue, open_catalogue
 from m3leo_sar.run.job import common_values, job_values, run_job
@@ -204,8 +204,8 @@ def profile(storage: str, *, tiles: int = 16, count: int = 12) -> dict[str, floa
         "checksums of the stack": (Catalogue, "origin"),
         "planning": (sys.modules[__name__], "make_plan"),
         "reading the stack": (SlcStack, "window"),
-        "coherence": (tile_maker, "coherence"),
-        "to the tile": (tile_maker, "sample"),
+        "coherence": (tile_images, "coherence"),
+        "to the tile": (tile_images, "sample"),
         "packing and writing": (ChipArchive, "write_layers"),
     }
     spent = dict.fromkeys(watched, 0.0)

@@ -282,7 +282,10 @@ class _Work:
         """The burst of the chip, or the share of its pixels that each burst of a set gives."""
         if isinstance(self.stack, SlcStack):
             return {"burst": self.stack.burst} if self.stack.burst else {}
-        shares = {burst_label(part.stack): round(float(np.mean(part.mask)), 4) for part in self.parts}
+        shares = {
+            burst_label(part.stack): round(float(np.mean(part.mask)), 4)  # type: ignore[arg-type]
+            for part in self.parts
+        }
         return {"bursts": shares}
 
     def _dates(self, images: Sequence[Image]) -> dict[str, Any]:

@@ -122,7 +122,7 @@ class Catalogue:
         return Origin(checksums, {name: _short_name(self.inputs[name][0]) for name in wanted}), signatures
 
 
-def _short_name(path: Path) -> str:
+def _short_name(path: AnyFile) -> str:
     """Name of an input; of an array of our container, with its date."""
     return f"{path.parent.name}/{path.name}" if path.name in POLARISATIONS else path.name
 
@@ -284,7 +284,7 @@ def catalogue_of_bursts(parts: Sequence[Catalogue]) -> Catalogue:
 
 def _joined(parts: list[Catalogue]) -> Catalogue:
     """One catalogue from those of several polarisations."""
-    stack = join_polarisations([part.stack for part in parts])
+    stack = join_polarisations([part.stack for part in parts])  # type: ignore[misc]
     inputs = {
         f"{part.stack.polarisation}/{name}": paths
         for part in parts

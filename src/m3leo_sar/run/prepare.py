@@ -182,7 +182,7 @@ def prepare(
     if remove_steps:
         phases = steps_to_remove(opened, grid, recipe).phases
         catalogue = None if catalogue is None else without_steps(catalogue, phases)
-        opened = opened.without_steps(phases) if catalogue is None else catalogue.stack
+        opened = opened.without_steps(phases) if catalogue is None else catalogue.stack  # type: ignore[union-attr]
     chips = _archive(archive, storage, grid, _name(stack, opened))
     if catalogue is None:
         with RunLock(chips.root):

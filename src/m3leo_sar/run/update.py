@@ -175,7 +175,7 @@ def _series(catalogue: Catalogue, ledger: ChipLedger, archive: ChipArchive) -> d
     found |= {"burst": stack.burst} if stack.burst else {}
     for name, value in found.items():
         # Bursts that are added to those of earlier runs change the chips at their edges, and no others.
-        grown = name == "burst" and name in before and set(before[name].split("+")) <= set(value.split("+"))
+        grown = name == "burst" and name in before and set(before[name].split("+")) <= set(str(value).split("+"))
         if before.get(name, value) != value and not grown:
             raise ValueError(
                 f"{archive.root} holds chips of {name} {before[name]}, {stack.name} is of {value}: its chips would "

@@ -75,7 +75,8 @@ def _date(value: Any) -> datetime.date:
 def _pixels_within(geometry: Geometry, bounds: Any, name: str) -> tuple[slice, slice]:
     """Rows and columns of the pixels of a geometry within (west, south, east, north) in degrees, or under a GeoBox."""
     box = bounds if isinstance(bounds, GeoBox) else getattr(bounds, "geobox", None)
-    edges = box.bounds_in("EPSG:4326") if isinstance(box, GeoBox) else tuple(float(edge) for edge in bounds)
+    west, south, east, north = box.bounds_in("EPSG:4326") if isinstance(box, GeoBox) else map(float, bounds)
+    edges = west, south, east, north
     if isinstance(geometry, GeoBox):
         found = _on_map(geometry, edges)
     elif hasattr(geometry, "around"):

@@ -252,7 +252,7 @@ def test_missing_tiles_are_dropped_or_refused(held, holed):
 
 
 def test_a_damaged_tile_is_an_error_under_every_policy(held, holed):
-    shard = next((holed.root / held.grid.identifiers[4]).glob("000000/c/0/0/0/0"))
+    shard = next((holed.root / held.grid.identifiers[4]).rglob("c/0/0/0/0"))
     content = bytearray(shard.read_bytes())
     content[200] ^= 1
     shard.write_bytes(bytes(content))

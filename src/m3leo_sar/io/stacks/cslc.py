@@ -191,7 +191,7 @@ def cslc_paths(folder: Path) -> list[Path]:
 def _products(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[CslcProduct]:
     if isinstance(source, str | os.PathLike):
         folder = Path(source)
-        paths = cslc_paths(folder) if folder.is_dir() else [folder]
+        paths: list[AnyFile] = [*cslc_paths(folder)] if folder.is_dir() else [folder]
     else:
         paths = [file_at(path) for path in source]
     named = [(path, parse_cslc_name(path)) for path in paths]
@@ -212,7 +212,7 @@ def _warn_of_compressed(paths: Sequence[AnyFile]) -> None:
             warnings.warn(compressed_text(left), stacklevel=4)
 
 
-def _of_file(path: Path, name: CslcName) -> list[CslcProduct]:
+def _of_file(path: AnyFile, name: CslcName) -> list[CslcProduct]:
     """Products in a file: the one of the polarisation in its name, or all that it contains."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -277,7 +277,7 @@ def _header(product: CslcProduct) -> _Header:
         return _Header(regular_geobox(x, y, f"EPSG:{int(code)}"), facts, parameters, _time(product, begins))
 
 
-def _parameters(file: h5py.File, path: Path) -> dict[str, Any]:
+def _parameters(file: h5py.File, path: AnyFile) -> dict[str, Any]:
     """Scalars of the group of processing parameters of a product; none if there are none."""
     group = file.get(_PARAMETERS)
     if not isinstance(group, h5py.Group):
@@ -331,7 +331,7 @@ def _pixels(
     return pixels
 
 
-def _dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
+def _dataset(file: h5py.File, path: AnyFile, name: str) -> h5py.Dataset:
     try:
         dataset = file[name]
     except FAULTS as error:
@@ -343,7 +343,7 @@ def _dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
     return dataset
 
 
-def _data(file: h5py.File, path: Path, name: str) -> Any:
+def _data(file: h5py.File, path: AnyFile, name: str) -> Any:
     dataset = _dataset(file, path, name)
     try:
         return read_values(dataset, path)
@@ -351,7 +351,7 @@ def _data(file: h5py.File, path: Path, name: str) -> Any:
         raise ValueError(f"{path.name}: {name} cannot be read: {error}") from error
 
 
-def _optional(file: h5py.File, path: Path, name: str) -> Any:
+def _optional(file: h5py.File, path: AnyFile, name: str) -> Any:
     return _data(file, path, name) if name in file else None
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
+from m3leo_sar.io.remote.remote_address import AnyFile
 from m3leo_sar.stack.pairs import parse_date
 
 #: OPERA_L2_CSLC-S1_T087-185683-IW2_20221228T161651Z_20240504T181714Z_S1A_VV_v1.1.h5; not COMPRESSED-CSLC-S1.
@@ -37,7 +37,7 @@ class CslcName:
     platform: str | None = None
 
 
-def parse_cslc_name(path: Path) -> CslcName | None:
+def parse_cslc_name(path: AnyFile) -> CslcName | None:
     """Parse a file name; None if it is not that of a single-date product.
 
     Examples

@@ -39,8 +39,8 @@ def csv_products(file: AnyFile) -> list[Product]:
     ValueError
         If a column is unknown, or an entry is invalid; the message names the line.
     """
-    is_far = isinstance(file, RemoteFile)
-    text = (read_remote_text if is_far else read_text)(file, largest=LARGEST_LIST)  # type: ignore[operator]
+    read: Any = read_remote_text if isinstance(file, RemoteFile) else read_text
+    text = read(file, largest=LARGEST_LIST)
     reader = csv.DictReader(StringIO(text.removeprefix("\ufeff"), newline=""))
     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
     unknown = set(reader.fieldnames) - set(_COLUMNS)

@@ -47,7 +47,7 @@ _TAGS = ("POLARISATION", "POLARIZATION", "POLARIMETRIC_INTERP")
 class RasterImage(NamedTuple):
     """One file of a stack, and the band to read."""
 
-    path: Path
+    path: AnyFile
     date: datetime.date
     band: int
     shape: tuple[int, int]
@@ -58,7 +58,7 @@ class RasterImage(NamedTuple):
 class _File(NamedTuple):
     """Metadata of a file: its bands by polarisation, None where it is not specified."""
 
-    path: Path
+    path: AnyFile
     bands: dict[str | None, int]
     shape: tuple[int, int]
     dtype: str
@@ -246,12 +246,12 @@ def _choose(
     return images, wanted
 
 
-def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str] | Any]) -> list[Path]:
+def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str] | Any]) -> list[AnyFile]:
     """Raster files of a folder except compressed SLCs, which are listed in a warning; or the files given.
 
     Returns
     -------
-    list of Path
+    list of Path or RemoteFile
         Sorted for a folder, in their own order if given as files.
 
     Raises
@@ -262,8 +262,8 @@ def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str
         If one is a dataset in memory, or a band.
     """
     source = [source] if is_gdal(source) else source
-    paths = (
-        leave_out_compressed(find_rasters(Path(source)))
+    paths: list[AnyFile] = (
+        [*leave_out_compressed(find_rasters(Path(source)))]
         if isinstance(source, str | os.PathLike)
         else [_file_of(path) for path in source]
     )
@@ -297,7 +297,7 @@ def leave_out_compressed(paths: list[Path]) -> list[Path]:
     return [path for path in paths if not is_compressed(path.name)]
 
 
-def _inspect(path: Path, stated: str | None = None) -> _File:
+def _inspect(path: AnyFile, stated: str | None = None) -> _File:
     """Metadata of a file; ``stated`` is the polarisation that a list states of a file with one band."""
     with open_raster(path) as source:
         complex_bands = [index for index, dtype in enumerate(source.dtypes, start=1) if dtype in _DTYPES]

@@ -48,12 +48,14 @@ def read_stac_items(file: AnyFile) -> Iterator[tuple[AnyFile, Any]]:
         if key in read or len(read) >= _PAGES:
             raise ValueError(f"{file} has no last page: its links 'next' lead back to {page.file}")
         read.add(key)
+        place = page.file
         try:
             document = json.loads(_text(page))
-            yield from ((page.file, _item(entry)) for entry in _entries(document))
+            for entry in _entries(document):
+                yield place, _item(entry)
             page = _next(page, document)
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError, RecursionError) as error:
-            raise ValueError(f"{page.file} holds no STAC items: {type(error).__name__} {error}") from error
+            raise ValueError(f"{place} holds no STAC items: {type(error).__name__} {error}") from error
 
 
 def _text(page: _Page) -> str:

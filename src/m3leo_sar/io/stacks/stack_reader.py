@@ -16,7 +16,8 @@ from m3leo_sar.stack.slc import SlcStack
 class Product(NamedTuple):
     """A file or folder of a stack, and what a list or a table of dates states of it."""
 
-    path: AnyFile
+    #: A Path; for kinds that are read from servers also a RemoteFile, which has the words of Path that they use.
+    path: Any
     date: datetime.date | None = None
     polarisation: str | None = None
     burst: str | None = None

@@ -251,7 +251,8 @@ def _facts_of_date(stack: SlcStack, index: int) -> dict[str, Any]:
 def _add_polarisations(folder: Path, written: Sequence[str]) -> None:
     """Note polarisations once all their dates are written."""
     group = zarr.open_group(folder, mode="r+", zarr_format=3)
-    held = list(group.attrs["polarisations"])
+    stated: Any = group.attrs["polarisations"]
+    held = list(stated)
     new = [one for one in written if one not in held]
     if new:
         group.attrs["polarisations"] = [*held, *new]
@@ -279,7 +280,8 @@ def _date_folders(folder: Path) -> list[Path]:
 
 def _dates(folder: Path, arrays: Sequence[str], polarisations: Sequence[str]) -> list[datetime.date]:
     """Dates with all wanted arrays; one without any array at all is damaged, which is found when it is read."""
-    found, lacking = [], []
+    found: list[datetime.date] = []
+    lacking: list[datetime.date] = []
     for entry in _date_folders(folder):
         held = [name for name in (*POLARISATIONS, _ONLY) if (entry / name).is_dir()]
         (found if not held or set(arrays) <= set(held) else lacking).append(parse_date(entry.name))

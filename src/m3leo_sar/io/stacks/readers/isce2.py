@@ -139,7 +139,8 @@ def _reader(path: Path) -> tuple[Layer, tuple[int, int], str, tuple[Path, ...]]:
     if not vrt.is_file():
         raise FileNotFoundError(f"there is no file {path}, nor its VRT {vrt.name}")
     with open_raster(vrt) as source:
-        return partial(read_window, vrt, 1), source.shape, str(source.dtypes[0]), files_of(vrt)
+        files = tuple(Path(file) for file in files_of(vrt))
+        return partial(read_window, vrt, 1), source.shape, str(source.dtypes[0]), files
 
 
 def _raw(path: Path, header: Path) -> RawImage:
