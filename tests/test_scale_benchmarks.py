@@ -26,9 +26,9 @@ def test_the_plain_way_gives_what_ours_gives():
 
 
 def test_the_profile_tells_where_the_time_goes():
-    undisturbed = pipeline.tile_maker.sample
+    undisturbed = pipeline.tile_images.sample
     found = pipeline.profile("zarr", tiles=2, count=3)
-    assert pipeline.tile_maker.sample is undisturbed
+    assert pipeline.tile_images.sample is undisturbed
     parts = dict(found)
     assert all(milliseconds > 0 for milliseconds in parts.values())
     assert sum(parts.values()) - parts["all"] < parts["all"]
