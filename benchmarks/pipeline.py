@@ -203,7 +203,7 @@ def profile(storage: str, *, tiles: int = 16, count: int = 12) -> dict[str, floa
     watched = {
         "checksums of the stack": (Catalogue, "origin"),
         "planning": (sys.modules[__name__], "make_plan"),
-        "reading the stack": (SlcStack, "window"),
+        "reading the stack": (SlcStack, "images"),
         "coherence": (tile_images, "coherence"),
         "to the tile": (tile_images, "sample"),
         "packing and writing": (ChipArchive, "write_layers"),
