@@ -82,8 +82,10 @@ def set_heading(figure: Figure, text: str, *, length: int = 110) -> None:
         0.5, 1 - MARGIN / height, plain(text, length=length), ha="center", va="top", fontsize=12.5, parse_math=False
     )
     # In steps, as hinted letters do not scale evenly.
-    while heading.get_window_extent().width > (width - 2 * MARGIN) * figure.dpi and heading.get_fontsize() > 5:
-        heading.set_fontsize(heading.get_fontsize() - 0.5)
+    size = 12.5
+    while heading.get_window_extent().width > (width - 2 * MARGIN) * figure.dpi and size > 5:
+        size -= 0.5
+        heading.set_fontsize(size)
 
 
 def panel_axes(figure: Figure, count: int, across: int, size: tuple[float, float], *, title: float) -> list[Axes]:

@@ -333,7 +333,8 @@ def reopen(source: Mapping[str, Any]) -> tuple[SlcStack | BurstSet, dict[str, La
             stacks, labels = zip(*(reopen(part) for part in source["parts"]), strict=True)
             return join_polarisations(stacks), labels[0]
         products = [_product_of(values) for values in source["products"]]
-        choice = Choice(**{name: source.get(name) for name in _CHOICES})
+        chosen: dict[str, Any] = {name: source.get(name) for name in _CHOICES}
+        choice = Choice(**chosen)
         opened = open_products(reader_named(source["reader"]), products, choice)
     return opened.stack, dict(opened.labels())
 
