@@ -78,14 +78,6 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, A
     return report
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under `--dist loadgroup` a file stays in one process, as its fixtures do, unless its tests say otherwise."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
-
-
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Take thousands of collected tests out of the garbage collector's sight: it doubled the time of training."""
     gc.collect()

@@ -44,10 +44,7 @@ pytestmark = pytest.mark.slow
 TODAYS = (
     SEEDS if os.environ.get("M3LEO_GATE_SEEDS") == "all" else (SEEDS[datetime.date.today().toordinal() % len(SEEDS)],)
 )
-#: The worlds of a seed are made once, so its gates stay in one process.
-each_seed = pytest.mark.parametrize(
-    "seed", [pytest.param(seed, marks=pytest.mark.xdist_group(f"seed {seed}")) for seed in TODAYS]
-)
+each_seed = pytest.mark.parametrize("seed", TODAYS)
 
 
 @pytest.fixture
