@@ -17,7 +17,17 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 #: Rooms that hold rooms of their own; a file right inside one belongs to no inner room.
 NESTED = ("io", "learn")
 MAP_AND_STACK = {"grid", "stack"}
-IO = {"io.remote", "io.files", "io.tables", "io.chips", "io.components", "io.sources", "io.stacks", "io.sentinel1"}
+IO = {
+    "io.database",
+    "io.remote",
+    "io.files",
+    "io.tables",
+    "io.chips",
+    "io.components",
+    "io.sources",
+    "io.stacks",
+    "io.sentinel1",
+}
 PIXELS = {"insar", "warp", "chips"}
 LEARN = {"learn.models", "learn.data", "learn.score", "learn.tasks", "learn.fit", "learn.shift"}
 BELOW_PRODUCTS = MAP_AND_STACK | PIXELS | IO | {"doors"}
@@ -38,8 +48,9 @@ ARROWS = {
     "warp": {"grid", "_backend", "doors"},
     "chips": {"grid", "_backend", "doors"},
     "simulate": MAP_AND_STACK,
-    "io.remote": set(),
-    "io.files": {"grid", "io.remote"},
+    "io.database": set(),
+    "io.remote": {"io.database"},
+    "io.files": {"grid", "io.database", "io.remote"},
     "io.tables": {"grid", "io.files"},
     "io.components": {"grid", "io.files", "io.tables"},
     "io.sources": {"grid", "io.files", "io.components"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from m3leo_sar.io.files.fingerprint import checksum, signature
@@ -113,12 +113,3 @@ class ChipLedger(Ledger):
     def note(self, name: str, value: Any) -> None:
         """Note a plain value under a name, in place of an earlier one."""
         self._write([("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))])
-
-    def _select(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        with self._lock, self._plain_errors():
-            return self._database.execute(query, values).fetchall()
-
-    def _write(self, statements: Iterable[tuple[str, tuple[Any, ...]]]) -> None:
-        with self._lock, self._plain_errors(), self._transaction():
-            for statement, values in statements:
-                self._database.execute(statement, values)

@@ -5,20 +5,14 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import sqlite3
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
+
+from m3leo_sar.io.database.sqlite_file import SqliteFile
 
 #: Possible states of a job.
 STATES = ("done", "skipped", "failed")
-#: Application number that marks the file as ours among those of SQLite, and version of its table.
-_APPLICATION, _VERSION = 0x4D334C45, 1
-#: Seconds to wait for another process that writes.
-_BUSY = 30.0
 _COLUMNS = "key, state, reason, attempts, digest, checksum, outputs, created, updated"
 _TABLE = """CREATE TABLE jobs (
     key TEXT PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('done', 'skipped', 'failed')), reason TEXT NOT NULL,
@@ -54,7 +48,7 @@ class Entry(NamedTuple):
     updated: datetime.datetime
 
 
-class Ledger:
+class Ledger(SqliteFile):
     """A SQLite file with one row per job, for any number of threads and processes of one machine.
 
     Each record is its own transaction and is kept, whatever happens next. Nothing depends on the order of the times.
@@ -82,19 +76,12 @@ class Ledger:
     {'done': 1, 'skipped': 1, 'failed': 0} off the stack
     """
 
+    application = 0x4D334C45
+    holds = "ledger"
+    tables = (_TABLE,)
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.Lock()
-        with self._plain_errors():
-            # Autocommit: transactions are started explicitly, as immediate ones. All threads share one connection.
-            self._database = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
-        try:
-            with self._plain_errors():
-                self._set_up()
-        except BaseException:
-            self._database.close()
-            raise
+        super().__init__(Path(path))
 
     def record(
         self,
@@ -140,8 +127,7 @@ class Ledger:
             raise ValueError(f"attempts must be at least 0, got {attempts}")
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
         row = (key, state, reason, attempts, digest, checksum, json.dumps(list(outputs)), now, now)
-        with self._lock, self._plain_errors(), self._transaction():
-            self._database.execute(_RECORD, row)
+        self._write([(_RECORD, row)])
 
     def entry(self, key: str) -> Entry | None:
         """Entry of a job, None if there is none."""
@@ -166,74 +152,11 @@ class Ledger:
     def counts(self, *, prefix: str = "") -> dict[str, int]:
         """Number of jobs per state, of those whose key begins with ``prefix``."""
         query = "SELECT state, count(*) FROM jobs WHERE substr(key, 1, ?) = ? GROUP BY state"
-        with self._lock, self._plain_errors():
-            found = dict(self._database.execute(query, (len(prefix), prefix)).fetchall())
+        found = dict(self._select(query, (len(prefix), prefix)))
         return {state: found.get(state, 0) for state in STATES}
 
-    def close(self) -> None:
-        """Close the file; the ledger cannot be used afterwards."""
-        with self._lock:
-            self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _set_up(self) -> None:
-        """Create the table in a new file, or refuse a foreign file."""
-        with self._transaction():
-            (application,) = self._database.execute("PRAGMA application_id").fetchone()
-            (version,) = self._database.execute("PRAGMA user_version").fetchone()
-            if application == 0 and not self._database.execute("SELECT 1 FROM sqlite_master").fetchone():
-                self._database.execute(_TABLE)
-                self._database.execute(f"PRAGMA application_id = {_APPLICATION}")
-                self._database.execute(f"PRAGMA user_version = {_VERSION}")
-            elif application != _APPLICATION:
-                raise ValueError(f"{self.path} is a database of something else, not a ledger")
-            elif version > _VERSION:
-                raise ValueError(f"{self.path} has version {version}; this library reads up to {_VERSION}")
-        self._set_write_ahead()
-
-    def _set_write_ahead(self) -> None:
-        """Set a journal that lets readers pass writers; SQLite does not wait for others in this statement, so we do."""
-        last = time.monotonic() + _BUSY
-        while self._database.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            try:
-                self._database.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError:
-                if time.monotonic() > last:
-                    raise
-                time.sleep(0.01)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """Acquire the write lock at once: a later request could be refused after reading."""
-        try:
-            # Inside the block: Ctrl-C may come between this statement and the next.
-            self._database.execute("BEGIN IMMEDIATE")
-            yield
-            self._database.execute("COMMIT")
-        except BaseException:
-            # A full disk ends the transaction by itself.
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            raise
-
     def _rows(self, condition: str, values: tuple[Any, ...]) -> list[Entry]:
-        with self._lock, self._plain_errors():
-            rows = self._database.execute(f"SELECT {_COLUMNS} FROM jobs {condition}", values).fetchall()
-        return [_entry(row) for row in rows]
-
-    @contextmanager
-    def _plain_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise OSError(f"ledger {self.path} cannot be used: {error}") from error
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            raise ValueError(f"{self.path} is damaged or no ledger: {error}") from error
+        return [_entry(row) for row in self._select(f"SELECT {_COLUMNS} FROM jobs {condition}", values)]
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

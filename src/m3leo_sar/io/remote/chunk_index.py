@@ -7,23 +7,18 @@ address with a password, a token or another parameter.
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
+from m3leo_sar.io.database.sqlite_file import SqliteFile
 from m3leo_sar.io.remote import remote_options
 from m3leo_sar.io.remote.http_source import Version
 
 #: Name of the file in an archive or in a folder that the user names.
 INDEX = "remote-index.sqlite"
-#: Marks the file as ours among those of SQLite, and the version of its tables.
-_APPLICATION, _VERSION = 0x4D334C49, 1
-_BUSY = 30.0
 _TABLES = (
     """CREATE TABLE files (id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, etag TEXT,
     modified TEXT, used REAL NOT NULL)""",
@@ -50,7 +45,7 @@ class Chunk(NamedTuple):
     checksum: int | None = None
 
 
-class ChunkIndex:
+class ChunkIndex(SqliteFile):
     """A SQLite file, or a database in memory, of the chunks of any number of files.
 
     Parameters
@@ -66,21 +61,13 @@ class ChunkIndex:
         If it cannot be created or written to.
     """
 
+    application = 0x4D334C49
+    holds = "index of remote files"
+    advice = "; remove it"
+    tables = _TABLES
+
     def __init__(self, path: Path | None = None) -> None:
-        self.path = path
-        self._lock = threading.RLock()
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        with self._plain_errors():
-            self._database = sqlite3.connect(
-                path or ":memory:", timeout=_BUSY, isolation_level=None, check_same_thread=False
-            )
-        try:
-            with self._plain_errors():
-                self._set_up()
-        except BaseException:
-            self._database.close()
-            raise
+        super().__init__(path)
 
     def version(self, identity: str) -> Version | None:
         """Version of a file whose bytes the index holds, None if it holds none."""
@@ -152,17 +139,6 @@ class ChunkIndex:
                 row = f"INSERT OR IGNORE INTO {table} SELECT id, {marks} FROM files WHERE identity = ?"
                 self._write([(row, (*values, identity)) for values in rows])
 
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _bound(self, kept: str) -> None:
         """Drop the files least recently used while the blocks are larger than the options allow."""
         (size,) = self._select("SELECT coalesce(sum(length(data)), 0) FROM blocks")[0]
@@ -180,57 +156,4 @@ class ChunkIndex:
         self._database.execute("PRAGMA foreign_keys = ON")
         # What a lost machine does not keep is fetched again.
         self._database.execute("PRAGMA synchronous = OFF")
-        self._set_write_ahead()
-        with self._transaction():
-            (application,) = self._database.execute("PRAGMA application_id").fetchone()
-            (version,) = self._database.execute("PRAGMA user_version").fetchone()
-            if application == 0 and not self._database.execute("SELECT 1 FROM sqlite_master").fetchone():
-                for table in _TABLES:
-                    self._database.execute(table)
-                self._database.execute(f"PRAGMA application_id = {_APPLICATION}")
-                self._database.execute(f"PRAGMA user_version = {_VERSION}")
-            elif application != _APPLICATION:
-                raise ValueError(f"{self.path} is a database of something else, not an index of remote files")
-            elif version > _VERSION:
-                raise ValueError(f"{self.path} has version {version}; this library reads up to {_VERSION}; remove it")
-
-    def _set_write_ahead(self) -> None:
-        """A journal that lets readers pass writers; SQLite does not wait for others in this statement, so we do."""
-        last = time.monotonic() + _BUSY
-        while self.path is not None:
-            try:
-                if self._database.execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal":
-                    return
-            except sqlite3.OperationalError:
-                if time.monotonic() > last:
-                    raise
-            time.sleep(0.01)
-
-    def _select(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        with self._lock, self._plain_errors():
-            return self._database.execute(query, values).fetchall()
-
-    def _write(self, statements: Iterable[tuple[str, tuple[Any, ...]]]) -> None:
-        with self._lock, self._plain_errors(), self._transaction():
-            for statement, values in statements:
-                self._database.execute(statement, values)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
-            yield
-            self._database.execute("COMMIT")
-        except BaseException:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            raise
-
-    @contextmanager
-    def _plain_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise OSError(f"the index {self.path} cannot be used: {error}") from error
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            raise ValueError(f"{self.path} is damaged or no index of remote files: {error}; remove it") from error
+        super()._set_up()

@@ -10,6 +10,8 @@ import datetime
 import email.utils
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -87,11 +89,9 @@ class HttpSource:
 
         Raises as :meth:`get`.
         """
-        import aiohttp
-
         headers = {"Accept": "application/geo+json, application/json, */*"} | _authorisation(self.file)
         method = "GET" if body is None else "POST"
-        try:
+        with self._plain_faults():
             async with session.request(method, _address(self.file.url), json=body, headers=headers) as answer:
                 if answer.status != 200:
                     self._refuse(answer)
@@ -102,20 +102,12 @@ class HttpSource:
                     if size > largest:
                         break
                 return b"".join(parts)
-        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError, ConnectionError) as error:
-            raise TryAgain(_fault(error)) from None
-        except aiohttp.InvalidURL:
-            raise ValueError(f"{self.file} is not a valid address") from None
-        except aiohttp.ClientError as error:
-            raise OSError(f"{self.file} cannot be read: {type(error).__name__}") from None
 
     async def _ask(
         self, session: Any, address: Any, start: int, stop: int, *, redirected: bool = False
     ) -> tuple[bytes, Version]:
-        import aiohttp
-
         headers = {"Range": f"bytes={start}-{stop - 1}"} | (_authorisation(self.file) if not redirected else {})
-        try:
+        with self._plain_faults():
             async with session.get(address, headers=headers) as answer:
                 if redirected and answer.status in _RUN_OUT:
                     raise _Expired
@@ -124,8 +116,15 @@ class HttpSource:
                 if answer.history:
                     self._final = answer.url
                 return self._checked(answer, data, start, stop)
+
+    @contextmanager
+    def _plain_faults(self) -> Iterator[None]:
+        """Faults of a transfer without their cause, whose text may hold the whole address."""
+        import aiohttp
+
+        try:
+            yield
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError, ConnectionError) as error:
-            # Without the cause, whose text may hold the whole address.
             raise TryAgain(_fault(error)) from None
         except aiohttp.InvalidURL:
             raise ValueError(f"{self.file} is not a valid address") from None

@@ -1,0 +1,1 @@
+"""The base of our SQLite files, below the rooms that keep one."""
