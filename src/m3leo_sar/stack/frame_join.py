@@ -8,16 +8,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.joint_grid import joint_grid
 from m3leo_sar.stack.concurrent_read import joined_read
+from m3leo_sar.stack.mosaic import Part, mosaic_window
 from m3leo_sar.stack.slc import SlcStack
 
-#: Largest distance of a frame from the pixels of the first, in pixels: writers round coordinates.
-_TOLERANCE = 1e-3
 #: Properties that the frames of a pass share.
 _SHARED = ("polarisation", "dtype", "orbit", "track", "frequency")
 
@@ -56,6 +54,7 @@ def join_frames(stacks: Sequence[SlcStack], *, name: str | None = None) -> SlcSt
 
     Examples
     --------
+    >>> import numpy as np
     >>> box = GeoBox.from_bounds((500000, 0, 500080, 60), shape=(6, 8), crs="EPSG:32631")
     >>> def frame(rows):
     ...     return SlcStack.from_arrays(
@@ -69,17 +68,10 @@ def join_frames(stacks: Sequence[SlcStack], *, name: str | None = None) -> SlcSt
     first = stacks[0]
     for stack in stacks:
         _require_alike(first, stack)
-    places = [_place(first, stack) for stack in stacks]
-    top, left = min(row for row, _ in places), min(col for _, col in places)
-    found = [_Frame(row - top, col - left, stack) for (row, col), stack in zip(places, stacks, strict=True)]
+    geobox, places = _joint(stacks)
+    found = [_Frame(*place, stack) for place, stack in zip(places, stacks, strict=True)]
     # By place, so that the mosaic does not depend on the order of the frames.
     frames = tuple(sorted(found, key=lambda frame: (frame.row, frame.col, frame.stack.name)))
-    shape = (
-        max(frame.row + frame.stack.shape[1] for frame in frames),
-        max(frame.col + frame.stack.shape[2] for frame in frames),
-    )
-    box: GeoBox = first.geometry  # type: ignore[assignment]
-    geobox = GeoBox(shape, box.affine @ Affine.translation(left, top), box.crs)
     dates = tuple(sorted({date for stack in stacks for date in stack.dates}))
     return replace(
         first,
@@ -104,48 +96,32 @@ def _require_alike(first: SlcStack, other: SlcStack) -> None:
             )
 
 
-def _place(first: SlcStack, other: SlcStack) -> tuple[int, int]:
-    """Row and column of a frame's first pixel on the grid of the first frame."""
-    one, two = first.geometry, other.geometry
-    assert isinstance(one, GeoBox)
-    assert isinstance(two, GeoBox)
-    between = ~one.affine @ two.affine
-    rows, cols = two.shape
-    corner, opposite = between @ (0, 0), between @ (cols, rows)
-    col, row = round(corner[0]), round(corner[1])
-    off = np.subtract([*corner, *opposite], [col, row, col + cols, row + rows])
-    if one.crs != two.crs or np.abs(off).max() > _TOLERANCE:
-        raise ValueError(f"frames must lie on one grid of pixels, {other.name} does not lie on that of {first.name}")
-    return row, col
+def _joint(stacks: Sequence[SlcStack]) -> tuple[GeoBox, list[tuple[int, int]]]:
+    """The grid of the mosaic, and the row and column at which each frame begins."""
+    boxes: list[GeoBox] = [stack.geometry for stack in stacks]  # type: ignore[misc]
+    found = joint_grid(boxes)
+    if found is None:
+        off = next(stack for stack, box in zip(stacks, boxes, strict=True) if joint_grid([boxes[0], box]) is None)
+        raise ValueError(f"frames must lie on one grid of pixels, {off.name} does not lie on that of {stacks[0].name}")
+    return found
 
 
 def _read(
     frames: tuple[_Frame, ...], dates: tuple[datetime.date, ...], index: int, rows: slice, cols: slice
 ) -> NDArray[Any]:
     polarisation, place = divmod(index, len(dates))
-    stack = frames[0].stack
-    name, date = stack.polarisations[polarisation], dates[place]
-    whole = np.full((rows.stop - rows.start, cols.stop - cols.start), np.nan, stack.dtype)
-    for frame in frames:
-        down = _common(rows, frame.row, frame.stack.shape[1])
-        along = _common(cols, frame.col, frame.stack.shape[2])
-        if date not in frame.stack.dates or down is None or along is None:
-            continue
-        into = whole[_shifted(down, -rows.start), _shifted(along, -cols.start)]
-        lacking = np.isnan(into)
-        if lacking.any():
-            pixels = frame.stack.images([(name, date)], _shifted(down, -frame.row), _shifted(along, -frame.col))[0]
-            np.copyto(into, pixels, where=lacking)
-    return whole
+    first = frames[0].stack
+    image = (first.polarisations[polarisation], dates[place])
+    parts = (
+        Part(frame.row, frame.col, frame.stack.shape[1:], partial(_pixels, frame.stack, image))  # type: ignore[arg-type]
+        for frame in frames
+        if image[1] in frame.stack.dates
+    )
+    return mosaic_window(parts, rows, cols, dtype=first.dtype)
 
 
-def _common(part: slice, start: int, size: int) -> slice | None:
-    first, last = max(part.start, start), min(part.stop, start + size)
-    return slice(first, last) if first < last else None
-
-
-def _shifted(part: slice, by: int) -> slice:
-    return slice(part.start + by, part.stop + by)
+def _pixels(stack: SlcStack, image: tuple[str, datetime.date], rows: slice, cols: slice) -> NDArray[Any]:
+    return stack.images([image], rows, cols)[0]
 
 
 def _times(frames: Sequence[_Frame], dates: Sequence[datetime.date]) -> tuple[datetime.datetime, ...] | None:

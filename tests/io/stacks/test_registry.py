@@ -10,10 +10,10 @@ import pytest
 import stack_layouts
 
 from m3leo_sar import GeoBox
+from m3leo_sar.grid.joint_grid import joint_grid
 from m3leo_sar.io.files.raster import write_geotiff
 from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.io.stacks.registry import reader_named, readers, recognise
-from m3leo_sar.io.stacks.same_grid import joint_grid
 from m3leo_sar.run.catalogue import open_catalogue, reopen
 
 BOX = GeoBox((7, 9), (10.0, 0.0, 500_000.0, 0.0, -10.0, 5_500_000.0), "EPSG:32631")

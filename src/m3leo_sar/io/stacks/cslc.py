@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.joint_grid import is_same_grid
 from m3leo_sar.grid.regular_geobox import regular_geobox
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.hdf5_values import FAULTS, open_hdf5, read_values, require_own
@@ -26,7 +27,6 @@ from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS, compressed_text,
 from m3leo_sar.io.stacks.cslc_name import CslcName, burst_name, parse_cslc_name
 from m3leo_sar.io.stacks.image_choice import newest_of_each_date, only
 from m3leo_sar.io.stacks.refused_kind import refused_kind
-from m3leo_sar.io.stacks.same_grid import is_same_grid
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.io.stacks.zero_lines import ZeroLines
 from m3leo_sar.stack.slc import SlcStack

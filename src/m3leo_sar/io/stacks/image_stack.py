@@ -11,18 +11,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.joint_grid import is_same_grid, joint_grid
 from m3leo_sar.io.files.no_data import as_valid
 from m3leo_sar.io.stacks.image_choice import newest_of_each_date, only
 from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE
-from m3leo_sar.io.stacks.same_grid import is_same_grid, joint_grid
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product
 from m3leo_sar.io.stacks.unknown_positions import unknown_positions
 from m3leo_sar.io.stacks.zero_lines import ZeroLines
 from m3leo_sar.stack.geometry import Geometry
+from m3leo_sar.stack.mosaic import Part, mosaic_window
 from m3leo_sar.stack.slc import SlcStack
 
 
@@ -303,29 +303,16 @@ def _pixels(
 ) -> NDArray[Any]:
     parts = dates[index]
     if len(parts) == 1 and parts[0].image.shape == shape:
-        pixels = as_valid(parts[0].image.read(rows, cols), nodata)
+        pixels = _valid(parts[0].image.read, nodata, rows, cols)
     else:
-        pixels = np.full((rows.stop - rows.start, cols.stop - cols.start), complex(np.nan, np.nan), dtype)
-        for part in parts:
-            _paste(pixels, part, nodata, rows, cols)
+        within = (Part(one.row, one.col, one.image.shape, partial(_valid, one.image.read, nodata)) for one in parts)
+        pixels = mosaic_window(within, rows, cols, dtype=dtype)
     if zeros is not None:
         zeros.look(pixels, rows, parts[0].image.path.name, width=shape[1])
     return pixels.astype(dtype, copy=False)
 
 
-def _paste(pixels: NDArray[Any], part: _Placed, nodata: float | None, rows: slice, cols: slice) -> None:
-    """Fill the empty pixels of a window of the stack with those of a part."""
-    own = [
-        slice(max(window.start - start, 0), min(window.stop - start, size))
-        for window, start, size in zip((rows, cols), (part.row, part.col), part.image.shape, strict=True)
-    ]
-    if any(one.start >= one.stop for one in own):
-        return
-    found = as_valid(part.image.read(*own), nodata)
-    target = pixels[
-        tuple(
-            slice(one.start + start - window.start, one.stop + start - window.start)
-            for one, start, window in zip(own, (part.row, part.col), (rows, cols), strict=True)
-        )
-    ]
-    np.copyto(target, found, where=np.isnan(target))
+def _valid(
+    read: Callable[[slice, slice], NDArray[Any]], nodata: float | None, rows: slice, cols: slice
+) -> NDArray[Any]:
+    return as_valid(read(rows, cols), nodata)

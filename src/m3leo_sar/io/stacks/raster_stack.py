@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.joint_grid import is_same_grid
 from m3leo_sar.io.files.complex_parts import require_no_raster_parts
 from m3leo_sar.io.files.gdal_dataset import band_of, is_gdal, path_in_file
 from m3leo_sar.io.files.raster import files_of, geobox_of, open_raster, read_window
@@ -30,7 +31,6 @@ from m3leo_sar.io.stacks.acquisition_name import (
 )
 from m3leo_sar.io.stacks.near_miss import SAMPLE, look_of_values
 from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE, mesh_of_points
-from m3leo_sar.io.stacks.same_grid import is_same_grid
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.io.stacks.unknown_positions import unknown_positions
 from m3leo_sar.io.stacks.zero_lines import ZeroLines

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.joint_grid import is_same_grid
 from m3leo_sar.io.files.atomic import PARTIAL, atomic_path, remove_stale
 from m3leo_sar.io.files.manifest import require_no_file
 from m3leo_sar.io.files.zarr_metadata import require_safe_store
-from m3leo_sar.io.stacks.same_grid import is_same_grid
 from m3leo_sar.io.stacks.stack_positions import read_geometry, write_geometry
 from m3leo_sar.io.stacks.zarr_group import (
     CHUNK,
