@@ -42,6 +42,7 @@ def parse_cslc_name(path: AnyFile) -> CslcName | None:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> parse_cslc_name(Path("t087_185683_iw2_20221228.h5")).burst
     'T087-185683-IW2'
     >>> parse_cslc_name(Path("compressed_t087_185683_iw2_20221228_20230109.h5"))
