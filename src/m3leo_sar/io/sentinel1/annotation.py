@@ -32,11 +32,17 @@ class BurstTiming:
         Zero-Doppler time of its first row, seconds since the annotation's epoch.
     first_valid, last_valid : (lines,) int
         First and last valid column of each row; -1 for a row without valid pixels.
+    sensing_time : datetime.datetime or None
+        Raw time of its first row, UTC, which gives the burst's identifier only; None if it is not annotated.
+    number : int or None
+        ``burstId``, from IPF 3.40 on.
     """
 
     azimuth_time: float
     first_valid: NDArray[np.int64]
     last_valid: NDArray[np.int64]
+    sensing_time: datetime.datetime | None = None
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +75,25 @@ class SwathAnnotation:
         Azimuth FM rates and Doppler centroids, each with its time.
     geolocation : dict of str to (points,) float64
         ``line``, ``pixel``, ``latitude``, ``longitude``, ``height``, ``incidence`` of the geolocation grid.
+    orbit_source : str
+        Origin of ``orbit``: ``"Auxiliary"`` (an orbit file), or ``"Downlink"`` (the satellite's own navigation).
+    orbit_number : int or None
+        Absolute orbit of the first line.
+    ascending_node : datetime.datetime or None
+        Time of the ascending node that the processor refers to, UTC.
+    prf : float or None
+        Pulse repetition frequency, Hz.
+    rank : int or None
+        Pulses in flight between transmission and reception.
+    pulse_ramp_rate : float or None
+        Frequency rate of the transmitted pulse, Hz per second.
+    is_bistatic_corrected : bool
+        Whether the processor moved all times by the delay of mid-swath (``bistaticDelayCorrectionApplied``).
+
+    Notes
+    -----
+    Fields after ``geolocation`` are None, empty or false where the annotation does not state them: products repacked by
+    other software leave some empty.
     """
 
     swath: str
@@ -88,6 +113,13 @@ class SwathAnnotation:
     fm_rates: tuple[tuple[float, RangePolynomial], ...]
     dopplers: tuple[tuple[float, RangePolynomial], ...]
     geolocation: dict[str, NDArray[np.float64]]
+    orbit_source: str = ""
+    orbit_number: int | None = None
+    ascending_node: datetime.datetime | None = None
+    prf: float | None = None
+    rank: int | None = None
+    pulse_ramp_rate: float | None = None
+    is_bistatic_corrected: bool = False
 
     @property
     def wavelength(self) -> float:
@@ -149,6 +181,10 @@ class SwathAnnotation:
         )
 
 
+class EmptySwath(ValueError):
+    """An annotation without bursts: the product does not reach into this swath."""
+
+
 def read_annotation(source: str | os.PathLike[str] | bytes) -> SwathAnnotation:
     """Read the annotation of a swath: a file, or its bytes.
 
@@ -158,8 +194,9 @@ def read_annotation(source: str | os.PathLike[str] | bytes) -> SwathAnnotation:
         If there is no such file.
     ValueError
         If it is not XML, has a document type (unlike real ones), is not an IW single-look complex product, lacks an
-        entry, holds another number of entries than its count, or has no burst, as swaths of short products may; the
-        message names it.
+        entry, or holds another number of entries than its count; the message names it.
+    EmptySwath
+        If it has no burst, as swaths of short products may.
     """
     if isinstance(source, bytes):
         name, text = "annotation", source
@@ -172,7 +209,7 @@ def read_annotation(source: str | os.PathLike[str] | bytes) -> SwathAnnotation:
     root = parse_xml(text, name)
     bursts = root.find("swathTiming/burstList")
     if bursts is not None and len(bursts) == 0:
-        raise ValueError(f"{name} has no burst: the product does not reach into this swath")
+        raise EmptySwath(f"{name} has no burst: the product does not reach into this swath")
     try:
         return _swath(root)
     except (KeyError, ValueError, TypeError, IndexError, ArithmeticError) as error:
@@ -217,14 +254,36 @@ def _swath(root: ElementTree.Element) -> SwathAnnotation:
         fm_rates=estimates("generalAnnotation/azimuthFmRateList/azimuthFmRate", "azimuthFmRatePolynomial"),
         dopplers=estimates("dopplerCentroid/dcEstimateList/dcEstimate", "dataDcPolynomial"),
         geolocation=_geolocation(root),
+        **_stated(root),
     )
+
+
+def _stated(root: ElementTree.Element) -> dict[str, Any]:
+    """Entries that not every processor writes, or that a repacked product leaves empty."""
+    image, downlink = "imageAnnotation", "generalAnnotation/downlinkInformationList/downlinkInformation"
+    entries: dict[str, tuple[str, Any]] = {
+        "orbit_source": (f"{image}/processingInformation/orbitSource", str),
+        "orbit_number": ("adsHeader/absoluteOrbitNumber", int),
+        "ascending_node": (f"{image}/imageInformation/ascendingNodeTime", _time),
+        "prf": (f"{downlink}/prf", float),
+        "rank": (f"{downlink}/downlinkValues/rank", int),
+        "pulse_ramp_rate": (f"{downlink}/downlinkValues/txPulseRampRate", float),
+        "is_bistatic_corrected": (f"{image}/processingInformation/bistaticDelayCorrectionApplied", _is_true),
+    }
+    texts = {name: (root.findtext(path) or "").strip() for name, (path, _) in entries.items()}
+    return {name: entries[name][1](text) for name, text in texts.items() if text}
+
+
+def _is_true(text: str) -> bool:
+    return text.lower() == "true"
 
 
 def _burst(item: ElementTree.Element, azimuth_time: float, lines: int) -> BurstTiming:
     valid = [np.array(_numbers(item, entry), np.int64) for entry in ("firstValidSample", "lastValidSample")]
     if any(len(column) != lines for column in valid):
         raise ValueError(f"firstValidSample must have one entry per line, {lines}, got {len(valid[0])}")
-    return BurstTiming(azimuth_time, *valid)
+    sensing, number = ((item.findtext(entry) or "").strip() for entry in ("sensingTime", "burstId"))
+    return BurstTiming(azimuth_time, *valid, _time(sensing) if sensing else None, int(number) if number else None)
 
 
 def _orbit(root: ElementTree.Element, seconds: Any) -> Orbit:

@@ -1,0 +1,75 @@
+"""Pixels of bursts, which lie one below the other in the measurement of their swath."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+
+from m3leo_sar.io.files.raster import GEOTIFF, open_raster
+from m3leo_sar.io.sentinel1.annotation import SwathAnnotation
+
+#: No-data value of complex int16 pixels in this package.
+NO_DATA = -32768
+#: Rows that are read at a time where they are converted.
+_ROWS = 256
+
+
+@contextmanager
+def open_measurement(name: str, note: SwathAnnotation) -> Iterator[Any]:
+    """Open the measurement of a swath for :func:`burst_pixels`.
+
+    Bursts that are read from one opening in their order are read from a zip in one pass: each opening unpacks it from
+    the beginning.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read, or has another size than the annotation specifies.
+    """
+    with open_raster(name, driver=GEOTIFF) as source:
+        expected = len(note.bursts) * note.lines, note.samples
+        if source.shape != expected:
+            raise ValueError(
+                f"{PurePosixPath(name).name} must have the {expected} pixels that its annotation specifies, "
+                f"got {source.shape}"
+            )
+        yield source
+
+
+def burst_pixels(
+    source: Any, note: SwathAnnotation, index: int, rows: slice = slice(None), cols: slice = slice(None)
+) -> NDArray[np.complex64]:
+    """Pixels of one burst, or a part of it, from an open measurement; pixels annotated as invalid are NaN."""
+    row, col = range(*rows.indices(note.lines)), range(*cols.indices(note.samples))
+    first = (index % len(note.bursts)) * note.lines + row.start
+    window = rasterio.windows.Window(col.start, first, len(col), len(row))
+    pixels: NDArray[np.complex64] = source.read(1, window=window).astype(np.complex64, copy=False)
+    pixels[~valid_pixels(note, index, row, col)] = complex(np.nan, np.nan)
+    return pixels
+
+
+def burst_int16(source: Any, note: SwathAnnotation, index: int, rows: slice = slice(None)) -> NDArray[np.int16]:
+    """Pixels of one burst as stored: (rows, samples, 2) with -32768 where they are annotated as invalid.
+
+    Half the memory of :func:`burst_pixels`.
+    """
+    row = range(*rows.indices(note.lines))
+    out = np.empty((len(row), note.samples, 2), np.int16)
+    for start in range(0, len(row), _ROWS):
+        part = slice(row.start + start, min(row.start + start + _ROWS, row.stop))
+        block = burst_pixels(source, note, index, part)
+        out[start : start + len(block)] = np.nan_to_num(block.view(np.float32), nan=NO_DATA).reshape(*block.shape, 2)
+    return out
+
+
+def valid_pixels(note: SwathAnnotation, index: int, rows: range, cols: range) -> NDArray[np.bool_]:
+    """Whether pixels lie within the valid samples of their lines."""
+    timing, column = note.bursts[index], np.arange(cols.start, cols.stop)
+    low, high = timing.first_valid[rows.start : rows.stop, None], timing.last_valid[rows.start : rows.stop, None]
+    return (low >= 0) & (column >= low) & (column <= high)
