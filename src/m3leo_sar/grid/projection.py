@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache
@@ -109,6 +110,66 @@ def has_heights(crs: str) -> bool:
         If the CRS is not understood.
     """
     return crs.upper() not in _GEOGRAPHIC and len(_parsed(crs).axis_info) == 3
+
+
+@lru_cache(maxsize=64)
+def vertical_part(crs: str) -> str | None:
+    """Vertical datum that a CRS specifies: ``"ellipsoid"``, an EPSG code or WKT; None if it has no heights.
+
+    Raises
+    ------
+    ValueError
+        If the CRS is not understood.
+
+    Examples
+    --------
+    >>> vertical_part("EPSG:9707"), vertical_part("EPSG:4979"), vertical_part("EPSG:32631")
+    ('EPSG:5773', 'ellipsoid', None)
+    """
+    if not has_heights(crs):
+        return None
+    parsed = _parsed(crs)
+    if not parsed.is_compound:
+        return "ellipsoid"
+    part = parsed.sub_crs_list[1]
+    code = part.to_epsg(min_confidence=100)
+    return f"EPSG:{code}" if code else str(part.to_wkt())
+
+
+@lru_cache(maxsize=4)
+def geoid_grid_transformer(path: str) -> pyproj.Transformer:
+    """Transformer from longitude, latitude and heights above the geoid of a grid file to heights above the ellipsoid.
+
+    Raises
+    ------
+    ValueError
+        If PROJ cannot read the file.
+    """
+    from pyproj import Transformer
+    from pyproj.exceptions import ProjError
+
+    if "," in path or '"' in path:
+        raise ValueError(f"geoid must be a path without comma and quotation mark, as PROJ lists grids so, got {path}")
+    radians, degrees = (
+        f"+step +proj=unitconvert +xy_in={one} +xy_out={other}" for one, other in (("deg", "rad"), ("rad", "deg"))
+    )
+    shift = f'+step +proj=vgridshift +grids="{path}" +multiplier=1'
+    try:
+        return Transformer.from_pipeline(f"+proj=pipeline {radians} {shift} {degrees}")
+    except ProjError as error:
+        raise ValueError(
+            f"geoid must be a grid that PROJ reads (.gtx or a GeoTIFF of PROJ), got {path}: {error}"
+        ) from error
+
+
+def proj_folders() -> list[str]:
+    """Folders in which PROJ searches for grids: pyproj's own, the user's, and those of environment variables."""
+    from pyproj.datadir import get_data_dir, get_user_data_dir
+
+    stated = [part for name in ("PROJ_DATA", "PROJ_LIB") for part in os.environ.get(name, "").split(os.pathsep)]
+    return list(
+        dict.fromkeys(part for part in (*get_data_dir().split(os.pathsep), get_user_data_dir(), *stated) if part)
+    )
 
 
 @lru_cache(maxsize=16)
