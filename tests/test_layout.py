@@ -68,7 +68,7 @@ ARROWS = {
     "training": BELOW_PRODUCTS | LEARN | {"products"},
     "pictures": MAP_AND_STACK | IO | {"chips"},
     "bench": BELOW_PRODUCTS | LEARN | {"products", "run", "training", "simulate", "pictures"},
-    "app": BELOW_PRODUCTS | LEARN | {"products", "run", "training", "simulate", "pictures", "bench"},
+    "app": {"_backend"} | BELOW_PRODUCTS | LEARN | {"products", "run", "training", "simulate", "pictures", "bench"},
 }
 #: Library to the only rooms that may import it.
 KEPT = {

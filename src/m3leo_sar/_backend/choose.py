@@ -1,4 +1,4 @@
-"""Choice of the backend, in one place: from the arrays themselves."""
+"""Choice of the backend, in one place: from the arrays themselves; and the GPUs that one can run on."""
 
 from __future__ import annotations
 
@@ -36,3 +36,25 @@ def module_of(array: Any) -> ModuleType:
     """NumPy or CuPy, the library of the array; arrays of the emulation are NumPy arrays."""
     owner = type(array).__module__.partition(".")[0]
     return importlib.import_module("cupy" if owner == "cupy" else "numpy")
+
+
+def gpu_devices() -> list[str]:
+    """Name, memory and compute capability of each CUDA device, or one line with the reason for none.
+
+    Never raises: a driver that is missing or broken is a reason.
+    """
+    try:
+        cupy: Any = importlib.import_module("cupy")
+    except ImportError as error:
+        return [f"none: CuPy cannot be imported ({error})"]
+    try:
+        count = int(cupy.cuda.runtime.getDeviceCount())
+        return [_device(cupy, index) for index in range(count)] or ["none: there is no CUDA device"]
+    except Exception as error:
+        return [f"none: {' '.join(str(error).split())}"]
+
+
+def _device(cupy: Any, index: int) -> str:
+    facts = cupy.cuda.runtime.getDeviceProperties(index)
+    name = facts["name"].decode() if isinstance(facts["name"], bytes) else str(facts["name"])
+    return f"{name}, {facts['totalGlobalMem'] / 2**30:.0f} GiB, compute capability {facts['major']}.{facts['minor']}"

@@ -9,6 +9,7 @@ import typer
 from m3leo_sar.app import (
     archive_commands,
     bench_commands,
+    machine_commands,
     picture_commands,
     run_commands,
     stack_commands,
@@ -59,6 +60,7 @@ for _subject, _title in (
     (picture_commands, "Pictures and descriptions"),
     (training_commands, "Training"),
     (bench_commands, "Comparisons"),
+    (machine_commands, "This machine"),
 ):
     for _command in _subject.commands.registered_commands:
         _command.rich_help_panel = _title

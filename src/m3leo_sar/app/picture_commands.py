@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from m3leo_sar.app import options
+from m3leo_sar.app.product_display import describe_sentinel1, is_sentinel1
 from m3leo_sar.app.progress import OUT
 from m3leo_sar.io.chips.archive import ChipArchive, is_chip_archive
 from m3leo_sar.io.chips.slc_tile_store import is_slc_tile_store
@@ -38,7 +39,8 @@ def describe(
             parser=file_at,
             metavar="FILE",
             help="A chip of M3LEO's release, a file or batch of a chip archive, a chip archive, a store of SLC tiles, "
-            "or a stack (a folder, a file, or the address of one on a server).",
+            "a stack (a folder, a file, or the address of one on a server), a Sentinel-1 product (SAFE folder or zip), "
+            "a folder of products, or an orbit file (EOF).",
         ),
     ],
     component: Annotated[
@@ -51,7 +53,8 @@ def describe(
 ) -> None:
     """Describe each band of a chip: quantity, unit, dates, polarisation, orbit, share of valid pixels, values, classes.
 
-    Of a stack: its kind, dates, size, geometry, polarisations and orbit. Of an archive or a store: its tiles and the
+    Of a Sentinel-1 product: its track, processor and orbit, and its bursts with their identifiers and times. Of a
+    stack: its kind, dates, size, geometry, polarisations and orbit. Of an archive or a store: its tiles and the
     chips or dates of the first one.
 
     Examples: m3leo-sar describe s1grd-2020/1a1e77399c5bd.tif; m3leo-sar describe gslc --frequency A --polarisation HH
@@ -61,6 +64,8 @@ def describe(
         _print_facts(file, archive_facts(ChipArchive(file)))
     elif not is_far and is_slc_tile_store(file):
         _print_facts(file, tile_store_facts(file))
+    elif not is_far and reader is None and is_sentinel1(file):
+        describe_sentinel1(file)
     elif is_far or reader is not None or (not is_own_array(file) and _is_stack(file)):
         choice = Choice(burst=burst, polarisation=options.polarisation_of(polarisation), frequency=frequency)
         _describe_stack(file, choice, reader)

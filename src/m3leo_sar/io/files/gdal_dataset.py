@@ -82,6 +82,12 @@ def versions() -> dict[str, str]:
     return found
 
 
+def driver_names() -> set[str]:
+    """Short names of the drivers of rasterio's GDAL."""
+    with rasterio.Env() as environment:
+        return set(environment.drivers())
+
+
 def _dataset(raster: Any) -> Any:
     return raster.GetDataset() if hasattr(raster, "GetBand") else raster
 
