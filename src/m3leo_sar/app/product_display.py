@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from rich.table import Table
 from m3leo_sar.app.progress import OUT
 from m3leo_sar.io.sentinel1.orbit_file import orbit_file_name, read_orbit_file
 from m3leo_sar.io.sentinel1.product import SafeBurst, SafeProduct, find_products, holds_products
+
+
+#: Characters of "T052-110431-IW1".
+_IDENTIFIER = 15
 
 
 def is_sentinel1(path: Path) -> bool:
@@ -56,13 +61,16 @@ def burst_table(bursts: Iterable[SafeBurst]) -> Table:
     planes: dict[str, list[SafeBurst]] = {}
     for burst in bursts:
         planes.setdefault(str(burst.identifier), []).append(burst)
-    table = Table("burst", "first line", "raw time", "lines", "samples", "valid lines", "polarisations")
+    # The identifier is what --burst takes: it stays whole on a narrow terminal.
+    table = Table()
+    table.add_column("burst", no_wrap=True, min_width=_IDENTIFIER)
+    for heading in ("first line", "lines", "samples", "valid lines", "polarisations"):
+        table.add_column(heading)
     for name, held in planes.items():
         first = held[0]
         table.add_row(
             name,
-            f"{first.start:%H:%M:%S.%f}",
-            f"{first.sensing_start:%H:%M:%S.%f}",
+            _milliseconds(first.start),
             *(str(number) for number in (*first.shape, first.valid_lines)),
             ", ".join(burst.polarisation for burst in held),
         )
@@ -98,6 +106,10 @@ def orbit_facts(path: Path) -> dict[str, str]:
         "created": f"{found.created:%Y-%m-%dT%H:%M:%S}",
         "state vectors": f"{found.times.size}, {int(found.degraded.sum())} of them degraded",
     }
+
+
+def _milliseconds(time: datetime.datetime) -> str:
+    return time.time().isoformat("milliseconds")
 
 
 def _facts(title: str, facts: dict[str, str]) -> Table:
