@@ -77,13 +77,22 @@ class TopsCarrier:
 
     def __call__(self, row: Any, col: Any) -> Any:
         """Radians at rows and columns of the burst that broadcast against each other."""
+        combined, centroid, beyond = self._terms(row, col)
+        return math.pi * combined * beyond**2 + 2 * math.pi * centroid * beyond
+
+    def frequency(self, row: Any, col: Any) -> Any:
+        """Azimuth frequency in Hz at rows and columns: the carrier's change per second, over 2 pi."""
+        combined, centroid, beyond = self._terms(row, col)
+        return combined * beyond + centroid
+
+    def _terms(self, row: Any, col: Any) -> tuple[Any, Any, Any]:
+        """Rate of the frequency in Hz per second, centroid in Hz, and seconds from the reference time."""
         time = self.range_time + np.asarray(col, np.float64) * self.range_interval
         eta = (np.asarray(row, np.float64) - (self.lines - 1) / 2) * self.azimuth_interval
         rate, centroid = self.fm_rate(time), self.doppler(time)
         combined = rate * self.steering / (rate - self.steering)
         reference = -centroid / rate + self.doppler(self.middle_time) / self.fm_rate(self.middle_time)
-        beyond = eta - reference
-        return math.pi * combined * beyond**2 + 2 * math.pi * centroid * beyond
+        return combined, centroid, eta - reference
 
 
 def steering_rate(speed: float, frequency: float, degrees_a_second: float) -> float:
