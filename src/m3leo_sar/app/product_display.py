@@ -13,7 +13,6 @@ from m3leo_sar.app.progress import OUT
 from m3leo_sar.io.sentinel1.orbit_file import orbit_file_name, read_orbit_file
 from m3leo_sar.io.sentinel1.product import SafeBurst, SafeProduct, find_products, holds_products
 
-
 #: Characters of "T052-110431-IW1".
 _IDENTIFIER = 15
 
