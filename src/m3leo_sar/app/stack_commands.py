@@ -11,6 +11,7 @@ from rich.table import Table
 
 from m3leo_sar.app import options
 from m3leo_sar.app.progress import OUT, progress_bar
+from m3leo_sar.app.safe_files import write_safe_scene
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.product_names import COHERENCE
@@ -18,6 +19,7 @@ from m3leo_sar.io.stacks.zarr_stack import write_stack
 from m3leo_sar.pictures.network_picture import plot_network
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.choices import choose_pairs
+from m3leo_sar.simulate.safe_scene import SafeScene, simulate_passes
 from m3leo_sar.simulate.scene import LABEL_UNITS, Event, simulate_scene
 from m3leo_sar.stack.networks import connection
 from m3leo_sar.stack.pairs import parse_date, season_of
@@ -28,8 +30,14 @@ commands = typer.Typer()
 @commands.command()
 def simulate(
     path: Annotated[Path, typer.Argument(help="Folder to write the stack to.")],
-    rows: Annotated[int, typer.Option(min=1, help="Rows of 10 m pixels.")] = 1000,
-    cols: Annotated[int, typer.Option(min=1, help="Columns of 10 m pixels.")] = 1200,
+    rows: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rows of 10 m pixels (1000); with --safe, lines of the outer bursts (420)."),
+    ] = None,
+    cols: Annotated[
+        int | None,
+        typer.Option(min=1, help="Columns of 10 m pixels (1200); with --safe, of a swath (1300)."),
+    ] = None,
     dates: Annotated[int, typer.Option(min=1, help="Acquisitions.")] = 6,
     every: Annotated[int, typer.Option(min=1, help="Days between consecutive dates.")] = 12,
     start: Annotated[str, typer.Option(help="First date, YYYYMMDD.")] = "20230301",
@@ -37,14 +45,45 @@ def simulate(
         str | None, typer.Option(help="Date of an event, YYYYMMDD, after which part of the scene loses coherence.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal stacks.")] = 0,
+    safe: Annotated[
+        bool,
+        typer.Option(
+            "--safe", help="Write Sentinel-1 products instead, with their orbit files, terrain model and truth."
+        ),
+    ] = False,
+    swath: Annotated[
+        list[str] | None, typer.Option(help="With --safe: IW1, IW2 or IW3, or neighbours; can be repeated (IW1).")
+    ] = None,
+    bursts: Annotated[int, typer.Option(min=1, help="With --safe: bursts of each swath.")] = 2,
+    zipped: Annotated[bool, typer.Option("--zip", help="With --safe: products as zips instead of folders.")] = False,
+    geoid: Annotated[
+        bool, typer.Option("--geoid", help="With --safe: heights above a geoid, written beside them as geoid.gtx.")
+    ] = False,
 ) -> None:
-    """Write a simulated stack with known coherence, phase and land cover.
+    """Write a simulated stack with known coherence, phase and land cover, or the products that lead to one.
 
     A second run with more [bold]--dates[/bold] writes only the new dates.
 
-    Example: m3leo-sar simulate stack --dates 6
+    Examples: m3leo-sar simulate stack --dates 6; m3leo-sar simulate --safe scene --dates 3
     """
     first = parse_date(start)
+    if safe:
+        if event:
+            raise ValueError("--event must be left out with --safe")
+        passes = simulate_passes(dates, start=first, every=every, seed=seed)
+        place = SafeScene(
+            passes=passes,
+            swaths=tuple(swath or ("IW1",)),
+            bursts=bursts,
+            lines=rows or 420,
+            columns=cols or 1300,
+            seed=seed,
+        )
+        with progress_bar("simulating dates", dates) as advance:
+            files = write_safe_scene(place, path, zipped=zipped, geoid=geoid, progress=advance)
+        OUT.print(f"{path}: {len(files.products)} products, with orbits, terrain and truth")
+        return
+    rows, cols = rows or 1000, cols or 1200
     days = [first + datetime.timedelta(days=every * index) for index in range(dates)]
     bounds = (680_000.0, 5_500_000.0, 680_000.0 + 10 * cols, 5_500_000.0 + 10 * rows)
     geobox = GeoBox.from_bounds(bounds, shape=(rows, cols), crs="EPSG:32631")

@@ -1,0 +1,120 @@
+"""Simulated products against the parts that place, move and flatten them, none of which the simulation shares."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from seam_pair import SeamPair, seam_scene
+
+from m3leo_sar.simulate.safe_truth import pair_truth
+
+#: Radians at a seam per line, of the second burst's interferogram less the first's: 2 pi x 4808 Hz x 2.0555563 ms.
+PER_LINE = 62.1
+
+
+#: Lines by which later dates lie late, and coherence of still later ones with the first.
+SHIFTS, LAWS = (-0.003, 0.01, 0.04), (0.3, 0.6, 0.9)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    """Pairs of the first date with: an ordinary one, one for each shift, one for each coherence."""
+    later = [{}, *({"azimuth_shift": shift} for shift in SHIFTS), *({"baseline": 10.0} for _ in LAWS)]
+    alike = np.array([1.0] * (2 + len(SHIFTS)) + list(LAWS))
+    coherence = tuple(map(tuple, np.outer(alike, alike).tolist()))
+    written = SeamPair.written(seam_scene(*later, coherence=coherence), tmp_path_factory.mktemp("pairs"))
+    return [replace(written, second=index + 1) for index in range(len(later))]
+
+
+@pytest.fixture(scope="module")
+def pair(pairs):
+    return pairs[0]
+
+
+@pytest.fixture(scope="module")
+def offsets(pair):
+    return [pair.offsets(burst) for burst in (0, 1)]
+
+
+def test_offsets_and_phase_agree_with_the_truth_to_rounding(pair, offsets):
+    for burst, found in enumerate(offsets):
+        rows, cols = pair.rows(burst), pair.cols
+        row, col = np.arange(rows.start, rows.stop, 10)[:, None], np.arange(cols.start, cols.stop, 10)
+        truth = pair_truth(pair.scene, reference=0, secondary=1, swath="IW1", burst=burst, rows=row, cols=col)
+        every = (slice(None, None, 10),) * 2
+        np.testing.assert_allclose(found.azimuth[every] + row - rows.start - row, truth.azimuth, atol=1e-6, rtol=0)
+        np.testing.assert_allclose(found.range[every] + col - cols.start - col, truth.range, atol=1e-7, rtol=0)
+        np.testing.assert_allclose(found.phase[every], truth.phase, atol=2e-5, rtol=0)
+
+
+def test_a_pair_is_coherent_without_phase_and_without_a_step_at_the_seam(pair, offsets):
+    products = []
+    for burst in (0, 1):
+        product, coherence = pair.interferogram(burst, offsets=offsets[burst])
+        products.append(product)
+        assert coherence > 0.997
+        assert abs(np.angle(product.sum())) < 0.004
+    assert abs(pair.seam(products)) < 0.002
+
+
+def wrong_sign(pair, burst):
+    carrier = pair.swaths[1].annotation.carrier(burst)
+    return {"carrier": lambda row, col: -carrier(row, col)}
+
+
+#: Fault to what it does: how burst products are made, and whether coherence and the seam show it.
+FAULTS = {
+    "no carrier": (lambda pair, burst: {"carrier": None}, (0.98, 1.0), (2.2, 2.5)),
+    "carrier with the wrong sign": (wrong_sign, (0.96, 0.98), (1.4, 1.6)),
+    "0.01 line": (lambda pair, burst: {"lines": 0.01}, (0.99, 1.0), (0.61, 0.63)),
+    "0.001 line": (lambda pair, burst: {"lines": 0.001}, (0.997, 1.0), (0.058, 0.066)),
+    "a whole line": (lambda pair, burst: {"lines": 1.0}, (0.0, 0.3), (0.0, 3.2)),
+    "flattened with the wrong sign": (lambda pair, burst: {"flatten": 1.0}, (0.15, 0.3), (0, 0.01)),
+    "not flattened": (lambda pair, burst: {"flatten": 0.0}, (0.2, 0.7), (0, 0.01)),
+    "half a column": (lambda pair, burst: {"columns": 0.5}, (0.78, 0.86), (0, 0.03)),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_shows_where_it_must(pair, offsets, fault):
+    disturb, (least, most), (low, high) = FAULTS[fault]
+    found = [pair.interferogram(b, offsets=offsets[b], **disturb(pair, b)) for b in (0, 1)]
+    assert all(least <= coherence <= most for _, coherence in found), [c for _, c in found]
+    assert low <= abs(pair.seam([product for product, _ in found])) <= high
+
+
+def test_the_next_burst_sees_the_same_ground_in_another_band(pair):
+    _, coherence = pair.interferogram(0, other=1)
+    assert coherence < 0.1
+
+
+def test_heights_of_a_geoid_leave_a_ramp(pair):
+    _, right = pair.interferogram(0)
+    wrong, _ = pair.interferogram(0, offsets=pair.offsets(0, dem=pair.scene.ground.heights - np.float32(49.0)))
+    assert right > 0.997
+    # 49 m at 29 m of baseline: 4 pi / wavelength x 29 / (8.2e5 x sin 34) x 49 m = 0.70 rad.
+    assert abs(np.angle(wrong.sum())) == pytest.approx(0.70, abs=0.05)
+
+
+@pytest.mark.parametrize("index", range(len(LAWS)))
+def test_coherence_follows_its_law(pairs, index):
+    _, coherence = pairs[1 + len(SHIFTS) + index].interferogram(0)
+    assert coherence == pytest.approx(LAWS[index], abs=0.02)
+
+
+@pytest.mark.parametrize("index", range(len(SHIFTS)))
+def test_an_injected_shift_is_seen_at_the_seam_and_undone(pairs, index):
+    pair, shift = pairs[1 + index], SHIFTS[index]
+    offsets = [pair.offsets(burst) for burst in (0, 1)]
+    found = [pair.interferogram(burst, offsets=offsets[burst]) for burst in (0, 1)]
+    assert min(coherence for _, coherence in found) > 0.99
+    # Beyond half of 2 pi it comes back from the other side.
+    wrapped = (shift * PER_LINE + math.pi) % (2 * math.pi) - math.pi
+    assert pair.seam([product for product, _ in found]) == pytest.approx(wrapped, abs=2e-4 * PER_LINE)
+    mended = [pair.interferogram(burst, offsets=offsets[burst], lines=shift)[0] for burst in (0, 1)]
+    assert abs(pair.seam(mended)) < 0.01
+    truth = pair_truth(pair.scene, reference=0, secondary=index + 2, swath="IW1", burst=0, rows=[[1400]], cols=[[99]])
+    assert (truth.azimuth - truth.geometric_azimuth).item() == pytest.approx(shift)
