@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar import resample
-from m3leo_sar.app.safe_files import write_safe_scene
+from m3leo_sar.app.scene_files import write_safe_scene
 from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.io.sentinel1.safe import open_safe
 from m3leo_sar.simulate.safe_scene import SafeScene

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from seam_pair import FIRST, seam_scene
 
-from m3leo_sar.app.safe_files import write_safe_scene
+from m3leo_sar.app.scene_files import write_safe_scene
 from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.io.files.raster import read_raster
 from m3leo_sar.io.sentinel1.annotation import read_annotation

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from m3leo_sar.app import options
 from m3leo_sar.app.progress import OUT, progress_bar
-from m3leo_sar.app.safe_files import write_safe_scene
+from m3leo_sar.app.scene_files import write_safe_scene
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.product_names import COHERENCE
