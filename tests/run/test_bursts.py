@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 from production import BOX, DATES, tiles
 
-from m3leo_sar import SlcStack, TileGrid, Window, prepare
+from m3leo_sar import Pair, SlcStack, TileGrid, Window, prepare
 from m3leo_sar.app.run_display import steps_text
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.io.stacks.zarr_stack import write_stack
+from m3leo_sar.products.pair_products import pair_products
 from m3leo_sar.products.phase_steps import measured_steps
 from m3leo_sar.products.placement import placement_on
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.burst_set import BurstSet
+from m3leo_sar.stack.pair_product import PairProduct
 
 WINDOW, GRID = Window(rows=3, cols=7), tiles(1, 2, pixels=24)
 #: Rows with data of each burst: they overlap over rows 50 to 84.
@@ -77,9 +80,19 @@ def test_each_pixel_of_a_tile_has_the_value_of_one_burst_and_none_is_missing(bur
     assert facts["parameters"]["bursts"] == list(ROWS)
 
 
-def test_a_store_of_tiles_has_one_burst(bursts, tmp_path):
-    with pytest.raises(ValueError, match=r"has one burst, .* are several; specify one \(--burst\)"):
-        build_slc_tiles(bursts, list(GRID), tmp_path / "tiles", window=WINDOW)
+def test_a_store_of_tiles_holds_what_a_tile_needs_of_each_burst(bursts, tmp_path):
+    prepare(bursts, tmp_path / "chips", tiles=GRID, window=WINDOW)
+    built = build_slc_tiles(bursts, list(GRID), tmp_path / "tiles", window=WINDOW)
+    assert built.computed == {"slc": 6}
+    chips, store = ChipArchive(tmp_path / "chips"), SlcTileStore(tmp_path / "tiles")
+    for tile in GRID:
+        held = store.read(tile.identifier)
+        plane = pair_products(held, [[Pair(*DATES[:2])]], products=[PairProduct.parse("coherence:3x7")])[0][0]
+        chip = chips.read(tile.identifier, "coherence", PAIR).array
+        assert np.isfinite(chip).all()
+        np.testing.assert_allclose(plane, chip, atol=2e-4)
+    # Dates that are added find the frames of the tiles as they are.
+    assert build_slc_tiles(bursts, list(GRID), tmp_path / "tiles", window=WINDOW).present == 6
 
 
 def test_a_tile_beyond_all_bursts_is_left_out(bursts, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,10 @@ import typer
 
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.remote.remote_address import file_at
+from m3leo_sar.stack.burst_set import BurstSet
+from m3leo_sar.stack.ground_spacing import ground_spacing
 from m3leo_sar.stack.polarisation import joined_polarisations, parse_polarisations
+from m3leo_sar.stack.slc import SlcStack
 
 Stack = Annotated[
     # Or a RemoteFile, of which typer takes no union.
@@ -32,6 +36,13 @@ Frequency = Annotated[str | None, typer.Option(help="Frequency band of NISAR, A 
 NoData = Annotated[
     float | None,
     typer.Option("--nodata", help="No-data value of the stack, such as 0, in addition to NaN and the files' own."),
+]
+Flattened = Annotated[
+    bool | None,
+    typer.Option(
+        "--flattened/--not-flattened",
+        help="Whether the dates of a stack in radar geometry that does not state it are flattened.",
+    ),
 ]
 Reader = Annotated[
     str | None,
@@ -79,12 +90,40 @@ def polarisation_of(texts: list[str] | None) -> str | None:
     return joined_polarisations(parse_polarisations(texts)) if texts else None
 
 
-def window_of(text: str) -> Window:
-    """Window from a text such as ``5x20``."""
-    rows, by, cols = text.lower().partition("x")
-    if not (by and rows.isdigit() and cols.isdigit()):
-        raise ValueError(f"--window must read ROWSxCOLS, such as 5x20, got {text!r}")
-    return Window(rows=int(rows), cols=int(cols))
+def window_of(text: str, stack: SlcStack | BurstSet | None = None) -> Window:
+    """Window from a text: pixels such as ``5x20``, or metres on a stack's ground such as ``90m`` or ``70mx90m``."""
+    sizes = text.lower().split("x")
+    found = [re.fullmatch(r"(\d+(?:\.\d+)?)(m?)", size.strip()) for size in sizes]
+    units = {match[2] for match in found if match}
+    # One length is that of a square; one number of pixels would be none.
+    right = len(sizes) == 2 or (len(sizes) == 1 and units == {"m"})
+    if None in found or len(units) != 1 or not right or (units == {""} and "." in text):
+        raise ValueError(
+            f"--window must read ROWSxCOLS in pixels, such as 5x20, or metres on the ground, such as 90m, got {text!r}"
+        )
+    numbers = [match[1] for match in found if match]
+    if units == {""}:
+        return Window(rows=int(numbers[0]), cols=int(numbers[1]))
+    if stack is None:
+        raise ValueError(f"--window must be in pixels here, such as 5x20, got {text!r}")
+    rows, cols = float(numbers[0]), float(numbers[-1])
+    return Window.of_metres(rows=rows, cols=cols, spacing=_spacing(stack))
+
+
+def _spacing(stack: SlcStack | BurstSet) -> tuple[float, float]:
+    """Metres on the ground from pixel to pixel; of several bursts, the mean of their spacings."""
+    bursts = [stack] if isinstance(stack, SlcStack) else stack.bursts
+    rows, cols = zip(*(ground_spacing(burst.geometry) for burst in bursts), strict=True)
+    return sum(rows) / len(rows), sum(cols) / len(cols)
+
+
+def window_text(text: str, window: Window, stack: SlcStack | BurstSet) -> str:
+    """A window given in metres, in pixels and on the ground."""
+    rows, cols = _spacing(stack)
+    return (
+        f"window {text}: {window.rows} x {window.cols} pixels of {rows:.1f} m x {cols:.1f} m on level ground, "
+        f"{window.rows * rows:.0f} m x {window.cols * cols:.0f} m"
+    )
 
 
 def fractions_of(text: str) -> tuple[float, float, float]:

@@ -22,7 +22,10 @@ from m3leo_sar.io.stacks.registry import is_recognised, open_products, recognise
 from m3leo_sar.io.stacks.stack_reader import Choice
 from m3leo_sar.io.tables.split_file import read_splits
 from m3leo_sar.pictures.holdings import archive_facts, tile_store_facts
+from m3leo_sar.run.catalogue import containers_in, open_catalogue
+from m3leo_sar.stack.ground_spacing import ground_spacing
 from m3leo_sar.stack.polarisation import parse_polarisations
+from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.stack.stack_join import join_polarisations
 
 #: Suffixes of files that are stacks, or dates of one, and never chips.
@@ -69,6 +72,8 @@ def describe(
     elif is_far or reader is not None or (not is_own_array(file) and _is_stack(file)):
         choice = Choice(burst=burst, polarisation=options.polarisation_of(polarisation), frequency=frequency)
         _describe_stack(file, choice, reader)
+    elif file.is_dir() and not is_own_array(file) and any(containers_in(file)):
+        _describe_bursts(file, burst, options.polarisation_of(polarisation))
     elif file.is_dir() and not is_own_array(file):
         raise ValueError(_unknown_folder(file))
     else:
@@ -129,6 +134,24 @@ def _describe_stack(path: AnyFile, choice: Choice, reader: str | None) -> None:
     _print_facts(path, {**facts, "all dates": " ".join(f"{date:%Y%m%d}" for date in stack.dates)})
     for row in summary.gaps:
         OUT.print(f"gap: {row['days']} days before {row['date']}")
+
+
+def _describe_bursts(folder: Path, burst: str | None, polarisation: str | None) -> None:
+    """Bursts of a folder of stacks, and what co-registration noted of each date."""
+    stack = open_catalogue(folder, burst=burst, polarisation=polarisation).stack
+    bursts = [stack] if isinstance(stack, SlcStack) else list(stack.bursts)
+    dates = " ".join(f"{date:%Y%m%d}" for date in stack.dates)
+    flattened = {True: "yes", False: "no", None: "not stated"}[stack.flattened]
+    facts = {"kind": "stacks of our Zarr container", "bursts": len(bursts), "polarisations": stack.polarisation,
+             "orbit": stack.orbit, "track": stack.track, "flattened": flattened, "dates": dates}  # fmt: skip
+    _print_facts(folder, facts)
+    table = Table("burst", "rows", "columns", "spacing on the ground", "dates")
+    for one in bursts:
+        rows, cols = ground_spacing(one.geometry)
+        table.add_row(
+            one.burst or one.name, *map(str, one.shape[1:]), f"{rows:.1f} m x {cols:.1f} m", str(len(one.dates))
+        )
+    OUT.print(table)
 
 
 @commands.command()

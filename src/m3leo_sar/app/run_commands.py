@@ -14,15 +14,19 @@ from m3leo_sar.app.run_display import plan_text, run_display, steps_text, summar
 from m3leo_sar.chips.land_cover import LEGENDS, read_legend
 from m3leo_sar.chips.legend import Legend
 from m3leo_sar.grid.tiles import TileGrid
+from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.tables.class_file import read_classes
+from m3leo_sar.products.flattening import warn_unless_flat
 from m3leo_sar.products.recipe import Recipe
-from m3leo_sar.run.catalogue import open_catalogue, without_steps
+from m3leo_sar.run.catalogue import open_catalogue, with_flattening, without_steps
 from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of, named_tiles, tiles_over
 from m3leo_sar.run.prepare import steps_to_remove
 from m3leo_sar.run.run_options import RunOptions
 from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.run.update import bring_up_to_date, plan_only
+from m3leo_sar.stack.burst_set import BurstSet
+from m3leo_sar.stack.slc import SlcStack
 
 commands = typer.Typer()
 
@@ -43,7 +47,10 @@ def prepare(
     season: options.Season = None,
     pair: options.Named = None,
     window: Annotated[
-        str, typer.Option(help="Coherence window (multilook), ROWSxCOLS in the stack's pixels.")
+        str,
+        typer.Option(
+            help="Coherence window (multilook): ROWSxCOLS in the stack's pixels, or on the ground, such as 90m."
+        ),
     ] = "5x20",
     interferograms: Annotated[bool, typer.Option(help="Write single-look interferograms too.")] = False,
     intensities: Annotated[bool, typer.Option(help="Write each date's intensity.")] = True,
@@ -69,6 +76,7 @@ def prepare(
     polarisation: options.Polarisation = None,
     frequency: options.Frequency = None,
     nodata: options.NoData = None,
+    flattened: options.Flattened = None,
     reader: options.Reader = None,
     storage: Annotated[
         str, typer.Option(help="Format of a new archive: geotiff (one file per chip) or zarr.")
@@ -109,13 +117,14 @@ def prepare(
         nodata=nodata,
         reader=reader,
     )
+    catalogue = with_flattening(catalogue, flattened)
     opened = catalogue.stack
     chosen = choose_pairs(
         opened, rule=rule, max_days=max_days, days=options.numbers(days), season=season, named=pair or ()
     )
     recipe = Recipe(
         pairs=chosen,
-        window=options.window_of(window),
+        window=_window(window, opened),
         interferograms=interferograms,
         intensities=intensities,
         minimum_coverage=minimum_coverage,
@@ -144,6 +153,15 @@ def prepare(
         for identifier, reason in list(summary.failed.items())[:3]:
             OUT.print(f"failed: {identifier}: {reason}", markup=False)
         raise typer.Exit(code=1)
+
+
+def _window(text: str, stack: SlcStack | BurstSet) -> Window:
+    """Window from ``--window``, in pixels if it is in metres; a warning if the phase within it is not flat."""
+    window = options.window_of(text, stack)
+    warn_unless_flat(stack, window)
+    if "m" in text.lower():
+        OUT.print(options.window_text(text, window, stack), markup=False, soft_wrap=True)
+    return window
 
 
 @commands.command()
@@ -260,13 +278,17 @@ def slc_tiles(
     tiles: options.Tiles = None,
     lattice: options.Lattice = "legacy",
     window: Annotated[
-        str, typer.Option(help="Largest coherence window that training will request, ROWSxCOLS.")
+        str,
+        typer.Option(
+            help="Largest coherence window that training will request: ROWSxCOLS in pixels, or metres, such as 90m."
+        ),
     ] = "5x20",
     minimum_coverage: options.Coverage = 0.5,
     burst: options.Burst = None,
     polarisation: options.Polarisation = None,
     frequency: options.Frequency = None,
     nodata: options.NoData = None,
+    flattened: options.Flattened = None,
     reader: options.Reader = None,
 ) -> None:
     """Store each tile's part of a stack as complex int16, so that any pair can be computed during training.
@@ -276,15 +298,16 @@ def slc_tiles(
     Example: m3leo-sar slc-tiles stack tiles --window 5x20; then m3leo-sar train chips pairs.store=tiles
     input=coherence:5x20 pairs.redraw=true
     """
-    largest = options.window_of(window)
-    opened = open_catalogue(
+    catalogue = open_catalogue(
         stack,
         burst=burst,
         polarisation=options.polarisation_of(polarisation),
         frequency=frequency,
         nodata=nodata,
         reader=reader,
-    ).stack
+    )
+    opened = with_flattening(catalogue, flattened).stack
+    largest = _window(window, opened)
     grid = list(choose_tiles(opened, aoi=aoi, tiles=tiles, lattice=lattice))
     with progress_bar("storing tiles", len(grid)) as advance:
         built = build_slc_tiles(

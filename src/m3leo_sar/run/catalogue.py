@@ -22,6 +22,7 @@ from m3leo_sar.io.stacks.stack_files import StackPath
 from m3leo_sar.io.stacks.stack_labels import LabelRaster
 from m3leo_sar.io.stacks.stack_reader import Choice, Product, StackReader
 from m3leo_sar.io.stacks.zarr_stack import is_stack, stack_polarisations
+from m3leo_sar.products.flattening import flat_stack, with_word
 from m3leo_sar.products.recipe import Origin
 from m3leo_sar.run.threads import available_cpus
 from m3leo_sar.stack.burst_set import BurstSet, burst_label
@@ -111,8 +112,9 @@ class Catalogue:
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        # Another no-data value gives other chips from the same files.
+        # Another no-data value, and flattening, give other chips from the same files.
         stated = f" nodata {self.source['nodata']}" if self.source.get("nodata") is not None else ""
+        stated += " flattened" if self.source.get("flatten") else ""
         checksums = {
             name: "sha256:"
             + " ".join(digests[path] for path in self.inputs[name])
@@ -176,7 +178,7 @@ def open_catalogue(
         nodata=nodata,
         needs_positions=needs_positions,
     )
-    inside = [] if reader is not None else _containers_in(path)
+    inside = [] if reader is not None else containers_in(path)
     found = _of_containers(Path(path), inside, choice) if inside else _of_products(path, choice, reader)  # type: ignore[arg-type]
     rows, cols = found.stack.shape[1:] if isinstance(found.stack, SlcStack) else found.stack.largest_shape
     if max(rows, cols) > LARGEST_SIDE:
@@ -223,7 +225,7 @@ def _bursts_of(products: Sequence[Product], wanted: str | None) -> list[str | No
     return [None] if None in names or len(names) < 2 else sorted(names, key=str)
 
 
-def _containers_in(path: StackPath) -> list[Path]:
+def containers_in(path: StackPath) -> list[Path]:
     """Our containers in a folder that is none itself, such as one per burst and polarisation."""
     if not isinstance(path, str | os.PathLike):
         return []
@@ -298,6 +300,20 @@ def _joined(parts: list[Catalogue]) -> Catalogue:
     return Catalogue(stack=stack, inputs=inputs, source=source)
 
 
+def with_flattening(catalogue: Catalogue, flattened: bool | None) -> Catalogue:
+    """The catalogue with the caller's word on flattening; what is not flat is flattened if its orbits are known.
+
+    Raises
+    ------
+    ValueError
+        If the stack states the contrary.
+    """
+    stated = with_word(catalogue.stack, flattened)
+    flat = flat_stack(stated)
+    source = {**catalogue.source, "flatten": True} if flat is not stated else catalogue.source
+    return replace(catalogue, stack=flat, source=source)
+
+
 def without_steps(catalogue: Catalogue, phases: Mapping[str, Mapping[datetime.date, float]]) -> Catalogue:
     """The catalogue of a set of bursts with a phase per burst and date taken off."""
     plain = {name: {f"{date:%Y%m%d}": value for date, value in by_date.items()} for name, by_date in phases.items()}
@@ -328,15 +344,19 @@ def reopen(source: Mapping[str, Any]) -> tuple[SlcStack | BurstSet, dict[str, La
         if "set" in source:
             bursts, labels = zip(*(reopen(part) for part in source["set"]), strict=True)
             outlines = [tuple((row, col) for row, col in outline) for outline in source["outlines"]]
-            return _with_steps(BurstSet.of(bursts, outlines=outlines), source), labels[0]
+            return _with_steps(_flat(BurstSet.of(bursts, outlines=outlines), source), source), labels[0]
         if "parts" in source:
             stacks, labels = zip(*(reopen(part) for part in source["parts"]), strict=True)
-            return join_polarisations(stacks), labels[0]
+            return _flat(join_polarisations(stacks), source), labels[0]
         products = [_product_of(values) for values in source["products"]]
         chosen: dict[str, Any] = {name: source.get(name) for name in _CHOICES}
         choice = Choice(**chosen)
         opened = open_products(reader_named(source["reader"]), products, choice)
-    return opened.stack, dict(opened.labels())
+    return _flat(opened.stack, source), dict(opened.labels())
+
+
+def _flat(stack: SlcStack | BurstSet, source: Mapping[str, Any]) -> SlcStack | BurstSet:
+    return flat_stack(with_word(stack, False)) if source.get("flatten") else stack
 
 
 def _catalogue(entry: StackReader, products: Sequence[Product], choice: Choice) -> Catalogue:

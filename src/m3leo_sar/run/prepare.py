@@ -16,9 +16,10 @@ from m3leo_sar.io.remote.remote_address import file_at
 from m3leo_sar.io.stacks.stack_files import StackPath
 from m3leo_sar.io.stacks.with_nodata import with_nodata
 from m3leo_sar.io.stacks.zero_lines import watched_for_zeros
+from m3leo_sar.products.flattening import flat_stack, warn_unless_flat, with_word
 from m3leo_sar.products.phase_steps import PhaseSteps, measured_steps
 from m3leo_sar.products.recipe import Origin, Recipe
-from m3leo_sar.run.catalogue import Catalogue, open_catalogue, without_steps
+from m3leo_sar.run.catalogue import Catalogue, open_catalogue, with_flattening, without_steps
 from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of
 from m3leo_sar.run.loop import Outcome, Summary
 from m3leo_sar.run.make_chips import make_chips
@@ -56,6 +57,7 @@ def prepare(
     polarisation: str | Sequence[str] | None = None,
     frequency: str | None = None,
     nodata: float | None = None,
+    flattened: bool | None = None,
     storage: str = "geotiff",
     options: RunOptions | None = None,
     report: Callable[[Outcome], Any] | None = None,
@@ -110,12 +112,20 @@ def prepare(
         Polarisation, if the path holds several; several of them as ``"VV+VH"``.
     nodata : float, optional
         No-data value of the stack, in addition to NaN and the files' own; 0 for images filled with zeros.
+    flattened : bool, optional
+        Whether the phase of flat earth and terrain is taken off the stack's dates, where it does not state it.
     storage : {"geotiff", "zarr"}
         Format of a new archive.
     options : RunOptions, optional
         Processes, threads, device and log of a stack on disk.
     report : callable, optional
         Called with the outcome of each tile.
+
+    Warns
+    -----
+    UserWarning
+        If a stack in radar geometry is not known to be flattened
+        (:func:`m3leo_sar.products.flattening.warn_unless_flat`).
 
     Returns
     -------
@@ -178,6 +188,12 @@ def prepare(
         valid_looks=valid_looks,
         cross_polarised=cross_polarised,
     )
+    if catalogue is None:
+        opened = flat_stack(with_word(opened, flattened))
+    else:
+        catalogue = with_flattening(catalogue, flattened)
+        opened = catalogue.stack
+    warn_unless_flat(opened, recipe.window)
     grid = _tiles(opened, tiles, aoi, lattice)
     if remove_steps:
         phases = steps_to_remove(opened, grid, recipe).phases

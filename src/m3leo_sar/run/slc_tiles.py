@@ -11,9 +11,10 @@ from typing import Any
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore, StackFacts
-from m3leo_sar.products.placement import place_on
+from m3leo_sar.products.placement import placement_on
 from m3leo_sar.products.tile_frame import tile_frame
 from m3leo_sar.products.tile_maker import WritingFailed
+from m3leo_sar.products.tile_mosaic import tile_mosaic
 from m3leo_sar.run.loop import Answer, Here, Loop, Outcome, Summary, reason_of, refuse_none
 from m3leo_sar.stack.burst_set import BurstSet
 from m3leo_sar.stack.slc import SlcStack
@@ -61,15 +62,12 @@ def build_slc_tiles(
     Raises
     ------
     ValueError
-        If no tile is given, the stack is of several bursts, every tile lies off the stack, or the store belongs to
-        another stack, window or resampling.
+        If no tile is given, every tile lies off the stack, or the store belongs to another stack, window or resampling.
     OSError
         If the store cannot be written; earlier planes are kept, and no half-written file remains.
     """
     if not tiles:
         raise ValueError("tiles must hold at least one tile, got none")
-    if not isinstance(stack, SlcStack):
-        raise ValueError(f"a store of SLC tiles has one burst, {stack.name} are several; specify one (--burst)")
     works = [
         _Work(part, SlcTileStore.create(path, _facts(part, window, resampling)), window, resampling, minimum_coverage)
         for part in (stack.sel(polarisation=one) for one in stack.polarisations)
@@ -94,7 +92,7 @@ class _Work:
     """Storage of the planes of one tile."""
 
     def __init__(
-        self, stack: SlcStack, store: SlcTileStore, window: Window, resampling: str, minimum_coverage: float
+        self, stack: SlcStack | BurstSet, store: SlcTileStore, window: Window, resampling: str, minimum_coverage: float
     ) -> None:
         self.stack, self.store, self.window, self.resampling = stack, store, window, resampling
         self.minimum_coverage = minimum_coverage
@@ -105,12 +103,13 @@ class _Work:
         """Store the dates of a tile that the store lacks; a date that cannot be read fails its tile only."""
         written = 0
         try:
-            positions, reason = place_on(self.stack, tile, self.minimum_coverage)
+            parts, reason = placement_on(self.stack, tile, self.minimum_coverage)
             if reason:
                 return Answer([Outcome(identifier=tile.identifier, state="skipped", reason=reason)])
-            frame = tile_frame(positions, self.stack, tile, self.window, self.resampling)
+            image, positions = tile_mosaic(parts, window=self.window, resampling=self.resampling)
+            frame = tile_frame(positions, image, tile, self.window, self.resampling)
             for dates in self._lacking(tile.identifier):
-                slc = self.stack.window(frame.rows, frame.cols, dates=dates)
+                slc = image.window(frame.rows, frame.cols, dates=dates)
                 written += len(self._write(tile.identifier, slc, dates, frame))
         except WritingFailed as error:
             return Answer([_outcome(tile, written, str(error))], fatal=str(error))
@@ -126,7 +125,7 @@ class _Work:
 
     def _write(self, identifier: str, slc: Any, dates: list[datetime.date], frame: TileFrame) -> list[datetime.date]:
         try:
-            times = self.stack.times and [self.stack.times[self.stack.date_index(date)] for date in dates]
+            times = self.stack.times and [self.stack.times[self.stack.dates.index(date)] for date in dates]
             return self.store.write(identifier, slc, dates, frame=frame, times=times)
         except OSError as error:
             raise WritingFailed(f"planes cannot be written: {reason_of(error)}") from error
@@ -137,13 +136,13 @@ def _outcome(tile: Tile, written: int, reason: str = "") -> Outcome:
     return Outcome(identifier=tile.identifier, state="failed" if reason else "done", reason=reason, counts=counts)
 
 
-def _facts(stack: SlcStack, window: Window, resampling: str) -> StackFacts:
+def _facts(stack: SlcStack | BurstSet, window: Window, resampling: str) -> StackFacts:
     return StackFacts(
         window=Window(rows=window.rows, cols=window.cols),
         polarisation=stack.polarisation,
         resampling=resampling,
         orbit=stack.orbit,
         track=stack.track,
-        wavelength=stack.wavelength,
+        wavelength=(stack if isinstance(stack, SlcStack) else stack.bursts[0]).wavelength,
         name=stack.name,
     )

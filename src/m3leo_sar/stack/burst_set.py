@@ -22,7 +22,7 @@ from m3leo_sar.stack.slc import Read, SlcStack
 from m3leo_sar.stack.valid_area import Outline, margin_within, measured_outline, pixel_spacing
 
 #: Properties that bursts of one track share.
-_SHARED = ("polarisation", "dtype", "orbit", "track", "frequency")
+_SHARED = ("polarisation", "dtype", "orbit", "track", "frequency", "flattened")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from m3leo_sar import _check
 from m3leo_sar._display import as_line
+from m3leo_sar.grid.orbit import Orbit
+from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.stack.concurrent_read import derived_read, read_each
 from m3leo_sar.stack.geometry import Geometry
 from m3leo_sar.stack.pair_choice import chosen_pairs
@@ -60,6 +62,14 @@ class SlcStack:
         Burst or frame, such as ``"T087-185683-IW2"``.
     frequency : str, optional
         Band of a sensor with several, such as ``"A"`` or ``"B"`` of NISAR.
+    flattened : bool, optional
+        Whether the phase of flat earth and topography is taken off every date, relative to one reference, so that the
+        interferogram of any pair is flat; None if unknown.
+    acquisitions : sequence of (Orbit, RadarGrid), optional
+        Orbit and grid with which each date was acquired, before co-registration. With an OrbitGeometry, the phase of
+        flat earth and topography follows from them.
+    outline : sequence of (row, col), optional
+        Corners of the convex area with data, where it is known without reading pixels.
     name : str
         Name of the stack in messages, such as its path.
 
@@ -93,6 +103,9 @@ class SlcStack:
     platforms: tuple[str | None, ...] | None = None
     burst: str | None = None
     frequency: str | None = None
+    flattened: bool | None = None
+    acquisitions: tuple[tuple[Orbit, RadarGrid], ...] | None = None
+    outline: tuple[tuple[float, float], ...] | None = None
     name: str = "stack"
 
     def __post_init__(self) -> None:
@@ -110,6 +123,12 @@ class SlcStack:
             if len(self.platforms) != len(dates):
                 raise ValueError(
                     f"platforms must hold one of each of the {len(dates)} dates, got {len(self.platforms)}"
+                )
+        if self.acquisitions is not None:
+            object.__setattr__(self, "acquisitions", tuple(self.acquisitions))
+            if len(self.acquisitions) != len(dates):
+                raise ValueError(
+                    f"acquisitions must hold one of each of the {len(dates)} dates, got {len(self.acquisitions)}"
                 )
         parse_polarisations(self.polarisation)
         _one_of("dtype", self.dtype, ("complex64", "complex128"))
@@ -277,7 +296,7 @@ class SlcStack:
         rows, cols = _plain(rows, self.shape[1], "rows"), _plain(cols, self.shape[2], "cols")
 
         read = derived_read(_read_shifted, self.read, rows.start, cols.start)
-        return replace(self, read=read, geometry=self.geometry.crop(rows, cols))
+        return replace(self, read=read, geometry=self.geometry.crop(rows, cols), outline=None)
 
     def summary(self) -> StackSummary:
         """Dates with platforms and gaps, spacing, bounds and size; it prints as a table and reads no pixel."""

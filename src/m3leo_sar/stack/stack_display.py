@@ -22,6 +22,7 @@ def facts_of_stack(stack: Any) -> dict[str, Any]:
         "track": stack.track,
         "burst": stack.burst,
         "frequency": stack.frequency,
+        "flattened": {True: "yes", False: "no"}.get(stack.flattened),
         "platforms": ", ".join(sorted({name for name in stack.platforms or () if name})) or None,
         "geometry": geometry.crs if isinstance(geometry, GeoBox) else type(geometry).__name__,
     }

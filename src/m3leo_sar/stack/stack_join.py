@@ -87,7 +87,7 @@ def is_alike(first: Geometry, second: Geometry) -> bool:
 def _require_alike(first: SlcStack, other: SlcStack) -> None:
     if not is_alike(first.geometry, other.geometry):
         raise ValueError(f"{other.name} must lie on the grid of {first.name}")
-    for name in ("dtype", "orbit", "track", "wavelength", "burst", "frequency"):
+    for name in ("dtype", "orbit", "track", "wavelength", "burst", "frequency", "flattened"):
         one, two = getattr(first, name), getattr(other, name)
         if one is not None and two is not None and one != two:
             raise ValueError(f"{name} of {other.name} must be {one}, that of {first.name}, got {two}")

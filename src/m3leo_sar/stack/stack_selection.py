@@ -38,6 +38,7 @@ def selected(
         polarisation=joined_polarisations(wanted),
         times=None if stack.times is None else tuple(stack.times[place] for place in places),
         platforms=None if stack.platforms is None else tuple(stack.platforms[place] for place in places),
+        acquisitions=None if stack.acquisitions is None else tuple(stack.acquisitions[place] for place in places),
     )
     return found if bounds is None else found.crop(*_pixels_within(stack.geometry, bounds, stack.name))
 

@@ -20,7 +20,7 @@ from m3leo_sar.stack.polarisation import POLARISATIONS, joined_polarisations
 #: Rows and columns of a block.
 _BLOCK = 512
 #: Properties of a stack that are attributes of the Dataset.
-_FACTS = ("orbit", "track", "wavelength", "burst", "frequency")
+_FACTS = ("orbit", "track", "wavelength", "burst", "frequency", "flattened")
 
 
 class LazyImages:

@@ -19,7 +19,9 @@ Outline = tuple[tuple[float, float], ...]
 
 
 def measured_outline(stack: Any) -> Outline:
-    """Convex outline of the samples with data of a stack's first image, which is read once, in bands of rows.
+    """Convex outline of the samples with data of a stack: its own, or that of its first image.
+
+    The image is read once, in bands of rows.
 
     One date serves all: the outlines of a burst's dates differ by a few lines, and a rule that follows from one date
     depends on no pair and on no date that is added later.
@@ -29,6 +31,8 @@ def measured_outline(stack: Any) -> Outline:
     ValueError
         If the image has no samples with data, or only on a line.
     """
+    if stack.outline is not None:
+        return tuple((float(row), float(col)) for row, col in stack.outline)
     import shapely
 
     image, rows, points = (stack.polarisations[0], stack.dates[0]), stack.shape[1], []

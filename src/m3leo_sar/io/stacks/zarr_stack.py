@@ -18,10 +18,14 @@ from zarr.codecs import Crc32cCodec
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.joint_grid import is_same_grid
+from m3leo_sar.grid.orbit import Orbit
+from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io.files.atomic import PARTIAL, atomic_path, remove_stale
 from m3leo_sar.io.files.manifest import require_no_file
 from m3leo_sar.io.files.zarr_metadata import require_safe_store
 from m3leo_sar.io.stacks.stack_positions import read_geometry, write_geometry
+from m3leo_sar.io.stacks.stored_acquisition import ACQUISITION, acquisition_facts, acquisition_of
+from m3leo_sar.io.stacks.stored_image import read_image
 from m3leo_sar.io.stacks.zarr_group import (
     CHUNK,
     attributes_of,
@@ -40,6 +44,8 @@ from m3leo_sar.stack.slc import SlcStack
 FORMAT = "m3leo_sar slc stack"
 #: Version 3 has an array per polarisation in each date; version 1 has one, "slc". There is no version 2.
 VERSION = 3
+#: Version 4 also has arrays of complex int16; co-registration writes it (:mod:`m3leo_sar.io.stacks.burst_stack`).
+LATEST = 4
 _ONLY = "slc"
 
 
@@ -141,6 +147,9 @@ def read_stack(path: str | os.PathLike[str], *, polarisation: str | None = None)
             platforms=_platforms(stated),
             burst=facts.get("burst"),
             frequency=facts.get("frequency"),
+            flattened=facts.get("flattened"),
+            acquisitions=_acquisitions(stated),
+            outline=_outline(facts),
             name=str(folder),
         )
 
@@ -241,11 +250,12 @@ def _write_image(path: Path, stack: SlcStack, index: int, polarisation: str) -> 
 
 
 def _facts_of_date(stack: SlcStack, index: int) -> dict[str, Any]:
-    facts = {"date": stack.dates[index].isoformat()}
+    facts: dict[str, Any] = {"date": stack.dates[index].isoformat()}
     if stack.times is not None:
         facts["time"] = stack.times[index].isoformat()
     platform = None if stack.platforms is None else stack.platforms[index]
-    return facts | ({"platform": platform} if platform else {})
+    facts |= {"platform": platform} if platform else {}
+    return facts | ({ACQUISITION: acquisition_facts(*stack.acquisitions[index])} if stack.acquisitions else {})
 
 
 def _add_polarisations(folder: Path, written: Sequence[str]) -> None:
@@ -263,7 +273,15 @@ def _facts(stack: SlcStack) -> dict[str, Any]:
     names = ("orbit", "track", "wavelength", "burst", "frequency")
     facts |= {name: getattr(stack, name) for name in names}
     facts |= {"shape": list(stack.shape[1:])}
+    # Older versions pass over the last two.
+    facts |= {"flattened": stack.flattened} if stack.flattened is not None else {}
+    facts |= {"outline": [list(corner) for corner in stack.outline]} if stack.outline is not None else {}
     return facts | (grid_facts(stack.geometry) if isinstance(stack.geometry, GeoBox) else {})
+
+
+def _outline(facts: Mapping[str, Any]) -> tuple[tuple[float, float], ...] | None:
+    corners = facts.get("outline")
+    return None if corners is None else tuple((float(row), float(col)) for row, col in corners)
 
 
 def _arrays(facts: Mapping[str, Any]) -> dict[str, str]:
@@ -307,6 +325,12 @@ def _platforms(stated: Sequence[Mapping[str, Any]]) -> tuple[str | None, ...] | 
     return tuple(known) if any(known) else None
 
 
+def _acquisitions(stated: Sequence[Mapping[str, Any]]) -> tuple[tuple[Orbit, RadarGrid], ...] | None:
+    """Orbit and grid of each date, if every date has them."""
+    found = [facts.get(ACQUISITION) for facts in stated]
+    return tuple(acquisition_of(one) for one in found if one) if found and all(found) else None
+
+
 def _open(folder: Path) -> zarr.Group:
     if not folder.exists():
         raise FileNotFoundError(f"there is no folder {folder}")
@@ -314,8 +338,8 @@ def _open(folder: Path) -> zarr.Group:
     if group.attrs.get("format") != FORMAT:
         raise ValueError(f"{folder} is not an SLC stack of this library (its attribute 'format' is not {FORMAT!r})")
     stored = attributes_of(group).get("version")
-    if not isinstance(stored, int) or stored > VERSION:
-        raise ValueError(f"{folder} has version {stored}; this library reads up to {VERSION}")
+    if not isinstance(stored, int) or stored > LATEST:
+        raise ValueError(f"{folder} has version {stored}; this library reads up to {LATEST}")
     require_safe_store(folder, skip=PARTIAL)
     return group
 
@@ -330,8 +354,8 @@ def _require_current(group: zarr.Group, folder: Path) -> None:
 
 
 def _require_same(group: zarr.Group, facts: dict[str, Any], folder: Path) -> None:
-    for name in ("dtype", "shape", "crs", "affine", "burst", "frequency"):
-        if name in ("burst", "frequency") and None in (group.attrs.get(name), facts.get(name)):
+    for name in ("dtype", "shape", "crs", "affine", "burst", "frequency", "flattened"):
+        if name in ("burst", "frequency", "flattened") and None in (group.attrs.get(name), facts.get(name)):
             continue
         is_map = name == "affine" and "affine" in facts and "affine" in group.attrs
         if is_map and is_same_grid(geobox_of_facts(attributes_of(group)), geobox_of_facts(facts)):
@@ -352,8 +376,4 @@ def _read_slc(
 ) -> NDArray[np.complexfloating]:
     polarisation, date = divmod(index, len(dates))
     place = folder / f"{dates[date]:%Y%m%d}"
-    with plain_errors(place):
-        array = zarr.open_array(place / names[polarisation], mode="r", zarr_format=3)
-        if array.shape != shape or array.dtype.kind != "c":
-            raise ValueError(f"it has shape {array.shape} and {array.dtype}, expected complex numbers of {shape}")
-        return np.asarray(array[rows, cols])
+    return read_image(place / names[polarisation], shape, rows, cols)
