@@ -7,6 +7,7 @@ M3LEO_DEBUG=1  bounds checks in Cython, no optimisation.
 """
 
 import os
+import runpy
 from pathlib import Path
 
 import numpy
@@ -49,9 +50,13 @@ def kernel_extensions():
 
 def simt_extension():
     """The CUDA texts compiled for the CPU: a plain shared object that ctypes opens."""
+    words = runpy.run_path("src/m3leo_sar/_backend/source.py")
+    sources = words["SIMT_SOURCES"]
     return Extension(
         "m3leo_sar._ext._simt",
-        ["ext/simt/runtime.cpp", "ext/simt/kernels.cpp"],
+        [f"ext/{name}" for name in sources],
+        # Compared with that of the sources when the library is loaded.
+        define_macros=[("M3_SIMT_SOURCES", words["source_digest"](Path("ext"), *sources))],
         language="c++",
         include_dirs=FOLDERS,
         depends=HEADERS + sorted(str(path) for path in Path("ext").glob("*/*.cu")),

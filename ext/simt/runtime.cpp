@@ -399,3 +399,10 @@ int launch(Body body, void* kernel, void** arguments, dim3 grid, dim3 block, siz
 }  // namespace simt
 
 extern "C" const char* simt_fault() { return simt::fault_text.c_str(); }
+
+/* Digest of the sources of this library, as setup.py gives it. */
+#define M3_TEXT(words) #words
+#define M3_TEXT_OF(macro) M3_TEXT(macro)
+#if defined(M3_SIMT_SOURCES)
+extern "C" const char* simt_sources() { return M3_TEXT_OF(M3_SIMT_SOURCES); }
+#endif

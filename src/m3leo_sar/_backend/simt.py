@@ -6,11 +6,13 @@ import ctypes
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from m3leo_sar._backend.device_kernels import bound
+from m3leo_sar._backend.source import SIMT_SOURCES, source_digest
 
 
 class SimtArray(np.ndarray):
@@ -72,7 +74,23 @@ def _library() -> ctypes.CDLL:
         raise ImportError("the emulation of the GPU kernels is not built; install with M3LEO_SIMT=1 in the environment")
     library = ctypes.CDLL(str(found[0]))
     library.simt_fault.restype = ctypes.c_char_p
+    _require_current(library, Path(str(found[0])).parent)
     return library
+
+
+def _require_current(library: ctypes.CDLL, folder: Path) -> None:
+    """Refuse a library of other sources: a kernel that is handed other arguments than it takes ends the process."""
+    if not all((folder / name).is_file() for name in SIMT_SOURCES):
+        return
+    built = ""
+    if hasattr(library, "simt_sources"):
+        library.simt_sources.restype = ctypes.c_char_p
+        built = library.simt_sources().decode()
+    if built != source_digest(folder, *SIMT_SOURCES):
+        raise ImportError(
+            "the emulation of the GPU kernels was built from other sources than those in ext/; build it again: "
+            "M3LEO_SIMT=1 M3LEO_ONLY=simt python setup.py build_ext --inplace"
+        )
 
 
 def _argument(value: Any) -> Any:

@@ -1,12 +1,20 @@
-"""CUDA sources with their headers inlined."""
+"""CUDA sources with their headers inlined, and the digest of the sources that a library was built from.
+
+setup.py runs this file too, before the package is there.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+#: Sources of the emulation of the GPU kernels, in ext/.
+SIMT_SOURCES = ("simt/runtime.cpp", "simt/kernels.cpp")
+_INCLUDED = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 _INCLUDE = re.compile(r'^#include "([^"]+)"[^\n]*\n', re.MULTILINE)
 
 
@@ -42,3 +50,38 @@ def _located(name: str) -> Any:
         if folder.is_dir() and folder.joinpath(name).is_file():
             return folder.joinpath(name)
     raise FileNotFoundError(f"ext/ must hold {name}, found it in none of its folders")
+
+
+def source_digest(folder: Path, *names: str) -> str:
+    """SHA-256, as 16 hexadecimal digits, of some files and of all that they include by name.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the sources. A header lies beside the file that includes it, or in any folder right below.
+    *names : str
+        Files in it, such as ``"simt/kernels.cpp"``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing.
+    """
+    found: dict[str, bytes] = {}
+    left = [folder / name for name in names]
+    while left:
+        path = left.pop()
+        name = path.resolve().relative_to(folder.resolve()).as_posix()
+        if name not in found:
+            found[name] = path.read_bytes()
+            included = _INCLUDED.findall(found[name].decode("utf-8"))
+            left += [_beside(folder, path, one) for one in included]
+    digest = hashlib.sha256()
+    for name in sorted(found):
+        digest.update(f"{name}\0{len(found[name])}\0".encode() + found[name])
+    return digest.hexdigest()[:16]
+
+
+def _beside(folder: Path, path: Path, name: str) -> Path:
+    places = [path.parent / name, *(below / name for below in sorted(folder.iterdir()) if below.is_dir())]
+    return next((place for place in places if place.is_file()), places[0])
