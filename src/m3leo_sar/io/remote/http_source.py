@@ -62,6 +62,10 @@ class HttpSource:
         #: Where redirections led, such as to a signed address; None before the first answer.
         self._final: Any = None
 
+    def beside(self, file: RemoteFile) -> HttpSource:
+        """Reader of another file of the same server."""
+        return HttpSource(file)
+
     async def get(self, session: Any, start: int, stop: int) -> tuple[bytes, Version]:
         """Bytes of a range, fewer at the end of the file, and the file's version.
 
@@ -82,7 +86,17 @@ class HttpSource:
                 # Another range may have found the new place meanwhile.
                 if self._final == final:
                     self._final = None
-        return await self._ask(session, _address(self.file.url), start, stop)
+        return await self._ask(session, await self._address(), start, stop)
+
+    async def _address(self) -> Any:
+        """The address that is asked first."""
+        return plain_address(self.file.url)
+
+    def _hint(self) -> str:
+        """How a user gets access."""
+        if _is_earthdata(self.file):
+            return f"set the environment variable {_TOKEN} to a token of your Earthdata login"
+        return "give a signed address, or put the name and password of the host into ~/.netrc"
 
     async def get_whole(self, session: Any, largest: int, body: Any = None) -> bytes:
         """The whole answer, up to one byte more than ``largest``; with a JSON ``body`` that of a POST request.
@@ -92,7 +106,7 @@ class HttpSource:
         headers = {"Accept": "application/geo+json, application/json, */*"} | _authorisation(self.file)
         method = "GET" if body is None else "POST"
         with self._plain_faults():
-            async with session.request(method, _address(self.file.url), json=body, headers=headers) as answer:
+            async with session.request(method, await self._address(), json=body, headers=headers) as answer:
                 if answer.status != 200:
                     self._refuse(answer)
                 parts, size = [], 0
@@ -148,7 +162,7 @@ class HttpSource:
         if status in (404, 410):
             raise FileNotFoundError(f"there is no file {self.file} (the server answers {status})")
         if status in (401, 403, 407):
-            raise PermissionError(f"{self.file} cannot be accessed: the server answers {status}; {_hint(self.file)}")
+            raise PermissionError(f"{self.file} cannot be accessed: the server answers {status}; {self._hint()}")
         if status in _TRY_AGAIN:
             raise TryAgain(f"the server answers {status}", _seconds(answer.headers.get("Retry-After")))
         raise OSError(f"{self.file} cannot be read: the server answers {status}")
@@ -172,7 +186,7 @@ class _Expired(Exception):
     """An address that a redirection named is refused."""
 
 
-def _address(url: str) -> Any:
+def plain_address(url: str) -> Any:
     """An address as it is written, if it is well formed: a signature may cover how its characters are quoted."""
     import yarl
 
@@ -223,9 +237,3 @@ def _authorisation(file: RemoteFile) -> dict[str, str]:
     """Header with the user's token; aiohttp drops it where a redirection leads to another server."""
     token = os.environ.get(_TOKEN, "").strip()
     return {"Authorization": f"Bearer {token}"} if token and _is_earthdata(file) else {}
-
-
-def _hint(file: RemoteFile) -> str:
-    if _is_earthdata(file):
-        return f"set the environment variable {_TOKEN} to a token of your Earthdata login"
-    return "give a signed address, or put the name and password of the host into ~/.netrc"

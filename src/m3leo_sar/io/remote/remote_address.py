@@ -63,10 +63,22 @@ class RemoteFile(os.PathLike[str]):
     def __lt__(self, other: RemoteFile) -> bool:
         return self.url < other.url
 
+    def __truediv__(self, name: str) -> RemoteFile:
+        """A file below this folder, with the parameters of the address, which may grant access to all of it."""
+        parts = urlsplit(self.url)
+        path = f"{parts.path.rstrip('/')}/{quote(name)}"
+        return RemoteFile(urlunsplit((parts.scheme, parts.netloc, path, parts.query, "")))
+
     @property
     def scheme(self) -> str:
         """``http``, ``https``, ``s3``, ``gs`` or ``az``."""
         return urlsplit(self.url).scheme.lower()
+
+    @property
+    def server(self) -> str:
+        """Scheme and host, or bucket, with a user name and password."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
 
     @property
     def name(self) -> str:

@@ -17,6 +17,7 @@ from m3leo_sar.io.remote.collection_pause import pause
 from m3leo_sar.io.remote.http_source import HttpSource, TryAgain, Version, timeouts
 from m3leo_sar.io.remote.object_source import ObjectSource
 from m3leo_sar.io.remote.remote_address import HTTP, RemoteFile
+from m3leo_sar.io.remote.s3_source import S3Source
 
 Source = HttpSource | ObjectSource
 #: Bytes of a range, and the version of the file they are of.
@@ -33,11 +34,11 @@ def source_of(file: RemoteFile) -> Source:
         If the package for it is not installed.
     """
     try:
-        if file.scheme in HTTP:
-            import aiohttp  # noqa: F401
+        if file.scheme not in (*HTTP, "s3"):
+            return ObjectSource(file)
+        import aiohttp  # noqa: F401
 
-            return HttpSource(file)
-        return ObjectSource(file)
+        return HttpSource(file) if file.scheme in HTTP else S3Source(file)
     except ImportError as error:
         raise ImportError(f"{file} lies on a server: pip install 'm3leo-sar[far]'") from error
 
