@@ -1,16 +1,19 @@
 """Reading of stacks on disk: ``python benchmarks/local_stacks.py``.
 
 Whole chunks of an OPERA CSLC through ``open_stack`` beside h5py, and the opening of a NISAR frame of 70 000 x 70 000.
+Both orders take turns date by date: whichever reads second would have the better caches, and the load of the machine
+changes from second to second.
 """
 
 from __future__ import annotations
 
 import datetime
+import os
 import resource
 import tempfile
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -21,39 +24,46 @@ SHAPE, CHUNK, DATES, FRAME = (2048, 4096), 128, 4, 70_000
 
 
 class LocalTimes(NamedTuple):
-    """Seconds of the CPU for all dates, which others on the machine disturb less."""
+    """Seconds for all dates: of the CPU, which others on the machine disturb less, and of the clock."""
 
     h5py: float
     ours: float
+    h5py_wall: float
+    ours_wall: float
     megabytes: float
 
 
-def local(shape: tuple[int, int] = SHAPE, dates: int = DATES, *, rounds: int = 5) -> LocalTimes:
+def local(shape: tuple[int, int] = SHAPE, dates: int = DATES, *, rounds: int = 6) -> LocalTimes:
     """Medians of interleaved rounds of reading all chunks of all dates; files are in the page cache."""
     with tempfile.TemporaryDirectory() as folder:
         paths = _write(Path(folder), shape, dates)
         stack = open_stack(folder)
-        taken: tuple[list[float], list[float]] = ([], [])
-        for _ in range(rounds):
-            begun = time.process_time()
-            for path in paths:
-                with h5py.File(path, "r") as file:
-                    values = file["data/VV"][: shape[0], : shape[1]]
-            between = time.process_time()
+
+        def ours(index: int) -> Any:
+            return stack.read(index, slice(0, shape[0]), slice(0, shape[1]))
+
+        def theirs(index: int) -> Any:
+            with h5py.File(paths[index], "r") as file:
+                return file["data/VV"][: shape[0], : shape[1]]
+
+        taken = np.zeros((rounds, 2, 2))
+        for turn in range(rounds):
             for index in range(dates):
-                pixels = stack.read(index, slice(0, shape[0]), slice(0, shape[1]))
-            ended = time.process_time()
-            assert np.array_equal(values.view("u8"), pixels.view("u8"))
-            taken[0].append(between - begun)
-            taken[1].append(ended - between)
-    megabytes = dates * shape[0] * shape[1] * 8 / 1e6
-    return LocalTimes(float(np.median(taken[0])), float(np.median(taken[1])), megabytes)
+                jobs = [(0, theirs), (1, ours)]
+                for place, job in jobs[:: 1 if turn % 2 else -1]:
+                    begun = time.process_time(), time.perf_counter()
+                    pixels = job(index)
+                    taken[turn, place] += time.process_time() - begun[0], time.perf_counter() - begun[1]
+                    assert pixels.shape == shape
+            assert np.array_equal(theirs(0).view("u8"), ours(0).view("u8"))
+    (cpu, wall), (our_cpu, our_wall) = np.median(taken, axis=0)
+    return LocalTimes(cpu, our_cpu, wall, our_wall, dates * shape[0] * shape[1] * 8 / 1e6)
 
 
 def frame(size: int = FRAME) -> tuple[float, float, float]:
     """CPU seconds to open a frame and to read a tile of it, and MiB that the process has taken for both."""
     with tempfile.TemporaryDirectory() as folder:
-        _write_frame(Path(folder), size)
+        write_frame(Path(folder), size)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         begun = time.process_time()
         stack = open_stack(folder)
@@ -83,7 +93,7 @@ def _write(folder: Path, shape: tuple[int, int], dates: int) -> list[Path]:
     return paths
 
 
-def _write_frame(folder: Path, size: int) -> None:
+def write_frame(folder: Path, size: int) -> None:
     path = folder / "NISAR_L2_PR_GSLC_004_113_D_065_4005_SHNA_A_20230301T010537_20230301T010600_P05023_N_F_J_001.h5"
     with h5py.File(path, "w") as file:
         group = file.create_group("science/LSAR/GSLC/grids/frequencyA")
@@ -99,7 +109,8 @@ def _write_frame(folder: Path, size: int) -> None:
 
 if __name__ == "__main__":
     found = local()
-    share = found.h5py / found.ours
-    print(f"{found.megabytes:.0f} MB: h5py {found.h5py:.2f} s, open_stack {found.ours:.2f} s, {share:.0%} of its speed")
+    print(f"load {os.getloadavg()[0]:.1f}, {found.megabytes:.0f} MB")
+    for name, theirs, ours in (("CPU", found.h5py, found.ours), ("clock", found.h5py_wall, found.ours_wall)):
+        print(f"{name}: h5py {theirs:.2f} s, open_stack {ours:.2f} s, {theirs / ours:.0%} of its speed")
     opened, read, taken = frame()
     print(f"{FRAME} x {FRAME}: opened in {opened * 1e3:.0f} ms, a tile in {read * 1e3:.0f} ms, {taken:.0f} MiB")

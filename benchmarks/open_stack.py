@@ -1,7 +1,9 @@
-"""Reading of stacks: ``python benchmarks/open_stack.py far``.
+"""Reading of stacks on servers: ``python benchmarks/open_stack.py far``, or ``frame``.
 
 ``far``: the window of one tile (448 rows of 10 m, 896 columns of 5 m, and a halo) of 12 dates of an OPERA CSLC, from a
-web server of this machine with a latency and a bandwidth, beside h5py over fsspec and the ideal time.
+web server of this machine with a latency and a bandwidth, beside h5py over fsspec and the ideal time; ``far ours``
+leaves out fsspec, which takes minutes.
+``frame``: the opening of a NISAR frame of 70 000 x 70 000 on a server, and of a tile of it.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import Any, NamedTuple
 import fsspec
 import h5py
 import numpy as np
+from local_stacks import FRAME, write_frame
 
 from m3leo_sar.io.remote import open_remote, piece_cache
 from m3leo_sar.io.stacks.open_stack import open_stack
@@ -55,6 +58,7 @@ def far(
     latency: float = LATENCY,
     bandwidth: float = BANDWIDTH,
     rounds: int = 3,
+    with_fsspec: bool = True,
 ) -> FarTimes:
     """Medians of interleaved rounds."""
     with tempfile.TemporaryDirectory() as folder, _served(Path(folder), latency, bandwidth) as url:
@@ -65,19 +69,20 @@ def far(
         found = {}
         for _ in range(rounds):
             taken.setdefault("plain", []).append(_plain(urls, needed // dates))
-            for name, job in (("ours", _ours), ("fsspec", _fsspec)):
+            for name, job in (("ours", _ours), ("fsspec", _fsspec))[: 1 + with_fsspec]:
                 seconds, found[name] = job(urls, window)
                 for kind, value in zip(("from nothing", "open"), seconds, strict=True):
                     taken.setdefault(f"{name} {kind}", []).append(value)
-        assert np.array_equal(found["ours"].view("u8"), found["fsspec"].view("u8"))
+        if with_fsspec:
+            assert np.array_equal(found["ours"].view("u8"), found["fsspec"].view("u8"))
     medians = {name: float(np.median(values)) for name, values in taken.items()}
     return FarTimes(
         needed / bandwidth + dates * latency,
         medians["plain"],
         medians["ours open"],
         medians["ours from nothing"],
-        medians["fsspec open"],
-        medians["fsspec from nothing"],
+        medians.get("fsspec open", float("nan")),
+        medians.get("fsspec from nothing", float("nan")),
         needed / 1e6,
     )
 
@@ -155,11 +160,39 @@ def _served(folder: Path, latency: float, bandwidth: float) -> Iterator[str]:
             process.terminate()
 
 
-def main(kind: str) -> None:
-    if kind != "far":
-        raise SystemExit("name what to measure: far")
+def frame(size: int = FRAME) -> list[tuple[str, float, float, int, int]]:
+    """Step, seconds of the CPU and of the clock, requests and bytes, of a process that has read another file before."""
+    sys.path.insert(0, str(_SERVER.parent))
+    from range_server import RangeServer
+
+    found = []
+    with tempfile.TemporaryDirectory() as folder, RangeServer(Path(folder), latency=LATENCY) as server:
+        write_frame(Path(folder), size)
+        (path,) = Path(folder).iterdir()
+        address = f"{server.url}/{path.name}"
+        stack: Any = None
+        for step in ("import and open", "open", "read a tile"):
+            open_remote.forget_all() if step == "open" else None
+            asked, taken = len(server.asked), server.bytes_asked
+            began = time.process_time(), time.perf_counter()
+            if stack is None or step == "open":
+                stack = open_stack(address)
+            else:
+                stack.window(slice(size // 2, size // 2 + 500), slice(size // 3, size // 3 + 500))
+            spent = time.process_time() - began[0], time.perf_counter() - began[1]
+            found.append((step, *spent, len(server.asked) - asked, server.bytes_asked - taken))
+    return found
+
+
+def main(kind: str, which: str = "") -> None:
     print(f"{datetime.date.today()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
-    took = far()
+    if kind == "frame":
+        for step, cpu, wall, asked, taken in frame():
+            print(f"{step:<16}{cpu:6.2f} s CPU {wall:6.2f} s {asked:3} requests {taken / 1e6:6.2f} MB")
+        return
+    if kind != "far":
+        raise SystemExit("name what to measure: far or frame")
+    took = far(with_fsspec=which != "ours")
     print(f"{DATES} dates, {took.megabytes:.1f} MB of chunks, {1e3 * LATENCY:g} ms, {BANDWIDTH / 1e6:g} MB/s")
     print(f"ideal                          {took.ideal:7.2f} s")
     print(f"plain requests of these bytes  {took.plain:7.2f} s")
@@ -173,4 +206,4 @@ def main(kind: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2] or ["far"])
+    main(*sys.argv[1:3] or ["far"])

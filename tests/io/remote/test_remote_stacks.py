@@ -8,7 +8,6 @@ import json
 import os
 import pickle
 import resource
-import time
 import zlib
 
 import h5py
@@ -189,19 +188,20 @@ def test_a_frame_of_seventy_thousand_lines_opens_at_once(tmp_path, layout):
                 data.id.write_direct_chunk((row * 512, col * 512), zeros)
     window = slice(40_100, 40_548), slice(50_200, 51_096)
     with RangeServer(tmp_path) as server:
-        began, memory = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         address = RemoteFile(f"{server.url}/20240401.h5")
         with open_hdf5(address) as file:
             data = file["slc"]
             assert data.shape == (side, side)
-            opened, asked = time.perf_counter() - began, len(server.asked)
+            asked, opened = len(server.asked), server.bytes_asked
             found = read_values(data, address, window)
             taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
             assert same(found, part[100:548, 200:1096])
-            # Hundredths of a second on a quiet machine.
-            assert opened < 10
-            assert taken < 200 << 10
+            # The first and the last 256 KiB, of whole blocks; benchmarks/open_stack.py has the time.
             assert asked == 2
+            assert opened <= 576 << 10
+            assert taken < 200 << 10
+            assert server.bytes_asked - opened < 5 << 20
             assert len(server.asked) <= asked + 8
             before = len(server.asked)
             assert not read_values(data, address, (slice(69_000, 69_448), slice(3_000, 3_896))).any()

@@ -24,6 +24,8 @@ from m3leo_sar.io.remote.ranged_file import RangedFile
 
 #: Stored bytes of a band, of which the next is fetched while one is unpacked.
 _BAND = 16 << 20
+#: Chunks whose places are looked up at once.
+_LOOKED_UP = 4096
 #: Bytes of a dataset that is read as a part of the header.
 _SMALL = 1 << 20
 #: Largest expansion of a byte by deflate.
@@ -158,12 +160,10 @@ def _looked_up(dataset: Any, file: RangedFile, lacking: dict[int, tuple[int, ...
 
 
 def _in_chunks(dataset: Any, file: RangedFile, spans: Sequence[range]) -> Iterator[_Band]:
-    size, rows = dataset.chunks[0], spans[0]
+    rows = spans[0]
     band = _Band(range(rows.start, rows.start), [], {})
     stored = 0
-    for start in range(rows.start // size * size, rows.stop, size):
-        line = range(max(start, rows.start), min(start + size, rows.stop))
-        found = chunks_of(dataset, file, (line, *spans[1:]))
+    for line, found in _lines(dataset, file, spans):
         ranges = [(chunk.start, chunk.start + chunk.size) for chunk in found.values() if chunk.start is not None]
         weight = sum(stop - first for first, stop in ranges)
         if band.rows and stored + weight > _BAND:
@@ -172,6 +172,19 @@ def _in_chunks(dataset: Any, file: RangedFile, spans: Sequence[range]) -> Iterat
         band = _Band(range(band.rows.start, line.stop), band.ranges + ranges, band.chunks | found)
         stored += weight
     yield band
+
+
+def _lines(dataset: Any, file: RangedFile, spans: Sequence[range]) -> Iterator[tuple[range, dict[int, Chunk]]]:
+    """Rows of each line of chunks and the chunks in it; many lines are looked up at once, as each takes round trips."""
+    size, rows = dataset.chunks[0], spans[0]
+    across = len(_touched(dataset, (range(rows.start, rows.start + 1), *spans[1:])))
+    step = size * max(1, _LOOKED_UP // across)
+    for first in range(rows.start // size * size, rows.stop, step):
+        starts = range(first, min(first + step, rows.stop), size)
+        lines = [range(max(start, rows.start), min(start + size, rows.stop)) for start in starts]
+        found = chunks_of(dataset, file, (range(lines[0].start, lines[-1].stop), *spans[1:]))
+        for line in lines:
+            yield line, {number: found[number] for number in _touched(dataset, (line, *spans[1:]))}
 
 
 def _in_rows(dataset: Any, spans: Sequence[range]) -> Iterator[_Band]:
