@@ -138,10 +138,6 @@ def test_hostile_values_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (
-            "RSLC",
-            "is a NISAR RSLC; each date is on a radar grid of its own, not co-registered; use the GSLC of the frame",
-        ),
         ("GCOV", "is a NISAR GCOV; it holds powers without phase"),
         ("RIFG", "is a NISAR RIFG; it holds one pair that was made already"),
     ],

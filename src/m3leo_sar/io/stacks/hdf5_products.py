@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 
 from m3leo_sar.io.files.hdf5_values import FAULTS, open_hdf5, read_values, require_own
-from m3leo_sar.io.remote.remote_address import RemoteFile
+from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile
 
 #: Levels of a file that are listed, and the most names of a group.
 _LEVELS, _MOST_NAMES = 3, 200
@@ -30,7 +30,7 @@ def hdf5_files(place: Path, *, depth: int = 1) -> list[Path]:
     return []
 
 
-def holds(path: Path, name: str) -> bool:
+def holds(path: AnyFile, name: str) -> bool:
     """Whether an HDF5 file holds a group or data set in its first three levels; False for one that cannot be read."""
     if isinstance(path, RemoteFile):
         with open_hdf5(path) as remote:
@@ -60,7 +60,7 @@ def _names(group: Any, above: str, levels: int) -> Iterator[str]:
                 yield from _names(item, f"{above}{name}/", levels - 1)
 
 
-def dataset_of(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
+def dataset_of(file: h5py.File, path: AnyFile, name: str) -> h5py.Dataset:
     """Data set of an open file.
 
     Raises
@@ -78,7 +78,7 @@ def dataset_of(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
     return dataset
 
 
-def value_of(file: h5py.File, path: Path, name: str) -> Any:
+def value_of(file: h5py.File, path: AnyFile, name: str) -> Any:
     """Values of a small data set; None if there is none.
 
     Raises
@@ -95,7 +95,7 @@ def value_of(file: h5py.File, path: Path, name: str) -> Any:
         raise ValueError(f"{path.name}: {name} cannot be read: {error}") from error
 
 
-def text_of(file: h5py.File, path: Path, name: str) -> str | None:
+def text_of(file: h5py.File, path: AnyFile, name: str) -> str | None:
     """Text of a scalar data set; None if there is none."""
     value = value_of(file, path, name)
     if value is None:

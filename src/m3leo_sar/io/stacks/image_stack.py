@@ -32,7 +32,7 @@ class StackImage:
 
     Parameters
     ----------
-    path : Path
+    path : Path or RemoteFile
         File or folder that names it in messages, and by which it is found again.
     date : datetime.date
     shape : (int, int)
@@ -40,7 +40,7 @@ class StackImage:
         ``read(rows, cols)`` returns complex pixels with no data as NaN. It must be picklable.
     dtype : str
         ``"complex64"`` or ``"complex128"``: what ``read`` returns.
-    files : tuple of Path
+    files : tuple of Path or RemoteFile
         Files behind the pixels; ``path`` by default.
     grid : GeoBox, optional
         Map grid.
@@ -61,12 +61,12 @@ class StackImage:
         Satellite, such as ``"S1A"`` or ``"NISAR"``.
     """
 
-    path: Path
+    path: Any
     date: datetime.date
     shape: tuple[int, int]
     read: Callable[[slice, slice], NDArray[Any]]
     dtype: str = "complex64"
-    files: tuple[Path, ...] = ()
+    files: tuple[Any, ...] = ()
     grid: GeoBox | None = None
     polarisation: str | None = None
     burst: str | None = None

@@ -16,8 +16,9 @@ from m3leo_sar.stack.geometry import RadarGeometry, StoredRadarGeometry, band_ex
 Layer = Callable[[slice, slice], NDArray[Any]]
 #: Largest size of layers kept in memory, bytes; of larger ones, the part under a tile is read.
 _HELD_BYTES = 64 << 20
-#: Rows and columns of a block of larger layers.
+#: Rows and columns of a block of larger layers, and the parts of a block at whose ends smooth layers are bounded.
 _BLOCK = 512
+_PARTS = 8
 
 #: Ways to state positions that the files do not, the end of a sentence.
 HOW_TO_STATE = (
@@ -97,7 +98,32 @@ def mesh_geometry(
         values = _extended(_extended(values, rows, ends[0]).T, cols, ends[1]).T
         axes = [np.concatenate([end[:1], axis, end[1:]]) for axis, end in zip((rows, cols), ends, strict=True)]
         splines[name] = RectBivariateSpline(*axes, values, kx=min(3, len(rows) - 1), ky=min(3, len(cols) - 1))
-    return layered_geometry(shape, {name: partial(_interpolated, spline) for name, spline in splines.items()})
+    interpolated = {name: partial(_interpolated, spline) for name, spline in splines.items()}
+    if prod(shape) * 8 * len(layers) <= _HELD_BYTES:
+        return layered_geometry(shape, interpolated)
+    read = partial(_read, dict[str, Layer](interpolated))
+    return StoredRadarGeometry(shape=shape, read=read, block=_BLOCK, extents=_mesh_extents(shape, splines))
+
+
+def _mesh_extents(shape: tuple[int, int], splines: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Bounds of the blocks of smooth layers, from a few of their rows and columns."""
+    # Those between two blocks are in both.
+    every = max(1, _BLOCK // _PARTS)
+    rows, cols = (np.unique(np.append(np.arange(0, size, every), size - 1)) for size in shape)
+    found = {name: np.asarray(splines[name](rows, cols), np.float64) for name in ("latitude", "longitude")}
+    places = [np.searchsorted(axis, np.arange(0, size, _BLOCK)) for axis, size in zip((rows, cols), shape, strict=True)]
+    step = _BLOCK // every + 1
+    return np.array(
+        [
+            [
+                RadarGeometry(
+                    **{name: layer[row : row + step, col : col + step] for name, layer in found.items()}
+                ).bounds
+                for col in places[1]
+            ]
+            for row in places[0]
+        ]
+    )
 
 
 def mesh_of_points(

@@ -6,7 +6,6 @@ Layout: NISAR L2 GSLC product specification, revisions 1.1.0 to 1.5.0 (JPL D-102
 from __future__ import annotations
 
 import datetime
-import re
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -22,14 +21,14 @@ from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.complex_values import as_complex, complex_dtype
 from m3leo_sar.io.files.hdf5_values import FAULTS, open_hdf5, read_values
 from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS
-from m3leo_sar.io.stacks.hdf5_products import dataset_of, hdf5_files, holds, text_of, value_of
+from m3leo_sar.io.stacks.hdf5_products import dataset_of, text_of, value_of
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
+from m3leo_sar.io.stacks.readers.nisar_product import BANDS, Identification, find_nisar
 from m3leo_sar.io.stacks.refused_kind import refused_kind
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader
 
 #: Metres per second.
 _LIGHT = 299_792_458.0
-_BANDS = ("LSAR", "SSAR")
 _FLATTENING = "metadata/processingInformation/parameters"
 #: Release letter to the maturity of a product.
 _MATURITY = {"X": "BETA", "P": "PROVISIONAL", "D": "development"}
@@ -37,25 +36,10 @@ _MATURITY = {"X": "BETA", "P": "PROVISIONAL", "D": "development"}
 _INVALID = (0, 255)
 #: Other products of NISAR to what they are.
 _OTHERS = {
-    "RSLC": ("a NISAR RSLC", "each date is on a radar grid of its own, not co-registered; use the GSLC of the frame "
-             "(NISAR_L2_PR_GSLC_*.h5)"),
-    "SLC": ("an early NISAR RSLC", "each date is on a radar grid of its own, not co-registered; use the GSLC of the "
-            "frame (NISAR_L2_PR_GSLC_*.h5)"),
     "GUNW": ("a NISAR GUNW", "it holds one pair that was made already; the GSLC of its two dates make any pair"),
     "GCOV": ("a NISAR GCOV", "it holds powers without phase; use the GSLC of the frame"),
     "RIFG": ("a NISAR RIFG", "it holds one pair that was made already; use the GSLC of its two dates"),
 }  # fmt: skip
-
-
-def _find(place: Path) -> list[Path]:
-    return [path for path in hdf5_files(place, depth=2) if _is(path, "GSLC")]
-
-
-def _is(path: Path, kind: str) -> bool:
-    """Whether a file is a product of a kind, by its name or by its groups: people rename files."""
-    if path.name.upper().startswith("NISAR_"):
-        return f"_{kind}_" in path.name.upper()
-    return any(holds(path, f"science/{band}/{kind}") for band in _BANDS)
 
 
 def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
@@ -69,10 +53,11 @@ def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
 def _images(product: Product) -> Iterator[StackImage]:
     path = product.path.absolute()
     with open_hdf5(path) as file:
-        root = next((name for name in (f"science/{band}" for band in _BANDS) if f"{name}/GSLC" in file), None)
+        root = next((name for name in (f"science/{band}" for band in BANDS) if f"{name}/GSLC" in file), None)
         if root is None:
             raise ValueError(f"{path.name} is not a complete NISAR GSLC: it has no group science/LSAR/GSLC")
-        facts = _Identification(file, path, root, product)
+        facts = Identification(file, path, root, product)
+        alike = _alike(file, path, root)
         grids = f"{root}/GSLC/grids"
         found = 0
         for letter in "AB":
@@ -80,7 +65,7 @@ def _images(product: Product) -> Iterator[StackImage]:
             for name in POLARISATIONS:
                 if f"{group}/{name}" in file:
                     found += 1
-                    yield _image(file, path, group, name, letter, facts)
+                    yield _image(file, path, group, name, letter, facts, alike)
         if not found:
             held = [name for letter in "AB" for name in ("RH", "RV") if f"{grids}/frequency{letter}/{name}" in file]
             compact = f"; {held[0]} is of compact polarisation, which is not read" if held else ""
@@ -89,42 +74,25 @@ def _images(product: Product) -> Iterator[StackImage]:
             )
 
 
-class _Identification:
-    """Facts of a file that its images share."""
-
-    def __init__(self, file: h5py.File, path: Path, root: str, product: Product) -> None:
-        place = f"{root}/identification"
-        time = _time(text_of(file, path, f"{place}/zeroDopplerStartTime"))
-        self.time = time
-        date = product.date or (time.date() if time else None)
-        if date is None:
-            raise ValueError(f"{path.name} has no data set {place}/zeroDopplerStartTime")
-        self.date = date
-        track, frame = (value_of(file, path, f"{place}/{name}") for name in ("trackNumber", "frameNumber"))
-        orbit = (text_of(file, path, f"{place}/orbitPassDirection") or "").lower()
-        self.track = None if track is None else int(track)
-        self.orbit = orbit if orbit in ("ascending", "descending") else None
-        named = [] if track is None or frame is None else [f"{int(track):03d}", orbit[:1].upper(), f"{int(frame):03d}"]
-        self.frame = "-".join(named) or None
-        # The name of the product states its release even where the entry is that of another one.
-        granule = text_of(file, path, f"{place}/granuleId") or ""
-        self.release = (
-            _release_in(path.name) or _release_in(granule) or text_of(file, path, f"{place}/compositeReleaseId")
-        )
-        counter = re.search(r"_(\d{3})$", path.stem)
-        digits = re.sub(r"\D", "", self.release or "")
-        self.age = (digits, counter[1] if counter else "", text_of(file, path, f"{place}/processingDateTime") or "")
-        parameters = f"{root}/GSLC/{_FLATTENING}"
-        self.alike = {
-            "flattening": ", ".join(
-                f"{name} {text_of(file, path, f'{parameters}/{name}FlatteningApplied') or 'unknown'}"
-                for name in ("ellipsoidal", "topographic")
-            ),
-            "band": root,
-        }
+def _alike(file: h5py.File, path: Path, root: str) -> dict[str, str]:
+    """Texts on the processing where a difference between dates destroys coherence."""
+    parameters = f"{root}/GSLC/{_FLATTENING}"
+    flattening = (
+        f"{name} {text_of(file, path, f'{parameters}/{name}FlatteningApplied') or 'unknown'}"
+        for name in ("ellipsoidal", "topographic")
+    )
+    return {"flattening": ", ".join(flattening), "band": root}
 
 
-def _image(file: h5py.File, path: Path, group: str, name: str, letter: str, facts: _Identification) -> StackImage:
+def _image(
+    file: h5py.File,
+    path: Path,
+    group: str,
+    name: str,
+    letter: str,
+    facts: Identification,
+    alike: dict[str, str],
+) -> StackImage:
     grid = _grid(file, path, group)
     pixels = dataset_of(file, path, f"{group}/{name}")
     dtype = complex_dtype(pixels.dtype)
@@ -154,7 +122,7 @@ def _image(file: h5py.File, path: Path, group: str, name: str, letter: str, fact
             "orbit": facts.orbit,
             "wavelength": None if frequency is None else _LIGHT / float(frequency),
         },
-        alike=facts.alike,
+        alike=alike,
         release=facts.release,
         platform="NISAR",
     )
@@ -205,24 +173,11 @@ def _tell_mixture(images: Sequence[StackImage]) -> None:
         )
 
 
-def _time(text: str | None) -> datetime.datetime | None:
-    try:
-        # Nine digits of a second, of which Python keeps six.
-        return datetime.datetime.fromisoformat((text or "")[:26]).replace(tzinfo=None)
-    except ValueError:
-        return None
-
-
-def _release_in(name: str) -> str | None:
-    found = re.search(r"_([A-Z]\d{5})_", name)
-    return found[1] if found else None
-
-
 NISAR_GSLC = StackReader(
     name="nisar-gslc",
     holds="NISAR GSLC",
     expects="a folder of NISAR_L2_*_GSLC_*.h5",
-    find=_find,
+    find=partial(find_nisar, "GSLC"),
     open=_open,
     is_far=True,
 )
@@ -230,7 +185,7 @@ NISAR_OTHERS = tuple(
     refused_kind(
         f"nisar-{kind.lower()}",
         holds_,
-        partial(lambda kind, place: [path for path in hdf5_files(place, depth=2) if _is(path, kind)], kind),
+        partial(find_nisar, kind),
         why,
         is_far=True,
     )

@@ -1,0 +1,214 @@
+"""NISAR RSLC: one date, dates of one radar grid, and all that shows that dates are not on one."""
+
+from __future__ import annotations
+
+import datetime
+
+import h5py
+import numpy as np
+import pytest
+import rasterio
+
+from m3leo_sar import GeoBox
+from m3leo_sar.io.stacks.open_stack import open_stack
+from m3leo_sar.io.stacks.readers.rslc_grid import rslc_geometry
+from m3leo_sar.stack.geometry import OrbitGeometry
+from m3leo_sar.warp.geo2rdr import geo2rdr
+
+NAME = "NISAR_L1_PR_RSLC_004_113_D_065_4005_DHDH_A"
+ROWS, COLS = 40, 60
+DATES = (datetime.date(2026, 6, 18), datetime.date(2026, 6, 30))
+RANGE, STEP, LINE = 850_000.0, 6.25, 0.0005
+HEIGHT = 350.0
+FLAT = "ignore:.*positions are those at the mean height of the terrain"
+
+
+def speckle(seed):
+    rng = np.random.default_rng(seed)
+    return (rng.normal(size=(ROWS, COLS)) + 1j * rng.normal(size=(ROWS, COLS))).astype("c8")
+
+
+def place_of(row, col, height, shift=0.0):
+    """Longitude and latitude of a pixel: far from true, but exact where interpolated linearly."""
+    return 10 + 1e-4 * col + 2e-5 * height + shift, 45 - 5e-5 * row + 1e-5 * height
+
+
+def orbit(file, group, start):
+    time = np.arange(0.0, 80.0, 10.0) - 35
+    angle = 0.001 * time
+    file[f"{group}/time"] = time
+    file[f"{group}/time"].attrs["units"] = np.bytes_(f"seconds since {start:%Y-%m-%dT%H:%M:%S}.000000000")
+    circle = [np.cos(angle), np.sin(angle), 0 * angle]
+    file[f"{group}/position"] = 7e6 * np.stack(circle, axis=1)
+    file[f"{group}/velocity"] = 7e3 * np.stack([-circle[1], circle[0], circle[2]], axis=1)
+
+
+def product(folder, date=DATES[0], *, kind="RSLC", first=RANGE, line=LINE, shift=0.0, shape=(ROWS, COLS), cube=True,
+            half=False, frequencies="A"):  # fmt: skip
+    """A product by its specification, written with h5py alone."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{NAME}_{date:%Y%m%d}T010537_{date:%Y%m%d}T010600_P05023_N_F_J_001.h5"
+    start = datetime.datetime.combine(date, datetime.time(1, 5))
+    pixels = speckle(date.day)[: shape[0], : shape[1]]
+    with h5py.File(path, "w") as file:
+        root = f"science/LSAR/{kind}"
+        file[f"{root}/swaths/zeroDopplerTime"] = 12.0 + line * np.arange(shape[0])
+        file[f"{root}/swaths/zeroDopplerTime"].attrs["units"] = np.bytes_(f"seconds since {start:%Y-%m-%dT%H:%M:%S}")
+        for letter in frequencies:
+            group = file.create_group(f"{root}/swaths/frequency{letter}")
+            group["slantRange"] = first + STEP * np.arange(shape[1])
+            group["processedCenterFrequency"] = 1239e6
+            group["sceneCenterAlongTrackSpacing"] = 3.5
+            group["numberOfSubSwaths"] = np.uint8(2)
+            spans = np.zeros((2, shape[0], 2), "u4")
+            # A line without any, and two sub-swaths with a gap; half open.
+            spans[0, 1:], spans[1, 1:] = (2, 30), (33, 57)
+            group["validSamplesSubSwath1"], group["validSamplesSubSwath2"] = spans
+            group["HH"] = pixels
+            group["HV"] = pixels * 2
+            if half:
+                del group["HH"]
+                group["HH"] = pixels.view("f4").astype("f2").view([("r", "f2"), ("i", "f2")])
+        if cube:
+            grid = file.create_group(f"{root}/metadata/geolocationGrid")
+            heights, rows, cols = np.array([-500.0, 0, 1000, 3000]), np.arange(-10, 60, 10), np.arange(-20, 100, 20)
+            grid["epsg"] = np.uint32(4326)
+            grid["heightAboveEllipsoid"] = heights
+            # Another epoch than the image's.
+            grid["zeroDopplerTime"] = 72.0 + line * rows
+            earlier = start - datetime.timedelta(minutes=1)
+            grid["zeroDopplerTime"].attrs["units"] = f"seconds since {earlier:%Y-%m-%d %H:%M:%S}.000000"
+            grid["slantRange"] = first + STEP * cols
+            x, y = place_of(rows[:, None], cols[None], heights[:, None, None], shift)
+            sizes = (heights.size, rows.size, cols.size)
+            grid["coordinateX"], grid["coordinateY"] = (np.broadcast_to(part, sizes) for part in (x, y))
+            file[f"{root}/metadata/processingInformation/parameters/referenceTerrainHeight"] = np.full(5, HEIGHT)
+        orbit(file, f"{root}/metadata/orbit", start)
+        facts = file.create_group("science/LSAR/identification")
+        facts["zeroDopplerStartTime"] = f"{date}T01:05:12.000000000"
+        facts["trackNumber"], facts["frameNumber"] = np.uint32(113), np.uint16(65)
+        facts["orbitPassDirection"], facts["lookDirection"] = "Descending", "Left"
+    return path
+
+
+def valid(pixels):
+    keep = np.zeros(pixels.shape, bool)
+    keep[1:, 2:30] = keep[1:, 33:57] = True
+    return np.where(keep, pixels, np.complex64(complex(np.nan, np.nan)))
+
+
+@pytest.mark.parametrize("kind", ["RSLC", "SLC"])
+def test_one_date_has_its_pixels_and_positions(tmp_path, kind):
+    path = product(tmp_path, kind=kind)
+    if kind == "SLC":
+        path = path.rename(tmp_path / "early.h5")
+    with pytest.warns(UserWarning, match="positions are those at the mean height of the terrain of each line"):
+        stack = open_stack(path, polarisation="HH")
+    np.testing.assert_array_equal(stack.window()[0], valid(speckle(18)))
+    inner = stack.window(slice(3, 9), slice(25, 59))[0]
+    np.testing.assert_array_equal(inner, valid(speckle(18))[3:9, 25:59])
+    longitude, latitude = place_of(np.arange(ROWS)[:, None], np.arange(COLS)[None], HEIGHT)
+    np.testing.assert_allclose(stack.geometry.latitude, np.broadcast_to(latitude, (ROWS, COLS)), atol=1e-9)
+    np.testing.assert_allclose(stack.geometry.longitude, np.broadcast_to(longitude, (ROWS, COLS)), atol=1e-9)
+    assert (stack.track, stack.orbit, stack.platforms, stack.burst) == (113, "descending", ("NISAR",), "113-D-065")
+    assert stack.wavelength == pytest.approx(0.24196, abs=1e-5)
+
+
+@pytest.mark.filterwarnings(FLAT)
+def test_dates_of_one_grid_are_a_stack(tmp_path):
+    for date in DATES:
+        product(tmp_path, date, half=date == DATES[0], frequencies="AB")
+    stack = open_stack(tmp_path, polarisation="HV", frequency="B")
+    assert stack.dates == DATES
+    np.testing.assert_array_equal(stack.window()[1], valid(speckle(30) * 2))
+    halves = open_stack(tmp_path, polarisation="HH", frequency="A").window()[0]
+    np.testing.assert_allclose(halves, valid(speckle(18)), atol=2e-3)
+    with pytest.raises(ValueError, match="frequency must be given, as there are several: A, B"):
+        open_stack(tmp_path, polarisation="HH")
+
+
+@pytest.mark.filterwarnings(FLAT)
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        ({"shape": (ROWS - 1, COLS)}, r"its rows and columns are \(39, 60\), not \(40, 60\)"),
+        ({"first": RANGE + 4}, "its first slant range is 850004.0, not 850000.0"),
+        ({"line": LINE * 1.01}, "the step of its lines is 0.000505\\d*, not 0.0005\\d*"),
+        ({"shift": 2e-4}, "the same pixel lies 15.8 m apart"),
+    ],
+    ids=["size", "range", "lines", "place"],
+)
+def test_dates_of_several_grids_are_refused(tmp_path, other, sentence):
+    product(tmp_path)
+    product(tmp_path, DATES[1], **other)
+    with pytest.raises(ValueError, match=f"is not co-registered with .*{sentence}; .*use the GSLC of the frame"):
+        open_stack(tmp_path, polarisation="HH")
+
+
+@pytest.mark.filterwarnings(FLAT)
+def test_of_a_date_that_was_processed_again_the_newer_counts(tmp_path):
+    for date in DATES:
+        product(tmp_path, date)
+    older = product(tmp_path / "older", DATES[1], first=RANGE + 4)
+    older.rename(tmp_path / older.name.replace("P05023", "P05022"))
+    (tmp_path / "older").rmdir()
+    with pytest.warns(UserWarning, match="P05022_N_F_J_001.h5 is left out: .* is a newer processing"):
+        assert open_stack(tmp_path, polarisation="HH").dates == DATES
+
+
+def test_a_product_without_positions(tmp_path):
+    for date in DATES:
+        product(tmp_path, date, cube=False)
+    path = sorted(tmp_path.iterdir())[0]
+    with pytest.raises(ValueError, match="states no position of its pixels: it has no .*geolocationGrid; pass geom"):
+        open_stack(path, polarisation="HH")
+    box = GeoBox.from_bounds((-3, -3, 3, 3), shape=(20, 30), crs="EPSG:4326")
+    geometry = rslc_geometry(path, np.zeros((20, 30)), box)
+    assert isinstance(geometry, OrbitGeometry)
+    assert geometry.radar_grid.look == "left"
+    assert (geometry.radar_grid.slant_range, geometry.radar_grid.azimuth_interval) == (RANGE, pytest.approx(LINE))
+    assert open_stack(path, polarisation="HH", geometry=geometry).geometry is geometry
+    with pytest.warns(UserWarning, match="is co-registered with .* cannot be seen, as one states no positions"):
+        assert open_stack(tmp_path, polarisation="HH", geometry=geometry).dates == DATES
+
+
+@pytest.mark.filterwarnings(FLAT)
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda file: file.pop("science/LSAR/RSLC/swaths/zeroDopplerTime"), "zeroDopplerTime must hold two or more"),
+        (lambda file: file["science/LSAR/RSLC/swaths/zeroDopplerTime"].attrs.modify("units", "days"),
+         "zeroDopplerTime must count seconds since a time, got units 'days'"),
+        (lambda file: file.pop("science/LSAR/RSLC/swaths"), "is not a complete NISAR RSLC"),
+        (lambda file: file.pop("science/LSAR/RSLC/metadata/geolocationGrid/epsg"), "must hold epsg and coordinates of"),
+        (lambda file: file["science/LSAR/RSLC/swaths/frequencyA"].move("slantRange", "x"), "slantRange must hold two"),
+        (lambda file: file["science/LSAR/RSLC/swaths/frequencyA"].pop("processedCenterFrequency"), "has no data set"),
+    ],
+    ids=["times", "units", "swaths", "epsg", "ranges", "frequency"],
+)  # fmt: skip
+def test_damaged_products_are_named(tmp_path, change, sentence):
+    path = product(tmp_path)
+    with h5py.File(path, "r+") as file:
+        change(file)
+    with pytest.raises(ValueError, match=f"{path.name}.*{sentence}"):
+        open_stack(path, polarisation="HH")
+
+
+def test_a_real_image_has_the_positions_of_its_golden_layers(shared_data):
+    """UAVSAR in the layout of before the first specification: no cube of positions, but orbit, times and ranges."""
+    folder = shared_data / "isce3-uavsar-winnipeg"
+    with rasterio.open(folder / "winnipeg_dem.tif") as source:
+        dem, box = source.read(1), GeoBox(source.shape, source.transform, "EPSG:4326")
+    geometry = rslc_geometry(folder / "winnipeg.h5", dem, box)
+    stack = open_stack(folder / "winnipeg.h5", geometry=geometry)
+    with h5py.File(folder / "winnipeg.h5") as file:
+        # Cropped from an image whose valid samples begin at column 255, and its annotation was not.
+        assert np.isnan(stack.window()).all()
+        assert np.isfinite(file["science/LSAR/SLC/swaths/frequencyA/HH"][:]).all()
+    longitude, latitude, height = (np.fromfile(folder / "topo" / f"{axis}.rdr").reshape(250, 250) for axis in "xyz")
+    part = np.s_[5:245:40, 5:245:40]
+    rows, cols = geo2rdr(
+        latitude[part], longitude[part], height[part], orbit=geometry.orbit, radar_grid=geometry.radar_grid
+    )
+    assert np.abs(rows - np.arange(250.0)[part[0]][:, None]).max() < 0.01
+    assert np.abs(cols - np.arange(250.0)[part[1]][None]).max() < 0.01
