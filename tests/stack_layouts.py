@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+import pyproj
 import rasterio
 import zarr
 from rasterio.control import GroundControlPoint
@@ -273,6 +274,30 @@ def doris(root: Path, pixels: np.ndarray, *, version: int = 2, parts: bool = Fal
     return root / "stack.zarr"
 
 
+def geozarr(root: Path, pixels: np.ndarray, *, version: int = 3, is_map: bool = True) -> Path:
+    """As xarray writes a Dataset with the names of CF and GeoZarr."""
+    store = zarr.open_group(root / "stack.zarr", mode="w", zarr_format=version)
+    axes = ("time", "y", "x") if is_map else ("time", "azimuth", "range")
+    seconds = (np.array(DATES, "M8[s]") - np.datetime64(DATES[0])).astype("i8") + 3600
+    layers: dict[str, tuple[np.ndarray, tuple[str, ...], dict[str, Any]]] = {
+        "VV": (pixels, axes, {"grid_mapping": "spatial_ref"} if is_map else {}),
+        "time": (seconds, axes[:1], {"units": f"seconds since {DATES[0]} 00:00:00"}),
+    }
+    if is_map:
+        crs = {"crs_wkt": pyproj.CRS(32615).to_wkt()}
+        layers |= {"spatial_ref": (np.array(0), (), crs), "y": (5_000_000.0 - 5 * np.arange(ROWS), axes[1:2], {}),
+                   "x": (500_005.0 + 10 * np.arange(COLS), axes[2:], {})}  # fmt: skip
+    else:
+        layers |= {"latitude": (LATITUDE, axes[1:], {}), "longitude": (LONGITUDE, axes[1:], {})}
+    for name, (values, names, attributes) in layers.items():
+        named: dict[str, Any] = {"dimension_names": names} if version == 3 else {}
+        stated = attributes | ({"_ARRAY_DIMENSIONS": list(names)} if version == 2 else {})
+        chunks = tuple(map(min, values.shape, (1, 10, 20)[-values.ndim :])) if values.ndim else ()
+        array = store.create_array(name, data=values, chunks=chunks, attributes=stated, **named)
+        assert array.shape == values.shape
+    return root / "stack.zarr"
+
+
 def hdf5(root: Path, pixels: np.ndarray, *, kind: str = "c8") -> Path:
     for image, date in zip(pixels, DATES, strict=True):
         with h5py.File(root / f"slc_{date:%Y%m%d}.h5", "w") as file:
@@ -408,6 +433,8 @@ LAYOUTS = {
     "doris": Layout(doris, "doris-zarr", pixels="complex/0.0.0"),
     "doris parts": Layout(_with(doris, version=3, parts=True), "doris-zarr", pixels="real/c/0/0/0"),
     "doris counts": Layout(_with(doris, counts=True), "doris-zarr", pixels="complex/0.0.0"),
+    "geozarr": Layout(geozarr, "geozarr", True, is_map=True, pixels="VV/c/0/0/0"),
+    "geozarr radar": Layout(_with(geozarr, version=2, is_map=False), "geozarr", True, pixels="VV/0.0.0"),
     "hdf5": Layout(hdf5, "hdf5", True, is_map=True, pixels="*.h5"),
     "hdf5 big-endian": Layout(_with(hdf5, kind=">c8"), "hdf5", True, is_map=True, pixels="*.h5"),
     "hdf5 float16": Layout(_with(hdf5, kind=">f2"), "hdf5", True, is_map=True, pixels="*.h5"),

@@ -54,7 +54,7 @@ ARROWS = {
     "io.tables": {"grid", "io.files"},
     "io.components": {"grid", "io.files", "io.tables"},
     "io.sources": {"grid", "io.files", "io.components"},
-    "io.sentinel1": {"grid", "io.files"},
+    "io.sentinel1": {"grid", "io.files", "io.remote"},
     "io.stacks": MAP_AND_STACK | {"io.remote", "io.files", "io.sentinel1"},
     "io.chips": MAP_AND_STACK | {"io.remote", "io.files", "io.tables"},
     "products": BELOW_PRODUCTS,

@@ -487,7 +487,7 @@ def _layout(name: str) -> tuple[Callable[[Path], Path], Callable[[Path], Any]]:
 
 #: Layouts of which one each is damaged.
 _LAYOUTS = ("nisar", "isce2", "isce2 vrt", "snap", "snap ties", "znap", "gamma", "gmtsar", "miaplpy", "doris counts",
-            "hdf5", "capella", "biomass")  # fmt: skip
+            "geozarr", "hdf5", "capella", "biomass")  # fmt: skip
 
 _EXACT = TileGrid.exact((5.9, 49.5, 6.1, 49.6))
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from m3leo_sar.io.files.atomic import PARTIAL
+from m3leo_sar.io.files.zarr_products import is_zarr
 from m3leo_sar.io.remote.remote_address import HTTP, AnyFile, RemoteFile, file_at, full_address
+from m3leo_sar.io.remote.zarr_documents import DOCUMENTS
 from m3leo_sar.io.stacks.cslc_name import burst_name, parse_cslc_name
 from m3leo_sar.io.stacks.product_list import csv_products, stac_products
 from m3leo_sar.io.stacks.raster_stack import SUFFIXES
@@ -38,6 +40,8 @@ _READERS = 8
 #: Suffixes of lists of products, and of products.
 _LISTS = (".json", ".geojson", ".csv")
 _PIXELS = (*SUFFIXES, ".h5", ".hdf5", ".he5", ".zarr")
+#: Last words of an address at which a STAC API searches.
+_SEARCHES = ("search", "items")
 #: Choices among the products that are plain values.
 _CHOICES = ("burst", "polarisation", "frequency", "nodata")
 
@@ -126,6 +130,8 @@ class Catalogue:
 
 def _short_name(path: AnyFile) -> str:
     """Name of an input; of an array of our container, with its date."""
+    if isinstance(path, RemoteFile) and path.name in DOCUMENTS:
+        path = path.parent
     return f"{path.parent.name}/{path.name}" if path.name in POLARISATIONS else path.name
 
 
@@ -374,6 +380,8 @@ def _list_at(path: StackPath) -> AnyFile | None:
     if isinstance(place, RemoteFile):
         # The search of a STAC API has no suffix.
         is_search = place.scheme in HTTP and "*" not in place.name and place.suffix.lower() not in _PIXELS
+        if is_search and place.suffix == "" and place.name not in _SEARCHES and is_zarr(place):
+            return None
         return place if is_search or place.suffix.lower() in _LISTS else None
     return place if place.is_file() and place.suffix.lower() in _LISTS else None
 

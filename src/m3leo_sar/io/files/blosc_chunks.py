@@ -35,7 +35,7 @@ def require_sound_blosc(array: Any, folder: Path, part: Sequence[slice | int]) -
     ValueError
         If a header is damaged; the message names the chunk.
     """
-    if not _is_blosc(array):
+    if not is_blosc(array) or array.shards is not None:
         return
     size = prod(array.chunks) * np.dtype(array.dtype).itemsize
     for path in _chunks(array, folder, part):
@@ -44,28 +44,46 @@ def require_sound_blosc(array: Any, folder: Path, part: Sequence[slice | int]) -
                 header, packed = stream.read(_HEADER.size), os.fstat(stream.fileno()).st_size
         except FileNotFoundError:
             continue
-        _require_sound(path, header, packed, size)
+        require_sound_header(f"chunk {path.name} of {path.parent.name}", header, packed, size)
 
 
-def _require_sound(path: Path, header: bytes, packed: int, size: int) -> None:
+def require_sound_header(name: str, header: bytes, packed: int, size: int) -> None:
+    """Refuse a blosc chunk whose header contradicts its size.
+
+    Parameters
+    ----------
+    name : str
+        Of the chunk, for the message.
+    header : bytes
+        The chunk, or its first 16 bytes.
+    packed, size : int
+        Bytes of the chunk as stored and unpacked.
+
+    Raises
+    ------
+    ValueError
+        If it does.
+    """
     if len(header) < _HEADER.size:
-        raise ValueError(f"chunk {path.name} of {path.parent.name} is cut short: it has {packed} bytes")
-    version, codec, flags, element, unpacked, block, stated = _HEADER.unpack(header)
+        raise ValueError(f"{name} is cut short: it has {packed} bytes")
+    version, codec, flags, element, unpacked, block, stated = _HEADER.unpack_from(header)
     blocks = -(-unpacked // block) if block else 0
     # A chunk that is not stored as it is begins with the place of each block.
     least = _HEADER.size + (unpacked if flags & _STORED else 4 * blocks)
     sound = 1 <= version <= 2 and codec == 1 and element > 0 and 0 < block <= max(unpacked, 1)
     if not sound or stated != packed or unpacked != size or packed < least:
         raise ValueError(
-            f"chunk {path.name} of {path.parent.name} is damaged: its header states {stated} bytes that unpack to "
+            f"{name} is damaged: its header states {stated} bytes that unpack to "
             f"{unpacked}, it has {packed} and must unpack to {size}"
         )
 
 
-def _is_blosc(array: Any) -> bool:
+def is_blosc(array: Any) -> bool:
+    """Whether the chunks of an array, or those within its shards, are packed by blosc without a checksum after it."""
     if array.metadata.zarr_format == 2:
         return getattr(array.metadata.compressor, "codec_id", "") == "blosc"
-    return type(array.metadata.codecs[-1]).__name__ == "BloscCodec"
+    codec = array.metadata.codecs[-1]
+    return type(getattr(codec, "codecs", [codec])[-1]).__name__ == "BloscCodec"
 
 
 def _chunks(array: Any, folder: Path, part: Sequence[slice | int]) -> Iterator[Path]:

@@ -42,17 +42,28 @@ def require_safe_store(store: str | os.PathLike[str], *, skip: str | None = None
     for folder, document in _arrays(root, root, 0, skip):
         if folder != root and root.resolve() not in folder.resolve().parents:
             raise ValueError(f"{folder} is a link that leads out of {root.name}")
-        # At any level: a codec within a codec counts too.
-        if _names_pickle(document):
-            raise ValueError(f"{folder} is packed with pickle, which could run any code; it is not read")
-        try:
-            shape = _chunk_shape(document)
-            itemsize = _itemsize(document.get("data_type", document.get("dtype")))
-        except _UnknownGrid as error:
-            raise ValueError(f"{folder} {error}") from None
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise ValueError(f"{folder} has damaged metadata: {type(error).__name__} {error}") from error
-        limits.require_array(f"a chunk of {folder}", shape, itemsize, limits.LARGEST_CHIP)
+        require_safe_array(folder, document)
+
+
+def require_safe_array(place: Any, document: dict[str, Any]) -> None:
+    """Refuse an array by its metadata, of Zarr v2 or v3; ``place`` names it.
+
+    Raises
+    ------
+    ValueError
+        As :func:`require_safe_store`.
+    """
+    # At any level: a codec within a codec counts too.
+    if _names_pickle(document):
+        raise ValueError(f"{place} is packed with pickle, which could run any code; it is not read")
+    try:
+        shape = _chunk_shape(document)
+        itemsize = _itemsize(document.get("data_type", document.get("dtype")))
+    except _UnknownGrid as error:
+        raise ValueError(f"{place} {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{place} has damaged metadata: {type(error).__name__} {error}") from error
+    limits.require_array(f"a chunk of {place}", shape, itemsize, limits.LARGEST_CHIP)
 
 
 def _arrays(folder: Path, root: Path, depth: int, skip: str | None) -> Iterator[tuple[Path, dict[str, Any]]]:

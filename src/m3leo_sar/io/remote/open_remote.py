@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from m3leo_sar.io.remote.chunk_index import INDEX, ChunkIndex
 from m3leo_sar.io.remote.collection_pause import pause
@@ -29,6 +30,9 @@ class _Open:
 
     def __init__(self) -> None:
         self.files: dict[str, RangedFile] = {}
+        #: Nodes of Zarr by their address, and who opens one.
+        self.nodes: dict[str, Any] = {}
+        self.opening: dict[str, threading.RLock] = {}
         self.index: ChunkIndex | None = None
         #: Whether files are opened as the index describes them, without a request.
         self.is_trusted = False
@@ -47,17 +51,61 @@ def open_remote(files: Sequence[RemoteFile]) -> list[RangedFile]:
         If there is no such file, access is refused, or the server fails or serves no ranges.
     """
     with pause.during():
-        return _open_all(files)
-
-
-def _open_all(files: Sequence[RemoteFile]) -> list[RangedFile]:
-    unknown = [file for file in dict.fromkeys(files) if not _is_known(file)]
-    wanted = [(0, 1) if file.url in _open.files else (0, _HEAD) for file in unknown]
-    sources = [source_of(file) for file in unknown]
-    parts = fetch_each(sources, wanted) if unknown else []
-    new = [_opened(source, _part_of(part)) for source, part in zip(sources, parts, strict=True)]
-    _fetch_tails([file for file in new if file is not None])
+        missing = _open_all(files, _HEAD)
+    for fault in missing.values():
+        raise fault
     return [_open.files[file.url] for file in files]
+
+
+def find_remote(files: Sequence[RemoteFile], *, head: int = _HEAD, again: bool = True) -> list[RangedFile | None]:
+    """As :func:`open_remote`, with None for a file that the server does not have.
+
+    Parameters
+    ----------
+    files : sequence of RemoteFile
+    head : int
+        Bytes of the first request to a file.
+    again : bool
+        Whether to ask if files that are open already have changed.
+    """
+    with pause.during():
+        missing = _open_all([file for file in files if again or file.url not in _open.files], head)
+    return [None if file.url in missing else _open.files[file.url] for file in files]
+
+
+@contextmanager
+def node_at(root: RemoteFile) -> Iterator[dict[str, Any]]:
+    """Nodes of Zarr hierarchies that this process has open, by their address; one thread at a time opens a node."""
+    with _open.opening.setdefault(root.url, threading.RLock()):
+        yield _open.nodes
+
+
+def _open_all(files: Sequence[RemoteFile], head: int) -> dict[str, FileNotFoundError]:
+    """Open files; returns the faults of those that are not there, by their address."""
+    unknown = [file for file in dict.fromkeys(files) if not _is_known(file)]
+    wanted = [(0, 1) if file.url in _open.files else (0, head) for file in unknown]
+    sources = _sources(unknown)
+    parts = fetch_each(sources, wanted) if unknown else []
+    missing = {}
+    new = []
+    for source, part in zip(sources, parts, strict=True):
+        if isinstance(part, FileNotFoundError):
+            missing[source.file.url] = part
+        else:
+            new.append(_opened(source, _part_of(part)))
+    _fetch_tails([file for file in new if file is not None])
+    return missing
+
+
+def _sources(files: Sequence[RemoteFile]) -> list[Source]:
+    """Readers of files; those of one server or bucket share its connections."""
+    first: dict[str, Source] = {}
+    found = []
+    for file in files:
+        known = first.get(file.server)
+        found.append(source_of(file) if known is None else known.beside(file))
+        first.setdefault(file.server, found[-1])
+    return found
 
 
 def _fetch_tails(files: Sequence[RangedFile]) -> None:
@@ -147,6 +195,7 @@ def forget_all() -> None:
     """Close all files and the index of this process."""
     with _open.lock:
         _open.files.clear()
+        _open.nodes.clear()
         if _open.index is not None:
             _open.index.close()
         _open.index, _open.is_trusted = None, False

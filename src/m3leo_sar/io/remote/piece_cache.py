@@ -5,11 +5,12 @@ from __future__ import annotations
 import bisect
 import threading
 from collections import OrderedDict
+from collections.abc import Hashable
 
 from m3leo_sar.io.remote import remote_options
 
-#: Number of a file, and first byte of a piece.
-_Key = tuple[int, int]
+#: Name of a file in this process, and first byte of a piece.
+_Key = tuple[Hashable, int]
 
 
 class PieceCache:
@@ -17,11 +18,11 @@ class PieceCache:
 
     def __init__(self) -> None:
         self._pieces: OrderedDict[_Key, bytes] = OrderedDict()
-        self._starts: dict[int, list[int]] = {}
+        self._starts: dict[Hashable, list[int]] = {}
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def put(self, file: int, start: int, data: bytes) -> None:
+    def put(self, file: Hashable, start: int, data: bytes) -> None:
         """Keep a piece; pieces of other files or places leave for it."""
         with self._lock:
             self._drop((file, start))
@@ -31,7 +32,7 @@ class PieceCache:
             while self._bytes > remote_options.options.memory and len(self._pieces) > 1:
                 self._drop(next(iter(self._pieces)))
 
-    def at(self, file: int, place: int) -> tuple[int, bytes] | None:
+    def at(self, file: Hashable, place: int) -> tuple[int, bytes] | None:
         """First byte and bytes of a piece that holds the byte at ``place``, None if there is none."""
         with self._lock:
             starts = self._starts.get(file, [])
@@ -60,7 +61,10 @@ class PieceCache:
         data = self._pieces.pop(key, None)
         if data is not None:
             self._bytes -= len(data)
-            self._starts[key[0]].remove(key[1])
+            starts = self._starts[key[0]]
+            starts.remove(key[1])
+            if not starts:
+                del self._starts[key[0]]
 
 
 #: Pieces of this process.

@@ -59,7 +59,7 @@ class RangedFile:
 
     def prefetch(self, ranges: Iterable[ByteRange]) -> Begun:
         """Begin to fetch the ranges that are not in memory; :meth:`take` waits for them."""
-        wanted = coalesced(one for one in ranges if not self._is_held(one))
+        wanted = coalesced(one for one in ranges if not self.is_held(one))
         return Begun(wanted, start(self.source, wanted) if wanted else None)
 
     def take(self, begun: Begun) -> None:
@@ -100,7 +100,8 @@ class RangedFile:
         (data,) = self._checked([part])
         self._keep({first + place: data[place : place + BLOCK] for place in range(0, len(data), BLOCK)})
 
-    def _is_held(self, one: ByteRange) -> bool:
+    def is_held(self, one: ByteRange) -> bool:
+        """Whether the bytes of a range are in memory or in the index, so that :meth:`read` asks no server."""
         first, stop = one
         if stop - first <= BLOCK and all(map(self._is_at_hand, {first // BLOCK * BLOCK, (stop - 1) // BLOCK * BLOCK})):
             return True

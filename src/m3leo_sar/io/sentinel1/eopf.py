@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,18 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io.files.complex_values import as_complex
-from m3leo_sar.io.files.zarr_products import dimensions_of, is_zarr, open_zarr, plain_zarr_errors, read_part, read_whole
+from m3leo_sar.io.files.zarr_products import (
+    dimensions_of,
+    group_of,
+    is_zarr,
+    names_in,
+    open_array,
+    open_zarr,
+    plain_zarr_errors,
+    read_part,
+    read_whole,
+)
+from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile, file_at
 
 _LIGHT = 299_792_458.0
 #: Centre frequency of Sentinel-1, Hz.
@@ -37,7 +47,7 @@ class EopfBurst:
 
     Parameters
     ----------
-    store, group : Path and str
+    store, group : Path or RemoteFile, and str
         Store, and the name of the group in it.
     swath, polarisation : str
         Such as ``"IW3"`` and ``"VV"``.
@@ -54,7 +64,7 @@ class EopfBurst:
         First and last valid column of each row; -1 for a row without valid pixels.
     """
 
-    store: Path
+    store: AnyFile
     group: str
     swath: str
     polarisation: str
@@ -88,7 +98,7 @@ class EopfBurst:
         rows, cols = (slice(*part.indices(size)[:2]) for part, size in zip((rows, cols), self.shape, strict=True))
         part: tuple[Any, ...] = (rows, cols) if self.plane is None else (self.plane, rows, cols)
         with plain_zarr_errors(self.store):
-            whole = zarr.open_array(self.store / self.group / "measurements" / "slc", mode="r").shape
+            whole = open_array(self.store, f"{self.group}/measurements/slc").shape
         pixels = as_complex(read_part(self.store, f"{self.group}/measurements/slc", part, whole)).astype(np.complex64)
         column = np.arange(cols.start, cols.stop)
         low, high = self.first_valid[rows, None], self.last_valid[rows, None]
@@ -96,7 +106,7 @@ class EopfBurst:
         return pixels
 
 
-def _orbit(store: Path, group: str, epoch: datetime.datetime) -> Orbit:
+def _orbit(store: AnyFile, group: str, epoch: datetime.datetime) -> Orbit:
     _, times = _times(store, f"{group}/conditions/orbit/azimuth_time", epoch)
     return Orbit(
         times,
@@ -107,9 +117,9 @@ def _orbit(store: Path, group: str, epoch: datetime.datetime) -> Orbit:
     )
 
 
-def is_eopf(path: Path) -> bool:
-    """Whether a folder is a Sentinel-1 IW product of EOPF."""
-    return is_zarr(path) and any(_GROUP.fullmatch(entry.name) for entry in path.iterdir())
+def is_eopf(path: AnyFile) -> bool:
+    """Whether a folder, of this machine or on a server, is a Sentinel-1 IW product of EOPF."""
+    return is_zarr(path) and any(_GROUP.fullmatch(name) for name in names_in(path))
 
 
 def open_eopf(
@@ -120,7 +130,7 @@ def open_eopf(
     Parameters
     ----------
     path : path
-        The store, ``S1C_IW_SLC__1SDV_*.zarr``.
+        The store, ``S1C_IW_SLC__1SDV_*.zarr``, or its address on a server.
     swath, polarisation : str, optional
         Such as ``"IW1"`` and ``"VV"``; by default all.
 
@@ -131,8 +141,8 @@ def open_eopf(
     ValueError
         If it is no such product, has none of these bursts, or is damaged.
     """
-    store = Path(path)
-    if not store.is_dir():
+    store = file_at(path)
+    if not isinstance(store, RemoteFile) and not store.is_dir():
         raise FileNotFoundError(f"there is no folder {store}")
     if not is_eopf(store):
         raise ValueError(f"{store.name} is not a Sentinel-1 IW product of EOPF: it has no groups S01SIWSLC_*")
@@ -140,18 +150,18 @@ def open_eopf(
         open_zarr(store)
         found = [
             burst
-            for entry in sorted(store.iterdir())
-            if (name := _GROUP.fullmatch(entry.name)) is not None and swath in (None, name[3])
-            for burst in _bursts(store, entry.name, name, polarisation)
+            for group in names_in(store)
+            if (name := _GROUP.fullmatch(group)) is not None and swath in (None, name[3])
+            for burst in _bursts(store, group, name, polarisation)
         ]
     if not found:
         raise ValueError(f"{store.name} has no burst of swath {swath} and polarisation {polarisation}")
     return sorted(found, key=lambda one: (one.swath, one.burst, one.polarisation))
 
 
-def _bursts(store: Path, group: str, name: re.Match[str], wanted: str | None) -> Iterator[EopfBurst]:
-    root = zarr.open_group(store / group, mode="r", use_consolidated=False)
-    slc = zarr.open_array(store / group / "measurements" / "slc", mode="r")
+def _bursts(store: AnyFile, group: str, name: re.Match[str], wanted: str | None) -> Iterator[EopfBurst]:
+    root = group_of(store, group)
+    slc = open_array(store, f"{group}/measurements/slc")
     shape = slc.shape[-2], slc.shape[-1]
     if dimensions_of(slc)[:1] == ("polarization",):
         names = [str(text) for text in read_whole(store, f"{group}/measurements/polarization")]
@@ -188,10 +198,10 @@ def _bursts(store: Path, group: str, name: re.Match[str], wanted: str | None) ->
 
 
 def _times(
-    store: Path, name: str, epoch: datetime.datetime | None = None
+    store: AnyFile, name: str, epoch: datetime.datetime | None = None
 ) -> tuple[datetime.datetime, NDArray[np.float64]]:
     """Epoch of a time axis, and its seconds since then or since the given one: epochs differ from group to group."""
-    units = str(zarr.open_array(store / name, mode="r").attrs.get("units", "")).strip()
+    units = str(open_array(store, name).attrs.get("units", "")).strip()
     since = re.fullmatch(r"(\w+) since (.+)", units)
     if since is None or since[1] not in _UNITS:
         raise ValueError(f"{name} must count from a time, got units {units!r}")
@@ -201,7 +211,7 @@ def _times(
 
 
 def _valid(
-    store: Path, group: str, root: zarr.Group, polarisation: str, lines: int
+    store: AnyFile, group: str, root: zarr.Group, polarisation: str, lines: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First and last valid column of each row, from arrays or, from CPM 3.0 on, from attributes."""
     found = []

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.files.zarr_products import documents_at
+from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile
 from m3leo_sar.io.stacks.stack_labels import LabelRaster, label_folders, open_label
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader
 from m3leo_sar.io.stacks.with_nodata import with_nodata
@@ -13,8 +16,8 @@ from m3leo_sar.stack.polarisation import joined_polarisations, parse_polarisatio
 from m3leo_sar.stack.slc import SlcStack
 
 
-def _find(path: Path) -> list[Path]:
-    return [path] if path.is_dir() and is_stack(path) else []
+def _find(path: AnyFile) -> list[AnyFile]:
+    return [path] if (isinstance(path, RemoteFile) or path.is_dir()) and is_stack(path) else []
 
 
 def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
@@ -40,21 +43,34 @@ def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
     )
 
 
-def _files(place: Path, stack: SlcStack) -> dict[str, tuple[Path, ...]]:
-    files: dict[str, tuple[Path, ...]] = {}
+def _files(place: AnyFile, stack: SlcStack) -> dict[str, tuple[AnyFile, ...]]:
+    files: dict[str, tuple[AnyFile, ...]] = {}
     for date in stack.dates:
         folder = place / f"{date:%Y%m%d}"
         several = len(stack.polarisations) > 1
         for one in stack.polarisations:
             # Another polarisation of the date, added later, changes nothing here.
-            array = folder / one if (folder / one).is_dir() else folder
-            files[f"{one}/{folder.name}" if several else folder.name] = (array,)
-    # The root holds the positions of the pixels, or for radar geometry a folder of its own.
-    files["geometry"] = tuple(path for path in (place / "zarr.json", place / "geometry") if path.exists())
-    return files | {f"label-{name}": (entry,) for name, entry in label_folders(place).items()}
+            files[f"{one}/{folder.name}" if several else folder.name] = _documents(folder, one)
+    if isinstance(place, Path):
+        # The root holds the positions of the pixels, or for radar geometry a folder of its own.
+        files["geometry"] = tuple(path for path in (place / "zarr.json", place / "geometry") if path.exists())
+    elif not isinstance(stack.geometry, GeoBox):
+        # The document of the root changes with every date, as it lists them all.
+        files["geometry"] = documents_at(place / "geometry")
+    return files | {
+        f"label-{name}": documents_at(entry / "label" if isinstance(entry, RemoteFile) else entry)
+        for name, entry in label_folders(place).items()
+    }
 
 
-def _labels(place: Path) -> Mapping[str, LabelRaster]:
+def _documents(folder: AnyFile, polarisation: str) -> tuple[AnyFile, ...]:
+    """The array of a date, or the whole date where it has another name."""
+    if isinstance(folder, RemoteFile):
+        return documents_at(folder / polarisation) or documents_at(folder)
+    return (folder / polarisation if (folder / polarisation).is_dir() else folder,)
+
+
+def _labels(place: AnyFile) -> Mapping[str, LabelRaster]:
     return {name: open_label(folder) for name, folder in label_folders(place).items()}
 
 
@@ -64,4 +80,6 @@ CONTAINER = StackReader(
     expects="a folder that m3leo-sar wrote",
     find=_find,
     open=_open,
+    is_far=True,
+    is_store=True,
 )

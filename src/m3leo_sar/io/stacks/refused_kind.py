@@ -9,7 +9,13 @@ from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, Stack
 
 
 def refused_kind(
-    name: str, holds: str, find: Callable[[Any], Sequence[Any]], why: str, *, is_far: bool = False
+    name: str,
+    holds: str,
+    find: Callable[[Any], Sequence[Any]],
+    why: str,
+    *,
+    is_far: bool = False,
+    is_store: bool = False,
 ) -> StackReader:
     """An entry that refuses what it finds.
 
@@ -21,7 +27,7 @@ def refused_kind(
         As of a `StackReader`.
     why : str
         Sentence that says why it is not a stack and what to use.
-    is_far : bool
+    is_far, is_store : bool
         As of a `StackReader`.
     """
 
@@ -29,4 +35,13 @@ def refused_kind(
         raise ValueError(f"{products[0].path} is not a stack: it is {holds}; {why}")
 
     expects = f"{holds}: recognised, not read"
-    return StackReader(name=name, holds=holds, expects=expects, find=find, open=refuse, is_read=False, is_far=is_far)
+    return StackReader(
+        name=name,
+        holds=holds,
+        expects=expects,
+        find=find,
+        open=refuse,
+        is_read=False,
+        is_far=is_far,
+        is_store=is_store,
+    )

@@ -27,11 +27,13 @@ from m3leo_sar.io.stacks.readers.dolphin import DOLPHIN
 from m3leo_sar.io.stacks.readers.doris_zarr import DORIS_ZARR
 from m3leo_sar.io.stacks.readers.eopf_bursts import EOPF_BURSTS, SAFE_BURSTS
 from m3leo_sar.io.stacks.readers.gamma import GAMMA
+from m3leo_sar.io.stacks.readers.geozarr import GEOZARR
 from m3leo_sar.io.stacks.readers.gmtsar import GMTSAR
 from m3leo_sar.io.stacks.readers.hdf5_images import HDF5_IMAGES
 from m3leo_sar.io.stacks.readers.isce2 import ISCE2
 from m3leo_sar.io.stacks.readers.miaplpy import MIAPLPY
 from m3leo_sar.io.stacks.readers.nisar_gslc import NISAR_GSLC, NISAR_OTHERS
+from m3leo_sar.io.stacks.readers.nisar_rslc import NISAR_RSLC
 from m3leo_sar.io.stacks.readers.sicd import SICD
 from m3leo_sar.io.stacks.readers.snap_beam import SNAP_BEAM, SNAP_DATA
 from m3leo_sar.io.stacks.readers.snap_znap import SNAP_ZNAP
@@ -44,6 +46,7 @@ _CERTAIN = (CONTAINER, CSLC)
 #: Others, the most special first.
 _OTHERS = (
     NISAR_GSLC,
+    NISAR_RSLC,
     *NISAR_OTHERS,
     ISCE2,
     SNAP_BEAM,
@@ -52,6 +55,7 @@ _OTHERS = (
     DOLPHIN,
     MIAPLPY,
     DORIS_ZARR,
+    GEOZARR,
     BIOMASS,
     BIOMASS_SCS,
     CAPELLA,
@@ -200,7 +204,8 @@ def open_products(entry: StackReader, products: Sequence[Product], choice: Choic
     """
     remote = [product.path for product in products if isinstance(product.path, RemoteFile)]
     if remote:
-        open_remote(remote)
+        if not entry.is_store:
+            open_remote(remote)
         opened = entry.open(products, choice)
         return replace(opened, stack=replace(opened.stack, read=ConcurrentRead(opened.stack.read)))
     if choice.geometry is not None:

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 
 from m3leo_sar.io.remote.object_source import list_objects
 from m3leo_sar.io.remote.remote_address import HTTP, AnyFile, RemoteFile, file_at
+from m3leo_sar.io.remote.remote_zarr import remote_zarr
 from m3leo_sar.io.stacks.acquisition_name import is_compressed
 
 #: Suffixes of products that are read from servers.
 _PIXELS = (".h5", ".hdf5", ".he5", ".tif", ".tiff")
+#: Suffixes of Zarr stores.
+_STORES = (".zarr", ".znap")
 #: A file, a folder, or the files of a stack.
 StackPath = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -23,7 +26,7 @@ def stack_files(path: StackPath) -> list[AnyFile] | None:
     ----------
     path : path, or sequence of paths
         ``s3://bucket/folder/`` stands for the HDF5 files and GeoTIFFs below it, and ``s3://bucket/folder/*VV*`` for
-        some of them.
+        some of them. A folder of a server that is a Zarr store stands for itself.
 
     Raises
     ------
@@ -51,12 +54,17 @@ def stack_files(path: StackPath) -> list[AnyFile] | None:
     if not isinstance(file, RemoteFile):
         return None
     is_pattern = any(mark in file.name for mark in "*[")
+    is_store = file.suffix.lower() in _STORES
+    if not is_pattern and (is_store or not file.suffix) and remote_zarr(file, anew=True) is not None:
+        return [file]
+    if is_store and not is_pattern:
+        raise FileNotFoundError(f"there is no Zarr store {file}")
     if file.suffix and not is_pattern and not file.url.endswith("/"):
         return [file]
     if file.scheme in HTTP:
         raise ValueError(
-            f"{file} is not a file, and a web server does not list folders; name the files, or a CSV or STAC items "
-            "of them"
+            f"{file} is not a file or a Zarr store, and a web server does not list folders; name the files, or a CSV "
+            "or STAC items of them"
         )
     folder = file.parent if is_pattern else file
     listed = [one for one in list_objects(folder) if not is_pattern or fnmatch.fnmatch(one.name, file.name)]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import zarr
 from affine import Affine
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.files.atomic import PARTIAL
+from m3leo_sar.io.files.zarr_products import is_of_server, names_in, open_array, read_array, store_at
+from m3leo_sar.io.remote.remote_address import AnyFile
 
 _PREFIX = "label-"
 
@@ -30,13 +29,13 @@ class LabelRaster(NamedTuple):
     unit: str = ""
 
 
-def label_folders(path: str | os.PathLike[str]) -> dict[str, Path]:
-    """Label folders of a container by name; none for other kinds of stacks."""
-    folders = sorted(entry for entry in Path(path).glob(f"{_PREFIX}*") if PARTIAL not in entry.name)
-    return {entry.name.removeprefix(_PREFIX): entry for entry in folders}
+def label_folders(path: AnyFile) -> dict[str, AnyFile]:
+    """Label folders of a container, also one on a server, by name; none for other kinds of stacks."""
+    names = [name for name in names_in(path) if name.startswith(_PREFIX) and PARTIAL not in name]
+    return {name.removeprefix(_PREFIX): path / name for name in names}
 
 
-def open_label(folder: str | os.PathLike[str]) -> LabelRaster:
+def open_label(folder: AnyFile) -> LabelRaster:
     """Open one label raster.
 
     Raises
@@ -45,16 +44,20 @@ def open_label(folder: str | os.PathLike[str]) -> LabelRaster:
         If the folder is not a label raster or is damaged.
     """
     try:
-        group = zarr.open_group(folder, mode="r")
-        array, facts = group["label"], group.attrs
+        group = zarr.open_group(store_at(folder), mode="r")
+        array, facts = open_array(folder, "label"), group.attrs
         geobox = GeoBox(tuple(facts["shape"]), Affine(*facts["affine"]), str(facts["crs"]))  # type: ignore[arg-type, misc]
     except (OSError, ValueError, KeyError, TypeError) as error:
+        if is_of_server(folder, error):
+            raise
         raise ValueError(f"{folder} is not a label raster: {error}") from error
-    return LabelRaster(geobox, partial(_pixels, Path(folder), array), str(facts.get("unit", "")))
+    return LabelRaster(geobox, partial(_pixels, folder, array), str(facts.get("unit", "")))
 
 
-def _pixels(folder: Path, array: Any, rows: slice, cols: slice) -> NDArray[Any]:
+def _pixels(folder: AnyFile, array: Any, rows: slice, cols: slice) -> NDArray[Any]:
     try:
-        return np.asarray(array[rows, cols])
+        return read_array(array, (rows, cols))
     except (OSError, ValueError, RuntimeError) as error:
+        if is_of_server(folder, error):
+            raise
         raise ValueError(f"{folder} cannot be read: {error}") from error

@@ -15,6 +15,8 @@ import zarr
 from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io.files import limits
+from m3leo_sar.io.files.zarr_products import read_array
+from m3leo_sar.io.remote.remote_address import AnyFile
 from m3leo_sar.io.stacks.zarr_group import (
     CHUNK,
     array_of,
@@ -49,7 +51,7 @@ def write_geometry(folder: Path, geometry: Geometry) -> None:
         fill_group(folder / "geometry", {**vectors, "dem": geometry.dem}, facts)
 
 
-def read_geometry(folder: Path, facts: Mapping[str, Any]) -> Geometry:
+def read_geometry(folder: AnyFile, facts: Mapping[str, Any]) -> Geometry:
     """Geometry of a stack from its root's attributes and its group ``geometry``."""
     if "affine" in facts:
         return geobox_of_facts(facts)
@@ -96,10 +98,10 @@ def _write_positions(path: Path, geometry: RadarGeometry | StoredRadarGeometry) 
     group.create_array(_EXTENTS, data=bounds, dimension_names=dimension_names_of(_EXTENTS, bounds))
 
 
-def _read_positions(path: Path, rows: slice, cols: slice, *, every: bool = False) -> RadarGeometry:
+def _read_positions(path: AnyFile, rows: slice, cols: slice, *, every: bool = False) -> RadarGeometry:
     size = (rows.stop - rows.start, cols.stop - cols.start)
     with plain_errors(path):
         group = open_group(path)
         layers = [name for name in (_LAYERS if every else _LAYERS[:2]) if name in group]
         limits.require_array(f"a part of {', '.join(layers)}", (len(layers), *size), 8, limits.LARGEST_RASTER)
-        return RadarGeometry(**{name: array_of(group, name)[rows, cols] for name in layers})
+        return RadarGeometry(**{name: read_array(array_of(group, name), (rows, cols)) for name in layers})

@@ -109,6 +109,8 @@ class StackReader:
     is_far : bool
         Whether the products may lie on a server: ``find`` and ``open`` then take a
         :class:`m3leo_sar.io.remote.remote_address.RemoteFile` too.
+    is_store : bool
+        Whether a product is a Zarr store, which a server holds as many files.
     """
 
     name: str
@@ -118,6 +120,7 @@ class StackReader:
     open: Callable[[Sequence[Product], Choice], OpenedStack]
     is_read: bool = True
     is_far: bool = False
+    is_store: bool = False
 
 
 def refuse_choice(choice: Choice, names: Sequence[str], kind: str) -> None:

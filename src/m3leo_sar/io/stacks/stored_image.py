@@ -11,6 +11,8 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec
 
+from m3leo_sar.io.files.zarr_products import open_array, read_array
+from m3leo_sar.io.remote.remote_address import AnyFile
 from m3leo_sar.io.stacks.zarr_group import chunks_of, plain_errors
 from m3leo_sar.stack.complex_int16 import NO_DATA, from_complex_int16
 
@@ -18,22 +20,24 @@ from m3leo_sar.stack.complex_int16 import NO_DATA, from_complex_int16
 SCALE = "scale"
 
 
-def read_image(place: Path, shape: tuple[int, int], rows: slice, cols: slice) -> NDArray[np.complexfloating]:
+def read_image(place: AnyFile, shape: tuple[int, int], rows: slice, cols: slice) -> NDArray[np.complexfloating]:
     """Pixels ``[rows, cols]`` of an image of (rows, cols).
 
     Raises
     ------
+    OSError
+        If a server fails.
     ValueError
         If it cannot be read, or is no image of that shape.
     """
     # Messages name the date, as its arrays are of no concern.
     with plain_errors(place.parent):
-        array = zarr.open_array(place, mode="r", zarr_format=3)
+        array = open_array(place, zarr_format=3)
         if array.shape == (*shape, 2) and array.dtype == np.int16:
-            return from_complex_int16(np.asarray(array[rows, cols]), scale=scale_of(array.attrs))
+            return from_complex_int16(read_array(array, (rows, cols, slice(None))), scale=scale_of(array.attrs))
         if array.shape != shape or array.dtype.kind != "c":
             raise ValueError(f"it has shape {array.shape} and {array.dtype}, expected complex numbers of {shape}")
-        return np.asarray(array[rows, cols])
+        return read_array(array, (rows, cols))
 
 
 def scale_of(attributes: Mapping[str, Any]) -> float:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import zarr
 from affine import Affine
 from numpy.typing import NDArray
@@ -15,6 +14,9 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.atomic import atomic_path
+from m3leo_sar.io.files.zarr_products import is_of_server, open_array, read_array, store_at
+from m3leo_sar.io.remote.remote_address import AnyFile
+from m3leo_sar.io.remote.remote_zarr import RemoteZarr
 
 #: Chunk size along each axis in pixels: a 448-pixel tile with its halo touches four chunks.
 CHUNK = 512
@@ -24,11 +26,13 @@ FAULTS = (
 )  # fmt: skip
 
 
-def open_group(folder: Path) -> zarr.Group:
-    """Open a group; ValueError if it is none."""
+def open_group(folder: AnyFile) -> zarr.Group:
+    """Open a group; ValueError if it is none, OSError if its server fails."""
     try:
-        return zarr.open_group(folder, mode="r", zarr_format=3)
+        return zarr.open_group(store_at(folder, zarr_format=3), mode="r", zarr_format=3)
     except FAULTS as error:
+        if is_of_server(folder, error):
+            raise
         raise ValueError(f"{folder} is not a Zarr group: {error}") from error
 
 
@@ -42,14 +46,14 @@ def array_of(group: zarr.Group, name: str) -> Any:
     array = group[name]
     if not isinstance(array, zarr.Array):
         raise ValueError(f"{name} must be an array, it is a group")
-    return array
+    return open_array(group.store.root, name, zarr_format=3) if isinstance(group.store, RemoteZarr) else array
 
 
 def whole_array(group: zarr.Group, name: str) -> NDArray[Any]:
     """An array of a group, read; ValueError if it is too large."""
     array = array_of(group, name)
     limits.require_array(name, array.shape, array.dtype.itemsize, limits.LARGEST_RASTER)
-    return np.asarray(array[...])
+    return read_array(array, (slice(None),) * array.ndim)
 
 
 def write_group(path: Path, arrays: Mapping[str, NDArray[Any]], attributes: dict[str, Any]) -> None:
@@ -90,9 +94,11 @@ def geobox_of_facts(facts: Mapping[str, Any]) -> GeoBox:
 
 
 @contextmanager
-def plain_errors(place: Path) -> Iterator[None]:
-    """Turn what zarr raises on a damaged store into a ValueError that names the place."""
+def plain_errors(place: AnyFile) -> Iterator[None]:
+    """Turn what zarr raises on a damaged store into a ValueError that names the place; faults of a server stay."""
     try:
         yield
     except FAULTS as error:
+        if is_of_server(place, error):
+            raise
         raise ValueError(f"{place} cannot be read: {error}") from error

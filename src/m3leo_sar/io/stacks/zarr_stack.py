@@ -23,6 +23,9 @@ from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io.files.atomic import PARTIAL, atomic_path, remove_stale
 from m3leo_sar.io.files.manifest import require_no_file
 from m3leo_sar.io.files.zarr_metadata import require_safe_store
+from m3leo_sar.io.files.zarr_products import is_zarr, names_in, store_at
+from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile, file_at
+from m3leo_sar.io.remote.remote_zarr import open_nodes
 from m3leo_sar.io.stacks.stack_positions import read_geometry, write_geometry
 from m3leo_sar.io.stacks.stored_acquisition import ACQUISITION, acquisition_facts, acquisition_of
 from m3leo_sar.io.stacks.stored_image import read_image
@@ -101,6 +104,7 @@ def read_stack(path: str | os.PathLike[str], *, polarisation: str | None = None)
     Parameters
     ----------
     path : path
+        A folder, or the address of one on a server.
     polarisation : str, optional
         ``"VV"``, or several as ``"VV+VH"``; all by default.
 
@@ -113,11 +117,13 @@ def read_stack(path: str | os.PathLike[str], *, polarisation: str | None = None)
     ------
     FileNotFoundError
         If there is nothing at ``path``.
+    PermissionError, OSError
+        If a server refuses access or fails.
     ValueError
         If it is not a stack in our container, is of a later version, lacks the polarisation, has no date, or a date is
         damaged.
     """
-    folder = Path(path)
+    folder = file_at(path)
     facts = attributes_of(_open(folder))
     with plain_errors(folder):
         arrays = _arrays(facts)
@@ -175,8 +181,10 @@ def read_labels(path: str | os.PathLike[str]) -> dict[str, tuple[NDArray[Any], G
 
 
 def is_stack(path: str | os.PathLike[str]) -> bool:
-    """Whether a folder looks like one of our stacks."""
-    folder = Path(path)
+    """Whether a folder, also one on a server, looks like one of our stacks."""
+    folder = file_at(path)
+    if isinstance(folder, RemoteFile):
+        return is_zarr(folder) and store_at(folder).documents.zarr_format == 3 and "format" in open_group(folder).attrs
     return (folder / "zarr.json").is_file() and "format" in open_group(folder).attrs
 
 
@@ -188,7 +196,7 @@ def stack_polarisations(path: str | os.PathLike[str]) -> tuple[str, ...]:
     FileNotFoundError, ValueError
         As :func:`read_stack`.
     """
-    folder = Path(path)
+    folder = file_at(path)
     with plain_errors(folder):
         return tuple(_arrays(attributes_of(_open(folder))))
 
@@ -207,7 +215,7 @@ def upgrade_stack(path: str | os.PathLike[str]) -> int:
     facts = attributes_of(_open(folder))
     if facts["version"] >= VERSION:
         return 0
-    moved = [entry / _ONLY for entry in _date_folders(folder) if (entry / _ONLY).is_dir()]
+    moved = [folder / name / _ONLY for name in _date_folders(folder) if (folder / name / _ONLY).is_dir()]
     for array in moved:
         os.rename(array, array.with_name(facts["polarisation"]))
     kept = {name: value for name, value in facts.items() if name != "polarisation"}
@@ -291,18 +299,22 @@ def _arrays(facts: Mapping[str, Any]) -> dict[str, str]:
     return {one: one for one in parse_polarisations(facts["polarisations"])}
 
 
-def _date_folders(folder: Path) -> list[Path]:
+def _date_folders(folder: AnyFile) -> list[str]:
+    """Names of the groups of dates."""
     # Other scripts have digits too, which are not valid in our names.
-    return sorted(entry for entry in folder.iterdir() if re.fullmatch("[0-9]{8}", entry.name))
+    return [name for name in names_in(folder) if re.fullmatch("[0-9]{8}", name)]
 
 
-def _dates(folder: Path, arrays: Sequence[str], polarisations: Sequence[str]) -> list[datetime.date]:
+def _dates(folder: AnyFile, arrays: Sequence[str], polarisations: Sequence[str]) -> list[datetime.date]:
     """Dates with all wanted arrays; one without any array at all is damaged, which is found when it is read."""
     found: list[datetime.date] = []
     lacking: list[datetime.date] = []
-    for entry in _date_folders(folder):
-        held = [name for name in (*POLARISATIONS, _ONLY) if (entry / name).is_dir()]
-        (found if not held or set(arrays) <= set(held) else lacking).append(parse_date(entry.name))
+    for name in _date_folders(folder):
+        held = [one for one in names_in(folder, name) if one in (*POLARISATIONS, _ONLY)]
+        (found if not held or set(arrays) <= set(held) else lacking).append(parse_date(name))
+    if isinstance(folder, RemoteFile):
+        days = [folder / f"{date:%Y%m%d}" for date in found]
+        open_nodes([*days, *(day / name for day in days for name in arrays)])
     if lacking and found:
         warnings.warn(
             f"{folder}: {', '.join(str(date) for date in lacking[:5])} left out, without {' and '.join(polarisations)}",
@@ -331,7 +343,7 @@ def _acquisitions(stated: Sequence[Mapping[str, Any]]) -> tuple[tuple[Orbit, Rad
     return tuple(acquisition_of(one) for one in found if one) if found and all(found) else None
 
 
-def _open(folder: Path) -> zarr.Group:
+def _open(folder: AnyFile) -> zarr.Group:
     if not folder.exists():
         raise FileNotFoundError(f"there is no folder {folder}")
     group = open_group(folder)
@@ -340,7 +352,8 @@ def _open(folder: Path) -> zarr.Group:
     stored = attributes_of(group).get("version")
     if not isinstance(stored, int) or stored > LATEST:
         raise ValueError(f"{folder} has version {stored}; this library reads up to {LATEST}")
-    require_safe_store(folder, skip=PARTIAL)
+    if not isinstance(folder, RemoteFile):
+        require_safe_store(folder, skip=PARTIAL)
     return group
 
 
@@ -365,7 +378,7 @@ def _require_same(group: zarr.Group, facts: dict[str, Any], folder: Path) -> Non
 
 
 def _read_slc(
-    folder: Path,
+    folder: AnyFile,
     dates: tuple[datetime.date, ...],
     shape: tuple[int, int],
     index: int,

@@ -7,7 +7,6 @@ Layout: sarxarray 1.4: the variable ``complex``, or ``real`` and ``imag``, with 
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,39 +19,46 @@ from m3leo_sar.io.files.complex_values import as_complex, complex_dtype
 from m3leo_sar.io.files.zarr_products import (
     arrays_of,
     dimensions_of,
+    documents_at,
     is_zarr,
+    names_in,
     plain_zarr_errors,
     read_part,
 )
+from m3leo_sar.io.remote.remote_address import AnyFile
 from m3leo_sar.io.stacks.date_table import dates_of_positions
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
 from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE, layered_geometry
+from m3leo_sar.io.stacks.readers.cf_time import moments_of
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.stack.geometry import Geometry
-from m3leo_sar.stack.pairs import parse_date
 
 _AXES = {"azimuth", "range", "time"}
 _COMPLEX = ("complex", "slc", "SLC")
 _PARTS = (("real", "imag"), ("re", "im"), ("i", "q"))
 _POSITIONS = (("lat", "lon"), ("latitude", "longitude"))
-#: Units of CF times to their length.
-_UNITS = {"days": 86400.0, "hours": 3600.0, "minutes": 60.0, "seconds": 1.0, "milliseconds": 1e-3,
-          "microseconds": 1e-6, "nanoseconds": 1e-9}  # fmt: skip
 
 
-def _find(place: Path) -> list[Path]:
-    stores = [place] if is_zarr(place) else sorted(place.glob("*.zarr")) if place.is_dir() else []
+def _find(place: Any) -> list[Any]:
+    stores: list[Any] = [place] if is_zarr(place) else sorted(place.glob("*.zarr")) if place.is_dir() else []
     return [store for store in stores if is_zarr(store) and _is_stack(store)]
 
 
-def _is_stack(store: Path) -> bool:
+def _is_stack(store: AnyFile) -> bool:
     """Whether a store holds complex numbers over azimuth, range and time; False for one that cannot be read."""
-    names = [name for name in (*_COMPLEX, *(pair[0] for pair in _PARTS)) if (store / name).is_dir()]
+    names = {*_COMPLEX, *(pair[0] for pair in _PARTS)}.intersection(_members(store))
     try:
         arrays = arrays_of(store) if names else {}
     except ValueError:
         return bool(names)
     return any(name in arrays and set(dimensions_of(arrays[name])) >= _AXES for name in names)
+
+
+def _members(store: AnyFile) -> list[str]:
+    try:
+        return names_in(store)
+    except ValueError:
+        return []
 
 
 def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
@@ -75,14 +81,14 @@ def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
             shape=size,
             read=partial(_pixels, store, names, axes, shape, index),
             dtype=dtype,
-            files=(store,),
+            files=documents_at(store),
         )
         for index, date in enumerate(dates)
     ]
     return open_images(images, choice, geometry=partial(_geometry, store), zero_is_value=False)
 
 
-def _names(store: Path, arrays: Mapping[str, Any]) -> tuple[str, ...]:
+def _names(store: AnyFile, arrays: Mapping[str, Any]) -> tuple[str, ...]:
     """The complex variable, or the two of its parts."""
     for pair in ((name,) for name in _COMPLEX):
         if pair[0] in arrays and complex_dtype(arrays[pair[0]].dtype):
@@ -93,9 +99,10 @@ def _names(store: Path, arrays: Mapping[str, Any]) -> tuple[str, ...]:
     raise ValueError(f"{store.name} has no complex variable over (azimuth, range, time), it has {', '.join(arrays)}")
 
 
-def _dates(store: Path, time: Any, count: int) -> list[datetime.date]:
+def _dates(store: AnyFile, time: Any, count: int) -> list[datetime.date]:
     """Dates of the time axis, or of the table of dates if the axis only counts."""
-    table = dates_of_positions(store.parent, store.name, count)
+    # A table of dates lies in a folder of this machine.
+    table = dates_of_positions(store.parent, store.name, count) if isinstance(store, Path) else None
     if table is not None:
         return table
     with plain_zarr_errors(store):
@@ -103,25 +110,20 @@ def _dates(store: Path, time: Any, count: int) -> list[datetime.date]:
         units = "" if time is None else str(time.attrs.get("units", ""))
     if values is None or values.shape != (count,):
         raise ValueError(f"{store.name} has no time axis of its {count} images")
-    since = re.fullmatch(r"(\w+) since (\d{4}-\d{2}-\d{2})(?:[T ](.*))?", units.strip())
-    if values.dtype.kind == "M":
-        return [day for day in values.astype("datetime64[D]").tolist()]
-    if values.dtype.kind in "SU":
-        return [parse_date(str(value, "ascii") if isinstance(value, bytes) else str(value)) for value in values]
-    if since is None or since[1] not in _UNITS:
+    try:
+        moments = moments_of(values, units)
+    except ValueError as error:
+        raise ValueError(f"{store.name}: {error}") from error
+    if moments is None:
         raise ValueError(
             f"{store.name}: its time axis counts from {values.flat[0]} without dates; write {store.parent}/dates.csv "
             f"with the columns file and date, and a line {store.name}/0,20230301 per image"
         )
-    start = datetime.datetime.fromisoformat(since[2] + "T" + (since[3] or "00:00:00")[:15])
-    try:
-        return [(start + datetime.timedelta(seconds=float(value) * _UNITS[since[1]])).date() for value in values]
-    except (OverflowError, ValueError) as error:
-        raise ValueError(f"{store.name}: its time axis is no time: {error}") from error
+    return [moment.date() for moment in moments]
 
 
 def _pixels(
-    store: Path,
+    store: AnyFile,
     names: tuple[str, ...],
     axes: tuple[str, ...],
     shape: tuple[int, ...],
@@ -143,7 +145,7 @@ def _pixels(
     return np.where((pixels == 0) | np.isnan(pixels), pixels.dtype.type(complex(np.nan, np.nan)), pixels)
 
 
-def _geometry(store: Path, shape: tuple[int, int]) -> Geometry:
+def _geometry(store: AnyFile, shape: tuple[int, int]) -> Geometry:
     arrays = arrays_of(store)
     for names in _POSITIONS:
         if all(name in arrays and sorted(arrays[name].shape) == sorted(shape) for name in names):
@@ -155,7 +157,7 @@ def _geometry(store: Path, shape: tuple[int, int]) -> Geometry:
 
 
 def _layer(
-    store: Path, name: str, axes: tuple[str, ...], shape: tuple[int, int], rows: slice, cols: slice
+    store: AnyFile, name: str, axes: tuple[str, ...], shape: tuple[int, int], rows: slice, cols: slice
 ) -> NDArray[Any]:
     is_turned = axes[:1] == ("range",)
     values = read_part(store, name, (cols, rows) if is_turned else (rows, cols), shape)
@@ -168,4 +170,6 @@ DORIS_ZARR = StackReader(
     expects="x.zarr with the variable complex over (azimuth, range, time), and lat and lon",
     find=_find,
     open=_open,
+    is_far=True,
+    is_store=True,
 )

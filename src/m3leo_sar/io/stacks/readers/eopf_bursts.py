@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile
 from m3leo_sar.io.sentinel1.eopf import is_eopf
 from m3leo_sar.io.stacks.refused_kind import refused_kind
 
 
-def _find(place: Path) -> list[Path]:
+def _find(place: AnyFile) -> list[AnyFile]:
+    if isinstance(place, RemoteFile):
+        return [place] if is_eopf(place) else []
     if not place.is_dir():
         return []
     return [path for path in (place, *sorted(place.glob("*.zarr"))) if path.is_dir() and is_eopf(path)]
@@ -25,6 +28,8 @@ EOPF_BURSTS = refused_kind(
     _find,
     "its bursts are as the radar recorded them (TOPS) and not co-registered; co-register the dates first. "
     "m3leo_sar.io.sentinel1.eopf.open_eopf reads single bursts",
+    is_far=True,
+    is_store=True,
 )
 SAFE_BURSTS = refused_kind(
     "safe",

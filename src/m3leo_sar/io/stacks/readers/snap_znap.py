@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.io.files.zarr_products import arrays_of, is_zarr, read_part
+from m3leo_sar.io.files.zarr_products import arrays_of, documents_at, is_zarr, read_part
+from m3leo_sar.io.remote.remote_address import AnyFile
 from m3leo_sar.io.stacks.acquisition_name import date_in_name, polarisation_in_name
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
 from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE, layered_geometry
@@ -23,8 +24,10 @@ from m3leo_sar.stack.geometry import Geometry
 _POSITIONS = (("orthorectifiedLat", "orthorectifiedLon"), ("latitude", "longitude"), ("lat", "lon"))
 
 
-def _find(place: Path) -> list[Path]:
-    stores = [place] if place.suffix.lower() == ".znap" else sorted(place.glob("*.znap")) if place.is_dir() else []
+def _find(place: Any) -> list[Any]:
+    stores: list[Any] = (
+        [place] if place.suffix.lower() == ".znap" else sorted(place.glob("*.znap")) if place.is_dir() else []
+    )
     return [store for store in stores if is_zarr(store)]
 
 
@@ -37,7 +40,7 @@ def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
     return open_images(images, choice, geometry=partial(_geometry, stores[0]), zero_is_value=False)
 
 
-def _images(store: Path) -> Iterator[StackImage]:
+def _images(store: AnyFile) -> Iterator[StackImage]:
     bands = arrays_of(store)
     for name in sorted(bands):
         if not name.lower().startswith("i_"):
@@ -50,13 +53,13 @@ def _images(store: Path) -> Iterator[StackImage]:
             date=date_in_name(name),
             shape=bands[name].shape,
             read=partial(_pixels, store, name, other, bands[name].shape),
-            files=(store / name, store / other),
+            files=(store / name, store / other) if isinstance(store, Path) else documents_at(store),
             polarisation=polarisation_in_name(name),
         )
 
 
 def _pixels(
-    store: Path, real: str, imaginary: str, shape: tuple[int, int], rows: slice, cols: slice
+    store: AnyFile, real: str, imaginary: str, shape: tuple[int, int], rows: slice, cols: slice
 ) -> NDArray[np.complex64]:
     """Complex pixels; no data is where both parts are zero."""
     parts = [read_part(store, name, (rows, cols), shape) for name in (real, imaginary)]
@@ -66,7 +69,7 @@ def _pixels(
     return out
 
 
-def _geometry(store: Path, shape: tuple[int, int]) -> Geometry:
+def _geometry(store: AnyFile, shape: tuple[int, int]) -> Geometry:
     bands = arrays_of(store)
     for names in _POSITIONS:
         if all(name in bands and bands[name].shape == shape for name in names):
@@ -78,7 +81,7 @@ def _geometry(store: Path, shape: tuple[int, int]) -> Geometry:
     )
 
 
-def _layer(store: Path, name: str, shape: tuple[int, int], rows: slice, cols: slice) -> NDArray[Any]:
+def _layer(store: AnyFile, name: str, shape: tuple[int, int], rows: slice, cols: slice) -> NDArray[Any]:
     return read_part(store, name, (rows, cols), shape)
 
 
@@ -88,4 +91,6 @@ SNAP_ZNAP = StackReader(
     expects="x.znap, or its folder; bands i_*_20Jan2023 and q_*_20Jan2023",
     find=_find,
     open=_open,
+    is_far=True,
+    is_store=True,
 )
