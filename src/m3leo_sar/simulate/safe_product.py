@@ -259,7 +259,7 @@ def _burst_note(scene: SafeScene, flown: Sentinel1Pass, swath: str, index: int) 
 def _grid(
     scene: SafeScene, flown: Sentinel1Pass, swath: str, bursts: list[BurstStart], range_time: float
 ) -> tuple[GridPoint, ...]:
-    """Points at the first line of each burst and the last of all; their times hold the delay of the echo."""
+    """Points at mean height at each burst's first line and the last of all; times hold the delay of the echo."""
     size = SWATHS[swath].lines
     begins = [(index * size, burst.azimuth_time) for index, burst in enumerate(bursts)]
     begins.append((len(bursts) * size - 1, bursts[-1].azimuth_time + (size - 1) * LINE))
@@ -269,7 +269,7 @@ def _grid(
             two_way = range_time + pixel / SAMPLING
             moment = flown.moment(time + (two_way - MIDDLE_TIME) / 2)
             seconds = (moment - flown.midnight).total_seconds()
-            place = ground_place(flown.orbit, seconds, two_way * LIGHT / 2, scene.ground.height_at)
+            place = ground_place(flown.orbit, seconds, two_way * LIGHT / 2, scene.height)
             position, point = flown.orbit.at(seconds).position, on_earth(*place)
             up = on_earth(place.longitude, place.latitude, place.height + 1.0) - point
             away = position - point

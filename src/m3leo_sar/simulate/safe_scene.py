@@ -174,16 +174,29 @@ class SafeScene:
         """First valid column, and the one after the last."""
         return _BLANK[0], self.columns - _BLANK[1]
 
-    @cached_property
+    @property
     def look(self) -> float:
-        """Degrees between the vertical and the line of sight in the middle of the scene."""
+        """Degrees between the vertical and the line of sight at the satellite, in the middle of the scene."""
+        return self._angles[0]
+
+    @property
+    def incidence(self) -> float:
+        """Degrees between the vertical and the line of sight on the ground, in the middle of the scene."""
+        return self._angles[1]
+
+    @cached_property
+    def _angles(self) -> tuple[float, float]:
         nominal = Sentinel1Pass(self.geometry, PassOptions(date=self.passes[0].date))
         (start, stop), distances = self._extent(nominal)
         position = nominal.orbit.at((start + stop) / 2).position
         place = ground_place(nominal.orbit, (start + stop) / 2, sum(distances) / 2, self.height)
-        away = position - on_earth(*place)
-        cosine = (away * position).sum() / np.linalg.norm(away) / np.linalg.norm(position)
-        return math.degrees(math.acos(cosine))
+        point = on_earth(*place)
+        up = on_earth(place.longitude, place.latitude, place.height + 1.0) - point
+        away = position - point
+        away /= np.linalg.norm(away)
+        verticals = position / np.linalg.norm(position), up / np.linalg.norm(up)
+        look, incidence = (math.degrees(math.acos(float((away * vertical).sum()))) for vertical in verticals)
+        return look, incidence
 
     def sentinel1_pass(self, date: int) -> Sentinel1Pass:
         """The pass of a date, by its index."""

@@ -140,7 +140,7 @@ def _image(
     frequency = flown.beam(swath, index, start, scene.columns).frequency(time, two_way)
     if flown.options.timing:
         heights = scatterers(scene).height[near]
-        lines, columns = unannotated_shift(swath, two_way, frequency, heights, look=scene.look)
+        lines, columns = unannotated_shift(swath, two_way, frequency, heights, incidence=scene.incidence)
         line, column = line + lines, column + columns
     azimuth = Band(numbers.azimuth_band * LINE, numbers.azimuth_window, _REACH[0])
     across = Band(numbers.range_band / SAMPLING, numbers.range_window, _REACH[1])

@@ -13,7 +13,7 @@ from m3leo_sar.simulate.swath_numbers import LIGHT, LINE, SAMPLING, SWATHS
 MIDDLE_TIME = SWATHS["IW2"].range_time + 26_818 / 2 / SAMPLING
 
 
-def unannotated_shift(swath: str, two_way: Any, frequency: Any, height: Any, *, look: float) -> tuple[Any, Any]:
+def unannotated_shift(swath: str, two_way: Any, frequency: Any, height: Any, *, incidence: float) -> tuple[Any, Any]:
     """Lines and columns to add to where a point would lie.
 
     Parameters
@@ -25,8 +25,8 @@ def unannotated_shift(swath: str, two_way: Any, frequency: Any, height: Any, *, 
         Doppler frequency at the centre of its band, Hz.
     height : array_like
         Metres above the ellipsoid.
-    look : float
-        Degrees between the vertical and the line of sight.
+    incidence : float
+        Degrees between the vertical of the ground and the line of sight.
 
     Notes
     -----
@@ -39,6 +39,6 @@ def unannotated_shift(swath: str, two_way: Any, frequency: Any, height: Any, *, 
     """
     numbers = SWATHS[swath]
     early = (MIDDLE_TIME + two_way) / 2 - numbers.rank / numbers.pulse_rate
-    delay = (height**2 / 8.55e7 - height / 3411 + 2.41) / math.cos(math.radians(look))
+    delay = (height**2 / 8.55e7 - height / 3411 + 2.41) / math.cos(math.radians(incidence))
     columns = (2 / LIGHT * np.asarray(delay) - np.asarray(frequency) / numbers.ramp) * SAMPLING
     return -early / LINE, columns

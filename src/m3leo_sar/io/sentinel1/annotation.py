@@ -222,11 +222,11 @@ def _swath(root: ElementTree.Element) -> SwathAnnotation:
     if kind != ("SLC", "IW"):
         raise ValueError(f"productType and mode must be SLC and IW, got {kind[0]} and {kind[1]}")
     product, timing = _only(root, "generalAnnotation/productInformation"), _only(root, "swathTiming")
-    first = _time(_text(header, "startTime"))
+    first = utc_time(_text(header, "startTime"))
     epoch = first.replace(hour=0, minute=0, second=0, microsecond=0)
 
     def seconds(element: ElementTree.Element, entry: str) -> float:
-        return (_time(_text(element, entry)) - epoch).total_seconds()
+        return (utc_time(_text(element, entry)) - epoch).total_seconds()
 
     def estimates(path: str, polynomial: str) -> tuple[tuple[float, RangePolynomial], ...]:
         return tuple(
@@ -245,13 +245,13 @@ def _swath(root: ElementTree.Element) -> SwathAnnotation:
         lines=lines,
         samples=samples,
         bursts=bursts,
-        azimuth_interval=_number(image, "azimuthTimeInterval"),
-        range_time=_number(image, "slantRangeTime"),
-        range_interval=1 / _number(product, "rangeSamplingRate"),
-        frequency=_number(product, "radarFrequency"),
+        azimuth_interval=_positive(image, "azimuthTimeInterval"),
+        range_time=_positive(image, "slantRangeTime"),
+        range_interval=1 / _positive(product, "rangeSamplingRate"),
+        frequency=_positive(product, "radarFrequency"),
         steering=_number(product, "azimuthSteeringRate"),
         orbit=_orbit(root, seconds),
-        fm_rates=estimates("generalAnnotation/azimuthFmRateList/azimuthFmRate", "azimuthFmRatePolynomial"),
+        fm_rates=_falling(estimates("generalAnnotation/azimuthFmRateList/azimuthFmRate", "azimuthFmRatePolynomial")),
         dopplers=estimates("dopplerCentroid/dcEstimateList/dcEstimate", "dataDcPolynomial"),
         geolocation=_geolocation(root),
         **_stated(root),
@@ -264,7 +264,7 @@ def _stated(root: ElementTree.Element) -> dict[str, Any]:
     entries: dict[str, tuple[str, Any]] = {
         "orbit_source": (f"{image}/processingInformation/orbitSource", str),
         "orbit_number": ("adsHeader/absoluteOrbitNumber", int),
-        "ascending_node": (f"{image}/imageInformation/ascendingNodeTime", _time),
+        "ascending_node": (f"{image}/imageInformation/ascendingNodeTime", utc_time),
         "prf": (f"{downlink}/prf", float),
         "rank": (f"{downlink}/downlinkValues/rank", int),
         "pulse_ramp_rate": (f"{downlink}/downlinkValues/txPulseRampRate", float),
@@ -278,12 +278,20 @@ def _is_true(text: str) -> bool:
     return text.lower() == "true"
 
 
+def _falling(estimates: tuple[tuple[float, RangePolynomial], ...]) -> tuple[tuple[float, RangePolynomial], ...]:
+    """FM rates, which are below 0: the frequency of a point falls as the satellite passes it."""
+    for _, polynomial in estimates:
+        if not polynomial.coefficients[0] < 0:
+            raise ValueError(f"azimuthFmRate must be below 0 Hz per second, got {polynomial.coefficients[0]}")
+    return estimates
+
+
 def _burst(item: ElementTree.Element, azimuth_time: float, lines: int) -> BurstTiming:
     valid = [np.array(_numbers(item, entry), np.int64) for entry in ("firstValidSample", "lastValidSample")]
     if any(len(column) != lines for column in valid):
         raise ValueError(f"firstValidSample must have one entry per line, {lines}, got {len(valid[0])}")
     sensing, number = ((item.findtext(entry) or "").strip() for entry in ("sensingTime", "burstId"))
-    return BurstTiming(azimuth_time, *valid, _time(sensing) if sensing else None, int(number) if number else None)
+    return BurstTiming(azimuth_time, *valid, utc_time(sensing) if sensing else None, int(number) if number else None)
 
 
 def _orbit(root: ElementTree.Element, seconds: Any) -> Orbit:
@@ -346,9 +354,21 @@ def _number(element: ElementTree.Element, entry: str) -> float:
     return value
 
 
+def _positive(element: ElementTree.Element, entry: str) -> float:
+    value = _number(element, entry)
+    if value <= 0:
+        raise ValueError(f"{entry} must be above 0, got {value}")
+    return value
+
+
 def _numbers(element: ElementTree.Element, entry: str) -> list[float]:
-    return [float(word) for word in _text(element, entry).split()]
+    values = [float(word) for word in _text(element, entry).split()]
+    if not np.isfinite(values).all():
+        raise ValueError(f"{entry} must be finite, got {values}")
+    return values
 
 
-def _time(text: str) -> datetime.datetime:
-    return datetime.datetime.fromisoformat(text)
+def utc_time(text: str) -> datetime.datetime:
+    """UTC without a zone, whether or not the text names one."""
+    moment = datetime.datetime.fromisoformat(text.strip())
+    return moment if moment.tzinfo is None else moment.astimezone(datetime.UTC).replace(tzinfo=None)

@@ -18,6 +18,7 @@ from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.plain_xml import parse_xml
 from m3leo_sar.io.files.zip_member import names_in_zip, read_text_in_zip
+from m3leo_sar.io.sentinel1.annotation import utc_time
 
 #: Kinds of orbit files, the more accurate one first; predicted orbits (PREORB) are of neither.
 KINDS = ("POEORB", "RESORB")
@@ -247,7 +248,7 @@ def _text(element: ElementTree.Element, path: str) -> str:
 
 
 def _time(text: str) -> datetime.datetime:
-    return datetime.datetime.fromisoformat(text.removeprefix("UTC="))
+    return utc_time(text.removeprefix("UTC="))
 
 
 def _content(place: Path) -> bytes:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from m3leo_sar.io.files.plain_xml import parse_xml
+from m3leo_sar.io.sentinel1.annotation import utc_time
 from m3leo_sar.io.sentinel1.safe_files import SafeFiles
 
 
@@ -41,7 +42,7 @@ def read_manifest(files: SafeFiles) -> SafeManifest:
     starts = [item.text or "" for period in _named(root, "acquisitionPeriod") for item in _named(period, "startTime")]
     try:
         track = int(tracks["start"])
-        start = datetime.datetime.fromisoformat(starts[0].strip())
+        start = utc_time(starts[0])
         return SafeManifest(track, int(tracks.get("stop", track)), start, processor_of(root))
     except (KeyError, ValueError, IndexError) as error:
         raise ValueError(
