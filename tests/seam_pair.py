@@ -97,12 +97,39 @@ class SeamPair:
         power = np.sqrt((abs(first[known]) ** 2).sum() * (abs(moved[known]) ** 2).sum())
         return product, abs(product[known].sum()) / power
 
-    def seam(self, products: Any) -> float:
-        """Phase by which the first burst's interferogram exceeds the second's where both see the ground."""
+    def moved(self, burst: int, offsets: Any, lines: float = 0.0) -> tuple[Any, Any]:
+        """Reference and co-registered secondary of a burst."""
+        swath = self.swaths[self.second]
+        moved = resample(
+            swath.burst(burst),
+            azimuth_offset=offsets.azimuth + lines,
+            range_offset=offsets.range,
+            carrier=swath.annotation.carrier(burst),
+            flatten=-offsets.phase,
+        )
+        return self.swaths[0].burst(burst)[self.rows(burst), self.cols], moved
+
+    def shared(self, planes: Any) -> tuple[Any, Any]:
+        """The lines that both bursts see, of a plane of each."""
         starts = [self.scene.sentinel1_pass(0).burst("IW1", burst).azimuth_time for burst in (0, 1)]
         apart = round((starts[1] - starts[0]) / self.swaths[0].annotation.azimuth_interval)
         begin = [self.rows(0).start, self.rows(1).start + apart]
-        shared = slice(max(begin), min(self.rows(0).stop, self.rows(1).stop + apart))
-        one = products[0][shared.start - begin[0] : shared.stop - begin[0]]
-        two = products[1][shared.start - begin[1] : shared.stop - begin[1]]
+        lines = slice(max(begin), min(self.rows(0).stop, self.rows(1).stop + apart))
+        return tuple(plane[lines.start - at : lines.stop - at] for plane, at in zip(planes, begin, strict=True))
+
+    def separation(self) -> Any:
+        """Frequency of the first burst less that of the second at the lines both see, Hz."""
+        planes = []
+        for burst in (0, 1):
+            rows, cols = self.rows(burst), self.cols
+            carrier = self.swaths[self.second].annotation.carrier(burst)
+            planes.append(
+                carrier.frequency(np.arange(rows.start, rows.stop)[:, None], np.arange(cols.start, cols.stop))
+            )
+        first, second = self.shared(planes)
+        return first - second
+
+    def seam(self, products: Any) -> float:
+        """Phase by which the first burst's interferogram exceeds the second's where both see the ground."""
+        one, two = self.shared(products)
         return float(np.angle((one * two.conj()).sum()))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from seam_pair import SeamPair, seam_scene
 
+from m3leo_sar.insar.spectral_diversity import spectral_diversity
 from m3leo_sar.simulate.safe_truth import pair_truth
 
 #: Radians at a seam per line, of the second burst's interferogram less the first's: 2 pi x 4808 Hz x 2.0555563 ms.
@@ -118,3 +119,27 @@ def test_an_injected_shift_is_seen_at_the_seam_and_undone(pairs, index):
     assert abs(pair.seam(mended)) < 0.01
     truth = pair_truth(pair.scene, reference=0, secondary=index + 2, swath="IW1", burst=0, rows=[[1400]], cols=[[99]])
     assert (truth.azimuth - truth.geometric_azimuth).item() == pytest.approx(shift)
+
+
+def measured_shift(pair, offsets, **options):
+    images = [pair.moved(burst, offsets[burst], **options) for burst in (0, 1)]
+    earlier, later = zip(*(pair.shared(planes) for planes in zip(*images, strict=True)), strict=True)
+    interval = pair.swaths[0].annotation.azimuth_interval
+    return spectral_diversity(earlier, later, separation=pair.separation(), azimuth_interval=interval)
+
+
+@pytest.mark.parametrize("index", range(1 + len(SHIFTS) + len(LAWS)))
+def test_spectral_diversity_measures_the_injected_shift(pairs, index):
+    pair, shift = pairs[index], (0.0, *SHIFTS, *(0.0 for _ in LAWS))[index]
+    found = measured_shift(pair, [pair.offsets(burst) for burst in (0, 1)])
+    coherence = (1.0, *(1.0 for _ in SHIFTS), *LAWS)[index]
+    # Cramer-Rao: sqrt(1 - g^2) / (g sqrt(looks) x 62), with about 110 x 170 samples in cells of 2.7.
+    bound = 2e-4 + 3 * math.sqrt(1 - coherence**2) / (coherence * math.sqrt(7000) * PER_LINE)
+    assert found.lines == pytest.approx(shift, abs=bound)
+    assert found.limit == pytest.approx(math.pi / PER_LINE, rel=0.01)
+    assert found.spread < 3e-4 / coherence**2
+
+
+def test_a_moved_resampler_is_read_back(pair, offsets):
+    still = measured_shift(pair, offsets).lines
+    assert still - measured_shift(pair, offsets, lines=0.001).lines == pytest.approx(0.001, abs=3e-5)

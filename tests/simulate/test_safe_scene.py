@@ -26,8 +26,10 @@ from m3leo_sar.simulate.safe_scene import SafeScene, simulate_passes
 from m3leo_sar.simulate.scene_echoes import GAIN, burst_images
 from m3leo_sar.simulate.sentinel1_pass import PassOptions
 from m3leo_sar.simulate.steered_beam import RangeSeries, SteeredBeam
+from m3leo_sar.simulate.swath_numbers import SWATHS
 from m3leo_sar.simulate.zero_doppler import ground_place, on_earth, zero_doppler
 from m3leo_sar.warp.geo2rdr import geo2rdr
+from m3leo_sar.warp.timing import TimingCorrection, timing_offsets
 
 
 def test_an_orbit_moves_as_its_derivatives_say_and_repeats_after_twelve_days():
@@ -242,3 +244,32 @@ def test_a_measurement_of_another_type_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"a.tiff must be \(lines, samples, 2\) int16, got \(3, 4\) float64"):
         write_safe(tmp_path, "x.SAFE", texts={}, measurements={"a.tiff": np.zeros((3, 4))}, manifest=lambda _: "")
     assert not list(tmp_path.iterdir())
+
+
+def test_places_off_by_what_annotations_leave_out(tmp_path):
+    plain = seam_scene(lines=60)
+    flown = plain.sentinel1_pass(0)
+    time = flown.burst("IW1", 1).azimuth_time + np.array([50.3]) * 2.0555563e-3
+    distance = (flown.range_time("IW1", 9000) + 100.6 / 6.434523812571428e7) * 299_792_458 / 2
+    ground = ground_place(flown.orbit, time, distance, plain.ground.height_at)
+    target = ground.longitude.item(), ground.latitude.item(), 60.0
+    scene = replace(plain, targets=(target,), passes=(PassOptions(date=FIRST, timing=True),))
+    note = (
+        swath := open_safe(write_safe_scene(scene, tmp_path).products[0], swath="IW1", polarisation="VV")
+    ).annotation
+    grid = note.radar_grid(1)
+    row, col = geo2rdr(target[1], target[0], ground.height.item(), orbit=note.orbit, radar_grid=grid)
+    numbers = SWATHS["IW1"]
+    correction = TimingCorrection(5.8527e-3, numbers.rank / numbers.pulse_rate, numbers.ramp, note.carrier(1))
+    late = timing_offsets(
+        correction, rows=row, cols=col, height=ground.height.item(), orbit=note.orbit, radar_grid=grid
+    )
+    assert -0.3 < late.rows < -0.1
+    assert 1.0 < late.cols < 1.8
+    expected = float(row + late.rows), float(col + late.cols)
+    first = round(expected[0]) - 7, round(expected[1]) - 9
+    power = np.nan_to_num(abs(swath.burst(1)[first[0] :, first[1] :][:15, :19])) ** 2
+    centre = [
+        float((power.sum(axis=1 - axis) * np.arange(size)).sum() / power.sum()) for axis, size in enumerate((15, 19))
+    ]
+    assert [at + begin for at, begin in zip(centre, first, strict=True)] == pytest.approx(expected, abs=0.05)
