@@ -109,3 +109,14 @@ def test_dates_follow_from_pairs(rng):
         azimuth_network([(0, 1)], [0.1, 0.2], dates=2, reference=0)
     with pytest.raises(ValueError, match="pairs and reference must be indices of 2 dates, got 2"):
         azimuth_network([(0, 2)], [0.1], dates=2, reference=0)
+
+
+def test_the_spread_is_that_of_repeated_measurements():
+    random = np.random.default_rng(8)
+    found = []
+    for _ in range(14):
+        ground = random.normal(size=(2, 3, 30, 254, 2)).view(complex)[..., 0]
+        pairs = [(first, 0.6 * first + 0.8 * other) for first, other, _ in ground]
+        found.append(spectral_diversity(*pairs, separation=4400.0, azimuth_interval=0.002))
+    scatter = np.std([one.lines for one in found])
+    assert np.sqrt(np.mean([one.spread**2 for one in found])) == pytest.approx(scatter, rel=0.35)

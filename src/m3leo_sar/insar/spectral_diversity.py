@@ -26,7 +26,8 @@ class AzimuthShift(NamedTuple):
         How much later than assumed the secondary images the ground, in lines: ``azimuth_shift`` of
         :func:`m3leo_sar.warp.coregister.coregister`. NaN if nothing is coherent.
     spread : float
-        Standard error of ``lines``, from the shifts of up to 16 groups of columns; NaN from fewer than three groups.
+        Standard error of ``lines``, from the shifts of up to 16 groups of columns, each at least two windows wide; NaN
+        from fewer than three groups.
     coherence : float
         Mean coherence of the samples used, over both bursts; NaN without any.
     samples : int
@@ -123,7 +124,8 @@ def spectral_diversity(
         return AzimuthShift(math.nan, math.nan, math.nan, 0, limit)
     double = (maps[0] * maps[1].conj())[used].astype(np.complex128)
     turns, cols = turns[used], np.nonzero(used)[1]
-    groups = cols * _GROUPS // used.shape[1]
+    # Narrower than twice the window, groups would share samples and agree too well.
+    groups = cols * max(1, min(_GROUPS, used.shape[1] // (2 * window.cols))) // used.shape[1]
     shifts = np.array([_shift(double[groups == k], turns[groups == k]) for k in np.unique(groups)])
     spread = shifts.std(ddof=1) / math.sqrt(shifts.size) if shifts.size >= _LEAST_GROUPS else math.nan
     mean = float((np.abs(maps[0][used]).mean() + np.abs(maps[1][used]).mean()) / 2)
