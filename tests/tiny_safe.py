@@ -139,3 +139,37 @@ def write_pixels(path: Path, values: np.ndarray, compress: str | None = None) ->
             path, "w", **profile, dtype="complex_int16", blockysize=1, **({"compress": compress} if compress else {})
         ) as file:
             file.write(values, 1)
+
+
+def eof(
+    *,
+    first,
+    mission="S1A",
+    kind="POEORB",
+    created,
+    start,
+    stop,
+    quality="NOMINAL",
+    step=10,
+    count=16,
+    frame="EARTH_FIXED",
+):
+    """Text of an orbit file with vectors from a minute before ``first`` on."""
+    states = []
+    for index in range(count):
+        time = first + datetime.timedelta(seconds=step * index - 60)
+        angle = 1e-3 * step * index
+        x, y, vx, vy = 7e6 * np.cos(angle), 7e6 * np.sin(angle), -7e3 * np.sin(angle), 7e3 * np.cos(angle)
+        states.append(
+            f"<OSV><UTC>UTC={time.isoformat()}</UTC><X>{x}</X><Y>{y}</Y><Z>1</Z><VX>{vx}</VX><VY>{vy}</VY><VZ>0</VZ>"
+            f"<Quality>{quality if index == 6 else 'NOMINAL'}</Quality></OSV>"
+        )
+    return (
+        "<Earth_Explorer_File><Earth_Explorer_Header><Fixed_Header>"
+        f"<Mission>Sentinel-{mission[1:]}</Mission><File_Type>AUX_{kind}</File_Type><Validity_Period>"
+        f"<Validity_Start>UTC={start.isoformat()}</Validity_Start><Validity_Stop>UTC={stop.isoformat()}</Validity_Stop>"
+        f"</Validity_Period><Source><Creation_Date>UTC={created.isoformat()}</Creation_Date></Source></Fixed_Header>"
+        f"<Variable_Header><Ref_Frame>{frame}</Ref_Frame><Time_Reference>UTC</Time_Reference></Variable_Header>"
+        f'</Earth_Explorer_Header><Data_Block><List_of_OSVs count="{count}">{"".join(states)}</List_of_OSVs>'
+        "</Data_Block></Earth_Explorer_File>"
+    )

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import rasterio
 import stack_layouts
+import tiny_safe
 
 from m3leo_sar import GeoBox, SlcStack, TileGrid, Window
 from m3leo_sar.chips.accumulate import StatisticsAccumulator
@@ -30,8 +31,12 @@ from m3leo_sar.io.components.parquet_release import ParquetRelease, shards_of
 from m3leo_sar.io.files.ledger import Ledger
 from m3leo_sar.io.files.raster import write_geotiff
 from m3leo_sar.io.sentinel1.annotation import read_annotation
+from m3leo_sar.io.sentinel1.orbit_file import read_orbit_file
+from m3leo_sar.io.sentinel1.passes import passes
+from m3leo_sar.io.sentinel1.product import find_products, read_bursts
 from m3leo_sar.io.sentinel1.safe import open_safe
 from m3leo_sar.io.sources.open_source import open_source
+from m3leo_sar.io.sources.terrain import open_terrain
 from m3leo_sar.io.stacks.cslc import read_cslc_stack
 from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.io.stacks.raster_stack import read_raster_stack
@@ -263,6 +268,43 @@ def _read_safe(path: Path) -> None:
     swath.burst(1)
     swath.calibration_factor(0)
     swath.deburst()
+
+
+def bursts(root: Path) -> Path:
+    return tiny_safe.write_safe(root, swaths={"IW1": [110431, 110432]}, annotated=False)
+
+
+def _read_bursts(path: Path) -> None:
+    products = find_products(path)
+    passes(products)
+    for burst, _ in read_bursts(products[0].bursts):
+        burst.annotated_orbit()
+        burst.carrier(0, 0)
+
+
+def orbit_file(root: Path) -> Path:
+    day, name = (
+        datetime.timedelta(days=1),
+        "S1A_OPER_AUX_POEORB_OPOD_20230919T000000_V20230903T063732_20230905T063732.EOF",
+    )
+    first = tiny_safe.FIRST
+    (root / name).write_text(tiny_safe.eof(first=first, created=first + 15 * day, start=first - day, stop=first + day))
+    return root / name
+
+
+def _read_orbit_file(path: Path) -> None:
+    read_orbit_file(path).orbit(tiny_safe.FIRST, tiny_safe.FIRST, tiny_safe.FIRST + datetime.timedelta(seconds=9))
+
+
+def terrain(root: Path) -> Path:
+    for west in (9, 10):
+        box = GeoBox.from_bounds((west, 50, west + 1, 51), shape=(20, 30), crs="EPSG:4326")
+        write_bands(root / f"N50E{west:03d}.tif", _numbers(1, 20, 30), box=box, nodata=-9, compress="deflate")
+    return root
+
+
+def _read_terrain(path: Path) -> None:
+    open_terrain(path, vertical_crs="ellipsoid").window((9.8, 50.2, 10.2, 50.8), minimum_share=0.2)
 
 
 def cslc(root: Path) -> Path:
@@ -512,6 +554,9 @@ READERS: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Any]]] = {
     "annotation": (annotation, _read_annotation),
     "safe": (safe, _read_safe),
     "safe-zip": (safe_zip, _read_safe),
+    "bursts": (bursts, _read_bursts),
+    "orbit-file": (orbit_file, _read_orbit_file),
+    "terrain": (terrain, _read_terrain),
     "cslc": (cslc, lambda path: read_cslc_stack(path).window()),
     "zarr-stack": (stack, _read_stack),
     "raster-stack": (rasters, lambda path: read_raster_stack(path, polarisation="VV").window()),

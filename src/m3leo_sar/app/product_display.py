@@ -11,7 +11,8 @@ from rich.table import Table
 
 from m3leo_sar.app.progress import OUT
 from m3leo_sar.io.sentinel1.orbit_file import orbit_file_name, read_orbit_file
-from m3leo_sar.io.sentinel1.product import SafeBurst, SafeProduct, find_products, holds_products
+from m3leo_sar.io.sentinel1.product import SafeProduct, find_products, holds_products
+from m3leo_sar.io.sentinel1.safe_burst import SafeBurst
 
 #: Characters of "T052-110431-IW1".
 _IDENTIFIER = 15

@@ -9,6 +9,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from tiny_safe import eof
 
 from m3leo_sar.io.sentinel1.annotation import read_annotation
 from m3leo_sar.io.sentinel1.orbit_file import choose_orbit_file, find_orbit_files, read_orbit_file
@@ -77,37 +78,13 @@ def test_zips_are_read(real, orbit_file, tmp_path):
         read_orbit_file(packed)
 
 
-def eof(
-    *, mission="S1A", kind="POEORB", created, start, stop, quality="NOMINAL", step=10, count=16, frame="EARTH_FIXED"
-):
-    """Text of an orbit file with vectors around START."""
-    states = []
-    for index in range(count):
-        time = START + datetime.timedelta(seconds=step * index - 60)
-        angle = 1e-3 * step * index
-        x, y, vx, vy = 7e6 * np.cos(angle), 7e6 * np.sin(angle), -7e3 * np.sin(angle), 7e3 * np.cos(angle)
-        states.append(
-            f"<OSV><UTC>UTC={time.isoformat()}</UTC><X>{x}</X><Y>{y}</Y><Z>1</Z><VX>{vx}</VX><VY>{vy}</VY><VZ>0</VZ>"
-            f"<Quality>{quality if index == 6 else 'NOMINAL'}</Quality></OSV>"
-        )
-    return (
-        "<Earth_Explorer_File><Earth_Explorer_Header><Fixed_Header>"
-        f"<Mission>Sentinel-{mission[1:]}</Mission><File_Type>AUX_{kind}</File_Type><Validity_Period>"
-        f"<Validity_Start>UTC={start.isoformat()}</Validity_Start><Validity_Stop>UTC={stop.isoformat()}</Validity_Stop>"
-        f"</Validity_Period><Source><Creation_Date>UTC={created.isoformat()}</Creation_Date></Source></Fixed_Header>"
-        f"<Variable_Header><Ref_Frame>{frame}</Ref_Frame><Time_Reference>UTC</Time_Reference></Variable_Header>"
-        f'</Earth_Explorer_Header><Data_Block><List_of_OSVs count="{count}">{"".join(states)}</List_of_OSVs>'
-        "</Data_Block></Earth_Explorer_File>"
-    )
-
-
 def write(folder, *, mission="S1A", kind="POEORB", created="2023-04-19", start=None, stop=None, **facts):
     day = datetime.timedelta(days=1)
     times = {"created": TIME(created), "start": start or START - day, "stop": stop or STOP + day}
     words = {name: f"{time:%Y%m%dT%H%M%S}" for name, time in times.items()}
     name = f"{mission}_OPER_AUX_{kind}_OPOD_{words['created']}_V{words['start']}_{words['stop']}.EOF"
     folder.mkdir(exist_ok=True)
-    (folder / name).write_text(eof(mission=mission, kind=kind, **times, **facts))
+    (folder / name).write_text(eof(mission=mission, kind=kind, first=START, **times, **facts))
     return folder / name
 
 

@@ -77,6 +77,22 @@ def test_the_annotation_has_what_timing_needs(real):
     assert product.bursts[0].annotation.ascending_node == datetime.datetime(2023, 9, 4, 5, 56, 46, 992390)
 
 
+def test_grids_of_the_three_swaths_state_one_middle_of_the_bistatic_correction(real):
+    """Their times are those of the bursts, and half of the range time beyond the middle of IW2."""
+    product = next(product for product in real.values() if product.name.endswith("DAA1"))
+    notes = {burst.swath: burst.annotation for burst in product.bursts}
+    for note in notes.values():
+        points = note.geolocation
+        index = np.clip(points["line"] // note.lines, 0, len(note.bursts) - 1).astype(int)
+        begins = np.array([burst.azimuth_time for burst in note.bursts])[index]
+        beyond = points["azimuth_time"] - begins - (points["line"] - index * note.lines) * note.azimuth_interval
+        slope, offset = np.polyfit(points["range_time"], beyond, 1)
+        assert slope == pytest.approx(0.5, abs=5e-4)
+        assert -offset / slope == pytest.approx(5.85535e-3, abs=4e-7)
+    middle = notes["IW2"].range_time + notes["IW2"].samples / 2 * notes["IW2"].range_interval
+    assert middle == pytest.approx(5.8527e-3, abs=1e-7)
+
+
 def test_products_without_pixels_say_so(real):
     burst = next(product for product in real.values() if product.track == 52).bursts[0]
     with pytest.raises(ValueError, match="has no measurement of IW1 VV, only its annotation"):
@@ -167,6 +183,7 @@ def edit(root, file, old, new):
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
+        ("manifest.safe", 'type="start">52', 'type="start">53', "track 53 of manifest.safe has burst 1125"),
         ("manifest.safe", "safe:relativeOrbitNumber", "safe:gone", "of S1A.*must state relativeOrbitNumber"),
         ("annotation/*.xml", "<burstId>110442<", "<burstId>110443<", "IW2 VV: burst identifiers must rise by 1"),
         ("annotation/*.xml", "<absoluteOrbitNumber>50174", "<absoluteOrbitNumber>", "absoluteOrbitNumber is missing"),

@@ -74,7 +74,8 @@ class SwathAnnotation:
     fm_rates, dopplers : tuple of (float, RangePolynomial)
         Azimuth FM rates and Doppler centroids, each with its time.
     geolocation : dict of str to (points,) float64
-        ``line``, ``pixel``, ``latitude``, ``longitude``, ``height``, ``incidence`` of the geolocation grid.
+        ``line``, ``pixel``, ``latitude``, ``longitude``, ``height``, ``incidence`` of the geolocation grid;
+        ``azimuth_time`` in seconds since the epoch and two-way ``range_time``, NaN where they are not annotated.
     orbit_source : str
         Origin of ``orbit``: ``"Auxiliary"`` (an orbit file), or ``"Downlink"`` (the satellite's own navigation).
     orbit_number : int or None
@@ -253,7 +254,7 @@ def _swath(root: ElementTree.Element) -> SwathAnnotation:
         orbit=_orbit(root, seconds),
         fm_rates=_falling(estimates("generalAnnotation/azimuthFmRateList/azimuthFmRate", "azimuthFmRatePolynomial")),
         dopplers=estimates("dopplerCentroid/dcEstimateList/dcEstimate", "dataDcPolynomial"),
-        geolocation=_geolocation(root),
+        geolocation=_geolocation(root, seconds),
         **_stated(root),
     )
 
@@ -307,11 +308,16 @@ def _orbit(root: ElementTree.Element, seconds: Any) -> Orbit:
     return Orbit(times, positions, velocities)
 
 
-def _geolocation(root: ElementTree.Element) -> dict[str, NDArray[np.float64]]:
+def _geolocation(root: ElementTree.Element, seconds: Any) -> dict[str, NDArray[np.float64]]:
     points = root.findall("geolocationGrid/geolocationGridPointList/geolocationGridPoint")
     names = ("line", "pixel", "latitude", "longitude", "height", "incidenceAngle")
     table = np.array([[_number(point, name) for name in names] for point in points]).reshape(-1, len(names))
-    return dict(zip((*names[:-1], "incidence"), table.T, strict=True))
+    found = dict(zip((*names[:-1], "incidence"), table.T, strict=True))
+    found["azimuth_time"] = np.array(
+        [seconds(one, "azimuthTime") if one.findtext("azimuthTime") else np.nan for one in points]
+    )
+    found["range_time"] = np.array([float(one.findtext("slantRangeTime") or np.nan) for one in points])
+    return found
 
 
 def _listed(root: ElementTree.Element, path: str) -> list[ElementTree.Element]:

@@ -16,6 +16,8 @@ from m3leo_sar.io.sentinel1.annotation import SwathAnnotation
 
 #: No-data value of complex int16 pixels in this package.
 NO_DATA = -32768
+#: Bytes of GDAL's cache of blocks, by default a share of the machine's memory: no line of a burst is read twice.
+_CACHE = 32 << 20
 #: Rows that are read at a time where they are converted.
 _ROWS = 256
 
@@ -32,7 +34,7 @@ def open_measurement(name: str, note: SwathAnnotation) -> Iterator[Any]:
     ValueError
         If it cannot be read, or has another size than the annotation specifies.
     """
-    with open_raster(name, driver=GEOTIFF) as source:
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE), open_raster(name, driver=GEOTIFF) as source:
         expected = len(note.bursts) * note.lines, note.samples
         if source.shape != expected:
             raise ValueError(

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from m3leo_sar.grid.burst_identifier import BurstIdentifier
-from m3leo_sar.io.sentinel1.product import SafeBurst, SafeProduct
+from m3leo_sar.io.sentinel1.product import SafeProduct
+from m3leo_sar.io.sentinel1.safe_burst import SafeBurst
 from m3leo_sar.io.sentinel1.safe_manifest import version_of
 
 Passes = dict[datetime.date, dict[BurstIdentifier, dict[str, SafeBurst]]]
