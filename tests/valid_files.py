@@ -15,6 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 import rasterio
+import rslc_product
 import stack_layouts
 import tiny_safe
 
@@ -527,6 +528,17 @@ def _layout(name: str) -> tuple[Callable[[Path], Path], Callable[[Path], Any]]:
     return make, read
 
 
+def rslc(root: Path) -> Path:
+    """A NISAR RSLC of one date."""
+    return rslc_product.product(root)
+
+
+def _read_rslc(path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        open_stack(path, polarisation="HH").window()
+
+
 #: Layouts of which one each is damaged.
 _LAYOUTS = ("nisar", "isce2", "isce2 vrt", "snap", "snap ties", "znap", "gamma", "gmtsar", "miaplpy", "doris counts",
             "geozarr", "hdf5", "capella", "biomass")  # fmt: skip
@@ -557,6 +569,7 @@ READERS: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Any]]] = {
     "bursts": (bursts, _read_bursts),
     "orbit-file": (orbit_file, _read_orbit_file),
     "terrain": (terrain, _read_terrain),
+    "rslc": (rslc, _read_rslc),
     "cslc": (cslc, lambda path: read_cslc_stack(path).window()),
     "zarr-stack": (stack, _read_stack),
     "raster-stack": (rasters, lambda path: read_raster_stack(path, polarisation="VV").window()),

@@ -142,7 +142,7 @@ def _orbit(file: h5py.File, path: AnyFile, root: str, epoch: datetime.datetime) 
     try:
         return Orbit(times, *vectors)
     except ValueError as error:
-        raise ValueError(f"{path.name}: {place} is no orbit: {error}") from error
+        raise ValueError(f"{path.name}: {place} is not an orbit: {error}") from error
 
 
 def mesh_of(swath: RslcSwath, height: float | None = None) -> RslcMesh | None:
