@@ -9,6 +9,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 import rasterio
 import rslc_product
 import stack_layouts
+import stack_samples
 import tiny_safe
 
 from m3leo_sar import GeoBox, SlcStack, TileGrid, Window
@@ -32,6 +34,7 @@ from m3leo_sar.io.components.parquet_release import ParquetRelease, shards_of
 from m3leo_sar.io.files.ledger import Ledger
 from m3leo_sar.io.files.raster import write_geotiff
 from m3leo_sar.io.sentinel1.annotation import read_annotation
+from m3leo_sar.io.sentinel1.eopf import open_eopf
 from m3leo_sar.io.sentinel1.orbit_file import read_orbit_file
 from m3leo_sar.io.sentinel1.passes import passes
 from m3leo_sar.io.sentinel1.product import find_products, read_bursts
@@ -540,8 +543,40 @@ def _read_rslc(path: Path) -> None:
 
 
 #: Layouts of which one each is damaged.
-_LAYOUTS = ("nisar", "isce2", "isce2 vrt", "snap", "snap ties", "znap", "gamma", "gmtsar", "miaplpy", "doris counts",
-            "geozarr", "hdf5", "capella", "biomass")  # fmt: skip
+_LAYOUTS = ("nisar", "isce2", "isce2 vrt", "snap", "snap ties", "znap", "znap ties", "gamma", "gmtsar", "miaplpy",
+            "doris counts", "doris parts", "geozarr", "hdf5", "envi", "capella", "biomass")  # fmt: skip
+
+
+def _sample(name: str) -> tuple[Callable[[Path], Path], Callable[[Path], Any]]:
+    """A sample in the layout of a producer."""
+
+    def read(path: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            open_stack(path, **stack_samples.SAMPLES[name].options).window()
+
+    return partial(stack_samples.copied, name), read
+
+
+def _eopf(root: Path) -> Path:
+    """A product of EOPF."""
+    store = sorted((stack_samples.FOLDER / "eopf-cpm30").glob("*.zarr"))[0]
+    return stack_samples.copied_tree(store, root / store.name)
+
+
+def _read_eopf(path: Path) -> None:
+    for burst in open_eopf(path, swath="IW1", polarisation="VV"):
+        burst.read()
+        burst.orbit()
+
+
+def _sampled() -> dict[str, tuple[Callable[[Path], Path], Callable[[Path], Any]]]:
+    """Layouts that no test writes, where the samples are beside the repository."""
+    if not stack_samples.FOLDER.is_dir():
+        return {}
+    kinds = ("opera-cslc", "compass", "isce2-virtual", "dolphin", "sicd")
+    return {"eopf": (_eopf, _read_eopf), **{f"sample-{name}": _sample(name) for name in kinds}}
+
 
 _EXACT = TileGrid.exact((5.9, 49.5, 6.1, 49.6))
 
@@ -591,6 +626,7 @@ READERS: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Any]]] = {
     "accumulator": (_text("a.json", lambda: _accumulator().to_json()), _read_accumulator),
     "config": (_text("c.yaml", lambda: _CONFIG), _read_config),
     **{f"stack-{name.replace(' ', '-')}": _layout(name) for name in _LAYOUTS},
+    **_sampled(),
 }
 
 

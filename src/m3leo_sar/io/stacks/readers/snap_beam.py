@@ -171,7 +171,8 @@ class _Document:
                 facts[key.strip().lower()] = value.strip()
         try:
             shape = int(facts["lines"]), int(facts["samples"])
-            order = ">" if facts.get("byte order", "0") == "1" else "<"
+            # A header that was cut short has lost its last lines, and the order of bytes cannot be guessed.
+            order = {"0": "<", "1": ">"}[facts["byte order"]]
             dtype = order + _TYPES[facts["data type"]]
             offset = int(facts.get("header offset", "0"))
         except (KeyError, ValueError) as error:
