@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -93,6 +94,28 @@ def test_a_store_of_tiles_holds_what_a_tile_needs_of_each_burst(bursts, tmp_path
         np.testing.assert_allclose(plane, chip, atol=2e-4)
     # Dates that are added find the frames of the tiles as they are.
     assert build_slc_tiles(bursts, list(GRID), tmp_path / "tiles", window=WINDOW).present == 6
+
+
+def _louder(read, index, rows, cols):
+    return 3 * read(index, rows, cols)
+
+
+def test_no_window_of_a_store_of_tiles_has_samples_of_two_bursts(bursts, tmp_path):
+    """The second burst has other phases and nine times the power, so that a mixed window would differ."""
+    other = cut(bursts.bursts[1], list(ROWS)[1], steps=True)
+    unlike = [bursts.bursts[0], replace(other, read=partial(_louder, other.read))]
+    stepped = BurstSet.of(unlike, outlines=bursts.outlines)
+    build_slc_tiles(stepped, list(GRID), tmp_path / "tiles", window=WINDOW)
+    prepare(stepped, tmp_path / "chips", tiles=GRID, window=WINDOW, interferograms=True)
+    store, chips = SlcTileStore(tmp_path / "tiles"), ChipArchive(tmp_path / "chips")
+    products = {"coherence": "coherence:3x7", "interferogram": "interferogram", "intensity": "intensity:reference"}
+    for tile in GRID:
+        held = store.read(tile.identifier)
+        wanted = [PairProduct.parse(text) for text in products.values()]
+        planes = pair_products(held, [[Pair(*DATES[:2])]], products=wanted)[0]
+        for dataset, plane in zip(products, planes, strict=True):
+            chip = chips.read(tile.identifier, dataset, PAIR[:8] if dataset == "intensity" else PAIR).array
+            np.testing.assert_allclose(plane, chip, rtol=2e-3, atol=3e-3 * np.abs(chip).max())
 
 
 def test_a_tile_beyond_all_bursts_is_left_out(bursts, tmp_path):

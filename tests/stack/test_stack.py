@@ -95,7 +95,10 @@ ONES = np.ones((2, 5, 7), "complex64")
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: stack_of(ONES, polarisation="XX"), "polarisation must be one of VV, VH, HH, HV, got 'XX'"),
+        (
+            lambda: stack_of(ONES, polarisation="XX"),
+            "polarisation must be one of VV, VH, HH, HV, RH, RV, LH, LV, got 'XX'",
+        ),
         (lambda: stack_of(ONES, orbit="up"), "orbit must be one of"),
         (lambda: stack_of(ONES.real.astype("int16")), "dtype must be one of complex64, complex128, got 'int16'"),
         (lambda: stack_of(ONES[:, :4]), r"array must have shape \(2, 5, 7\), got \(2, 4, 7\)"),

@@ -31,7 +31,7 @@ from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.simulate.landcover import LandCover
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.pairs import sequential_pairs
-from m3leo_sar.training.archive_training import run_fit
+from m3leo_sar.training.archive_training import labelled_tiles, run_fit
 from m3leo_sar.training.pair_training import _mixing, pair_data, pair_splits
 
 CLASSES = (
@@ -357,3 +357,14 @@ def test_what_the_command_stats_writes_is_taken_for_pairs(world, tmp_path):
     with pytest.raises(ValueError, match="statistics of the input intensity:reference: no statistics for .*intensity"):
         run_fit(config_of(folder, tmp_path / "other", epochs=1, statistics=str(file)))
     assert not (tmp_path / "other").exists()
+
+
+def test_a_missing_target_is_told_with_what_is_there(world, tmp_path):
+    archive = ChipArchive(world[0] / "chips")
+    with pytest.raises(ValueError, match=r"has the label lancover; it has label/\w+.*: state one as target=, such as"):
+        labelled_tiles(archive, "lancover")
+    bare = ChipArchive.create(tmp_path / "bare")
+    chip = archive.read(archive.identifiers[0], "coherence", archive.keys(archive.identifiers[0], "coherence")[0])
+    bare.write("1", "coherence", "VV/20230301_20230313", chip.array, chip.geobox, metadata={})
+    with pytest.raises(ValueError, match=r"it has coherence: m3leo-sar retile MAP .*bare --dataset NAME makes chips"):
+        labelled_tiles(bare, "landcover")

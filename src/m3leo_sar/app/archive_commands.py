@@ -17,7 +17,8 @@ from m3leo_sar.chips.statistics import BandStatistics
 from m3leo_sar.io.chips.archive import STORAGES, ChipArchive
 from m3leo_sar.io.chips.archive_index import COLLECTION, INDEX, write_index
 from m3leo_sar.io.chips.archive_upgrade import upgrade_archive
-from m3leo_sar.io.chips.slc_tile_store import is_slc_tile_store, upgrade_tiles
+from m3leo_sar.io.chips.slc_tile_store import is_slc_tile_store
+from m3leo_sar.io.chips.slc_tile_upgrade import upgrade_tiles
 from m3leo_sar.io.files.atomic import write_text
 from m3leo_sar.io.files.run_lock import RunLock
 from m3leo_sar.io.stacks.zarr_stack import is_stack, upgrade_stack
@@ -58,6 +59,12 @@ def verify(
             OUT.print(f"{archive}: removed {removed} damaged files; run prepare again to compute their chips")
             if removed < len(paths):
                 OUT.print(f"{archive}: {len(paths) - removed} files are not proven to be damaged and were kept")
+        else:
+            OUT.print(
+                f"{archive}: {len(faults)} damaged; verify --discard removes them, and the next prepare, retile or "
+                "import writes their chips again",
+                markup=False,
+            )
     raise typer.Exit(1)
 
 

@@ -21,8 +21,8 @@ from m3leo_sar.warp.sample import sample
 
 #: Number of pairs whose maps over the tile's window are in memory at once.
 _PAIRS_AT_ONCE = 16
-#: A plane of the tile before any role in a sample: kind, window, dates.
-_Key = tuple[str, Window | None, tuple[datetime.date, ...]]
+#: A plane of the tile before any role in a sample: kind, window, polarisation, dates.
+_Key = tuple[str, Window | None, str | None, tuple[datetime.date, ...]]
 
 
 def pair_products(
@@ -59,8 +59,8 @@ def pair_products(
     Raises
     ------
     ValueError
-        If a window is larger than the halo serves, a sample has too few pairs, a date is missing, or ``missing`` is
-        unknown.
+        If a window is larger than the halo serves, a sample has too few pairs, a date or polarisation is missing, or
+        ``missing`` is unknown.
     """
     if missing not in ("raise", "nan"):
         raise ValueError(f"missing must be raise or nan, got {missing!r}")
@@ -71,8 +71,7 @@ def pair_products(
         for product in products:
             if _has_dates(product.dates(pairs), tile, missing):
                 wanted |= dict.fromkeys(_keys(product, pairs))
-    work = _Work(tile, resampling)
-    found = work.planes(wanted)
+    found = _planes(tile, wanted, resampling)
     return [[_assembled(product, pairs, found, tile) for product in products] for pairs in groups]
 
 
@@ -82,8 +81,16 @@ def pixel_map_of(frame: TileFrame) -> PixelMap:
     return PixelMap.from_places(places, frame.shape, error=frame.error, scale=frame.scale)
 
 
+def _planes(tile: TileSamples, wanted: Iterable[_Key], resampling: str) -> dict[_Key, Any]:
+    found: dict[_Key, Any] = {}
+    for polarisation in dict.fromkeys(key[2] for key in wanted):
+        keys = [key for key in wanted if key[2] == polarisation]
+        found |= _Work(tile.of_polarisation(polarisation), resampling).planes(keys)
+    return found
+
+
 class _Work:
-    """One tile's planes being computed."""
+    """The planes of one tile and polarisation being computed."""
 
     def __init__(self, tile: TileSamples, resampling: str) -> None:
         self.tile, self.resampling, self.positions = tile, resampling, pixel_map_of(tile.frame)
@@ -96,7 +103,7 @@ class _Work:
         for (kind, window), keys in alike.items():
             for first in range(0, len(keys), _PAIRS_AT_ONCE):
                 part = keys[first : first + _PAIRS_AT_ONCE]
-                found |= zip(part, self._computed(kind, window, [key[2] for key in part]), strict=True)
+                found |= zip(part, self._computed(kind, window, [key[3] for key in part]), strict=True)
         return found
 
     def _computed(self, kind: str, window: Window | None, dates: list[tuple[datetime.date, ...]]) -> Any:
@@ -154,10 +161,10 @@ def _has_dates(dates: Iterable[datetime.date], tile: TileSamples, missing: str) 
 
 
 def _keys(product: PairProduct, pairs: Sequence[Pair]) -> list[_Key]:
-    dates = product.dates(pairs)
+    dates, of = product.dates(pairs), product.polarisation
     if product.kind == "change":
-        return [("coherence", product.window, dates[:2]), ("coherence", product.window, dates[2:])]
-    return [(product.kind, product.window, dates)]
+        return [("coherence", product.window, of, dates[:2]), ("coherence", product.window, of, dates[2:])]
+    return [(product.kind, product.window, of, dates)]
 
 
 def _assembled(product: PairProduct, pairs: Sequence[Pair], found: dict[_Key, Any], tile: TileSamples) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 
-POLARISATIONS = ("VV", "VH", "HH", "HV")
+#: Transmitted, then received: linear, then compact ones of circular transmission (R right, L left).
+POLARISATIONS = ("VV", "VH", "HH", "HV", "RH", "RV", "LH", "LV")
 
 
 def parse_polarisations(text: str | Sequence[str]) -> tuple[str, ...]:

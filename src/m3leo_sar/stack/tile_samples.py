@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,9 @@ class TileFrame:
 class TileSamples:
     """Samples of the dates of one tile, held in memory of the host or of a device.
 
+    A tile that is read in several polarisations has samples of each: those of the first are this value, the others are
+    ``beside`` it.
+
     Parameters
     ----------
     identifier : str
@@ -74,6 +78,9 @@ class TileSamples:
         Unit of a part, one per date; 1 for complex64.
     window : Window
         The largest coherence window whose halo the samples hold.
+    polarisation : str, optional
+    beside : tuple of TileSamples
+        Samples of the other polarisations, of the same tile and dates.
 
     Raises
     ------
@@ -87,6 +94,8 @@ class TileSamples:
     slc: Any
     scales: tuple[float, ...]
     window: Window
+    polarisation: str | None = None
+    beside: tuple[TileSamples, ...] = ()
 
     def __post_init__(self) -> None:
         expected = (len(self.dates), *self.frame.shape) + ((2,) if str(self.slc.dtype) == "int16" else ())
@@ -98,5 +107,24 @@ class TileSamples:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of samples and positions."""
-        return int(self.slc.nbytes) + self.frame.nbytes
+        """Bytes of samples and positions, also of those beside."""
+        return int(self.slc.nbytes) + self.frame.nbytes + sum(other.nbytes for other in self.beside)
+
+    def of_polarisation(self, polarisation: str | None) -> TileSamples:
+        """Samples of one polarisation; None for that of this value.
+
+        Raises
+        ------
+        ValueError
+            If there are none.
+        """
+        every = (self, *self.beside)
+        found = next((one for one in every if polarisation in (None, one.polarisation)), None)
+        if found is None:
+            held = ", ".join(str(one.polarisation) for one in every)
+            raise ValueError(f"tile {self.identifier} must hold samples of {polarisation}, it holds {held}")
+        return found
+
+    def moved(self, to_device: Callable[[Any], Any]) -> TileSamples:
+        """The same with all samples on a device; positions stay in host memory."""
+        return replace(self, slc=to_device(self.slc), beside=tuple(other.moved(to_device) for other in self.beside))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.products.pair_products import pair_products
-from m3leo_sar.stack.pair_product import PairProduct
+from m3leo_sar.stack.pair_product import PairProduct, polarisations_of
 from m3leo_sar.training.pair_training import pair_index
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def pair_statistics(
     store : str
         Folder of SLC tiles.
     inputs : sequence of str
-        Products such as ``coherence:5x20``, in the order of the training's inputs.
+        Products such as ``coherence:5x20``, in the order of the training's inputs; from a store of several
+        polarisations ``coherence/VV:5x20``.
     splits : mapping of str to str, optional
         Only the tiles of ``train`` are counted; all by default.
     days, season
@@ -55,7 +56,8 @@ def pair_statistics(
 
     if not inputs:
         raise ValueError("input must name at least one product of pairs, such as coherence:5x20, got none")
-    opened, products = SlcTileStore(store), [PairProduct.parse(text) for text in inputs]
+    products = [PairProduct.parse(text) for text in inputs]
+    opened = SlcTileStore(store, polarisation="+".join(polarisations_of(products)) or None)
     tiles = [tile for tile, split in splits.items() if split == "train"] if splits else opened.identifiers
     chosen = dict.fromkeys(tiles, "train")
     pairs = {"store": store, "days": list(days), "season": season}

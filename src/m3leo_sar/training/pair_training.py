@@ -16,6 +16,7 @@ from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.product_names import LABEL
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.products.pair_products import pair_products
+from m3leo_sar.stack.pair_product import PairProduct, polarisations_of
 from m3leo_sar.stack.pairs import of_season, pairs_by_days, sequential_pairs
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from m3leo_sar.learn.fit.fit_config import FitConfig
 
 _SPLITS = ("train", "val", "test")
-#: Bytes per SLC sample, complex int16.
-_SAMPLE = 4
 #: Number of tiles from which the tile size of a store is estimated.
 _LOOKED_AT = 64
 #: Maximum number of tiles per worker whose samples are mixed; more do not mix better and only use memory.
@@ -52,10 +51,9 @@ def pair_data(config: FitConfig, kind: str, statistics: Statistics | None) -> Pa
     """
     from m3leo_sar.learn.data.augment import Augmentation
     from m3leo_sar.learn.data.pair_datamodule import PairDataModule
-    from m3leo_sar.stack.pair_product import PairProduct
 
-    chosen = config.pairs
-    store = SlcTileStore(chosen["store"], polarisation=chosen.get("polarisation") or None)
+    chosen, products = config.pairs, [PairProduct.parse(text) for text in config.input]
+    store = opened_store(config)
     target = _target(config, kind)
     index = _labelled(pair_index(config, store), config, target)
     lanes, hold = _mixing(config, store, index.used)
@@ -66,7 +64,7 @@ def pair_data(config: FitConfig, kind: str, statistics: Statistics | None) -> Pa
         index,
         config.splits,
         compute=pair_products,
-        products=[PairProduct.parse(text) for text in config.input],
+        products=products,
         statistics=statistics,
         draw=chosen["draw"],
         batch=config.batch,
@@ -82,6 +80,20 @@ def pair_data(config: FitConfig, kind: str, statistics: Statistics | None) -> Pa
         missing=config.missing,
         seed=config.seed,
     )
+
+
+def opened_store(config: FitConfig) -> SlcTileStore:
+    """Store of a configuration with the polarisations that its inputs name, those of ``pairs.polarisation`` first.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As :class:`m3leo_sar.io.chips.slc_tile_store.SlcTileStore`.
+    """
+    named = polarisations_of([PairProduct.parse(text) for text in config.input])
+    first = [config.pairs["polarisation"]] if config.pairs.get("polarisation") else []
+    wanted = dict.fromkeys([*first, *(config.polarisations or ()), *named])
+    return SlcTileStore(config.pairs["store"], polarisation="+".join(wanted) or None)
 
 
 def pair_index(config: FitConfig, store: SlcTileStore) -> PairIndex:
@@ -100,7 +112,7 @@ def pair_index(config: FitConfig, store: SlcTileStore) -> PairIndex:
     # A tile without a grid or a sample cannot be masked.
     raises = config.missing != "drop"
     if raises:
-        _require_none(wanted - set(dates), wanted, f"are not in {store.root}")
+        _require_none(wanted - set(dates), wanted, f"are not in {store.root}{_in_all(store)}")
     index = PairIndex.of_pairs(dates, partial(_pairs, days=chosen["days"], season=chosen["season"]))
     rule = f"is {chosen['days']} days apart" if chosen["days"] else "is of a date and the next"
     rule += f" in {chosen['season']}" if chosen["season"] else ""
@@ -109,6 +121,11 @@ def pair_index(config: FitConfig, store: SlcTileStore) -> PairIndex:
     if raises:
         _require_none(set(dates) - set(index.used), wanted, f"have no pair in {store.root} that {rule}")
     return index
+
+
+def _in_all(store: SlcTileStore) -> str:
+    """Several polarisations in words."""
+    return f" in {' and '.join(store.facts.polarisation.split('+'))}" if "+" in store.facts.polarisation else ""
 
 
 def _labelled(index: PairIndex, config: FitConfig, target: ArchiveTarget | None) -> PairIndex:
@@ -135,13 +152,8 @@ def _mixing(config: FitConfig, store: SlcTileStore, tiles: Sequence[str]) -> tup
     # Each worker has its own share of host memory; a device is used by one process.
     budget = chosen["device_mib"] << 20 if chosen["device"] == "gpu" else (chosen["memory_mib"] << 20) // lanes
     # Tiles of one grid differ little in size, and checking all tiles of a large store would delay the start.
-    largest = max((_held_bytes(store, tile) for tile in tiles[:: 1 + len(tiles) // _LOOKED_AT]), default=1)
+    largest = max((store.held_bytes(tile) for tile in tiles[:: 1 + len(tiles) // _LOOKED_AT]), default=1)
     return lanes, min(_MOST_MIXED, max(1, budget // largest))
-
-
-def _held_bytes(store: SlcTileStore, tile: str) -> int:
-    frame = store.frame(tile)
-    return frame.shape[0] * frame.shape[1] * _SAMPLE * len(store.dates(tile)) + frame.nbytes
 
 
 def pair_splits(config: FitConfig) -> Mapping[str, str]:
@@ -152,7 +164,7 @@ def pair_splits(config: FitConfig) -> Mapping[str, str]:
     ValueError
         If there are fewer than three such tiles.
     """
-    store = SlcTileStore(config.pairs["store"], polarisation=config.pairs.get("polarisation") or None)
+    store = opened_store(config)
     tiles = store.identifiers
     if config.target:
         archive = ChipArchive(config.archive)

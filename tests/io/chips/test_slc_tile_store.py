@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from m3leo_sar import GeoBox, Window, coherence
-from m3leo_sar.io.chips.slc_tile_store import SlcTileStore, StackFacts, upgrade_tiles
+from m3leo_sar.io.chips.slc_tile_store import SlcTileStore, StackFacts
+from m3leo_sar.io.chips.slc_tile_upgrade import upgrade_tiles
 from m3leo_sar.io.files import zarr_shard
 from m3leo_sar.stack.complex_int16 import from_complex_int16
 from m3leo_sar.stack.tile_samples import TileFrame

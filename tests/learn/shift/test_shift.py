@@ -138,7 +138,10 @@ def test_projecting_in_parts_changes_nothing(monkeypatch):
         (lambda: conditional_distance([1.0], [2.0], bins=([0], [0.5])), "one per sample of second"),
         (lambda: conditional_distance([1.0], [2.0], bins=([0], [0]), least=0), "least must be at least 1, got 0"),
         (lambda: shift_matrix({"a": np.ones(9)}), "samples must hold at least two regions, got 1"),
-        (lambda: shift_matrix({"a": np.ones(9), "b": np.ones(3)}), "samples of b must be at least 4"),
+        (
+            lambda: shift_matrix({"a": np.ones(9), "b": np.ones(3)}),
+            r"needs 4 samples \(chips with valid pixels\) or more per region, b has 3",
+        ),
         (lambda: shift_matrix({"a": np.ones(9), "b": np.ones(9)}, splits=0), "splits must be at least 1 .* got 0"),
         (
             lambda: shift_matrix({"a": np.ones(9), "b": np.ones(9)}, bins={"a": np.ones(9, int)}),

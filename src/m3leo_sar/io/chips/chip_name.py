@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from m3leo_sar.io.files.atomic import PARTIAL
+from m3leo_sar.stack.polarisation import POLARISATIONS
 
 #: Valid form of an identifier, a product, or the last part of a key.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 #: One polarisation, or two for a product of both, such as ``VV-VH``: the reference, then the secondary.
-POLARISATION = re.compile(r"(?:VV|VH|HH|HV)(?:-(?:VV|VH|HH|HV))?")
+POLARISATION = re.compile("(?:{0})(?:-(?:{0}))?".format("|".join(POLARISATIONS)))
 
-_ORDER = ("VV", "HH", "VH", "HV")
+#: Co-polarised first, then cross-polarised, then compact ones.
+_ORDER = ("VV", "HH", "VH", "HV", "RH", "RV", "LH", "LV")
 
 
 class ChipName(NamedTuple):
@@ -78,7 +80,9 @@ def by_polarisation(keys: Iterable[str]) -> dict[str | None, list[str]]:
 
 def _rank(polarisation: str | None) -> tuple[int, str]:
     return (
-        (-1, "") if polarisation is None else (_ORDER.index(polarisation[:2]) + 4 * ("-" in polarisation), polarisation)
+        (-1, "")
+        if polarisation is None
+        else (_ORDER.index(polarisation[:2]) + len(_ORDER) * ("-" in polarisation), polarisation)
     )
 
 

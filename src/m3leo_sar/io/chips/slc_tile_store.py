@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import datetime
 import json
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.chip_name import is_safe
-from m3leo_sar.io.chips.stored_frame import frame_facts, read_frame, write_frame
-from m3leo_sar.io.chips.stored_plane import StoredPlane, described_planes, encoded_plane, write_planes
+from m3leo_sar.io.chips.stored_part import StoredPart
 from m3leo_sar.io.files.atomic import PARTIAL, remove_stale, write_text
-from m3leo_sar.io.files.batches import batches, take_next_number
+from m3leo_sar.io.files.batches import batches
 from m3leo_sar.io.files.manifest import Kind, make_manifest, read_manifest
-from m3leo_sar.io.files.zarr_shard import make_group, read_chunks
-from m3leo_sar.stack.complex_int16 import NO_DATA, from_complex_int16
-from m3leo_sar.stack.pairs import as_date, require_date
-from m3leo_sar.stack.polarisation import parse_polarisations
+from m3leo_sar.io.files.zarr_shard import make_group
+from m3leo_sar.stack.pairs import as_date
+from m3leo_sar.stack.polarisation import joined_polarisations, parse_polarisations
 from m3leo_sar.stack.tile_samples import TileFrame, TileSamples
 
 #: Version 3 has a folder per polarisation in each tile; version 2 may hold dates as float32 beside those as int16.
 KIND = Kind("slc-tiles.json", "m3leo_sar slc tiles", 3, "store of SLC tiles")
-_FRAME = "frame"
+#: Bytes per sample, complex int16.
+_SAMPLE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +38,7 @@ class StackFacts:
     window : Window
         Largest coherence window whose halo each tile holds.
     polarisation : str
-        That of the samples read and written here; a store may hold several.
+        That of the samples read and written here, or several as ``"VV+VH"``; a store may hold more.
     resampling : str
         Kernel from the stack's pixels to the tile's; each tile holds the margin that it needs.
     orbit, track, wavelength, name
@@ -94,7 +91,7 @@ class SlcTileStore:
     root : path
         Folder with an ``slc-tiles.json``. :meth:`create` makes one.
     polarisation : str, optional
-        That of the samples to read and write, if the store holds several.
+        That of the samples to read and write, if the store holds several; to read, also several as ``"VV+VH"``.
 
     Raises
     ------
@@ -124,10 +121,13 @@ class SlcTileStore:
     def _chosen(self, wanted: str | None) -> str:
         held = ", ".join(self.polarisations)
         if wanted is None and len(self.polarisations) > 1:
-            raise _OtherPolarisation(f"polarisation must be one of {held}, which {self.root} holds, got none")
-        if wanted is not None and wanted.upper() not in self.polarisations:
+            raise _OtherPolarisation(
+                f"polarisation must be one of {held}, which {self.root} holds, got none; several are written VV+VH"
+            )
+        chosen = wanted.upper().split("+") if wanted else self.polarisations[:1]
+        if not set(chosen) <= set(self.polarisations):
             raise _OtherPolarisation(f"polarisation must be one of {held}, which {self.root} holds, got {wanted!r}")
-        return wanted.upper() if wanted else self.polarisations[0]
+        return joined_polarisations(dict.fromkeys(chosen))
 
     @classmethod
     def create(cls, root: str | os.PathLike[str], facts: StackFacts) -> SlcTileStore:
@@ -160,17 +160,18 @@ class SlcTileStore:
     def identifiers(self) -> list[str]:
         """Tiles with a date, sorted."""
         folders = (path for path in self.root.iterdir() if path.is_dir() and PARTIAL not in path.name)
-        return sorted(path.name for path in folders if batches(self._part(path.name)))
+        return sorted(path.name for path in folders if all(batches(part.folder) for part in self._parts(path.name)))
 
     def dates(self, identifier: str) -> tuple[datetime.date, ...]:
-        """Dates of a tile in order; empty if it does not exist.
+        """Dates of a tile in order, those that all its polarisations have; empty if it does not exist.
 
         Raises
         ------
         ValueError
             If the tile is damaged.
         """
-        return tuple(sorted(self._planes(identifier)))
+        every = [set(part.planes()) for part in self._parts(identifier)]
+        return tuple(sorted(set.intersection(*every))) if every else ()
 
     def passings(self, identifier: str) -> tuple[datetime.date, ...]:
         """Times of passing of a tile's dates where all are known, else dates: the input of the rules for pairs.
@@ -180,9 +181,12 @@ class SlcTileStore:
         ValueError
             If the tile is damaged.
         """
-        planes = self._planes(identifier)
-        times = [plane.time for plane in planes.values() if plane.time is not None]
-        return tuple(sorted(times if len(times) == len(planes) else planes))
+        dates = self.dates(identifier)
+        if not dates:
+            return ()
+        planes = self._parts(identifier)[0].planes()
+        times = [planes[date].time for date in dates]
+        return tuple(time for time in times if time is not None) if None not in times else dates
 
     def frame(self, identifier: str) -> TileFrame:
         """Position of a tile on the stack.
@@ -194,7 +198,18 @@ class SlcTileStore:
         ValueError
             If it is damaged.
         """
-        return read_frame(self._folder(identifier) / _FRAME)
+        return self._found(identifier)[0].frame()
+
+    def held_bytes(self, identifier: str) -> int:
+        """About the bytes of a tile in memory: its samples of all dates, and the positions of its pixels.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            As :meth:`frame`.
+        """
+        frame, images = self.frame(identifier), len(self.dates(identifier)) * len(self._parts(identifier))
+        return frame.shape[0] * frame.shape[1] * _SAMPLE * images + frame.nbytes
 
     def write(
         self,
@@ -232,20 +247,19 @@ class SlcTileStore:
         if not is_safe(identifier):
             raise ValueError(f"identifier must be letters, digits, dots and hyphens, got {identifier!r}")
         _require_current({"version": self.version}, self.root)
-        folder = self.root / identifier
-        self._keep_frame(folder, identifier, frame)
-        there = self._planes(identifier)
-        new = [index for index, date in enumerate(dates) if date not in there]
-        encoded = [encoded_plane(slc[index], dates[index], times[index] if times else None) for index in new]
-        for dtype in (np.int16, np.float32):
-            some = [plane for plane in encoded if plane.parts.dtype == dtype]
-            if some:
-                make_group(self._part(identifier))
-                write_planes(self._part(identifier), some)
-        return [dates[index] for index in new]
+        if "+" in self.facts.polarisation:
+            raise ValueError(f"polarisation must be one to write samples, got {self.facts.polarisation}")
+        (part,) = self._parts(identifier)
+        part.keep_frame(frame)
+        return part.write(slc, dates, times)
 
     def read(self, identifier: str, dates: Sequence[datetime.date] | None = None) -> TileSamples:
         """Read a tile's samples of some or all dates; each batch is opened once.
+
+        Returns
+        -------
+        TileSamples
+            Of several polarisations, the first, with the others beside it.
 
         Raises
         ------
@@ -254,32 +268,10 @@ class SlcTileStore:
         ValueError
             If a date does not exist, or the data are damaged.
         """
-        frame, planes = self.frame(identifier), self._planes(identifier)
-        wanted = sorted(planes) if dates is None else sorted(set(dates))
-        for date in wanted:
-            _require(date, planes, identifier)
-        mixed = any(planes[date].wide for date in wanted)
-        slc = np.empty((len(wanted), *frame.shape, 2), np.float32 if mixed else np.int16)
-        shards: dict[Path, list[int]] = {}
-        for place, date in enumerate(wanted):
-            shards.setdefault(planes[date].shard, []).append(place)
-        for shard, places in shards.items():
-            held = [planes[wanted[place]] for place in places]
-            # Of two types, those of int16 are read beside and widened.
-            beside = mixed and not held[0].wide
-            outs = [np.empty(slc.shape[1:], np.int16) if beside else slc[place] for place in places]
-            read_chunks(
-                shard, [plane.index for plane in held], held[0].count, outs, fill=math.nan if held[0].wide else NO_DATA
-            )
-            for place, plane, parts in zip(places, held, outs, strict=True):
-                if beside:
-                    slc[place] = from_complex_int16(parts, scale=plane.scale).view(np.float32).reshape(parts.shape)
-        if mixed:
-            slc = slc.view(np.complex64)[..., 0]
-        scales = tuple(1.0 if mixed else planes[date].scale for date in wanted)
-        return TileSamples(
-            identifier=identifier, frame=frame, dates=tuple(wanted), slc=slc, scales=scales, window=self.facts.window
-        )
+        parts = self._found(identifier)
+        chosen = dates if len(parts) == 1 or dates is not None else self.dates(identifier)
+        first, *others = (part.read(chosen, window=self.facts.window) for part in parts)
+        return replace(first, beside=tuple(others))
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Identifier and fault of every unreadable tile."""
@@ -289,56 +281,18 @@ class SlcTileStore:
             except (OSError, ValueError) as error:
                 yield identifier, str(error)
 
-    def _folder(self, identifier: str) -> Path:
-        folder = self.root / identifier
-        if not folder.is_dir():
+    def _parts(self, identifier: str) -> list[StoredPart]:
+        """Samples of a tile, one per chosen polarisation; before version 3 there was one, without a folder."""
+        place = self.root / identifier
+        return [
+            StoredPart(place, place if self.version < KIND.version else place / one, identifier, one)
+            for one in self.facts.polarisation.split("+")
+        ]
+
+    def _found(self, identifier: str) -> list[StoredPart]:
+        if not (self.root / identifier).is_dir():
             raise FileNotFoundError(f"there is no tile {identifier} in {self.root}")
-        return folder
-
-    def _planes(self, identifier: str) -> dict[datetime.date, StoredPlane]:
-        found: dict[datetime.date, StoredPlane] = {}
-        for batch in batches(self._part(identifier)):
-            found |= described_planes(batch)
-        return found
-
-    def _part(self, identifier: str) -> Path:
-        """Folder of a tile's batches; before version 3 there was one polarisation, without a folder of its own."""
-        folder = self.root / identifier
-        return folder if self.version < KIND.version else folder / self.facts.polarisation
-
-    def _keep_frame(self, folder: Path, identifier: str, frame: TileFrame) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        make_group(folder)
-        if not (folder / _FRAME).is_dir():
-            write_frame(folder / _FRAME, frame)
-        stored = frame_facts(self.frame(identifier))
-        if stored != frame_facts(frame):
-            raise ValueError(f"tile {identifier} of {self.root} lies at {stored}, the new one elsewhere")
-
-
-def upgrade_tiles(root: str | os.PathLike[str]) -> int:
-    """Bring a store of version 1 or 2 up to date and return the number of batches renamed; no sample is changed.
-
-    It may be stopped at any time and called again: the version is written last.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As :class:`SlcTileStore`.
-    """
-    store, count = SlcTileStore(root), 0
-    if store.version >= KIND.version:
-        return 0
-    for folder in sorted(path for path in store.root.iterdir() if path.is_dir() and PARTIAL not in path.name):
-        for batch in batches(folder):
-            make_group(folder / store.facts.polarisation)
-            take_next_number(batch, folder / store.facts.polarisation)
-            count += 1
-    document = read_manifest(store.root, KIND)
-    document["facts"]["polarisations"] = [document["facts"].pop("polarisation")]
-    document["version"] = KIND.version
-    write_text(store.root / KIND.file, json.dumps(document, indent=2, sort_keys=True) + "\n")
-    return count
+        return self._parts(identifier)
 
 
 class _OtherPolarisation(ValueError):
@@ -351,10 +305,3 @@ def _require_current(document: Mapping[str, Any], folder: Path) -> None:
             f"{folder} is a store of SLC tiles of version {document['version']}, which names no polarisations: it can "
             f"be read; before dates are added, m3leo-sar upgrade {folder} renames its batches"
         )
-
-
-def _require(date: datetime.date, planes: Mapping[datetime.date, StoredPlane], identifier: str) -> None:
-    try:
-        require_date(date, sorted(planes))
-    except ValueError as error:
-        raise ValueError(f"tile {identifier}: {error}") from error

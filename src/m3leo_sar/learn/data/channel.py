@@ -17,6 +17,8 @@ from m3leo_sar.chips.statistics import ENCODINGS
 ENTRY_POINTS = "m3leo_sar.encodings"
 #: Default encoding of each product.
 DEFAULT_ENCODINGS = {"coherence": "linear", "intensity": "decibel", "interferogram": "phasor", "ratio": "decibel"}
+#: Products of a stack with chips of one polarisation.
+_OF_ONE_POLARISATION = ("coherence", "intensity", "interferogram", "looks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,29 @@ class Channel:
 
     def __str__(self) -> str:
         return f"{self.dataset}:{self.key}:{self.encoding}"
+
+
+def of_polarisations(inputs: Sequence[str], polarisations: Sequence[str]) -> list[str]:
+    """Inputs in which each product of a stack that names no polarisation is there once per polarisation.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        Channels as :meth:`Channel.parse` reads them; data sets that do not come from a stack are kept.
+    polarisations : sequence of str
+
+    Examples
+    --------
+    >>> of_polarisations(["coherence/20230101_20230113", "dem:height:linear", "intensity:VV/20230101"], ["VV", "VH"])
+    ['coherence:VV/20230101_20230113', 'coherence:VH/20230101_20230113', 'dem:height:linear', 'intensity:VV/20230101']
+    """
+    found: list[str] = []
+    for text in inputs:
+        dataset, key, *encoding = [*_parts(text), ""]
+        is_plain = dataset in _OF_ONE_POLARISATION and key and "/" not in key
+        rest = "".join(f":{part}" for part in encoding if part)
+        found += [f"{dataset}:{one}/{key}{rest}" for one in polarisations] if is_plain and polarisations else [text]
+    return found
 
 
 def _parts(text: str) -> list[str]:

@@ -37,8 +37,10 @@ def require_chips(
     FileNotFoundError
         If a chip is missing; the message gives the number of missing chips.
     ValueError
-        If a chip cannot be opened, or for the reasons of :class:`m3leo_sar.chips.stored_unit.StoredUnits`.
+        If a chip cannot be opened, two inputs are one chip, or for the reasons of
+        :class:`m3leo_sar.chips.stored_unit.StoredUnits`.
     """
+    _require_distinct(archive, identifiers, channels)
     wanted: list[tuple[str, str, Channel | None]] = [(item.dataset, item.key, item) for item in channels]
     wanted += [(label.dataset, label.key, None)] if label else []
     lacking, units = [], StoredUnits()
@@ -59,3 +61,18 @@ def require_chips(
             f"{len(lacking)} chips of the {len(identifiers)} tiles of the splits are missing in {archive.root}, first "
             f"{', '.join(lacking[:3])}; leave the tiles out of the splits, or choose missing=drop, mask or fill"
         )
+
+
+def _require_distinct(archive: ChipArchive, identifiers: Sequence[str], channels: Sequence[Channel]) -> None:
+    """Refuse two names of one chip, such as ``coherence/20230101_20230113`` and the same with its polarisation."""
+    for identifier in identifiers[:1]:
+        found: dict[tuple[object, str], Channel] = {}
+        for channel in channels:
+            try:
+                place = archive.path(identifier, channel.dataset, channel.key), channel.encoding
+            except ValueError:
+                # A name that several chips have is reported where the chip is read.
+                continue
+            if place in found:
+                raise ValueError(f"input must name each chip once, {found[place]} and {channel} are the same")
+            found[place] = channel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections import OrderedDict
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
@@ -119,7 +119,7 @@ class TileTiers:
         if self.to_device is None:
             return tile
         # Positions stay in host memory: they are passed with each call, a few kilobytes on a map's lattice.
-        moved = replace(tile, slc=self.to_device(tile.slc))
+        moved = tile.moved(self.to_device)
         self._device.keep(moved)
         return moved
 

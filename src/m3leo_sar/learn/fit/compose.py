@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,6 +26,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from m3leo_sar._check import checked
+from m3leo_sar.learn.data.channel import Channel
 from m3leo_sar.learn.fit.fit_config import FitConfig
 from m3leo_sar.learn.fit.pair_settings import PairSettings
 from m3leo_sar.learn.fit.part_configs import OPTIONS
@@ -104,6 +105,9 @@ def composed(choices: Mapping[str, str], *, config_dir: str | os.PathLike[str] |
 def expanded(inputs: Sequence[str], *, config_dir: str | os.PathLike[str] | None = None) -> list[str]:
     """Expand channels and names of the group ``input`` to a list of channels without duplicates.
 
+    Two spellings of a channel, such as ``coherence/20230101_20230113`` and ``coherence:20230101_20230113:linear``, are
+    one; the first is kept.
+
     Raises
     ------
     FileNotFoundError
@@ -114,7 +118,23 @@ def expanded(inputs: Sequence[str], *, config_dir: str | os.PathLike[str] | None
     channels: list[str] = []
     for item in inputs:
         channels += [item] if ":" in item or "/" in item else composed({"input": item}, config_dir=config_dir)["input"]
-    return list(dict.fromkeys(channels))
+    return distinct_inputs(channels, _spelling)
+
+
+def _spelling(text: str) -> str:
+    """One spelling of a channel; the text itself if it is none, which is refused where it is read."""
+    try:
+        return str(Channel.parse(text))
+    except ValueError:
+        return text
+
+
+def distinct_inputs(inputs: Sequence[str], spelled: Callable[[str], str]) -> list[str]:
+    """Inputs in order, of those with one common spelling the first."""
+    found: dict[str, str] = {}
+    for text in inputs:
+        found.setdefault(spelled(text), text)
+    return list(found.values())
 
 
 def _composed(choices: tuple[tuple[str, str], ...], places: tuple[str, ...]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from m3leo_sar.learn.fit.fit_config import FitConfig
 from m3leo_sar.learn.fit.pair_settings import PairSettings
 from m3leo_sar.learn.fit.part_configs import OPTIONS
 from m3leo_sar.learn.fit.parts import part_names, part_options
+from m3leo_sar.stack.polarisation import parse_polarisations
 
 #: Maximum bytes of a configuration; the splits of a continent's tiles belong in a separate file.
 _LARGEST_YAML = 16 << 20
@@ -106,10 +107,22 @@ def checked_config(config: FitConfig) -> FitConfig:
         raise ValueError(f"cells must be rows and columns or empty, got {config.cells}")
     if config.classes:
         config.classes = stated_legend(read_legend(config.classes))
+    if config.polarisations:
+        config.polarisations = _polarisations(config)
     if config.pairs:
         config.pairs = _pairs(config)
     config.task, config.model = _part(config.task, "task"), _part(config.model, "model")
     return config
+
+
+def _polarisations(config: FitConfig) -> list[str]:
+    try:
+        found = list(parse_polarisations(config.polarisations))
+    except ValueError as error:
+        raise ValueError(f"polarisations: {error}") from error
+    if config.pairs.get("polarisation"):
+        raise ValueError("polarisations and pairs.polarisation are both given; give one of them")
+    return found
 
 
 def _pairs(config: FitConfig) -> dict[str, Any]:
@@ -167,9 +180,10 @@ def _spelled(given: Any) -> Any:
             plain[key] = {"name": plain[key]}
     if isinstance(plain.get("classes"), str | dict):
         plain["classes"] = stated_legend(read_legend(plain["classes"]))
-    for key in ("input", "loggers"):
+    for key in ("input", "loggers", "polarisations"):
         if isinstance(plain.get(key), str):
-            plain[key] = [item for item in plain[key].split(",") if item]
+            separator = r"[,+]" if key == "polarisations" else ","
+            plain[key] = [item for item in re.split(separator, plain[key]) if item]
     return OmegaConf.create(plain)
 
 

@@ -21,6 +21,10 @@ class FitConfig:
         dotted name of a ``build``; and its options. See :func:`m3leo_sar.learn.fit.parts.part`.
     input : list of str
         Channels, each ``dataset/key`` such as ``"coherence/VV/20230101_20230113"``, and names of input sets.
+    polarisations : list of str
+        Such as ``["VV", "VH"]``: an input of a product of the stack that names no polarisation, such as
+        ``coherence/20230101_20230113``, becomes one channel per polarisation, with statistics of its own. If empty,
+        such an input is of the only polarisation of the data.
     target : str
         Label chip, by name or as ``dataset:key``; "" for tasks that need no label.
     classes : list
@@ -96,6 +100,7 @@ class FitConfig:
     task: dict[str, Any] = field(default_factory=lambda: {"name": "segmentation"})
     model: dict[str, Any] = field(default_factory=lambda: {"name": "unet"})
     input: list[str] = field(default_factory=list)
+    polarisations: list[str] = field(default_factory=list)
     pairs: dict[str, Any] = field(default_factory=dict)
     target: str = "landcover"
     classes: list[Any] = field(default_factory=list)

@@ -15,6 +15,7 @@ from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.learn.data.channel import Channel
 from m3leo_sar.learn.data.pair_datamodule import encodings_of
 from m3leo_sar.learn.fit.fit_config import FitConfig
+from m3leo_sar.stack.pair_product import PairProduct, polarisations_of
 
 #: Metadata of a channel's chips, by which groups are distinguished.
 _FactsOf = Callable[[Channel], Mapping[str, Any]]
@@ -52,8 +53,15 @@ def _band_of(channel: Channel, grouped: GroupedStatistics, facts_of: _FactsOf) -
 
 
 def _facts_of_store(config: FitConfig) -> _FactsOf:
-    facts = SlcTileStore(config.pairs["store"], polarisation=config.pairs.get("polarisation") or None).facts
-    return lambda _: {"polarisation": facts.polarisation, "orbit": facts.orbit, "track": facts.track}
+    products = [PairProduct.parse(text) for text in config.input]
+    wanted = config.pairs.get("polarisation") or "+".join(polarisations_of(products)) or None
+    facts = SlcTileStore(config.pairs["store"], polarisation=wanted).facts
+
+    def facts_of(channel: Channel) -> Mapping[str, Any]:
+        named = PairProduct.parse(channel.name).polarisation or facts.polarisation.partition("+")[0]
+        return {"polarisation": named, "orbit": facts.orbit, "track": facts.track}
+
+    return facts_of
 
 
 def _facts_of_chips(archive: ChipArchive, channel: Channel) -> Mapping[str, Any]:

@@ -12,12 +12,14 @@ from m3leo_sar.chips.land_cover import WORLDCOVER, read_legend, stated_legend
 from m3leo_sar.chips.legend import Legend
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.tables.split_file import read_splits
+from m3leo_sar.learn.data.channel import of_polarisations
 from m3leo_sar.learn.data.datamodule import SPLITS as SPLIT_NAMES
 from m3leo_sar.learn.data.labels import archive_legend, require_classes
-from m3leo_sar.learn.fit.compose import expanded
+from m3leo_sar.learn.fit.compose import distinct_inputs, expanded
 from m3leo_sar.learn.fit.config import checked_config
 from m3leo_sar.learn.fit.fit_config import FitConfig
 from m3leo_sar.learn.fit.parts import part
+from m3leo_sar.stack.pair_product import PairProduct, of_product_polarisations
 
 
 def resolved(config: FitConfig) -> FitConfig:
@@ -40,7 +42,15 @@ def resolved(config: FitConfig) -> FitConfig:
     unknown = sorted(set(config.loggers) - {"csv", "tensorboard"})
     if unknown:
         raise ValueError(f"loggers must be csv or tensorboard, got {', '.join(unknown)}")
-    return config if config.pairs else replace(config, input=expanded(config.input))
+    return replace(config, input=_channels_of(config))
+
+
+def _channels_of(config: FitConfig) -> list[str]:
+    """Inputs as channels, one per polarisation where they name none."""
+    if not config.pairs:
+        return expanded(of_polarisations(expanded(config.input), config.polarisations))
+    products = of_product_polarisations(config.input, config.polarisations)
+    return distinct_inputs(products, lambda text: str(PairProduct.parse(text)))
 
 
 def legend_of_config(config: FitConfig) -> Legend:

@@ -117,7 +117,10 @@ def _regions(samples: Mapping[str, ArrayLike], bins: Mapping[str, ArrayLike] | N
     for name, array in samples.items():
         values = np.asarray(array, np.float64)
         if values.ndim < 1 or len(values) < 4:
-            raise ValueError(f"samples of {name} must be at least 4, got shape {values.shape}")
+            count = len(np.atleast_1d(values))
+            raise ValueError(
+                f"a distance needs 4 samples (chips with valid pixels) or more per region, {name} has {count}"
+            )
         cells = np.zeros(len(values), np.int64) if bins is None else np.asarray(bins[name])
         if cells.shape != (len(values),):
             raise ValueError(f"bins of {name} must be ({len(values)},), one per sample, got {cells.shape}")
