@@ -91,6 +91,44 @@ def nisar(root: Path, pixels: np.ndarray, *, half: bool = False, up: bool = Fals
     return root
 
 
+def nisar_product(
+    folder: Path,
+    image: np.ndarray,
+    *,
+    date: datetime.date = DATES[0],
+    row: float = 0,
+    col: float = 0,
+    frame: int = 65,
+    release: str = "P05023",
+    counter: int = 1,
+    crs: int = 32615,
+    second: int = 37,
+    polarisation: str = "HH",
+    flattened: str = "True",
+) -> Path:
+    """A product of one date whose first pixel is the pixel (row, col) of a common lattice."""
+    name = f"NISAR_L2_PR_GSLC_004_113_D_{frame:03d}_4005_SHNA_A_{date:%Y%m%d}T0105{second}_{date:%Y%m%d}T010600_"
+    path = folder / f"{name}{release}_N_F_J_{counter:03d}.h5"
+    rows, cols = image.shape
+    with h5py.File(path, "w") as file:
+        group = file.create_group("science/LSAR/GSLC/grids/frequencyA")
+        group[polarisation] = image.astype("<c8")
+        group["mask"] = np.ones(image.shape, "u1")
+        group["xCoordinates"] = 500_005.0 + 10 * np.arange(col, col + cols)
+        group["yCoordinates"] = 5_000_000.0 - 5 * np.arange(row, row + rows)
+        group["projection"] = np.uint32(crs)
+        group["centerFrequency"] = 1239e6
+        place = file.create_group("science/LSAR/identification")
+        place["zeroDopplerStartTime"] = f"{date}T01:05:{second}.000000000"
+        # Of one byte before specification 1.2.0.
+        place["trackNumber"], place["frameNumber"] = np.uint8(113), np.uint16(frame)
+        place["orbitPassDirection"], place["compositeReleaseId"] = "Descending", release
+        parameters = file.create_group("science/LSAR/GSLC/metadata/processingInformation/parameters")
+        parameters["ellipsoidalFlatteningApplied"] = "True"
+        parameters["topographicFlatteningApplied"] = flattened
+    return path
+
+
 def isce_header(path: Path, *, vrt: bool = False, big: bool = False, layer: bool = False) -> None:
     if vrt:
         kind, step = ("Float64", 8) if layer else ("CFloat32", 8)
@@ -184,15 +222,19 @@ def snap(root: Path, pixels: np.ndarray, *, dtype: str = ">f4", tags: str = "mst
     return root
 
 
-def znap(root: Path, pixels: np.ndarray) -> Path:
+def znap(root: Path, pixels: np.ndarray, *, has_ties: bool = False) -> Path:
     store = zarr.open_group(root / "stack.znap", mode="w", zarr_format=2)
     layers = {"orthorectifiedLat": LATITUDE, "orthorectifiedLon": LONGITUDE}
+    # Every fourth pixel from the second on; SNAP's centre of the first pixel is 0.5.
+    layers = {"latitude": LATITUDE[1::4, 1::4], "longitude": LONGITUDE[1::4, 1::4]} if has_ties else layers
+    ties = {"offset_x": 1.5, "offset_y": 1.5, "subsampling_x": 4.0, "subsampling_y": 4.0}
     for image, date in zip(pixels, DATES, strict=True):
         layers |= {f"i_VV_{date:%d%b%Y}": filled(image).real, f"q_VV_{date:%d%b%Y}": filled(image).imag}
     for name, values in layers.items():
-        dtype = ">f8" if name.startswith("ortho") else ">f4"
+        dtype = ">f8" if name.startswith(("ortho", "l")) else ">f4"
         array = store.create_array(name, shape=values.shape, chunks=(10, 20), dtype=dtype, fill_value=0.0)
         array[...] = values
+        array.attrs.update(ties if name in ("latitude", "longitude") else {})
     return root
 
 
@@ -425,6 +467,7 @@ LAYOUTS = {
     "snap ties": Layout(_with(snap, positions="ties"), "snap-beam", pixels="i_*.img"),
     "snap map": Layout(_with(snap, positions="map"), "snap-beam", is_map=True, pixels="i_*.img"),
     "znap": Layout(znap, "snap-znap", pixels="i_*/0.0"),
+    "znap ties": Layout(_with(znap, has_ties=True), "snap-znap", pixels="i_*/0.0"),
     "gamma": Layout(gamma, "gamma", pixels="*.rslc"),
     "gamma int16": Layout(_with(gamma, kind="SCOMPLEX"), "gamma", is_integer=True, pixels="*.rslc"),
     "gamma line header": Layout(_with(gamma, before=6), "gamma", pixels="*.rslc"),

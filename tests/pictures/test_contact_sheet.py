@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from m3leo_sar import GeoBox, TileGrid
+from m3leo_sar.app.stack_commands import pairs
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.chip_pairs import pairs_of
@@ -112,7 +113,7 @@ def test_predictions_and_tiles_without_chips(archive, tmp_path):
     png_bytes(figure, dpi=30)
     with pytest.raises(ValueError, match="tile zzz of .* has no chip to draw; has: \\[\\]"):
         plot_tile(archive, "zzz", tmp_path / "no.png")
-    with pytest.raises(ValueError, match="'nonsense' is not supported"):
+    with pytest.raises(ValueError, match=r"must end in .png, .svg or .pdf \(or .*\), got no.nonsense"):
         plot_tile(archive, "aaa", tmp_path / "no.nonsense")
     assert not list(tmp_path.glob("no*"))
 
@@ -344,3 +345,19 @@ def test_the_code_of_the_guide(archive, capsys, monkeypatch):
     assert reported[0].startswith("['Intensity 2023-03-01', ")
     assert reported[1:] == ["(3, 4, 4)", "[255 255 255 255]", "uint8"]
     assert {path.name for path in Path().iterdir()} == {"chips", "tile.png", "sheet.png", "map.png", "report.html"}
+
+
+def test_the_hatching_of_a_sheet_is_explained_where_there_is_some(archive):
+    words = [text.get_text() for legend in sheet_figure(archive, "intensity", "20230301").legends
+             for text in legend.get_texts()]  # fmt: skip
+    assert words == ["no data"]
+    assert not sheet_figure(archive, "coherence", SHORT).legends
+
+
+def test_formats_of_pictures_are_named_before_anything_is_drawn(archive, tmp_path):
+    for name in ("sheet.xyz", "sheet.raw"):
+        with pytest.raises(ValueError, match=rf"output must end in .png, .svg or .pdf \(or .jpg, .*\), got {name}"):
+            plot_sheet(archive, "coherence", SHORT, tmp_path / name)
+        assert not list(tmp_path.glob("sheet*"))
+    with pytest.raises(ValueError, match="figure must end in .png, .svg or .pdf"):
+        pairs(tmp_path / "no-stack", figure=Path("network.xyz"))

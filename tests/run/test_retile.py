@@ -28,6 +28,8 @@ from m3leo_sar.io.files.run_lock import RunLock
 from m3leo_sar.io.sources.raster_source import RasterSource
 from m3leo_sar.io.sources.tile_source import Piece, cover
 from m3leo_sar.io.tables.split_file import write_splits
+from m3leo_sar.pictures.chip_picture import plane_of
+from m3leo_sar.run.archive_statistics import archive_statistics
 from m3leo_sar.run.choices import tiles_over
 from m3leo_sar.run.retile import retile
 
@@ -579,3 +581,18 @@ def test_a_source_that_lies_elsewhere_is_no_success(tmp_path):
         # Also when the ledger has the tiles as settled.
         with pytest.raises(ValueError, match="nothing was written: .*dem.tif has no data on any of the"):
             app([*words, "--aoi", "8,50,8.1,50.04"], standalone_mode=False)
+
+
+@pytest.mark.parametrize(("resampling", "unit"), [("mode", "class"), ("nearest", "")])
+def test_integers_by_the_most_frequent_are_codes(tmp_path, archive, rng, resampling, unit):
+    values = rng.integers(1, 9, (160, 200)).astype("u1")
+    source = RasterSource(write(tmp_path / "cover.tif", values, nodata=0), resampling=resampling)
+    retile(source, archive, TILES[:1], dataset="cover")
+    assert archive.facts("t00", "cover", "band1")[1]["unit"] == unit
+    if unit:
+        with pytest.raises(ValueError, match=r"holds nothing to count, only cover \(class codes\)"):
+            archive_statistics(archive)
+    else:
+        assert len(archive_statistics(archive).groups) == 1
+    kind = plane_of("cover", "band1", archive.read("t00", "cover", "band1")).kind
+    assert kind == ("classes" if unit else "value")

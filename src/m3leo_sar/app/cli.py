@@ -16,6 +16,7 @@ from m3leo_sar.app import (
     tile_commands,
     training_commands,
 )
+from m3leo_sar.app.help_text import help_text
 from m3leo_sar.app.option_names import CommandGroup
 from m3leo_sar.app.progress import OUT
 
@@ -64,4 +65,5 @@ for _subject, _title in (
 ):
     for _command in _subject.commands.registered_commands:
         _command.rich_help_panel = _title
+        _command.help = help_text(_command.callback.__doc__ or "")
     app.add_typer(_subject.commands)

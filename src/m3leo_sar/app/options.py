@@ -30,7 +30,9 @@ NewArchive = Annotated[Path, typer.Argument(help="Chip archive; created if it do
 Burst = Annotated[str | None, typer.Option(help="Burst, such as T087-185683-IW2, or several as A+B; default: all.")]
 Polarisation = Annotated[
     list[str] | None,
-    typer.Option(help="VV, VH, HH or HV, if the stack has several; can be repeated, or VV+VH for both."),
+    typer.Option(
+        help="VV, VH, HH, HV, or RH, RV, LH, LV (compact), if the stack has several; can be repeated, or VV+VH."
+    ),
 ]
 Frequency = Annotated[str | None, typer.Option(help="Frequency band of NISAR, A or B, if the stack has both.")]
 NoData = Annotated[

@@ -17,6 +17,7 @@ from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.product_names import COHERENCE
 from m3leo_sar.io.stacks.zarr_stack import write_stack
 from m3leo_sar.pictures.network_picture import plot_network
+from m3leo_sar.pictures.picture_format import require_picture_name
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.choices import choose_pairs
 from m3leo_sar.simulate.safe_scene import SafeScene, simulate_passes
@@ -105,7 +106,9 @@ def pairs(
     days: options.Days = None,
     season: options.Season = None,
     pair: options.Named = None,
-    figure: Annotated[Path | None, typer.Option(help="Picture to write of the network of pairs.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Picture to write of the network of pairs: .png, .svg or .pdf.")
+    ] = None,
     burst: options.Burst = None,
     polarisation: options.Polarisation = None,
     frequency: options.Frequency = None,
@@ -115,6 +118,8 @@ def pairs(
 
     Examples: m3leo-sar pairs stack --max-days 24 --figure network.png; m3leo-sar pairs stack --archive chips
     """
+    if figure:
+        require_picture_name(figure, "figure")
     named = options.polarisation_of(polarisation)
     # Dates are enough for a list of pairs.
     opened = open_catalogue(

@@ -119,7 +119,8 @@ def sheet_figure(
             axis.set_box_aspect(1)
     height = figure.get_size_inches()[1]
     keyed = figure.add_axes((0.5 - 2 / width, 0, 4 / width, KEY_HEIGHT / height))
-    draw_key(keyed, Wheel(COHERENCE) if darkening else _common_key(list(planes.values()), limits))
+    key_of_all = Wheel(COHERENCE) if darkening else _common_key(list(planes.values()), limits)
+    draw_key(keyed, key_of_all, is_hatched=any(not plane.known.all() for plane in planes.values()))
     return figure
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from m3leo_sar.grid.projection import ellipsoid
 from m3leo_sar.io.files.atomic import atomic_path
 from m3leo_sar.pictures.chip_picture import Bar, Classes, Key, Picture, Wheel
 from m3leo_sar.pictures.colours import phase_image
+from m3leo_sar.pictures.picture_format import require_picture_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +25,9 @@ PANEL, KEY_HEIGHT, TITLE_HEIGHT = 3.6, 1.25, 0.38
 #: Height of the figure's own title and margin around everything, in inches.
 HEADING, MARGIN = 0.5, 0.15
 
+#: Colours and lines of what has no data.
+_HATCHED = {"facecolor": "#f2f2f2", "edgecolor": "#bdbdbd"}
+_NOTHING = {"hatch": "///"}
 #: End of Latin, Greek and Cyrillic; the default font of the drawing library lacks most other scripts.
 _SCRIPTS = 0x530
 
@@ -47,8 +50,9 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 110)
     OSError
         If the file cannot be written.
     """
+    form = require_picture_name(path, "output")
     with atomic_path(path) as partial:
-        figure.savefig(partial, dpi=dpi, format=Path(path).suffix.lstrip(".") or "png")
+        figure.savefig(partial, dpi=dpi, format=form)
 
 
 def png_bytes(figure: Figure, *, dpi: int = 90) -> bytes:
@@ -114,10 +118,9 @@ def hatch_empty(axis: Axes, *, text: str = "") -> None:
     """Fill a panel with a hatching, and with a text if it is otherwise empty."""
     from matplotlib.patches import Rectangle
 
-    hatching = "xx" if text else "///"
     axis.add_patch(
-        Rectangle((0, 0), 1, 1, transform=axis.transAxes, facecolor="#f2f2f2", edgecolor="#bdbdbd", hatch=hatching,
-                  linewidth=0, zorder=0)
+        Rectangle((0, 0), 1, 1, transform=axis.transAxes, hatch="xx" if text else _NOTHING["hatch"],
+                  linewidth=0, zorder=0, **_HATCHED)
     )  # fmt: skip
     axis.set_xticks([])
     axis.set_yticks([])
@@ -137,15 +140,26 @@ def draw_panel(axis: Axes, picture: Picture) -> Axes:
     return image
 
 
-def draw_key(axis: Axes, key: Key) -> None:
-    """Draw the key of the colours of a picture."""
+def draw_key(axis: Axes, key: Key, *, is_hatched: bool = False) -> None:
+    """Draw the key of the colours of a picture; ``is_hatched`` explains the hatching of pixels without data too."""
     axis.axis("off")
+    if is_hatched:
+        _explain_hatching(axis)
     if isinstance(key, Bar):
         _draw_bar(axis, key)
     elif isinstance(key, Wheel):
         _draw_wheel(axis, key)
     else:
         _draw_classes(axis, key)
+
+
+def _explain_hatching(axis: Axes) -> None:
+    from matplotlib.patches import Patch
+
+    axis.figure.legend(
+        handles=[Patch(linewidth=0.6, **_HATCHED, **_NOTHING)], labels=["no data"], loc="lower right", fontsize=8,
+        frameon=False, handlelength=1.8, handleheight=1.2,
+    )  # fmt: skip
 
 
 def _draw_bar(axis: Axes, key: Bar) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.io.files.atomic import atomic_path
+from m3leo_sar.pictures.picture_format import require_picture_name
 from m3leo_sar.stack.networks import connection
 from m3leo_sar.stack.pairs import Pair
 
@@ -45,8 +45,9 @@ def plot_network(
     Raises
     ------
     ValueError
-        If a pair has a date that is not among ``dates``, or a date has no baseline.
+        If a pair has a date that is not among ``dates``, a date has no baseline, or the suffix names no format.
     """
+    form = require_picture_name(path, "path")
     import matplotlib
     import matplotlib.dates
 
@@ -78,7 +79,7 @@ def plot_network(
             [day[date] for date in written], [date.isoformat() for date in written], rotation=40, ha="right"
         )
         with atomic_path(path) as partial:
-            figure.savefig(partial, dpi=110, format=Path(path).suffix.lstrip(".") or "png")
+            figure.savefig(partial, dpi=110, format=form)
     finally:
         pyplot.close(figure)
 

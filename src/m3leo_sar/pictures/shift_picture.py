@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.io.files.atomic import atomic_path
+from m3leo_sar.pictures.picture_format import require_picture_name
 
 
 class Distances(Protocol):
@@ -51,8 +51,9 @@ def plot_shift(
     Raises
     ------
     ValueError
-        If ``level`` is not between 0 and 1.
+        If ``level`` is not between 0 and 1, or the suffix names no format.
     """
+    form = require_picture_name(path, "path")
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level}")
     import matplotlib
@@ -77,7 +78,7 @@ def plot_shift(
         axis.set_xlabel(f"diagonal: random halves of one region; in brackets: p > {level:g}", fontsize=9)
         figure.colorbar(image, ax=axis, shrink=0.8, label=f"distance ({unit})" if unit else "distance")
         with atomic_path(path) as partial:
-            figure.savefig(partial, dpi=110, format=Path(path).suffix.lstrip(".") or "png")
+            figure.savefig(partial, dpi=110, format=form)
     finally:
         pyplot.close(figure)
 

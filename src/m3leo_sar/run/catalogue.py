@@ -17,6 +17,7 @@ from m3leo_sar.io.files.zarr_products import is_zarr
 from m3leo_sar.io.remote.remote_address import HTTP, AnyFile, RemoteFile, file_at, full_address
 from m3leo_sar.io.remote.zarr_documents import DOCUMENTS
 from m3leo_sar.io.stacks.cslc_name import burst_name, parse_cslc_name
+from m3leo_sar.io.stacks.image_choice import SeveralBursts
 from m3leo_sar.io.stacks.product_list import csv_products, stac_products
 from m3leo_sar.io.stacks.raster_stack import SUFFIXES
 from m3leo_sar.io.stacks.registry import open_products, reader_named, reader_of_files, recognise
@@ -207,6 +208,13 @@ def _of_products(path: StackPath, choice: Choice, reader: str | None) -> Catalog
         ]
         return parts[0] if len(parts) == 1 else _joined(parts)
 
+    if bursts == [None]:
+        try:
+            return of_burst(None)
+        except SeveralBursts as found_bursts:
+            # Frames in two zones, or swaths: the files state them, their names do not.
+            bursts = [*found_bursts.names]
+            choice = replace(choice, needs_positions=True)
     return of_burst(bursts[0]) if len(bursts) == 1 else catalogue_of_bursts([of_burst(one) for one in bursts])
 
 

@@ -162,6 +162,11 @@ class RetileJob:
             for band, plane in zip(piece.bands, planes, strict=True)
         ]
 
+    def _unit(self, chip: _Chip) -> str:
+        """Unit of a chip: integers of which each pixel takes the most frequent are codes, not measurements."""
+        is_codes = self.resampling == "mode" and chip.array.dtype.kind in "iu" and not chip.band.unit
+        return "class" if is_codes else chip.band.unit
+
     def _layer(self, key: str, chip: _Chip, parameters: Mapping[str, Any]) -> Layer:
         band = chip.band
         if self.classes is not None:
@@ -173,7 +178,7 @@ class RetileJob:
             "key": key,
             "band": band.name,
             "quantity": band.quantity,
-            "unit": band.unit,
+            "unit": self._unit(chip),
             "year": band.year,
             "period": band.period,
             "polarisation": band.polarisation,

@@ -11,6 +11,7 @@ import pytest
 
 from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.io.stacks.registry import recognise
+from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.stack.geometry import RadarGeometry
 
 DATES = tuple(datetime.date(2026, *day) for day in ((6, 18), (6, 30), (7, 12)))
@@ -139,3 +140,20 @@ def test_dates_of_unlike_maturity_are_named(layouts, tmp_path):
     told = r"releases of different maturity, BETA: 2026-06-18; PROVISIONAL: 2026-06-30; masks and phases of BETA"
     with pytest.warns(UserWarning, match=told):
         open_stack(tmp_path, frequency="A", polarisation="HH")
+
+
+@pytest.mark.parametrize(("stated", "found"), [(b"RHC:H", "RH"), (b"LHC:V", "LV"), (b"V:H", "VH")])
+def test_the_polarisation_of_a_sicd_may_be_compact(layouts, tmp_path, stated, found):
+    content = next((layouts / "sicd").glob("2026-06-18*.nitf")).read_bytes()
+    # The header states the length of the text, so that blanks give way.
+    blanks = b" " * (4 + len(b"V:V") - len(stated))
+    changed = content.replace(b"    <TxRcvPolarizationProc>V:V", blanks + b"<TxRcvPolarizationProc>" + stated)
+    (tmp_path / "one.nitf").write_bytes(changed)
+    assert open_catalogue(tmp_path, needs_positions=False).stack.polarisation == found
+
+
+def test_a_sicd_of_circular_reception_is_named(layouts, tmp_path):
+    content = next((layouts / "sicd").glob("2026-06-18*.nitf")).read_bytes()
+    (tmp_path / "one.nitf").write_bytes(content.replace(b"V:V</TxRcv", b"R:R</TxRcv"))
+    with pytest.raises(ValueError, match="one.nitf: its polarisation must be one of VV, VH, .*, got R:R"):
+        open_stack(tmp_path)

@@ -9,36 +9,15 @@ import h5py
 import numpy as np
 import pytest
 from stack_layouts import COLS, DATES, ROWS, nisar, stack_pixels
+from stack_layouts import nisar_product as product
 
+from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.stacks.open_stack import open_stack
+from m3leo_sar.io.stacks.zarr_stack import write_stack
+from m3leo_sar.stack.pair_product import PairProduct
 
 PIXELS = stack_pixels()
 NAN = complex(np.nan, np.nan)
-
-
-def product(folder, image, *, date=DATES[0], row=0, col=0, frame=65, release="P05023", counter=1, crs=32615, second=37,
-            **flags):  # fmt: skip
-    """A product of one date whose first pixel is the pixel (row, col) of a common lattice."""
-    name = f"NISAR_L2_PR_GSLC_004_113_D_{frame:03d}_4005_SHNA_A_{date:%Y%m%d}T0105{second}_{date:%Y%m%d}T010600_"
-    path = folder / f"{name}{release}_N_F_J_{counter:03d}.h5"
-    rows, cols = image.shape
-    with h5py.File(path, "w") as file:
-        group = file.create_group("science/LSAR/GSLC/grids/frequencyA")
-        group["HH"] = image.astype("<c8")
-        group["mask"] = np.ones(image.shape, "u1")
-        group["xCoordinates"] = 500_005.0 + 10 * np.arange(col, col + cols)
-        group["yCoordinates"] = 5_000_000.0 - 5 * np.arange(row, row + rows)
-        group["projection"] = np.uint32(crs)
-        group["centerFrequency"] = 1239e6
-        place = file.create_group("science/LSAR/identification")
-        place["zeroDopplerStartTime"] = f"{date}T01:05:{second}.000000000"
-        # Of one byte before specification 1.2.0.
-        place["trackNumber"], place["frameNumber"] = np.uint8(113), np.uint16(frame)
-        place["orbitPassDirection"], place["compositeReleaseId"] = "Descending", release
-        parameters = file.create_group("science/LSAR/GSLC/metadata/processingInformation/parameters")
-        parameters["ellipsoidalFlatteningApplied"] = "True"
-        parameters["topographicFlatteningApplied"] = flags.get("flattened", "True")
-    return path
 
 
 def test_the_newer_release_of_a_date_is_taken_and_the_other_named(tmp_path):
@@ -95,7 +74,7 @@ def test_dates_of_other_pixels_or_flattening_are_refused(tmp_path):
     ("change", "message"),
     [
         ("science/LSAR/GSLC/grids/frequencyA/projection", "it has no data set .*projection"),
-        ("science/LSAR/GSLC/grids/frequencyA/HH", "has no image of VV, VH, HH, HV in"),
+        ("science/LSAR/GSLC/grids/frequencyA/HH", "has no image of VV, VH, HH, HV, RH, RV, LH, LV in"),
         ("science/LSAR/identification/zeroDopplerStartTime", "has no data set .*zeroDopplerStartTime"),
         ("science/LSAR/GSLC", "it has no group science/LSAR/GSLC"),
     ],
@@ -197,9 +176,17 @@ def test_a_frame_of_70_000_pixels_opens_at_once_and_reads_one_tile(tmp_path, mon
     assert len(asked) == 2
 
 
-def test_compact_polarisation_is_named(tmp_path):
-    path = product(tmp_path, PIXELS[0])
-    with h5py.File(path, "r+") as file:
-        file.move("science/LSAR/GSLC/grids/frequencyA/HH", "science/LSAR/GSLC/grids/frequencyA/RH")
-    with pytest.raises(ValueError, match="has no image of .*; RH is of compact polarisation, which is not read"):
-        open_stack(tmp_path)
+@pytest.mark.parametrize("polarisation", ["RH", "RV", "LH"])
+def test_compact_polarisation_is_read_as_any_other(tmp_path, polarisation):
+    for date, image in zip(DATES[:2], PIXELS, strict=False):
+        product(tmp_path, image, date=date, polarisation=polarisation)
+    stack = open_stack(tmp_path)
+    assert stack.polarisation == polarisation
+    np.testing.assert_array_equal(stack.window()[1], PIXELS[1])
+    write_stack(stack, tmp_path / "copy")
+    assert open_stack(tmp_path / "copy", polarisation=polarisation.lower()).polarisation == polarisation
+    chips = ChipArchive.create(tmp_path / "chips")
+    chips.write("1", "coherence", f"{polarisation}/20230301_20230313", np.ones((ROWS, COLS), "f4"), stack.geometry,
+                metadata={})  # fmt: skip
+    assert chips.polarisations("1", "coherence") == [polarisation]
+    assert PairProduct.parse(f"coherence/{polarisation}:3x5").polarisation == polarisation

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from m3leo_sar.stack.pairs import MONTHS, parse_date
+from m3leo_sar.stack.polarisation import POLARISATIONS
 
-POLARISATIONS = ("VV", "VH", "HH", "HV")
 #: A day, alone or with the time of day: 20230301, 20230301T161651, 20230301161651, 2023-03-01-12-30-11, 01Mar2023.
 _DAY = re.compile(
     r"(?<!\d)(\d{8})(?:T?(\d{6}))?(?!\d)"

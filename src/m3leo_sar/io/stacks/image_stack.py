@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.joint_grid import is_same_grid, joint_grid
 from m3leo_sar.io.files.no_data import as_valid
-from m3leo_sar.io.stacks.image_choice import newest_of_each_date, only
+from m3leo_sar.io.stacks.image_choice import newest_of_each_date, only, without_older_overlaps
 from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product
 from m3leo_sar.io.stacks.unknown_positions import unknown_positions
@@ -49,8 +49,6 @@ class StackImage:
         UTC without a time zone.
     age : tuple
         Grows with the processing of the same data.
-    part : object
-        Differs between the files that together are one image.
     facts : mapping
         ``orbit``, ``track``, ``wavelength``.
     alike : mapping
@@ -73,7 +71,6 @@ class StackImage:
     frequency: str | None = None
     time: datetime.datetime | None = None
     age: tuple[Any, ...] = ()
-    part: Any = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     alike: Mapping[str, str] = field(default_factory=dict)
     release: str | None = None
@@ -193,15 +190,41 @@ def _polarised(images: Sequence[StackImage], wanted: str | None) -> list[StackIm
 
 
 def _by_date(images: Sequence[StackImage]) -> list[list[StackImage]]:
-    """Parts of each date; of each part, the newest processing."""
+    """Parts of each date; of each part, the newest processing.
+
+    Files of one date on different parts of one grid, such as slices, are together the image of the date.
+    """
     parts: dict[Any, list[StackImage]] = {}
+    places = _places(images)
     for image in images:
-        parts.setdefault((image.burst, image.part), []).append(image)
+        parts.setdefault((image.burst, places.get(id(image))), []).append(image)
     newest = [image for same in parts.values() for image in newest_of_each_date(same, lambda image: image.age)]
+    newest = _without_older(newest, places)
     dates: dict[datetime.date, list[StackImage]] = {}
-    for image in sorted(newest, key=lambda image: (image.date, str(image.part), image.path.name)):
+    # By place, so that an overlap does not depend on the order of the files.
+    for image in sorted(newest, key=lambda image: (image.date, places.get(id(image), ()), image.path.name)):
         dates.setdefault(image.date, []).append(image)
     return [dates[date] for date in sorted(dates)]
+
+
+def _places(images: Sequence[StackImage]) -> dict[int, tuple[int, int, int, int]]:
+    """Row, column, rows and columns of images on their common grid; none if they have no common one."""
+    joint = joint_grid([image.grid for image in images])
+    if joint is None:
+        return {}
+    return {id(image): (*place, *image.shape) for image, place in zip(images, joint[1], strict=True)}
+
+
+def _without_older(images: Sequence[StackImage], places: Mapping[int, tuple[int, int, int, int]]) -> list[StackImage]:
+    """Parts of which no newer processing covers more than half."""
+    if not places:
+        return list(images)
+    groups: dict[Any, list[StackImage]] = {}
+    for image in images:
+        groups.setdefault((image.burst, image.date), []).append(image)
+    return [
+        image for same in groups.values() for image in without_older_overlaps(same, [places[id(one)] for one in same])
+    ]
 
 
 def _require_alike(images: Sequence[StackImage]) -> None:

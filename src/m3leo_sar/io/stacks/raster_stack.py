@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.grid.joint_grid import is_same_grid
+from m3leo_sar.grid.joint_grid import is_same_grid, joint_grid
 from m3leo_sar.io.files.complex_parts import require_no_raster_parts
 from m3leo_sar.io.files.gdal_dataset import band_of, is_gdal, path_in_file
 from m3leo_sar.io.files.raster import files_of, geobox_of, open_raster, read_window
@@ -34,6 +34,7 @@ from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE, mesh_of_points
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.io.stacks.unknown_positions import unknown_positions
 from m3leo_sar.io.stacks.zero_lines import ZeroLines
+from m3leo_sar.stack.frame_join import join_frames
 from m3leo_sar.stack.geometry import Geometry, OrbitGeometry, RadarGeometry
 from m3leo_sar.stack.slc import SlcStack
 
@@ -126,6 +127,10 @@ def _stack(
     nodata: float | None,
     facts: Mapping[str, object],
 ) -> SlcStack:
+    parts = _slices(images)
+    if geometry is None and len(parts) > 1:
+        joined = [_stack(part, polarisation, None, nodata, facts) for part in parts]
+        return join_frames(joined, name=str(images[0].path.parent))
     first = images[0]
     place = geometry or first.geobox
     if place is None:
@@ -174,10 +179,17 @@ def open_rasters(products: Sequence[Product], choice: Choice) -> OpenedStack:
     return OpenedStack(
         stack=_stack(images, chosen, place, choice.nodata, facts),
         products=tuple(one._replace(date=named[one.path]) for one in kept if one.path in named),
-        files=lambda: {f"{image.date:%Y%m%d}": files_of(image.path) for image in images},
+        files=lambda: _files(images),
         chosen=replace(choice, polarisation=chosen),
         polarisations=tuple(sorted({name for file in files for name in file.bands if name is not None})) or (chosen,),
     )
+
+
+def _files(images: Sequence[RasterImage]) -> dict[str, tuple[AnyFile, ...]]:
+    found: dict[str, tuple[AnyFile, ...]] = {}
+    for image in images:
+        found[f"{image.date:%Y%m%d}"] = (*found.get(f"{image.date:%Y%m%d}", ()), *files_of(image.path))
+    return found
 
 
 def _control_points(image: RasterImage) -> Geometry | None:
@@ -239,11 +251,25 @@ def _choose(
             day = date or date_in_name(file.path.name)
             images.append(RasterImage(file.path, day, band, file.shape, file.dtype, file.geobox))
     images.sort(key=lambda image: image.date)
-    for earlier, later in itertools.pairwise(images):
-        if earlier.date == later.date:
-            raise ValueError(f"{earlier.path.name} and {later.path.name} are of the same date, {later.date}; keep one")
-    _require_one_grid(images)
+    for part in _slices(images):
+        for earlier, later in itertools.pairwise(part):
+            if earlier.date == later.date:
+                raise ValueError(
+                    f"{earlier.path.name} and {later.path.name} are of the same date, {later.date}; keep one"
+                )
+        _require_one_grid(part)
     return images, wanted
+
+
+def _slices(images: Sequence[RasterImage]) -> list[list[RasterImage]]:
+    """Images by their part of the common grid, where a date consists of several files on different parts of it."""
+    joint = joint_grid([image.geobox for image in images])
+    if joint is None or len({image.date for image in images}) == len(images):
+        return [list(images)]
+    parts: dict[Any, list[RasterImage]] = {}
+    for image, place in zip(images, joint[1], strict=True):
+        parts.setdefault((place, image.shape), []).append(image)
+    return list(parts.values())
 
 
 def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str] | Any]) -> list[AnyFile]:

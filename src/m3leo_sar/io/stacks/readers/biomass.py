@@ -29,6 +29,8 @@ from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, Stack
 from m3leo_sar.stack.geometry import Geometry
 
 _NAME = r"BIO_S\d_{kind}__1S_(\d{{8}})T"
+#: Baseline of the processor, and the moment of processing in six digits of base 36, which sort as text.
+_PROCESSING = re.compile(r"_(\d{2})_([0-9A-Z]{6})$", re.IGNORECASE)
 _NODATA = -9999.0
 _LIGHT = 299_792_458.0
 #: Centre frequency of the instrument, Hz.
@@ -116,9 +118,15 @@ def _images(product: Product, folder: Path, tables: _Tables | None) -> Iterator[
                 read=partial(_pixels, amplitude, phase, band, spline),
                 files=(amplitude, phase, *(tables.files if tables else ())),
                 polarisation=name.upper(),
+                age=_age(folder),
                 facts={"wavelength": _LIGHT / _FREQUENCY},
                 platform="BIOMASS",
             )
+
+
+def _age(folder: Path) -> tuple[str, ...]:
+    found = _PROCESSING.search(folder.name)
+    return () if found is None else (found[1], found[2].upper())
 
 
 def _pixels(

@@ -48,7 +48,7 @@ def _image(product: Product) -> StackImage:
     with open_raster(path) as source:
         if source.dtypes[0] not in ("complex_int16", "complex64"):
             raise ValueError(f"{path.name} must be a complex raster, got {source.dtypes[0]}")
-        collect = _collect(path, source.tags().get("TIFFTAG_IMAGEDESCRIPTION", ""))
+        collect, processed = _collect(path, source.tags().get("TIFFTAG_IMAGEDESCRIPTION", ""))
         shape, grid = source.shape, geobox_of(source)
     try:
         time = datetime.datetime.fromisoformat(str(collect["start_timestamp"])[:26].rstrip("Z"))
@@ -70,19 +70,22 @@ def _image(product: Product) -> StackImage:
         grid=grid,
         polarisation=product.polarisation or polarisation,
         time=time if time.date() == date else None,
+        age=(processed,),
         facts=facts,
         platform=str(collect.get("platform") or "").upper() or None,
     )
 
 
-def _collect(path: Path, text: str) -> dict[str, Any]:
+def _collect(path: Path, text: str) -> tuple[dict[str, Any], str]:
+    """Metadata of the collect, and the time of processing; empty if it is not stated."""
     try:
-        found = json.loads(text)["collect"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        document = json.loads(text)
+        found, processed = document["collect"], str(document.get("processing_time") or "")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path.name} has no JSON of a collect in its image description: {error}") from error
     if not isinstance(found, dict):
         raise ValueError(f"{path.name}: collect must be a mapping, got {type(found).__name__}")
-    return found
+    return found, processed
 
 
 def _pixels(path: Path, scale: float, rows: slice, cols: slice) -> NDArray[np.complex64]:

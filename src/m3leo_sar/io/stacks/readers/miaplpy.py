@@ -22,6 +22,7 @@ from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE, layered_geometry
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.stack.geometry import Geometry
 from m3leo_sar.stack.pairs import parse_date
+from m3leo_sar.stack.polarisation import POLARISATIONS
 
 _GEOMETRY = "geometryRadar.h5"
 _LAYERS = {"latitude": "latitude", "longitude": "longitude", "height": "height", "incidence": "incidenceAngle"}
@@ -56,7 +57,7 @@ def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
             shape=shape,
             read=partial(_pixels, path, index, slc_shape),
             dtype=dtype,
-            polarisation=polarisation if polarisation in ("VV", "VH", "HH", "HV") else None,
+            polarisation=polarisation if polarisation in POLARISATIONS else None,
             facts=facts,
         )
         for slc_shape in [(len(dates), *shape)]

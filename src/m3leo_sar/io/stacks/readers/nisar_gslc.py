@@ -67,11 +67,7 @@ def _images(product: Product) -> Iterator[StackImage]:
                     found += 1
                     yield _image(file, path, group, name, letter, facts, alike)
         if not found:
-            held = [name for letter in "AB" for name in ("RH", "RV") if f"{grids}/frequency{letter}/{name}" in file]
-            compact = f"; {held[0]} is of compact polarisation, which is not read" if held else ""
-            raise ValueError(
-                f"{path.name} has no image of {', '.join(POLARISATIONS)} in {grids}/frequencyA or B{compact}"
-            )
+            raise ValueError(f"{path.name} has no image of {', '.join(POLARISATIONS)} in {grids}/frequencyA or B")
 
 
 def _alike(file: h5py.File, path: Path, root: str) -> dict[str, str]:
@@ -115,8 +111,6 @@ def _image(
         frequency=letter,
         time=facts.time if facts.time and facts.time.date() == facts.date else None,
         age=facts.age,
-        # A frame of one pass may come in parts, split where the mode changed.
-        part=(*grid.affine[:6], *grid.shape),
         facts={
             "track": facts.track,
             "orbit": facts.orbit,

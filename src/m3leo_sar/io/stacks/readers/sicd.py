@@ -22,10 +22,13 @@ from m3leo_sar.io.files.raster import open_raster, read_window
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
 from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
+from m3leo_sar.stack.polarisation import POLARISATIONS
 
 _SUFFIXES = (".nitf", ".ntf", ".nif")
 _TYPES = ("RE32F_IM32F", "RE16I_IM16I", "AMP8I_PHS8I")
 _LIGHT = 299_792_458.0
+#: Right- and left-hand circular polarisation.
+_CIRCULAR = {"RHC": "R", "LHC": "L"}
 #: Entries that place the pixels on the ground: equal in all images of one grid.
 _PLACE = ("ImageData/FirstRow", "ImageData/FirstCol", "ImageData/SCPPixel/Row", "ImageData/SCPPixel/Col",
           "GeoData/SCP/ECF/X", "GeoData/SCP/ECF/Y", "GeoData/SCP/ECF/Z", "Grid/Row/SS", "Grid/Col/SS",
@@ -41,6 +44,8 @@ class _Header(NamedTuple):
     time: datetime.datetime
     polarisation: str | None
     wavelength: float | None
+    #: When the file was made, as its text.
+    made: str
 
 
 def _find(place: Path) -> list[Path]:
@@ -78,6 +83,7 @@ def _image(product: Product, header: _Header) -> StackImage:
         read=partial(_pixels, path, header.kind),
         polarisation=product.polarisation or header.polarisation,
         time=header.time if header.time.date() == date else None,
+        age=(header.made,),
         facts={"wavelength": header.wavelength},
     )
 
@@ -92,7 +98,6 @@ def _header(path: Path) -> _Header:
         raise ValueError(
             f"{path.name}: PixelType must be one of {', '.join(_TYPES)} in two bands, got {kind} in {count}"
         )
-    polarisation = _text(root, "ImageFormation/TxRcvPolarizationProc").replace(":", "")
     try:
         time = datetime.datetime.fromisoformat(_text(root, "Timeline/CollectStart")[:26].rstrip("Z"))
         low, high = (float(_text(root, f"ImageFormation/TxFrequencyProc/{name}")) for name in ("MinProc", "MaxProc"))
@@ -103,9 +108,27 @@ def _header(path: Path) -> _Header:
         shape,
         tuple(_text(root, name) for name in _PLACE),
         time,
-        polarisation if polarisation in ("VV", "VH", "HH", "HV") else None,
+        _polarisation(path, _text(root, "ImageFormation/TxRcvPolarizationProc")),
         2 * _LIGHT / (low + high) if low + high > 0 else None,
+        _text(root, "ImageCreation/DateTime"),
     )
+
+
+def _polarisation(path: Path, text: str) -> str | None:
+    """Polarisation of ``V:H``, or of ``RHC:H`` for circular transmission; None if it is not stated.
+
+    Raises
+    ------
+    ValueError
+        If it is one that a stack cannot have, such as of circular reception.
+    """
+    sides = text.strip().upper().split(":")
+    found = "".join(_CIRCULAR.get(side, side) for side in sides)
+    if found in POLARISATIONS:
+        return found
+    if len(sides) == 2 and "UNKNOWN" not in sides and "OTHER" not in sides:
+        raise ValueError(f"{path.name}: its polarisation must be one of {', '.join(POLARISATIONS)}, got {text}")
+    return None
 
 
 def _sicd(path: Path, text: str) -> ElementTree.Element:

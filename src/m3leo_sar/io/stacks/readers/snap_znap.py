@@ -17,10 +17,12 @@ from m3leo_sar.io.files.zarr_products import arrays_of, documents_at, is_zarr, r
 from m3leo_sar.io.remote.remote_address import AnyFile
 from m3leo_sar.io.stacks.acquisition_name import date_in_name, polarisation_in_name
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
-from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE, layered_geometry
+from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE, layered_geometry, mesh_geometry
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
 from m3leo_sar.stack.geometry import Geometry
 
+#: Attributes of a tie-point grid: its first point, and the steps, in pixels of the image.
+_TIES = ("offset_y", "offset_x", "subsampling_y", "subsampling_x")
 _POSITIONS = (("orthorectifiedLat", "orthorectifiedLon"), ("latitude", "longitude"), ("lat", "lon"))
 
 
@@ -75,10 +77,40 @@ def _geometry(store: AnyFile, shape: tuple[int, int]) -> Geometry:
         if all(name in bands and bands[name].shape == shape for name in names):
             layers = [partial(_layer, store, name, shape) for name in names]
             return layered_geometry(shape, {"latitude": layers[0], "longitude": layers[1]})
+        if all(name in bands and set(_TIES) <= set(bands[name].attrs) for name in names):
+            return _from_ties(store, [bands[name] for name in names], names, shape)
     raise ValueError(
-        f"{store.name} states no position of its pixels: expected the bands orthorectifiedLat and orthorectifiedLon; "
-        f"or {HOW_TO_STATE}"
+        f"{store.name} states no position of its pixels: expected the bands orthorectifiedLat and orthorectifiedLon, "
+        f"or the tie-point grids latitude and longitude; or {HOW_TO_STATE}"
     )
+
+
+def _from_ties(store: AnyFile, grids: Sequence[Any], names: Sequence[str], shape: tuple[int, int]) -> Geometry:
+    """Positions from tie-point grids, whose attributes state the first point and the step in pixels."""
+    facts = [_tie_facts(store, grid, name) for grid, name in zip(grids, names, strict=True)]
+    if facts[0] != facts[1] or grids[0].shape != grids[1].shape or grids[0].ndim != 2:
+        raise ValueError(f"{store.name}: the tie-point grids {names[0]} and {names[1]} must have the same points")
+    layers = {
+        layer: _layer(store, name, grids[0].shape, *(slice(0, size) for size in grids[0].shape))
+        for layer, name in zip(("latitude", "longitude"), names, strict=True)
+    }
+    top, left, down, along = facts[0]
+    # A centre is at half a pixel in SNAP, at 0 here.
+    rows, cols = (
+        start - 0.5 + step * np.arange(size)
+        for start, step, size in zip((top, left), (down, along), grids[0].shape, strict=True)
+    )
+    return mesh_geometry(shape, rows, cols, layers)
+
+
+def _tie_facts(store: AnyFile, grid: Any, name: str) -> tuple[float, ...]:
+    try:
+        found = tuple(float(grid.attrs[word]) for word in _TIES)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{store.name}: {name} must state {', '.join(_TIES)} as numbers: {error}") from error
+    if not (np.isfinite(found).all() and min(found[2:]) > 0):
+        raise ValueError(f"{store.name}: {name} must state finite {', '.join(_TIES)}, got {found}")
+    return found
 
 
 def _layer(store: AnyFile, name: str, shape: tuple[int, int], rows: slice, cols: slice) -> NDArray[Any]:
