@@ -26,8 +26,8 @@ PANEL, KEY_HEIGHT, TITLE_HEIGHT = 3.6, 1.25, 0.38
 HEADING, MARGIN = 0.5, 0.15
 
 #: Colours and lines of what has no data.
-_HATCHED = {"facecolor": "#f2f2f2", "edgecolor": "#bdbdbd"}
-_NOTHING = {"hatch": "///"}
+_HATCHED: dict[str, Any] = {"facecolor": "#f2f2f2", "edgecolor": "#bdbdbd"}
+_NOTHING: dict[str, Any] = {"hatch": "///"}
 #: End of Latin, Greek and Cyrillic; the default font of the drawing library lacks most other scripts.
 _SCRIPTS = 0x530
 
