@@ -22,7 +22,19 @@ from m3leo_sar.stack.geometry import RadarGeometry
 #: What is left of a file, as a share of its length.
 CUTS = {"empty": 0.0, "two thirds": 0.66, "all but a byte": 1.0}
 #: Written layouts of the kinds that have no sample.
-WRITTEN = ("znap", "gamma", "gmtsar", "miaplpy", "doris counts", "hdf5", "geotiff", "envi", "snap ties", "biomass")
+WRITTEN = (
+    "znap",
+    "gamma",
+    "gmtsar",
+    "miaplpy",
+    "doris counts",
+    "geozarr",
+    "hdf5",
+    "geotiff",
+    "envi",
+    "snap ties",
+    "biomass",
+)
 NAMES = [*stack_samples.SAMPLES, *(f"written {name}" for name in WRITTEN)]
 
 
