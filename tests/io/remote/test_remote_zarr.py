@@ -50,6 +50,9 @@ def container(path, geometry=None):
         polarisation="VV+VH",
         wavelength=0.055,
         track=88,
+        burst="T088-1-IW2",
+        frequency="A",
+        flattened=True,
     )
     labels = {"cover": (np.arange(12, dtype=np.uint8).reshape(3, 4), GeoBox((3, 4), box.affine, box.crs))}
     write_stack(stack, path, labels=labels)
@@ -101,7 +104,7 @@ def chunks_asked(server, since=0):
 
 def test_our_container_on_a_server_is_the_local_one(server, served):
     near, far = open_stack(served / "ours"), open_stack(f"{server.url}/ours/?token=geheim")
-    for name in ("dates", "polarisations", "wavelength", "track", "geometry", "dtype"):
+    for name in ("dates", "polarisations", "wavelength", "track", "geometry", "dtype", "burst", "flattened"):
         assert getattr(near, name) == getattr(far, name), name
     # The root, then three dates and their two arrays at the same time.
     assert len(server.asked) == 1 + 3 * 3
@@ -154,7 +157,8 @@ def test_a_store_of_xarray_far_and_near(tmp_path, served):
     stack.to_xarray().to_zarr(tmp_path / "x.zarr", zarr_format=3, consolidated=False)
     consolidate(tmp_path / "x.zarr")
     near = open_stack(tmp_path / "x.zarr", polarisation="VV+VH")
-    assert (near.dates, near.geometry, near.wavelength) == (stack.dates, stack.geometry, stack.wavelength)
+    for name in ("dates", "polarisations", "geometry", "wavelength", "track", "burst", "frequency", "flattened"):
+        assert getattr(near, name) == getattr(stack, name), name
     with RangeServer(tmp_path) as server, quick_transfers():
         far = open_stack(f"{server.url}/x.zarr", polarisation="VH")
         assert same(far.window(*WINDOW), PIXELS[1][:, *WINDOW])
@@ -239,7 +243,7 @@ def test_a_store_without_a_list_of_its_arrays(tmp_path):
     [
         ([Answer(503), Answer(429, headers={"Retry-After": "0"})], None, ""),
         ([Answer(206, b"ab", {"Content-Range": "bytes 0-99/100"}, missing=98)], None, ""),
-        ([Answer(206, b"", missing=9, stall=0.4)], None, ""),
+        ([Answer(206, b"", missing=9, stall=0.8)], None, ""),
         ([Answer(503)] * 3, OSError, "the server answers 503, after 3 attempts"),
         ([Answer(403)], PermissionError, "cannot be accessed: the server answers 403"),
         ([Answer(429, headers={"Retry-After": "3600"})], OSError, "429 and asks to wait 3600 s, after 1 attempt"),
@@ -248,7 +252,7 @@ def test_a_store_without_a_list_of_its_arrays(tmp_path):
 )
 @pytest.mark.parametrize("name", ["doris3.zarr/complex", "sharded"])
 def test_a_server_that_fails(served, name, answers, kind, sentence):
-    with RangeServer(served) as server, quick_transfers(timeout=0.15):
+    with RangeServer(served) as server, quick_transfers(timeout=0.4 if answers[0].stall else 5.0):
         array = open_array(RemoteFile(f"{server.url}/{name}?token=geheim"))
         part = (slice(0, 16), slice(0, 24), *[slice(0, 1)] * (array.ndim - 2))
         truth = LARGE if name == "sharded" else PIXELS[0, 0]
@@ -371,3 +375,14 @@ def test_a_store_in_s3_is_listed_where_nothing_is_consolidated(tmp_path, monkeyp
         assert list(arrays_of(place)) == ["VV"]
         assert same(read_array(open_array(place, "VV"), WINDOW), PIXELS[0, 0][WINDOW])
         assert len(chunks_asked(server)) == 1 + 9
+
+
+def test_a_bucket_that_refuses_what_it_does_not_have(served):
+    """Without the right to list, S3 answers 403 in place of 404: a store of v2 is found all the same."""
+    with RangeServer(served) as server, quick_transfers():
+        root = RemoteFile(f"{server.url}/doris2.zarr")
+        there = {path.name for path in (served / "doris2.zarr").iterdir()}
+        server.instead = lambda asked: None if asked.path.split("/")[2] in there else Answer(403)
+        assert "complex" in arrays_of(root)
+        with pytest.raises(PermissionError, match="elsewhere/zarr.json cannot be accessed: the server answers 403"):
+            remote_zarr(RemoteFile(f"{server.url}/elsewhere"))

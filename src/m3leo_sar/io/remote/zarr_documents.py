@@ -18,6 +18,9 @@ from m3leo_sar.io.remote.remote_address import HTTP, RemoteFile
 #: Names of documents: that of v3, and those of v2.
 V3, CONSOLIDATED, ARRAY, GROUP, ATTRIBUTES = "zarr.json", ".zmetadata", ".zarray", ".zgroup", ".zattrs"
 DOCUMENTS = (V3, CONSOLIDATED, ARRAY, GROUP, ATTRIBUTES)
+#: Those of which a node of either version has one.
+_V2: tuple[str, ...] = (CONSOLIDATED, ARRAY, GROUP)
+_V3: tuple[str, ...] = (V3,)
 #: Entry of the consolidated metadata of v3.
 _LISTED = "consolidated_metadata"
 
@@ -141,20 +144,26 @@ def find_document(root: RemoteFile, zarr_format: int | None) -> RangedFile | Non
     PermissionError, OSError
         If access is refused or the server fails.
     """
-    names = (V3,) if zarr_format == 3 else (CONSOLIDATED, ARRAY, GROUP)
-    refused = None
-    for name in names if zarr_format else (V3, *names):
-        try:
-            (found,) = find_remote([root / name], again=False)
-        except PermissionError as error:
-            # A bucket that may not be listed refuses what it does not have.
-            refused = refused or error
-            continue
-        if found is not None and _is_document(found):
-            return found
-    if refused is not None:
-        raise refused
+    refused: list[PermissionError] = []
+    kinds = {2: (_V2,), 3: (_V3,)}.get(zarr_format or 0, (_V3, _V2))
+    for names in kinds:
+        for found in _tried([root / name for name in names], refused):
+            if found is not None and _is_document(found):
+                return found
+    if refused:
+        raise refused[0]
     return None
+
+
+def _tried(files: list[RemoteFile], refused: list[PermissionError]) -> list[RangedFile | None]:
+    """Files that are there, at the same time; refusals are noted: a bucket may refuse to say what it does not have."""
+    try:
+        return find_remote(files, again=False)
+    except PermissionError as error:
+        if len(files) > 1:
+            return [found for file in files for found in _tried([file], refused)]
+        refused.append(error)
+        return [None]
 
 
 def _listed_in(document: RangedFile) -> dict[str, bytes]:

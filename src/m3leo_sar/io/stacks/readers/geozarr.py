@@ -32,12 +32,12 @@ from m3leo_sar.io.remote.remote_address import AnyFile
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
 from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE, layered_geometry
 from m3leo_sar.io.stacks.readers.cf_time import moments_of
-from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
+from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader
 from m3leo_sar.stack.geometry import Geometry
 from m3leo_sar.stack.polarisation import POLARISATIONS
 
 _AXES = (("time", "y", "x"), ("time", "azimuth", "range"))
-_FACTS = ("orbit", "track", "wavelength")
+_FACTS = ("orbit", "track", "wavelength", "flattened")
 
 
 def _find(place: Any) -> list[Any]:
@@ -63,7 +63,6 @@ def _images_in(arrays: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
-    refuse_choice(choice, ("burst", "frequency"), "a Zarr store of xarray")
     store = products[0].path.absolute()
     if len(products) > 1:
         raise ValueError(f"{store.parent} holds {len(products)} stores; open one of them, such as {store.name}")
@@ -83,6 +82,8 @@ def _open(products: Sequence[Product], choice: Choice) -> OpenedStack:
             files=documents,
             grid=grid,
             polarisation=word,
+            burst=attributes.get("burst"),
+            frequency=attributes.get("frequency"),
             time=moment if any(one.time() != datetime.time() for one in moments) else None,
             facts=facts,
         )
