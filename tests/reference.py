@@ -344,20 +344,20 @@ def decoded_reference(plane, band):
     return out
 
 
-def resample_reference(image, rows, cols, table):
-    """Each position by itself, from a table of weights (steps + 1, taps) interpolated between its lines."""
-    steps, taps = len(table) - 1, table.shape[1]
+def resample_reference(image, rows, cols, table, right=None):
+    """Each position by itself, from a table of weights (steps + 1, taps) interpolated between its lines; columns have
+    their own table `right`, if given."""
     out = np.full(rows.shape, np.nan + 1j * np.nan)
     for index in np.ndindex(*rows.shape):
         at = rows[index], cols[index]
         if not all(-0.5 <= p <= size - 0.5 for p, size in zip(at, image.shape, strict=True)):
             continue
         axes = []
-        for position in at:
+        for position, lines in zip(at, (table, table if right is None else right), strict=True):
             below = np.floor(position)
-            line, part = divmod((position - below) * steps, 1)
-            weights = (1 - part) * table[int(line)] + part * table[min(int(line) + 1, steps)]
-            axes.append((int(below) - taps // 2 + 1, weights))
+            line, part = divmod((position - below) * (len(lines) - 1), 1)
+            weights = (1 - part) * lines[int(line)] + part * lines[min(int(line) + 1, len(lines) - 1)]
+            axes.append((int(below) - lines.shape[1] // 2 + 1, weights))
         total = weight = found = whole = 0.0
         for i, down in enumerate(axes[0][1]):
             for j, along in enumerate(axes[1][1]):
@@ -371,6 +371,23 @@ def resample_reference(image, rows, cols, table):
         if found >= 0.5 * whole and weight > 0:
             out[index] = total / weight * axes[0][1].sum() * axes[1][1].sum()
     return out
+
+
+def coregister_reference(image, valid, offsets, phase_terms, carrier, height, tables, *, shift=0.0, flatten=True):
+    """Pixels of a reference from a burst: `offsets` are (table, origin, scale) of rows and columns as sums of powers,
+    `carrier` radians at (row, col), `height` (rows, cols) metres, `valid` the first and last sample of each line."""
+    lines, samples = np.indices(image.shape).astype(float)
+    known = (samples >= valid[:, :1]) & (samples <= valid[:, 1:]) & (valid[:, :1] >= 0)
+    still = np.where(known, image.astype(complex) * np.exp(-1j * carrier(lines, samples)), np.nan)
+    row, col = np.indices(height.shape).astype(float)
+    moved = []
+    for table, origin, scale in offsets:
+        u, v, w = ((axis - o) / s for axis, o, s in zip((row, col, height), origin, scale, strict=True))
+        moved.append(sum(table[i, j, k] * u**i * v**j * w**k for i, j, k in np.ndindex(table.shape)))
+    at_row, at_col = row + moved[0] + shift, col + moved[1]
+    phase = phase_terms[0] + phase_terms[1] * col + phase_terms[2] * moved[1] if flatten else 0.0
+    values = resample_reference(still, at_row, at_col, *tables)
+    return values * np.exp(1j * (carrier(at_row, at_col) + phase))
 
 
 def robust_decay(rho, days, *, scale, rounds=3):

@@ -10,6 +10,7 @@
 #include "../insar/interferogram.cu"
 #include "../insar/multilook.cu"
 #include "../warp/area.cu"
+#include "../warp/coregister.cu"
 #include "../warp/geolocate.cu"
 #include "../warp/geometry.cu"
 #include "../warp/resample.cu"

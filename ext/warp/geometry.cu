@@ -1,6 +1,7 @@
 /* Where the ground lies in a radar image (GPU; formulas in geometry.h): one thread a point or pixel. */
 #include "hostdev.h"
 #include "geometry.h"
+#include "ground.h"
 #include "shade.h"
 
 #define M3_POINT                                                              \
@@ -25,7 +26,7 @@ extern "C" __global__ void __launch_bounds__(128)
   M3_POINT
   const m3::Terrain terrain = {height,         rows,          cols,   first_longitude, first_latitude,
                                longitude_step, latitude_step, lowest, highest};
-  const m3::Ground ground = m3::ground_of(model, terrain, row[i], col[i]);
+  const m3::Ground ground = m3::ground_of(model, terrain, m3::ground_row(model, row[i], m3::middle_of(terrain)), col[i]);
   longitude[i] = ground.at.longitude;
   latitude[i] = ground.at.latitude;
   found[i] = ground.at.height;

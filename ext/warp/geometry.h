@@ -80,29 +80,37 @@ struct RadarPoint {
   double time, range;
 };
 
-/* Newton's method for the time at which a point is seen. Not a number where it does not settle within the arc.
+/* One step of Newton's method for the time at which a point is seen, and on which side of the flight it lies. */
+struct RadarStep {
+  double time, range, moved, beside;
+};
+
+M3_HD inline RadarStep radar_step(const double* model, Vector3 point, double time) {
+  const OrbitState state = orbit_at(model, time);
+  const Vector3 sight = point - state.position;
+  const double range = length(sight), closing = dot(state.velocity, sight);
+  const double wanted = model[RADAR_HALF_WAVE] * doppler_at(model, range) * range;
+  const double moved = (closing - wanted) / (dot(state.acceleration, sight) - dot(state.velocity, state.velocity));
+  return {time - moved, range + closing / range * moved, moved,
+          model[RADAR_SIDE] * dot(cross(state.velocity, state.position), sight)};
+}
+
+/* Whether a step was the last, within the arc, and the point on the side that is seen.
 
    A step of less than a thousandth of a row is the last: the next would be its square times the relative change of the
    speed in a second, and the range follows from its slope. */
+M3_HD inline bool radar_settled(const double* model, const RadarStep& step) {
+  const bool on_arc = fabs(step.time - model[RADAR_CENTRE]) <= 1.0000001 * model[RADAR_HALF];
+  return (fabs(step.moved) < 1e-3 * model[RADAR_INTERVAL]) & on_arc & (step.beside > 0.0);
+}
+
+/* Newton's method for the time at which a point is seen. Not a number where it does not settle within the arc. */
 M3_HD inline RadarPoint radar_of(const double* model, Vector3 point, double time, int steps) {
-  RadarPoint found = {time, 0.0};
-  Vector3 across = {0.0, 0.0, 0.0}, sight = across;
-  double moved = 1e300;
-  for (int k = 0; k < steps && !(fabs(moved) < 1e-3 * model[RADAR_INTERVAL]); ++k) {
-    const OrbitState state = orbit_at(model, found.time);
-    sight = point - state.position;
-    across = cross(state.velocity, state.position);
-    const double range = length(sight), closing = dot(state.velocity, sight);
-    const double wanted = model[RADAR_HALF_WAVE] * doppler_at(model, range) * range;
-    moved = (closing - wanted) / (dot(state.acceleration, sight) - dot(state.velocity, state.velocity));
-    found.time -= moved;
-    found.range = range + closing / range * moved;
-  }
-  const bool on_arc = fabs(found.time - model[RADAR_CENTRE]) <= 1.0000001 * model[RADAR_HALF];
-  if (!(fabs(moved) < 1e-3 * model[RADAR_INTERVAL] && on_arc)) found.time = found.range = nan("");
-  /* The other side of the flight is not seen. */
-  if (!(model[RADAR_SIDE] * dot(across, sight) > 0.0)) found.time = found.range = nan("");
-  return found;
+  RadarStep step = {time, 0.0, 1e300, 0.0};
+  for (int k = 0; k < steps && !(fabs(step.moved) < 1e-3 * model[RADAR_INTERVAL]); ++k)
+    step = radar_step(model, point, step.time);
+  if (!radar_settled(model, step)) return {nan(""), nan("")};
+  return {step.time, step.range};
 }
 
 M3_HD inline double radar_row(const double* model, double time) {
@@ -138,100 +146,6 @@ M3_HD inline Geodetic geodetic(Vector3 p) {
   /* The form that is exact at the equator and at the poles. */
   const double height = around * cosine + p.z * sine - M3_MAJOR * M3_MAJOR / n;
   return {atan2(p.y, p.x), latitude, height};
-}
-
-/* Heights on a grid of longitude and latitude, bilinear between pixel centres. */
-struct Terrain {
-  const double* height; /* (rows, cols), NaN unknown */
-  long long rows, cols;
-  double first_longitude, first_latitude, longitude_step, latitude_step; /* of pixel centres, degrees */
-  double lowest, highest;
-};
-
-M3_HD inline double terrain_at(const Terrain& terrain, double longitude, double latitude) {
-  const double degrees = 57.29577951308232;
-  double col = (longitude * degrees - terrain.first_longitude) / terrain.longitude_step;
-  const double turn = 360.0 / fabs(terrain.longitude_step);
-  /* Longitudes run on: the one nearest to the grid counts. */
-  col -= turn * rint((col - 0.5 * (double)(terrain.cols - 1)) / turn);
-  const double row = (latitude * degrees - terrain.first_latitude) / terrain.latitude_step;
-  if (!(row >= -0.5 && col >= -0.5 && row <= terrain.rows - 0.5 && col <= terrain.cols - 0.5)) return nan("");
-  const double y = fmin(fmax(row, 0.0), terrain.rows - 1.0), x = fmin(fmax(col, 0.0), terrain.cols - 1.0);
-  const long long r = (long long)fmin(floor(y), fmax(terrain.rows - 2.0, 0.0));
-  const long long c = (long long)fmin(floor(x), fmax(terrain.cols - 2.0, 0.0));
-  const long long down = terrain.rows > 1 ? terrain.cols : 0, right = terrain.cols > 1 ? 1 : 0;
-  const double* const h = terrain.height + r * terrain.cols + c;
-  const double fy = y - (double)r, fx = x - (double)c;
-  return (1.0 - fy) * ((1.0 - fx) * h[0] + fx * h[right]) + fy * ((1.0 - fx) * h[down] + fx * h[down + right]);
-}
-
-/* What one pixel of the image shows: the point on its range circle that lies on the terrain. */
-struct Ground {
-  Geodetic at;
-  double incidence; /* between the sight and the ellipsoid's normal, radians */
-};
-
-M3_HD inline Ground ground_of(const double* model, const Terrain& terrain, double row, double col) {
-  const double range = model[RADAR_RANGE] + col * model[RADAR_SPACING];
-  const OrbitState state = orbit_at(model, model[RADAR_TIME] + row * model[RADAR_INTERVAL]);
-  const double far = length(state.position);
-  const Vector3 down = (-1.0 / far) * state.position, side = cross(down, state.velocity);
-  const Vector3 across = (1.0 / length(side)) * side, along = cross(across, down);
-  const double ahead = model[RADAR_HALF_WAVE] * doppler_at(model, range) * range;
-  Ground ground;
-  ground.at.longitude = ground.at.latitude = ground.at.height = ground.incidence = nan("");
-  /* One unknown is left, how far down the point lies: |X + d|^2 = rho^2 gives it for a sphere of radius rho. The terrain
-     lies between two spheres, which the flattening of the Earth takes apart by some kilometres. */
-  const Geodetic below = geodetic(state.position);
-  const double radius = length(earth_fixed({below.longitude, below.latitude, 0.0}));
-  const double margin = 100.0 + 0.006 * range;
-  double reach[2], miss[2];
-  Vector3 point = state.position;
-  for (int k = 0; k < 2; ++k) {
-    const double rho = radius + (k == 0 ? terrain.highest + margin : terrain.lowest - margin);
-    reach[k] = (far * far + range * range - rho * rho) / (2.0 * far);
-  }
-  const double most = 0.9999999 * range;
-  reach[0] = fmin(reach[0], most);
-  reach[1] = fmin(reach[1], most);
-  /* Regula falsi as Illinois has it: the bracket never breaks, slopes steeper than the sight included. */
-  double kept = 0.0;
-  for (int k = 0; k < 60; ++k) {
-    const double deep = k < 2 ? reach[k] : reach[1] - miss[1] * (reach[1] - reach[0]) / (miss[1] - miss[0]);
-    const double forward = (ahead - deep * dot(state.velocity, down)) / dot(state.velocity, along);
-    const double square = range * range - deep * deep - forward * forward;
-    if (!(square >= 0.0)) return ground;
-    point = state.position + (deep * down + (forward * along + (model[RADAR_SIDE] * sqrt(square)) * across));
-    const Geodetic at = geodetic(point);
-    const double surface = terrain_at(terrain, at.longitude, at.latitude);
-    /* Off the terrain only a start is allowed to lie, where the nearest known height does not matter. */
-    const double above = at.height - (surface == surface || k >= 2 ? surface : (k == 0 ? terrain.highest : terrain.lowest));
-    if (!(above == above)) {
-      ground.at.longitude = ground.at.latitude = ground.at.height = nan("");
-      return ground;
-    }
-    if (k < 2) {
-      miss[k] = above;
-      if (k == 1 && !(miss[0] >= 0.0 && miss[1] <= 0.0)) return ground;
-      continue;
-    }
-    ground.at = at;
-    if (fabs(above) < 1e-6 || fabs(reach[1] - reach[0]) < 1e-9) break;
-    if ((above > 0.0) == (miss[1] > 0.0)) {
-      miss[0] *= kept == 1.0 ? 0.5 : 1.0;
-      kept = 1.0;
-      reach[1] = deep, miss[1] = above;
-    } else {
-      miss[1] *= kept == -1.0 ? 0.5 : 1.0;
-      kept = -1.0;
-      reach[0] = deep, miss[0] = above;
-    }
-  }
-  const double cosine = cos(ground.at.latitude);
-  const Vector3 normal = {cosine * cos(ground.at.longitude), cosine * sin(ground.at.longitude), sin(ground.at.latitude)};
-  const Vector3 back = state.position - point;
-  ground.incidence = acos(dot(normal, back) / length(back));
-  return ground;
 }
 
 /* Earth-fixed position and first guess of the time of a tile's pixels, as sums of few terms: on the ellipsoid, and how
@@ -270,6 +184,25 @@ M3_HD inline void tile_radar(const double* model, const TileGround& tile, long l
   col[pixel] = radar_col(model, seen.range);
 }
 
+/* Cosine of the angle between the sight and the normal of the ground through four neighbours of a point. */
+M3_HD inline double cosine_between(Vector3 position, Vector3 point, Vector3 across, Vector3 down) {
+  const Vector3 back = position - point, normal = cross(across, down);
+  const double turned = dot(normal, back) / sqrt(dot(normal, normal) * dot(back, back));
+  return dot(normal, point) < 0.0 ? -turned : turned;
+}
+
+M3_HD inline double arc_place(const double* terms, double u) {
+  double p = terms[ARC_TERMS - 1];
+  for (int k = ARC_TERMS - 2; k >= 0; --k) p = p * u + terms[k];
+  return p;
+}
+
+M3_HD inline Vector3 orbit_place(const double* model, double row) {
+  const double u = (model[RADAR_TIME] + row * model[RADAR_INTERVAL] - model[RADAR_CENTRE]) / model[RADAR_HALF];
+  const double* const arc = model + RADAR_ARC;
+  return {arc_place(arc, u), arc_place(arc + ARC_TERMS, u), arc_place(arc + 2 * ARC_TERMS, u)};
+}
+
 /* Local incidence at one pixel, between the sight and the terrain's normal, radians. */
 M3_HD inline void tile_incidence(const double* model, const TileGround& tile, const double* row, long long pixel,
                                  double* incidence) {
@@ -278,11 +211,8 @@ M3_HD inline void tile_incidence(const double* model, const TileGround& tile, co
   const long long left = c > 0 ? c - 1 : c, right = c + 1 < tile.cols ? c + 1 : c;
   const Vector3 point = tile_point(tile, r, c);
   const OrbitState state = orbit_at(model, model[RADAR_TIME] + row[pixel] * model[RADAR_INTERVAL]);
-  const Vector3 back = state.position - point;
-  Vector3 normal = cross(tile_point(tile, r, right) - tile_point(tile, r, left),
-                         tile_point(tile, low, c) - tile_point(tile, up, c));
-  if (dot(normal, point) < 0.0) normal = -1.0 * normal;
-  incidence[pixel] = acos(dot(normal, back) / (length(normal) * length(back)));
+  const Vector3 across = tile_point(tile, r, right) - tile_point(tile, r, left);
+  incidence[pixel] = acos(cosine_between(state.position, point, across, tile_point(tile, low, c) - tile_point(tile, up, c)));
 }
 
 }  // namespace m3

@@ -14,7 +14,7 @@
     const m3::WarpPlaces places = {at_row, at_col, terms, out_rows, out_cols, origin_row, origin_col};              \
     double row, col, re, im;                                                                                        \
     m3::warp_place(places, i, &row, &col);                                                                          \
-    m3::resample_value<Real, TAPS>(image, table, rows, cols, row, col, &re, &im);                                   \
+    m3::resample_value<Real, TAPS, TAPS>(image, table, table, rows, cols, row, col, &re, &im);                      \
     m3::resample_turned<Real>(re, im, turned ? phase : nullptr, i, out);                                            \
   }                                                                                                                 \
   M3_ENTRY(resample_##TAPS##_##name)

@@ -32,10 +32,10 @@ M3_HD inline long long resample_weights(const double* table, double position, do
   return (long long)below - TAPS / 2 + 1;
 }
 
-/* Value at one position; `re` and `im` come out as double. */
-template <typename Real, int TAPS>
-M3_HD inline void resample_value(const Real* image, const double* table, long long rows, long long cols, double row,
-                                 double col, double* re, double* im) {
+/* Value at one position under DOWN x RIGHT taps, each axis from its own table; `re` and `im` come out as double. */
+template <typename Real, int DOWN, int RIGHT>
+M3_HD inline void resample_value(const Real* image, const double* down_table, const double* right_table, long long rows,
+                                 long long cols, double row, double col, double* re, double* im) {
   *re = *im = nan("");
   if (!(warp_inside(row, rows) && warp_inside(col, cols))) return;
   if (row == floor(row) && col == floor(col)) {
@@ -45,12 +45,13 @@ M3_HD inline void resample_value(const Real* image, const double* table, long lo
     *im = valid ? (double)pixel[1] : *im;
     return;
   }
-  double down[TAPS], right[TAPS];
-  const long long top = resample_weights<TAPS>(table, row, down), left = resample_weights<TAPS>(table, col, right);
+  double down[DOWN], right[RIGHT];
+  const long long top = resample_weights<DOWN>(down_table, row, down);
+  const long long left = resample_weights<RIGHT>(right_table, col, right);
   double sum_re = 0.0, sum_im = 0.0, valid = 0.0, total = 0.0, found = 0.0, all = 0.0;
-  for (int i = 0; i < TAPS; ++i) {
+  for (int i = 0; i < DOWN; ++i) {
     const bool row_on = top + i >= 0 && top + i < rows;
-    for (int j = 0; j < TAPS; ++j) {
+    for (int j = 0; j < RIGHT; ++j) {
       const double weight = down[i] * right[j];
       all += fabs(weight);
       total += weight;

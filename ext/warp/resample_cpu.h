@@ -96,7 +96,7 @@ void resample_rows(const Real* image, const double* table, const double* phase, 
     for (int p = 0; p < count; ++p) {
       double re = values[2 * p], im = values[2 * p + 1];
       if (chunk.whole[p] == 0.0 || !resample_valid(re, im))
-        resample_value<Real, TAPS>(image, table, rows, cols, chunk.row[p], chunk.col[p], &re, &im);
+        resample_value<Real, TAPS, TAPS>(image, table, table, rows, cols, chunk.row[p], chunk.col[p], &re, &im);
       resample_turned(re, im, phase, pixel + p, out);
     }
   });

@@ -165,12 +165,36 @@ M3_HD inline bool line_comes_up(const Sights& sights, int plane, long long row, 
   return false;
 }
 
+/* Whether a plane falls along the lines from all pixels of a rectangle within some steps, as on ground that is not too
+   steep: then none of them comes up to its value. Looked at in blocks of level 1 as wide as the rectangle's way. */
+M3_HD inline bool lines_fall(const Sights& sights, int fall, long long row, long long col, long long rows, long long cols,
+                             double dy, double dx, int steps) {
+  const int level = sights.levels > 1 ? 1 : 0, bits = BLOCK_BITS + level, stride = 1 << bits;
+  const double last_row = sights.rows - 1.0, last_col = sights.cols - 1.0;
+  for (int k = 0; k <= steps; k += stride) {
+    const int reach = k + stride < steps ? stride : steps - k;
+    const double y = (double)row + k * dy, x = (double)col + k * dx, down = reach * dy, along = reach * dx;
+    const double top = y + (down < 0.0 ? down : 0.0), low = y + (double)(rows - 1) + (down > 0.0 ? down : 0.0);
+    const double left = x + (along < 0.0 ? along : 0.0), right = x + (double)(cols - 1) + (along > 0.0 ? along : 0.0);
+    if (low < 0.0 || right < 0.0 || top > last_row || left > last_col) return true;
+    const long long first_row = cell_of(top < 0.0 ? 0.0 : top, sights.rows) >> bits;
+    const long long end_row = cell_of(low > last_row ? last_row : low, sights.rows) >> bits;
+    const long long first_col = cell_of(left < 0.0 ? 0.0 : left, sights.cols) >> bits;
+    const long long end_col = cell_of(right > last_col ? last_col : right, sights.cols) >> bits;
+    for (long long r = first_row; r <= end_row; ++r)
+      for (long long c = first_col; c <= end_col; ++c)
+        if (!(sights.bounds[block_place(sights, level, fall, r, c)] < 0.0)) return false;
+  }
+  return true;
+}
+
 /* 1 where other ground lies at the same range (layover), 2 where ground nearer to the radar hides it (shadow), 3 both.
    (dy, dx) is one pixel's step away from the radar. Range must grow and the look angle open along it. */
-M3_HD inline unsigned char shade_of(const Sights& sights, long long row, long long col, double dy, double dx, int steps) {
-  const bool folded = line_comes_up(sights, SHADE_RANGE, row, col, -dy, -dx, steps) ||
-                      line_comes_up(sights, SHADE_MINUS_RANGE, row, col, dy, dx, steps);
-  const bool hidden = line_comes_up(sights, SHADE_LOOK, row, col, -dy, -dx, steps);
+M3_HD inline unsigned char shade_of(const Sights& sights, long long row, long long col, double dy, double dx, int steps,
+                                    bool may_fold = true, bool may_hide = true) {
+  const bool folded = may_fold && (line_comes_up(sights, SHADE_RANGE, row, col, -dy, -dx, steps) ||
+                                   line_comes_up(sights, SHADE_MINUS_RANGE, row, col, dy, dx, steps));
+  const bool hidden = may_hide && line_comes_up(sights, SHADE_LOOK, row, col, -dy, -dx, steps);
   return (unsigned char)((folded ? 1 : 0) | (hidden ? 2 : 0));
 }
 

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "lanes.h"
 #include "parallel.h"
 #include "warp.h"
 #include "window_sums.h" /* M3_CLONES */
@@ -215,26 +216,6 @@ inline void chunk_taps(const WarpKernelShape& kernel, int parts, long long rows,
     chunk.first[p] = chunk.way[p] == WARP_VECTOR ? chunk.top_tap[p] * cols + chunk.left_tap[p] : 0;
   }
 }
-
-/* Vectors of a few numbers that need not be aligned. */
-template <typename Real, int lanes>
-struct Lanes;
-#define M3_LANES(Real, lanes)                                                                                \
-  template <>                                                                                                \
-  struct Lanes<Real, lanes> {                                                                                \
-    typedef Real type __attribute__((vector_size(lanes * sizeof(Real)), aligned(sizeof(Real)), may_alias));   \
-  };
-M3_LANES(float, 1)
-M3_LANES(float, 2)
-M3_LANES(float, 4)
-M3_LANES(float, 8)
-M3_LANES(float, 16)
-M3_LANES(double, 1)
-M3_LANES(double, 2)
-M3_LANES(double, 4)
-M3_LANES(double, 8)
-M3_LANES(double, 16)
-#undef M3_LANES
 
 /* Finds whether the pixels of a chunk share their rows; `first` of those in vectors is known. */
 inline void chunk_row(int count, WarpChunk& chunk) {

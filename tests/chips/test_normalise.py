@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reference import normalise_reference
 
 from m3leo_sar import normalise
-from m3leo_sar._backend.histogram_table import BINS
+from m3leo_sar._backend.kernel_sizes import BINS
 from m3leo_sar.chips.accumulate import RANGES, StatisticsAccumulator
 from m3leo_sar.chips.normalise import NormalisedChip, denormalise
 from m3leo_sar.chips.presets import PRESETS, preset

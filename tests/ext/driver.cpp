@@ -6,6 +6,7 @@
 
 #include "area.h"
 #include "coherence_cpu.h"
+#include "coregister_cpu.h"
 #include "decay.h"
 #include "fringe_cpu.h"
 #include "geolocate.h"
@@ -166,6 +167,37 @@ void resample() {
   fold(out);
 }
 
+void coregister(int taps) {
+  const long long lines = 150, cols = 150, out_cols = 131;
+  const auto source = image<float>(2 * lines * cols, 12, 0.02);
+  std::vector<double> model(m3::MODEL_SIZE, 0.0), down(1025 * 8), right(1025 * taps);
+  for (int line = 0; line <= 1024; ++line) {
+    down[8 * line + 3] = right[taps * line + taps / 2 - 1] = 1.0 - line / 1024.0;
+    down[8 * line + 4] = right[taps * line + taps / 2] = line / 1024.0;
+  }
+  for (int k = 0; k < 3; ++k) model[m3::MODEL_INVERSE + k] = 0.01;
+  model[m3::MODEL_CARRIER_INVERSE] = model[m3::MODEL_CARRIER_INVERSE + 1] = 0.01;
+  model[m3::MODEL_AZIMUTH] = 0.4, model[m3::MODEL_RANGE] = 2.3, model[m3::MODEL_RANGE + 1] = 0.2;
+  model[m3::MODEL_CARRIER + 2 * m3::CARRIER_TERMS] = 90.0, model[m3::MODEL_PHASE + 2] = 3.0;
+  std::vector<long long> valid(2 * lines, 4);
+  for (long long r = 0; r < lines; ++r) valid[2 * r + 1] = r % 9 == 0 ? -1 : cols - 1 - r % 7;
+  const long long first = 70, window = 80, chunks = (cols + 63) / 64;
+  std::vector<float> still(2 * window * cols), posts(71 * 18, 100.0f), values(2 * 60 * out_cols);
+  std::vector<unsigned char> found(window * chunks);
+  std::vector<short> stored(values.size());
+  m3::coregister_still(m3::BurstLines<float>{source.data(), valid.data(), lines, cols}, model.data(), first, window,
+                       still.data(), found.data());
+  fold(found);
+  posts[40 * 18 + 5] = NAN;
+  m3::CoregisterJob job = {still.data(), found.data(), first, window, cols, model.data(), {posts.data(), 71, 18, 2, 8},
+                           80, 60, out_cols, 1.0, values.data(), nullptr, 4.0f};
+  m3::coregister_any(job, down.data(), right.data(), taps);
+  fold(values);
+  job.values = nullptr, job.stored = stored.data();
+  m3::coregister_any(job, down.data(), right.data(), taps);
+  fold(stored);
+}
+
 void areas() {
   const long long rows = 31, cols = 29;
   const auto source = image<float>(rows * cols, 10, 0.1);
@@ -240,6 +272,8 @@ int main() {
   warp<float>(3, 5);  // too small for the taps
   resample<float>();
   resample<double>();
+  coregister(8);
+  coregister(12);
   areas();
   std::printf("%016llx\n", digest);
 }

@@ -17,6 +17,7 @@ ARCHITECTURES = (75, 80, 100, 120)
 REGISTERS = {
     "area": 128,
     "coherence": 128,
+    "coregister": 168,
     "decay": 128,
     "fringe": 128,
     "geolocate": 96,

@@ -7,7 +7,8 @@ from reference import resample_reference
 from m3leo_sar import resample
 from m3leo_sar.grid.pixel_polynomial import PixelPolynomial, bilinear_grid
 from m3leo_sar.warp.doppler import azimuth_carrier
-from m3leo_sar.warp.resample import KERNELS, kernel_table
+from m3leo_sar.warp.kernel_table import TAPS, kernel_table
+from m3leo_sar.warp.resample import KERNELS
 
 
 def noise(shape, dtype="complex64", *, seed=3):
@@ -239,7 +240,7 @@ def test_an_infinity_is_no_data_like_nan(backend, kernel):
         backend.numpy(resample(backend.array(each), **options)) for each in (with_infinity, with_nan, image)
     )
     np.testing.assert_array_equal(got, expected)
-    taps = KERNELS[kernel]
+    taps = TAPS[kernel]
     assert (got != plain)[np.isfinite(plain)].sum() <= taps**2
     assert np.isnan(got).sum() <= np.isnan(plain).sum() + 1
 

@@ -3,7 +3,9 @@
 import numpy as np
 
 from m3leo_sar._backend.cpu_area import area_mode, area_value
+from m3leo_sar._backend.cpu_chips import histogram, normalise
 from m3leo_sar._backend.cpu_coherence import coherence_pairs
+from m3leo_sar._backend.cpu_coregister import coregister_rows, still_lines
 from m3leo_sar._backend.cpu_decay import fit_decay
 from m3leo_sar._backend.cpu_fringe import fringe_coherence
 from m3leo_sar._backend.cpu_geolocate import geolocate_inverse
@@ -15,11 +17,9 @@ from m3leo_sar._backend.cpu_geometry import (
     geometry_sights,
     geometry_tile,
 )
-from m3leo_sar._backend.cpu_histogram import histogram
 from m3leo_sar._backend.cpu_homogeneous import homogeneous_coherence, homogeneous_glrt, homogeneous_ks
 from m3leo_sar._backend.cpu_interferogram import interferogram_pairs
 from m3leo_sar._backend.cpu_multilook import multilook
-from m3leo_sar._backend.cpu_normalise import normalise
 from m3leo_sar._backend.cpu_resample import resample_image, turn_image
 from m3leo_sar._backend.cpu_warp import warp_bilinear, warp_kernel, warp_nearest
 
@@ -27,6 +27,7 @@ __all__ = [
     "area_mode",
     "area_value",
     "coherence_pairs",
+    "coregister_rows",
     "fit_decay",
     "fringe_coherence",
     "geolocate_inverse",
@@ -44,6 +45,7 @@ __all__ = [
     "multilook",
     "normalise",
     "resample_image",
+    "still_lines",
     "to_device",
     "to_host",
     "turn_image",

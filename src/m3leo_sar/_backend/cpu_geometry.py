@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from m3leo_sar._backend.ground_blocks import block_shape
+from m3leo_sar._backend.kernel_sizes import block_shape
 from m3leo_sar._ext import geometry as kernel
 
 Plane = np.ndarray

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar._backend.coherence_request import CoherenceRequest, map_addresses
+from m3leo_sar._backend.coregister_request import CARRIER_ROWS, CoregisterRequest, StillLines
 from m3leo_sar._backend.device import THREADS, Device, kind_of, over_pixels, suffix
-from m3leo_sar._backend.ground_blocks import block_shape
-from m3leo_sar._backend.histogram_table import BINS, MOMENTS
+from m3leo_sar._backend.kernel_sizes import BINS, MOMENTS, block_shape
 from m3leo_sar._backend.normalise_request import PIXEL_TYPES, NormaliseRequest, pixel_type
 from m3leo_sar._backend.places import Places
 from m3leo_sar._backend.words import fill_words
@@ -308,6 +308,41 @@ def resample_image(device: Device, image: Any, table: Any, places: Places, phase
     return out
 
 
+def still_lines(device: Device, lines: Any, valid: Any, model: Any, first: int, count: int) -> StillLines:
+    """Lines ``first`` to ``first + count`` of a burst without their carrier.
+
+    ``lines`` is (rows, cols) complex64 or (rows, cols, 2) int16, ``valid`` (rows, 2) int64 or None.
+    """
+    lines, table = device.contiguous(lines), _on_device(device, model)
+    pixels = device.empty((count, lines.shape[1]), np.complex64)
+    masked = valid is not None
+    segments = (first + count - 1) // CARRIER_ROWS - first // CARRIER_ROWS + 1
+    threads = segments * lines.shape[1]
+    sizes = (np.int64(first), np.int64(count), np.int64(lines.shape[1]), pixels, np.int64(threads))
+    arguments = (lines, _on_device(device, valid) if masked else table, np.int32(masked), table, *sizes)
+    kernel = f"coregister_still_{'i16' if lines.dtype == np.int16 else 'f32'}"
+    device.launch("coregister", kernel, *over_pixels(threads, threads=128), arguments)
+    return StillLines(pixels, first, None)
+
+
+def coregister_rows(device: Device, still: StillLines, request: CoregisterRequest, first_row: int, out: Any) -> int:
+    """Fill rows of the reference from ``first_row`` on, (rows, cols) complex64 or (rows, cols, 2) int16.
+
+    Returns the number of samples that did not fit into int16.
+    """
+    model, posts = _on_device(device, request.model), _on_device(device, request.posts)
+    tables = [request.down, request.right, request.down.astype(np.float32), request.right.astype(np.float32)]
+    stored, full = out.dtype == np.int16, device.zeros((1,), np.int64)
+    window = (still.pixels, np.int64(still.first), *_sizes(still.pixels))
+    heights = (posts, *_sizes(posts), *(np.int32(step) for step in request.steps))
+    place = (np.int64(first_row), np.int64(out.shape[1]), np.float64(request.flatten))
+    result = (out, out, np.int32(stored), np.float32(request.inverse), full)
+    arguments = (*window, model, *heights, *(_on_device(device, table) for table in tables), *place, *result)
+    grid = (out.shape[0] * -(-out.shape[1] // 128),)
+    device.launch("coregister", f"coregister_{request.right.shape[1]}", grid, (128,), arguments)
+    return int(full[0])
+
+
 def turn_image(device: Device, image: Any, phase: Any, sign: float) -> Any:
     """Complex image multiplied by exp(j sign phase)."""
     image, phase = device.contiguous(image), _on_device(device, phase)
@@ -471,6 +506,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
         area_mode,
         area_value,
         coherence_pairs,
+        coregister_rows,
         fit_decay,
         fringe_coherence,
         geolocate_inverse,
@@ -488,6 +524,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
         multilook,
         normalise,
         resample_image,
+        still_lines,
         turn_image,
         warp_bilinear,
         warp_kernel,

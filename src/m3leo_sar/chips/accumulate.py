@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar._backend.choose import backend_of
-from m3leo_sar._backend.histogram_table import BINS
+from m3leo_sar._backend.kernel_sizes import BINS
 from m3leo_sar.chips.exact_sum import ExactSum
 from m3leo_sar.chips.normalise import normalise
 from m3leo_sar.chips.statistics import BandStatistics, Statistics

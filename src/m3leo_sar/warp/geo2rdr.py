@@ -171,7 +171,7 @@ def rdr2geo(
         its vertical datum is not stated, PROJ lacks the grid of its geoid, or only one of ``rows`` and ``cols`` is
         given.
     """
-    dem, dem_geobox = _geographic(*_terrain(dem, dem_geobox, vertical_crs))
+    dem, dem_geobox = _geographic(*known_terrain(dem, dem_geobox, vertical_crs))
     if (rows is None) != (cols is None):
         raise ValueError("rows and cols must be given together")
     if rows is None:
@@ -223,7 +223,7 @@ def radar_map(
         As for :func:`rdr2geo`.
     """
     tile_geobox = as_geobox(tile, "tile")
-    dem, dem_geobox = _terrain(dem, dem_geobox, vertical_crs)
+    dem, dem_geobox = known_terrain(dem, dem_geobox, vertical_crs)
     positions, _, _ = _placed(tile_geobox, orbit, radar_grid, dem, dem_geobox)
     return positions
 
@@ -265,7 +265,7 @@ def radar_view(
         As for :func:`rdr2geo`.
     """
     tile_geobox = as_geobox(tile, "tile")
-    dem, dem_geobox = _terrain(dem, dem_geobox, vertical_crs)
+    dem, dem_geobox = known_terrain(dem, dem_geobox, vertical_crs)
     # One more pixel on each side, as the terrain slope at the edge needs both neighbours.
     wide_positions, wide_height, terms = _placed(tile_geobox.pad(1, 1), orbit, radar_grid, dem, dem_geobox)
     backend = backend_of(wide_height)
@@ -282,7 +282,7 @@ def _middle(radar_grid: RadarGrid) -> float:
     return radar_grid.azimuth_time + (radar_grid.shape[0] - 1) / 2 * radar_grid.azimuth_interval
 
 
-def _terrain(dem: Any, dem_geobox: GeoBox, vertical_crs: str | None) -> tuple[Any, GeoBox]:
+def known_terrain(dem: Any, dem_geobox: GeoBox, vertical_crs: str | None) -> tuple[Any, GeoBox]:
     """Heights above the ellipsoid, NaN outside the valid range, on a grid in its horizontal CRS."""
     _check.height_array(dem, dem_geobox.shape)
     if has_heights(dem_geobox.crs) or vertical_crs is not None:

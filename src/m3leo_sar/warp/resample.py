@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,16 +14,11 @@ from m3leo_sar.doors.door import door
 from m3leo_sar.doors.prototype import prototype
 from m3leo_sar.grid.pixel_polynomial import PixelPolynomial
 from m3leo_sar.warp.doppler import azimuth_carrier
+from m3leo_sar.warp.kernel_table import kernel_table
 from m3leo_sar.warp.pixel_map import sum_of_terms
 
-#: Kernels and their taps per axis.
-KERNELS = {"sinc": 8, "knab": 8, "cubic": 4}
-#: Steps per pixel at which weights are tabulated (ext/warp/resample.h).
-_STEPS = 1024
-#: Shape of the Kaiser window and bandwidth of Knab's, for signals that fill four fifths of the sampled band.
-_KAISER, _KNAB = 2.75, 0.2
-#: Bandwidth whose power these two preserve, as a share of the sampled band.
-_BAND = 0.8
+#: Kernels of the same taps along both axes.
+KERNELS = ("sinc", "knab", "cubic")
 #: Rows of a result that are computed at once if the image has a carrier.
 _BLOCK = 512
 
@@ -143,41 +137,6 @@ def resample(
     if bool((result[::61, ::61] != result[::61, ::61]).all()) and bool((slc == slc).any()):
         _refuse_beyond(backend, places, slc.shape)
     return result
-
-
-@lru_cache(maxsize=8)
-def kernel_table(resampling: str) -> np.ndarray:
-    """Weights of a kernel, (1025, taps): line k for a position k / 1024 after the preceding sample.
-
-    Examples
-    --------
-    >>> kernel_table("cubic")[512].tolist()
-    [-0.0625, 0.5625, 0.5625, -0.0625]
-    """
-    taps = KERNELS[resampling]
-    half = taps // 2
-    x = np.arange(_STEPS + 1)[:, None] / _STEPS - np.arange(1 - half, half + 1)
-    within = np.sqrt(np.maximum(1 - (x / half) ** 2, 0.0))
-    if resampling == "sinc":
-        weights = np.sinc(x) * np.i0(_KAISER * within) / np.i0(_KAISER)
-    elif resampling == "knab":
-        reach = np.pi * _KNAB * half
-        weights = np.sinc(x) * np.cosh(reach * within) / np.cosh(reach)
-    else:
-        near = np.abs(x)
-        inner, outer = (1.5 * near - 2.5) * near**2 + 1, ((2.5 - 0.5 * near) * near - 4) * near + 2
-        weights = np.where(near <= 1, inner, outer)
-    if resampling == "cubic":
-        weights = weights / weights.sum(axis=1, keepdims=True)
-    else:
-        # Power of a signal with a flat spectrum for each line: the sum over taps k and l of w_k w_l sinc(band (k - l)).
-        index = np.arange(taps)
-        power = np.einsum("lj,jk,lk->l", weights, np.sinc(_BAND * (index[:, None] - index)), weights)
-        weights = weights / np.sqrt(power)[:, None]
-    # On a sample the other weights are exactly zero, not a rounding error.
-    weights[0], weights[-1] = np.eye(taps)[half - 1], np.eye(taps)[half]
-    weights.flags.writeable = False
-    return weights
 
 
 def _are_whole(offsets: dict[str, Any]) -> bool:
