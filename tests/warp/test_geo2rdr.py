@@ -11,6 +11,7 @@ from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.simulate.circular_orbit import circular_orbit
 from m3leo_sar.stack.geometry import OrbitGeometry
 from m3leo_sar.warp.geo2rdr import geo2rdr, radar_map, radar_view, rdr2geo
+from m3leo_sar.warp.pixel_map import PixelMap
 from m3leo_sar.warp.range_phase import Acquisition, geometric_offsets
 from m3leo_sar.warp.sample import sample
 
@@ -41,6 +42,28 @@ def scene(look="right", *, height=300.0, pixels=61):
     box = GeoBox.from_bounds((lon - 0.15, lat - 0.1, lon + 0.15, lat + 0.1), shape=(220, 310), crs="EPSG:4326")
     row, col = np.indices(box.shape)
     return tile.geobox, box, height + 200 * np.sin(row / 15) * np.cos(col / 20)
+
+
+@pytest.mark.parametrize("look", ["right", "left"])
+def test_ground_steeper_than_the_sight_lies_on_its_terrain(backend, look):
+    """Cliffs and noise, where one range meets the terrain several times: any of the places, but one of them."""
+    _, box, dem = scene(look)
+    col = np.indices(dem.shape)[1]
+    dem = dem + 60 * np.random.default_rng(1).normal(size=dem.shape) + np.where(col // 40 % 2, 500, 0)
+    dem[100:104, 150:154] = np.nan
+    rows, cols = np.random.default_rng(3).uniform(20, [[280], [1900]], (2, 300))
+    found = rdr2geo(orbit=ORBIT, radar_grid=grid(look), dem=backend.array(dem), dem_geobox=box, rows=rows, cols=cols)
+    latitude, longitude, height = (backend.numpy(plane) for plane in found[:3])
+    known = np.isfinite(height)
+    assert known.mean() > 0.9
+    places = [axis[known] for axis in (latitude, longitude, height)]
+    back = geo2rdr(*places, orbit=ORBIT, radar_grid=grid(look))
+    np.testing.assert_allclose(back[0], rows[known], atol=1e-5)
+    np.testing.assert_allclose(back[1], cols[known], atol=1e-5)
+    y, x = (axis.reshape(-1, 1) for axis in box.to_pixels(longitude[known], latitude[known]))
+    terrain = sample(dem, PixelMap(y, x, dem.shape), resampling="bilinear")
+    near = np.isfinite(terrain[:, 0])
+    np.testing.assert_allclose(terrain[near, 0], places[2][near], atol=2e-4)
 
 
 @pytest.mark.parametrize("look", ["right", "left"])

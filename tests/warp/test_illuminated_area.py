@@ -27,13 +27,13 @@ def ground():
     return box, rows, cols, float(middle.incidence[0])
 
 
-@pytest.mark.parametrize("degrees", [0.0, 15.0, -20.0])
+@pytest.mark.parametrize("degrees", [0.0, 10.0, -20.0])
 def test_a_slope_across_the_track_has_its_known_area(ground, degrees):
     """Area per pixel of the slant plane is one over the tangent of the local incidence."""
     box, _, cols, incidence = ground
     metres = (cols - 45) * GRID.range_spacing / np.sin(np.radians(incidence))
     # Ground that rises away from the radar faces it.
-    dem = 1500 + np.tan(np.radians(degrees)) * metres
+    dem = 500 + np.tan(np.radians(degrees)) * metres
     area = illuminated_area(orbit=ORBIT, radar_grid=GRID, dem=dem, dem_geobox=box)
     gamma = flattened_gamma(np.ones(GRID.shape), area, orbit=ORBIT, radar_grid=GRID)
     view = radar_view(box, orbit=ORBIT, radar_grid=GRID, dem=dem, dem_geobox=box)
@@ -41,7 +41,7 @@ def test_a_slope_across_the_track_has_its_known_area(ground, degrees):
     local = float(np.radians(view.incidence[seen].mean()))
     assert np.degrees(local) == pytest.approx(incidence - degrees, abs=1.5)
     inner = gamma[23:47, 30:60]
-    assert inner.mean() == pytest.approx(np.tan(local), rel=0.02)
+    assert inner.mean() == pytest.approx(np.tan(local), rel=0.003)
     assert inner.std() / inner.mean() < 0.03
 
 
