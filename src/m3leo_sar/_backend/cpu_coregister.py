@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from m3leo_sar._backend.coregister_request import CHUNK, CoregisterRequest, StillLines
 from m3leo_sar._backend.result_memory import empty
 from m3leo_sar._backend.words import as_parts
-from m3leo_sar._ext import coregister as kernel
 
 
 def still_lines(lines: np.ndarray, valid: np.ndarray | None, model: np.ndarray, first: int, count: int) -> StillLines:
@@ -19,7 +20,7 @@ def still_lines(lines: np.ndarray, valid: np.ndarray | None, model: np.ndarray, 
     pixels = empty((count, lines.shape[1]), np.dtype(np.complex64))
     found = np.empty((count, -(-lines.shape[1] // CHUNK)), np.uint8)
     parts = lines if lines.dtype == np.int16 else as_parts(lines)
-    kernel.still(parts, valid, model, first, as_parts(pixels), found)
+    _kernel().still(parts, valid, model, first, as_parts(pixels), found)
     return StillLines(pixels, first, found)
 
 
@@ -29,7 +30,7 @@ def coregister_rows(still: StillLines, request: CoregisterRequest, first_row: in
     Returns the number of samples that did not fit into int16.
     """
     stored = out.dtype == np.int16
-    full = kernel.coregister(
+    full = _kernel().coregister(
         as_parts(still.pixels),
         still.found,
         still.first,
@@ -45,3 +46,10 @@ def coregister_rows(still: StillLines, request: CoregisterRequest, first_row: in
         request.inverse,
     )
     return int(full)
+
+
+def _kernel() -> Any:
+    """The compiled kernel, loaded at its first use: most programs co-register no burst."""
+    from m3leo_sar._ext import coregister
+
+    return coregister
