@@ -6,6 +6,8 @@ import h5py
 import numpy as np
 import pytest
 import rasterio
+from range_server import RangeServer
+from remote_setting import quick_transfers
 from rslc_product import COLS, DATES, HEIGHT, LINE, RANGE, ROWS, place_of, product, speckle
 
 from m3leo_sar import GeoBox
@@ -69,6 +71,17 @@ def test_dates_of_several_grids_are_refused(tmp_path, other, sentence):
     product(tmp_path, DATES[1], **other)
     with pytest.raises(ValueError, match=f"is not co-registered with .*{sentence}; .*use the GSLC of the frame"):
         open_stack(tmp_path, polarisation="HH")
+
+
+@pytest.mark.filterwarnings(FLAT)
+def test_dates_on_a_server(tmp_path):
+    pytest.importorskip("aiohttp")
+    paths = [product(tmp_path, date, frequencies="AB") for date in DATES]
+    near = open_stack(tmp_path, polarisation="HH", frequency="A")
+    with RangeServer(tmp_path) as server, quick_transfers():
+        far = open_stack([f"{server.url}/{path.name}" for path in paths], polarisation="HH", frequency="A")
+        np.testing.assert_array_equal(far.window(), near.window())
+        np.testing.assert_array_equal(far.geometry.longitude, near.geometry.longitude)
 
 
 @pytest.mark.filterwarnings(FLAT)
