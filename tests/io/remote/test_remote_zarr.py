@@ -202,6 +202,21 @@ def test_parts_of_a_shard_come_in_coalesced_ranges(server, served):
     assert read_array(array, (slice(5, 5), slice(0, 9))).shape == (0, 9)
 
 
+def test_arrays_of_other_kinds(tmp_path):
+    # Texts have no place in the specification of v3 yet.
+    group = zarr.create_group(tmp_path / "a", zarr_format=2)
+    arrays = {"scalar": np.array(7), "row": np.arange(11.0), "words": np.array(["VV", "VH"]), "flags": np.eye(5) > 0,
+              "deep": np.arange(360).reshape(3, 4, 5, 6)}  # fmt: skip
+    for name, values in arrays.items():
+        group.create_array(name, data=values, chunks=tuple(min(2, size) for size in values.shape))
+    with RangeServer(tmp_path) as server, quick_transfers():
+        for name, values in arrays.items():
+            array = open_array(RemoteFile(f"{server.url}/a"), name)
+            assert read_array(array, (slice(None),) * values.ndim).tolist() == values.tolist()
+        part = (slice(1, 3), 2, slice(0, 5), 5)
+        assert np.array_equal(read_array(array, part), arrays["deep"][part])
+
+
 def test_a_chunk_and_a_shard_that_are_not_there_hold_the_fill_value(tmp_path):
     for name, shards in (("plain", None), ("sharded", (64, 96))):
         array = zarr.create_array(

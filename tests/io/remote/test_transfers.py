@@ -268,6 +268,7 @@ def test_objects_of_a_store_are_read_by_the_users_own_credentials(server, monkey
     assert len(server.asked) == held + 3
     for answer, sentence in (
         (Answer(429, headers={"Retry-After": "3600"}), "s3://bucket/c.bin .* 429 and asks to wait 3600 s, after 1 att"),
+        (Answer(400), "s3://bucket/c.bin cannot be accessed: the server answers 400, as for a token that has run out"),
         (Answer(301), "s3://bucket/c.bin lies in another region: set AWS_REGION"),
     ):
         server.next.append(answer)

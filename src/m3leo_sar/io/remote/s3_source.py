@@ -64,6 +64,11 @@ class S3Source(HttpSource):
     def _refuse(self, answer: Any) -> None:
         if answer.status in (301, 307):
             raise OSError(f"{self.file} lies in another region: set AWS_REGION to the region of its bucket")
+        if answer.status == 400:
+            raise PermissionError(
+                f"{self.file} cannot be accessed: the server answers 400, as for a token that has run out or an "
+                f"AWS_REGION that is not the bucket's; {self._hint()}"
+            )
         super()._refuse(answer)
 
     def _hint(self) -> str:

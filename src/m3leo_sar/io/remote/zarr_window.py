@@ -63,6 +63,8 @@ def read_remote_part(node: RemoteZarr, part: Sequence[slice | int], *, check: Ch
         If a chunk is damaged or has another checksum than before, or a shard was changed since it was opened.
     """
     array = node.array
+    if not array.shape:
+        return np.asarray(array[()])
     spans = [
         range(one, one + 1) if isinstance(one, int) else range(*one.indices(size))
         for one, size in zip(part, array.shape, strict=True)
