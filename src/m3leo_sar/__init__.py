@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from m3leo_sar.io.sources.open_source import open_source
     from m3leo_sar.io.stacks.open_stack import open_stack
     from m3leo_sar.products.tile_products import tile_products
+    from m3leo_sar.run.coregistration.coregister_products import coregister_products
     from m3leo_sar.run.prepare import prepare
     from m3leo_sar.simulate.scene import simulate_scene
     from m3leo_sar.stack.events import event_triplets
@@ -91,6 +92,7 @@ _HOMES = {
     "open_source": "io.sources.open_source",
     "open_stack": "io.stacks.open_stack",
     "tile_products": "products.tile_products",
+    "coregister_products": "run.coregistration.coregister_products",
     "prepare": "run.prepare",
     "simulate_scene": "simulate.scene",
     "event_triplets": "stack.events",
@@ -135,6 +137,7 @@ __all__ = [
     "closure_phase",
     "coherence",
     "coherence_change",
+    "coregister_products",
     "denormalise",
     "equivalent_looks",
     "event_triplets",

@@ -6,6 +6,7 @@ import matplotlib.image
 import pytest
 
 from m3leo_sar.app.demo import DemoSize, demo
+from m3leo_sar.app.safe_demo import SafeDemoSize, safe_demo
 from m3leo_sar.io.chips.archive import ChipArchive
 
 
@@ -27,3 +28,14 @@ def test_the_demonstration_shows_what_coherence_adds(tmp_path):
     assert result.summary.computed["coherence"] == 15 * 9
     assert result.scores["coherence"]["miou"] > 0.75
     assert result.scores["amplitude"]["miou"] < 0.45
+
+
+@pytest.mark.slow
+def test_the_demonstration_from_products_goes_all_the_way_and_can_be_repeated(tmp_path):
+    size = SafeDemoSize(dates=2, lines=140, columns=320)
+    first = safe_demo(tmp_path, size=size)
+    assert first.summary.computed["coherence"] >= 1
+    assert [text[:25] for text in first.shifts] == ["2023-09-16: azimuth shift"]
+    assert all(figure.stat().st_size > 1000 for figure in first.figures)
+    again = safe_demo(tmp_path, size=size)
+    assert (again.summary.computed, again.shifts) == ({}, ())

@@ -9,6 +9,7 @@ import typer
 from m3leo_sar.app import (
     archive_commands,
     bench_commands,
+    coregister_command,
     machine_commands,
     picture_commands,
     run_commands,
@@ -55,6 +56,7 @@ def main(
 
 for _subject, _title in (
     (stack_commands, "Stacks"),
+    (coregister_command, "Stacks"),
     (tile_commands, "Tiles"),
     (run_commands, "Runs"),
     (archive_commands, "Archives"),

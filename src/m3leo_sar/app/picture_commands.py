@@ -18,6 +18,7 @@ from m3leo_sar.io.chips.archive import ChipArchive, is_chip_archive
 from m3leo_sar.io.chips.slc_tile_store import is_slc_tile_store
 from m3leo_sar.io.files.zarr_shard import is_own_array
 from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile, file_at
+from m3leo_sar.io.stacks.burst_stack import BurstStack, is_burst_stack
 from m3leo_sar.io.stacks.registry import is_recognised, open_products, recognise
 from m3leo_sar.io.stacks.stack_reader import Choice
 from m3leo_sar.io.tables.split_file import read_splits
@@ -134,6 +135,19 @@ def _describe_stack(path: AnyFile, choice: Choice, reader: str | None) -> None:
     _print_facts(path, {**facts, "all dates": " ".join(f"{date:%Y%m%d}" for date in stack.dates)})
     for row in summary.gaps:
         OUT.print(f"gap: {row['days']} days before {row['date']}")
+    if not isinstance(path, RemoteFile) and is_burst_stack(path):
+        _print_origins(BurstStack(path))
+
+
+def _print_origins(stack: BurstStack) -> None:
+    """What co-registration noted of each date."""
+    table = Table("date", "platform", "processor", "orbit", "azimuth shift", "coverage", "saturated")
+    for date, facts in stack.dates().items():
+        lines = facts.get("azimuth_shift")
+        shift = "reference" if date == stack.reference else "" if lines is None else f"{lines:+.5f} line"
+        known = (str(facts.get(name, "")) for name in ("platform", "processor", "orbit_kind"))
+        table.add_row(str(date), *known, shift, f"{facts.get('coverage', 0):.0%}", str(facts.get("saturated", "")))
+    OUT.print(table)
 
 
 def _describe_bursts(folder: Path, burst: str | None, polarisation: str | None) -> None:

@@ -13,8 +13,8 @@ OUT, ERR = Console(highlight=False), Console(stderr=True, highlight=False)
 
 
 @contextmanager
-def progress_bar(what: str, total: int) -> Iterator[Callable[..., None]]:
-    """Yield a function to call after each of ``total`` steps; a terminal shows a bar with the time left."""
+def progress_bar(what: str, total: int | None) -> Iterator[Callable[..., None]]:
+    """Yield a function to call after each of ``total`` steps (None: unknown); a terminal shows a bar with time left."""
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn())
     times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     with Progress(*columns, *times, console=ERR, disable=not ERR.is_terminal) as bar:

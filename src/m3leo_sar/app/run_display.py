@@ -39,8 +39,8 @@ def plan_text(plan: Plan, rate: float | None, *, workers: int | None = None) -> 
             f"tiles: {len(plan.lacking)} of {len(plan.grid)} are incomplete, {len(plan.skipped)} are outside the stack",
             f"pairs: {len(pairs)} to bring up to date{', ' + _some(pairs) if pairs else ''}",
             f"chips: {chips} to compute; {plan.present} exist",
-            f"bytes: {_bytes(plan.bytes)} before compression",
-            f"time: {_duration(seconds)} on {count} worker{'s' if count > 1 else ''} ({basis})",
+            f"bytes: {size_text(plan.bytes)} before compression",
+            f"time: {duration_text(seconds)} on {count} worker{'s' if count > 1 else ''} ({basis})",
         )
     )
 
@@ -86,7 +86,8 @@ def _some(keys: list[str]) -> str:
     return ", ".join(keys) if len(keys) <= 3 else f"{keys[0]} to {keys[-1]}"
 
 
-def _bytes(count: float) -> str:
+def size_text(count: float) -> str:
+    """Bytes in a unit that suits them."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"
@@ -94,7 +95,8 @@ def _bytes(count: float) -> str:
     return f"{count:.3g} TB"
 
 
-def _duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
+    """A time in seconds, or in hours, minutes and seconds."""
     return f"{seconds:.1f} s" if seconds < 60 else str(datetime.timedelta(seconds=round(seconds)))
 
 

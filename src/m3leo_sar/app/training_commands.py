@@ -110,8 +110,17 @@ def _train_all(
 def demo(
     output: Annotated[Path, typer.Option(help="Folder to work in.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Equal seeds give equal results.")] = 1,
+    safe: Annotated[
+        bool, typer.Option("--safe", help="From simulated Sentinel-1 products to coherence on tiles, without training.")
+    ] = False,
 ) -> None:
-    """Run the whole workflow: simulate a stack, compute every pair, cut tiles, train two models, draw a figure."""
+    """Run the whole workflow: simulate a stack, compute every pair, cut tiles, train two models, draw a figure.
+
+    With [bold]--safe[/bold], begin with Sentinel-1 products, orbit files and terrain, and co-register them.
+    """
+    if safe:
+        _safe_demo(output, seed)
+        return
     from m3leo_sar.app.demo import demo as run
 
     result = run(output, seed=seed)
@@ -127,3 +136,13 @@ def demo(
     OUT.print(table)
     OUT.print(summary_text(result.summary, output / "chips"))
     OUT.print(f"Figure: {result.figure}")
+
+
+def _safe_demo(output: Path, seed: int) -> None:
+    from m3leo_sar.app.safe_demo import safe_demo
+
+    result = safe_demo(output, seed=seed)
+    for text in result.shifts:
+        OUT.print(text, markup=False, soft_wrap=True)
+    OUT.print(summary_text(result.summary, output / "chips"))
+    OUT.print(f"Figures: {', '.join(str(figure) for figure in result.figures)}", soft_wrap=True)

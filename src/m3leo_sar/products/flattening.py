@@ -69,8 +69,12 @@ def flat_stack(stack: SlcStack | BurstSet) -> SlcStack | BurstSet:
         With ``flattened=False``, an OrbitGeometry and ``acquisitions``; any other is returned as it is.
     """
     if isinstance(stack, BurstSet):
-        bursts = tuple(flat_stack(burst) for burst in stack.bursts)
+        bursts = tuple(_flat_burst(burst) for burst in stack.bursts)
         return stack if bursts == stack.bursts else replace(stack, bursts=bursts)
+    return _flat_burst(stack)
+
+
+def _flat_burst(stack: SlcStack) -> SlcStack:
     if stack.flattened is not False or not stack.acquisitions or not isinstance(stack.geometry, OrbitGeometry):
         return stack
     read = _FlatRead(stack.read, stack.geometry, stack.acquisitions)

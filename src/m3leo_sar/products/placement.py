@@ -16,7 +16,9 @@ from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.warp.geo2rdr import radar_map
 from m3leo_sar.warp.geolocate import geolocation_map
 from m3leo_sar.warp.pixel_map import PixelMap, pixel_map
+from m3leo_sar.warp.reproject import reproject
 from m3leo_sar.warp.sample import margin_of
+from m3leo_sar.warp.timing import TimingCorrection, with_timing
 
 #: Most bytes of the stack per tile; a tile that needs more is refused before memory is allocated.
 LARGEST_READ = 4 << 30
@@ -28,13 +30,22 @@ def positions_on(stack: SlcStack, tile: Tile | GeoBox) -> PixelMap:
     if isinstance(stack.geometry, GeoBox):
         return pixel_map(stack.geometry, target)
     if isinstance(stack.geometry, OrbitGeometry):
-        place = stack.geometry
-        return radar_map(
-            target, orbit=place.orbit, radar_grid=place.radar_grid, dem=place.dem, dem_geobox=place.dem_geobox
-        )
+        return _positions_by_orbit(stack.geometry, target)
     if isinstance(stack.geometry, StoredRadarGeometry):
         return _positions_in_part(stack.geometry, target)
     return geolocation_map(stack.geometry.latitude, stack.geometry.longitude, target)
+
+
+def _positions_by_orbit(place: OrbitGeometry, target: GeoBox) -> PixelMap:
+    """Positions from orbit and terrain, moved by the timing that the annotation leaves out."""
+    found = radar_map(
+        target, orbit=place.orbit, radar_grid=place.radar_grid, dem=place.dem, dem_geobox=place.dem_geobox
+    )
+    if place.timing is None:
+        return found
+    height = reproject(place.dem, place.dem_geobox, target).astype(np.float64)
+    correction = TimingCorrection(**place.timing._asdict())
+    return with_timing(found, correction, height=height, orbit=place.orbit, radar_grid=place.radar_grid)
 
 
 def _positions_in_part(geometry: StoredRadarGeometry, target: GeoBox) -> PixelMap:

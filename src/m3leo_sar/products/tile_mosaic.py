@@ -56,8 +56,8 @@ def tile_mosaic(parts: Sequence[Part], *, window: Window, resampling: str) -> tu
     where = [np.full(shape, np.nan), np.full(shape, np.nan)]
     for part in parts:
         mask = np.ones(shape, bool) if part.mask is None else part.mask
-        own = PixelMap(*(np.where(mask, axis, np.nan) for axis in (part.positions.rows, part.positions.cols)),
-                       part.stack.shape[1:], scale=part.positions.scale)  # fmt: skip
+        places = [np.where(mask, axis, np.nan) for axis in (part.positions.rows, part.positions.cols)]
+        own = PixelMap(places[0], places[1], part.stack.shape[1:], scale=part.positions.scale)
         rows, cols = span_on(part.stack, own, window=window, resampling=resampling)
         piece = _Piece(part.stack, rows, cols, first)
         pieces.append(piece)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar import _check
+from m3leo_sar.grid.annotated_timing import AnnotatedTiming
 from m3leo_sar.grid.antimeridian import beside, bounds_of_all, bounds_of_points
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.heights import ellipsoidal_heights
@@ -182,6 +183,8 @@ class OrbitGeometry:
     vertical_crs : str, optional
         Vertical datum of ``dem`` where its CRS does not state it, as for
         :func:`m3leo_sar.grid.heights.ellipsoidal_heights`; heights are converted here.
+    timing : AnnotatedTiming, optional
+        What ``radar_grid`` leaves out. It moves the image on the map and never enters a phase.
 
     Raises
     ------
@@ -196,6 +199,7 @@ class OrbitGeometry:
     dem: NDArray[np.floating]
     dem_geobox: GeoBox
     vertical_crs: InitVar[str | None] = None
+    timing: AnnotatedTiming | None = None
 
     def __post_init__(self, vertical_crs: str | None) -> None:
         if not isinstance(self.dem, np.ndarray):
@@ -224,7 +228,9 @@ class OrbitGeometry:
 
     def crop(self, rows: slice, cols: slice) -> OrbitGeometry:
         """Geometry of the pixels ``[rows, cols]``."""
-        return OrbitGeometry(self.orbit, self.radar_grid.crop(rows, cols), self.dem, self.dem_geobox)
+        first = [span.indices(size)[0] for span, size in zip((rows, cols), self.shape, strict=True)]
+        timing = None if self.timing is None else self.timing.crop(*first)
+        return OrbitGeometry(self.orbit, self.radar_grid.crop(rows, cols), self.dem, self.dem_geobox, timing=timing)
 
 
 #: Possible geometries of a stack.

@@ -43,8 +43,7 @@ class BurstStack:
         self.root = Path(path)
         #: Attributes of the stack: burst, reference, terrain, timing and so on.
         self.facts = attributes_of(open_group(self.root))
-        lacking = [name for name in ("burst", "reference", "polarisations", "shape") if name not in self.facts]
-        if self.facts.get("format") != FORMAT or lacking:
+        if not _is_of_burst(self.facts):
             raise ValueError(f"{self.root} is not a stack that m3leo-sar coregister wrote")
 
     @staticmethod
@@ -186,3 +185,12 @@ class BurstStack:
 
     def _place(self, date: datetime.date) -> Path:
         return self.root / f"{date:%Y%m%d}"
+
+
+def is_burst_stack(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a stack of one burst, which co-registration wrote, at a path."""
+    return BurstStack.exists(path) and _is_of_burst(attributes_of(open_group(Path(path))))
+
+
+def _is_of_burst(facts: Mapping[str, Any]) -> bool:
+    return facts.get("format") == FORMAT and {"burst", "reference", "polarisations", "shape"} <= facts.keys()

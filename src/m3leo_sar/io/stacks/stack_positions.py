@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import zarr
 
+from m3leo_sar.grid.annotated_timing import AnnotatedTiming
 from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io.files import limits
@@ -48,6 +49,7 @@ def write_geometry(folder: Path, geometry: Geometry) -> None:
     if isinstance(geometry, OrbitGeometry):
         vectors = {name: getattr(geometry.orbit, name) for name in _VECTORS}
         facts = {"radar_grid": asdict(geometry.radar_grid), **grid_facts(geometry.dem_geobox)}
+        facts |= {} if geometry.timing is None else {"timing": geometry.timing.facts()}
         fill_group(folder / "geometry", {**vectors, "dem": geometry.dem}, facts)
 
 
@@ -60,7 +62,9 @@ def read_geometry(folder: AnyFile, facts: Mapping[str, Any]) -> Geometry:
         attributes = attributes_of(group)
         orbit = Orbit(*(whole_array(group, name) for name in _VECTORS))
         radar_grid, dem = RadarGrid(**attributes["radar_grid"]), whole_array(group, "dem")
-        return OrbitGeometry(orbit, radar_grid, dem, geobox_of_facts(attributes))
+        stated = attributes.get("timing")
+        timing = None if stated is None else AnnotatedTiming.of_facts(stated)
+        return OrbitGeometry(orbit, radar_grid, dem, geobox_of_facts(attributes), timing=timing)
     layers = {name: array_of(group, name) for name in _LAYERS if name in group}
     held = sum(prod(layer.shape) * layer.dtype.itemsize for layer in layers.values())
     if held <= _HELD_BYTES or _EXTENTS not in group:

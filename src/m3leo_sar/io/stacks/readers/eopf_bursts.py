@@ -35,6 +35,6 @@ SAFE_BURSTS = refused_kind(
     "safe",
     "a Sentinel-1 SLC (SAFE)",
     _find_safe,
-    "its bursts are as the radar recorded them (TOPS) and not co-registered; co-register the dates first. "
-    "m3leo_sar.io.sentinel1.safe.open_safe reads single bursts",
+    "its bursts are as the radar recorded them (TOPS) and not co-registered; m3leo-sar coregister writes "
+    "stacks of them (docs/from-sentinel-1.md). m3leo_sar.io.sentinel1.safe.open_safe reads single bursts",
 )

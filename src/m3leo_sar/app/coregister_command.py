@@ -1,0 +1,137 @@
+"""The command that co-registers Sentinel-1 products."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from m3leo_sar.app import options
+from m3leo_sar.app.progress import ERR, OUT, progress_bar
+from m3leo_sar.app.run_display import duration_text, size_text
+from m3leo_sar.run.coregistration.coregister_products import coregister_products, plan_coregistration
+from m3leo_sar.run.coregistration.coregistration_plan import CoregistrationPlan
+from m3leo_sar.run.coregistration.overlap_shift import shift_text
+from m3leo_sar.run.threads import available_cpus
+
+commands = typer.Typer()
+
+
+@commands.command()
+def coregister(
+    products: Annotated[
+        list[Path],
+        typer.Argument(help="Sentinel-1 IW SLC products: SAFE folders, zips of them, or folders that hold these."),
+    ],
+    stacks: Annotated[Path, typer.Argument(help="Folder of the stacks; created if it does not exist.")],
+    orbits: Annotated[
+        Path | None,
+        typer.Option(help="Folder of orbit files (EOF, also zipped): precise (POEORB) or restituted (RESORB)."),
+    ] = None,
+    dem: Annotated[
+        list[Path] | None,
+        typer.Option(help="Terrain: a file, a VRT or a folder of tiles; can be repeated. Not needed to add dates."),
+    ] = None,
+    dem_datum: Annotated[
+        str | None,
+        typer.Option(
+            help="What heights are above, if the files do not state it: egm2008, egm96, ellipsoid or EPSG code."
+        ),
+    ] = None,
+    geoid: Annotated[Path | None, typer.Option(help="Grid of the geoid, if PROJ has none.")] = None,
+    aoi: options.Aoi = None,
+    polarisation: options.Polarisation = None,
+    swath: Annotated[str | None, typer.Option(help="IW1, IW2 or IW3, or several as IW1+IW2; default: all.")] = None,
+    burst: options.Burst = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Date to whose grid the others are brought; default: one in the middle.")
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="First date, such as 2023-03-01.")] = None,
+    stop: Annotated[str | None, typer.Option(help="Last date.")] = None,
+    spectral_diversity: Annotated[
+        bool, typer.Option(help="Measure the azimuth shift of each date in the overlaps of its bursts.")
+    ] = True,
+    flatten: Annotated[bool, typer.Option(help="Take off the phase of flat earth and terrain.")] = True,
+    annotation_orbits: Annotated[
+        bool, typer.Option("--annotation-orbits", help="Take the products' own orbits for dates without an orbit file.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Bursts at the same time; default: one per CPU.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Picture to write of the dates and bursts that are covered.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list the bursts of each date, with orbits, coverage, disk and time.")
+    ] = False,
+) -> None:
+    """Co-register Sentinel-1 products burst by burst, from orbits and terrain; dates that are there are kept.
+
+    Each burst and polarisation becomes a stack, STACKS/T052-110431-IW1-VV, flattened, as complex int16. The folder of
+    stacks goes to pairs, prepare and slc-tiles. The command may be stopped at any time and run again; with new products
+    it adds their dates. The exit code is 1 if a burst failed.
+
+    Example: m3leo-sar coregister products stacks --orbits orbits --dem terrain --dem-datum egm2008 --dry-run
+    """
+    wanted: dict[str, Any] = {
+        "orbits": orbits,
+        "aoi": aoi,
+        "polarisation": options.polarisation_of(polarisation),
+        "swath": swath,
+        "burst": burst,
+        "reference": reference,
+        "start": start,
+        "stop": stop,
+        "annotation_orbits": annotation_orbits,
+    }
+    if dry_run or figure:
+        plan = plan_coregistration(products, stacks, **wanted)
+        if figure:
+            from m3leo_sar.pictures.coverage_picture import plot_coverage
+
+            plot_coverage(figure, plan.coverage())
+        if dry_run:
+            _print_plan(plan, workers)
+            return
+    with progress_bar("co-registering", None) as advance:
+        done = coregister_products(
+            products,
+            stacks,
+            dem=dem or None,
+            dem_datum=dem_datum,
+            geoid=geoid,
+            spectral_diversity=spectral_diversity,
+            flatten=flatten,
+            workers=workers,
+            report=lambda _: advance(),
+            **wanted,
+        )
+    for date, shift in sorted(done.shifts.items()):
+        OUT.print(shift_text(date, shift), markup=False, soft_wrap=True)
+    made = ", ".join(f"{count} {name}" for name, count in sorted(done.summary.computed.items())) or "nothing"
+    OUT.print(
+        f"{stacks}: wrote {made}; {done.summary.present} images already existed; reference {done.plan.reference}",
+        soft_wrap=True,
+    )
+    for name, reason in list(done.summary.failed.items())[:3]:
+        OUT.print(f"failed: {name}: {reason}", markup=False, soft_wrap=True)
+    if done.summary.failed:
+        OUT.print(f"{len(done.summary.failed)} images failed; run again to try them again")
+        raise typer.Exit(code=1)
+
+
+def _print_plan(plan: CoregistrationPlan, workers: int | None) -> None:
+    """Table of bursts and dates, and what is left to do."""
+    rows = list(plan.table())
+    table = Table(*rows[0], title=f"{plan.folder}: reference {plan.reference}")
+    for row in rows:
+        table.add_row(*row.values())
+    OUT.print(table)
+    for note in plan.notes:
+        ERR.print(f"note: {note}", markup=False, soft_wrap=True)
+    count = workers or available_cpus()
+    OUT.print(
+        f"{len(plan.lacking)} of {len(plan.images)} images to make: {size_text(plan.bytes)} on disk, about "
+        f"{duration_text(plan.seconds / count)} on {count} CPU{'s' * (count > 1)}",
+        soft_wrap=True,
+    )

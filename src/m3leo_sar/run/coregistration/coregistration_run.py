@@ -1,0 +1,335 @@
+"""A plan in progress: date by date, each after those against which its shift is measured."""
+
+from __future__ import annotations
+
+import datetime
+import errno
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar.grid.annotated_timing import AnnotatedTiming
+from m3leo_sar.grid.burst_identifier import BurstIdentifier
+from m3leo_sar.io.files.ledger import Ledger
+from m3leo_sar.io.files.plain_values import parameter_digest
+from m3leo_sar.io.sources.terrain import height_fingerprint
+from m3leo_sar.io.stacks.burst_stack import BurstStack
+from m3leo_sar.io.stacks.stored_acquisition import ACQUISITION, acquisition_facts
+from m3leo_sar.run.coregistration.burst_date import ReferenceGrid, write_reference, write_secondary
+from m3leo_sar.run.coregistration.burst_ground import Extent, known_share, terrain_of
+from m3leo_sar.run.coregistration.coregistration_plan import (
+    PRESENT,
+    BurstImage,
+    CoregistrationPlan,
+    inputs_of_image,
+)  # fmt: skip
+from m3leo_sar.run.coregistration.overlap_shift import DateShift, measured_shift, shifts_of
+from m3leo_sar.run.coregistration.unpacked_products import unpacked
+from m3leo_sar.run.loop import Answer, Executor, Here, Loop, Outcome, reason_of
+from m3leo_sar.run.thread_pool import ThreadPool
+from m3leo_sar.run.threads import available_cpus
+from m3leo_sar.stack.geometry import OrbitGeometry
+from m3leo_sar.warp.burst_heights import BurstHeights, burst_heights
+from m3leo_sar.warp.burst_offsets import BurstOffsets
+from m3leo_sar.warp.range_phase import Acquisition
+
+#: Faults of the disk after which no other date can be written either.
+_OF_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}
+#: Least share of a burst's heights that the terrain must give.
+_LEAST_TERRAIN = 0.99
+#: Two-way time in the middle of IW2, to which the processor refers the times of all swaths.
+_MIDDLE_TIME = 5.8553e-3
+#: Polarisations by how well their overlaps are coherent.
+_CO_POLARISED = ("VV", "HH", "VH", "HV")
+
+
+class CoregistrationRun:
+    """The dates of a plan in order.
+
+    Parameters
+    ----------
+    plan : CoregistrationPlan
+    terrain : Terrain or None
+        None where every burst has its stack.
+    ledger : Ledger
+        Gets the outcome of each image.
+    with_shifts : bool
+        Whether azimuth shifts are measured.
+    flatten : bool
+        Whether new stacks are flattened.
+    workers : int, optional
+    report : callable, optional
+    stopping : threading.Event
+    """
+
+    def __init__(
+        self,
+        plan: CoregistrationPlan,
+        terrain: Any,
+        ledger: Ledger,
+        *,
+        with_shifts: bool,
+        flatten: bool,
+        workers: int | None,
+        report: Callable[[Outcome], Any] | None,
+        stopping: threading.Event,
+    ) -> None:
+        self._plan, self._terrain, self._ledger, self._with_shifts = plan, terrain, ledger, with_shifts
+        self._flatten = flatten
+        self._workers, self._stopping = workers or available_cpus(), stopping
+        self._loop: Loop[Any] = Loop(note=self._note, report=report)
+        self.summary = self._loop.summary
+        #: Why bursts of the date do not fit their reference.
+        self._unfit: dict[BurstIdentifier, str] = {}
+        #: Azimuth shift of each date that was made.
+        self.shifts: dict[datetime.date, DateShift] = {}
+
+    def over_dates(self) -> None:
+        """Make every date that is lacking.
+
+        Raises
+        ------
+        ValueError
+            If there is no terrain for a burst that has no stack.
+        OSError
+            If the disk cannot be written to.
+        """
+        for date in self._plan.dates:
+            images = self._plan.of_date(date)
+            for image in images:
+                if image.state == PRESENT:
+                    self._loop.present(_name(image))
+            lacking = [image for image in images if image.state != PRESENT]
+            if lacking:
+                self._make(date, lacking)
+
+    def _make(self, date: datetime.date, lacking: Sequence[BurstImage]) -> None:
+        with unpacked([image.image for image in lacking], self._plan.folder) as opened:
+            ready = [image._replace(image=found) for image, found in zip(lacking, opened, strict=True)]
+            if date == self._plan.reference:
+                jobs: list[Any] = list(_by_burst(ready).values())
+                self._loop.over(jobs, self._executor(self._make_reference, len(jobs)))
+                return
+            offsets = self._offsets(date, ready)
+            try:
+                shift = self._shift(date, [image for image in ready if image.identifier in offsets], offsets)
+            except ValueError as error:
+                failed = Answer([_outcome(image, reason_of(error)) for image in ready])
+                self._loop.over([ready], Here(lambda job: failed))
+                return
+            self.shifts[date] = shift
+            do = partial(self._make_secondary, shift=shift, offsets=offsets)
+            singles = [[image] for image in ready]
+            self._loop.over(singles, self._executor(do, len(singles)))
+
+    def _executor(self, do: Callable[[Any], Answer], jobs: int) -> Executor[Any]:
+        workers = min(self._workers, jobs)
+        return Here(do) if workers < 2 else ThreadPool(do, workers=workers, stopping=self._stopping)
+
+    def _offsets(self, date: datetime.date, images: Sequence[BurstImage]) -> dict[BurstIdentifier, BurstOffsets]:
+        """Offsets of each burst of a date whose stack has its reference; they serve all polarisations."""
+        found: dict[BurstIdentifier, BurstOffsets] = {}
+        self._unfit = {}
+        for image in images:
+            place = self._plan.folder / image.folder
+            if image.identifier not in found and BurstStack.exists(place):
+                try:
+                    secondary = self._plan.orbits[date].acquisition(image.image)
+                    found[image.identifier] = ReferenceGrid.of(BurstStack(place)).offsets(secondary)
+                except ValueError as error:
+                    self._unfit[image.identifier] = reason_of(error)
+        return found
+
+    def _shift(
+        self, date: datetime.date, images: Sequence[BurstImage], offsets: Mapping[BurstIdentifier, BurstOffsets]
+    ) -> DateShift:
+        """Shift of a date: that with which an earlier run wrote some of its bursts, or a new one."""
+        if not images:
+            return DateShift(note="no burst fits its reference")
+        every = self._stacks()
+        orbit = self._plan.orbits[date]
+        written = shifts_of(list(every.values()), date, inputs_of_image(images[0].image, orbit))
+        if written is not None:
+            return written
+        if not self._with_shifts:
+            return DateShift(note="not measured")
+        polarisation = min((image.polarisation for image in images), key=_CO_POLARISED.index)
+        some = {image.identifier: image.image for image in images if image.polarisation == polarisation}
+        stacks = {
+            identifier: stack for (identifier, name), stack in every.items()
+            if name == polarisation and self._plan.reference in stack.dates()
+        }  # fmt: skip
+        return measured_shift(date, some, offsets, stacks, reference=self._plan.reference)
+
+    def _stacks(self) -> dict[tuple[BurstIdentifier, str], BurstStack]:
+        found = {}
+        for image in self._plan.images:
+            place = self._plan.folder / image.folder
+            if (image.identifier, image.polarisation) not in found and BurstStack.exists(place):
+                found[image.identifier, image.polarisation] = BurstStack(place)
+        return found
+
+    def _make_reference(self, images: Sequence[BurstImage]) -> Answer:
+        """Stacks of one burst with the reference's own pixels; the terrain serves all polarisations."""
+        orbit = self._plan.orbits[self._plan.reference]
+        acquisition = orbit.acquisition(images[0].image)
+        try:
+            geometry, heights = self._written_ground(images[0].identifier) or self._ground(acquisition, images[0].image)
+        except ValueError as error:
+            return Answer([_outcome(image, reason_of(error)) for image in images])
+        outcomes: list[Outcome] = []
+        for image in images:
+            place = self._plan.folder / image.folder
+            try:
+                facts = _stack_facts(image, geometry, self._terrain, flatten=self._flatten)
+                steps = heights.row_step, heights.col_step
+                stack = (
+                    BurstStack(place) if BurstStack.exists(place)
+                    else BurstStack.create(place, facts, geometry, heights.height, steps=steps)
+                )  # fmt: skip
+                write_reference(stack, image.image, facts=_date_facts(image, orbit))
+            except (ValueError, OSError, MemoryError) as error:
+                if _is_fatal(error):
+                    return Answer([*outcomes, _outcome(image, reason_of(error))], fatal=reason_of(error))
+                outcomes.append(_outcome(image, reason_of(error)))
+            else:
+                outcomes.append(_outcome(image))
+        return Answer(outcomes)
+
+    def _written_ground(self, identifier: BurstIdentifier) -> tuple[OrbitGeometry, BurstHeights] | None:
+        """Grid and heights of another polarisation of the burst."""
+        for (burst, _), stack in self._stacks().items():
+            if burst == identifier:
+                height, steps = stack.heights()
+                self._require_terrain(stack)
+                return stack.geometry(), BurstHeights(height, *steps)
+        return None
+
+    def _ground(self, acquisition: Acquisition, burst: Any) -> tuple[OrbitGeometry, BurstHeights]:
+        if self._terrain is None:
+            raise ValueError("dem must be given for bursts that have no stack yet")
+        extent = Extent.of(burst.valid)
+        dem, box = terrain_of(acquisition, extent, self._terrain)
+        geometry = OrbitGeometry(acquisition.orbit, acquisition.radar_grid, dem, box, timing=timing_of(burst))
+        heights = burst_heights(orbit=acquisition.orbit, radar_grid=acquisition.radar_grid, dem=dem, dem_geobox=box)
+        known = known_share(heights, extent)
+        if known < _LEAST_TERRAIN:
+            edges = ", ".join(f"{edge:.3f}" for edge in box.bounds)
+            raise ValueError(
+                f"dem must cover the bursts, it has heights for {known:.0%} of this one, whose ground lies within "
+                f"{edges} (west, south, east, north)"
+            )
+        return geometry, heights
+
+    def _make_secondary(
+        self, images: Sequence[BurstImage], *, shift: DateShift, offsets: Mapping[BurstIdentifier, BurstOffsets]
+    ) -> Answer:
+        image = images[0]
+        place, orbit = self._plan.folder / image.folder, self._plan.orbits[image.date]
+        try:
+            if not BurstStack.exists(place) or self._plan.reference not in (stack := BurstStack(place)).dates():
+                raise ValueError(f"the reference {self._plan.reference} of {image.folder} failed")
+            self._require_terrain(stack)
+            if image.identifier not in offsets:
+                raise ValueError(self._unfit[image.identifier])
+            facts = {**_date_facts(image, orbit), **shift.facts()}
+            write_secondary(stack, image.image, offsets[image.identifier], shift=shift.lines, facts=facts)
+        except (ValueError, OSError, MemoryError) as error:
+            return Answer([_outcome(image, reason_of(error))], fatal=reason_of(error) if _is_fatal(error) else "")
+        return Answer([_outcome(image)])
+
+    def _require_terrain(self, stack: BurstStack) -> None:
+        """Refuse another terrain than that with which the stack was flattened."""
+        if self._terrain is None or stack.facts.get("terrain_source") == self._terrain.fingerprint:
+            return
+        held = stack.geometry()
+        dem, box = self._terrain.window(held.dem_geobox.bounds, minimum_share=0.0)
+        if height_fingerprint(dem, box) != stack.facts.get("terrain"):
+            raise ValueError(
+                f"{stack.root.name} was flattened with another terrain than dem; give the same, leave dem out to use "
+                "that of the stack, or take another folder"
+            )
+
+    def _note(self, job: Any, answer: Answer) -> None:
+        orbits, plan = self._plan.orbits, self._plan
+        for image, outcome in zip(job, answer.outcomes, strict=False):
+            digest = parameter_digest({**inputs_of_image(image.image, orbits[image.date]), "to": plan.reference})
+            self._ledger.record(outcome.identifier, outcome.state, digest=digest, reason=outcome.reason)
+
+
+def _by_burst(images: Sequence[BurstImage]) -> dict[BurstIdentifier, list[BurstImage]]:
+    found: dict[BurstIdentifier, list[BurstImage]] = {}
+    for image in images:
+        found.setdefault(image.identifier, []).append(image)
+    return found
+
+
+def timing_of(burst: Any) -> AnnotatedTiming | None:
+    """Timing of a burst, None if its annotation lacks an entry, as those of repacked products may."""
+    note = burst.annotation
+    if None in (note.prf, note.rank, note.pulse_ramp_rate) or not note.is_bistatic_corrected:
+        return None
+    return AnnotatedTiming(_MIDDLE_TIME, note.rank / note.prf, note.pulse_ramp_rate, burst.carrier)
+
+
+def _is_fatal(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in _OF_DISK
+
+
+def _name(image: BurstImage) -> str:
+    return f"{image.folder}/{image.date:%Y%m%d}"
+
+
+def _outcome(image: BurstImage, reason: str = "") -> Outcome:
+    counts: Mapping[str, int] = {} if reason else {image.polarisation: 1}
+    size = 0 if reason else image.bytes
+    return Outcome(
+        identifier=_name(image), state="failed" if reason else "done", reason=reason, counts=counts, bytes=size
+    )
+
+
+def _date_facts(image: BurstImage, orbit: Any) -> dict[str, Any]:
+    burst = image.image
+    there = orbit.acquisition(burst)
+    return {
+        "time": burst.start.isoformat(),
+        "platform": burst.mission,
+        "processor": burst.processor,
+        "orbit_kind": orbit.kind,
+        "inputs": inputs_of_image(burst, orbit),
+        ACQUISITION: acquisition_facts(there.orbit, there.radar_grid),
+    }
+
+
+def _stack_facts(image: BurstImage, geometry: OrbitGeometry, terrain: Any, *, flatten: bool) -> dict[str, Any]:
+    burst = image.image
+    return {
+        "burst": str(image.identifier),
+        "polarisation": image.polarisation,
+        "orbit": burst.annotation.orbit_direction,
+        "track": image.identifier.track,
+        "wavelength": geometry.radar_grid.wavelength,
+        "frequency": None,
+        "reference": image.date.isoformat(),
+        "first_line": burst.start.isoformat(),
+        "flattened": flatten,
+        "outline": _outline(np.asarray(burst.valid)),
+        "terrain": height_fingerprint(geometry.dem, geometry.dem_geobox),
+        "terrain_source": None if terrain is None else terrain.fingerprint,
+    }
+
+
+def _outline(valid: NDArray[np.integer[Any]]) -> list[list[float]]:
+    """Convex outline of the valid samples: the edges of a burst are straight to a few samples."""
+    import shapely
+
+    rows = np.flatnonzero(valid[:, 0] >= 0)
+    if not rows.size:
+        raise ValueError("the reference has no valid sample")
+    points = np.concatenate([np.stack([rows, valid[rows, side]], axis=1) for side in (0, 1)])
+    hull = shapely.convex_hull(shapely.multipoints(points))
+    return [[float(row), float(col)] for row, col in shapely.get_coordinates(hull)[:-1]]
