@@ -11,6 +11,10 @@ from seam_pair import SeamPair, seam_scene
 
 from m3leo_sar.insar.spectral_diversity import spectral_diversity
 from m3leo_sar.simulate.safe_truth import pair_truth
+from m3leo_sar.simulate.scene_echoes import reflectivity
+from m3leo_sar.warp.burst_heights import burst_heights
+from m3leo_sar.warp.burst_offsets import burst_offsets
+from m3leo_sar.warp.coregister import coregister
 
 #: Radians at a seam per line, of the second burst's interferogram less the first's: 2 pi x 4808 Hz x 2.0555563 ms.
 PER_LINE = 62.1
@@ -143,3 +147,92 @@ def test_spectral_diversity_measures_the_injected_shift(pairs, index):
 def test_a_moved_resampler_is_read_back(pair, offsets):
     still = measured_shift(pair, offsets).lines
     assert still - measured_shift(pair, offsets, lines=0.001).lines == pytest.approx(0.001, abs=3e-5)
+
+
+@pytest.fixture(scope="module")
+def heights(pair):
+    ground, found = pair.scene.ground, []
+    for burst in (0, 1):
+        orbit, grid = pair.acquisition(0, burst)
+        dem = {"dem": ground.heights, "dem_geobox": ground.geobox("EPSG:4979")}
+        found.append(burst_heights(orbit=orbit, radar_grid=grid, **dem))
+    return found
+
+
+def brought(pair, heights, burst, *, output="complex64", **options):
+    """Reference and secondary on its grid, from polynomials and posts, whole."""
+    secondary = pair.acquisition(pair.second, burst)
+    offsets = burst_offsets(reference=pair.acquisition(0, burst), secondary=secondary, heights=(100.0, 600.0))
+    swath = pair.swaths[pair.second]
+    timing = swath.annotation.bursts[burst]
+    own = {"valid": np.stack([timing.first_valid, timing.last_valid], axis=1)}
+    made = coregister(
+        np.nan_to_num(swath.burst(burst)),
+        offsets=offsets,
+        heights=heights[burst],
+        carrier=swath.annotation.carrier(burst),
+        output=output,
+        resampling="sinc12",
+        **(own | options),
+    )
+    return pair.swaths[0].burst(burst), made
+
+
+def alike(first, second):
+    known = np.isfinite(first) & np.isfinite(second)
+    product = (first * second.conj())[known]
+    power = np.linalg.norm(first[known]) * np.linalg.norm(second[known])
+    return abs(product.sum()) / power, np.angle(product.sum()), int(known.sum())
+
+
+@pytest.mark.parametrize("index", [0, 4, 5, 6])
+def test_a_burst_in_one_pass_keeps_coherence_and_phase(pairs, heights, index):
+    pair = pairs[index]
+    echoes = [reflectivity(pair.scene, date, "VV") for date in (0, pair.second)]
+    drawn = abs(np.vdot(*echoes)) / np.linalg.norm(echoes[0]) / np.linalg.norm(echoes[1])
+    for burst in (0, 1):
+        first, made = brought(pair, heights, burst)
+        coherence, phase, count = alike(first, made.pixels)
+        assert coherence == pytest.approx(drawn, abs=0.003 if index == 0 else 0.02)
+        assert abs(phase) < (0.002 if index == 0 else 0.04)
+        # Columns without a partner: 5.2 of range offset and no more than the kernel's reach.
+        assert count > 170 * (201 - 5 - 12)
+    images = [tuple(plane[pair.rows(b), pair.cols] for plane in _both(brought(pair, heights, b))) for b in (0, 1)]
+    products = [one * other.conj() for one, other in images]
+    assert abs(pair.seam(products)) < (0.002 if index == 0 else 0.15)
+
+
+def _both(result):
+    return result[0], result[1].pixels
+
+
+@pytest.mark.parametrize("index", [1, 2, 3])
+def test_a_shift_taken_off_leaves_no_step(pairs, heights, index):
+    pair, shift = pairs[index], SHIFTS[index - 1]
+    images = [brought(pair, heights, burst, azimuth_shift=shift) for burst in (0, 1)]
+    for first, made in images:
+        assert abs(alike(first, made.pixels)[1]) < 0.002
+    products = [(first * made.pixels.conj())[pair.rows(b), pair.cols] for b, (first, made) in enumerate(images)]
+    assert abs(pair.seam(products)) < 0.005
+
+
+def test_whole_numbers_lose_nothing_that_matters(pair, heights):
+    _, made = brought(pair, heights, 1, output="int16")
+    parts = made.pixels.astype(np.float32) * made.scale
+    parts[made.pixels[..., 0] == -32768] = np.nan
+    _, exact = brought(pair, heights, 1)
+    # 45 dB below the signal is 3e-5 of coherence.
+    assert alike(exact.pixels, parts.view(np.complex64)[..., 0])[0] > 1 - 5e-5
+    assert made.saturated == 0
+
+
+def test_the_first_valid_line_is_whole_and_one_before_it_would_show(pair, heights):
+    timing = pair.swaths[1].annotation.bursts[1]
+    right = np.stack([timing.first_valid, timing.last_valid], axis=1)
+    shares = []
+    for valid in (right, np.roll(right, -1, axis=0)):
+        power = np.abs(brought(pair, heights, 1, valid=valid)[1].pixels) ** 2
+        known = np.flatnonzero(np.isfinite(power).mean(axis=1) > 0.5)
+        shares.append(np.nanmean(power[known[0]]) / np.nanmean(power[known[0] + 1]))
+    assert shares[0] > 0.6
+    assert shares[1] < 0.2

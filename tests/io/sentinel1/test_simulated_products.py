@@ -147,7 +147,10 @@ DAMAGE = {
     "centroid": (replaced(r"(<dataDcPolynomial[^>]*>)[^<]*", r"\1nan 0"), "dataDcPolynomial must be finite"),
     "interval": (replaced(r"<azimuthTimeInterval>", r"\g<0>-"), "azimuthTimeInterval must be above 0"),
     "sampling": (replaced(r"<rangeSamplingRate>[^<]*", "<rangeSamplingRate>0"), "rangeSamplingRate must be above 0"),
-    "identifier": (replaced(r"(<burstId[^>]*>)\d+", r"\g<1>5"), "burst identifiers must rise by 1"),
+    "identifier": (
+        replaced(r"(<burstId[^>]*>)\d+", r"\g<1>5"),
+        "the annotation states burst 5",
+    ),
     "one time": (replaced(r"(<burst><azimuthTime>)[^<]*", r"\g<1>2023-09-04T06:37:40.0"), "must rise by 0"),
 }
 
