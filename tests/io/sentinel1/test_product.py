@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tiny_safe import LINES, SAMPLES, write_safe
 from m3leo_sar.grid.burst_identifier import BurstIdentifier
 from m3leo_sar.io.sentinel1 import burst_pixels
 from m3leo_sar.io.sentinel1.product import find_products, open_product, read_bursts, read_bursts_int16
+from m3leo_sar.warp.geo2rdr import geo2rdr
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,24 @@ def test_grids_of_the_three_swaths_state_one_middle_of_the_bistatic_correction(r
         assert -offset / slope == pytest.approx(5.85535e-3, abs=4e-7)
     middle = notes["IW2"].range_time + notes["IW2"].samples / 2 * notes["IW2"].range_interval
     assert middle == pytest.approx(5.8527e-3, abs=1e-7)
+
+
+def test_grids_of_recent_processors_agree_with_orbit_and_ranges(real):
+    """ESA's own geolocation, at the times and ranges that it states: a microsecond is 0.0005 line."""
+    swaths = {id(burst.annotation): burst.annotation for product in real.values() if product.mission == "S1A"
+              for burst in product.bursts}  # fmt: skip
+    assert len(swaths) == 12
+    for note in swaths.values():
+        points = note.geolocation
+        whole = replace(note.radar_grid(0), shape=(len(note.bursts) * note.lines, note.samples))
+        rows, cols = geo2rdr(
+            points["latitude"], points["longitude"], points["height"], orbit=note.orbit, radar_grid=whole
+        )
+        lines = (points["azimuth_time"] - whole.azimuth_time) / note.azimuth_interval
+        assert abs(rows - lines).max() < 2 * 0.00116
+        # Not the pixel, from which the range of the last line of points differs by up to 0.002.
+        columns = (points["range_time"] - note.range_time) / note.range_interval
+        assert abs(cols - columns).max() < 2 * 8.5e-6
 
 
 def test_products_without_pixels_say_so(real):

@@ -72,7 +72,12 @@ def test_tiles_are_joined_on_their_posts(tmp_path):
     assert heights.dtype == np.float32
     assert box.crs == "EPSG:4326"
     west, south, east, north = box.bounds
-    assert (west < -9.31, south < 30.72, east > -8.82, north > 31.24) == (True,) * 4
+    assert (west <= -9.31, south <= 30.72, east >= -8.82, north >= 31.24) == (True,) * 4
+    # The bounds of a window give it again, whichever tile states the lattice.
+    assert height_fingerprint(*terrain.window(box.bounds)) == height_fingerprint(heights, box)
+    part, inside = terrain.window((-9.31, 30.72, -9.05, 30.9))
+    rows, cols = (int(np.round(one)) for one in box.to_pixels(*(axis[0, 0] for axis in inside.centres())))
+    np.testing.assert_array_equal(part, heights[rows : rows + part.shape[0], cols : cols + part.shape[1]])
     assert box.shape < (40, 40)
     # A post is where the file has it: half a pixel inside its corner.
     row, col = (np.asarray(axis) for axis in box.to_pixels(-9.0, 31.0))

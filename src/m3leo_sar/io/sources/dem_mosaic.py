@@ -17,7 +17,7 @@ from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.no_data import is_no_data, masked_pixels
 from m3leo_sar.io.files.raster import open_raster
 
-#: Posts beyond the bounds on each side, for interpolation at their edge.
+#: Posts of another lattice beyond the bounds on each side, for interpolation at their edge.
 _MARGIN = 2
 #: Largest difference of two lattices that count as one, posts.
 _SAME = 1e-3
@@ -36,7 +36,7 @@ class DemPart(NamedTuple):
 def mosaic(
     parts: Sequence[DemPart], bounds: Bounds, crs: str, *, nodata: float | None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], GeoBox]:
-    """Heights of the posts in bounds, and one post more on each side.
+    """Heights of the posts whose pixels touch bounds; of the bounds of such a window, the same posts again.
 
     Parameters
     ----------
@@ -56,12 +56,12 @@ def mosaic(
     geobox : GeoBox
     """
     families = _families(parts)
-    box = _window(families[0][0].geobox, bounds, crs)
+    box = _window(families[0][0].geobox, bounds, crs, margin=0)
     limits.require_array("the terrain of a burst", box.shape, 8, limits.LARGEST_RASTER)
     heights, covered = np.full(box.shape, np.nan, np.float32), np.zeros(box.shape, bool)
     for family in families:
-        # One more post around, as the posts of a coarser lattice lie beyond the finer one's.
-        own = _window(family[0].geobox, box.bounds, crs)
+        # More posts around, as those of a coarser lattice lie beyond the finer one's.
+        own = _window(family[0].geobox, box.bounds, crs, margin=_MARGIN)
         plane, extent = _pasted(family, own, nodata)
         plane, extent = _on_lattice(plane, extent, own, box)
         np.copyto(heights, plane, where=np.isnan(heights))
@@ -94,14 +94,28 @@ def _is_same_lattice(one: GeoBox, other: GeoBox) -> bool:
     return all(abs(step - round(step)) < _SAME for step in apart)
 
 
-def _window(lattice: GeoBox, bounds: Bounds, crs: str) -> GeoBox:
-    """Posts of a lattice in bounds and around them."""
-    a = lattice.affine
+def _window(lattice: GeoBox, bounds: Bounds, crs: str, *, margin: int) -> GeoBox:
+    """Posts of a lattice whose pixels touch bounds, and some around them."""
     west, south, east, north = bounds
-    first = math.floor((west - a.c) / a.a) - _MARGIN, math.floor((north - a.f) / a.e) - _MARGIN
-    last = math.ceil((east - a.c) / a.a) + _MARGIN, math.ceil((south - a.f) / a.e) + _MARGIN
-    origin = Affine(a.a, 0.0, a.c + first[0] * a.a, 0.0, a.e, a.f + first[1] * a.e)
+    a = lattice.affine
+    (step_x, phase_x), (step_y, phase_y) = _lattice_line(a.a, a.c), _lattice_line(a.e, a.f)
+    low = west / step_x - phase_x, north / step_y - phase_y
+    high = east / step_x - phase_x, south / step_y - phase_y
+    # Bounds that are edges of pixels but for rounding take no further pixel.
+    first = [math.floor(edge + _SAME) - margin for edge in low]
+    last = [math.ceil(edge - _SAME) + margin for edge in high]
+    origin = Affine(step_x, 0.0, (first[0] + phase_x) * step_x, 0.0, step_y, (first[1] + phase_y) * step_y)
     return GeoBox((last[1] - first[1], last[0] - first[0]), origin, crs)
+
+
+def _lattice_line(step: float, edge: float) -> tuple[float, float]:
+    """Step of a lattice, and the place of its edges in steps from 0, without the last digits of single files.
+
+    Whichever file states the lattice, a window has the same bits.
+    """
+    step = float(f"{step:.13g}")
+    place = edge / step
+    return step, round(place - math.floor(place), 5) % 1.0
 
 
 def _pasted(

@@ -90,7 +90,8 @@ class Terrain:
         heights : (rows, cols) float32
             Metres above the WGS 84 ellipsoid, NaN where unknown. Holes of a few posts are interpolated.
         geobox : GeoBox
-            Their grid, in the horizontal CRS of the terrain model.
+            Their grid, in the horizontal CRS of the terrain model: the posts whose pixels touch the bounds. The bounds
+            of a grid in degrees give the same grid again.
 
         Raises
         ------
