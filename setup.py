@@ -25,7 +25,16 @@ HEADERS = sorted(str(path) for path in Path("ext").glob("*/*.h"))
 # the scalar tail of one loop may not round differently. -ffast-math is never used: it breaks NaN tests, and at
 # link time it turns on flush-to-zero for the whole Python process.
 COMPILE = ["-std=c++17", "-fopenmp", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"]
-COMPILE += ["-O0", "-g"] if DEBUG else ["-O3"]
+if DEBUG:
+    COMPILE += ["-O0", "-g"]
+else:
+    # The level that a packager's CFLAGS name holds. Python's own flags ask for debug symbols, which take longer than
+    # some kernels do.
+    COMPILE += ["-g0"] if "-O" in os.environ.get("CFLAGS", "") else ["-g0", "-O3"]
+#: What Cython adds to each module for memory views, compiled once for all.
+SHARED = "m3leo_sar._ext._memory_views"
+#: Kernels that take longest to compile, which begin first.
+LONGEST = ("coherence", "warp", "fringe", "resample", "normalise")
 MACROS = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
 
 
@@ -46,6 +55,11 @@ def kernel_extensions():
         for source in sources
         if not ONLY or source.stem in ONLY
     ]
+
+
+def shared_extension():
+    """The module that the kernels import their memory views from."""
+    return Extension(SHARED, [], extra_compile_args=["-O0", "-g"] if DEBUG else ["-g0", "-O1"])
 
 
 def simt_extension():
@@ -80,8 +94,9 @@ class BuildExt(build_ext):
 
 
 extensions = cythonize(
-    kernel_extensions(),
+    [*kernel_extensions(), shared_extension()],
     build_dir="build/cython",
+    shared_utility_qualified_name=SHARED,
     compiler_directives={
         "language_level": 3,
         "boundscheck": DEBUG,

@@ -155,36 +155,36 @@ def coherence_reference(a, b, window, **options):
     return coherence_maps_reference(a, b, window, **options)["coherence"]
 
 
+def window_sums_reference(plane, window, power=1):
+    """Sum of a plane times a window's weights (to a power) at every pixel; beyond the image there is nothing."""
+    axes = ((window.rows, window.row_weights), (window.cols, window.col_weights))
+    for axis, (before, after, (size, weights)) in enumerate(zip(window.before, window.after, axes, strict=True)):
+        padded = np.pad(plane, [(before, after) if number == axis else (0, 0) for number in range(2)])
+        shifts = np.lib.stride_tricks.sliding_window_view(padded, size, axis=axis)
+        plane = shifts @ np.power(weights or np.ones(size), power)
+    return plane
+
+
 def coherence_maps_reference(a, b, window, *, phase=None, min_valid=0.5, fill_gaps=False):
-    """All that a window tells, by a direct weighted sum at every pixel."""
-    rows, cols = a.shape
-    (top, left), (bottom, right) = window.before, window.after
+    """All that a window tells, by direct weighted sums."""
     phase = np.zeros(a.shape) if phase is None else phase
     valid = np.isfinite(a) & np.isfinite(b) & np.isfinite(phase)
     turn = np.exp(-1j * np.where(valid, phase, 0))
     a, b = np.where(valid, a, 0).astype(np.complex128), np.where(valid, b, 0).astype(np.complex128)
-    taps = np.outer(window.row_weights or np.ones(window.rows), window.col_weights or np.ones(window.cols))
-    names = ("coherence", "phase", "looks", "power_reference", "power_secondary")
-    out = {name: np.full((rows, cols), np.nan) for name in names}
-    for r, c in np.ndindex(rows, cols):
-        first = max(0, r - top), max(0, c - left)
-        part = np.s_[first[0] : r + bottom + 1, first[1] : c + right + 1]
-        inner = first[0] - r + top, first[1] - c + left
-        size = a[part].shape
-        weight = taps[inner[0] : inner[0] + size[0], inner[1] : inner[1] + size[1]]
-        power_a, power_b = (weight * np.abs(a[part]) ** 2).sum(), (weight * np.abs(b[part]) ** 2).sum()
-        count = weight[valid[part]].sum()
-        if count > 0:
-            out["looks"][r, c] = count**2 / (weight[valid[part]] ** 2).sum()
-        else:
-            out["looks"][r, c] = 0
-        enough = count > 0 and count >= min_valid * weight.sum() * (1 - 1e-5) and (fill_gaps or valid[r, c])
-        if enough:
-            out["power_reference"][r, c], out["power_secondary"][r, c] = power_a / count, power_b / count
-        if enough and power_a > 0 and power_b > 0:
-            value = (weight * turn[part] * a[part] * b[part].conj()).sum() / (np.sqrt(power_a) * np.sqrt(power_b))
-            out["coherence"][r, c], out["phase"][r, c] = abs(value), np.angle(value)
-    return out
+    count, whole = (window_sums_reference(plane.astype(float), window) for plane in (valid, np.ones(a.shape)))
+    squares = window_sums_reference(valid.astype(float), window, 2)
+    power_a, power_b = (window_sums_reference(np.abs(image) ** 2, window) for image in (a, b))
+    product = window_sums_reference(turn * a * b.conj(), window)
+    enough = (count > 0) & (count >= min_valid * whole * (1 - 1e-5)) & (valid | fill_gaps)
+    with np.errstate(all="ignore"):
+        value = product / (np.sqrt(power_a) * np.sqrt(power_b))
+        out = {
+            "coherence": np.where(enough & (power_a > 0) & (power_b > 0), abs(value), np.nan),
+            "looks": np.where(count > 0, count**2 / squares, 0),
+            "power_reference": np.where(enough, power_a / count, np.nan),
+            "power_secondary": np.where(enough, power_b / count, np.nan),
+        }
+    return out | {"phase": np.where(np.isnan(out["coherence"]), np.nan, np.angle(value))}
 
 
 def fringe_coherence_reference(a, b, window, *, min_valid=0.5, fill_gaps=False):
@@ -395,20 +395,20 @@ def robust_decay(rho, days, *, scale, rounds=3):
     lags, weights = np.asarray(days, np.float64), np.ones(len(rho))
 
     def asymptote(tau):
-        f = 1 - np.exp(-lags / tau)
-        return float(np.clip((weights * f * (rho - 1 + f)).sum() / (weights * f**2).sum(), 0, 1))
+        f = 1 - np.exp(-lags / np.asarray(tau)[..., None])
+        return np.clip((weights * f * (rho - 1 + f)).sum(-1) / (weights * f**2).sum(-1), 0, 1)
 
     def residuals(tau):
-        decay = np.exp(-lags / tau)
-        return rho - decay - asymptote(tau) * (1 - decay)
+        decay = np.exp(-lags / np.asarray(tau)[..., None])
+        return rho - decay - asymptote(tau)[..., None] * (1 - decay)
 
     result = (0.0, 0.0)
     for _ in range(rounds + 1):
         taus = np.geomspace(1, 1000, 1201)
         for _ in range(3):
-            best = int(np.argmin([(weights * residuals(tau) ** 2).sum() for tau in taus]))
+            best = int(np.argmin((weights * residuals(taus) ** 2).sum(-1)))
             tau, taus = taus[best], np.linspace(taus[max(best - 1, 0)], taus[min(best + 1, len(taus) - 1)], 41)
-        result = asymptote(tau), float(tau)
+        result = float(asymptote(tau)), float(tau)
         weights = 1 / np.sqrt(1 + (residuals(tau) / scale) ** 2)
     return result
 

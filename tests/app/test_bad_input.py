@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import signal
 import subprocess
-import sys
 import time
-from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+from command_line import COMMAND, call, call_here
 from production import assert_same
 
-from m3leo_sar.app.command import main
 from m3leo_sar.io.chips.archive import ChipArchive
-
-# A shell's background job, as a test run may be, ignores Ctrl-C and hands that down.
-HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-COMMAND = [sys.executable, "-c", HEARING + "from m3leo_sar.app.command import main; main()"]
-
-
-def call(*arguments: object, cwd: Path, code: int) -> str:
-    done = subprocess.run([*COMMAND, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
-
-
-def call_here(*arguments: object, cwd: Path, code: int) -> str:
-    """The same in this process, which spares a mistake the seconds that the libraries take to load."""
-    reported = io.StringIO()
-    with pytest.MonkeyPatch.context() as patched, redirect_stdout(reported), redirect_stderr(reported), chdir(cwd):
-        patched.setattr(sys, "argv", ["m3leo-sar", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    assert ended.value.code == code, reported.getvalue()
-    return reported.getvalue()
-
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stack")
-    call("simulate", "stack", "--rows", 520, "--cols", 560, "--dates", 3, cwd=folder, code=0)
+    call_here("simulate", "stack", "--rows", 520, "--cols", 560, "--dates", 3, cwd=folder, code=0)
     return folder / "stack"
 
 
@@ -106,11 +80,22 @@ def test_a_process_ends_with_the_code_of_its_fault(tmp_path: Path) -> None:
     assert "there is no file or folder nothing" in call("pairs", "nothing", cwd=tmp_path, code=1)
 
 
+CUT = ["--interferograms", "--minimum-coverage", "0"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, stack: Path) -> Path:
+    """The archive of a run that nothing stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    call_here("prepare", stack, "chips", *CUT, cwd=folder, code=0)
+    return folder / "chips"
+
+
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_in_the_middle_nothing_is_half_written_and_a_second_run_completes(
-    tmp_path: Path, stack: Path, stop: signal.Signals
+    tmp_path: Path, stack: Path, whole: Path, stop: signal.Signals
 ) -> None:
-    arguments = [stack, "chips", "--interferograms", "--minimum-coverage", "0"]
+    arguments = [stack, "chips", *CUT]
     running = subprocess.Popen(
         [*COMMAND, "prepare", *map(str, arguments)], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     )
@@ -122,7 +107,6 @@ def test_stopped_in_the_middle_nothing_is_half_written_and_a_second_run_complete
     if stop == signal.SIGINT:
         assert reported == "m3leo-sar: stopped; finished work is kept, run again to continue\n"
         assert not list(tmp_path.rglob("*.partial-*"))
-    call("prepare", *arguments, cwd=tmp_path, code=0)
-    call("prepare", stack, "whole", *arguments[2:], cwd=tmp_path, code=0)
+    call_here("prepare", *arguments, cwd=tmp_path, code=0)
     assert not list(tmp_path.rglob("*.partial-*"))
-    assert_same(tmp_path / "chips", tmp_path / "whole")
+    assert_same(tmp_path / "chips", whole)

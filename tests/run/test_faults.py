@@ -243,13 +243,13 @@ class _cluster:
 
 
 def test_a_slow_worker_is_replaced(stack, whole, tmp_path):
-    process = start(stack, tmp_path / "chips", workers=2, timeout=10.0, log=str(tmp_path / "log"))
+    process = start(stack, tmp_path / "chips", workers=2, timeout=5.0, log=str(tmp_path / "log"))
     until(lambda: written(tmp_path / "chips") >= 3, process)
     victims = children(process.pid)
     os.kill(victims[0], signal.SIGSTOP)
     out, errors = process.communicate(timeout=120)
     assert (process.returncode, out.strip(), errors) == (0, "0", "")
-    assert "gave no answer for 10 s" in (tmp_path / "log").read_text()
+    assert "gave no answer for 5 s" in (tmp_path / "log").read_text()
     assert_same(tmp_path / "chips", whole)
 
 

@@ -8,13 +8,12 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import call_here
 
 from m3leo_sar import GeoBox, TileGrid
 from m3leo_sar.app.cli import app
@@ -471,10 +470,7 @@ def test_tiles_by_file_region_or_text(tmp_path):
 
 
 def command(*arguments, cwd, code):
-    line = [sys.executable, "-c", "from m3leo_sar.app.command import main; main()", *map(str, arguments)]
-    done = subprocess.run(line, cwd=cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stdout + done.stderr
-    return re.sub(r"\s+", " ", done.stdout + done.stderr)
+    return re.sub(r"\s+", " ", call_here(*arguments, cwd=cwd, code=code))
 
 
 def test_the_command_cuts_tells_and_goes_on(tmp_path, rng):

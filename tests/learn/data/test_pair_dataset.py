@@ -21,6 +21,7 @@ from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.learn.data import pair_dataset
 from m3leo_sar.learn.data.archive_target import ArchiveTarget
 from m3leo_sar.learn.data.augment import Augmentation, flip_planes
+from m3leo_sar.learn.data.datamodule import worker_context
 from m3leo_sar.learn.data.labels import class_target
 from m3leo_sar.learn.data.pair_datamodule import PairDataModule, fit_pair_statistics, starting_bands
 from m3leo_sar.learn.data.pair_dataset import PairDataset, as_fetched
@@ -140,7 +141,7 @@ def test_a_batch_is_its_samples_collated(held):
 
 def loader_of(data, workers):
     order = TileBatches(data.index.tile, batch=7, hold=2, lanes=2, seed=3)
-    context = "spawn" if workers else None
+    context = worker_context() if workers else None
     return DataLoader(
         data, batch_sampler=order, collate_fn=as_fetched, num_workers=workers, multiprocessing_context=context
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import signal
 from collections.abc import Mapping, Sequence
 from functools import partial
+from multiprocessing.context import BaseContext
 from typing import Any, NamedTuple, Protocol
 
 import lightning as L
@@ -168,12 +170,22 @@ def loader_options(workers: int, seed: int) -> dict[str, Any]:
     """Options common to all loaders of a run: start and end of worker processes, and a separate random generator."""
     return {
         "num_workers": workers,
-        # Never fork: OpenMP may have run in this process, and its threads do not survive a fork.
-        "multiprocessing_context": "spawn" if workers else None,
+        "multiprocessing_context": worker_context() if workers else None,
         "worker_init_fn": _leave_stopping_to_the_main_process if workers else None,
         # A separate generator, so that creating an iterator does not advance the random state of training.
         "generator": torch.Generator().manual_seed(seed),
     }
+
+
+def worker_context() -> BaseContext:
+    """How worker processes start: as forks of a process that imported what they need and did nothing else.
+
+    Never as forks of this one: OpenMP may have run in it, and its threads do not survive a fork. A process per worker
+    that starts afresh would import torch again, for seconds, for each worker of each of a run's loaders.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _leave_stopping_to_the_main_process(_: int) -> None:
