@@ -33,8 +33,8 @@ else:
     COMPILE += ["-g0"] if "-O" in os.environ.get("CFLAGS", "") else ["-g0", "-O3"]
 #: What Cython adds to each module for memory views, compiled once for all.
 SHARED = "m3leo_sar._ext._memory_views"
-#: Kernels that take longest to compile, which begin first.
-LONGEST = ("coherence", "warp", "fringe", "resample", "normalise")
+#: Kernels that take longest to compile, the longest first.
+LONGEST = ("warp", "coherence", "area", "fringe", "resample", "geometry", "normalise")
 MACROS = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
 
 
@@ -80,6 +80,12 @@ def simt_extension():
     )
 
 
+def turn(extension):
+    """Where an extension stands in the queue of the compilers: those that take longest begin first."""
+    stem = extension.name.rpartition(".")[2]
+    return LONGEST.index(stem) if stem in LONGEST else len(LONGEST)
+
+
 class BuildExt(build_ext):
     """Compiles as many kernels side by side as there are CPUs."""
 
@@ -106,6 +112,7 @@ extensions = cythonize(
         "freethreading_compatible": True,
     },
 )
+extensions.sort(key=turn)
 if os.environ.get("M3LEO_SIMT") and (not ONLY or "simt" in ONLY):
     extensions.append(simt_extension())
 setup(ext_modules=extensions, cmdclass={"build_ext": BuildExt})

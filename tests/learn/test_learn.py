@@ -239,14 +239,21 @@ def assert_same_results(one, other):
         assert torch.equal(weight, other[1][name]), name
 
 
+@pytest.fixture(scope="module")
+def whole(archive, tmp_path_factory):
+    """A run of four epochs without an interruption."""
+    output = tmp_path_factory.mktemp("whole") / "run"
+    fit(config_of(archive, output, epochs=4))
+    return output
+
+
 @pytest.mark.parametrize("before", [1, 2, 3])
-def test_a_resumed_run_ends_as_an_uninterrupted_one(archive, tmp_path, before):
-    fit(config_of(archive, tmp_path / "whole", epochs=4))
+def test_a_resumed_run_ends_as_an_uninterrupted_one(archive, whole, tmp_path, before):
     fit(config_of(archive, tmp_path / "parts", epochs=before))
     fit(config_of(archive, tmp_path / "parts", epochs=4), resume=True)
-    assert_same_results(results_of(tmp_path / "whole"), results_of(tmp_path / "parts"))
+    assert_same_results(results_of(whole), results_of(tmp_path / "parts"))
     one, other = (
-        torch.load(tmp_path / name / "last.ckpt", weights_only=True)["state_dict"] for name in ("whole", "parts")
+        torch.load(output / "last.ckpt", weights_only=True)["state_dict"] for output in (whole, tmp_path / "parts")
     )
     for name, weight in one.items():
         assert torch.equal(weight, other[name]), name

@@ -76,11 +76,11 @@ def test_gaps_are_left_out_of_both_images():
 
 def test_a_smooth_field_is_found_to_a_twentieth_of_a_pixel_and_coherence_comes_back():
     random = np.random.default_rng(8)
-    shape = (384, 512)
+    shape = (288, 384)
     row, col = np.indices(shape)
     truth = (
-        PixelPolynomial([[0.6, 0.4], [-0.5, 0]], origin=(191.5, 255.5), scale=(191.5, 255.5)),
-        PixelPolynomial([[-1.3, 0.3], [0.4, 0]], origin=(191.5, 255.5), scale=(191.5, 255.5)),
+        PixelPolynomial([[0.6, 0.4], [-0.5, 0]], origin=(143.5, 191.5), scale=(143.5, 191.5)),
+        PixelPolynomial([[-1.3, 0.3], [0.4, 0]], origin=(143.5, 191.5), scale=(143.5, 191.5)),
     )
     fields = [polynomial(row, col) for polynomial in truth]
     reference, secondary = pair(shape, random, *fields)

@@ -23,6 +23,9 @@ def band_limited(shape, random, *, bandwidth=0.8, doppler=0.0):
     spectrum = random.normal(size=(len(k[0]), len(k[1]), 2)) @ [1, 1j]
 
     def at(row, col):
+        # Positions of a grid are those of one of its columns and one of its rows.
+        row = row[:, :1] if (row == row[:, :1]).all() else row
+        col = col[:1] if (col == col[:1]).all() else col
         down = np.exp(2j * np.pi * (k[0] / shape[0] + doppler) * row[..., None])
         along = np.exp(2j * np.pi * k[1] / shape[1] * col[..., None])
         return np.einsum("...i,ij,...j->...", down, spectrum, along, optimize=True) / np.sqrt(spectrum.size)
