@@ -146,6 +146,8 @@ demo)
     ;;
 test)
     set_up dev
+    # With it each of a hundred processes would compile the package and the tests from their texts.
+    unset PYTHONDONTWRITEBYTECODE
     # All of it runs in two processes, file by file: waits overlap, and a file's fixtures are made once.
     [ $# -gt 0 ] || set -- -n 2 --dist loadfile
     exec .venv/bin/python -m pytest "$@"

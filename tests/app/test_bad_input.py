@@ -13,6 +13,7 @@ from production import assert_same
 
 from m3leo_sar.io.chips.archive import ChipArchive
 
+
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stack")

@@ -27,7 +27,7 @@ def digest(tmp_path_factory):
         pytest.skip(f"there is no {compiler}")
     folder = tmp_path_factory.mktemp("ext")
     # Rounding must not depend on the build: no contraction, as in setup.py.
-    common = ["-std=c++17", "-g", "-O1", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"]
+    common = ["-std=c++17", "-g1", "-O1", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"]
 
     def run(build: str, **environment: str) -> str:
         program = folder / build

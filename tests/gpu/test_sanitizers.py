@@ -25,7 +25,7 @@ def build(tmp_path_factory):
     if shutil.which(compiler) is None:
         pytest.skip(f"there is no {compiler}")
     folder, made = tmp_path_factory.mktemp("sanitizers"), {}
-    common = [compiler, "-std=c++17", "-g", "-O1", *INCLUDES]
+    common = [compiler, "-std=c++17", "-g1", "-O1", *INCLUDES]
 
     def program(name: str, sanitizer: str) -> Path:
         if (name, sanitizer) not in made:
