@@ -1,12 +1,30 @@
 """Oracles: slow float64 NumPy, written from the formula or the stated rule."""
 
+import copy
 import functools
+import hashlib
+import pickle
 
 import mpmath
 import numpy as np
 
 
+def remembered(oracle):
+    """An oracle that is asked once for the same arguments, which the tests of every backend have."""
+    known = {}
+
+    @functools.wraps(oracle)
+    def ask(*arguments, **options):
+        key = hashlib.sha256(pickle.dumps((arguments, options))).digest()
+        if key not in known:
+            known[key] = oracle(*arguments, **options)
+        return copy.deepcopy(known[key])
+
+    return ask
+
+
 # --- warp: oracles in float64 NumPy, written from the stated rules -------------------------------------------------
+@remembered
 def bilinear_reference(source, rows, cols):
     """(rows, cols) source at fractional positions, one Python loop a pixel."""
     out = np.full(rows.shape, np.nan, np.result_type(source.dtype, np.float64))
@@ -57,6 +75,7 @@ def _axis_weights(name, position, scale, size):
     return places, weights
 
 
+@remembered
 def kernel_reference(source, rows, cols, name, scale):
     """(rows, cols) source under a kernel, every pixel in turn; what is not finite or off the raster left out."""
     out = np.full(rows.shape, np.nan, np.result_type(source.dtype, np.float64))
@@ -79,6 +98,7 @@ def kernel_reference(source, rows, cols, name, scale):
     return out
 
 
+@remembered
 def inverse_cell_reference(tile_row, tile_col, tile_shape):
     """Radar position of each tile pixel: Newton in every cell in turn, the first that holds the pixel wins."""
     found = np.full((2, *tile_shape), np.nan)
@@ -193,6 +213,7 @@ def fringe_coherence_reference(a, b, window, *, min_valid=0.5, fill_gaps=False):
     return np.stack([abs(maps["complex"]), *maps["frequency"]])
 
 
+@remembered
 def fringe_maps_reference(a, b, window, *, min_valid=0.5, fill_gaps=False):
     """All that a window tells along its fringe; the complex value sums x exp(-j (f_r (r - r0) + f_c (c - c0)))."""
     rows, cols = a.shape
@@ -251,6 +272,7 @@ def homogeneous_reference(amplitude, window, alike):
     return mask
 
 
+@remembered
 def homogeneous_maps_reference(a, b, bits, window, *, min_valid=0.5, min_neighbours=4):
     """All that the neighbours set in (rows, cols, window rows, window cols) tell of a pair, pixel by pixel."""
     names = ("complex", "looks", "power_reference", "power_secondary")
@@ -344,6 +366,7 @@ def decoded_reference(plane, band):
     return out
 
 
+@remembered
 def resample_reference(image, rows, cols, table, right=None):
     """Each position by itself, from a table of weights (steps + 1, taps) interpolated between its lines; columns have
     their own table `right`, if given."""
@@ -413,6 +436,7 @@ def robust_decay(rho, days, *, scale, rounds=3):
     return result
 
 
+@remembered
 def shade_reference(distance, look, step, steps):
     """Layover 1 and shadow 2 of every pixel, by looking at every step of the line of sight."""
     row, col = np.indices(distance.shape).astype(float)
