@@ -1,5 +1,7 @@
 """Means, sums, extremes and labels over the ground of a pixel: against shapely, and by what they keep."""
 
+import functools
+
 import numpy as np
 import pytest
 import shapely
@@ -18,6 +20,7 @@ def corners_of(tile, source=SOURCE):
     return pixel_map(source, corner_grid(tile))
 
 
+@functools.cache
 def shares(tile):
     """Area of every tile pixel within every source pixel, (tile pixels, source rows, source cols)."""
     at = corners_of(tile)
