@@ -41,8 +41,10 @@ def test_a_whole_shift_is_found_to_a_twentieth_of_a_pixel(shift):
     assert 0.4 < np.median(found.quality) <= 1
 
 
-@pytest.mark.parametrize("shift", [(0.0, 0.0), (0.25, -0.37), (2.6, -3.2), (-6.3, 9.45)])
-@pytest.mark.parametrize("amplitude", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize(
+    ("shift", "amplitude"),
+    [((0.0, 0.0), 1.0), ((0.25, -0.37), 1e-12), ((0.25, -0.37), 1e12), ((2.6, -3.2), 1.0), ((-6.3, 9.45), 1.0)],
+)
 def test_the_mean_of_many_chips_is_not_pulled_towards_zero(shift, amplitude):
     """Each offset is judged by the samples that the chips share there: a 64th of a pixel, not a twentieth."""
     random, shape = np.random.default_rng(14), (200, 260)
