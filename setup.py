@@ -28,9 +28,9 @@ COMPILE = ["-std=c++17", "-fopenmp", "-ffp-contract=off", "-fno-math-errno", "-f
 if DEBUG:
     COMPILE += ["-O0", "-g"]
 else:
-    # The level that a packager's CFLAGS name holds. Python's own flags ask for debug symbols, which take longer than
+    # The level that a packager's CXXFLAGS name holds. Python's own flags ask for debug symbols, which take longer than
     # some kernels do.
-    COMPILE += ["-g0"] if "-O" in os.environ.get("CFLAGS", "") else ["-g0", "-O3"]
+    COMPILE += ["-g0"] if "-O" in os.environ.get("CXXFLAGS", "") else ["-g0", "-O3"]
 #: What Cython adds to each module for memory views, compiled once for all.
 SHARED = "m3leo_sar._ext._memory_views"
 #: Kernels that take longest to compile, the longest first.

@@ -42,7 +42,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     installation of the tree itself gets those that pyproject.toml names.
     """
     folder = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder, CFLAGS="-O0")
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder, CXXFLAGS="-O0")
     return next(folder.glob("*.tar.gz")), next(folder.glob("*.whl"))
 
 
