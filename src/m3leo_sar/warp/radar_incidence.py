@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.orbit import Orbit, earth_fixed
@@ -47,6 +46,8 @@ def radar_incidence(
         As for :func:`m3leo_sar.warp.geo2rdr.rdr2geo`.
     """
     dem, dem_geobox = known_terrain(dem, dem_geobox, vertical_crs)
+    from scipy.ndimage import map_coordinates
+
     if rows is None:
         rows, cols = (axis.astype(np.float64) for axis in np.indices(radar_grid.shape))
     rows, cols = np.broadcast_arrays(np.asarray(rows, np.float64), np.asarray(cols, np.float64))
