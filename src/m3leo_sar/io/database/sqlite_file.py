@@ -107,6 +107,11 @@ class SqliteFile:
             for statement, values in statements:
                 self._database.execute(statement, values)
 
+    def _write_each(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Execute one statement for each of many rows, all of them or none."""
+        with self._lock, self._plain_errors(), self._transaction():
+            self._database.executemany(statement, rows)
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Acquire the write lock at once: a later request could be refused after reading."""

@@ -92,7 +92,7 @@ class ChunkIndex(SqliteFile):
     def keep_blocks(self, identity: str, blocks: Mapping[int, bytes]) -> None:
         """Note blocks by their first byte."""
         row = "INSERT OR REPLACE INTO blocks SELECT id, ?, ?, ? FROM files WHERE identity = ?"
-        self._write([(row, (start, data, zlib.crc32(data), identity)) for start, data in blocks.items()])
+        self._write_each(row, [(start, data, zlib.crc32(data), identity) for start, data in blocks.items()])
         self._bound(identity)
 
     def chunks(self, identity: str, dataset: str, numbers: Sequence[int]) -> dict[int, Chunk]:
@@ -110,7 +110,7 @@ class ChunkIndex(SqliteFile):
     def keep_chunks(self, identity: str, dataset: str, chunks: Mapping[int, Chunk]) -> None:
         """Note chunks by number."""
         row = "INSERT OR REPLACE INTO chunks SELECT id, ?, ?, ?, ?, ?, ? FROM files WHERE identity = ?"
-        self._write([(row, (dataset, number, *chunk, identity)) for number, chunk in chunks.items()])
+        self._write_each(row, [(dataset, number, *chunk, identity) for number, chunk in chunks.items()])
 
     def keep_dataset(self, identity: str, dataset: str, description: Mapping[str, Any]) -> None:
         """Note the shape, dtype, chunks and filters of a dataset, for people and other programs."""
@@ -137,7 +137,7 @@ class ChunkIndex(SqliteFile):
                 )
                 marks = ", ".join("?" * (columns.count(",") + 1))
                 row = f"INSERT OR IGNORE INTO {table} SELECT id, {marks} FROM files WHERE identity = ?"
-                self._write([(row, (*values, identity)) for values in rows])
+                self._write_each(row, [(*values, identity) for values in rows])
 
     def _bound(self, kept: str) -> None:
         """Drop the files least recently used while the blocks are larger than the options allow."""

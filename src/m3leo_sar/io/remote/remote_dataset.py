@@ -148,13 +148,11 @@ def _looked_up(dataset: Any, file: RangedFile, lacking: dict[int, tuple[int, ...
     if tree is None:
         return {number: _chunk(dataset, start) for number, start in lacking.items()}
     found = tree_chunks(file, tree, list(lacking.values()))
-    counts = _counts(dataset)
+    steps, sizes, shape = _steps(dataset), dataset.chunks, dataset.shape
     placed = {
-        int(
-            np.ravel_multi_index([first // size for first, size in zip(start, dataset.chunks, strict=True)], counts)
-        ): chunk
+        sum(first // size * step for first, size, step in zip(start, sizes, steps, strict=True)): chunk
         for start, chunk in found.items()
-        if all(first < length for first, length in zip(start, dataset.shape, strict=True))
+        if all(first < length for first, length in zip(start, shape, strict=True))
     }
     return {number: Chunk(None, 0) for number in lacking} | placed
 
@@ -206,17 +204,20 @@ def _in_rows(dataset: Any, spans: Sequence[range]) -> Iterator[_Band]:
 
 def _touched(dataset: Any, spans: Sequence[range]) -> dict[int, tuple[int, ...]]:
     """Number and first index of each chunk that a part touches."""
-    counts, sizes = _counts(dataset), dataset.chunks
+    steps, sizes = _steps(dataset), dataset.chunks
     axes = [range(span.start // size, -(-span.stop // size)) for span, size in zip(spans, sizes, strict=True)]
     return {
-        int(np.ravel_multi_index(place, counts)): tuple(index * size for index, size in zip(place, sizes, strict=True))
+        sum(index * step for index, step in zip(place, steps, strict=True)): tuple(
+            index * size for index, size in zip(place, sizes, strict=True)
+        )
         for place in itertools.product(*axes)
     }
 
 
-def _counts(dataset: Any) -> list[int]:
-    """Chunks along each axis."""
-    return [-(-length // size) for length, size in zip(dataset.shape, dataset.chunks, strict=True)]
+def _steps(dataset: Any) -> list[int]:
+    """Chunks from one to the next along each axis, in row-major order."""
+    counts = [-(-length // size) for length, size in zip(dataset.shape, dataset.chunks, strict=True)]
+    return [math.prod(counts[axis + 1 :]) for axis in range(len(counts))]
 
 
 def _chunk(dataset: Any, start: tuple[int, ...]) -> Chunk:
