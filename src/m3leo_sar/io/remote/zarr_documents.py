@@ -156,7 +156,7 @@ def find_document(root: RemoteFile, zarr_format: int | None) -> RangedFile | Non
 
 
 def _tried(files: list[RemoteFile], refused: list[PermissionError]) -> list[RangedFile | None]:
-    """Files that are there, at the same time; refusals are noted, as a bucket may refuse files that it does not have."""
+    """Files that are there, at the same time; refusals are noted: a bucket may refuse files that it does not have."""
     try:
         return find_remote(files, again=False)
     except PermissionError as error:
