@@ -288,11 +288,17 @@ def _falling(estimates: tuple[tuple[float, RangePolynomial], ...]) -> tuple[tupl
 
 
 def _burst(item: ElementTree.Element, azimuth_time: float, lines: int) -> BurstTiming:
-    valid = [np.array(_numbers(item, entry), np.int64) for entry in ("firstValidSample", "lastValidSample")]
-    if any(len(column) != lines for column in valid):
-        raise ValueError(f"firstValidSample must have one entry per line, {lines}, got {len(valid[0])}")
+    first, last = (np.array(_numbers(item, entry), np.int64) for entry in ("firstValidSample", "lastValidSample"))
+    if len(first) != lines or len(last) != lines:
+        raise ValueError(f"firstValidSample must have one entry per line, {lines}, got {len(first)}")
     sensing, number = ((item.findtext(entry) or "").strip() for entry in ("sensingTime", "burstId"))
-    return BurstTiming(azimuth_time, *valid, utc_time(sensing) if sensing else None, int(number) if number else None)
+    return BurstTiming(
+        azimuth_time,
+        first,
+        last,
+        sensing_time=utc_time(sensing) if sensing else None,
+        number=int(number) if number else None,
+    )
 
 
 def _orbit(root: ElementTree.Element, seconds: Any) -> Orbit:

@@ -165,7 +165,7 @@ def _on_lattice(
 
 
 def _centres(start: float, step: float, count: int) -> NDArray[np.float64]:
-    return start + step * (np.arange(count) + 0.5)
+    return start + step * (np.arange(count, dtype=np.float64) + 0.5)
 
 
 def _linear(plane: NDArray[np.float32], places: NDArray[np.float64], axis: int) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import rasterio.fill
+from affine import Affine
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.antimeridian import bounds_of_all, nearest_longitude
@@ -136,7 +137,7 @@ class Terrain:
                 )
             for turn in (0.0, -360.0, 360.0) if is_geographic(self.crs) else (0.0,):
                 a = grid.affine
-                box = GeoBox(grid.shape, (a.a, a.b, a.c + turn, a.d, a.e, a.f), self.crs)
+                box = GeoBox(grid.shape, Affine(a.a, a.b, a.c + turn, a.d, a.e, a.f), self.crs)
                 if _touch(box.bounds, area, box.resolution[0]):
                     found.append(DemPart(file, box))
         return found
@@ -268,7 +269,7 @@ def _datum(label: str, stated: str | None, geoid: Any, name: str) -> str:
 
 def _require_operation(datum: str, crs: str) -> None:
     """Refuse a datum that PROJ cannot take to the ellipsoid: it would return the heights unchanged."""
-    box = GeoBox((1, 1), (1.0, 0.0, 0.0, 0.0, -1.0, 0.0), crs)
+    box = GeoBox((1, 1), Affine(1.0, 0.0, 0.0, 0.0, -1.0, 0.0), crs)
     try:
         ellipsoidal_heights(np.full((1, 1), np.nan), box, vertical_crs=datum)
     except ValueError as error:
