@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.grid.antimeridian import bounds_of_points
+from m3leo_sar.grid.antimeridian import bounds_of_all, bounds_of_points
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.warp.burst_heights import BurstHeights
 from m3leo_sar.warp.geo2rdr import rdr2geo
@@ -112,7 +112,8 @@ def terrain_of(image: Acquisition, extent: Extent, terrain: Any) -> tuple[NDArra
         raise ValueError(f"dem must cover the bursts, it has no height within {edges} (west, south, east, north)")
     # High ground lies farther from the radar than sea level at the same range.
     wider = terrain_bounds(image, extent, heights=(float(np.nanmin(dem)), float(np.nanmax(dem))))
-    union = (min(bounds[0], wider[0]), min(bounds[1], wider[1]), max(bounds[2], wider[2]), max(bounds[3], wider[3]))
+    # Near the antimeridian the two may lie a turn apart.
+    union = bounds_of_all([bounds, wider])
     found: tuple[NDArray[np.floating], GeoBox] = terrain.window(union, minimum_share=0.0)
     return found
 
