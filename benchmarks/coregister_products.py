@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
-import resource
 import shutil
 import tempfile
 import time
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ import numpy as np
 
 from m3leo_sar import coregister_products
 from m3leo_sar.app.scene_files import write_safe_scene
-from m3leo_sar.io.sentinel1.product import find_products
 from m3leo_sar.simulate import safe_product
 from m3leo_sar.simulate.safe_scene import SafeScene
 from m3leo_sar.simulate.sentinel1_pass import PassOptions
@@ -57,11 +57,24 @@ def write_products(folder: Path, swaths: list[str], bursts: int, columns: int, d
     return write_safe_scene(scene, folder)
 
 
-def timed(work: Any) -> tuple[float, float, Any]:
-    """Seconds of the clock and of all CPUs, and the result."""
+def memory_of(entry: str) -> float:
+    """MB of this process: resident now (VmRSS), or at most so far (VmHWM)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(entry))
+
+
+def measured(folder: str, products: list[str], workers: int) -> tuple[float, float, float, int]:
+    """Seconds of the clock and of all CPUs, MB of memory above the start, and images made; in a process of its own."""
+    warnings.simplefilter("ignore", UserWarning)
+    before = memory_of("VmRSS")
     started, cpu = time.perf_counter(), time.process_time()
-    found = work()
-    return time.perf_counter() - started, time.process_time() - cpu, found
+    done = coregister_products(
+        products, f"{folder}/stacks", orbits=f"{folder}/orbits", dem=f"{folder}/terrain", reference=str(DATES[0]),
+        workers=workers,
+    )  # fmt: skip
+    seconds = time.perf_counter() - started, time.process_time() - cpu
+    assert not done.summary.failed, done.summary.failed
+    return (*seconds, memory_of("VmHWM") - before, sum(done.summary.computed.values()))
 
 
 def main() -> None:
@@ -72,31 +85,20 @@ def main() -> None:
     parser.add_argument("--dates", type=int, default=2)
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
-    warnings.simplefilter("ignore", UserWarning)
     print(f"{datetime.date.today()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
-    folder = Path(tempfile.mkdtemp(prefix="coregister-"))
+    folder = tempfile.mkdtemp(prefix="coregister-")
     try:
-        files = write_products(folder, asked.swaths, asked.bursts, asked.columns, asked.dates)
-        bursts = len(find_products(files.products)[0].bursts)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-        def run(products: Any) -> Any:
-            return coregister_products(
-                products, folder / "stacks", orbits=files.orbits, dem=files.terrain, reference=str(DATES[0]),
-                workers=asked.workers,
-            )  # fmt: skip
-
-        wall, cpu, first = timed(lambda: run(files.products[:1]))
-        assert not first.summary.failed, first.summary.failed
-        print(f"\n{bursts} bursts of {asked.columns} columns, {asked.workers} workers\n")
-        print("| step | s per burst | CPU s per burst |\n|---|---|---|")
-        print(f"| reference: heights, terrain, copy | {wall / bursts:.2f} | {cpu / bursts:.2f} |")
-        wall, cpu, done = timed(lambda: run(files.products))
-        assert not done.summary.failed, done.summary.failed
-        count = bursts * (asked.dates - 1)
-        print(f"| a date: shift, co-registration, writing | {wall / count:.2f} | {cpu / count:.2f} |")
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"\nhighest memory {after:.0f} MB, {before:.0f} MB before the run")
+        files = write_products(Path(folder), asked.swaths, asked.bursts, asked.columns, asked.dates)
+        products = [str(path) for path in files.products]
+        print(
+            f"{asked.bursts} bursts of {asked.columns} columns in {len(asked.swaths)} swaths, {asked.workers} workers\n"
+        )
+        print("| step | s per burst | CPU s per burst | MB above the start |\n|---|---|---|---|")
+        steps = {"reference: heights, terrain, copy": products[:1], "a date: shift, co-registration, writing": products}
+        for name, some in steps.items():
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+                wall, cpu, memory, count = pool.submit(measured, folder, some, asked.workers).result()
+            print(f"| {name} | {wall / count:.2f} | {cpu / count:.2f} | {memory:.0f} |")
     finally:
         shutil.rmtree(folder)
 

@@ -13,11 +13,13 @@ from zarr.codecs import Crc32cCodec
 
 from m3leo_sar.io.files.zarr_products import open_array, read_array
 from m3leo_sar.io.remote.remote_address import AnyFile
-from m3leo_sar.io.stacks.zarr_group import chunks_of, plain_errors
+from m3leo_sar.io.stacks.zarr_group import CHUNK, chunks_of, plain_errors
 from m3leo_sar.stack.complex_int16 import NO_DATA, from_complex_int16
 
 #: Attribute of an array of complex int16: the unit of its parts.
 SCALE = "scale"
+#: Columns that are written at once.
+_STRIP = 8 * CHUNK
 
 
 def read_image(place: AnyFile, shape: tuple[int, int], rows: slice, cols: slice) -> NDArray[np.complexfloating]:
@@ -75,4 +77,6 @@ def write_int16_image(
         dimension_names=("y", "x", "part"),
     )
     for first, parts in blocks:
-        array[first : first + len(parts)] = parts
+        # A few chunks at a time, as zarr copies what it is given.
+        for col in range(0, shape[1], _STRIP):
+            array[first : first + len(parts), col : col + _STRIP] = parts[:, col : col + _STRIP]
