@@ -211,6 +211,20 @@ def test_a_point_of_doris(shared_data):
     assert col + offsets.range == pytest.approx(12720.7, abs=0.06)
 
 
+def test_positions_and_offsets_of_a_crop_by_snap(shared_data):
+    """Latitudes, longitudes and heights of a real crop come out at its own pixels, to what float32 holds of them."""
+    truth = json.loads((shared_data / "s1-geometry-truth" / "amsterdam-pair.json").read_text())
+    data = np.load(shared_data / "s1-snap-amsterdam" / "dev_half.npz")
+    grid = RadarGrid(**{key: value for key, value in truth["reference"]["radar_grid"].items() if key != "what"})
+    orbit = Orbit(*(truth["reference"]["orbit"][key] for key in ("time", "position", "velocity")))
+    place = [data[key].astype(float) for key in ("lat", "lon", "elevation")]
+    found = geo2rdr(*place, orbit=orbit, radar_grid=grid)
+    for axis, (mean, spread) in enumerate(((0.0015, 0.0087), (0.0003, 0.0064))):
+        left = found[axis] - np.indices(place[0].shape)[axis]
+        assert left.mean() == pytest.approx(mean, abs=1e-3)
+        assert left.std() < 1.1 * spread
+
+
 def _through(time, position, velocity):
     """An orbit through positions alone: velocities from the polynomial through them."""
     from scipy.interpolate import CubicSpline

@@ -6,6 +6,7 @@ from reference import coregister_reference
 
 from m3leo_sar.grid.height_polynomial import HeightPolynomial
 from m3leo_sar.grid.tops import RangePolynomial, TopsCarrier
+from m3leo_sar.insar.spectral_diversity import spectral_diversity
 from m3leo_sar.stack.complex_int16 import from_complex_int16
 from m3leo_sar.warp.burst_heights import BurstHeights
 from m3leo_sar.warp.burst_offsets import BurstOffsets, OffsetError
@@ -174,6 +175,33 @@ def test_pixels_without_height_or_off_the_burst_are_no_data(backend, rng):
     assert np.isnan(backend.numpy(far.pixels)).all()
     unknown = posts._replace(height=posts.height * np.nan)
     assert np.isnan(backend.numpy(coregister(image, offsets=offsets(rng, out), heights=unknown).pixels)).all()
+
+
+def test_a_late_burst_is_found_by_spectral_diversity_and_taken_back(rng):
+    """The resampler moves the overlap of two bursts by a hundredth of a line; what it measures takes it back."""
+    shape, interval = (70, 160), 0.0020555563
+    rates = RangePolynomial(5.3e-3, (-2300.0, 4.0e5, -6.0e7)), RangePolynomial(5.35e-3, (-30.0, 2e4, 1e6))
+    whole = TopsCarrier(1500, interval, 5.34e-3, 1.55e-8, 5.5e-3, 6700.0, *rates)
+    firsts = 1400, 1400 - 2.7586 / interval
+    flat = BurstHeights(np.zeros((2, 2), np.float32), 70, 160)
+    still = [HeightPolynomial(np.zeros((1, 1, 1)))] * 2
+    same = BurstOffsets(*still, (0.0, 0.0, 0.0), OffsetError(0.0, 0.0, 0.0), shape)
+    pairs: dict[float, list] = {0.0: [], 0.01: []}
+    for first in firsts:
+        ramp = lambda row, col, first=first: whole(row + first, col)  # noqa: E731
+        options = {"offsets": same, "heights": flat, "carrier": ramp}
+        lines, samples = np.indices(shape)
+        speckle = burst(rng, shape) * np.exp(-1j * carrier(*shape)(lines, samples))
+        reference = (speckle * np.exp(1j * ramp(lines, samples))).astype(np.complex64)
+        late = coregister(reference, **options, azimuth_shift=-0.01).pixels
+        for taken, both in pairs.items():
+            both.append((reference, coregister(late, **options, azimuth_shift=taken).pixels))
+    row, col = np.mgrid[: shape[0], : shape[1]].astype(float)
+    separation = whole.frequency(row + firsts[0], col) - whole.frequency(row + firsts[1], col)
+    assert 4500 < separation.mean() < 5000
+    for taken, both in pairs.items():
+        found = spectral_diversity(*both, separation=separation, azimuth_interval=interval)
+        assert found.lines == pytest.approx(0.01 - taken, abs=5e-5)
 
 
 def test_units_of_storage():
