@@ -98,23 +98,23 @@ int main() {
   run("resample_turn_f32", simt_launch_resample_turn_f32, across, line256, 0, a.data(), at_row.data(), -1.0, out.data(),
       pixels);
 
-  std::vector<double> model(m3::MODEL_SIZE, 0.0);
-  model[m3::MODEL_INVERSE] = model[m3::MODEL_CARRIER_INVERSE] = 0.01, model[m3::MODEL_RANGE] = 2.3;
+  std::vector<double> burst(m3::MODEL_SIZE, 0.0);
+  burst[m3::MODEL_INVERSE] = burst[m3::MODEL_CARRIER_INVERSE] = 0.01, burst[m3::MODEL_RANGE] = 2.3;
   std::vector<long long> ends(2 * rows, 50);
   std::vector<float> posts(19 * 9, 100.0f), line8(1025 * 8, 0.125f), line12(1025 * 12, 0.1f);
   std::vector<double> wide(1025 * 12, 0.1);
   unsigned long long full = 0;
   for (long long r = 0; r < rows; ++r) ends[2 * r] = r % 5;
   run("coregister_still_f32", simt_launch_coregister_still_f32, dim3{1, 1, 1}, dim3{128, 1, 1}, 0, a.data(), ends.data(), 1,
-      model.data(), 3LL, rows - 3, cols, out.data(), cols);
+      burst.data(), 3LL, rows - 3, cols, out.data(), cols);
   run("coregister_still_i16", simt_launch_coregister_still_i16, dim3{1, 1, 1}, dim3{128, 1, 1}, 0, a16.data(), ends.data(),
-      0, model.data(), 0LL, rows, cols, out.data(), cols);
+      0, burst.data(), 0LL, rows, cols, out.data(), cols);
   std::vector<float> onto(2 * rows * cols);
   run("coregister_8", simt_launch_coregister_8, dim3{unsigned(rows), 1, 1}, dim3{128, 1, 1}, 0, out.data(), 0LL, rows, cols,
-      model.data(), posts.data(), 19LL, 9LL, 2, 8, lines.data(), lines.data(), line8.data(), line8.data(), 0LL, cols, 1.0,
+      burst.data(), posts.data(), 19LL, 9LL, 2, 8, lines.data(), lines.data(), line8.data(), line8.data(), 0LL, cols, 1.0,
       onto.data(), (short*)nullptr, 0, 1.0f, &full);
   run("coregister_12", simt_launch_coregister_12, dim3{unsigned(rows), 1, 1}, dim3{128, 1, 1}, 0, out.data(), 0LL, rows,
-      cols, model.data(), posts.data(), 19LL, 9LL, 2, 8, lines.data(), wide.data(), line8.data(), line12.data(), 0LL, cols,
+      cols, burst.data(), posts.data(), 19LL, 9LL, 2, 8, lines.data(), wide.data(), line8.data(), line12.data(), 0LL, cols,
       1.0, (float*)nullptr, a16.data(), 1, 2.0f, &full);
 
   std::vector<double> corner_row(6 * 8), corner_col(6 * 8);
