@@ -92,3 +92,23 @@ def test_triad_gives_a_plausible_bandwidth():
 def test_coherence_kernel(benchmark):
     a, b = peers.pair(128)
     benchmark(bench.coherence, a, b, window=Window(rows=5, cols=20))
+
+
+def test_parts_joined_and_the_one_pass_give_the_same_burst():
+    from coregister import parts, scene
+
+    from m3leo_sar.warp.burst_heights import burst_heights
+    from m3leo_sar.warp.burst_offsets import burst_offsets
+    from m3leo_sar.warp.coregister import coregister
+
+    given = scene(60, 200)
+    reference = given["reference"]
+    heights = burst_heights(orbit=reference.orbit, radar_grid=reference.radar_grid, **given["terrain"])
+    offsets = burst_offsets(reference=reference, secondary=given["secondary"])
+    ours = coregister(given["slc"], offsets=offsets, heights=heights, carrier=given["carrier"]).pixels[:40]
+    theirs = parts(given, 40)
+    known = np.isfinite(ours) & np.isfinite(theirs)
+    assert known.mean() > 0.6
+    agreement = np.vdot(ours[known], theirs[known]) / np.linalg.norm(ours[known]) / np.linalg.norm(theirs[known])
+    assert abs(agreement) > 0.9999
+    assert abs(np.angle(agreement)) < 1e-3

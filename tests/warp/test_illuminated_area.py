@@ -20,14 +20,14 @@ def ground():
     """A terrain grid around the image, and each post's column and row at sea level."""
     middle = rdr2geo(orbit=ORBIT, radar_grid=GRID, dem=np.zeros((2, 2)), dem_geobox=WORLD, rows=[35], cols=[45])
     lon, lat = float(middle.longitude[0]), float(middle.latitude[0])
-    (tile,) = TileGrid.exact((lon, lat, lon + 1e-6, lat + 1e-6), pixels=150)
-    box = tile.geobox.pad(30, 30)
+    (tile,) = TileGrid.exact((lon, lat, lon + 1e-6, lat + 1e-6), pixels=100)
+    box = tile.geobox.pad(20, 20)
     longitude, latitude = box.transformer_to("EPSG:4326").transform(*box.centres())
     rows, cols = geo2rdr(latitude, longitude, 0.0, orbit=ORBIT, radar_grid=GRID)
     return box, rows, cols, float(middle.incidence[0])
 
 
-@pytest.mark.parametrize("degrees", [0.0, 10.0, -20.0])
+@pytest.mark.parametrize("degrees", [10.0, -20.0])
 def test_a_slope_across_the_track_has_its_known_area(ground, degrees):
     """Area per pixel of the slant plane is one over the tangent of the local incidence."""
     box, _, cols, incidence = ground

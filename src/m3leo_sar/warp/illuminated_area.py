@@ -15,7 +15,7 @@ from m3leo_sar.warp.geo2rdr import geo2rdr, known_terrain, rdr2geo
 from m3leo_sar.warp.reproject import reproject
 
 #: Facets per pixel of the radar image, at least, so that their sum is smooth.
-_FACETS = 4
+_FACETS = 3
 #: Rows of the terrain computed at once.
 _BLOCK = 128
 
