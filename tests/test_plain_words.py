@@ -49,3 +49,14 @@ def test_no_translated_wording(wording):
         if re.search(wording, line)
     ]
     assert not found, f"write {FORBIDDEN[wording]} in\n" + "\n".join(found)
+
+
+def test_no_mark_of_a_merge_is_left():
+    marks = tuple(sign * 7 for sign in "<>|")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in FILES
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        if line.startswith(marks)
+    ]
+    assert not found
