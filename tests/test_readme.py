@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from m3leo_sar import GeoBox
 from m3leo_sar.app.cli import app
+from m3leo_sar.app.stack_commands import STACK_SIZE
 from m3leo_sar.products.placement import place_on
 from m3leo_sar.run.choices import choose_tiles
 from m3leo_sar.simulate.scene import simulate_scene
@@ -37,10 +38,7 @@ def test_the_commands_without_data_have_these_options():
 
 def test_the_stack_without_data_has_tiles_for_each_split():
     # The defaults of m3leo-sar simulate; no pixel is computed.
-    rows, cols = (
-        next(part.default for part in get_command(app).get_command(None, "simulate").params if part.name == name)
-        for name in ("rows", "cols")
-    )
+    rows, cols = STACK_SIZE
     bounds = (680_000, 5_500_000, 680_000 + 10 * cols, 5_500_000 + 10 * rows)
     box = GeoBox.from_bounds(bounds, shape=(rows, cols), crs="EPSG:32631")
     stack = simulate_scene(box, dates=[datetime.date(2023, 3, 1)]).stack

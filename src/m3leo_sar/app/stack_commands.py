@@ -25,6 +25,8 @@ from m3leo_sar.simulate.scene import LABEL_UNITS, Event, simulate_scene
 from m3leo_sar.stack.networks import connection
 from m3leo_sar.stack.pairs import parse_date, season_of
 
+#: Rows and columns of a simulated stack, unless others are specified.
+STACK_SIZE = 1000, 1200
 commands = typer.Typer()
 
 
@@ -84,7 +86,7 @@ def simulate(
             files = write_safe_scene(place, path, zipped=zipped, geoid=geoid, progress=advance)
         OUT.print(f"{path}: {len(files.products)} products, with orbits, terrain and truth")
         return
-    rows, cols = rows or 1000, cols or 1200
+    rows, cols = rows or STACK_SIZE[0], cols or STACK_SIZE[1]
     days = [first + datetime.timedelta(days=every * index) for index in range(dates)]
     bounds = (680_000.0, 5_500_000.0, 680_000.0 + 10 * cols, 5_500_000.0 + 10 * rows)
     geobox = GeoBox.from_bounds(bounds, shape=(rows, cols), crs="EPSG:32631")
