@@ -20,8 +20,8 @@ FIRST = datetime.date(2023, 9, 4)
 
 
 def seam_scene(*later: dict[str, Any], **options: Any) -> SafeScene:
-    """Dates of 170 lines on either side of a seam, everywhere coherent and without noise; two unless told."""
-    settings: dict[str, Any] = {"lines": 170, "columns": 210, "coherence": 1.0, "noise": None, "relief": 30.0}
+    """Dates of 140 lines on either side of a seam, everywhere coherent and without noise; two unless told."""
+    settings: dict[str, Any] = {"lines": 140, "columns": 210, "coherence": 1.0, "noise": None, "relief": 30.0}
     other: dict[str, Any] = {"baseline": 29.0, "burst_lines": -0.03, "range_start": -5.2}
     passes = [
         PassOptions(date=FIRST + datetime.timedelta(days=12 * (index + 1)), **(other | one))

@@ -107,7 +107,7 @@ def images(scene):
 
 
 def test_a_date_is_the_same_whatever_comes_later(scene, images):
-    alone = replace(scene, passes=scene.passes[:1])
+    alone = replace(scene, passes=scene.passes[:1], polarisations=("VH",))
     for image in burst_images(alone, 0):
         np.testing.assert_array_equal(image.pixels, images[image.swath, image.polarisation, image.burst])
 
