@@ -178,7 +178,7 @@ def _checked(found: BurstOffsets, extents: Any, reference: Acquisition, secondar
     """Deviation at random points, which must be below the bounds."""
     random = np.random.default_rng(0)
     heights = extents[2][0] + (extents[2][1] - extents[2][0]) * np.array([0.0, 0.13, 0.46, 0.78, 1.0])
-    points = [random.uniform(*extent, _CHECKS * len(heights)) for extent in extents[:2]]
+    points = [random.uniform(low, high, _CHECKS * len(heights)) for low, high in extents[:2]]
     points.append(np.repeat(heights, _CHECKS))
     row, col, phase = _exact(points, reference, secondary)
     offsets = found.at(*points)

@@ -120,7 +120,7 @@ def _finer(geobox: GeoBox, radar_grid: RadarGrid, orbit: Orbit, height: float) -
     # Pixels of the image per facet: the parallelogram of the steps along both axes.
     pixels = abs((row[1] - row[0]) * (col[2] - col[0]) - (row[2] - row[0]) * (col[1] - col[0]))
     times = min(max(math.ceil(math.sqrt(_FACETS * pixels)), 1), 16) if math.isfinite(pixels) else 1
-    affine = (a / times, b / times, c, d / times, e / times, f)
+    affine = geobox.affine * type(geobox.affine).scale(1 / times)
     return GeoBox((rows * times, cols * times), affine, geobox.crs)
 
 
