@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -128,6 +129,10 @@ def test_one_shift_serves_all_swaths_and_their_disagreement_is_said():
     assert other.note == "swaths disagree: IW1 +0.0030, IW3 +0.0052"
     one = shift_of_overlaps(overlaps(0.003), DAYS[0], {"S1A"}, DAYS[1])
     assert one.spread == 1e-4
+    ((overlap, shift),) = overlaps(0.003)
+    narrow = shift_of_overlaps([(overlap, shift._replace(spread=math.nan))], DAYS[0], {"S1A"}, DAYS[1])
+    assert (narrow.spread, DateShift.of_facts(narrow.facts())) == (None, narrow)
+    assert "spread unknown over 1 overlap" in shift_text(DAYS[1], narrow)
     nothing = DateShift(note="no overlap is coherent: orbits alone")
     assert shift_text(DAYS[1], nothing) == "2023-03-13: azimuth shift 0, no overlap is coherent: orbits alone"
 

@@ -36,8 +36,8 @@ class DateShift:
     ----------
     lines : float
         Lines to add to the azimuth offsets; 0 where no overlap is coherent.
-    spread : float
-        Lines: standard deviation over the overlaps.
+    spread : float, optional
+        Lines: standard deviation over the overlaps, or the standard error of a single one. None where it is unknown.
     samples : int
         Samples that took part.
     partner : datetime.date, optional
@@ -49,7 +49,7 @@ class DateShift:
     """
 
     lines: float = 0.0
-    spread: float = 0.0
+    spread: float | None = None
     samples: int = 0
     partner: datetime.date | None = None
     overlaps: Mapping[str, float] = field(default_factory=dict)
@@ -69,10 +69,10 @@ class DateShift:
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> DateShift:
         """The shift that :meth:`facts` describes."""
-        partner = facts.get("azimuth_shift_to")
+        partner, spread = facts.get("azimuth_shift_to"), facts.get("azimuth_shift_spread")
         return cls(
             lines=float(facts["azimuth_shift"]),
-            spread=float(facts.get("azimuth_shift_spread", 0.0)),
+            spread=None if spread is None else float(spread),
             samples=int(facts.get("azimuth_shift_samples", 0)),
             partner=None if partner is None else datetime.date.fromisoformat(partner),
             overlaps=dict(facts.get("azimuth_shift_overlaps", {})),
@@ -252,10 +252,10 @@ def shift_of_overlaps(
     note = ""
     if max(swaths.values()) - min(swaths.values()) > _SWATHS:
         note = "swaths disagree: " + ", ".join(f"{swath} {value:+.4f}" for swath, value in swaths.items())
-    spreads = [float(np.std(lines))] if lines.size > 1 else [shift.spread for _, shift in found]
+    spread = float(np.std(lines)) if lines.size > 1 else found[0][1].spread
     return DateShift(
         lines=middle,
-        spread=spreads[0] if np.isfinite(spreads[0]) else 0.0,
+        spread=spread if np.isfinite(spread) else None,
         samples=int(sum(shift.samples for _, shift in found)),
         partner=partner,
         overlaps={overlap.name: float(shift.lines) for overlap, shift in found},
@@ -268,8 +268,9 @@ def shift_text(date: datetime.date, shift: DateShift) -> str:
     if shift.partner is None:
         return f"{date}: azimuth shift 0, {shift.note}"
     rest = f"; {shift.note}" if shift.note else ""
+    spread = "unknown" if shift.spread is None else f"{shift.spread:.1g}"
     return (
-        f"{date}: azimuth shift {shift.lines:+.5f} line against {shift.partner}, spread {shift.spread:.1g} over "
+        f"{date}: azimuth shift {shift.lines:+.5f} line against {shift.partner}, spread {spread} over "
         f"{len(shift.overlaps)} overlap{'s' * (len(shift.overlaps) != 1)}{rest}"
     )
 
