@@ -114,3 +114,16 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real data are not beside the repository (../shared/data)")
     return folder
+
+
+@pytest.fixture
+def columns(monkeypatch):
+    """Sets the width of the terminal; the environment is read once per process, when the command is loaded."""
+
+    def set_width(width):
+        from m3leo_sar.app import progress
+
+        for console in (progress.OUT, progress.ERR):
+            monkeypatch.setattr(console, "_width", width)
+
+    return set_width

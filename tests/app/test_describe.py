@@ -21,9 +21,9 @@ BOX = GeoBox.from_bounds((9.0, 50.0, 9.06, 50.04), shape=(40, 50), crs="EPSG:432
 
 
 @pytest.fixture
-def call(monkeypatch, capfd):
+def call(monkeypatch, capfd, columns):
     """Runs the command; its exit code, output and errors, in lines of 80 columns, without breaks."""
-    monkeypatch.setenv("COLUMNS", "80")
+    columns(80)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["m3leo-sar", *map(str, arguments)])

@@ -15,9 +15,9 @@ from m3leo_sar.grid import geoid
 
 
 @pytest.fixture
-def call(monkeypatch, capfd):
+def call(monkeypatch, capfd, columns):
     """Runs the command; its exit code, output and errors."""
-    monkeypatch.setenv("COLUMNS", "140")
+    columns(140)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["m3leo-sar", *map(str, arguments)])
@@ -64,8 +64,8 @@ def test_a_gpu_that_cannot_be_used_is_a_fact(monkeypatch):
     assert choose.gpu_devices() == ["none: CuPy cannot be imported (no module named cupy)"]
 
 
-def test_a_product_is_described_on_a_narrow_terminal(call, monkeypatch, shared_data):
-    monkeypatch.setenv("COLUMNS", "80")
+def test_a_product_is_described_on_a_narrow_terminal(call, columns, shared_data):
+    columns(80)
     code, out, errors = call("describe", next((shared_data / "s1-safe-metadata").glob("S1A*20230904*.zip")))
     assert code == 0, errors
     for words in ("52, descending", "Sentinel-1 IPF 003.61", "T052-110431-IW1", "06:37:31.072", "missing of IW1 VV"):

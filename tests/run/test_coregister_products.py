@@ -109,8 +109,8 @@ def test_every_burst_is_a_stack_with_its_origin(stacks, files):
     assert opened.dates == tuple(DATES)
 
 
-def test_describe_shows_bursts_and_the_origin_of_each_date(stacks, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "160")
+def test_describe_shows_bursts_and_the_origin_of_each_date(stacks, capsys, columns):
+    columns(160)
     assert app(["describe", str(stacks)], standalone_mode=False) in (None, 0)
     assert app(["describe", str(sorted(stacks.glob("T*"))[0])], standalone_mode=False) in (None, 0)
     said = " ".join(capsys.readouterr().out.split())

@@ -109,7 +109,10 @@ def test_tables_as_people_write_them(folder, dates):
         ("path,orbit\nc.tif,up\n", "line 2: orbit must be ascending or descending, got 'up'"),
         ("path,date\nc.tif,2020-13-01\n", "line 2: a date must be a day of the calendar, got '2020-13-01'"),
         ("path,date\nc.tif,2020-01-01T99:00Z\n", "line 2: a time must read as 2023-03-01T16:16:51Z"),
-        ("path,polarisation\nc.tif,XX\n", "line 2: polarisation must be one of VV, VH, HH, HV, got 'XX'"),
+        (
+            "path,polarisation\nc.tif,XX\n",
+            "line 2: polarisation must be one of VV, VH, HH, HV, RH, RV, LH, LV, got 'XX'",
+        ),
         ("path\nother.h5\n", r"must name files of a stack \(.*\), got other.h5"),
         ("path\nnotes.txt\n", r"must name files of a stack \(.*\), got notes.txt"),
     ],

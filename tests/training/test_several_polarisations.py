@@ -114,11 +114,16 @@ def test_one_chip_is_one_input_however_it_is_spelled(world, spelled):
     ]
 
 
-def test_a_chip_with_and_without_its_polarisation_is_one_input(world, tmp_path):
-    archive, source = ChipArchive.create(tmp_path / "one"), ChipArchive(world / "chips")
+@pytest.mark.parametrize("storage", ["geotiff", "zarr"])
+def test_a_chip_with_and_without_its_polarisation_is_one_input(world, tmp_path, storage):
+    archive, source = ChipArchive.create(tmp_path / "one", storage=storage), ChipArchive(world / "chips")
+    later = "20230301_20230406"
     for tile in GRID.identifiers:
         chip = source.read(tile, "coherence", f"VV/{PAIR}")
-        archive.write(tile, "coherence", f"VV/{PAIR}", chip.array, chip.geobox, metadata=chip.metadata)
+        for pair in (PAIR, later):
+            archive.write(tile, "coherence", f"VV/{pair}", chip.array, chip.geobox, metadata=chip.metadata)
+    several = [Channel.parse(f"coherence/VV/{pair}") for pair in (PAIR, later)]
+    ChipDataModule(archive, several, SPLITS, target="", kind="none")
     channels = [Channel.parse(f"coherence/{PAIR}"), Channel.parse(f"coherence/VV/{PAIR}")]
     told = rf"input must name each chip once, coherence:{PAIR}:linear and coherence:VV/{PAIR}:linear are the same"
     with pytest.raises(ValueError, match=told):

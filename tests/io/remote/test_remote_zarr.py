@@ -6,6 +6,7 @@ import json
 import pickle
 import shutil
 import warnings
+from collections import deque
 
 import numpy as np
 import pytest
@@ -271,7 +272,9 @@ def test_a_server_that_fails(served, name, answers, kind, sentence):
         array = open_array(RemoteFile(f"{server.url}/{name}?token=geheim"))
         part = (slice(0, 16), slice(0, 24), *[slice(0, 1)] * (array.ndim - 2))
         truth = LARGE if name == "sharded" else PIXELS[0, 0]
-        server.next.extend(answers)
+        # Only chunks: metadata that were asked for side by side may still be under way.
+        left = deque(answers)
+        server.instead = lambda asked: left.popleft() if left and "/c/" in asked.path else None
         if kind is None:
             found = read_array(array, part)
             assert same(found.reshape(16, 24), truth[:16, :24])

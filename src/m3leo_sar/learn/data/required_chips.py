@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from m3leo_sar.chips.stored_unit import StoredUnits
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip_name import parse_key
 from m3leo_sar.learn.data.channel import Channel
 from m3leo_sar.learn.data.labels import LabelKey
 
@@ -66,13 +67,15 @@ def require_chips(
 def _require_distinct(archive: ChipArchive, identifiers: Sequence[str], channels: Sequence[Channel]) -> None:
     """Refuse two names of one chip, such as ``coherence/20230101_20230113`` and the same with its polarisation."""
     for identifier in identifiers[:1]:
-        found: dict[tuple[object, str], Channel] = {}
+        found: dict[tuple[object, ...], Channel] = {}
         for channel in channels:
             try:
-                place = archive.path(identifier, channel.dataset, channel.key), channel.encoding
+                # Zarr keeps several pairs of a product at one path.
+                path = archive.path(identifier, channel.dataset, channel.key)
             except ValueError:
                 # A name that several chips have is reported where the chip is read.
                 continue
+            place = path, parse_key(channel.key)[1], channel.encoding
             if place in found:
                 raise ValueError(f"input must name each chip once, {found[place]} and {channel} are the same")
             found[place] = channel
