@@ -1,5 +1,5 @@
 # distutils: language = c++
-"""A burst onto the pixels of another acquisition of it, over OpenMP threads (coregister_cpu.h, formulas in coregister.h)."""
+"""A burst onto the pixels of another acquisition, over OpenMP threads (coregister_cpu.h, formulas in coregister.h)."""
 
 cdef extern from "coregister_cpu.h" namespace "m3" nogil:
     cdef struct HeightPosts:
@@ -34,8 +34,8 @@ ctypedef fused Part:
 
 def still(const Part[:, :, ::1] lines, valid, const double[::1] model, long long first, float[:, :, ::1] out,
           unsigned char[:, ::1] found):
-    """Lines of a burst from `first` on without their carrier; `valid` is None or the first and last column of each line;
-    `found` tells of every 64 columns whether a sample is finite."""
+    """Lines of a burst from `first` on without their carrier; `valid` is None or the first and last column of each
+    line; `found` holds for every 64 columns whether a sample is finite."""
     cdef BurstLines[Part] burst
     cdef const long long[:, ::1] ends
     burst.parts = &lines[0, 0, 0]
