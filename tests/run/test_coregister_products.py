@@ -349,6 +349,26 @@ def test_pixels_that_are_missing_fail_their_burst_and_no_other(files, stacks, tm
     assert {path.parent.name for path in folder.rglob("VV")} == {f"{DATES[0]:%Y%m%d}"}
 
 
+@pytest.mark.parametrize("is_zip", [False, True])
+def test_pixels_that_are_damaged_fail_their_date_and_no_other(files, stacks, tmp_path, is_zip):
+    folder = copied(stacks, tmp_path / "s", without=DATES[1:])
+    broken = shutil.copytree(files.products[1], tmp_path / "p" / files.products[1].name)
+    pixels = next(broken.glob("measurement/*"))
+    pixels.write_bytes(pixels.read_bytes()[: pixels.stat().st_size // 2])
+    told = "is cut short or damaged, lines .* of burst 0 cannot be read"
+    if is_zip:
+        archive = Path(shutil.make_archive(str(tmp_path / "z" / broken.stem), "zip", broken.parent))
+        content = bytearray(archive.read_bytes())
+        middle = len(content) // 2
+        content[middle : middle + 2000] = bytes(2000)
+        archive.write_bytes(content)
+        broken, told = archive, f"{archive.name} is damaged"
+    done = made(files, folder, products=[files.products[0], broken, files.products[2]])
+    assert (done.summary.computed, done.summary.present) == ({"VV": 2}, 2)
+    assert len(done.summary.failed) == 2
+    assert all(re.search(told, reason) for reason in done.summary.failed.values())
+
+
 def test_a_date_is_made_anew_once_its_precise_orbit_is_there(files, stacks, tmp_path):
     folder = copied(stacks, tmp_path / "s", without=(DATES[2],))
     for place in folder.glob(f"T*/{DATES[1]:%Y%m%d}"):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.errors import RasterioError
 
 from m3leo_sar.io.files.raster import GEOTIFF, open_raster
 from m3leo_sar.io.sentinel1.annotation import SwathAnnotation
@@ -47,11 +48,24 @@ def open_measurement(name: str, note: SwathAnnotation) -> Iterator[Any]:
 def burst_pixels(
     source: Any, note: SwathAnnotation, index: int, rows: slice = slice(None), cols: slice = slice(None)
 ) -> NDArray[np.complex64]:
-    """Pixels of one burst, or a part of it, from an open measurement; pixels annotated as invalid are NaN."""
+    """Pixels of one burst, or a part of it, from an open measurement; pixels annotated as invalid are NaN.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be read.
+    """
     row, col = range(*rows.indices(note.lines)), range(*cols.indices(note.samples))
     first = (index % len(note.bursts)) * note.lines + row.start
     window = rasterio.windows.Window(col.start, first, len(col), len(row))
-    pixels: NDArray[np.complex64] = source.read(1, window=window).astype(np.complex64, copy=False)
+    try:
+        pixels: NDArray[np.complex64] = source.read(1, window=window).astype(np.complex64, copy=False)
+    except RasterioError as error:
+        # Here and not where the file is opened: a loop over opened files does not pass them the errors of its body.
+        raise ValueError(
+            f"{PurePosixPath(source.name).name} is cut short or damaged, lines {row.start} to {row.stop} of burst "
+            f"{index} cannot be read: {error.__cause__ or error}"
+        ) from error
     pixels[~valid_pixels(note, index, row, col)] = complex(np.nan, np.nan)
     return pixels
 

@@ -6,6 +6,7 @@ import datetime
 import errno
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -108,7 +109,12 @@ class CoregistrationRun:
                 self._make(date, lacking)
 
     def _make(self, date: datetime.date, lacking: Sequence[BurstImage]) -> None:
-        with unpacked([image.image for image in lacking], self._plan.folder) as opened:
+        with ExitStack() as held:
+            try:
+                opened = held.enter_context(unpacked([image.image for image in lacking], self._plan.folder))
+            except ValueError as error:
+                self._fail(lacking, error)
+                return
             ready = [image._replace(image=found) for image, found in zip(lacking, opened, strict=True)]
             if date == self._plan.reference:
                 jobs: list[Any] = list(_by_burst(ready).values())
@@ -117,14 +123,20 @@ class CoregistrationRun:
             offsets = self._offsets(date, ready)
             try:
                 shift = self._shift(date, [image for image in ready if image.identifier in offsets], offsets)
-            except ValueError as error:
-                failed = Answer([_outcome(image, reason_of(error)) for image in ready])
-                self._loop.over([ready], Here(lambda job: failed))
+            except (ValueError, OSError) as error:
+                if _is_fatal(error):
+                    raise
+                self._fail(ready, error)
                 return
             self.shifts[date] = shift
             do = partial(self._make_secondary, shift=shift, offsets=offsets)
             singles = [[image] for image in ready]
             self._loop.over(singles, self._executor(do, len(singles)))
+
+    def _fail(self, images: Sequence[BurstImage], error: Exception) -> None:
+        """Note images of a date that one fault keeps from being made; other dates go on."""
+        failed = Answer([_outcome(image, reason_of(error)) for image in images])
+        self._loop.over([images], Here(lambda job: failed))
 
     def _executor(self, do: Callable[[Any], Answer], jobs: int) -> Executor[Any]:
         workers = min(self._workers, jobs)
