@@ -120,13 +120,24 @@ def coregister(
         raise typer.Exit(code=1)
 
 
+#: Characters of the columns that are never cut: rows differ in them.
+_WHOLE = {"date": 10, "burst": 15}
+
+
 def _print_plan(plan: CoregistrationPlan, workers: int | None) -> None:
     """Table of bursts and dates, and what is left to do."""
     rows = list(plan.table())
-    table = Table(*rows[0], title=f"{plan.folder}: reference {plan.reference}")
+    # What all rows share is written once, so that the rest fits a narrow terminal.
+    alike = {name: rows[0][name] for name in rows[0] if len(rows) > 1 and len({row[name] for row in rows}) == 1}
+    table = Table(title=f"{plan.folder}: reference {plan.reference}")
+    columns = [name for name in rows[0] if name not in alike]
+    for name in columns:
+        table.add_column(name, no_wrap=name in _WHOLE, min_width=_WHOLE.get(name))
     for row in rows:
-        table.add_row(*row.values())
+        table.add_row(*(row[name] for name in columns))
     OUT.print(table)
+    if alike:
+        OUT.print("all: " + ", ".join(f"{name} {value}" for name, value in alike.items()), soft_wrap=True)
     for note in plan.notes:
         ERR.print(f"note: {note}", markup=False, soft_wrap=True)
     count = workers or available_cpus()

@@ -40,11 +40,15 @@ def with_option_names(text: str, names: dict[str, str]) -> str:
     --------
     >>> with_option_names("form must be one of a, b; state nodata=", {"form": "--format", "nodata": "--nodata"})
     '--format must be one of a, b; state --nodata'
+    >>> with_option_names("flat=True takes none", {"flat": "--flat"})
+    '--flat takes none'
     """
     for name, option in names.items():
         word = rf"(?<![\w.-]){re.escape(name)}"
         text = re.sub(rf"{word}(?= must\b)", option, text)
         text = re.sub(rf"{word}='([\w-]+)'", rf"{option} \1", text)
+        # A flag takes no value.
+        text = re.sub(rf"{word}=True\b", option, text)
         text = re.sub(rf"{word}=(?=\W|$)", option, text)
         text = re.sub(rf"{word}=(?=\w)", f"{option} ", text)
     return text

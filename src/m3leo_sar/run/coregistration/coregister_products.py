@@ -20,6 +20,7 @@ from m3leo_sar.io.sentinel1.orbit_file import find_orbit_files
 from m3leo_sar.io.sentinel1.passes import passes
 from m3leo_sar.io.sentinel1.product import find_products
 from m3leo_sar.io.sources.terrain import open_terrain
+from m3leo_sar.io.stacks.burst_stack import BurstStack
 from m3leo_sar.run.choices import named_area
 from m3leo_sar.run.coregistration.burst_choice import BurstChoice, chosen_passes
 from m3leo_sar.run.coregistration.burst_ground import Extent, outline_on_ground
@@ -81,7 +82,10 @@ def plan_coregistration(
         As :func:`coregister_products`.
     """
     if orbits is None and not annotation_orbits:
-        raise ValueError("orbits must name a folder of orbit files (EOF); annotation_orbits=True does without")
+        raise ValueError(
+            "orbits must name a folder of orbit files (EOF); annotation_orbits=True takes the state vectors of the "
+            "products instead"
+        )
     files = find_orbit_files(Path(orbits)) if orbits is not None else []
     some = [products] if isinstance(products, str | os.PathLike) else list(products)
     choice = BurstChoice(
@@ -225,6 +229,8 @@ def run_plan(
     """Make what a plan lacks; see :func:`coregister_products`."""
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
+    if terrain is None:
+        _require_no_new_burst(plan)
     _require_disk(plan)
     plan.folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as open_:
@@ -257,6 +263,15 @@ def _touches(area: Any) -> Callable[[Any], bool]:
 def _datum(name: str | None) -> str | None:
     """CRS of a vertical datum by its short name."""
     return {None: None, "egm2008": "EPSG:3855", "egm96": "EPSG:5773"}.get(name, name)
+
+
+def _require_no_new_burst(plan: CoregistrationPlan) -> None:
+    """Refuse a run without terrain that would have to compute the heights of a burst."""
+    # The heights of one polarisation serve the others.
+    there = {one.identifier for one in plan.images if BurstStack.exists(plan.folder / one.folder)}
+    lacking = {str(one.identifier) for one in plan.lacking if one.identifier not in there}
+    if lacking:
+        raise ValueError(f"dem must be given for bursts that have no stack yet: {', '.join(sorted(lacking)[:5])}")
 
 
 def _require_disk(plan: CoregistrationPlan) -> None:
