@@ -4,7 +4,7 @@
 #include "coregister.h"
 
 #define M3_STILL_KERNEL(name, Part)                                                                                   \
-  extern "C" __global__ void __launch_bounds__(128)                                                                   \
+  extern "C" __global__ void __launch_bounds__(128, 4)                                                                 \
       coregister_still_##name(const Part* parts, const long long* valid, int masked, const double* model,             \
                               long long first, long long rows, long long cols, float* out, long long count) {         \
     const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;                                             \
@@ -27,7 +27,7 @@ M3_STILL_KERNEL(f32, float)
 M3_STILL_KERNEL(i16, short)
 
 #define M3_COREGISTER_KERNEL(RIGHT)                                                                                    \
-  extern "C" __global__ void __launch_bounds__(128)                                                                    \
+  extern "C" __global__ void __launch_bounds__(128, 4)                                                                  \
       coregister_##RIGHT(const float* still, long long first_line, long long lines, long long cols, const double* model, \
                          const float* height, long long post_rows, long long post_cols, int row_step, int col_step,     \
                          const double* down, const double* right, const float* down_line, const float* right_line,      \

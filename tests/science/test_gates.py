@@ -203,7 +203,7 @@ def without_half(world: World, folder: Path, *, zeros: bool) -> ChipArchive:
 @each_seed
 def test_x9_decay_of_coherence_is_recovered(decaying, seed, record_scores):
     world = decaying(seed)
-    pairs = [Pair.parse(key) for key in world.archive.keys(world.grid.identifiers[0], "coherence")]
+    pairs = [Pair.parse(key.rpartition("/")[2]) for key in world.archive.keys(world.grid.identifiers[0], "coherence")]
     days = [pair.days for pair in pairs]
     assert sorted(set(days)) == list(range(6, 49, 6))
     pixels = {code: pure_pixels(world, code, pairs) for code in DECAYS}
