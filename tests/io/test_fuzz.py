@@ -52,7 +52,7 @@ def fuzz(folder: Path, names: list[str], *, start: int, examples: int, seconds: 
 
 @pytest.fixture(scope="module")
 def findings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    return fuzz(tmp_path_factory.mktemp("fuzz"), list(valid_files.READERS), start=1, examples=12, seconds=60)
+    return fuzz(tmp_path_factory.mktemp("fuzz"), list(valid_files.READERS), start=1, examples=8, seconds=60)
 
 
 @pytest.mark.parametrize("name", valid_files.READERS)

@@ -38,7 +38,7 @@ RUNNER = (
 )
 CHIPS = 36 + 24 + 12
 #: Of a program that was killed, and of a run whose scheduler was.
-TRIALS = int(os.environ.get("M3LEO_FAULT_TRIALS", "40"))
+TRIALS = int(os.environ.get("M3LEO_FAULT_TRIALS", "24"))
 #: Other moments at every run: CI tries few of them each time, and over time many.
 SEED = int(os.environ.get("M3LEO_FAULT_SEED", random.SystemRandom().randrange(1 << 31)))
 
