@@ -171,6 +171,11 @@ def dimensions_of(array: Any) -> tuple[str, ...]:
     return tuple(str(name) for name in names)
 
 
+def read_plane(path: AnyFile, name: str, shape: tuple[int, int], rows: slice, cols: slice) -> NDArray[Any]:
+    """Window of an array (rows, cols) of a store, as :func:`read_part`."""
+    return read_part(path, name, (rows, cols), shape)
+
+
 def read_part(path: AnyFile, name: str, part: tuple[Any, ...], shape: tuple[int, ...]) -> NDArray[Any]:
     """Read a part of an array of a store.
 

@@ -78,6 +78,20 @@ def dataset_of(file: h5py.File, path: AnyFile, name: str) -> h5py.Dataset:
     return dataset
 
 
+def image_of(file: h5py.File, path: AnyFile, name: str, shape: tuple[int, ...]) -> h5py.Dataset:
+    """Data set of an open file, of the shape that it had when the stack was opened.
+
+    Raises
+    ------
+    ValueError
+        As :func:`dataset_of`, or if the shape differs.
+    """
+    dataset = dataset_of(file, path, name)
+    if dataset.shape != shape:
+        raise ValueError(f"{path.name}: {name} has shape {dataset.shape}, expected {shape}")
+    return dataset
+
+
 def value_of(file: h5py.File, path: AnyFile, name: str) -> Any:
     """Values of a small data set; None if there is none.
 

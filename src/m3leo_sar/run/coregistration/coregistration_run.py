@@ -55,7 +55,7 @@ class CoregistrationRun:
     ----------
     plan : CoregistrationPlan
     terrain : Terrain or None
-        None where every burst has its stack.
+        None where every burst has its stack, which the caller checks.
     ledger : Ledger
         Gets the outcome of each image.
     with_shifts : bool
@@ -94,8 +94,6 @@ class CoregistrationRun:
 
         Raises
         ------
-        ValueError
-            If there is no terrain for a burst that has no stack.
         OSError
             If the disk cannot be written to.
         """
@@ -222,8 +220,6 @@ class CoregistrationRun:
         return None
 
     def _ground(self, acquisition: Acquisition, burst: Any) -> tuple[OrbitGeometry, BurstHeights]:
-        if self._terrain is None:
-            raise ValueError("dem must be given for bursts that have no stack yet")
         extent = Extent.of(burst.valid)
         dem, box = terrain_of(acquisition, extent, self._terrain)
         geometry = OrbitGeometry(acquisition.orbit, acquisition.radar_grid, dem, box, timing=timing_of(burst))

@@ -26,6 +26,7 @@ from m3leo_sar.io.files.zarr_products import (
     open_zarr,
     plain_zarr_errors,
     read_part,
+    read_plane,
     read_whole,
 )
 from m3leo_sar.io.remote.remote_address import AnyFile
@@ -136,11 +137,9 @@ def _geometry(store: AnyFile, shape: tuple[int, int]) -> Geometry:
         raise ValueError(
             f"{store.name} states no position of its pixels: expected latitude and longitude; {HOW_TO_STATE}"
         )
-    return layered_geometry(shape, {name: partial(_layer, store, name, shape) for name in ("latitude", "longitude")})
-
-
-def _layer(store: AnyFile, name: str, shape: tuple[int, int], rows: slice, cols: slice) -> NDArray[Any]:
-    return read_part(store, name, (rows, cols), shape)
+    return layered_geometry(
+        shape, {name: partial(read_plane, store, name, shape) for name in ("latitude", "longitude")}
+    )
 
 
 GEOZARR = StackReader(

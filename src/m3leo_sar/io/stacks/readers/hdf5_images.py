@@ -22,7 +22,7 @@ from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.complex_values import as_complex, complex_dtype
 from m3leo_sar.io.files.hdf5_values import FAULTS, open_hdf5, read_values
 from m3leo_sar.io.stacks.acquisition_name import date_in_name, is_compressed, polarisation_in_name
-from m3leo_sar.io.stacks.hdf5_products import dataset_of, hdf5_files, value_of
+from m3leo_sar.io.stacks.hdf5_products import dataset_of, hdf5_files, image_of, value_of
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
 from m3leo_sar.io.stacks.raster_stack import leave_out_compressed
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
@@ -128,9 +128,7 @@ def _crs(file: h5py.File, path: Path, group: str) -> str | None:
 
 def _pixels(path: Path, name: str, shape: tuple[int, int], rows: slice, cols: slice) -> NDArray[Any]:
     with open_hdf5(path) as file:
-        dataset = dataset_of(file, path, name)
-        if dataset.shape != shape:
-            raise ValueError(f"{path.name}: {name} has shape {dataset.shape}, expected {shape}")
+        dataset = image_of(file, path, name, shape)
         pixels = as_complex(read_values(dataset, path, (rows, cols), largest=limits.LARGEST_RASTER))
     pixels[np.isnan(pixels)] = complex(np.nan, np.nan)
     return pixels

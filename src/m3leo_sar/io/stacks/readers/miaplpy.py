@@ -16,7 +16,7 @@ from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.complex_values import as_complex, complex_dtype
 from m3leo_sar.io.files.hdf5_values import open_hdf5, read_values
 from m3leo_sar.io.files.no_data import as_valid
-from m3leo_sar.io.stacks.hdf5_products import dataset_of, hdf5_files, holds, value_of
+from m3leo_sar.io.stacks.hdf5_products import dataset_of, hdf5_files, holds, image_of, value_of
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
 from m3leo_sar.io.stacks.pixel_positions import HOW_TO_STATE, layered_geometry
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader, refuse_choice
@@ -98,9 +98,7 @@ def _facts(file: h5py.File) -> dict[str, Any]:
 def _pixels(path: Path, index: int, shape: tuple[int, ...], rows: slice, cols: slice) -> NDArray[Any]:
     """Pixels of a date; zeros, which lie outside the bursts, are NaN."""
     with open_hdf5(path) as file:
-        slc = dataset_of(file, path, "slc")
-        if slc.shape != shape:
-            raise ValueError(f"{path.name}: slc has shape {slc.shape}, expected {shape}")
+        slc = image_of(file, path, "slc", shape)
         part = (slice(index, index + 1), rows, cols)
         return as_valid(as_complex(read_values(slc, path, part, largest=limits.LARGEST_RASTER)[0]), 0)
 

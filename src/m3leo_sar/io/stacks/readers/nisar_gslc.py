@@ -17,13 +17,18 @@ from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.regular_geobox import regular_geobox
-from m3leo_sar.io.files import limits
-from m3leo_sar.io.files.complex_values import as_complex, complex_dtype
-from m3leo_sar.io.files.hdf5_values import FAULTS, open_hdf5, read_values
+from m3leo_sar.io.files.complex_values import complex_dtype
+from m3leo_sar.io.files.hdf5_values import open_hdf5, read_values
 from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS
 from m3leo_sar.io.stacks.hdf5_products import dataset_of, text_of, value_of
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
-from m3leo_sar.io.stacks.readers.nisar_product import BANDS, Identification, find_nisar
+from m3leo_sar.io.stacks.readers.nisar_product import (
+    BANDS,
+    Identification,
+    find_nisar,
+    opened_image,
+    pixels_of,
+)  # fmt: skip
 from m3leo_sar.io.stacks.refused_kind import refused_kind
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader
 
@@ -133,18 +138,11 @@ def _grid(file: h5py.File, path: Path, group: str) -> GeoBox:
 def _pixels(
     path: Path, group: str, name: str, shape: tuple[int, int], rows: slice, cols: slice
 ) -> NDArray[np.complexfloating]:
-    with open_hdf5(path) as file:
-        image = dataset_of(file, path, f"{group}/{name}")
-        if image.shape != shape:
-            raise ValueError(f"{path.name}: {group}/{name} has shape {image.shape}, expected {shape}")
-        try:
-            # The caller chose the window, so only chunks must be small.
-            pixels = as_complex(read_values(image, path, (rows, cols), largest=limits.LARGEST_RASTER))
-            mask = None
-            if f"{group}/mask" in file:
-                mask = read_values(dataset_of(file, path, f"{group}/mask"), path, (rows, cols))
-        except FAULTS as error:
-            raise ValueError(f"{path.name}: {group}/{name} cannot be read: {error}") from error
+    with opened_image(path, f"{group}/{name}", shape) as (file, image):
+        pixels = pixels_of(image, path, rows, cols)
+        mask = None
+        if f"{group}/mask" in file:
+            mask = read_values(dataset_of(file, path, f"{group}/mask"), path, (rows, cols))
     if mask is not None:
         pixels[np.isin(mask, _INVALID)] = complex(np.nan, np.nan)
     # A NaN in one part would leave the other one as a value.

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import h5py
+import numpy as np
+from numpy.typing import NDArray
 
+from m3leo_sar.io.files import limits
+from m3leo_sar.io.files.complex_values import as_complex
+from m3leo_sar.io.files.hdf5_values import FAULTS, open_hdf5, read_values
 from m3leo_sar.io.remote.remote_address import AnyFile
-from m3leo_sar.io.stacks.hdf5_products import hdf5_files, holds, text_of, value_of
+from m3leo_sar.io.stacks.hdf5_products import hdf5_files, holds, image_of, text_of, value_of
 from m3leo_sar.io.stacks.stack_reader import Product
 
 #: Groups of the L-band and of ISRO's S-band.
@@ -26,6 +33,29 @@ def is_nisar(path: AnyFile, kind: str) -> bool:
     if path.name.upper().startswith("NISAR_"):
         return f"_{kind}_" in path.name.upper()
     return any(holds(path, f"science/{band}/{kind}") for band in BANDS)
+
+
+@contextmanager
+def opened_image(path: AnyFile, name: str, shape: tuple[int, int]) -> Iterator[tuple[h5py.File, h5py.Dataset]]:
+    """An open file and an image of it; faults of reading inside the block name both.
+
+    Raises
+    ------
+    ValueError
+        If the image is not there, has another shape than when the stack was opened, or cannot be read.
+    """
+    with open_hdf5(path) as file:
+        image = image_of(file, path, name, shape)
+        try:
+            yield file, image
+        except FAULTS as error:
+            raise ValueError(f"{path.name}: {name} cannot be read: {error}") from error
+
+
+def pixels_of(image: h5py.Dataset, path: AnyFile, rows: slice, cols: slice) -> NDArray[np.complexfloating]:
+    """Complex pixels of a window of an image."""
+    # The caller chose the window, so only chunks must be small.
+    return as_complex(read_values(image, path, (rows, cols), largest=limits.LARGEST_RASTER))
 
 
 class Identification:

@@ -18,16 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.orbit import earth_fixed
-from m3leo_sar.io.files import limits
-from m3leo_sar.io.files.complex_values import as_complex, complex_dtype
-from m3leo_sar.io.files.hdf5_values import FAULTS, open_hdf5, read_values
+from m3leo_sar.io.files.complex_values import complex_dtype
+from m3leo_sar.io.files.hdf5_values import open_hdf5, read_values
 from m3leo_sar.io.remote.remote_address import AnyFile
 from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS
 from m3leo_sar.io.stacks.hdf5_products import dataset_of
 from m3leo_sar.io.stacks.image_choice import only
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
 from m3leo_sar.io.stacks.pixel_positions import mesh_geometry
-from m3leo_sar.io.stacks.readers.nisar_product import Identification, find_nisar
+from m3leo_sar.io.stacks.readers.nisar_product import Identification, find_nisar, opened_image, pixels_of
 from m3leo_sar.io.stacks.readers.rslc_grid import RslcSwath, mesh_of, root_of, swath_of
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader
 from m3leo_sar.stack.geometry import Geometry
@@ -119,16 +118,9 @@ def _pixels(
     cols: slice,
 ) -> NDArray[np.complexfloating]:
     """Pixels; those outside all sub-swaths are NaN."""
-    with open_hdf5(path) as file:
-        image = dataset_of(file, path, f"{group}/{name}")
-        if image.shape != shape:
-            raise ValueError(f"{path.name}: {group}/{name} has shape {image.shape}, expected {shape}")
-        try:
-            # The caller chose the window, so only chunks must be small.
-            pixels = as_complex(read_values(image, path, (rows, cols), largest=limits.LARGEST_RASTER))
-            spans = [read_values(dataset_of(file, path, one), path, (rows,)) for one in valid]
-        except FAULTS as error:
-            raise ValueError(f"{path.name}: {group}/{name} cannot be read: {error}") from error
+    with opened_image(path, f"{group}/{name}", shape) as (file, image):
+        pixels = pixels_of(image, path, rows, cols)
+        spans = [read_values(dataset_of(file, path, one), path, (rows,)) for one in valid]
     lacking = np.isnan(pixels)
     if spans:
         columns = np.arange(cols.start, cols.stop)

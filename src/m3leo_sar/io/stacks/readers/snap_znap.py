@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.io.files.zarr_products import arrays_of, documents_at, is_zarr, read_part
+from m3leo_sar.io.files.zarr_products import arrays_of, documents_at, is_zarr, read_part, read_plane
 from m3leo_sar.io.remote.remote_address import AnyFile
 from m3leo_sar.io.stacks.acquisition_name import date_in_name, polarisation_in_name
 from m3leo_sar.io.stacks.image_stack import StackImage, open_images
@@ -75,7 +75,7 @@ def _geometry(store: AnyFile, shape: tuple[int, int]) -> Geometry:
     bands = arrays_of(store)
     for names in _POSITIONS:
         if all(name in bands and bands[name].shape == shape for name in names):
-            layers = [partial(_layer, store, name, shape) for name in names]
+            layers = [partial(read_plane, store, name, shape) for name in names]
             return layered_geometry(shape, {"latitude": layers[0], "longitude": layers[1]})
         if all(name in bands and set(_TIES) <= set(bands[name].attrs) for name in names):
             return _from_ties(store, [bands[name] for name in names], names, shape)
@@ -91,7 +91,7 @@ def _from_ties(store: AnyFile, grids: Sequence[Any], names: Sequence[str], shape
     if facts[0] != facts[1] or grids[0].shape != grids[1].shape or grids[0].ndim != 2:
         raise ValueError(f"{store.name}: the tie-point grids {names[0]} and {names[1]} must have the same points")
     layers = {
-        layer: _layer(store, name, grids[0].shape, *(slice(0, size) for size in grids[0].shape))
+        layer: read_plane(store, name, grids[0].shape, *(slice(0, size) for size in grids[0].shape))
         for layer, name in zip(("latitude", "longitude"), names, strict=True)
     }
     top, left, down, along = facts[0]
@@ -111,10 +111,6 @@ def _tie_facts(store: AnyFile, grid: Any, name: str) -> tuple[float, ...]:
     if not (np.isfinite(found).all() and min(found[2:]) > 0):
         raise ValueError(f"{store.name}: {name} must state finite {', '.join(_TIES)}, got {found}")
     return found
-
-
-def _layer(store: AnyFile, name: str, shape: tuple[int, int], rows: slice, cols: slice) -> NDArray[Any]:
-    return read_part(store, name, (rows, cols), shape)
 
 
 SNAP_ZNAP = StackReader(
