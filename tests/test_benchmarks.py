@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
+import against
 import archive as archive_bench
 import bias as bias_bench
 import coherence as bench
@@ -18,6 +19,7 @@ import radar_view
 import reproject
 import resample as resample_bench
 import statistics_of_chips
+from against_cases import CASES, Case
 from bandwidth import triad_bandwidth
 from interleaved import interleaved
 
@@ -62,6 +64,29 @@ def test_interleaved_times_every_job(jobs):
     seconds = interleaved(jobs, rounds=1)
     assert seconds.keys() == jobs.keys()
     assert all(taken > 0 for taken in seconds.values())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_cases_for_two_builds_run(name):
+    CASES[name].prepare(48)()
+
+
+def test_two_builds_take_turns(capsys, monkeypatch):
+    """Here one process stands for both; a case that the base lacks is timed alone."""
+    monkeypatch.setattr(against, "triad_bandwidth", lambda repeats: 8e9)
+    worker = against.Worker(None)
+    try:
+        against.compare(["coherence"], (worker, worker), 3, size=40)
+        assert "KeyError" in worker.prepare("a case that nobody wrote", 40)
+    finally:
+        worker.close()
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("| coherence | ")
+    assert len(line.split("|")) == 10
+    alone = against.row("x", Case(lambda size: None, 10, 20), [], [against.Turn(0.5, 0.8)] * 3, 8e3)
+    assert alone == "| x | not there | 500.00 |  |  | 20 | 50% | 0.0 |"
+    with pytest.raises(SystemExit, match="no case contains 'nothing like it'"):
+        against.chosen(["nothing like it"])
 
 
 def test_normalising_jobs_run_and_agree_with_numpy():

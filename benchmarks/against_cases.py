@@ -1,0 +1,146 @@
+"""What ``against.py`` times in two builds: one function per case.
+
+A case is a function of a size that prepares its arrays and returns the call to be timed. It must run in every build it
+is compared with, so it imports the package inside, uses words that both builds have, and passes no option that one of
+them lacks. In a build where it cannot be prepared, or fails at its first call, it is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Call = Callable[[], Any]
+
+
+class Case(NamedTuple):
+    """One row of the table."""
+
+    #: Arrays of a size (rows = columns, or what else the case counts), and the call over them.
+    prepare: Callable[[int], Call]
+    #: Size that is timed.
+    size: int
+    #: Memory traffic per pixel of ``size`` x ``size`` that is compared with the bandwidth; 0 where it is not the bound.
+    bytes_per_pixel: float
+
+
+CASES: dict[str, Case] = {}
+
+
+def case(
+    name: str, *, size: int = 4096, bytes_per_pixel: float = 0
+) -> Callable[[Callable[[int], Call]], Callable[[int], Call]]:
+    """Register a function as the case ``name``."""
+
+    def register(prepare: Callable[[int], Call]) -> Callable[[int], Call]:
+        if name in CASES:
+            raise ValueError(f"there are two cases named {name!r}")
+        CASES[name] = Case(prepare, size, bytes_per_pixel)
+        return prepare
+
+    return register
+
+
+def complex_pair(size: int, kind: Any = np.float32) -> tuple[np.ndarray, np.ndarray]:
+    """Two images of true coherence 0.6."""
+    rng = np.random.default_rng(0)
+    both = rng.standard_normal((2, size, size, 2), np.float32).astype(kind, copy=False)
+    first, noise = both.view(np.result_type(kind, np.complex64))[..., 0]
+    return first, 0.6 * first + first.dtype.type(0.8) * noise
+
+
+def ramp(size: int) -> np.ndarray:
+    """A reference phase of thousands of radians."""
+    return np.linspace(0, 1e4, size * size).reshape(size, size)
+
+
+def coherence_call(size: int, *, kind: Any = np.float32, phase: bool = False, **options: Any) -> Call:
+    """Coherence of one pair with a window of 5 x 20."""
+    from m3leo_sar import Window, coherence
+
+    a, b = complex_pair(size, kind)
+    options = {"window": Window(rows=5, cols=20), **options}
+    if phase:
+        options["reference_phase"] = ramp(size)
+    return lambda: coherence(a, b, **options)
+
+
+@case("coherence", bytes_per_pixel=20)
+def coherence_plain(size: int) -> Call:
+    return coherence_call(size)
+
+
+@case("coherence, a gap in every tile", bytes_per_pixel=20)
+def coherence_with_gaps(size: int) -> Call:
+    from m3leo_sar import Window, coherence
+
+    a, b = complex_pair(size)
+    a[::50, ::50] = np.nan
+    return lambda: coherence(a, b, window=Window(rows=5, cols=20))
+
+
+@case("coherence, complex int16", bytes_per_pixel=12)
+def coherence_int16(size: int) -> Call:
+    from m3leo_sar import Window, coherence
+    from m3leo_sar.stack.complex_int16 import to_complex_int16
+
+    a, b = (to_complex_int16(image, scale=1e-3) for image in complex_pair(size))
+    return lambda: coherence(a, b, window=Window(rows=5, cols=20))
+
+
+@case("coherence, reference phase", bytes_per_pixel=20)
+def coherence_reference_phase(size: int) -> Call:
+    return coherence_call(size, phase=True)
+
+
+@case("coherence, reference phase, complex128", size=2048, bytes_per_pixel=40)
+def coherence_reference_phase_double(size: int) -> Call:
+    return coherence_call(size, kind=np.float64, phase=True)
+
+
+@case("coherence, complex value", bytes_per_pixel=20)
+def coherence_complex(size: int) -> Call:
+    return coherence_call(size, output="complex")
+
+
+@case("coherence, complex value and reference phase", bytes_per_pixel=20)
+def coherence_complex_reference_phase(size: int) -> Call:
+    return coherence_call(size, output="complex", phase=True)
+
+
+@case("coherence, all maps", bytes_per_pixel=20)
+def coherence_all(size: int) -> Call:
+    return coherence_call(size, output="all")
+
+
+@case("coherence, all maps of 1024 x 1024", size=1024, bytes_per_pixel=20)
+def coherence_all_of_a_tile(size: int) -> Call:
+    return coherence_call(size, output="all")
+
+
+@case("interferogram, looks 4 x 20", bytes_per_pixel=16)
+def interferogram_plain(size: int) -> Call:
+    from m3leo_sar import Looks, interferogram
+
+    a, b = complex_pair(size)
+    return lambda: interferogram(a, b, looks=Looks(rows=4, cols=20))
+
+
+@case("interferogram, looks 4 x 20, reference phase", bytes_per_pixel=16)
+def interferogram_reference_phase(size: int) -> Call:
+    from m3leo_sar import Looks, interferogram
+
+    a, b = complex_pair(size)
+    phase = ramp(size)
+    return lambda: interferogram(a, b, looks=Looks(rows=4, cols=20), reference_phase=phase)
+
+
+@case("interferogram, single looks, reference phase", bytes_per_pixel=24)
+def interferogram_single_reference_phase(size: int) -> Call:
+    from m3leo_sar import interferogram
+
+    a, b = complex_pair(size)
+    phase = ramp(size)
+    return lambda: interferogram(a, b, reference_phase=phase)
