@@ -29,6 +29,28 @@ hypothesis.settings.load_profile("suite")
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Files of ten seconds and more start first, the longest at the front: one that started last would run alone.
+LONG_FILES = (
+    "tests/insar/test_window_map.py",
+    "src/m3leo_sar/insar/window_map.py",
+    "tests/run/test_scale_docs.py",
+    "tests/gpu/test_nvrtc.py",
+    "tests/run/test_update.py",
+    "tests/run/test_faults.py",
+    "tests/app/test_every_command.py",
+    "tests/io/test_fuzz.py",
+    "tests/training/test_training_docs.py",
+    "tests/bench/test_benchmark.py",
+    "tests/app/test_demo.py",
+    "tests/learn/fit/test_fit.py",
+    "tests/test_loader_benchmark.py",
+    "tests/test_examples.py",
+    "tests/training/test_pair_training.py",
+    "tests/training/test_multirun.py",
+    "tests/test_scale_benchmarks.py",
+    "tests/learn/tasks/test_ssl_tasks.py",
+)
+
 
 class Backend:
     """Where a test's arrays live: NumPy, the emulation of the GPU's kernels, or a GPU."""
@@ -76,6 +98,15 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, A
     report = yield
     hold_to_the_list(report)
     return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first, after the order was shuffled."""
+    rank = {ROOT / name: place for place, name in enumerate(LONG_FILES)}
+    if gone := [path for path in rank if not path.is_file()]:
+        raise pytest.UsageError(f"LONG_FILES of tests/conftest.py names files that are gone: {gone}")
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
