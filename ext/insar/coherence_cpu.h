@@ -274,7 +274,7 @@ class CoherenceTile {
   static void sum_of_terms(const Terms<T>& terms, T* out, ptrdiff_t n) {
     Ahead nothing;
     if (terms.weight.empty()) sum_terms(terms.from.data(), terms.count(), out, n, nothing);
-    else sum_weighted(terms.from.data(), terms.weight.data(), terms.count(), out, n);
+    else sum_weighted(terms.from.data(), terms.weight.data(), terms.count(), terms.mirrored, out, n);
   }
 
   void clear_margins(T* row, const WindowSums<T>& sums) const {

@@ -1,18 +1,4 @@
-/* Leaf loops of coherence_cpu.h, included once for each real type (T): window sums in registers, then their result. */
-
-/* Window sums of some planes for one chunk of columns, in registers through all terms. */
-static inline __attribute__((always_inline)) void chunk_sums(const T* const* from, int terms, ptrdiff_t stride,
-                                                             int planes, ptrdiff_t i, T* sums) {
-  typedef T Vector __attribute__((vector_size(64), aligned(sizeof(T)), may_alias));
-  constexpr ptrdiff_t lanes = 64 / sizeof(T);
-  for (ptrdiff_t j = i; j < i + CHUNK; j += lanes, sums += lanes) {
-    Vector sum[4];
-    for (int p = 0; p < planes; ++p) sum[p] = *reinterpret_cast<const Vector*>(from[0] + j + p * stride);
-    for (int t = 1; t < terms; ++t)
-      for (int p = 0; p < planes; ++p) sum[p] += *reinterpret_cast<const Vector*>(from[t] + j + p * stride);
-    for (int p = 0; p < planes; ++p) *reinterpret_cast<Vector*>(sums + p * CHUNK) = sum[p];
-  }
-}
+/* Leaf loops of coherence_cpu.h, included once for each real type (T): chunks of window sums to their result. */
 
 M3_CLONES static void inverse_of_terms(const T* const* from, int terms, T* __restrict out, ptrdiff_t n) {
   for (ptrdiff_t i = 0; i < n; i += CHUNK) {

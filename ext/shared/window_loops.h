@@ -1,84 +1,112 @@
-/* Leaf loops of window_sums.h, included once for each real type (T), as clones of a template are not supported.
-   n is a multiple of CHUNK. */
+/* Leaf loops of window_sums.h, included once for each real type (T), as versions of a template are not supported.
+   n is a multiple of CHUNK; loops read up to a CHUNK past it. */
 
-/* Sum of rows: four registers run through all terms before they are stored. Meanwhile the memory that `ahead` names is
+/* Sum of rows: some registers run through all terms before they are stored. Meanwhile the memory that `ahead` names is
    brought nearer, so that its latency hides behind the additions. */
-M3_CLONES static void sum_terms(const T* const* from, int terms, T* out, ptrdiff_t n, Ahead& ahead) {
-  typedef T Vector __attribute__((vector_size(64), aligned(sizeof(T)), may_alias));
-  constexpr ptrdiff_t lanes = 64 / sizeof(T);
-  for (ptrdiff_t i = 0; i < n; i += 4 * lanes) {
+template <int bytes>
+M3_INLINE void sum_terms_in(const T* const* from, int terms, T* out, ptrdiff_t n, Ahead& ahead) {
+  typedef Register<T, bytes> Row;
+  constexpr int count = at_once(Row::lanes);
+  for (ptrdiff_t i = 0; i < n; i += count * Row::lanes) {
     ahead.step();
-    Vector sum[4];
-    for (int k = 0; k < 4; ++k) sum[k] = *reinterpret_cast<const Vector*>(from[0] + i + k * lanes);
+    typename Row::type sum[count];
+    for (int k = 0; k < count; ++k) sum[k] = Row::at(from[0] + i + k * Row::lanes);
     for (int t = 1; t < terms; ++t)
-      for (int k = 0; k < 4; ++k) sum[k] += *reinterpret_cast<const Vector*>(from[t] + i + k * lanes);
-    for (int k = 0; k < 4; ++k) *reinterpret_cast<Vector*>(out + i + k * lanes) = sum[k];
+      for (int k = 0; k < count; ++k) sum[k] += Row::at(from[t] + i + k * Row::lanes);
+    for (int k = 0; k < count; ++k) Row::put(sum[k], out + i + k * Row::lanes);
   }
 }
+M3_PER_REGISTER(void, sum_terms, (const T* const* from, int terms, T* out, ptrdiff_t n, Ahead& ahead),
+                (from, terms, out, n, ahead))
 
-/* Two sums at once of a list of rows, one without its last row and one without its first: each row is read once. The
-   additions are those of sum_terms. */
-M3_CLONES static void sum_terms_twice(const T* const* from, int terms, T* out_newer, T* out_older, ptrdiff_t n,
-                                      Ahead& ahead) {
-  typedef T Vector __attribute__((vector_size(64), aligned(sizeof(T)), may_alias));
-  constexpr ptrdiff_t lanes = 64 / sizeof(T);
-  for (ptrdiff_t i = 0; i < n; i += 2 * lanes) {
-    ahead.step();
-    Vector newer[2], older[2];
-    for (int k = 0; k < 2; ++k) newer[k] = *reinterpret_cast<const Vector*>(from[0] + i + k * lanes);
-    for (int k = 0; k < 2; ++k) older[k] = *reinterpret_cast<const Vector*>(from[1] + i + k * lanes);
-    for (int k = 0; k < 2; ++k) newer[k] += older[k];
+/* The same for `planes` rows at steps of `stride`, CHUNK samples of each. */
+template <int bytes>
+M3_INLINE void chunk_sums_in(const T* const* from, int terms, ptrdiff_t stride, int planes, ptrdiff_t i, T* out) {
+  typedef Register<T, bytes> Row;
+  constexpr int count = at_once(Row::lanes);
+  for (int p = 0; p < planes; ++p, i += stride)
+    for (ptrdiff_t j = i; j < i + CHUNK; j += count * Row::lanes, out += count * Row::lanes) {
+      typename Row::type sum[count];
+      for (int k = 0; k < count; ++k) sum[k] = Row::at(from[0] + j + k * Row::lanes);
+      for (int t = 1; t < terms; ++t)
+        for (int k = 0; k < count; ++k) sum[k] += Row::at(from[t] + j + k * Row::lanes);
+      for (int k = 0; k < count; ++k) Row::put(sum[k], out + k * Row::lanes);
+    }
+}
+M3_PER_REGISTER(void, chunk_sums,
+                (const T* const* from, int terms, ptrdiff_t stride, int planes, ptrdiff_t i, T* out),
+                (from, terms, stride, planes, i, out))
+
+/* Each row times its weight. Where the weights are `mirrored`, rows of one weight are added first. */
+template <int bytes>
+M3_INLINE void sum_weighted_in(const T* const* from, const T* weight, int terms, bool mirrored, T* out, ptrdiff_t n) {
+  typedef Register<T, bytes> Row;
+  constexpr int count = at_once(Row::lanes);
+  const int half = terms / 2;
+  for (ptrdiff_t i = 0; i < n; i += count * Row::lanes) {
+    typename Row::type sum[count] = {};
+    if (mirrored) {
+      if (terms % 2)
+        for (int k = 0; k < count; ++k) sum[k] = weight[half] * Row::at(from[half] + i + k * Row::lanes);
+      for (int t = half - 1; t >= 0; --t)
+        for (int k = 0; k < count; ++k) {
+          const ptrdiff_t j = i + k * Row::lanes;
+          sum[k] += weight[t] * (Row::at(from[t] + j) + Row::at(from[terms - 1 - t] + j));
+        }
+    } else {
+      for (int t = 0; t < terms; ++t)
+        for (int k = 0; k < count; ++k) sum[k] += weight[t] * Row::at(from[t] + i + k * Row::lanes);
+    }
+    for (int k = 0; k < count; ++k) Row::put(sum[k], out + i + k * Row::lanes);
+  }
+}
+M3_PER_REGISTER(void, sum_weighted,
+                (const T* const* from, const T* weight, int terms, bool mirrored, T* out, ptrdiff_t n),
+                (from, weight, terms, mirrored, out, n))
+
+/* Sums of rows, and of neighbours in these sums. */
+template <int bytes>
+M3_INLINE void sum_along_in(const T* const* from, int terms, int levels, T* const* out, ptrdiff_t n, Ahead& ahead) {
+  typedef Register<T, bytes> Row;
+  constexpr int count = 2;
+  Doubling<T, bytes> along;
+  for (ptrdiff_t i = 0; i < n + CHUNK; i += count * Row::lanes) {
+    if (i % CHUNK == 0) ahead.step();
+    typename Row::type sum[count];
+    for (int k = 0; k < count; ++k) sum[k] = Row::at(from[0] + i + k * Row::lanes);
+    for (int t = 1; t < terms; ++t)
+      for (int k = 0; k < count; ++k) sum[k] += Row::at(from[t] + i + k * Row::lanes);
+    for (int k = 0; k < count; ++k) along.next(sum[k], i + k * Row::lanes, levels, out);
+  }
+}
+M3_PER_REGISTER(void, sum_along, (const T* const* from, int terms, int levels, T* const* out, ptrdiff_t n, Ahead& ahead),
+                (from, terms, levels, out, n, ahead))
+
+/* The same for two lists at once: `from` without its last row, and without its first. Each row is read once. */
+template <int bytes>
+M3_INLINE void sum_along_twice_in(const T* const* from, int terms, int levels, T* const* newer_out,
+                                  T* const* older_out, ptrdiff_t n, Ahead& ahead) {
+  typedef Register<T, bytes> Row;
+  constexpr int count = 2;
+  Doubling<T, bytes> newer_along, older_along;
+  for (ptrdiff_t i = 0; i < n + CHUNK; i += count * Row::lanes) {
+    if (i % CHUNK == 0) ahead.step();
+    typename Row::type newer[count], older[count];
+    for (int k = 0; k < count; ++k) newer[k] = Row::at(from[0] + i + k * Row::lanes);
+    for (int k = 0; k < count; ++k) older[k] = Row::at(from[1] + i + k * Row::lanes);
+    for (int k = 0; k < count; ++k) newer[k] += older[k];
     for (int t = 2; t < terms; ++t)
-      for (int k = 0; k < 2; ++k) {
-        const Vector x = *reinterpret_cast<const Vector*>(from[t] + i + k * lanes);
+      for (int k = 0; k < count; ++k) {
+        const typename Row::type x = Row::at(from[t] + i + k * Row::lanes);
         newer[k] += x;
         older[k] += x;
       }
-    for (int k = 0; k < 2; ++k) older[k] += *reinterpret_cast<const Vector*>(from[terms] + i + k * lanes);
-    for (int k = 0; k < 2; ++k) *reinterpret_cast<Vector*>(out_newer + i + k * lanes) = newer[k];
-    for (int k = 0; k < 2; ++k) *reinterpret_cast<Vector*>(out_older + i + k * lanes) = older[k];
+    for (int k = 0; k < count; ++k) older[k] += Row::at(from[terms] + i + k * Row::lanes);
+    for (int k = 0; k < count; ++k) newer_along.next(newer[k], i + k * Row::lanes, levels, newer_out);
+    for (int k = 0; k < count; ++k) older_along.next(older[k], i + k * Row::lanes, levels, older_out);
   }
 }
-
-M3_CLONES static void sum_weighted(const T* const* from, const T* weight, int terms, T* out, ptrdiff_t n) {
-  typedef T Vector __attribute__((vector_size(64), aligned(sizeof(T)), may_alias));
-  constexpr ptrdiff_t lanes = 64 / sizeof(T);
-  for (ptrdiff_t i = 0; i < n; i += 4 * lanes) {
-    Vector sum[4];
-    for (int k = 0; k < 4; ++k) sum[k] = weight[0] * *reinterpret_cast<const Vector*>(from[0] + i + k * lanes);
-    for (int t = 1; t < terms; ++t)
-      for (int k = 0; k < 4; ++k) sum[k] += weight[t] * *reinterpret_cast<const Vector*>(from[t] + i + k * lanes);
-    for (int k = 0; k < 4; ++k) *reinterpret_cast<Vector*>(out + i + k * lanes) = sum[k];
-  }
-}
-
-/* Sums of 2, 4, 8, ... neighbours, out[k][i] = x[i] + ... + x[i + 2^(k+1) - 1], up to a register's worth. Each level adds
-   the one below to itself, shifted between two registers, so x is read once. Level k trails the reading by k + 1
-   registers: out may be written that far in front of its first sample. A level that is not wanted is null. */
-M3_CLONES static void double_along(const T* x, int levels, T* const* out, ptrdiff_t n, Ahead& ahead) {
-  typedef T Vector __attribute__((vector_size(64), aligned(sizeof(T)), may_alias));
-  typedef M3_INDEX(T) Index __attribute__((vector_size(64)));
-  constexpr int lanes = 64 / sizeof(T);
-  Index by1, by2, by4, by8;
-  for (int k = 0; k < lanes; ++k) by1[k] = k + 1, by2[k] = k + 2, by4[k] = k + 4, by8[k] = k + 8;
-  Vector x0 = {}, y0 = {}, z0 = {}, u0 = {};
-  for (ptrdiff_t i = 0; i < n + levels * lanes; i += lanes) {
-    if (i % CHUNK == 0) ahead.step();
-    const Vector x1 = *reinterpret_cast<const Vector*>(x + i);
-    const Vector y1 = x0 + __builtin_shuffle(x0, x1, by1);
-    x0 = x1;
-    if (out[0]) *reinterpret_cast<Vector*>(out[0] + i - lanes) = y1;
-    if (levels < 2) continue;
-    const Vector z1 = y0 + __builtin_shuffle(y0, y1, by2);
-    y0 = y1;
-    if (out[1]) *reinterpret_cast<Vector*>(out[1] + i - 2 * lanes) = z1;
-    if (levels < 3) continue;
-    const Vector u1 = z0 + __builtin_shuffle(z0, z1, by4);
-    z0 = z1;
-    if (out[2]) *reinterpret_cast<Vector*>(out[2] + i - 3 * lanes) = u1;
-    if (levels < 4) continue;
-    const Vector w1 = u0 + __builtin_shuffle(u0, u1, by8);
-    u0 = u1;
-    if (out[3]) *reinterpret_cast<Vector*>(out[3] + i - 4 * lanes) = w1;
-  }
-}
+M3_PER_REGISTER(void, sum_along_twice,
+                (const T* const* from, int terms, int levels, T* const* newer_out, T* const* older_out, ptrdiff_t n,
+                 Ahead& ahead),
+                (from, terms, levels, newer_out, older_out, n, ahead))

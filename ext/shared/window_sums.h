@@ -15,17 +15,15 @@
 #include <algorithm>
 #include <vector>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(M3_NO_CLONES)
-/* Leaf loops only: the loader picks the best clone, so one wheel serves every processor. */
-#define M3_CLONES __attribute__((unused, target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define M3_CLONES __attribute__((unused))
-#endif
+#include "registers.h"
 
 namespace m3 {
 
 /* Samples that a leaf loop takes at a time; rows are padded to it, so that no loop has a tail. */
 constexpr ptrdiff_t CHUNK = 64;
+
+/* Registers of a chunk that are summed side by side, as one addition has to wait for the one before. */
+constexpr int at_once(int lanes) { return CHUNK / lanes < 8 ? int(CHUNK) / lanes : 8; }
 
 inline ptrdiff_t padded(ptrdiff_t count) { return (count + CHUNK - 1) / CHUNK * CHUNK; }
 
@@ -34,7 +32,12 @@ template <typename T>
 struct Terms {
   std::vector<const T*> from;
   std::vector<T> weight;  // empty: all one
+  bool mirrored = false;  // whether the weights read the same from the end
   int count() const { return int(from.size()); }
+  void weigh(std::vector<T> weights) {
+    weight = std::move(weights);
+    mirrored = std::equal(weight.begin(), weight.end(), weight.rbegin());
+  }
 };
 
 /* Memory to prefetch, a few lines per step, while something else is computed. */
@@ -51,13 +54,35 @@ struct Ahead {
   }
 };
 
-template <size_t size>
-struct IndexOf;
-template <>
-struct IndexOf<4> { typedef int type; };
-template <>
-struct IndexOf<8> { typedef long long type; };
-#define M3_INDEX(T) IndexOf<sizeof(T)>::type
+/* Sums of 1, 2, 4, 8 and 16 neighbours in a row that passes register by register. Each level adds the one below to
+   itself, shifted between registers. */
+template <typename T, int bytes>
+struct Doubling {
+  typedef Register<T, bytes> Row;
+  PairSums<T, bytes, 1> by1;
+  PairSums<T, bytes, 2> by2;
+  PairSums<T, bytes, 4> by4;
+  PairSums<T, bytes, 8> by8;
+
+  /* Sample i on; out[k] takes sums of 2^k where it is not null. Sums trail, up to CHUNK samples in front of out. */
+  M3_INLINE void next(typename Row::type x, ptrdiff_t i, int levels, T* const* out) {
+    constexpr int one = decltype(by1)::trail * Row::lanes, two = one + decltype(by2)::trail * Row::lanes,
+                  four = two + decltype(by4)::trail * Row::lanes, eight = four + decltype(by8)::trail * Row::lanes;
+    if (out[0]) Row::put(x, out[0] + i);
+    if (levels < 1) return;
+    x = by1.next(x);
+    if (out[1]) Row::put(x, out[1] + i - one);
+    if (levels < 2) return;
+    x = by2.next(x);
+    if (out[2]) Row::put(x, out[2] + i - two);
+    if (levels < 3) return;
+    x = by4.next(x);
+    if (out[3]) Row::put(x, out[3] + i - four);
+    if (levels < 4) return;
+    x = by8.next(x);
+    if (out[4]) Row::put(x, out[4] + i - eight);
+  }
+};
 
 #define T float
 #include "window_loops.h"
@@ -110,9 +135,9 @@ class WindowSums {
   /* `width`: columns of a plane that hold samples, halo included. */
   WindowSums(int planes, ptrdiff_t width, const AxisWindow<T>& rows, const AxisWindow<T>& cols)
       : stride_((width + LANES - 1) / LANES * LANES), length_(padded(planes * stride_)), rows_(rows.size), cols_(cols.size),
-        row_plan_(rows.weights ? 1 : rows.size, DIRECT_ROWS), col_plan_(cols.size / LANES, 0), vertical_(allocate(2)) {
-    down_.weight = rows.taps();
-    across_.weight = cols.taps();
+        row_plan_(rows.weights ? 1 : rows.size, DIRECT_ROWS), col_plan_(cols.size / LANES, 0) {
+    down_.weigh(rows.taps());
+    across_.weigh(cols.taps());
     // A ring holds as many rows of a level as the window, or the next level, looks back, and one for a second window.
     for (int k = 0, block = 1, age = 0; k < row_plan_.levels(); ++k) {
       const int used = rows.weights ? rows.size : row_plan_.used[k];
@@ -123,11 +148,14 @@ class WindowSums {
       age += used * block;
       if (fan) block *= fan;
     }
-    // Levels of doubling up to one register, then the plan's levels above it.
+    // Levels of doubling up to a block, then the plan's levels above it.
     while (!cols.weights && doublings_ < DOUBLINGS && (2 << doublings_) <= cols.size) ++doublings_;
-    for (int k = 0; k < doublings_; ++k) {
-      const bool wanted = (cols.size & (2 << k)) || (k == DOUBLINGS - 1);
-      doubled_.push_back(wanted ? allocate(1) : std::vector<T>());
+    for (int k = 0; k <= doublings_; ++k) {
+      if (!(cols.weights || k == DOUBLINGS || (cols.size & (1 << k)))) continue;
+      for (int back = 0; back < 2; ++back) {
+        doubled_.push_back(allocate(1));
+        along_[back][k] = front(doubled_.back());
+      }
     }
     for (int k = 1; k < col_plan_.levels(); ++k) blocks_.push_back(allocate(1));
   }
@@ -155,29 +183,22 @@ class WindowSums {
     if (two && row_plan_.levels() == 1 && down_.weight.empty() && rows_ > 1) {
       down_.from.clear();
       for (int age = 0; age <= rows_; ++age) down_.from.push_back(row(levels_[0], pushed_ - 1 - age));
-      sum_terms_twice(down_.from.data(), rows_, front(vertical_), front(vertical_) + length_, length_, ahead);
-      summed_[0] = front(vertical_);
-      summed_[1] = front(vertical_) + length_;
+      sum_along_twice(down_.from.data(), rows_, doublings_, along_[0], along_[1], length_, ahead);
     } else {
-      for (int back = 0; back <= int(two); ++back) summed_[back] = sum_rows(back, ahead);
+      for (int back = 0; back <= int(two); ++back) sum_rows(back, ahead);
     }
   }
 
   /* The terms whose sum, at column c of a plane, is the window that ended `back` rows before the last; see sum_down. */
   const Terms<T>& terms(int back, Ahead& ahead) {
-    const T* sums = summed_[back];
+    T* const* const sums = along_[back];
     across_.from.clear();
     if (!across_.weight.empty()) {
-      for (int c = 0; c < cols_; ++c) across_.from.push_back(sums + c);
+      for (int c = 0; c < cols_; ++c) across_.from.push_back(sums[0] + c);
       return across_;
     }
-    if (doublings_) {
-      T* out[DOUBLINGS] = {};
-      for (int k = 0; k < doublings_; ++k) out[k] = doubled_[k].empty() ? nullptr : front(doubled_[k]);
-      double_along(sums, doublings_, out, length_, ahead);
-    }
     int shift = 0;
-    const T* blocks = doublings_ == DOUBLINGS ? front(doubled_[DOUBLINGS - 1]) : nullptr;
+    const T* blocks = sums[DOUBLINGS];
     for (int k = 0, block = LANES; k < col_plan_.levels(); ++k) {
       for (int j = 0; j < col_plan_.used[k]; ++j, shift += block) across_.from.push_back(blocks + shift);
       if (k + 1 == col_plan_.levels()) break;
@@ -187,9 +208,8 @@ class WindowSums {
       blocks = front(blocks_[k]);
       block *= col_plan_.fan[k];
     }
-    for (int k = DOUBLINGS - 2; k >= 0; --k)
-      if (cols_ & (2 << k)) across_.from.push_back(front(doubled_[k]) + shift), shift += 2 << k;
-    if (cols_ & 1) across_.from.push_back(sums + shift);
+    for (int k = DOUBLINGS - 1; k >= 0; --k)
+      if (cols_ & (1 << k)) across_.from.push_back(sums[k] + shift), shift += 1 << k;
     return across_;
   }
 
@@ -197,6 +217,7 @@ class WindowSums {
   void start() { pushed_ = 0; }
 
  private:
+  /* The largest block of columns by doubling, whatever the registers: sums have the same bits on every processor. */
   static constexpr int LANES = 64 / sizeof(T);
   static constexpr int DOUBLINGS = LANES == 16 ? 4 : 3;
   /* Two windows that share their rows read half of them each, which beats blocks up to here. */
@@ -219,9 +240,8 @@ class WindowSums {
   }
 
   /* Newest row first, level by level. */
-  const T* sum_rows(int back, Ahead& ahead) {
+  void sum_rows(int back, Ahead& ahead) {
     const long long last = pushed_ - 1 - back;
-    T* const out = front(vertical_) + back * length_;
     down_.from.clear();
     long long age = 0;
     for (size_t k = 0; k < levels_.size(); ++k) {
@@ -231,23 +251,19 @@ class WindowSums {
     if (!down_.weight.empty()) {
       // The first weight belongs to the oldest row.
       std::reverse(down_.from.begin(), down_.from.end());
-      sum_weighted(down_.from.data(), down_.weight.data(), down_.count(), out, length_);
-    } else if (down_.count() == 1) {
-      return down_.from[0];
+      sum_weighted(down_.from.data(), down_.weight.data(), down_.count(), down_.mirrored, along_[back][0], length_);
     } else {
-      sum_terms(down_.from.data(), down_.count(), out, length_, ahead);
+      sum_along(down_.from.data(), down_.count(), doublings_, along_[back], length_, ahead);
     }
-    return out;
   }
 
   ptrdiff_t stride_, length_;
   int rows_, cols_, doublings_ = 0;
   BoxcarPlan row_plan_, col_plan_;
   long long pushed_ = 0;
-  const T* summed_[2] = {nullptr, nullptr};
-  std::vector<T> vertical_;
   std::vector<Level> levels_;
   std::vector<std::vector<T>> doubled_, blocks_;
+  T* along_[2][DOUBLINGS + 1] = {};  // of either window, sums of 2^k columns, where they are wanted
   std::vector<const T*> from_;
   Terms<T> down_, across_;
 };
