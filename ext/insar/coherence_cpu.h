@@ -216,13 +216,15 @@ class CoherenceTile {
     return wide;
   }
 
-  Ahead rows_ahead(const Image& a, const Image& b, long long r) const {
+  /* The rows of both images that the next step needs. */
+  Ahead rows_ahead(const Image& a, const Image& b, long long first, long long count) const {
     Ahead ahead;
-    if (r < 0 || r >= shape_.rows) return ahead;
-    const size_t size = a.int16 ? 4 : 2 * sizeof(T), offset = (size_t(r) * shape_.cols + from_) * size;
-    ahead.next[0] = static_cast<const char*>(a.data) + offset;
-    ahead.next[1] = static_cast<const char*>(b.data) + offset;
-    ahead.end = ahead.next[0] + count_ * size;
+    for (long long r = std::max(0LL, first); r < std::min(first + count, shape_.rows); ++r)
+      for (const Image* image : {&a, &b}) {
+        const size_t size = image->int16 ? 4 : 2 * sizeof(T);
+        ahead.add(static_cast<const char*>(image->data) + (size_t(r) * shape_.cols + from_) * size, count_ * size);
+        if (a.data == b.data) break;
+      }
     return ahead;
   }
 
@@ -255,9 +257,9 @@ class CoherenceTile {
       if (pushed < ready * step + shape_.window_rows - 1) continue;
       const bool last = ready + 1 == rows_, two = step == 1 && pushed == ready + shape_.window_rows;
       if (step == 1 && !two && !last) continue;
-      Ahead next = rows_ahead(images.a, images.b, source_row_ + 1), after = rows_ahead(images.a, images.b, source_row_ + 2);
+      Ahead next = rows_ahead(images.a, images.b, source_row_ + 1, 1 + two), nothing;
       sums.sum_down(two, next);
-      for (int back = two; back >= 0; --back, ++ready) take(ready, single(sums, sums.terms(back, after)));
+      for (int back = two; back >= 0; --back, ++ready) take(ready, single(sums, sums.terms(back, nothing)));
     }
     return true;
   }
@@ -274,7 +276,7 @@ class CoherenceTile {
   static void sum_of_terms(const Terms<T>& terms, T* out, ptrdiff_t n) {
     Ahead nothing;
     if (terms.weight.empty()) sum_terms(terms.from.data(), terms.count(), out, n, nothing);
-    else sum_weighted(terms.from.data(), terms.weight.data(), terms.count(), terms.mirrored, out, n);
+    else sum_weighted(terms.from.data(), terms.weight.data(), terms.count(), terms.mirrored, out, n, nothing);
   }
 
   void clear_margins(T* row, const WindowSums<T>& sums) const {

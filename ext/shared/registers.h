@@ -21,7 +21,8 @@
   __attribute__((unused, target("arch=x86-64-v4"))) static result name parameters { return name##_in<64> arguments; }
 #else
 #define M3_CLONES __attribute__((unused))
-#if defined(__AVX512F__)
+#if defined(M3_REGISTER_BYTES) /* set by a test */
+#elif defined(__AVX512F__)
 #define M3_REGISTER_BYTES 64
 #elif defined(__AVX__)
 #define M3_REGISTER_BYTES 32

@@ -39,11 +39,13 @@ M3_PER_REGISTER(void, chunk_sums,
 
 /* Each row times its weight. Where the weights are `mirrored`, rows of one weight are added first. */
 template <int bytes>
-M3_INLINE void sum_weighted_in(const T* const* from, const T* weight, int terms, bool mirrored, T* out, ptrdiff_t n) {
+M3_INLINE void sum_weighted_in(const T* const* from, const T* weight, int terms, bool mirrored, T* out, ptrdiff_t n,
+                               Ahead& ahead) {
   typedef Register<T, bytes> Row;
   constexpr int count = at_once(Row::lanes);
   const int half = terms / 2;
   for (ptrdiff_t i = 0; i < n; i += count * Row::lanes) {
+    if (i % CHUNK == 0) ahead.step();
     typename Row::type sum[count] = {};
     if (mirrored) {
       if (terms % 2)
@@ -61,22 +63,22 @@ M3_INLINE void sum_weighted_in(const T* const* from, const T* weight, int terms,
   }
 }
 M3_PER_REGISTER(void, sum_weighted,
-                (const T* const* from, const T* weight, int terms, bool mirrored, T* out, ptrdiff_t n),
-                (from, weight, terms, mirrored, out, n))
+                (const T* const* from, const T* weight, int terms, bool mirrored, T* out, ptrdiff_t n, Ahead& ahead),
+                (from, weight, terms, mirrored, out, n, ahead))
 
 /* Sums of rows, and of neighbours in these sums. */
 template <int bytes>
 M3_INLINE void sum_along_in(const T* const* from, int terms, int levels, T* const* out, ptrdiff_t n, Ahead& ahead) {
   typedef Register<T, bytes> Row;
-  constexpr int count = 2;
-  Doubling<T, bytes> along;
+  constexpr int count = 4;
+  Doubling<T, bytes, count> along;
   for (ptrdiff_t i = 0; i < n + CHUNK; i += count * Row::lanes) {
     if (i % CHUNK == 0) ahead.step();
     typename Row::type sum[count];
     for (int k = 0; k < count; ++k) sum[k] = Row::at(from[0] + i + k * Row::lanes);
     for (int t = 1; t < terms; ++t)
       for (int k = 0; k < count; ++k) sum[k] += Row::at(from[t] + i + k * Row::lanes);
-    for (int k = 0; k < count; ++k) along.next(sum[k], i + k * Row::lanes, levels, out);
+    along.next(sum, i, levels, out);
   }
 }
 M3_PER_REGISTER(void, sum_along, (const T* const* from, int terms, int levels, T* const* out, ptrdiff_t n, Ahead& ahead),
@@ -87,8 +89,8 @@ template <int bytes>
 M3_INLINE void sum_along_twice_in(const T* const* from, int terms, int levels, T* const* newer_out,
                                   T* const* older_out, ptrdiff_t n, Ahead& ahead) {
   typedef Register<T, bytes> Row;
-  constexpr int count = 2;
-  Doubling<T, bytes> newer_along, older_along;
+  constexpr int count = 4;
+  Doubling<T, bytes, count> newer_along, older_along;
   for (ptrdiff_t i = 0; i < n + CHUNK; i += count * Row::lanes) {
     if (i % CHUNK == 0) ahead.step();
     typename Row::type newer[count], older[count];
@@ -102,8 +104,8 @@ M3_INLINE void sum_along_twice_in(const T* const* from, int terms, int levels, T
         older[k] += x;
       }
     for (int k = 0; k < count; ++k) older[k] += Row::at(from[terms] + i + k * Row::lanes);
-    for (int k = 0; k < count; ++k) newer_along.next(newer[k], i + k * Row::lanes, levels, newer_out);
-    for (int k = 0; k < count; ++k) older_along.next(older[k], i + k * Row::lanes, levels, older_out);
+    newer_along.next(newer, i, levels, newer_out);
+    older_along.next(older, i, levels, older_out);
   }
 }
 M3_PER_REGISTER(void, sum_along_twice,

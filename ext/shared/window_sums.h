@@ -40,23 +40,32 @@ struct Terms {
   }
 };
 
-/* Memory to prefetch, a few lines per step, while something else is computed. */
-struct Ahead {
-  const char* next[2] = {nullptr, nullptr};
-  const char* end = nullptr;  // of next[0]
-  void step() {
-    for (int line = 0; line < 2 && next[0] < end; ++line) {
-      __builtin_prefetch(next[0]);
-      __builtin_prefetch(next[1]);
-      next[0] += 64;
-      next[1] += 64;
-    }
+/* Memory to bring nearer, a few lines per step, while something else is computed. */
+class Ahead {
+ public:
+  void add(const void* from, size_t size) {
+    next_[count_] = static_cast<const char*>(from);
+    end_[count_] = next_[count_] + size;
+    ++count_;
+    largest_ = std::max(largest_, size);
   }
+  /* All of it is to be there after so many steps. */
+  void spread(ptrdiff_t steps) { lines_ = int((largest_ + LINE * steps - 1) / (LINE * steps)); }
+  M3_INLINE void step() {
+    for (int k = 0; k < count_; ++k)
+      for (int line = 0; line < lines_ && next_[k] < end_[k]; ++line, next_[k] += LINE) __builtin_prefetch(next_[k]);
+  }
+
+ private:
+  static constexpr ptrdiff_t LINE = 64;
+  const char *next_[4], *end_[4];
+  size_t largest_ = 0;
+  int count_ = 0, lines_ = 0;
 };
 
-/* Sums of 1, 2, 4, 8 and 16 neighbours in a row that passes register by register. Each level adds the one below to
-   itself, shifted between registers. */
-template <typename T, int bytes>
+/* Sums of 1, 2, 4, 8 and 16 neighbours in a row that passes, `count` registers at a time. Each level adds the one below
+   to itself, shifted between registers. */
+template <typename T, int bytes, int count>
 struct Doubling {
   typedef Register<T, bytes> Row;
   PairSums<T, bytes, 1> by1;
@@ -64,23 +73,32 @@ struct Doubling {
   PairSums<T, bytes, 4> by4;
   PairSums<T, bytes, 8> by8;
 
-  /* Sample i on; out[k] takes sums of 2^k where it is not null. Sums trail, up to CHUNK samples in front of out. */
-  M3_INLINE void next(typename Row::type x, ptrdiff_t i, int levels, T* const* out) {
-    constexpr int one = decltype(by1)::trail * Row::lanes, two = one + decltype(by2)::trail * Row::lanes,
-                  four = two + decltype(by4)::trail * Row::lanes, eight = four + decltype(by8)::trail * Row::lanes;
-    if (out[0]) Row::put(x, out[0] + i);
+  /* Samples i on; out[k] takes sums of 2^k where it is not null. Sums trail, up to CHUNK samples in front of out. */
+  M3_INLINE void next(typename Row::type* x, ptrdiff_t i, int levels, T* const* out) {
+    put(x, out[0], i);
     if (levels < 1) return;
-    x = by1.next(x);
-    if (out[1]) Row::put(x, out[1] + i - one);
+    pass(by1, x, &i);
+    put(x, out[1], i);
     if (levels < 2) return;
-    x = by2.next(x);
-    if (out[2]) Row::put(x, out[2] + i - two);
+    pass(by2, x, &i);
+    put(x, out[2], i);
     if (levels < 3) return;
-    x = by4.next(x);
-    if (out[3]) Row::put(x, out[3] + i - four);
+    pass(by4, x, &i);
+    put(x, out[3], i);
     if (levels < 4) return;
-    x = by8.next(x);
-    if (out[4]) Row::put(x, out[4] + i - eight);
+    pass(by8, x, &i);
+    put(x, out[4], i);
+  }
+
+ private:
+  template <int by>
+  static M3_INLINE void pass(PairSums<T, bytes, by>& sums, typename Row::type* x, ptrdiff_t* i) {
+    for (int k = 0; k < count; ++k) x[k] = sums.next(x[k]);
+    *i -= sums.trail * Row::lanes;
+  }
+  static M3_INLINE void put(const typename Row::type* x, T* out, ptrdiff_t i) {
+    if (!out) return;
+    for (int k = 0; k < count; ++k) Row::put(x[k], out + i + k * Row::lanes);
   }
 };
 
@@ -180,6 +198,7 @@ class WindowSums {
 
   /* Sum the windows that end with the last row pushed and, if `two`, with the one before. */
   void sum_down(bool two, Ahead& ahead) {
+    ahead.spread(length_ / CHUNK);
     if (two && row_plan_.levels() == 1 && down_.weight.empty() && rows_ > 1) {
       down_.from.clear();
       for (int age = 0; age <= rows_; ++age) down_.from.push_back(row(levels_[0], pushed_ - 1 - age));
@@ -251,7 +270,8 @@ class WindowSums {
     if (!down_.weight.empty()) {
       // The first weight belongs to the oldest row.
       std::reverse(down_.from.begin(), down_.from.end());
-      sum_weighted(down_.from.data(), down_.weight.data(), down_.count(), down_.mirrored, along_[back][0], length_);
+      sum_weighted(down_.from.data(), down_.weight.data(), down_.count(), down_.mirrored, along_[back][0], length_,
+                   ahead);
     } else {
       sum_along(down_.from.data(), down_.count(), doublings_, along_[back], length_, ahead);
     }

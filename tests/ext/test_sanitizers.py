@@ -15,6 +15,9 @@ BUILDS = {
     "plain": ["-fopenmp"],
     # Clones are picked before the sanitizers' runtime is ready, and OpenMP's runtime looks like a race to them.
     "address": ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-DM3_NO_CLONES", "-fopenmp"],
+    # Vectors of every size on any processor: what is wider than its registers is emulated.
+    "registers of 16 bytes": ["-DM3_NO_CLONES", "-DM3_REGISTER_BYTES=16", "-fopenmp"],
+    "registers of 64 bytes": ["-DM3_NO_CLONES", "-DM3_REGISTER_BYTES=64", "-fopenmp"],
     "thread": ["-fsanitize=thread", "-DM3_NO_CLONES", "-DM3_STD_THREADS=3", "-pthread"],
 }
 
@@ -43,7 +46,7 @@ def digest(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("build", ["address", "thread"])
+@pytest.mark.parametrize("build", ["address", "thread", "registers of 16 bytes", "registers of 64 bytes"])
 def test_the_kernels_are_clean_and_give_the_same_bits(digest, build):
     expected = digest("plain", OMP_NUM_THREADS="1")
     assert len(expected) == 17
