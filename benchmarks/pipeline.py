@@ -31,7 +31,7 @@ from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.fingerprint import checksum, signature
 from m3leo_sar.io.stacks.zarr_stack import read_stack
-from m3leo_sar.products import tile_images
+from m3leo_sar.products import tile_images, tile_maker
 from m3leo_sar.products.recipe import Recipe, wanted_chips
 from m3leo_sar.run.catalogue import Catalogue, open_catalogue
 from m3leo_sar.run.job import common_values, job_values, run_job
@@ -65,26 +65,46 @@ def scene_for(tiles: int) -> tuple[int, int]:
 
 
 def prepared(
-    *, tiles: int, dates: int, storage: str, workers: int | None = None, threads: int | None = None
+    *,
+    tiles: int,
+    dates: int,
+    storage: str,
+    dtype: str | None = None,
+    workers: int | None = None,
+    threads: int | None = None,
 ) -> Prepared:
     """Run ours on a stack that is made for it."""
     with tempfile.TemporaryDirectory() as folder:
         stack = write_iw_like(Path(folder) / "stack", scene_for(tiles), dates)
         grid = tiles_over(scene_for(tiles), tiles)
         started = time.perf_counter()
-        chips = ours(stack, Path(folder) / "chips", grid, storage=storage, workers=workers, threads=threads)
+        options = {"storage": storage, "dtype": dtype, "workers": workers, "threads": threads}
+        chips = ours(stack, Path(folder) / "chips", grid, **options)
         seconds = time.perf_counter() - started
-        size = sum(path.stat().st_size for path in (Path(folder) / "chips").rglob("*") if path.is_file())
-        return Prepared(seconds, chips, size)
+        return Prepared(seconds, chips, size_of(Path(folder) / "chips"))
 
 
-def ours(stack: Path, archive: Path, grid: TileGrid, *, storage: str, workers: int | None, threads: int | None) -> int:
+def size_of(folder: Path) -> int:
+    """Bytes of all files of a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def ours(
+    stack: Path,
+    archive: Path,
+    grid: TileGrid,
+    *,
+    storage: str,
+    dtype: str | None = None,
+    workers: int | None = None,
+    threads: int | None = None,
+) -> int:
     """Chips in an archive; how many."""
     catalogue = open_catalogue(stack)
     recipe = Recipe(pairs=all_pairs(catalogue.stack.dates), window=WINDOW, intensities=False, minimum_coverage=1.0)
     done = bring_up_to_date(
         catalogue,
-        ChipArchive.create(archive, storage=storage),
+        ChipArchive.create(archive, storage=storage, dtype=dtype),
         grid,
         recipe,
         options=RunOptions(workers=workers, threads=threads),
@@ -93,12 +113,13 @@ def ours(stack: Path, archive: Path, grid: TileGrid, *, storage: str, workers: i
 
 
 def normalised(archive: Path) -> int:
-    """Read every chip of an archive and normalise it, as a loader does; how many."""
+    """Read every chip of an archive on all CPUs and normalise it, as a loader does; how many."""
     chips, count = ChipArchive(archive), 0
     for tile in chips.identifiers:
         keys = chips.keys(tile, "coherence")
         statistics = Statistics(tuple(BandStatistics(key, centre=CENTRE, scale=SCALE) for key in keys))
-        normalise(np.stack([chips.read(tile, "coherence", key).array for key in keys]), statistics)
+        found = chips.read_each([(tile, "coherence", key) for key in keys], threads=available_cpus())
+        normalise([chip.array for chip in found], statistics)
         count += len(keys)
     return count
 
@@ -157,22 +178,27 @@ def difference(archive: Path, folder: Path, grid: TileGrid, pairs: list[Pair]) -
     return worst
 
 
-def compare(tiles: int, count: int, *, storages: tuple[str, ...] = ("zarr", "geotiff")) -> dict[str, float]:
-    """Seconds of each way, and ``difference`` of their values."""
+#: Storages and dtypes that are compared; the difference from the plain way is that of the first.
+KINDS = (("zarr", "float32"), ("geotiff", "float32"), ("zarr", "uint8"), ("geotiff", "uint8"))
+
+
+def compare(tiles: int, count: int, *, kinds: tuple[tuple[str, str], ...] = KINDS) -> dict[str, float]:
+    """Seconds of each way, ``difference`` of their values, and ``bytes`` of the chips of each archive."""
     seconds, pairs = {}, all_pairs(dates(count))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         stack = write_iw_like(folder / "stack", scene_for(tiles), count)
         grid = tiles_over(scene_for(tiles), tiles)
-        for storage in storages:
-            archive = folder / storage
-            seconds[f"ours, {storage}"] = _timed(
-                lambda: ours(stack, archive, grid, storage=storage, workers=None, threads=None)  # noqa: B023
+        for storage, dtype in kinds:
+            archive, name = folder / f"{storage}-{dtype}", f"{storage} {dtype}"
+            seconds[f"ours, {name}"] = _timed(
+                lambda: ours(stack, archive, grid, storage=storage, dtype=dtype)  # noqa: B023
             )
-            seconds[f"reading and normalising it, {storage}"] = _timed(lambda: normalised(archive))  # noqa: B023
+            seconds[f"reading and normalising it, {name}"] = _timed(lambda: normalised(archive))  # noqa: B023
+            seconds[f"bytes, {name}"] = size_of(archive)
         (folder / "plain").mkdir()
         seconds["plain"] = _timed(lambda: plain(stack, folder / "plain", grid, pairs))
-        seconds["difference"] = difference(folder / storages[0], folder / "plain", grid, pairs)
+        seconds["difference"] = difference(folder / "-".join(kinds[0]), folder / "plain", grid, pairs)
         shutil.rmtree(folder / "plain")
     return seconds
 
@@ -198,14 +224,17 @@ def steps() -> dict[str, float]:
     )
 
 
-def profile(storage: str, *, tiles: int = 16, count: int = 12) -> dict[str, float]:
-    """Milliseconds a chip of the parts of ours in one thread of this process; checksums take all CPUs."""
+def profile(storage: str, dtype: str, *, tiles: int = 16, count: int = 12) -> dict[str, float]:
+    """Milliseconds of CPU per chip of the parts of ours, in one process."""
     watched = {
         "checksums of the stack": (Catalogue, "origin"),
         "planning": (sys.modules[__name__], "make_plan"),
         "reading the stack": (SlcStack, "images"),
         "coherence": (tile_images, "coherence"),
         "to the tile": (tile_images, "sample"),
+        "to levels": (tile_images, "quantise"),
+        "looks of each chip": (tile_maker, "looks_facts"),
+        "checksums of chips": (tile_maker, "pixel_checksum"),
         "packing and writing": (ChipArchive, "write_layers"),
     }
     spent = dict.fromkeys(watched, 0.0)
@@ -219,8 +248,8 @@ def profile(storage: str, *, tiles: int = 16, count: int = 12) -> dict[str, floa
         # Writing the stack has read it.
         spent["reading the stack"] = 0.0
         recipe = Recipe(pairs=all_pairs(catalogue.stack.dates), window=WINDOW, intensities=False, minimum_coverage=1.0)
-        archive = ChipArchive.create(Path(folder) / "chips", storage=storage)
-        started = time.perf_counter()
+        archive = ChipArchive.create(Path(folder) / "chips", storage=storage, dtype=dtype)
+        started = time.process_time()
         grid = tiles_over(scene_for(tiles), tiles)
         origin, signatures = catalogue.origin(
             catalogue.inputs, lambda path, stop: (signature(path), checksum(path, stop=stop))
@@ -231,7 +260,7 @@ def profile(storage: str, *, tiles: int = 16, count: int = 12) -> dict[str, floa
         for block in plan.blocks(block_size(plan, catalogue.stack, workers=2)):
             answer = run_job(common, job_values(plan, block))
             assert not answer["fatal"]
-        spent["all"] = time.perf_counter() - started
+        spent["all"] = time.process_time() - started
     chips = tiles * len(recipe.pairs)
     return {name: 1e3 * seconds / chips for name, seconds in spent.items()}
 
@@ -242,11 +271,11 @@ def _watched(place, attribute, spent, name):
     function = getattr(place, attribute)
 
     def timed(*arguments, **options):
-        started = time.perf_counter()
+        started = time.process_time()
         try:
             return function(*arguments, **options)
         finally:
-            spent[name] += time.perf_counter() - started
+            spent[name] += time.process_time() - started
 
     setattr(place, attribute, timed)
     try:
@@ -271,9 +300,9 @@ def main(arguments: list[str]) -> None:
         print(f"together{1e3 * total / 15:10.2f} ms per pair and tile, {15 / total:.0f} pair-tiles per second")
         return
     if arguments == ["profile"]:
-        for storage in ("zarr", "geotiff"):
-            print(f"{storage}, ms per chip of all pairs of 12 dates, one thread")
-            for name, taken in profile(storage).items():
+        for storage, dtype in KINDS:
+            print(f"{storage} {dtype}, ms of CPU per chip of all pairs of 12 dates, one thread")
+            for name, taken in profile(storage, dtype).items():
                 print(f"  {name:<24}{taken:7.2f}")
         return
     tiles = int(arguments[0]) if arguments else 64
@@ -282,8 +311,12 @@ def main(arguments: list[str]) -> None:
     chips = tiles * count * (count - 1) // 2
     worst = found.pop("difference")
     print(f"{tiles} tiles, all pairs of {count} dates: {chips} chips; normalised values differ by at most {worst:.1e}")
+    sizes = {name: found.pop(name) for name in list(found) if name.startswith("bytes")}
+    first = next(iter(sizes.values()))
+    for name, size in sizes.items():
+        print(f"{name:<44}{size / chips / 1e3:8.0f} kB per chip{size / first:7.0%} of the first")
     for name, taken in found.items():
-        print(f"{name:<36}{taken:8.1f} s{1e3 * taken / chips:8.2f} ms per chip{found['plain'] / taken:8.1f} x plain")
+        print(f"{name:<44}{taken:8.1f} s{1e3 * taken / chips:8.2f} ms per chip{found['plain'] / taken:8.1f} x plain")
 
 
 if __name__ == "__main__":

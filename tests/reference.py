@@ -471,3 +471,13 @@ def margin_reference(outline, point, spacing):
         inward = normal if normal @ (middle - start) > 0 else -normal
         distances.append(inward @ (place - start))
     return min(distances)
+
+
+def quantised(values: np.ndarray, levels: int, no_data: int) -> np.ndarray:
+    """Nearest of the levels 0 ... `levels` of values in [0, 1], halves to even; `no_data` for NaN."""
+    out = np.full(values.shape, no_data, np.uint8)
+    for place in np.ndindex(values.shape):
+        step = np.float32(values[place]) * np.float32(levels)
+        if not np.isnan(step):
+            out[place] = round(min(max(float(step), 0.0), float(levels)))
+    return out

@@ -3,6 +3,7 @@
 
 #include "../chips/histogram.cu"
 #include "../chips/normalise.cu"
+#include "../chips/quantise.cu"
 #include "../insar/coherence.cu"
 #include "../insar/decay.cu"
 #include "../insar/fringe.cu"

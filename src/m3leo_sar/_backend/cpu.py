@@ -3,7 +3,7 @@
 import numpy as np
 
 from m3leo_sar._backend.cpu_area import area_mode, area_value
-from m3leo_sar._backend.cpu_chips import histogram, normalise
+from m3leo_sar._backend.cpu_chips import histogram, normalise, quantise
 from m3leo_sar._backend.cpu_coherence import coherence_pairs
 from m3leo_sar._backend.cpu_coregister import coregister_rows, still_lines
 from m3leo_sar._backend.cpu_decay import fit_decay
@@ -44,6 +44,7 @@ __all__ = [
     "interferogram_pairs",
     "multilook",
     "normalise",
+    "quantise",
     "resample_image",
     "still_lines",
     "to_device",

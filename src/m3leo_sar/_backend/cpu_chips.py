@@ -1,4 +1,4 @@
-"""Normalisation and histograms of NumPy chips."""
+"""Normalisation, histograms and levels of NumPy chips."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from m3leo_sar._backend.normalise_request import PIXEL_TYPES, NormaliseRequest, 
 from m3leo_sar._backend.result_memory import empty
 from m3leo_sar._ext import histogram as histogram_kernel
 from m3leo_sar._ext import normalise as normalise_kernel
+from m3leo_sar._ext import quantise as quantise_kernel
 
 
 def histogram(values: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -35,3 +36,11 @@ def normalise(
     types = np.array([PIXEL_TYPES[pixel_type(plane)] for plane in held], np.int32)
     normalise_kernel.normalise(addresses, types, request.places, request.recipes, values, mask.view(np.uint8))
     return values, mask
+
+
+def quantise(values: np.ndarray, levels: int, no_data: int) -> np.ndarray:
+    """Levels (uint8) of values in [0, 1], ``no_data`` for NaN."""
+    out = empty(values.shape, np.dtype(np.uint8))
+    if values.size:
+        quantise_kernel.quantise(np.ascontiguousarray(values).reshape(-1), levels, no_data, out.reshape(-1))
+    return out

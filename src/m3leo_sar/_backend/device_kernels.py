@@ -499,6 +499,16 @@ def _tile_ground(device: Device, model: Any, down: Any, along: Any, height: Any)
     return (*planes[:3], *sizes, planes[3]), np.int64(height.size)
 
 
+def quantise(device: Device, values: Any, levels: int, no_data: int) -> Any:
+    """Levels (uint8) of values in [0, 1], ``no_data`` for NaN."""
+    values = device.contiguous(values)
+    out = device.empty(values.shape, np.uint8)
+    if out.size:
+        arguments = (values, out, np.int64(out.size), np.int32(levels), np.int32(no_data))
+        device.launch("quantise", f"quantise_{suffix(values.dtype)}", *over_pixels(out.size), arguments)
+    return out
+
+
 #: Every kernel by name; a backend binds them to its device.
 KERNELS: dict[str, Callable[..., Any]] = {
     function.__name__: function
@@ -523,6 +533,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
         interferogram_pairs,
         multilook,
         normalise,
+        quantise,
         resample_image,
         still_lines,
         turn_image,

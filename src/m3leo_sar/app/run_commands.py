@@ -81,6 +81,13 @@ def prepare(
     storage: Annotated[
         str, typer.Option(help="Format of a new archive: geotiff (one file per chip) or zarr.")
     ] = "geotiff",
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            help="Coherence of a new archive: float32, or uint8 with steps of 1/254 in a quarter of the bytes; "
+            "default: float32, or that of an existing archive. Other products keep theirs."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only report missing chips, their size and the time needed.")
     ] = False,
@@ -139,13 +146,13 @@ def prepare(
         OUT.print(steps_text(steps), markup=False)
         catalogue = without_steps(catalogue, steps.phases)
     if dry_run:
-        plan, rate = plan_only(catalogue, archive, grid, recipe, verify=verify)
+        plan, rate = plan_only(catalogue, archive, grid, recipe, dtype=dtype, verify=verify)
         OUT.print(plan_text(plan, rate, workers=workers), markup=False)
         return
     how = RunOptions(
         workers=workers, threads=threads, scheduler=scheduler, timeout=timeout, device=device, verify=verify, log=log
     )
-    chips = ChipArchive.create(archive, storage=storage, grid=lattice_of(grid), stack=str(stack))
+    chips = ChipArchive.create(archive, storage=storage, dtype=dtype, grid=lattice_of(grid), stack=str(stack))
     with run_display() as watch:
         summary = bring_up_to_date(catalogue, chips, grid, recipe, options=how, watch=watch)
     OUT.print(summary_text(summary, archive))

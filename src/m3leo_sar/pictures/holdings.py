@@ -20,6 +20,7 @@ def archive_facts(chips: ChipArchive) -> dict[str, str]:
     facts = {
         "kind": f"chip archive, version {chips.version}",
         "storage": chips.storage,
+        "dtype of coherence": chips.dtype,
         "stack": str(chips.manifest.get("stack") or ""),
         "tiles": str(len(tiles)),
         "first tile": tiles[0] if tiles else "",

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar.chips.quantise import quantise
 from m3leo_sar.chips.transfer import to_host
 from m3leo_sar.grid.window import Window
 from m3leo_sar.insar.coherence import coherence
 from m3leo_sar.insar.interferogram import interferogram
+from m3leo_sar.io.chips.coherence_uint8 import LEVELS, NO_DATA
 from m3leo_sar.products.recipe import Image, images_of
 from m3leo_sar.products.valid_looks import ValidLooks
 from m3leo_sar.warp.pixel_map import PixelMap
@@ -46,9 +48,16 @@ class TileImages:
         """Bytes of one image."""
         return int(self.pixels[0].nbytes)
 
-    def coherence(self, keys: Sequence[str], options: Mapping[str, Any]) -> NDArray[Any]:
-        """(keys, tile rows, tile cols)."""
-        return self._to_tile(coherence(self.pixels, pairs=[self._indices(key) for key in keys], **options))
+    def coherence(self, keys: Sequence[str], options: Mapping[str, Any], *, dtype: str = "float32") -> NDArray[Any]:
+        """(keys, tile rows, tile cols) in [0, 1], or their levels if the dtype is uint8."""
+        maps = coherence(self.pixels, pairs=[self._indices(key) for key in keys], **options)
+        planes = sample(maps, self.positions, resampling=self.resampling)
+        if dtype == "uint8":
+            levels: NDArray[Any] = to_host(quantise(planes, levels=LEVELS, no_data=NO_DATA))
+            return levels
+        found: NDArray[Any] = to_host(planes)
+        # Weights sum to one up to rounding, and those of a cubic kernel overshoot.
+        return np.clip(found, 0, 1, out=found)
 
     def looks(self, key: str) -> NDArray[Any]:
         """Valid samples of both images in the window."""

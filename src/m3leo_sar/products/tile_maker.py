@@ -17,7 +17,9 @@ from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Layer, check_pixels, pixel_checksum
 from m3leo_sar.io.chips.chip_name import parse_key
+from m3leo_sar.io.chips.coherence_uint8 import NO_DATA
 from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL, LOOKS, RATIO
+from m3leo_sar.io.chips.stored_coherence import FACTS
 from m3leo_sar.io.stacks.stack_labels import LabelRaster
 from m3leo_sar.products.placement import Part, Placement, _check_size, placement_on, span_on
 from m3leo_sar.products.recipe import (
@@ -211,7 +213,7 @@ class _Work:
         """Planes of the parts as one, each pixel from its own part; (..., tile rows, tile cols)."""
         if len(planes) == 1 and self.parts[0].mask is None:
             return planes[0]
-        whole = np.full_like(planes[0], np.nan)
+        whole = np.full_like(planes[0], NO_DATA if planes[0].dtype == np.uint8 else np.nan)
         for part, plane in zip(self.parts, planes, strict=True):
             np.copyto(whole, plane, where=part.mask)  # type: ignore[arg-type]
         return whole
@@ -222,13 +224,14 @@ class _Work:
     def _add_coherence(self, keys: list[str]) -> None:
         # A map has half the bytes of a date.
         at_once = max(1, 2 * _MAP_BYTES // max(images.nbytes for images in self._images))
+        dtype = self.maker.archive.dtype
+        stored: dict[str, Any] = {"nodata": NO_DATA, **FACTS} if dtype == "uint8" else {}
         for first in range(0, len(keys), at_once):
             some = keys[first : first + at_once]
-            maps = self._merged([images.coherence(some, self._options()) for images in self._images])
+            maps = self._merged([images.coherence(some, self._options(), dtype=dtype) for images in self._images])
             for key, chip in zip(some, maps, strict=True):
-                facts = looks_facts(self._looks(key), chip)
-                # Weights sum to one up to rounding, and those of a cubic kernel overshoot.
-                self.add(COHERENCE, key, np.clip(chip, 0, 1, out=chip), **facts, unit="1")
+                known = chip != NO_DATA if stored else ~np.isnan(chip)
+                self.add(COHERENCE, key, chip, **looks_facts(self._looks(key), known), **stored, unit="1")
 
     def _options(self) -> dict[str, Any]:
         recipe = self.maker.recipe

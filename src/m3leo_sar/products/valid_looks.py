@@ -56,11 +56,21 @@ class ValidLooks:
         return self._kinds[index]
 
 
-def looks_facts(counts: NDArray[Any], chip: NDArray[Any]) -> dict[str, Any]:
-    """Least and median number of looks behind the values of a coherence chip, for its metadata; {} without values."""
-    counted = counts[~np.isnan(chip)]
-    if not counted.size:
+def looks_facts(counts: NDArray[Any], known: NDArray[np.bool_]) -> dict[str, Any]:
+    """Least and median number of looks behind the values of a coherence chip, for its metadata; {} without values.
+
+    Parameters
+    ----------
+    counts : (tile rows, tile cols) float32
+        From :class:`ValidLooks`.
+    known : (tile rows, tile cols) bool
+        Where the chip has data.
+    """
+    if not known.any():
         return {}
+    low, high = float(counts.min()), float(counts.max())
+    # Most tiles have the same looks everywhere; to select some of them takes longer than a map of coherence.
+    counted = counts if low == high else counts[known]
     low, high = float(counted.min()), float(counted.max())
     middle = low if low == high else float(np.median(counted))
     return {"valid_looks": {"min": round(low, 2), "median": round(middle, 2)}}

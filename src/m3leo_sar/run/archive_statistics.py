@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from m3leo_sar.chips.grouped import KEYS, GroupedAccumulator
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL, RATIO
+from m3leo_sar.run.threads import available_cpus
 
 #: Encoding of products before they are counted; a phasor has no histogram.
 ENCODINGS = {COHERENCE: "linear", INTENSITY: "decibel", RATIO: "decibel"}
@@ -60,23 +60,20 @@ def archive_statistics(
     chosen = list(tiles if tiles is not None else archive.identifiers)
     products = _Products(archive, chosen, seen, given=encodings is not None)
 
-    def read(chip: tuple[str, str, str]) -> Chip:
-        return archive.read(*chip)
-
-    # Reading waits for the disk and unpacks without the interpreter's lock; one thread ahead keeps the counting fed.
-    with ThreadPoolExecutor(2) as pool:
-        for identifier in chosen:
-            wanted = [
-                (identifier, dataset, key)
-                for dataset in archive.datasets(identifier)
-                for key in archive.keys(identifier, dataset)
-                if products.counts(identifier, dataset, key)
-            ]
-            for (_, dataset, _), chip in zip(wanted, pool.map(read, wanted), strict=True):
-                for plane in _planes(chip):
-                    seen.update(plane, {**chip.metadata, "product": dataset, "aoi": aoi})
-            if report:
-                report(identifier)
+    # Reading waits for the disk and unpacks without the interpreter's lock.
+    threads = max(2, available_cpus())
+    for identifier in chosen:
+        wanted = [
+            (identifier, dataset, key)
+            for dataset in archive.datasets(identifier)
+            for key in archive.keys(identifier, dataset)
+            if products.counts(identifier, dataset, key)
+        ]
+        for (_, dataset, _), chip in zip(wanted, archive.read_each(wanted, threads=threads), strict=True):
+            for plane in _planes(chip):
+                seen.update(plane, {**chip.metadata, "product": dataset, "aoi": aoi})
+        if report:
+            report(identifier)
     if not seen.groups:
         found = ", ".join(f"{name} ({why})" for name, why in sorted(products.left_out.items())) or "no chip"
         raise ValueError(f"{archive.root} holds nothing to count, only {found}")

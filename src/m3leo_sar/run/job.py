@@ -54,8 +54,9 @@ def common_values(
     return {
         "source": dict(catalogue.source),
         "archive": str(archive.root.resolve()),
-        # A long-lived process, such as a cluster's, may know an archive of another storage by this name.
+        # A long-lived process, such as a cluster's, may know an archive of another storage or dtype by this name.
         "storage": archive.storage,
+        "dtype": archive.dtype,
         "recipe": {
             "pairs": [[str(pair), pair.days] for pair in recipe.pairs],
             "window": asdict(recipe.window),

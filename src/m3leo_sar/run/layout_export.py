@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.io.chips.chip import Chip
+from m3leo_sar.io.chips.chip import STORED, Chip
 from m3leo_sar.io.chips.chip_name import by_polarisation, parse_key
 from m3leo_sar.io.chips.product_names import LABEL
 from m3leo_sar.io.components.band import Band
 from m3leo_sar.io.components.quantity import KINDS, kind_of
 from m3leo_sar.io.files.netcdf_file import Variables, axes_of, write_netcdf
+from m3leo_sar.io.files.ordered_threads import in_order
 from m3leo_sar.io.files.plain_values import plain_value
 from m3leo_sar.io.files.raster import write_geotiff
 from m3leo_sar.run.exchange import MISSING, OF_ONE, TAG, Exchanged
+from m3leo_sar.run.threads import available_cpus
 
 FORMATS = ("geotiff", "cog", "netcdf")
 
@@ -89,12 +91,19 @@ def export_archive(
 
 def _read(archive: ChipArchive, identifier: str, dataset: str, done: Exchanged) -> dict[str, Chip]:
     """Chips of a tile by key; those that cannot be read are noted as left out."""
-    chips = {}
-    for key in archive.keys(identifier, dataset):
+    keys, chips = archive.keys(identifier, dataset), {}
+
+    def read(key: str) -> Chip | Exception:
         try:
-            chips[key] = archive.read(identifier, dataset, key)
+            return archive.read(identifier, dataset, key)
         except (OSError, ValueError) as error:
-            done.left_out[f"{identifier}/{dataset}/{key}"] = str(error)
+            return error
+
+    for key, chip in zip(keys, in_order(read, keys, threads=available_cpus()), strict=True):
+        if isinstance(chip, Chip):
+            chips[key] = chip
+        else:
+            done.left_out[f"{identifier}/{dataset}/{key}"] = str(chip)
     return chips
 
 
@@ -148,7 +157,9 @@ def _shared_facts(chips: Iterable[Chip]) -> dict[str, str]:
     return {
         name: value
         for name, value in first.items()
-        if isinstance(value, str) and name not in OF_ONE and all(other.get(name) == value for other in others)
+        if isinstance(value, str)
+        and name not in (*OF_ONE, STORED)
+        and all(other.get(name) == value for other in others)
     }
 
 
@@ -181,7 +192,8 @@ def _write_netcdf(path: Path, chips: Mapping[str, Chip]) -> None:
     variables: dict[str, Any] = {}
     for key, chip in chips.items():
         plane = chip.array
-        facts = {name: value for name, value in chip.metadata.items() if isinstance(value, str | int | float)}
+        texts = {name: value for name, value in chip.metadata.items() if name != STORED}
+        facts = {name: value for name, value in texts.items() if isinstance(value, str | int | float)}
         facts |= _cf_names(key, facts)
         if chip.nodata is not None:
             facts["_FillValue"] = plane.dtype.type(chip.nodata)

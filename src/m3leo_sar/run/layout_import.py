@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.io.chips.chip import Layer, pixel_checksum
+from m3leo_sar.io.chips.chip import Layer, stored_checksum
 from m3leo_sar.io.chips.chip_name import own_key, parse_key
 from m3leo_sar.io.chips.product_names import LABEL
 from m3leo_sar.io.components.component import ComponentChip, component_of, read_component
@@ -211,7 +211,7 @@ def _dates_of(key: str) -> dict[str, str]:
 
 def _of_these_pixels(facts: dict[str, Any], array: NDArray[Any]) -> dict[str, Any]:
     """Metadata with the checksum of these pixels; changed pixels are no longer the result of the parameters."""
-    found = pixel_checksum(array)
+    found = stored_checksum(array, facts)
     if facts.get("crc32") == found:
         return facts
     was_written = "crc32" in facts

@@ -15,7 +15,8 @@ import numpy as np
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip_ledger import ChipLedger, TileState
-from m3leo_sar.io.chips.product_names import INTERFEROGRAM, LABEL
+from m3leo_sar.io.chips.product_names import COHERENCE, INTERFEROGRAM, LABEL
+from m3leo_sar.io.chips.stored_coherence import DTYPES
 from m3leo_sar.io.files.plain_values import parameter_digest
 from m3leo_sar.products.tile_maker import is_whole
 
@@ -49,6 +50,8 @@ class Plan:
         Tiles that an earlier run has found off the stack, with its reason.
     learned : dict
         State of tiles that the ledger did not know, or knew differently.
+    dtype : str
+        Of the coherence in the archive.
     """
 
     grid: TileGrid
@@ -59,6 +62,7 @@ class Plan:
     present: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
     learned: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    dtype: str = DTYPES[0]
 
     @property
     def chips(self) -> dict[str, int]:
@@ -77,7 +81,8 @@ class Plan:
     @property
     def bytes(self) -> int:
         """Bytes of the missing chips before compression."""
-        return sum(count * self.grid.pixels**2 * _PIXEL_BYTES.get(name, 4) for name, count in self.chips.items())
+        sizes = {**_PIXEL_BYTES, COHERENCE: np.dtype(self.dtype).itemsize}
+        return sum(count * self.grid.pixels**2 * sizes.get(name, 4) for name, count in self.chips.items())
 
     def seconds(self, *, workers: int, rate: float | None = None) -> float:
         """Expected seconds.
@@ -146,7 +151,7 @@ def make_plan(
     """
     search = _Search(wanted, archive, ledger, verify)
     asked = parameter_digest({"chips": search.digests, "minimum_coverage": minimum_coverage})
-    plan = Plan(grid, wanted, asked)
+    plan = Plan(grid, wanted, asked, dtype=archive.dtype if archive else DTYPES[0])
     known = ledger.tiles() if ledger and archive else {}
     for position, identifier in enumerate(grid.identifiers):
         state = known.get(identifier)

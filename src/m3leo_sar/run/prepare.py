@@ -59,6 +59,7 @@ def prepare(
     nodata: float | None = None,
     flattened: bool | None = None,
     storage: str = "geotiff",
+    dtype: str | None = None,
     options: RunOptions | None = None,
     report: Callable[[Outcome], Any] | None = None,
 ) -> Summary:
@@ -116,6 +117,10 @@ def prepare(
         Whether the phase of flat earth and terrain is taken off the stack's dates, where it does not state it.
     storage : {"geotiff", "zarr"}
         Format of a new archive.
+    dtype : {"float32", "uint8"}, optional
+        Dtype of the coherence in the archive: uint8 takes a quarter of the bytes, with an error of at most 1/508, and
+        is read as float32. By default that of an existing archive, and float32 of a new one. Other products keep
+        theirs.
     options : RunOptions, optional
         Processes, threads, device and log of a stack on disk.
     report : callable, optional
@@ -137,8 +142,8 @@ def prepare(
     FileNotFoundError
         If a path does not exist.
     ValueError
-        If an argument is out of range, tiles and an area are both given, no pair or tile is left, or every tile lies
-        off the stack.
+        If an argument is out of range, tiles and an area are both given, no pair or tile is left, every tile lies off
+        the stack, or the archive holds coherence of another dtype.
     BlockingIOError
         If another run works on the archive.
     OSError
@@ -199,7 +204,7 @@ def prepare(
         phases = steps_to_remove(opened, grid, recipe).phases
         catalogue = None if catalogue is None else without_steps(catalogue, phases)
         opened = opened.without_steps(phases) if catalogue is None else catalogue.stack  # type: ignore[union-attr]
-    chips = _archive(archive, storage, grid, _name(stack, opened))
+    chips = _archive(archive, grid, _name(stack, opened), storage=storage, dtype=dtype)
     if catalogue is None:
         with RunLock(chips.root):
             opened = watched_for_zeros(opened) if is_watched else opened  # type: ignore[arg-type]
@@ -250,7 +255,10 @@ def _tiles(stack: SlcStack | BurstSet, tiles: TileGrid | FilePath | None, aoi: s
     return choose_tiles(stack, aoi=aoi, tiles=None if tiles is None else Path(tiles), lattice=lattice)
 
 
-def _archive(archive: ChipArchive | FilePath, storage: str, grid: TileGrid, name: str) -> ChipArchive:
+def _archive(
+    archive: ChipArchive | FilePath, grid: TileGrid, name: str, *, storage: str, dtype: str | None
+) -> ChipArchive:
     if isinstance(archive, ChipArchive):
+        archive.require_dtype(dtype)
         return archive
-    return ChipArchive.create(archive, storage=storage, grid=lattice_of(grid), stack=name)
+    return ChipArchive.create(archive, storage=storage, dtype=dtype, grid=lattice_of(grid), stack=name)

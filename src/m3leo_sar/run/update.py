@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip_ledger import LEDGER, ChipLedger
+from m3leo_sar.io.chips.stored_coherence import DTYPES, require_known
 from m3leo_sar.io.files.fingerprint import checksum, signature
 from m3leo_sar.io.files.run_lock import RunLock
 from m3leo_sar.io.remote.chunk_index import INDEX
@@ -94,7 +96,13 @@ def bring_up_to_date(
 
 
 def plan_only(
-    catalogue: Catalogue, path: str | os.PathLike[str], grid: TileGrid, recipe: Recipe, *, verify: bool = False
+    catalogue: Catalogue,
+    path: str | os.PathLike[str],
+    grid: TileGrid,
+    recipe: Recipe,
+    *,
+    dtype: str | None = None,
+    verify: bool = False,
 ) -> tuple[Plan, float | None]:
     """Plan of :func:`bring_up_to_date`, and the seconds per pixel of earlier runs; nothing is written.
 
@@ -104,12 +112,15 @@ def plan_only(
         As :func:`bring_up_to_date`, or if ``path`` is not an archive.
     """
     require_work(catalogue.stack, grid, recipe)
+    require_known(dtype)
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"archive must be a folder, got the file {folder}")
     if not folder.is_dir() or not any(folder.iterdir()):
-        return _on_stack(_plan(catalogue, grid, recipe, UNKNOWN), catalogue.stack, recipe), None
+        plan = replace(_plan(catalogue, grid, recipe, UNKNOWN), dtype=dtype or DTYPES[0])
+        return _on_stack(plan, catalogue.stack, recipe), None
     archive, book = ChipArchive(folder), folder / LEDGER
+    archive.require_dtype(dtype)
     with ExitStack() as open_:
         # An inspection creates no ledger.
         ledger = open_.enter_context(ChipLedger(book)) if book.is_file() else None

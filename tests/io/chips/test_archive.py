@@ -68,7 +68,7 @@ def test_what_is_no_archive_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"archive.json is damaged"):
         ChipArchive(tmp_path)
     (tmp_path / "archive.json").write_text(json.dumps({"format": "m3leo_sar chip archive", "version": 99}))
-    with pytest.raises(ValueError, match="has version 99; this library reads up to 3"):
+    with pytest.raises(ValueError, match="has version 99; this library reads up to 4"):
         ChipArchive(tmp_path)
 
 

@@ -16,13 +16,20 @@ from m3leo_sar.io.chips.archive_display import facts_of_archive, first_chips
 from m3leo_sar.io.chips.chip import Chip, Layer
 from m3leo_sar.io.chips.chip_name import POLARISATION, is_safe, parse_key
 from m3leo_sar.io.chips.storage import Storage
+from m3leo_sar.io.chips.stored_coherence import DTYPES, of_archive, require_known
 from m3leo_sar.io.files.atomic import remove_stale
 from m3leo_sar.io.files.manifest import Kind, make_manifest, read_manifest
+from m3leo_sar.io.files.ordered_threads import in_order
 from m3leo_sar.io.files.plain_values import parameter_digest, plain_value
 
 STORAGES = ("geotiff", "zarr")
-#: Version 3 names the polarisation of each chip; in earlier ones it is in the metadata only.
-KIND = Kind("archive.json", "m3leo_sar chip archive", 3, "chip archive")
+#: Version 3 names the polarisation of each chip; in earlier ones it is in the metadata only. Version 4 may keep
+#: coherence as uint8.
+KIND = Kind("archive.json", "m3leo_sar chip archive", 4, "chip archive")
+#: Earliest version that can be written, and the version of an archive by the dtype of its coherence: software that
+#: knows no levels must not take them for values.
+NAMED = 3
+_VERSIONS = {"float32": NAMED, "uint8": KIND.version}
 
 
 def is_chip_archive(path: str | os.PathLike[str]) -> bool:
@@ -37,9 +44,10 @@ class ChipArchive:
     product of both), or the name of a chip without a polarisation (``landcover``). Where a tile has a product in one
     polarisation only, the pair or date alone names the chip. Each chip carries its inputs and parameters and appears
     whole or not at all. Archives of versions 1 and 2 can be read; :mod:`m3leo_sar.io.chips.archive_upgrade` brings
-    them up to version 3, which can be written. There are two storages: ``"geotiff"``, one file per chip that any GIS
-    opens, and ``"zarr"``, Zarr v3 with one sharded array per write of a tile's product and one chunk per chip, which
-    reads faster and keeps a checksum of each. Layouts are in docs/formats.md.
+    them up to version 3, which can be written; version 4 holds coherence as uint8. There are two storages:
+    ``"geotiff"``, one file per chip that any GIS opens, and ``"zarr"``, Zarr v3 with one sharded array per write of
+    a tile's product and one chunk per chip, which reads faster and keeps a checksum of each. Layouts are in
+    docs/formats.md.
 
     Parameters
     ----------
@@ -58,26 +66,45 @@ class ChipArchive:
         self.root = Path(root)
         self.manifest = read_manifest(self.root, KIND)
         self._storage = _storage(self.root, self.manifest.get("storage", "geotiff"))
+        if self.dtype not in DTYPES:
+            raise ValueError(f"{self.root} holds coherence as {self.dtype!r}; this library reads {', '.join(DTYPES)}")
 
     @classmethod
-    def create(cls, root: str | os.PathLike[str], *, storage: str = "geotiff", **facts: Any) -> ChipArchive:
+    def create(
+        cls, root: str | os.PathLike[str], *, storage: str = "geotiff", dtype: str | None = None, **facts: Any
+    ) -> ChipArchive:
         """Open or create the archive at ``root``; removes leftover files of killed writers.
 
         An existing archive keeps its storage.
+
+        Parameters
+        ----------
+        root : path
+        storage : {"geotiff", "zarr"}
+            Of a new archive.
+        dtype : {"float32", "uint8"}, optional
+            Dtype of the coherence of all its chips; by default that of an existing archive, and float32 of a new one.
+        **facts
+            Entries for the manifest of a new archive.
 
         Raises
         ------
         OSError
             If the folder cannot be created or written to.
         ValueError
-            If the folder holds files but is not an archive or is one of an earlier version, or the storage is unknown.
+            If the folder holds files but is not an archive or is one of an earlier version, the storage or dtype is
+            unknown, or an existing archive has another dtype.
         """
         folder = Path(root)
         if storage not in STORAGES:
             raise ValueError(f"storage must be one of {', '.join(STORAGES)}, got {storage!r}")
-        make_manifest(folder, KIND, json.loads(json.dumps({"storage": storage, **facts}, default=plain_value)))
+        require_known(dtype)
+        kind = KIND._replace(version=_VERSIONS[dtype or DTYPES[0]])
+        held = {"storage": storage, **({"dtype": dtype} if kind.version > NAMED else {}), **facts}
+        make_manifest(folder, kind, json.loads(json.dumps(held, default=plain_value)))
         archive = cls(folder)
         archive._require_current()
+        archive.require_dtype(dtype)
         remove_stale(folder)
         return archive
 
@@ -91,6 +118,25 @@ class ChipArchive:
     def storage(self) -> str:
         """``"geotiff"`` or ``"zarr"``."""
         return str(self.manifest.get("storage", "geotiff"))
+
+    @property
+    def dtype(self) -> str:
+        """Dtype in which coherence is stored, ``"float32"`` or ``"uint8"``; it is read as float32."""
+        return str(self.manifest.get("dtype", DTYPES[0]))
+
+    def require_dtype(self, dtype: str | None) -> None:
+        """Refuse to keep coherence in another dtype than the archive does; None agrees with any.
+
+        Raises
+        ------
+        ValueError
+            If it differs.
+        """
+        if dtype not in (None, self.dtype):
+            raise ValueError(
+                f"dtype must be {self.dtype} for {self.root}, which holds coherence of one dtype, got {dtype!r}; "
+                "give a new archive, or leave it out"
+            )
 
     @property
     def version(self) -> int:
@@ -115,13 +161,14 @@ class ChipArchive:
         """Write one chip, replacing an earlier one; ``metadata`` is any value of JSON.
 
         :meth:`has` compares its entry ``parameters``, the parameters of the chip. With an entry ``scale``, a complex
-        chip is stored as complex int16 in that unit, in Zarr storage only.
+        chip is stored as complex int16 in that unit, in Zarr storage only. The product ``coherence`` is stored in the
+        archive's :attr:`dtype`.
 
         Raises
         ------
         ValueError
-            If a name could lead out of the archive, the array does not have the geobox's shape, or the archive is of
-            an earlier version.
+            If a name could lead out of the archive, the array does not have the geobox's shape, the archive is of an
+            earlier version, or a coherence to be stored as uint8 lies outside [0, 1].
         OSError
             If it cannot be written; no part of it remains.
         """
@@ -135,7 +182,7 @@ class ChipArchive:
             _, folder, name = self._checked(identifier, dataset, layer.key)
             if layer.array.shape[-2:] != geobox.shape or layer.array.ndim not in (2, 3):
                 raise ValueError(f"array must have the geobox's shape {geobox.shape}, got {layer.array.shape}")
-            parts.setdefault(folder, []).append(layer._replace(key=name))
+            parts.setdefault(folder, []).append(of_archive(layer._replace(key=name), dataset, self.dtype))
         for folder, some in parts.items():
             self._storage.write(identifier, folder, some, geobox)
 
@@ -150,6 +197,18 @@ class ChipArchive:
             If it is damaged, or the key names no polarisation and there are several.
         """
         return self._storage.read(*self._found(identifier, dataset, key))
+
+    def read_each(self, chips: Iterable[tuple[str, str, str]], *, threads: int = 1) -> Iterator[Chip]:
+        """Read chips in their order, several at the same time; raises as :meth:`read` does.
+
+        Parameters
+        ----------
+        chips : iterable of (str, str, str)
+            Identifier, product and key of each, such as some of :meth:`chips`.
+        threads : int
+            Chips read at the same time; unpacking, most of the time of a GeoTIFF, runs on as many CPUs.
+        """
+        return in_order(lambda chip: self.read(*chip), chips, threads=threads)
 
     def facts(self, identifier: str, dataset: str, key: str) -> tuple[GeoBox, dict[str, Any]]:
         """Grid and metadata of a chip without its pixels; raises as :meth:`read` does."""
@@ -254,12 +313,12 @@ class ChipArchive:
 
     def _is_of(self, place: tuple[str, str, str], polarisation: str) -> bool:
         """Whether a chip of an archive of an earlier version is of a polarisation."""
-        if self.version >= KIND.version or not self._storage.exists(*place):
+        if self.version >= NAMED or not self._storage.exists(*place):
             return False
         return self._storage.facts(*place)[1].get("polarisation") == polarisation
 
     def _require_current(self) -> None:
-        if self.version < KIND.version:
+        if self.version < NAMED:
             raise ValueError(
                 f"{self.root} is a chip archive of version {self.version}, which names no polarisations: it can be "
                 f"read; before it is written to, m3leo-sar upgrade {self.root} renames its chips and computes none"

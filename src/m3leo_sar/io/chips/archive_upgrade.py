@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.chips.archive import KIND, ChipArchive
+from m3leo_sar.io.chips.archive import KIND, NAMED, ChipArchive
 from m3leo_sar.io.chips.chip import Layer
 from m3leo_sar.io.chips.chip_ledger import LEDGER
 from m3leo_sar.io.chips.chip_name import own_key, parse_key
@@ -35,14 +35,14 @@ def upgrade_archive(root: str | os.PathLike[str]) -> int:
         If a file cannot be moved.
     """
     archive = ChipArchive(root)
-    if archive.version >= KIND.version:
+    if archive.version >= NAMED:
         return 0
     move = _move_batches if archive.storage == "zarr" else _move_files
     products = ((tile, dataset) for tile in archive.identifiers for dataset in archive.datasets(tile))
     count = sum(move(archive, tile, dataset) for tile, dataset in products)
     for suffix in ("", "-wal", "-shm"):
         (archive.root / f"{LEDGER}{suffix}").unlink(missing_ok=True)
-    document = {**archive.manifest, "version": KIND.version}
+    document = {**archive.manifest, "version": NAMED}
     write_text(archive.root / KIND.file, json.dumps(document, indent=2, sort_keys=True) + "\n")
     return count
 

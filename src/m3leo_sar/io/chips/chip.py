@@ -10,6 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.io.chips.coherence_uint8 import levels_of
+
+#: Entry of the metadata of a chip whose values are stored in another dtype than the one that is read.
+STORED = "stored"
 
 
 class Chip(NamedTuple):
@@ -56,6 +60,12 @@ def pixel_checksum(array: NDArray[Any]) -> str:
     return f"{zlib.crc32(np.ascontiguousarray(array).data):08x}"
 
 
+def stored_checksum(array: NDArray[Any], metadata: Mapping[str, Any]) -> str:
+    """Checksum of a chip's elements as they are stored: of the levels of a coherence stored as uint8."""
+    is_decoded = metadata.get(STORED) is not None and array.dtype.kind == "f"
+    return pixel_checksum(levels_of(array) if is_decoded else array)
+
+
 class WrongPixels(ValueError):
     """Pixels that do not match their stored checksum."""
 
@@ -73,7 +83,7 @@ def check_pixels(chip: Chip) -> None:
     stored = chip.metadata.get("crc32")
     if stored is None or "scale" in chip.metadata:
         return
-    found = pixel_checksum(chip.array)
+    found = stored_checksum(chip.array, chip.metadata)
     if found != stored:
         raise WrongPixels(f"its pixels have the checksum {found}, the stored one is {stored}")
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.chips.chip import Chip, Layer, WrongPixels, check_pixels, is_copied_checksum
+from m3leo_sar.io.chips.chip import STORED, Chip, Layer, WrongPixels, check_pixels, is_copied_checksum
 from m3leo_sar.io.chips.chip_name import is_safe
+from m3leo_sar.io.chips.coherence_uint8 import SCALE
+from m3leo_sar.io.chips.stored_coherence import decoded, encoded
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.atomic import PARTIAL, remove_at_once
 from m3leo_sar.io.files.plain_values import parameter_digest, plain_value
@@ -34,7 +36,7 @@ def read_chip(path: str | os.PathLike[str]) -> Chip | None:
     if raster.geobox is None or _TAG not in raster.tags:
         return None
     nodata = raster.nodata if raster.array.dtype.kind in "iu" else None
-    return Chip(raster.array, raster.geobox, _metadata(path, raster.tags[_TAG]), nodata)
+    return decoded(Chip(raster.array, raster.geobox, _metadata(path, raster.tags[_TAG]), nodata))
 
 
 def _metadata(path: str | os.PathLike[str], text: str) -> dict[str, Any]:
@@ -55,7 +57,7 @@ class GeotiffStorage:
 
     def write(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
         """Write each chip as a file of its own."""
-        for layer in layers:
+        for layer in map(encoded, layers):
             if layer.array.dtype.kind == "c" and "scale" in layer.metadata:
                 raise ValueError("scale requests complex int16, which needs an archive with storage='zarr'")
             metadata = dict(layer.metadata)
@@ -67,7 +69,8 @@ class GeotiffStorage:
                 name.upper(): str(value) for name, value in metadata.items() if isinstance(value, str | int | float)
             }
             path = self.path(identifier, dataset, layer.key)
-            write_geotiff(path, layer.array, geobox, tags=tags, nodata=layer.nodata)
+            scale = SCALE if STORED in metadata else None
+            write_geotiff(path, layer.array, geobox, tags=tags, nodata=layer.nodata, scale=scale)
 
     def read(self, identifier: str, dataset: str, key: str) -> Chip:
         """Read one chip."""

@@ -19,7 +19,7 @@ def write_frame(path: Path, frame: TileFrame) -> None:
     """Write a frame, all of it or nothing."""
     flat = np.concatenate([np.ravel(frame.down), np.ravel(frame.along)])
     with atomic_path(path) as partial:
-        write_shard(partial, flat, frame_facts(frame), chunk=flat.shape, fill=math.nan, dimensions=("position",))
+        write_shard(partial, [flat], frame_facts(frame), shape=flat.shape, fill=math.nan, dimensions=("position",))
 
 
 def frame_facts(frame: TileFrame) -> dict[str, Any]:

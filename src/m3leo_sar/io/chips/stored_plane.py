@@ -93,9 +93,10 @@ def write_planes(folder: Path, some: Sequence[EncodedPlane]) -> None:
     }
     if all(encoded.time for encoded in some):
         facts["times"] = [encoded.time.isoformat() for encoded in some if encoded.time]
-    parts = np.stack([encoded.parts for encoded in some])
+    parts = [encoded.parts for encoded in some]
     with new_batch(folder) as partial:
-        write_shard(partial, parts, facts, chunk=(1, *parts.shape[1:]), fill=fill, dimensions=_DIMENSIONS)
+        shape = (len(parts), *parts[0].shape)
+        write_shard(partial, parts, facts, shape=shape, fill=fill, dimensions=_DIMENSIONS)
 
 
 def described_planes(batch: Path) -> dict[datetime.date, StoredPlane]:

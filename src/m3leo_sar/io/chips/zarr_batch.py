@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,17 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.chips.chip import Chip, Layer
+from m3leo_sar.io.chips.chip import STORED, Chip, Layer
+from m3leo_sar.io.chips.coherence_uint8 import NO_DATA, SCALE
+from m3leo_sar.io.chips.stored_coherence import decoded, encoded
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.batches import new_batch
 from m3leo_sar.io.files.plain_values import parameter_digest, plain_value
 from m3leo_sar.io.files.zarr_shard import described, read_chunks, write_shard
 from m3leo_sar.stack.complex_int16 import from_complex_int16, to_complex_int16
+
+#: Attributes by which xarray and other readers turn levels into coherence (CF conventions, section 8.1).
+_DECODING = {"scale_factor": SCALE, "add_offset": 0.0, "_FillValue": NO_DATA}
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,12 @@ def write_batch(folder: Path, layers: Sequence[Layer], geobox: GeoBox) -> None:
     with new_batch(folder) as partial:
         write_shard(
             partial,
-            np.stack(arrays),
+            arrays,
             json.loads(json.dumps(attributes, default=plain_value)),
-            chunk=(1, *shape[1:]),
-            fill=_fill_value(arrays[0].dtype),
+            shape=shape,
+            fill=_fill_value(arrays[0].dtype, entries[0]),
             dimensions=_dimensions(shape, arrays[0].dtype == np.int16 and shape[-1] == 2),
+            public=_DECODING if _is_levels(entries[0]) else None,
         )
 
 
@@ -70,21 +76,25 @@ def read_batch(path: str | os.PathLike[str]) -> list[Chip]:
 def read_place(place: Place) -> Chip:
     """Read one chip."""
     array = np.empty(place.shape, place.dtype)
-    read_chunks(place.shard, [place.index], place.count, [array], fill=_fill_value(place.dtype))
+    read_chunks(place.shard, [place.index], place.count, [array], fill=_fill_value(place.dtype, place.entry))
     metadata, scale = place.entry["metadata"], place.entry.get("scale")
     if scale is not None:
         array = from_complex_int16(array, scale=scale)
-    return Chip(array, place.geobox, dict(metadata), place.entry.get("nodata") if array.dtype.kind in "iu" else None)
+    nodata = place.entry.get("nodata") if array.dtype.kind in "iu" else None
+    return decoded(Chip(array, place.geobox, dict(metadata), nodata))
 
 
 def kind_of_layer(layer: Layer) -> tuple[str, int, int]:
     """Stored dtype, axes and bands of a layer: those of a batch are equal."""
+    if layer.metadata.get(STORED) is not None:
+        return layer.metadata[STORED], layer.array.ndim, len(layer.array) if layer.array.ndim == 3 else 1
     scaled = "ci16" if "scale" in layer.metadata and layer.array.dtype.kind == "c" else layer.array.dtype.str
     return scaled, layer.array.ndim, len(layer.array) if layer.array.ndim == 3 else 1
 
 
 def _stored(layer: Layer) -> tuple[dict[str, Any], NDArray[Any]]:
     """Attributes of a layer in its batch, and its array as stored."""
+    layer = encoded(layer)
     metadata = dict(layer.metadata)
     entry: dict[str, Any] = {
         "key": layer.key,
@@ -104,7 +114,13 @@ def _stored(layer: Layer) -> tuple[dict[str, Any], NDArray[Any]]:
     return entry, array
 
 
-def _fill_value(dtype: np.dtype[Any]) -> Any:
+def _is_levels(entry: Mapping[str, Any]) -> bool:
+    return entry["metadata"].get(STORED) is not None
+
+
+def _fill_value(dtype: np.dtype[Any], entry: Mapping[str, Any]) -> Any:
+    if _is_levels(entry):
+        return NO_DATA
     return {"f": np.nan, "c": complex(np.nan, np.nan)}.get(dtype.kind, 0)
 
 
@@ -123,6 +139,8 @@ def described_batch(batch: Path) -> dict[str, Place]:
         rows, cols = shape[-3:-1] if "scale" in facts["layers"][0] else shape[-2:]
         geobox = GeoBox((rows, cols), Affine(*facts["affine"]), facts["crs"])
         shard = batch / "c" / "/".join("0" * len(shape))
+        if not all(isinstance(entry["metadata"], dict) for entry in facts["layers"]):
+            raise TypeError("the metadata of a chip are no mapping")
         if len(facts["layers"]) != shape[0]:
             raise ValueError(f"{len(facts['layers'])} chips are named, {shape[0]} are there")
         return {

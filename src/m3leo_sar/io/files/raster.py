@@ -107,6 +107,7 @@ def write_geotiff(
     *,
     tags: Mapping[str, str] | None = None,
     nodata: float | None = None,
+    scale: float | None = None,
     names: tuple[str, ...] = (),
     band_tags: Sequence[Mapping[str, str]] = (),
     overviews: str | None = None,
@@ -127,6 +128,8 @@ def write_geotiff(
         Metadata to store.
     nodata
         No-data value. Floats without one use NaN.
+    scale
+        Value of one unit of integers, for readers that apply it.
     names
         A description for each band.
     band_tags
@@ -170,6 +173,8 @@ def write_geotiff(
     with _plain_errors(path, OSError), rasterio.MemoryFile() as memory:
         with memory.open(**profile) as target:
             target.write(bands)
+            if scale is not None:
+                target.scales = (scale,) * len(bands)
             target.update_tags(**(tags or {}))
             for band, name in enumerate(names, start=1):
                 target.set_band_description(band, name)

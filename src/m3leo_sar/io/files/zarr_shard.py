@@ -1,10 +1,10 @@
-"""Our Zarr v3 arrays of one shard: written by zarr, read directly with one open per shard and one read per chunk."""
+"""Our Zarr v3 arrays of one shard, described by zarr; chunks are packed, and read one by one, without it."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import zarr
 from numcodecs import blosc
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec, Crc32cCodec
+from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
 
 from m3leo_sar.io.files.atomic import flush, write_text
 from m3leo_sar.io.files.limits import read_text
@@ -22,6 +22,9 @@ from m3leo_sar.io.files.limits import read_text
 _ATTRIBUTE = "m3leo_sar"
 #: Entry which states that there is always a shard. Earlier versions left out a shard of fill values only.
 _HAS_SHARD = "has_shard"
+_SHUFFLES = {BloscShuffle.noshuffle: blosc.NOSHUFFLE, BloscShuffle.bitshuffle: blosc.BITSHUFFLE}
+#: Effort of the compressor.
+_LEVEL = 5
 #: Offset and length of a chunk that is not written; bytes of a CRC-32C.
 _MISSING = 2**64 - 1
 _CHECKSUM = 4
@@ -36,38 +39,79 @@ def make_group(folder: Path) -> None:
 
 def write_shard(
     path: Path,
-    array: NDArray[Any],
+    chunks: Sequence[NDArray[Any]],
     attributes: Mapping[str, Any],
     *,
-    chunk: tuple[int, ...],
+    shape: tuple[int, ...],
     fill: Any,
     dimensions: Sequence[str],
+    public: Mapping[str, Any] | None = None,
 ) -> None:
     """Write an array and its metadata as one shard, and flush it to disk.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the array.
+    chunks : sequence of numpy.ndarray
+        Parts of the array along its first axis, of one size and dtype.
+    attributes : mapping
+        This library's.
+    shape : tuple of int
+        Of the whole array.
+    fill : scalar
+    dimensions : sequence of str
+    public : mapping, optional
+        Attributes for other readers.
 
     Raises
     ------
     OSError
         If it cannot be written; the caller has to remove any part of it.
     """
+    shuffle = _shuffle_of(chunks[0].dtype)
     target = zarr.create_array(
         store=path,
-        shape=array.shape,
-        shards=array.shape,
-        chunks=chunk,
-        dtype=array.dtype,
-        # Bits grouped by weight compress best, and lz4 unpacks several times faster than zstd here.
-        compressors=[BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"), Crc32cCodec()],
+        shape=shape,
+        shards=shape,
+        chunks=(shape[0] // len(chunks), *shape[1:]),
+        dtype=chunks[0].dtype,
+        # lz4 unpacks several times faster than zstd here.
+        compressors=[BloscCodec(cname="lz4", clevel=_LEVEL, shuffle=shuffle), Crc32cCodec()],
         fill_value=fill,
-        attributes={_ATTRIBUTE: {**attributes, _HAS_SHARD: True}},
+        attributes={**(public or {}), _ATTRIBUTE: {**attributes, _HAS_SHARD: True}},
         dimension_names=dimensions,
-        # A shard without data is a file too, so that a missing file is a lost one.
-        config={"write_empty_chunks": True},
     )
-    target[...] = array
-    for file in path.rglob("*"):
-        if file.is_file():
-            flush(file)
+    # Not by zarr, whose loop over codecs and events costs as much as packing.
+    shard = path / target.metadata.encode_chunk_key((0,) * len(shape))
+    shard.parent.mkdir(parents=True)
+    with open(shard, "wb") as stream:
+        stream.writelines(_packed(chunks, shuffle))
+    for file in (shard, path / "zarr.json"):
+        flush(file)
+
+
+def _shuffle_of(dtype: np.dtype[Any]) -> BloscShuffle:
+    """Order of the bits in which a dtype compresses best: by weight, but for the levels of neighbours, often equal."""
+    return BloscShuffle.noshuffle if dtype.itemsize == 1 else BloscShuffle.bitshuffle
+
+
+def _packed(chunks: Sequence[NDArray[Any]], shuffle: BloscShuffle) -> Iterator[bytes]:
+    """Bytes of a shard: each chunk and its checksum, then the table of their places and its checksum."""
+    table, start = [], 0
+    for chunk in chunks:
+        packed = blosc.compress(np.ascontiguousarray(chunk), b"lz4", _LEVEL, _SHUFFLES[shuffle])
+        table.append((start, len(packed) + _CHECKSUM))
+        start += len(packed) + _CHECKSUM
+        yield packed
+        yield _checksum(packed)
+    index = np.array(table, "<u8").tobytes()
+    yield index
+    yield _checksum(index)
+
+
+def _checksum(data: bytes) -> bytes:
+    return int(google_crc32c.value(data)).to_bytes(_CHECKSUM, "little")
 
 
 def described(path: Path) -> tuple[dict[str, Any], Any]:

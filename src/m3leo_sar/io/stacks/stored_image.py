@@ -11,6 +11,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec
 
+from m3leo_sar.io.files.checked_chunks import is_checked, read_checked
 from m3leo_sar.io.files.zarr_products import open_array, read_array
 from m3leo_sar.io.remote.remote_address import AnyFile
 from m3leo_sar.io.stacks.zarr_group import CHUNK, chunks_of, plain_errors
@@ -36,10 +37,17 @@ def read_image(place: AnyFile, shape: tuple[int, int], rows: slice, cols: slice)
     with plain_errors(place.parent):
         array = open_array(place, zarr_format=3)
         if array.shape == (*shape, 2) and array.dtype == np.int16:
-            return from_complex_int16(read_array(array, (rows, cols, slice(None))), scale=scale_of(array.attrs))
+            return from_complex_int16(_read(array, place, (rows, cols, slice(None))), scale=scale_of(array.attrs))
         if array.shape != shape or array.dtype.kind != "c":
             raise ValueError(f"it has shape {array.shape} and {array.dtype}, expected complex numbers of {shape}")
-        return read_array(array, (rows, cols))
+        return _read(array, place, (rows, cols))
+
+
+def _read(array: Any, place: AnyFile, part: tuple[slice, ...]) -> NDArray[Any]:
+    # Zarr takes several times as long as the memory for chunks that need no unpacking.
+    if isinstance(place, Path) and is_checked(array):
+        return read_checked(array, place, part)
+    return read_array(array, part)
 
 
 def scale_of(attributes: Mapping[str, Any]) -> float:
