@@ -55,7 +55,11 @@ def test_a_coherence_of_one_stays_so_on_tiles_over_seams_and_phases_stay_flat(tm
     archive = ChipArchive.create(tmp_path / "chips", grid="exact")
     wanted = Recipe(pairs=[Pair(FIRST, LATER)], window=Window(rows=5, cols=20), interferograms=True, intensities=False,
                     minimum_coverage=0.05)  # fmt: skip
-    make_chips(together, archive, list(choose_tiles(together, lattice="exact")), wanted)
+    tiles = list(choose_tiles(together, lattice="exact"))
+    make_chips(together, archive, tiles, wanted)
+    alone = [ChipArchive.create(tmp_path / f"chips{index}", grid="exact") for index in range(len(together.bursts))]
+    for burst, one in zip(together.bursts, alone, strict=True):
+        make_chips(burst, one, tiles, replace(wanted, minimum_coverage=0.0, interferograms=False))
     # Tiles of the zones on both sides of the antimeridian see the same ground.
     assert {identifier[:2] for identifier in archive.identifiers} == {"01", "60"}
     key = f"VV/{FIRST:%Y%m%d}_{LATER:%Y%m%d}"
@@ -65,8 +69,19 @@ def test_a_coherence_of_one_stays_so_on_tiles_over_seams_and_phases_stay_flat(tm
         phase = np.angle(archive.read(identifier, "interferogram", key).array)
         assert np.nanpercentile(np.abs(phase), 99) < 0.15
         assert abs(np.nanmean(phase)) < 0.01
-        # No row without data within what is known. Where a seam meets the outer edge of a swath, single pixels may lie
-        # so near to both edges of the chosen burst that their window is not half full.
-        is_known = np.isfinite(coherence)
-        holes = ~is_known[1:-1, 1:-1] & is_known[:-2, 1:-1] & is_known[2:, 1:-1]
-        assert holes.sum() < 5e-4 * is_known.sum()
+        # A pixel that any burst has is there, but for the outermost of the swath: the edges of a date differ from
+        # burst to burst by a fraction of a column, which the rule, the same for all dates, does not know.
+        held = [np.isfinite(one.read(identifier, "coherence", key).array) for one in alone
+                if identifier in one.identifiers]  # fmt: skip
+        some = np.any(held, axis=0)
+        lost = some & ~np.isfinite(coherence)
+        assert lost.sum() < 1e-3 * some.sum()
+        assert not (lost[1:-1, 1:-1] & surrounded(some)).any()
+
+
+def surrounded(mask):
+    """Pixels whose eight neighbours are in a mask too."""
+    rows, cols = mask.shape
+    return np.all(
+        [mask[down : rows - 2 + down, across : cols - 2 + across] for down in range(3) for across in range(3)], axis=0
+    )

@@ -14,7 +14,7 @@ from reference import margin_reference
 from m3leo_sar import GeoBox, SlcStack
 from m3leo_sar.stack.burst_set import BurstSet
 from m3leo_sar.stack.geometry import RadarGeometry
-from m3leo_sar.stack.valid_area import margin_within, measured_outline, pixel_spacing
+from m3leo_sar.stack.valid_area import depth_within, margin_within, measured_outline, pixel_spacing
 
 DATES = [datetime.date(2023, 3, day) for day in (1, 13, 25)]
 BOX = GeoBox.from_bounds((680_000, 5_500_000, 680_450, 5_500_310), shape=(31, 90), crs="EPSG:32631")
@@ -39,6 +39,35 @@ def test_an_outline_is_that_of_the_samples_with_data():
     nothing = SlcStack.from_arrays(slanted * np.nan, DATES[:1], geometry=BOX, polarisation="VV")
     with pytest.raises(ValueError, match="must have samples with data on 2023-03-01"):
         measured_outline(nothing)
+
+
+@pytest.mark.parametrize(("turn", "slant", "size"), [(0.0, 0.0, (700, 3900)), (0.2, 0.03, (900, 3100)),
+                                                     (2.0, -0.4, (500, 2900))])  # fmt: skip
+def test_the_outline_of_a_large_image_is_found_from_few_lines(turn, slant, size):
+    """A parallelogram in an image of 54 million samples, of which 2 % are read."""
+    shape, turned, taken = (6007, 9011), np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]), [0]
+    corners = np.array([(-1.0, -1.0), (-1.0, 1.0), (1.0, 1.0), (1.0, -1.0)]) * size
+    corners[:, 0] += slant * corners[:, 1]
+    corners = corners @ turned.T * 0.7 + (3003.2, 4505.4)
+
+    def read(index, rows, cols):
+        rows, cols = (np.arange(*part.indices(extent)) for part, extent in zip((rows, cols), shape, strict=True))
+        taken[0] += rows.size * cols.size
+        row, col = np.meshgrid(rows, cols, indexing="ij")
+        inside = margin_within(tuple(map(tuple, corners)), row, col, spacing=(1.0, 1.0)) >= 0
+        return np.where(inside, np.complex64(1), np.complex64(np.nan))
+
+    box = GeoBox.from_bounds((0, 0, 90_110, 60_070), shape=shape, crs="EPSG:32631")
+    stack = SlcStack(read=read, dates=tuple(DATES[:1]), geometry=box, polarisation="VV", dtype="complex64")
+    outline = np.array(measured_outline(stack))
+    assert taken[0] < 0.02 * shape[0] * shape[1]
+    # Whole samples do not reach into a sharp corner.
+    for corner in corners:
+        assert margin_within(tuple(map(tuple, outline)), *corner[:, None], spacing=(1.0, 1.0))[0] > -6.0
+    assert margin_within(tuple(map(tuple, corners)), *outline.T, spacing=(1.0, 1.0)).min() > -1e-6
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        middle = (start + end) / 2
+        assert abs(margin_within(tuple(map(tuple, outline)), *middle[:, None], spacing=(1.0, 1.0))[0]) < 2.0
 
 
 @given(
@@ -69,6 +98,50 @@ def test_a_point_takes_the_burst_in_which_it_lies_deepest():
     np.testing.assert_array_equal(choice, expected)
     # One that is in the middle of both goes to the first by name.
     assert bursts.choice([(np.array([15.0]), np.array([40.5]))] * 2)[0] == 0
+
+
+def has_value(outline, rows, cols, window):
+    """Whether a sample lies in an outline with at least half of its window."""
+    down, across = (np.arange(size) - size // 2 for size in window)
+    places = rows[:, None, None] + down[:, None], cols[:, None, None] + across
+    inside = margin_within(outline, *np.broadcast_arrays(*places), spacing=(1.0, 1.0)) >= 0
+    return inside[:, window[0] // 2, window[1] // 2] & (inside.mean(axis=(1, 2)) >= 0.5)
+
+
+@given(data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_a_point_takes_a_burst_that_has_a_value_there_if_any_has(data):
+    """Random bursts of a swath, whose outer edges agree to half a column; points near them."""
+    draw = lambda low, high: data.draw(st.floats(low, high))  # noqa: E731
+    lines, overlap, wide = data.draw(st.integers(150, 400)), data.draw(st.integers(40, 120)), draw(60, 900)
+    spacing, slant = (draw(8, 16), draw(2, 10)), draw(-0.2, 0.2)
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**31)))
+    window = data.draw(st.tuples(st.integers(1, 15), st.integers(3, 25)))
+    ends = np.array([0.0, 0.0, lines, lines])
+    firsts = [index * (lines - overlap) + rng.uniform(-3, 3) for index in range(3)]
+    # Corners in the ground's columns; each burst's own count from its own first row and column.
+    edges = [np.array([0.0, wide, wide, 0.0]) + rng.uniform(-0.2, 0.2, 4) + slant * (ends + first) for first in firsts]
+    outlines = tuple(tuple(zip(ends.tolist(), edge.tolist(), strict=True)) for edge in edges)
+    rows = rng.uniform(-9, 3 * lines, 150)
+    cols = np.where(rng.random(150) < 0.5, 0.0, wide) + rng.normal(0, 8, 150) + slant * rows
+    places = [(rows - first, cols) for first in firsts]
+    # A pixel inside, where rounding and the edges' own half a column decide nothing.
+    near = [np.all([has_value(outline, place[0] + down, place[1] + across, window) for down in (-1, 1)
+                    for across in (-1, 1)], axis=0) for outline, place in zip(outlines, places, strict=True)]  # fmt: skip
+    depths = np.stack([depth_within(one, *place, spacing=spacing) for one, place in zip(outlines, places, strict=True)])
+    taken = depths.argmax(axis=0)
+    values = np.stack([has_value(one, *place, window) for one, place in zip(outlines, places, strict=True)])
+    expected = np.any(near, axis=0)
+    assert values[taken, np.arange(150)][expected].all()
+
+
+def test_where_a_seam_meets_the_edge_of_a_swath_the_burst_with_far_edges_is_taken():
+    """The first burst ends two lines on; by a fraction of a column it reaches farther out."""
+    first, second = (((top, left), (top, 900.0), (top + 300, 900.0), (top + 300, left)) for top, left in
+                     ((0.0, 0.0), (200.0, 0.2)))  # fmt: skip
+    bursts = replace(BurstSet.of([burst("a", slice(0, 50)), burst("b", slice(30, 90))]), outlines=(first, second))
+    rows, cols = np.array([298.0, 202.0, 250.0, 250.0, 250.0]), np.array([2.0, 2.0, 400.0, -0.4, -0.6])
+    assert bursts.choice([(rows, cols)] * 2).tolist() == [1, 0, 0, 0, -1]
 
 
 @given(order=st.permutations(range(3)), cut=st.integers(1, 88))

@@ -16,6 +16,7 @@ from m3leo_sar.products.placement import Part, span_on
 from m3leo_sar.stack import mosaic
 from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.warp.pixel_map import PixelMap
+from m3leo_sar.warp.sample import margin_of
 
 
 class _Piece(NamedTuple):
@@ -39,9 +40,10 @@ def tile_mosaic(parts: Sequence[Part], *, window: Window, resampling: str) -> tu
     parts : sequence of Part
         From :func:`m3leo_sar.products.placement.placement_on`.
     window : Window
-        Largest coherence window; rows without data as many as it has lie between two parts.
+        Largest coherence window.
     resampling : str
-        Kernel from the image's pixels to the tile's.
+        Kernel from the image's pixels to the tile's. Between two parts lie as many rows without data as it and the
+        window reach.
 
     Returns
     -------
@@ -63,8 +65,7 @@ def tile_mosaic(parts: Sequence[Part], *, window: Window, resampling: str) -> tu
         pieces.append(piece)
         for axis, plane, start in zip(where, (own.rows, own.cols), (rows.start - first, cols.start), strict=True):
             axis[mask] = plane[mask] - start
-        # Kernels reach a few samples beyond a window's halo.
-        first += piece.shape[0] + window.rows + 8
+        first += piece.shape[0] + _gap(own, window, resampling)
     size = (pieces[-1].first + pieces[-1].shape[0], max(piece.shape[1] for piece in pieces))
     stack = parts[0].stack
     joined = replace(
@@ -76,6 +77,12 @@ def tile_mosaic(parts: Sequence[Part], *, window: Window, resampling: str) -> tu
         name=" and ".join(part.stack.burst or part.stack.name for part in parts),
     )
     return joined, PixelMap(where[0], where[1], size, scale=parts[0].positions.scale)
+
+
+def _gap(positions: PixelMap, window: Window, resampling: str) -> int:
+    """Rows after a part such that no kernel at its positions takes a window with samples of the next part."""
+    # A kernel takes one sample more than its margin on the far side of a position.
+    return window.rows + margin_of(positions, resampling) + 1
 
 
 def _read(

@@ -19,7 +19,7 @@ from m3leo_sar.stack.concurrent_read import derived_read
 from m3leo_sar.stack.pair_choice import chosen_pairs
 from m3leo_sar.stack.pairs import require_date
 from m3leo_sar.stack.slc import Read, SlcStack
-from m3leo_sar.stack.valid_area import Outline, margin_within, measured_outline, pixel_spacing
+from m3leo_sar.stack.valid_area import Outline, depth_within, measured_outline, pixel_spacing
 
 #: Properties that bursts of one track share.
 _SHARED = ("polarisation", "dtype", "orbit", "track", "frequency", "flattened")
@@ -30,8 +30,9 @@ class BurstSet:
     """Overlapping bursts or frames of one track, each co-registered to a reference of its own.
 
     A tile over several bursts is made from each of them; every pixel takes the burst in which it lies farthest from
-    the edge of the data, of equal ones the first by name. This follows from geometry alone, so that all pairs and
-    dates of a tile have one mosaic. A window never has samples of two bursts.
+    the edges of the data, along rows and along columns (:func:`m3leo_sar.stack.valid_area.depth_within`), of equal ones
+    the first by name. This follows from geometry alone, so that all pairs and dates of a tile have one mosaic. A window
+    never has samples of two bursts.
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ class BurstSet:
         return chosen_pairs(pairs, count=len(self.dates), dates=self.dates).indices
 
     def choice(self, positions: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> NDArray[np.int16]:
-        """Burst of each point: the one in which it lies farthest from the edge of the data, -1 outside all.
+        """Burst of each point: the one in which it lies farthest from the edges of the data, -1 outside all.
 
         Parameters
         ----------
@@ -146,18 +147,18 @@ class BurstSet:
         Returns
         -------
         int16 array of that shape
-            Index of the burst; of equal distances the smaller.
+            Index of the burst; of equal depths the smaller.
         """
         # One spacing for all, so that a point in the middle of an overlap is as far from one edge as from the other.
         spacing = pixel_spacing(self.bursts[0].geometry)
-        margins = np.stack(
+        depths = np.stack(
             [
-                margin_within(outline, *place, spacing=spacing)
+                depth_within(outline, *place, spacing=spacing)
                 for outline, place in zip(self.outlines, positions, strict=True)
             ]
         )
-        best = margins.argmax(axis=0).astype(np.int16)
-        best[margins.max(axis=0) < 0] = -1
+        best = depths.argmax(axis=0).astype(np.int16)
+        best[np.isneginf(depths.max(axis=0))] = -1
         return best
 
     def sel(self, *, dates: Any = None, polarisation: str | Sequence[str] | None = None) -> BurstSet:
