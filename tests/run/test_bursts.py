@@ -121,7 +121,7 @@ def test_no_window_of_a_store_of_tiles_has_samples_of_two_bursts(bursts, tmp_pat
 def test_a_tile_beyond_all_bursts_is_left_out(bursts, tmp_path):
     far = TileGrid([*GRID.bounds, (8.0, 49.0, 8.01, 49.01)], pixels=24)
     made = prepare(bursts, tmp_path / "chips", tiles=far, window=WINDOW)
-    assert list(made.skipped.values()) == ["0% of it lies on the bursts"]
+    assert list(made.skipped.values()) == ["0% of it lies on the bursts, less than minimum_coverage=0.5"]
 
 
 def test_known_steps_are_measured_and_taken_off(scene, tmp_path):

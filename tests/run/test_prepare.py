@@ -86,7 +86,7 @@ def test_tiles_off_the_stack_are_left_out_with_a_reason(scene, tmp_path):
     archive = ChipArchive.create(tmp_path / "chips")
     tiles = TileGrid([*INSIDE.bounds, OUTSIDE], pixels=48)
     summary = make_chips(scene.stack, archive, list(tiles), recipe())
-    assert summary.skipped == {tiles[1].identifier: "0% of it lies on the stack"}
+    assert summary.skipped == {tiles[1].identifier: "0% of it lies on the stack, less than minimum_coverage=1"}
     with pytest.raises(ValueError, match="none of the 1 tiles can be made from simulated stack: 0% of it"):
         make_chips(scene.stack, archive, [tiles[1]], recipe())
 

@@ -163,7 +163,8 @@ def test_tiles_off_the_stack_are_remembered_until_they_may_be_on_it(stack, tmp_p
     away = TileGrid([*tiles().bounds, [8.0, 49.0, 8.01, 49.01]], pixels=16)
     for _ in range(2):
         done = run(stack, tmp_path / "chips", grid=away)
-        assert done.skipped == {away[6].identifier: "0% of it lies on the stack"}
+        assert list(done.skipped) == [away[6].identifier]
+        assert done.skipped[away[6].identifier].startswith("0% of it lies on the stack")
     with pytest.raises(ValueError, match="none of the 1 tiles can be made from .*stack: 0% of it"):
         run(stack, tmp_path / "none", grid=away.take(slice(6, 7)))
 

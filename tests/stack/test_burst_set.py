@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -126,8 +127,11 @@ def test_a_point_takes_a_burst_that_has_a_value_there_if_any_has(data):
     cols = np.where(rng.random(150) < 0.5, 0.0, wide) + rng.normal(0, 8, 150) + slant * rows
     places = [(rows - first, cols) for first in firsts]
     # A pixel inside, where rounding and the edges' own half a column decide nothing.
-    near = [np.all([has_value(outline, place[0] + down, place[1] + across, window) for down in (-1, 1)
-                    for across in (-1, 1)], axis=0) for outline, place in zip(outlines, places, strict=True)]  # fmt: skip
+    around = list(itertools.product((-1, 1), repeat=2))
+    near = [
+        np.all([has_value(outline, place[0] + down, place[1] + across, window) for down, across in around], axis=0)
+        for outline, place in zip(outlines, places, strict=True)
+    ]
     depths = np.stack([depth_within(one, *place, spacing=spacing) for one, place in zip(outlines, places, strict=True)])
     taken = depths.argmax(axis=0)
     values = np.stack([has_value(one, *place, window) for one, place in zip(outlines, places, strict=True)])

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from m3leo_sar.app import options
+from m3leo_sar.app.option_names import with_options
 from m3leo_sar.app.progress import ERR, OUT, progress_bar
 from m3leo_sar.app.run_display import duration_text, size_text
 from m3leo_sar.run.coregistration.coregister_products import coregister_products, plan_coregistration
@@ -114,9 +115,11 @@ def coregister(
         soft_wrap=True,
     )
     for name, reason in list(done.summary.failed.items())[:3]:
-        OUT.print(f"failed: {name}: {reason}", markup=False, soft_wrap=True)
+        OUT.print(f"failed: {name}: {with_options(reason)}", markup=False, soft_wrap=True)
     if done.summary.failed:
-        OUT.print(f"{len(done.summary.failed)} images failed; run again to try them again")
+        count = len(done.summary.failed) - len(done.plan.unreadable)
+        products = f"{len(done.plan.unreadable)} products cannot be read; " if done.plan.unreadable else ""
+        OUT.print(f"{products}{count} images failed; run again to try them again", soft_wrap=True)
         raise typer.Exit(code=1)
 
 
@@ -138,6 +141,8 @@ def _print_plan(plan: CoregistrationPlan, workers: int | None) -> None:
     OUT.print(table)
     if alike:
         OUT.print("all: " + ", ".join(f"{name} {value}" for name, value in alike.items()), soft_wrap=True)
+    for name, reason in plan.unreadable.items():
+        OUT.print(f"cannot be read: {name}: {reason}", markup=False, soft_wrap=True)
     for note in plan.notes:
         ERR.print(f"note: {note}", markup=False, soft_wrap=True)
     count = workers or available_cpus()

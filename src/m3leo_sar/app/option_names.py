@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from typer.core import TyperGroup
 
+#: Option of the command that is running, by each name that the library may use for it.
+_OF_COMMAND: ContextVar[Mapping[str, str]] = ContextVar("option_names", default={})  # noqa: B039
+
 
 class CommandGroup(TyperGroup):
     """Commands whose errors name options: the library's messages begin with the name of a Python argument."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command of arguments; its options are those of :func:`with_options` from then on."""
+        found = super().resolve_command(ctx, args)
+        _OF_COMMAND.set({} if found[1] is None else option_names(found[1]))
+        return found
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; a ValueError or TypeError leaves it with the names of the command's options."""
@@ -22,6 +33,11 @@ class CommandGroup(TyperGroup):
             raise
 
 
+def with_options(text: str) -> str:
+    """A reason, such as of a tile that failed, with the options of the command that is running."""
+    return with_option_names(text, _OF_COMMAND.get())
+
+
 def option_names(command: Any) -> dict[str, str]:
     """Option of a command by each name that the library may use for it."""
     names = {}
@@ -29,11 +45,14 @@ def option_names(command: Any) -> dict[str, str]:
         options = [option for option in parameter.opts if option.startswith("--")]
         if options:
             names[parameter.name] = options[0]
+            if getattr(parameter, "multiple", False):
+                # Several values of a repeated option are one argument with a plural name.
+                names[f"{parameter.name}s"] = options[0]
             names |= {option.lstrip("-").replace("-", "_"): option for option in options}
     return names
 
 
-def with_option_names(text: str, names: dict[str, str]) -> str:
+def with_option_names(text: str, names: Mapping[str, str]) -> str:
     """A message with the option in place of ``NAME must`` and ``NAME=``.
 
     Examples

@@ -16,6 +16,8 @@ from m3leo_sar.app.product_display import describe_sentinel1, is_sentinel1
 from m3leo_sar.app.progress import OUT
 from m3leo_sar.io.chips.archive import ChipArchive, is_chip_archive
 from m3leo_sar.io.chips.slc_tile_store import is_slc_tile_store
+from m3leo_sar.io.components.component import UnknownComponent
+from m3leo_sar.io.files.raster_facts import raster_facts
 from m3leo_sar.io.files.zarr_shard import is_own_array
 from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile, file_at
 from m3leo_sar.io.stacks.burst_stack import BurstStack, is_burst_stack
@@ -77,6 +79,8 @@ def describe(
         _describe_bursts(file, burst, options.polarisation_of(polarisation))
     elif file.is_dir() and not is_own_array(file):
         raise ValueError(_unknown_folder(file))
+    elif file.suffix.lower() == ".zip":
+        raise ValueError(f"{file} is a zip without a Sentinel-1 product (a .SAFE folder) or an orbit file in it")
     else:
         _describe_chip(file, component)
 
@@ -100,7 +104,14 @@ def _describe_chip(file: Path, component: str | None) -> None:
     from m3leo_sar.pictures.chip_description import describe as described
     from m3leo_sar.pictures.chip_description import varying_columns
 
-    found = described(file, component=component)
+    try:
+        found = described(file, component=component)
+    except UnknownComponent:
+        # Neither a chip of an archive nor one of the release: a raster of another origin, such as terrain.
+        if file.suffix.lower() == ".nc":
+            raise
+        _print_facts(file, raster_facts(file))
+        return
     common, columns, rows = varying_columns(found.rows)
     if rows:
         table = Table(title=found.heading)
@@ -121,7 +132,8 @@ def _describe_chip(file: Path, component: str | None) -> None:
 def _print_facts(title: object, facts: Mapping[str, object]) -> None:
     table = Table("fact", "value", title=str(title))
     for name, value in facts.items():
-        table.add_row(name, "" if value is None else escape(str(value)))
+        if value is not None:
+            table.add_row(name, escape(str(value)))
     OUT.print(table)
 
 
@@ -131,8 +143,10 @@ def _describe_stack(path: AnyFile, choice: Choice, reader: str | None) -> None:
     opened = [open_products(entry, products, replace(choice, polarisation=one)) for one in wanted]
     stack = join_polarisations([one.stack for one in opened]) if len(opened) > 1 else opened[0].stack
     summary = stack.summary()
-    facts = {"kind": entry.holds, **summary.facts, "polarisations": ", ".join(opened[0].polarisations)}
-    _print_facts(path, {**facts, "all dates": " ".join(f"{date:%Y%m%d}" for date in stack.dates)})
+    facts = {"kind": entry.holds, **summary.facts, "all dates": " ".join(f"{date:%Y%m%d}" for date in stack.dates)}
+    if set(opened[0].polarisations) > set(stack.polarisations):
+        facts["polarisation"] = f"{stack.polarisation}, of {', '.join(opened[0].polarisations)}"
+    _print_facts(path, facts)
     for row in summary.gaps:
         OUT.print(f"gap: {row['days']} days before {row['date']}")
     if not isinstance(path, RemoteFile) and is_burst_stack(path):
@@ -141,7 +155,10 @@ def _describe_stack(path: AnyFile, choice: Choice, reader: str | None) -> None:
 
 def _print_origins(stack: BurstStack) -> None:
     """What co-registration noted of each date."""
-    table = Table("date", "platform", "processor", "orbit", "azimuth shift", "coverage", "saturated")
+    table = Table()
+    for heading in ("date", "platform", "processor", "orbit", "azimuth shift", "coverage", "saturated"):
+        # Rows differ in their dates, which are never cut.
+        table.add_column(heading, no_wrap=heading == "date", min_width=10 if heading == "date" else None)
     for date, facts in stack.dates().items():
         lines = facts.get("azimuth_shift")
         shift = "reference" if date == stack.reference else "" if lines is None else f"{lines:+.5f} line"

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterable
 from pathlib import Path
 
+import typer
 from rich.markup import escape
 from rich.table import Table
 
@@ -28,15 +29,20 @@ def describe_sentinel1(path: Path) -> None:
     if orbit_file_name(path) is not None:
         OUT.print(_facts(path.name, orbit_facts(path)))
         return
-    products = find_products(path)
+    unreadable: dict[Path, str] = {}
+    products = find_products(path, unreadable=unreadable)
     if len(products) == 1:
         OUT.print(_facts(products[0].name, product_facts(products[0])))
         OUT.print(burst_table(products[0].bursts))
-        return
-    table = Table("date", "track", "slices", "bursts", "polarisations", "orbit", "IPF", title=str(path))
-    for row in series_rows(products):
-        table.add_row(*row)
-    OUT.print(table)
+    else:
+        table = Table("date", "track", "slices", "bursts", "polarisations", "orbit", "IPF", title=str(path))
+        for row in series_rows(products):
+            table.add_row(*row)
+        OUT.print(table)
+    for reason in unreadable.values():
+        OUT.print(f"cannot be read: {reason}", markup=False, soft_wrap=True)
+    if unreadable:
+        raise typer.Exit(code=1)
 
 
 def product_facts(product: SafeProduct) -> dict[str, str]:
@@ -52,7 +58,7 @@ def product_facts(product: SafeProduct) -> dict[str, str]:
         "bursts": str(len({burst.identifier for burst in product.bursts})),
         "processor": f"Sentinel-1 IPF {product.processor or 'unknown'}",
         "orbit of the annotation": product.orbit_source or "unknown",
-        "pixels": ("zip" if any(burst.is_in_zip for burst in product.bursts) else "folder") + lacking,
+        "pixels": ("zip" if product.path.is_file() else "folder") + lacking,
     }
 
 

@@ -9,6 +9,7 @@ import typer
 
 from m3leo_sar.app import options
 from m3leo_sar.app.archive_commands import archive_to_change
+from m3leo_sar.app.option_names import with_options
 from m3leo_sar.app.progress import ERR, OUT, progress_bar
 from m3leo_sar.app.run_display import plan_text, run_display, steps_text, summary_text
 from m3leo_sar.chips.land_cover import LEGENDS, read_legend
@@ -158,7 +159,7 @@ def prepare(
     OUT.print(summary_text(summary, archive))
     if summary.failed:
         for identifier, reason in list(summary.failed.items())[:3]:
-            OUT.print(f"failed: {identifier}: {reason}", markup=False)
+            OUT.print(f"failed: {identifier}: {with_options(reason)}", markup=False, soft_wrap=True)
         raise typer.Exit(code=1)
 
 
@@ -247,7 +248,7 @@ def retile(
     )
     for what, reasons in (("skipped", summary.skipped), ("failed", summary.failed), ("note", summary.notes)):
         for identifier, reason in list(reasons.items())[:3]:
-            OUT.print(f"{what}: {identifier}: {reason}", markup=False)
+            OUT.print(f"{what}: {identifier}: {with_options(reason)}", markup=False, soft_wrap=True)
     if summary.failed:
         raise typer.Exit(code=1)
     if not summary.done and not any(chips.keys(tile, dataset) for tile in grid.identifiers):
@@ -322,4 +323,5 @@ def slc_tiles(
         )
     OUT.print(f"{store}: wrote {sum(built.computed.values())} planes, {built.present} already existed")
     if built.skipped:
-        OUT.print(f"{len(built.skipped)} tiles left out (the first: {next(iter(built.skipped.values()))})")
+        reason = with_options(next(iter(built.skipped.values())))
+        OUT.print(f"{len(built.skipped)} tiles left out (the first: {reason})", markup=False, soft_wrap=True)

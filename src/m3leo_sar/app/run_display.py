@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from m3leo_sar.app.option_names import with_options
 from m3leo_sar.app.progress import ERR
 from m3leo_sar.products.phase_steps import PhaseSteps
 from m3leo_sar.run.loop import Outcome, Summary
@@ -51,7 +52,7 @@ def summary_text(summary: Summary, archive: Path) -> str:
     lines = [f"{archive}: computed {done}; {summary.present} chips already existed"]
     if summary.skipped:
         reason = next(iter(summary.skipped.values()))
-        lines.append(f"{len(summary.skipped)} tiles left out (the first: {reason})")
+        lines.append(f"{len(summary.skipped)} tiles left out (the first: {with_options(reason)})")
     if summary.failed:
         lines.append(f"{len(summary.failed)} tiles failed; run again to try them again")
     return "\n".join(lines)

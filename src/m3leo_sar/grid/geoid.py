@@ -39,9 +39,21 @@ def vertical_datum(text: str) -> str:
     --------
     >>> vertical_datum("EGM2008"), vertical_datum("ellipsoid"), vertical_datum("EPSG:5773")
     ('EPSG:3855', 'ellipsoid', 'EPSG:5773')
+
+    Raises
+    ------
+    ValueError
+        If it is neither a known word nor the code or text of a CRS.
     """
     word = text.lower()
-    return GEOIDS[word].vertical_crs if word in GEOIDS else ELLIPSOID if word == ELLIPSOID else text
+    if word in GEOIDS:
+        return GEOIDS[word].vertical_crs
+    if word != ELLIPSOID and not set(text) & set(":["):
+        raise ValueError(
+            f"vertical_crs must be one of {', '.join(GEOIDS)}, {ELLIPSOID} or the code of a vertical CRS such as "
+            f"EPSG:3855, got {text!r}"
+        )
+    return ELLIPSOID if word == ELLIPSOID else text
 
 
 def geoid_folders() -> list[Path]:

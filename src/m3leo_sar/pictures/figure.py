@@ -41,12 +41,12 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 110) -> None:
-    """Write a figure atomically; the suffix selects the format, PNG by default.
+    """Write a figure atomically; the suffix selects the format.
 
     Raises
     ------
     ValueError
-        If the format is unknown.
+        If the suffix names no format.
     OSError
         If the file cannot be written.
     """

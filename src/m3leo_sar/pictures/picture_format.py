@@ -10,7 +10,7 @@ PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", "
 
 
 def require_picture_name(path: str | os.PathLike[str], name: str) -> str:
-    """Format of a picture by its suffix, PNG without one.
+    """Format of a picture by its suffix.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def require_picture_name(path: str | os.PathLike[str], name: str) -> str:
     Raises
     ------
     ValueError
-        If the suffix names no format of pictures.
+        If there is no suffix, or it names no format of pictures.
 
     Examples
     --------
@@ -30,6 +30,6 @@ def require_picture_name(path: str | os.PathLike[str], name: str) -> str:
     'svg'
     """
     suffix = Path(path).suffix.lower()
-    if suffix and suffix not in PICTURES:
+    if suffix not in PICTURES:
         raise ValueError(f"{name} must end in .png, .svg or .pdf (or {', '.join(PICTURES[3:])}), got {Path(path).name}")
-    return suffix.lstrip(".") or "png"
+    return suffix.lstrip(".")

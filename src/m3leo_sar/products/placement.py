@@ -93,7 +93,7 @@ def placement_on(stack: SlcStack | BurstSet, tile: Tile, minimum_coverage: float
     )
     covered = float((choice >= 0).mean())
     too_little = covered == 0 or covered < minimum_coverage
-    return Placement(parts, f"{covered:.0%} of it lies on the bursts" if too_little else "")
+    return Placement(parts, _too_little(covered, "bursts", minimum_coverage) if too_little else "")
 
 
 def _positions_or_none(burst: SlcStack, tile: Tile) -> PixelMap | None:
@@ -107,7 +107,12 @@ def place_on(stack: SlcStack, tile: Tile, minimum_coverage: float) -> tuple[Pixe
     positions = positions_on(stack, tile)
     covered = _coverage(positions, stack)
     too_little = covered == 0 or covered < minimum_coverage
-    return positions, f"{covered:.0%} of it lies on the stack" if too_little else ""
+    return positions, _too_little(covered, "stack", minimum_coverage) if too_little else ""
+
+
+def _too_little(covered: float, name: str, minimum_coverage: float) -> str:
+    least = f", less than minimum_coverage={minimum_coverage:g}" if minimum_coverage > 0 else ""
+    return f"{covered:.0%} of it lies on the {name}{least}"
 
 
 def span_on(stack: SlcStack, positions: PixelMap, *, window: Window, resampling: str) -> tuple[slice, slice]:

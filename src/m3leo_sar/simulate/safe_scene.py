@@ -104,7 +104,7 @@ class SafeScene:
         if not dates or any(a >= b for a, b in itertools.pairwise(dates)):
             raise ValueError(f"passes must hold one date or more, increasing, got {[str(date) for date in dates]}")
         if not self.swaths or not set(self.swaths) <= set(SWATHS) or sorted(set(self.swaths)) != list(self.swaths):
-            raise ValueError(f"swaths must be of IW1, IW2 and IW3 in this order, got {self.swaths}")
+            raise ValueError(f"swaths must be of IW1, IW2 and IW3 in this order, got {' '.join(self.swaths) or 'none'}")
         if self.columns < _BLANK[0] + _BLANK[1] + 2 * _SHARED:
             raise ValueError(f"columns must be at least {_BLANK[0] + _BLANK[1] + 2 * _SHARED}, got {self.columns}")
 

@@ -26,7 +26,8 @@ def parse_polarisations(text: str | Sequence[str]) -> tuple[str, ...]:
     found = [part.strip().upper() for item in texts for part in item.replace(",", "+").split("+")]
     if not found or len(set(found)) < len(found) or not set(found) <= set(POLARISATIONS):
         raise ValueError(
-            f"polarisation must be one of {', '.join(POLARISATIONS)}, got {text!r}; several are written VV+VH"
+            f"polarisation must be one of {', '.join(POLARISATIONS)}, got {'+'.join(texts)!r}; several are written "
+            "VV+VH"
         )
     return tuple(found)
 

@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.stack.geometry import OrbitGeometry
+
+
+def geometry_text(geometry: Any) -> str:
+    """How a stack in range and azimuth knows where its pixels lie."""
+    if isinstance(geometry, OrbitGeometry):
+        return "range and azimuth, by orbit and terrain"
+    return "range and azimuth, by latitude and longitude"
 
 
 def facts_of_stack(stack: Any) -> dict[str, Any]:
@@ -24,5 +32,5 @@ def facts_of_stack(stack: Any) -> dict[str, Any]:
         "frequency": stack.frequency,
         "flattened": {True: "yes", False: "no"}.get(stack.flattened),
         "platforms": ", ".join(sorted({name for name in stack.platforms or () if name})) or None,
-        "geometry": geometry.crs if isinstance(geometry, GeoBox) else type(geometry).__name__,
+        "geometry": geometry.crs if isinstance(geometry, GeoBox) else geometry_text(geometry),
     }

@@ -12,6 +12,8 @@ import numpy as np
 from m3leo_sar._display import as_table
 from m3leo_sar.grid.antimeridian import in_rfc7946
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.stack.geometry import OrbitGeometry
+from m3leo_sar.stack.ground_spacing import ground_spacing
 from m3leo_sar.stack.pairs import span_of
 from m3leo_sar.stack.stack_display import facts_of_stack
 from m3leo_sar.stack.valid_area import pixel_spacing
@@ -81,11 +83,23 @@ def _ground(stack: Any) -> dict[str, Any]:
     geometry = stack.geometry
     spacing = pixel_spacing(geometry)
     bounds = geometry.bounds_in("EPSG:4326") if isinstance(geometry, GeoBox) else geometry.bounds
-    area = spacing[0] * spacing[1] * stack.shape[1] * stack.shape[2] / 1e6
-    found = {"spacing": f"{spacing[0]:.3g} m x {spacing[1]:.3g} m", "area of the grid": f"{area:.4g} km2"}
+    on_ground = ground_spacing(geometry)
+    area = on_ground[0] * on_ground[1] * stack.shape[1] * stack.shape[2] / 1e6
+    found = {"spacing": _spacing_text(geometry, spacing), "area of the grid": f"{area:.4g} km2"}
     if np.isfinite(bounds).all():
         found["bounds"] = ", ".join(f"{edge:.4f}" for edge in in_rfc7946(bounds))
     return found
+
+
+def _spacing_text(geometry: Any, spacing: tuple[float, float]) -> str:
+    """From row to row and from column to column; of an image by its orbit, in range and on the ground."""
+    if not isinstance(geometry, OrbitGeometry):
+        return f"{spacing[0]:.3g} m x {spacing[1]:.3g} m"
+    rows, cols = ground_spacing(geometry)
+    return (
+        f"{rows:.3g} m in azimuth x {cols:.3g} m in range on the ground ({spacing[0]:.3g} m along the orbit, "
+        f"{spacing[1]:.3g} m in slant range)"
+    )
 
 
 def _size(stack: Any) -> str:

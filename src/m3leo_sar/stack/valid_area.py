@@ -29,8 +29,9 @@ Outline = tuple[tuple[float, float], ...]
 def measured_outline(stack: Any) -> Outline:
     """Convex outline of the samples with data of a stack: its own, or that of its first image.
 
-    A small image is read once, in bands of rows. Of a large one, 25 rows and 25 columns are read, and then those through
-    the corners that they suggest, at most 60: the outline is that of straight edges to a pixel, whatever the size.
+    A small image is read once, in bands of rows. Of a large one, 25 rows and 25 columns are read, and then those
+    through the corners that they suggest, at most 60: the outline is that of straight edges to a pixel, whatever the
+    size.
 
     One date serves all: the outlines of a burst's dates differ by a few lines, and a rule that follows from one date
     depends on no pair and on no date that is added later.

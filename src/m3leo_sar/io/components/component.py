@@ -120,6 +120,10 @@ def read_component(path: str | os.PathLike[str], *, component: str | None = None
     return ComponentChip(array, mask, raster.geobox, tuple(bands), tuple(notes))
 
 
+class UnknownComponent(ValueError):
+    """A folder whose name is no component's."""
+
+
 def component_of(folder: str) -> tuple[Component, dict[str, Any]]:
     """Component of a dataset folder, and the year and orbit direction in its name.
 
@@ -142,7 +146,7 @@ def component_of(folder: str) -> tuple[Component, dict[str, Any]]:
             facts: dict[str, Any] = {"year": int(groups["year"])} if groups.get("year") else {}
             return entry, facts | ({"direction": directions[groups["direction"]]} if groups.get("direction") else {})
     known = ", ".join(entry.name for entry in COMPONENTS)
-    raise ValueError(f"folder {folder!r} is none of the components {known}; specify one with component=")
+    raise UnknownComponent(f"folder {folder!r} is none of the components {known}; specify one with component=")
 
 
 def _named(name: str) -> Component:

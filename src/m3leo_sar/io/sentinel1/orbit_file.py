@@ -120,6 +120,10 @@ class OrbitFile:
         return Orbit(times, self.positions[near], self.velocities[near])
 
 
+class MissingOrbit(ValueError):
+    """No orbit file covers a scene."""
+
+
 def find_orbit_files(folder: str | os.PathLike[str]) -> list[Path]:
     """Orbit files below a folder, by name: ``.EOF``, and zips of one.
 
@@ -157,13 +161,13 @@ def choose_orbit_file(
     Raises
     ------
     ValueError
-        If no file covers the scene, or the chosen one is damaged.
+        If no file covers the scene (:class:`MissingOrbit`), or the chosen one is damaged.
     """
     named = [found for found in map(orbit_file_name, paths) if found is not None]
     own = [one for one in named if one.mission == mission and one.kind in KINDS]
     covering = [one for one in own if one.covers(start, stop)]
     if not covering:
-        raise ValueError(_lacking(named, own, mission, start, stop))
+        raise MissingOrbit(_lacking(named, own, mission, start, stop))
     best = min(covering, key=lambda one: (KINDS.index(one.kind), -one.created.timestamp(), one.path.name))
     return read_orbit_file(best.path)
 
@@ -270,7 +274,9 @@ def _lacking(
     stop: datetime.datetime,
 ) -> str:
     """Sentence on a scene without an orbit file."""
-    wanted = f"V{start - MARGIN:%Y%m%dT%H%M%S}_{stop + MARGIN:%Y%m%dT%H%M%S}"
+    low, high = start - MARGIN, stop + MARGIN
+    until = f"{high:%H:%M:%S}" if high.date() == low.date() else f"{high:%Y-%m-%d %H:%M:%S}"
+    wanted = f"{low:%Y-%m-%d %H:%M:%S} to {until} UTC"
     if not named:
         held = "there is none (S1?_OPER_AUX_POEORB_..._V<start>_<stop>.EOF or .EOF.zip)"
     elif not own:

@@ -117,10 +117,19 @@ def find_products(
     *,
     swaths: Collection[str] = SWATHS,
     polarisations: Collection[str] = POLARISATIONS,
+    unreadable: dict[Path, str] | None = None,
 ) -> list[SafeProduct]:
     """Open all products at paths: SAFE folders, zips, and folders that hold them at any depth.
 
     Products without any of the swaths and polarisations are left out.
+
+    Parameters
+    ----------
+    paths : path, or an iterable of them
+    swaths, polarisations : collection of str
+        As of :func:`open_product`.
+    unreadable : dict, optional
+        Gets the reason of each product that cannot be opened, as long as another can; by default the first one raises.
 
     Raises
     ------
@@ -133,14 +142,21 @@ def find_products(
     places = sorted({place for path in given for place in _products_at(Path(path))}, key=lambda place: place.name)
     if not places:
         raise ValueError(f"there is no Sentinel-1 product (.SAFE folder or zip) in {', '.join(map(str, given))}")
-    found, absent = [], []
+    found: list[SafeProduct] = []
+    absent: list[AbsentSwath] = []
+    damaged: list[ValueError] = []
     for place in places:
         try:
             found.append(open_product(place, swaths=swaths, polarisations=polarisations))
         except AbsentSwath as error:
             absent.append(error)
+        except ValueError as error:
+            if unreadable is None:
+                raise
+            damaged.append(error)
+            unreadable[place] = str(error)
     if not found:
-        raise absent[0]
+        raise (damaged or absent)[0]
     return found
 
 

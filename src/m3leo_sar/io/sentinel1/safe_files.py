@@ -18,6 +18,8 @@ _KINDS = {
 }
 #: File that tools which download parts of a product leave in it.
 _PARTIAL = "partial_download.yml"
+#: First bytes of a zip.
+_ZIP = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,5 +152,12 @@ def _in_folder(root: Path) -> list[PurePosixPath]:
 
 def _in_zip(root: Path) -> list[PurePosixPath]:
     if not zipfile.is_zipfile(root):
+        with open(root, "rb") as file:
+            is_begun = file.read(len(_ZIP)) == _ZIP
+        if is_begun:
+            raise ValueError(
+                f"{root.name} is a zip that is cut short: the list of its files, which ends a zip, is missing; "
+                "download it again"
+            )
         raise ValueError(f"{root.name} must be a SAFE folder or a zip of one, it is neither")
     return names_in_zip(root)

@@ -255,7 +255,7 @@ def _datum(label: str, stated: str | None, geoid: Any, name: str) -> str:
     """Vertical datum of a raster: of its CRS, or as stated."""
     own, given = vertical_part(label), None if stated is None else vertical_datum(stated)
     if own is not None and given is not None and own != given:
-        raise ValueError(f"vertical_crs must be that of the CRS of {name}, {own}, got {stated}")
+        raise ValueError(f"vertical_crs must be that of the CRS of {name}, {own}, or left out, got {stated}")
     datum = own or given
     if datum == ELLIPSOID and geoid is not None:
         raise ValueError(f"geoid must be left out, as the heights of {name} are above the ellipsoid")

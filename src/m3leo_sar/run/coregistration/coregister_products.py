@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import shutil
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from m3leo_sar.run.coregistration.burst_ground import Extent, outline_on_ground
 from m3leo_sar.run.coregistration.coregistration_plan import CoregistrationPlan, make_plan
 from m3leo_sar.run.coregistration.coregistration_run import CoregistrationRun
 from m3leo_sar.run.coregistration.overlap_shift import DateShift
-from m3leo_sar.run.coregistration.pass_orbits import orbit_of, tell_restituted
+from m3leo_sar.run.coregistration.pass_orbits import orbits_of, tell_restituted
 from m3leo_sar.run.coregistration.unpacked_products import unpacked_bytes
 from m3leo_sar.run.loop import Outcome, Summary
 from m3leo_sar.stack.pairs import parse_date
@@ -96,12 +97,14 @@ def plan_coregistration(
         polarisation=polarisation,
         is_inside=None if aoi is None else _touches(named_area(aoi)),
     )
-    opened = find_products(some, swaths=choice.swaths, polarisations=choice.polarisations)
+    unreadable: dict[Path, str] = {}
+    opened = find_products(some, swaths=choice.swaths, polarisations=choice.polarisations, unreadable=unreadable)
     kept, notes = chosen_passes(passes(opened), choice)
-    chosen = {date: orbit_of(bursts, files, annotation=annotation_orbits) for date, bursts in kept.items()}
+    chosen = orbits_of(kept, files, annotation=annotation_orbits)
     tell_restituted(chosen)
     asked = parse_date(reference) if isinstance(reference, str) else reference
-    return make_plan(kept, chosen, Path(stacks), reference=asked, notes=notes)
+    plan = make_plan(kept, chosen, Path(stacks), reference=asked, notes=notes)
+    return replace(plan, unreadable={_dated(place.name): reason for place, reason in unreadable.items()})
 
 
 def coregister_products(
@@ -212,7 +215,7 @@ def coregister_products(
     terrain = None
     if dem is not None:
         paths = [dem] if isinstance(dem, str | os.PathLike) else list(dem)
-        terrain = open_terrain([Path(path) for path in paths], vertical_crs=_datum(dem_datum), geoid=geoid)
+        terrain = _opened_terrain([Path(path) for path in paths], dem_datum, geoid)
     return run_plan(plan, terrain, spectral_diversity=spectral_diversity, flatten=flatten, workers=workers,
                     report=report)  # fmt: skip
 
@@ -241,8 +244,15 @@ def run_plan(
             plan, terrain, ledger, with_shifts=spectral_diversity, flatten=flatten, workers=workers, report=report,
             stopping=threading.Event(),
         )  # fmt: skip
+        run.summary.failed |= plan.unreadable
         run.over_dates()
     return Coregistration(plan=plan, summary=run.summary, shifts=run.shifts)
+
+
+def _dated(name: str) -> str:
+    """Name of a product after the date that it states."""
+    date = re.search(r"_(\d{4})(\d\d)(\d\d)T\d{6}", name)
+    return f"{'-'.join(date.groups())} {name}" if date else name
 
 
 def _touches(area: Any) -> Callable[[Any], bool]:
@@ -260,9 +270,12 @@ def _touches(area: Any) -> Callable[[Any], bool]:
     return is_inside
 
 
-def _datum(name: str | None) -> str | None:
-    """CRS of a vertical datum by its short name."""
-    return {None: None, "egm2008": "EPSG:3855", "egm96": "EPSG:5773"}.get(name, name)
+def _opened_terrain(paths: list[Path], dem_datum: str | None, geoid: FilePath | None) -> Any:
+    """The terrain; errors name ``dem_datum``, which is the datum's parameter here."""
+    try:
+        return open_terrain(paths, vertical_crs=dem_datum, geoid=geoid)
+    except ValueError as error:
+        raise ValueError(str(error).replace("vertical_crs must", "dem_datum must")) from error
 
 
 def _require_no_new_burst(plan: CoregistrationPlan) -> None:

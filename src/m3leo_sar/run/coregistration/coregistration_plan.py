@@ -77,6 +77,8 @@ class CoregistrationPlan:
         Perpendicular baseline to the reference, metres.
     notes : tuple of str
         Sentences on what is left out.
+    unreadable : mapping of str to str
+        Date and name of each product that cannot be read, and the reason; the run goes on with the others.
     """
 
     folder: Path
@@ -85,6 +87,7 @@ class CoregistrationPlan:
     images: tuple[BurstImage, ...]
     baselines: Mapping[datetime.date, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dates(self) -> tuple[datetime.date, ...]:

@@ -126,7 +126,8 @@ class CoregistrationRun:
                     raise
                 self._fail(ready, error)
                 return
-            self.shifts[date] = shift
+            if offsets:
+                self.shifts[date] = shift
             do = partial(self._make_secondary, shift=shift, offsets=offsets)
             singles = [[image] for image in ready]
             self._loop.over(singles, self._executor(do, len(singles)))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from m3leo_sar.io.sentinel1.orbit_file import choose_orbit_file
+from m3leo_sar.io.sentinel1.orbit_file import MissingOrbit, choose_orbit_file
 from m3leo_sar.run.coregistration.burst_choice import Pass
 from m3leo_sar.warp.range_phase import Acquisition
 
@@ -69,22 +69,46 @@ def orbit_of(bursts: Pass, files: Sequence[Path], *, annotation: bool = False) -
     Raises
     ------
     ValueError
-        If no file covers the pass and the annotation's vectors are not allowed or are the satellite's own, or the file
-        is damaged.
+        If no file covers the pass and the annotation's vectors are not allowed (:class:`MissingOrbit`) or are the
+        satellite's own, or the file is damaged.
     """
     images = [image for some in bursts.values() for image in some.values()]
     start, stop = min(image.start for image in images), max(image.stop for image in images)
     try:
         return PassOrbit(choose_orbit_file(files, mission=images[0].mission, start=start, stop=stop))
-    except ValueError as error:
+    except MissingOrbit:
         if not annotation:
-            raise ValueError(
-                f"{error}; annotation_orbits=True takes the state vectors of the products, unless they are those of "
-                "the satellite's navigation"
-            ) from error
+            raise
     for image in images:
         image.annotated_orbit()
     return PassOrbit()
+
+
+def orbits_of(
+    passes: Mapping[datetime.date, Pass], files: Sequence[Path], *, annotation: bool = False
+) -> dict[datetime.date, PassOrbit]:
+    """Orbit of each date.
+
+    Raises
+    ------
+    ValueError
+        As of :func:`orbit_of`; the message names every date without a file.
+    """
+    found: dict[datetime.date, PassOrbit] = {}
+    missing: dict[datetime.date, MissingOrbit] = {}
+    for date, bursts in passes.items():
+        try:
+            found[date] = orbit_of(bursts, files, annotation=annotation)
+        except MissingOrbit as error:
+            missing[date] = error
+    if missing:
+        first, *others = sorted(missing)
+        also = f"; nor is there one for {', '.join(map(str, others))}" if others else ""
+        raise ValueError(
+            f"{missing[first]}{also}; annotation_orbits=True takes the state vectors of the products, unless they are "
+            "those of the satellite's navigation"
+        ) from missing[first]
+    return found
 
 
 def tell_restituted(orbits: dict[datetime.date, PassOrbit]) -> None:
