@@ -38,6 +38,8 @@ class SeamPair:
     swaths: list[Any]
     #: Index of the secondary date.
     second: int = 1
+    #: Columns of a swath.
+    width: int = 210
 
     @classmethod
     def written(cls, scene: SafeScene, folder: Any) -> SeamPair:
@@ -59,7 +61,7 @@ class SeamPair:
 
     @property
     def cols(self) -> slice:
-        return slice(20, 190)
+        return slice(20, self.width - 20)
 
     def offsets(self, burst: int, *, other: int | None = None, dem: Any = None) -> Any:
         reference, secondary = (

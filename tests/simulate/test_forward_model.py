@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 from seam_pair import SeamPair, seam_scene
 
+from m3leo_sar import Window, resample
+from m3leo_sar import coherence as coherence_map
+from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.insar.spectral_diversity import spectral_diversity
 from m3leo_sar.simulate.safe_truth import pair_truth
 from m3leo_sar.simulate.scene_echoes import reflectivity
 from m3leo_sar.warp.burst_heights import burst_heights
 from m3leo_sar.warp.burst_offsets import burst_offsets
 from m3leo_sar.warp.coregister import coregister
+from m3leo_sar.warp.range_phase import Acquisition
 
 #: Radians at a seam per line, of the second burst's interferogram less the first's: 2 pi x 4808 Hz x 2.0555563 ms.
 PER_LINE = 62.1
@@ -26,9 +30,14 @@ SHIFTS, LAWS = (-0.003, 0.01, 0.04), (0.3, 0.6, 0.9)
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
-    """Pairs of the first date with: an ordinary one, one for each shift, one for each coherence."""
-    later = [{}, *({"azimuth_shift": shift} for shift in SHIFTS), *({"baseline": 10.0} for _ in LAWS)]
-    alike = np.array([1.0] * (2 + len(SHIFTS)) + list(LAWS))
+    """Pairs of the first date with: an ordinary one, one for each shift, one for each coherence, one far away."""
+    later = [
+        {},
+        *({"azimuth_shift": shift} for shift in SHIFTS),
+        *({"baseline": 10.0} for _ in LAWS),
+        {"baseline": 180.0},
+    ]
+    alike = np.array([1.0] * (2 + len(SHIFTS)) + [*LAWS, 0.6])
     coherence = tuple(map(tuple, np.outer(alike, alike).tolist()))
     written = SeamPair.written(seam_scene(*later, coherence=coherence), tmp_path_factory.mktemp("pairs"))
     return [replace(written, second=index + 1) for index in range(len(later))]
@@ -80,6 +89,7 @@ FAULTS = {
     "flattened with the wrong sign": (lambda pair, burst: {"flatten": 1.0}, (0.15, 0.3), (0, 0.01)),
     "not flattened": (lambda pair, burst: {"flatten": 0.0}, (0.2, 0.7), (0, 0.01)),
     "half a column": (lambda pair, burst: {"columns": 0.5}, (0.78, 0.86), (0, 0.03)),
+    "the range offset twice": (lambda pair, burst: {"columns": 5.2}, (0.0, 0.1), (0.0, 3.2)),
 }
 
 
@@ -89,6 +99,22 @@ def test_a_fault_shows_where_it_must(pair, offsets, fault):
     found = [pair.interferogram(b, offsets=offsets[b], **disturb(pair, b)) for b in (0, 1)]
     assert all(least <= coherence <= most for _, coherence in found), [c for _, c in found]
     assert low <= abs(pair.seam([product for product, _ in found])) <= high
+
+
+def test_an_orbit_of_another_day_or_another_satellite_is_no_orbit_of_the_pair(pair):
+    """With the epoch a day off, vectors are those of another pass, as those of another satellite are."""
+    orbit, grid = pair.acquisition(1, 0)
+    late_orbit = Orbit(orbit.time + 86_400.0, orbit.position, orbit.velocity)
+    with pytest.raises(ValueError, match="orbit"):
+        burst_offsets(reference=pair.acquisition(0, 0), secondary=Acquisition(late_orbit, grid))
+    flown = pair.scene.sentinel1_pass(1)
+    # S1B is half a revolution of 12 days from S1A: here, what flies there 49 minutes later.
+    times = orbit.time + 49 * 60.0
+    other = Orbit(
+        orbit.time, *flown.vectors(times - (flown.midnight - pair.swaths[1].annotation.epoch).total_seconds())
+    )
+    with pytest.raises(ValueError, match=r"orbit|secondary"):
+        burst_offsets(reference=pair.acquisition(0, 0), secondary=Acquisition(other, grid))
 
 
 def test_the_next_burst_sees_the_same_ground_in_another_band(pair):
@@ -104,10 +130,44 @@ def test_heights_of_a_geoid_leave_a_ramp(pair):
     assert abs(np.angle(wrong.sum())) == pytest.approx(0.70, abs=0.05)
 
 
-@pytest.mark.parametrize("index", range(len(LAWS)))
+def mean_coherence(pair):
+    """Of both bursts, which see the same ground in other bands, so that their speckle is independent."""
+    return float(np.mean([pair.interferogram(burst)[1] for burst in (0, 1)]))
+
+
+def drawn_coherence(pair):
+    """What the echoes of the two dates were drawn with."""
+    echoes = [reflectivity(pair.scene, date, "VV") for date in (0, pair.second)]
+    return abs(np.vdot(*echoes)) / np.linalg.norm(echoes[0]) / np.linalg.norm(echoes[1])
+
+
+@pytest.mark.parametrize("index", [1, 2])
 def test_coherence_follows_its_law(pairs, index):
-    _, coherence = pairs[1 + len(SHIFTS) + index].interferogram(0)
-    assert coherence == pytest.approx(LAWS[index], abs=0.02)
+    found = mean_coherence(pairs[1 + len(SHIFTS) + index])
+    assert found == pytest.approx(LAWS[index], abs=0.01)
+    assert found == pytest.approx(drawn_coherence(pairs[1 + len(SHIFTS) + index]), abs=0.01)
+
+
+def test_little_coherence_follows_its_law(tmp_path):
+    """At 0.3 the mean of some thousand samples is sure to a hundredth only: a wider scene."""
+    wide = SeamPair.written(seam_scene({"baseline": 10.0}, coherence=LAWS[0], columns=700), tmp_path)
+    wide.width = 700
+    found = mean_coherence(wide)
+    assert found == pytest.approx(LAWS[0], abs=0.01)
+    assert found == pytest.approx(drawn_coherence(wide), abs=0.01)
+
+
+def test_flattening_with_the_wrong_sign_far_away_takes_coherence_within_windows(pairs):
+    pair = pairs[-1]
+    offsets, swath = pair.offsets(0), pair.swaths[pair.second]
+    first = pair.swaths[0].burst(0)[pair.rows(0), pair.cols]
+    found = []
+    for sign in (-1.0, 1.0):
+        moved = resample(swath.burst(0), azimuth_offset=offsets.azimuth, range_offset=offsets.range,
+                         carrier=swath.annotation.carrier(0), flatten=sign * offsets.phase)  # fmt: skip
+        found.append(float(np.nanmean(coherence_map(first, moved, window=Window(rows=5, cols=20)))))
+    assert found[0] == pytest.approx(0.6, abs=0.03)
+    assert found[1] < 0.3
 
 
 @pytest.mark.parametrize("index", range(len(SHIFTS)))

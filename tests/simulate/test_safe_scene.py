@@ -272,4 +272,12 @@ def test_places_off_by_what_annotations_leave_out(tmp_path):
     centre = [
         float((power.sum(axis=1 - axis) * np.arange(size)).sum() / power.sum()) for axis, size in enumerate((15, 19))
     ]
-    assert [at + begin for at, begin in zip(centre, first, strict=True)] == pytest.approx(expected, abs=0.05)
+    there = [at + begin for at, begin in zip(centre, first, strict=True)]
+    assert there == pytest.approx(expected, abs=0.05)
+    # The rank of another swath, or all numbers of one, would put it elsewhere.
+    for wrong in (replace(numbers, rank=numbers.rank + 1), SWATHS["IW2"], SWATHS["IW3"]):
+        swapped = correction._replace(echo_delay=wrong.rank / wrong.pulse_rate, chirp_rate=wrong.ramp)
+        moved = timing_offsets(
+            swapped, rows=row, cols=col, height=ground.height.item(), orbit=note.orbit, radar_grid=grid
+        )
+        assert abs(float(row + moved.rows) - there[0]) > 0.1

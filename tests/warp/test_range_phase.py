@@ -3,9 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from m3leo_sar import GeoBox, interferogram
+from m3leo_sar import GeoBox, interferogram, reproject
 from m3leo_sar.grid.orbit import Orbit, earth_fixed
 from m3leo_sar.grid.radar_grid import RadarGrid
+from m3leo_sar.io.files.raster import read_raster
+from m3leo_sar.io.sentinel1.annotation import read_annotation
 from m3leo_sar.simulate.circular_orbit import circular_orbit
 from m3leo_sar.stack.baseline import baseline
 from m3leo_sar.warp.geo2rdr import geo2rdr, rdr2geo
@@ -59,6 +61,25 @@ def test_baselines_are_those_of_the_shift():
     assert abs(baseline(ORBIT, ORBIT, point).perpendicular) < 1e-6
     with pytest.raises(ValueError, match="orbit must pass the point within its state vectors"):
         baseline(ORBIT, ORBIT, earth_fixed(ground.longitude[0], ground.latitude[0] - 20, 0.0))
+
+
+def test_the_phase_that_was_taken_off_a_real_pair_is_ours_with_our_sign(shared_data):
+    """An interferogram that other software flattened: k times our phase on top leaves nothing of it but for k = 0."""
+    folder = shared_data / "eotools-morocco"
+    dates = [read_annotation(path) for path in sorted((folder / "annotation").glob("*.xml"))]
+    terrain, phase, coherence = (
+        read_raster(next(folder.glob(name))) for name in ("dem-*.tiff", "phi_vv.tif", "coh_vv.tif")
+    )
+    heights = np.where(terrain.array > -1000, terrain.array, np.nan).astype(np.float32)
+    every = (slice(None, None, 3),) * 2
+    ground = reproject(heights, terrain.geobox, phase.geobox)[every].astype(np.float64)
+    longitude, latitude = phase.geobox.centres()
+    reference, secondary = (Acquisition(date.orbit, date.radar_grid(0)) for date in dates)
+    ours = range_phase(latitude[every], longitude[every], ground, reference=reference, secondary=secondary)
+    known = (coherence.array[every] > 0.7) & np.isfinite(phase.array[every]) & np.isfinite(ours)
+    left = {k: abs(np.exp(1j * (phase.array[every] - k * ours)[known]).mean()) for k in (-1, -0.5, 0, 0.5, 1)}
+    assert left.pop(0) > 0.85
+    assert max(left.values()) < 0.05
 
 
 def test_wavelengths_must_agree():

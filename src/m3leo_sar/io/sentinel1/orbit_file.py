@@ -169,7 +169,10 @@ def choose_orbit_file(
     if not covering:
         raise MissingOrbit(_lacking(named, own, mission, start, stop))
     best = min(covering, key=lambda one: (KINDS.index(one.kind), -one.created.timestamp(), one.path.name))
-    return read_orbit_file(best.path)
+    found = read_orbit_file(best.path)
+    if found.mission != mission:
+        raise ValueError(f"{best.path.name} must be of {mission}, as its name says, its header says {found.mission}")
+    return found
 
 
 def orbit_file_name(path: str | os.PathLike[str]) -> OrbitFileName | None:
