@@ -16,12 +16,14 @@ from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.io.stacks.zarr_stack import write_stack
 from m3leo_sar.products.pair_products import pair_products
 from m3leo_sar.products.phase_steps import measured_steps
-from m3leo_sar.products.placement import placement_on
+from m3leo_sar.products.placement import placement_on, positions_on
+from m3leo_sar.products.tile_mosaic import tile_mosaic
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.simulate.scene import simulate_scene
 from m3leo_sar.stack.burst_set import BurstSet
 from m3leo_sar.stack.pair_product import PairProduct
+from m3leo_sar.warp.sample import margin_of
 
 WINDOW, GRID = Window(rows=3, cols=7), tiles(1, 2, pixels=24)
 #: Rows with data of each burst: they overlap over rows 50 to 84.
@@ -79,6 +81,52 @@ def test_each_pixel_of_a_tile_has_the_value_of_one_burst_and_none_is_missing(bur
     assert set(facts["bursts"]) <= set(ROWS)
     assert sum(facts["bursts"].values()) == pytest.approx(1, abs=1e-3)
     assert facts["parameters"]["bursts"] == list(ROWS)
+
+
+def test_a_tile_on_four_bursts_equals_the_tile_of_each_where_it_is_chosen(scene, tmp_path):
+    """Two swaths of two bursts meet in the middle of a tile."""
+    there = positions_on(scene, GRID[0])
+    row, col = (round(float(axis.mean())) for axis in (there.rows, there.cols))
+    parts = [(slice(0, row + 9), slice(0, col + 14)), (slice(row - 9, None), slice(0, col + 14)),
+             (slice(0, row + 9), slice(col - 14, None)), (slice(row - 9, None), slice(col - 14, None))]  # fmt: skip
+    stacks = []
+    for index, part in enumerate(parts):
+        pixels = np.full_like(scene.window(), np.nan)
+        # Each is brighter than the one before, so that it is known where its pixels come from.
+        pixels[:, *part] = scene.window()[:, *part] * (1 + index)
+        facts = {
+            "polarisation": "VV",
+            "track": 37,
+            "orbit": scene.orbit,
+            "burst": f"T037-00000{index % 2}-IW{index // 2}",
+        }
+        stacks.append(SlcStack.from_arrays(pixels, scene.dates, geometry=BOX, **facts))
+    options = {"tiles": GRID[:1], "window": WINDOW, "interferograms": True, "minimum_coverage": 0.0}
+    prepare(BurstSet.of(stacks), tmp_path / "set", **options)
+    for stack in stacks:
+        prepare(stack, tmp_path / stack.burst, **options)
+    chosen = placement_on(BurstSet.of(stacks), GRID[0], 0.5).parts
+    assert [part.stack.burst for part in chosen] == sorted(stack.burst for stack in stacks)
+    assert sum(part.mask.astype(int) for part in chosen).min() == 1
+    for dataset, key in (("coherence", PAIR), ("interferogram", PAIR), ("intensity", PAIR[:8])):
+        made = ChipArchive(tmp_path / "set").read(GRID[0].identifier, dataset, key).array
+        assert np.isfinite(made).all()
+        for part in chosen:
+            own = ChipArchive(tmp_path / part.stack.burst).read(GRID[0].identifier, dataset, key).array
+            np.testing.assert_array_equal(made[part.mask], own[part.mask])
+
+
+@pytest.mark.parametrize("resampling", ["bilinear", "lanczos"])
+def test_no_kernel_of_a_mosaic_reaches_the_next_burst(bursts, resampling):
+    """The rows between two parts: one fewer than a kernel and a window reach would let them meet."""
+    tile, window = GRID[0], Window(rows=9, cols=7)
+    placed = placement_on(bursts, tile, 0.5).parts
+    assert len(placed) == 2
+    image, positions = tile_mosaic(placed, window=window, resampling=resampling)
+    rows = np.flatnonzero(np.isfinite(image.window(dates=DATES[:1])[0]).any(axis=1))
+    gap = int(np.diff(rows).max()) - 1
+    reach = margin_of(positions, resampling) + 1
+    assert window.rows - 1 + reach <= gap <= window.rows + reach + 1
 
 
 def test_a_store_of_tiles_holds_what_a_tile_needs_of_each_burst(bursts, tmp_path):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import random
 import re
 import shlex
 import shutil
+import subprocess
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+from command_line import COMMAND
 
 from m3leo_sar import GeoBox, Window, coherence, coregister_products
 from m3leo_sar.app.cli import app
@@ -367,6 +371,71 @@ def test_pixels_that_are_damaged_fail_their_date_and_no_other(files, stacks, tmp
     assert (done.summary.computed, done.summary.present) == ({"VV": 2}, 2)
     assert len(done.summary.failed) == 2
     assert all(re.search(told, reason) for reason in done.summary.failed.values())
+
+
+def cut_short(product, folder):
+    archive = Path(shutil.make_archive(str(folder / product.stem), "zip", product.parent, product.name))
+    archive.write_bytes(archive.read_bytes()[:-300])
+    return archive, "is a zip that is cut short"
+
+
+def without_an_entry(product, folder):
+    copy = shutil.copytree(product, folder / product.name)
+    note = next(copy.glob("annotation/*.xml"))
+    note.write_text(note.read_text().replace("<slantRangeTime>", "<slantRange>", 1))
+    return copy, note.name
+
+
+@pytest.mark.parametrize("damage", [cut_short, without_an_entry])
+def test_a_product_that_cannot_be_opened_fails_its_date_by_name_and_no_other(files, stacks, tmp_path, damage):
+    folder = copied(stacks, tmp_path / "s", without=DATES[1:])
+    (tmp_path / "p").mkdir()
+    broken, told = damage(files.products[1], tmp_path / "p")
+    products = [files.products[0], broken, files.products[2]]
+    done = made(files, folder, products=products, spectral_diversity=False)
+    assert (done.summary.computed, done.summary.present) == ({"VV": 2}, 2)
+    assert list(done.summary.failed) == [f"{DATES[1]} {broken.name}"]
+    assert told in done.summary.failed[f"{DATES[1]} {broken.name}"]
+    assert {path.name for path in folder.glob("T*/2*")} == {f"{date:%Y%m%d}" for date in (DATES[0], DATES[2])}
+    with pytest.raises(ValueError, match=told):
+        plan_coregistration([broken], folder, orbits=files.orbits)
+
+
+def test_a_burst_whose_terrain_fails_says_so_and_nothing_of_shifts(files, tmp_path):
+    box = read_raster(files.terrain).geobox
+    write_geotiff(tmp_path / "none.tif", np.full(box.shape, np.nan, np.float32), replace(box, crs="EPSG:4979"))
+    done = made(files, tmp_path / "s", products=files.products[:2], dem=tmp_path / "none.tif")
+    assert len(done.summary.failed) == 4
+    assert done.shifts == {}
+    reasons = set(done.summary.failed.values())
+    assert any(reason.startswith("dem must cover the bursts, it has no height within") for reason in reasons)
+    assert not any("fits" in reason for reason in reasons)
+    assert not list((tmp_path / "s").glob("T*"))
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_leave_stacks_that_the_next_run_completes(files, stacks, tmp_path):
+    """A run in a process of its own, killed twice; afterwards each stack has the bits of an undisturbed run."""
+    command = [*COMMAND, "coregister", *files.products[:2], "s", "--orbits", files.orbits, "--dem", files.terrain,
+               "--reference", REFERENCE, "--workers", 2]  # fmt: skip
+    expected = {name: value for name, value in bits(stacks).items() if f"{DATES[2]:%Y%m%d}" not in name}
+    seed = random.SystemRandom().randrange(1 << 31)
+    print(f"seed {seed}")
+    moments = random.Random(seed)
+    run = subprocess.Popen([*map(str, command)], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(2):
+        while run.poll() is None and not (tmp_path / "s" / "coregister.sqlite").exists():
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0.0, 1.5))
+        run.kill()
+        run.wait()
+        # What is there is whole: no more and no other than of the undisturbed run.
+        there = bits(tmp_path / "s")
+        assert there == {name: expected[name] for name in there}
+        run = subprocess.Popen([*map(str, command)], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert run.wait(timeout=60) == 0
+    assert bits(tmp_path / "s") == expected
+    assert not list((tmp_path / "s").rglob("*.partial-*"))
 
 
 def test_a_date_is_made_anew_once_its_precise_orbit_is_there(files, stacks, tmp_path):

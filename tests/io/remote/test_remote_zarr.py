@@ -10,21 +10,24 @@ from collections import deque
 
 import numpy as np
 import pytest
+import stack_layouts
 import zarr
 from far_stacks import DATES, speckle
 from range_server import Answer, RangeServer
 from remote_setting import quick_transfers
 
-from m3leo_sar import GeoBox, SlcStack
+from m3leo_sar import GeoBox, RadarGrid, SlcStack
 from m3leo_sar.io.files.zarr_products import arrays_of, open_array, read_array
 from m3leo_sar.io.remote import open_remote, piece_cache
 from m3leo_sar.io.remote.remote_address import RemoteFile
 from m3leo_sar.io.remote.remote_zarr import remote_zarr
 from m3leo_sar.io.sentinel1.eopf import open_eopf
+from m3leo_sar.io.stacks.burst_stack import BurstStack
 from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.io.stacks.zarr_stack import write_stack
 from m3leo_sar.run.catalogue import open_catalogue, reopen
-from m3leo_sar.stack.geometry import RadarGeometry
+from m3leo_sar.simulate.circular_orbit import circular_orbit
+from m3leo_sar.stack.geometry import OrbitGeometry, RadarGeometry
 
 pytest.importorskip("aiohttp")
 SHAPE = (90, 130)
@@ -118,6 +121,53 @@ def test_our_container_on_a_server_is_the_local_one(server, served):
     assert len(server.asked) == opened + 6
     assert same(pickle.loads(pickle.dumps(far)).window(*WINDOW, polarisation="VV"), PIXELS[0][:, *WINDOW])
     assert "geheim" not in repr(far) + far.name
+
+
+def test_a_burst_of_whole_numbers_on_a_server_is_the_local_one(tmp_path, rng):
+    """Complex int16 with a scale per date, no data as -32768 in both parts."""
+    shape, scales = (37, 53), (1.0, 0.25)
+    grid = RadarGrid(shape, azimuth_time=-0.05, azimuth_interval=0.002, slant_range=8.5e5, range_spacing=2.3,
+                     wavelength=0.0555)  # fmt: skip
+    box = GeoBox.from_bounds((5.0, 49.9, 5.1, 50.0), shape=(6, 7), crs="EPSG:4326")
+    geometry = OrbitGeometry(circular_orbit(), grid, np.full(box.shape, 12.0, np.float32), box)
+    facts = {"burst": "T052-110431-IW1", "polarisation": "VV", "orbit": "descending", "track": 52, "wavelength": 0.0555,
+             "frequency": None, "reference": str(DATES[0]), "flattened": True,
+             "outline": [[2, 3], [2, 50], [34, 50], [34, 3]]}  # fmt: skip
+    written = BurstStack.create(tmp_path / "burst", facts, geometry, np.ones((19, 8)), steps=(2, 8))
+    images = rng.integers(-32767, 32767, (2, *shape, 2)).astype(np.int16)
+    images[:, :3] = -32768
+    for date, image, scale in zip(DATES, images, scales, strict=False):
+        written.write(date, iter([(0, image)]), scale=scale, facts={"time": f"{date}T06:37:32", "platform": "S1A"})
+    consolidate(tmp_path / "burst")
+    with RangeServer(tmp_path) as server, quick_transfers():
+        near, far = open_stack(tmp_path / "burst"), open_stack(f"{server.url}/burst")
+        for name in ("dates", "outline", "flattened", "track", "dtype", "platforms"):
+            assert getattr(near, name) == getattr(far, name), name
+        window = slice(1, 30), slice(4, 40)
+        found = far.window(*window)
+        assert same(found, near.window(*window))
+    parts = np.where(images[1] == -32768, np.nan, images[1] * np.float32(0.25))[window]
+    np.testing.assert_array_equal(found[1], (parts[..., 0] + 1j * parts[..., 1]).astype(np.complex64))
+    assert np.isnan(found[:, :2]).all()
+    assert np.isfinite(found[:, 2:]).all()
+
+
+@pytest.mark.parametrize("has_ties", [False, True])
+def test_a_znap_on_a_server_is_the_local_one(tmp_path, rng, has_ties):
+    """Bands of real and imaginary parts in big-endian chunks, of which a window asks for its own alone."""
+    shape = (len(stack_layouts.DATES), stack_layouts.ROWS, stack_layouts.COLS)
+    pixels = (rng.normal(size=shape) + 1j * rng.normal(size=shape)).astype(np.complex64)
+    stack_layouts.znap(tmp_path, pixels, has_ties=has_ties)
+    consolidate(tmp_path / "stack.znap")
+    with RangeServer(tmp_path) as server, quick_transfers():
+        near, far = open_stack(tmp_path / "stack.znap"), open_stack(f"{server.url}/stack.znap")
+        assert (far.dates, far.polarisation, far.shape) == (near.dates, near.polarisation, near.shape)
+        assert np.array_equal(far.geometry.longitude, near.geometry.longitude, equal_nan=True)
+        opened = len(server.asked)
+        window = slice(2, 9), slice(3, 15)
+        assert same(far.window(*window, dates=near.dates[:1]), near.window(*window, dates=near.dates[:1]))
+        assert len(chunks_asked(server, opened)) == 2
+        assert same(far.window(), near.window())
 
 
 def test_a_run_finds_inputs_and_labels_of_a_container_again(server, served):

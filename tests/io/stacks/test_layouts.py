@@ -99,6 +99,7 @@ def test_each_pixel_type_of_a_sicd(layouts, truth):
         open_stack(place)
     stack = open_stack(place, geometry=RadarGeometry(truth["latitude"], truth["longitude"]))
     assert (stack.dates, stack.polarisation, stack.shape) == (DATES, "VV", (3, 96, 110))
+    assert stack.platforms == ("SYNTHETICCOLLECTOR",) * 3
     floats, integers, bytes_ = stack.window()
     np.testing.assert_array_equal(floats, truth["full"][0])
     np.testing.assert_array_equal(integers, truth["int16"][1])

@@ -1,6 +1,6 @@
 """SICD in NITF: complex images on a slant plane, rows along range, a grid per collect.
 
-Layout: NGA.STND.0024-1 (SICD volume 1) and -2 (NITF). Images of collects that a processor has put on one grid are
+Layout: NGA.STND.0024-1 (SICD volume 1) and -2 (NITF); the names read here are those of versions 1.1 to 1.5. Images of collects that a processor has put on one grid are
 opened; the arrays are turned, so that rows are azimuth.
 """
 
@@ -46,6 +46,8 @@ class _Header(NamedTuple):
     wavelength: float | None
     #: When the file was made, as its text.
     made: str
+    #: Name of the satellite or aircraft, None if it is not stated.
+    platform: str | None
 
 
 def _find(place: Path) -> list[Path]:
@@ -85,6 +87,7 @@ def _image(product: Product, header: _Header) -> StackImage:
         time=header.time if header.time.date() == date else None,
         age=(header.made,),
         facts={"wavelength": header.wavelength},
+        platform=header.platform,
     )
 
 
@@ -111,6 +114,7 @@ def _header(path: Path) -> _Header:
         _polarisation(path, _text(root, "ImageFormation/TxRcvPolarizationProc")),
         2 * _LIGHT / (low + high) if low + high > 0 else None,
         _text(root, "ImageCreation/DateTime"),
+        _text(root, "CollectionInfo/CollectorName").upper() or None,
     )
 
 
