@@ -101,7 +101,7 @@ def test_the_choice_among_lures(tmp_path):
     (tmp_path / "S1A_OPER_AUX_POEORB_OPOD_latest.EOF").write_text("named otherwise")
     with pytest.raises(
         ValueError,
-        match=r"file of S1A that covers V20230330T063630_20230330T063857; the nearest of 3 is S1A_OPER_AUX_POEORB",
+        match=r"file of S1A that covers 2023-03-30 06:36:30 to 06:38:57 UTC; the nearest of 3 is S1A_OPER_AUX_POEORB",
     ):
         choose_orbit_file(find_orbit_files(tmp_path), mission="S1A", start=START, stop=STOP)
     restituted = write(tmp_path, kind="RESORB", created="2023-05-20", start=START - minute, stop=STOP + minute)

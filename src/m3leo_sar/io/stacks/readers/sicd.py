@@ -1,7 +1,7 @@
 """SICD in NITF: complex images on a slant plane, rows along range, a grid per collect.
 
-Layout: NGA.STND.0024-1 (SICD volume 1) and -2 (NITF); the names read here are those of versions 1.1 to 1.5. Images of collects that a processor has put on one grid are
-opened; the arrays are turned, so that rows are azimuth.
+Layout: NGA.STND.0024-1 (SICD volume 1) and -2 (NITF); the names read here are those of versions 1.1 to 1.5. Images of
+collects that a processor has put on one grid are opened; the arrays are turned, so that rows are azimuth.
 """
 
 from __future__ import annotations
