@@ -14,6 +14,7 @@
 #ifndef M3_COHERENCE_H
 #define M3_COHERENCE_H
 
+#include "angle.h"
 #include "hostdev.h"
 
 namespace m3 {
@@ -80,19 +81,37 @@ struct CoherenceDetail {
   T re, im, magnitude, power_a, power_b;
 };
 
+/* Complex value of the coherence, under the same ceiling; where the magnitude is NaN, so is it. */
+template <typename T>
+struct CoherenceValue {
+  T re, im, magnitude;
+};
+
+template <typename T>
+M3_HD inline CoherenceValue<T> coherence_value(T re, T im, T inverse_a, T inverse_b, T ceiling) {
+  const T inverse = inverse_a * inverse_b;
+  const T magnitude = coherence_of(re, im, inverse_a, inverse_b, ceiling);
+  const T x = re * inverse, y = im * inverse, length = sqrt(x * x + y * y);
+  const T fit = length > ceiling ? ceiling / (length > T(0) ? length : T(1)) : magnitude - magnitude + T(1);
+  return {x * fit, y * fit, magnitude};
+}
+
+/* What turns a sum into a mean over the valid samples. */
+template <typename T>
+M3_HD inline T inverse_count(T valid) {
+  const bool some = valid > T(0);
+  const T inverse = T(1) / (some ? valid : T(1));
+  return some ? inverse : T(NAN);
+}
+
 /* From the sums of one window, the weight of its valid samples and the inverse amplitudes; powers are means over the
    valid samples. */
 template <typename T>
 M3_HD inline CoherenceDetail<T> coherence_detail(T re, T im, T sum_a, T sum_b, T valid, T inverse_a, T inverse_b,
                                                  T ceiling) {
-  const T inverse = inverse_a * inverse_b;
-  const T magnitude = coherence_of(re, im, inverse_a, inverse_b, ceiling);
-  const T x = re * inverse, y = im * inverse, length = sqrt(x * x + y * y);
-  // The same ceiling for the complex value; where the magnitude is NaN, so is it.
-  const T fit = length > ceiling ? ceiling / (length > T(0) ? length : T(1)) : magnitude - magnitude + T(1);
-  const bool some = valid > T(0);
-  const T inverse_count = T(1) / (some ? valid : T(1)), mean = some ? inverse_count : T(NAN);
-  return {x * fit, y * fit, magnitude, sum_a * mean, sum_b * mean};
+  const CoherenceValue<T> value = coherence_value(re, im, inverse_a, inverse_b, ceiling);
+  const T mean = inverse_count(valid);
+  return {value.re, value.im, value.magnitude, sum_a * mean, sum_b * mean};
 }
 
 /* Results, each a map or null where it is not wanted. A complex result has two parts per pixel. */
@@ -113,6 +132,10 @@ struct CoherenceMaps {
             power_b ? power_b + k : nullptr,     phase ? phase + k : nullptr};
   }
   M3_HD bool magnitude_only() const { return !complex_value && !looks && !power_a && !power_b && !phase; }
+  /* Whether the magnitude alone, or the complex value alone, is wanted. */
+  M3_HD bool single() const { return !magnitude != !complex_value && !looks && !power_a && !power_b && !phase; }
+  /* Numbers per pixel. */
+  M3_HD int numbers() const { return !!magnitude + 2 * !!complex_value + !!looks + !!power_a + !!power_b + !!phase; }
 
   /* One pixel; where it is not `known`, the looks alone are data. */
   M3_HD void put(long long k, CoherenceDetail<T> d, T valid, bool known) const {
@@ -122,7 +145,7 @@ struct CoherenceMaps {
     if (looks) looks[k] = valid;
     if (power_a) power_a[k] = d.power_a;
     if (power_b) power_b[k] = d.power_b;
-    if (phase) phase[k] = atan2(d.im, d.re);
+    if (phase) phase[k] = angle_of(d.im, d.re);
   }
 };
 

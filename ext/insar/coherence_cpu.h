@@ -1,7 +1,7 @@
 /* Coherence of many pairs of one stack (CPU): tiles of rows x columns over OpenMP threads. Where dates recur, the
    windowed power of each is computed once per tile and each pair streams its cross product; a pair alone takes all its
-   sums itself, and one with a hole in the tile or with a reference phase counts its samples too, with the same
-   additions, so the path that was taken does not show in the bits. */
+   sums itself, and one with a hole in the tile counts its samples too, with the same additions, so the path that was
+   taken does not show in the bits. */
 #ifndef M3_COHERENCE_CPU_H
 #define M3_COHERENCE_CPU_H
 
@@ -39,6 +39,7 @@ struct CoherenceShape {
 
   /* Whether a hole leaves more than its own samples out. */
   bool strict() const { return centred || min_valid > 0; }
+  bool boxcar() const { return !row_weights && !col_weights; }
 
   long long out_rows() const { return rows / step_rows; }
   long long out_cols() const { return cols / step_cols; }
@@ -48,6 +49,12 @@ struct CoherenceShape {
 struct Image {
   const void* data;
   bool int16;
+};
+
+/* Two of them, and the phase to remove from their product, (rows, cols) or null. */
+struct ImagePair {
+  const Image &a, &b;
+  const double* phase;
 };
 
 template <typename T>
@@ -63,12 +70,12 @@ class CoherenceTile {
         width_((tile_cols - 1) * shape.step_cols + shape.window_cols),
         padded_(padded((tile_cols - 1) * shape.step_cols + 1)),
         inverse_(size_t(kept_dates) * tile_rows * padded_),
-        result_(padded_),
+        result_(2 * padded_),
         wide_(4 * width_),
         turn_(2 * width_),
         along_(padded_),
         centre_(shape.centred ? size_t(shape.window_rows + 1) * width_ + padded_ : 0),
-        valid_(kept_dates) {}
+        whole_(kept_dates) {}
 
   /* Results from (first_row, first_col) on. */
   void place(long long first_row, long long first_col) {
@@ -81,12 +88,14 @@ class CoherenceTile {
     from_ = std::max(0LL, left);
     pad_ = from_ - left;
     count_ = std::min(shape_.cols, left + (cols_ - 1) * shape_.step_cols + shape_.window_cols) - from_;
+    weighed_ = false;
+    counted_rows_ = -1;
   }
 
   /* The inverse amplitude of one date, kept for its pairs; `kept` is its place among those kept. */
   void power_of(long long kept, const Image& image) {
     bool valid = true;
-    stream(sums(power_, 1), {image, image},
+    stream(sums(power_, 1), {image, image, nullptr},
            [&](const T* z, const T*, T* row) {
              valid &= power_row(z, row + pad_, count_);
              return true;
@@ -94,59 +103,73 @@ class CoherenceTile {
            [&](long long r, const Terms<T>& terms) {
              inverse_of_terms(terms.from.data(), terms.count(), inverse_row(kept, r), padded_);
            });
-    valid_[kept] = valid;
+    whole_[kept] = valid;
   }
 
-  bool whole(long long i, long long j) const { return valid_[i] && valid_[j]; }
+  bool whole(long long i, long long j) const { return whole_[i] && whole_[j]; }
 
-  /* Magnitude of a pair of kept dates without a hole in the tile. */
-  void cross(long long i, long long j, const Image& a, const Image& b, T* out) {
+  /* Magnitude or complex value of a pair of kept dates without a hole in the tile. Stops, with false, at the first
+     sample without a phase. */
+  bool cross(long long i, long long j, const ImagePair& pair, const CoherenceMaps<T>& out) {
     WindowSums<T>& planes = sums(cross_, 2);
-    stream(planes, {a, b},
-           [&](const T* za, const T* zb, T* row) {
-             cross_row(za, zb, row + pad_, row + planes.stride() + pad_, count_);
-             return true;
-           },
-           [&](long long r, const Terms<T>& terms) {
-             ratio_of_cross(terms.from.data(), terms.count(), planes.stride(), inverse_row(i, r), inverse_row(j, r),
-                            result_.data(), padded_, ceiling_);
-             put(result_.data(), out, r);
-           });
-  }
-
-  /* Magnitude of any pair, from all four sums. Stops at the first hole, and reports it, where holes must be counted. */
-  bool joint(const Image& a, const Image& b, T* out) {
-    WindowSums<T>& planes = sums(joint_, 4);
-    return stream(planes, {a, b},
+    const ptrdiff_t stride = planes.stride();
+    return stream(planes, pair,
                   [&](const T* za, const T* zb, T* row) {
-                    return joint_row(za, zb, row + pad_, planes.stride(), count_) | !shape_.strict();
+                    cross_row(za, zb, row + pad_, row + stride + pad_, count_);
+                    return turned(pair.phase, row, stride);
                   },
                   [&](long long r, const Terms<T>& terms) {
-                    ratio_of_joint(terms.from.data(), terms.count(), planes.stride(), result_.data(), padded_, ceiling_);
-                    put(result_.data(), out, r);
+                    const T *const a = inverse_row(i, r), *const b = inverse_row(j, r);
+                    T* const row = result_.data();
+                    if (out.magnitude)
+                      ratio_of_cross(terms.from.data(), terms.count(), stride, a, b, row, padded_, ceiling_);
+                    else value_of_cross(terms.from.data(), terms.count(), stride, a, b, row, padded_, ceiling_);
+                    put_result(out, r);
                   });
   }
 
-  /* Anything else: the weight of valid samples is a fifth sum. `phase` is (rows, cols) or null. */
-  void full(const Image& a, const Image& b, const double* phase, const CoherenceMaps<T>& out) {
+  /* Any pair, from all four sums. Stops at the first hole, and reports it, where holes must be counted. */
+  bool joint(const ImagePair& pair, const CoherenceMaps<T>& out) {
+    WindowSums<T>& planes = sums(joint_, 4);
+    const ptrdiff_t stride = planes.stride();
+    const bool counts = !out.single(), holes = !shape_.strict() && !counts;
+    if (counts) weigh_columns();
+    return stream(planes, pair,
+                  [&](const T* za, const T* zb, T* row) {
+                    bool whole = joint_row(za, zb, row + pad_, stride, count_);
+                    if (!turned(pair.phase, row, stride)) whole = false, drop_unturned(row, stride, 4);
+                    return whole | holes;
+                  },
+                  [&](long long r, const Terms<T>& terms) {
+                    if (!counts) return result_of(r, terms, stride, nullptr, out);
+                    count_whole(r);
+                    details(r, terms, stride, counts_.data(), nullptr, out);
+                  });
+  }
+
+  /* Anything else: the weight of valid samples is a fifth sum. */
+  void full(const ImagePair& pair, const CoherenceMaps<T>& out) {
     WindowSums<T>& planes = sums(full_, 5);
     const ptrdiff_t stride = planes.stride();
-    total_.resize(planes.length() + CHUNK);
+    counts_.resize(padded_), means_.resize(padded_), gaps_.resize(padded_);
+    counted_rows_ = -1;
     weigh_columns();
-    stream(planes, {a, b},
+    stream(planes, pair,
            [&](const T* za, const T* zb, T* row) {
              joint_row(za, zb, row + pad_, stride, count_);
              valid_row(za, zb, row + 4 * stride + pad_, count_);
-             if (phase) {
-               phasor_row(phase + source_row_ * shape_.cols + from_, turn_.data(), turn_.data() + width_, count_);
-               turn_row(turn_.data(), turn_.data() + width_, row + pad_, stride, 5, count_);
-             }
+             if (!turned(pair.phase, row, stride)) drop_unturned(row, stride, 5);
              if (shape_.centred) std::copy(row + 4 * stride, row + 4 * stride + width_, centre_row(source_row_));
              return true;
            },
            [&](long long r, const Terms<T>& terms) {
-             sum_of_terms(terms, total_.data(), planes.length());
-             details(r, total_.data(), stride, out);
+             valid_.from.clear();
+             for (const T* from : terms.from) valid_.from.push_back(from + 4 * stride);
+             sum_of_terms(valid_, counts_.data(), padded_);
+             const T* const gaps = shape_.strict() ? gaps_of(r) : nullptr;
+             if (out.single()) return result_of(r, terms, stride, gaps, out);
+             inverse_count_row(counts_.data(), means_.data(), padded_);
+             details(r, terms, stride, counts_.data(), gaps, out);
            });
   }
 
@@ -164,48 +187,115 @@ class CoherenceTile {
   T* centre_row(long long source_row) { return centre_.data() + source_row % (shape_.window_rows + 1) * width_; }
 
   T* inverse_row(long long kept, long long r) { return inverse_.data() + (size_t(kept) * tile_rows_ + r) * padded_; }
-  T* at(T* out, long long r) const { return out + (row0_ + r) * shape_.out_cols() + col0_; }
 
-  /* Every step_cols-th value of a row to where it belongs. */
-  void put(const T* row, T* out, long long r) const {
-    T* to = at(out, r);
-    if (shape_.step_cols > 1)
-      for (long long c = 0; c < cols_; ++c) to[c] = row[c * shape_.step_cols];
-    else if (past_caches_) stream_row(row, to, cols_);
-    else std::copy(row, row + cols_, to);
+  /* Turn the cross product in a row of planes by the phase, if there is one; false where a sample has none. */
+  bool turned(const double* phase, T* row, ptrdiff_t stride) {
+    if (!phase) return true;
+    T *const re = turn_.data(), *const im = re + width_;
+    const bool known = phasor_row(phase + source_row_ * shape_.cols + from_, re, im, count_);
+    turn_row(re, im, row + pad_, row + stride + pad_, count_);
+    return known;
   }
 
-  void details(long long r, const T* sums, ptrdiff_t stride, const CoherenceMaps<T>& out) {
-    if (detail_.empty()) detail_.resize(5 * padded_);
+  void drop_unturned(T* row, ptrdiff_t stride, int planes) const {
+    for (int p = 0; p < planes; ++p)
+      unturned_row(turn_.data(), turn_.data() + width_, row + p * stride + pad_, count_);
+  }
+
+  /* Every step_cols-th pixel of a row to its front. */
+  void thin(T* row, int parts) const {
+    for (long long c = 0; c < cols_ && shape_.step_cols > 1; ++c)
+      for (int k = 0; k < parts; ++k) row[parts * c + k] = row[parts * c * shape_.step_cols + k];
+  }
+
+  /* A row of results, of one number or two per pixel, to where it belongs. */
+  void put(const T* row, T* out, long long r, int parts = 1) const {
+    T* const to = out + parts * ((row0_ + r) * shape_.out_cols() + col0_);
+    if (past_caches_) stream_row(row, to, parts * cols_);
+    else std::copy(row, row + parts * cols_, to);
+  }
+
+  /* The row of magnitudes or of complex values in result_. */
+  void put_result(const CoherenceMaps<T>& out, long long r) {
+    const int parts = out.magnitude ? 1 : 2;
+    thin(result_.data(), parts);
+    put(result_.data(), out.magnitude ? out.magnitude : out.complex_value, r, parts);
+  }
+
+  /* The one map that is wanted of a row, from four planes of sums; `gaps` as for details. */
+  void result_of(long long r, const Terms<T>& terms, ptrdiff_t stride, const T* gaps, const CoherenceMaps<T>& out) {
+    T* const row = result_.data();
+    if (out.magnitude) {
+      ratio_of_joint(terms.from.data(), terms.count(), stride, row, padded_, ceiling_);
+      if (gaps) add_gaps(gaps, row, padded_);
+    } else {
+      value_of_joint(terms.from.data(), terms.count(), stride, row, padded_, ceiling_);
+      if (gaps) add_gaps_to_values(gaps, row, padded_);
+    }
+    put_result(out, r);
+  }
+
+  /* All maps of a row from four planes of sums and means_, the inverse of `valid`, the weight of valid samples; `gaps` is
+     NaN where there is no data, or null for none. */
+  void details(long long r, const Terms<T>& terms, ptrdiff_t stride, const T* valid, const T* gaps,
+               const CoherenceMaps<T>& out) {
+    detail_.resize(6 * padded_);
     T *re = detail_.data(), *im = re + padded_, *magnitude = im + padded_, *a = magnitude + padded_, *b = a + padded_;
-    detail_row(sums, stride, re, im, magnitude, a, b, padded_, ceiling_);
-    if (shape_.strict()) drop(r, sums + 4 * stride, re);
+    T* const other = b + padded_;
+    detail_of_joint(terms.from.data(), terms.count(), stride, means_.data(), re, padded_, ceiling_);
+    for (T* row = re; row < other; row += padded_) {
+      if (gaps) add_gaps(gaps, row, padded_);
+      thin(row, 1);
+    }
     if (out.magnitude) put(magnitude, out.magnitude, r);
-    if (out.looks) put(sums + 4 * stride, out.looks, r);
     if (out.power_a) put(a, out.power_a, r);
     if (out.power_b) put(b, out.power_b, r);
-    T* const z = out.complex_value ? out.complex_value + 2 * (at(out.complex_value, r) - out.complex_value) : nullptr;
-    T* const phase = out.phase ? at(out.phase, r) : nullptr;
-    for (long long c = 0, k = 0; c < cols_; ++c, k += shape_.step_cols) {
-      if (z) z[2 * c] = re[k], z[2 * c + 1] = im[k];
-      if (phase) phase[c] = atan2(im[k], re[k]);
+    if (out.looks) {
+      std::copy(valid, valid + padded_, other);
+      thin(other, 1);
+      put(other, out.looks, r);
+    }
+    if (out.phase) {
+      angle_row(re, im, other, cols_);
+      put(other, out.phase, r);
+    }
+    if (out.complex_value) {
+      interleave_row(re, im, result_.data(), cols_);
+      put(result_.data(), out.complex_value, r, 2);
     }
   }
 
-  /* No data in the five planes from `out` on where too little of the window is valid, or nothing in its centre. */
-  void drop(long long r, const T* valid, T* out) {
-    const long long centre = (row0_ + r) * shape_.step_rows + shape_.step_rows / 2;
-    const double down =
-        weight_on_image(centre - shape_.window_rows / 2, shape_.window_rows, shape_.rows, shape_.row_weights);
-    const T* const own = shape_.centred ? centre_row(centre) + shape_.window_cols / 2 : nullptr;
-    drop_row(valid, own, shape_.min_valid, down, along_.data(), out, 5, padded_);
+  /* Samples of each window of a row that lie on the image, of a boxcar: in counts_, with their inverse in means_. */
+  void count_whole(long long r) {
+    const double down = rows_on_image(r);
+    if (down == counted_rows_) return;
+    counts_.resize(padded_), means_.resize(padded_);
+    for (long long k = 0; k < padded_; ++k) counts_[k] = T(down * along_[k]);
+    inverse_count_row(counts_.data(), means_.data(), padded_);
+    counted_rows_ = down;
   }
 
-  /* Weight along columns of the part of each window that lies on the image. */
+  /* Weight along rows of the part of a window that lies on the image. */
+  double rows_on_image(long long r) const {
+    const long long centre = centre_of(r);
+    return weight_on_image(centre - shape_.window_rows / 2, shape_.window_rows, shape_.rows, shape_.row_weights);
+  }
+
+  long long centre_of(long long r) const { return (row0_ + r) * shape_.step_rows + shape_.step_rows / 2; }
+
+  /* NaN where too little of a window is valid, by counts_, or nothing in its centre. */
+  const T* gaps_of(long long r) {
+    const T* const own = shape_.centred ? centre_row(centre_of(r)) + shape_.window_cols / 2 : nullptr;
+    gap_row(counts_.data(), own, shape_.min_valid, rows_on_image(r), along_.data(), gaps_.data(), padded_);
+    return gaps_.data();
+  }
+
+  /* Weight along columns of the part of each window that lies on the image, once per tile. */
   void weigh_columns() {
     const long long left = from_ - pad_;
-    for (long long k = 0; k < padded_ && shape_.strict(); ++k)
+    for (long long k = 0; k < padded_ && !weighed_; ++k)
       along_[k] = weight_on_image(left + k, shape_.window_cols, shape_.cols, shape_.col_weights);
+    weighed_ = true;
   }
 
   /* A row of an image in the type of the sums. */
@@ -228,14 +318,10 @@ class CoherenceTile {
     return ahead;
   }
 
-  struct Two {
-    const Image &a, &b;
-  };
-
   /* Feed the tile's rows with their halo: load(row of a, row of b, row to fill), then take(tile row, terms). Rows and
      columns off the image are zero. While rows are summed the next ones are fetched. Ends, with false, where load does. */
   template <typename Load, typename Take>
-  bool stream(WindowSums<T>& sums, Two images, Load load, Take take) {
+  bool stream(WindowSums<T>& sums, const ImagePair& images, Load load, Take take) {
     sums.start();
     const long long step = shape_.step_rows, centre = row0_ * step + step / 2;
     const long long first = centre - shape_.window_rows / 2;
@@ -288,16 +374,17 @@ class CoherenceTile {
   }
 
   CoherenceShape shape_;
-  bool past_caches_;
+  bool past_caches_, weighed_ = false;
+  double counted_rows_ = -1; /* rows on the image of the windows in counts_ */
   T ceiling_;
   long long tile_rows_, tile_cols_, width_, padded_;
   long long row0_ = 0, col0_ = 0, rows_ = 0, cols_ = 0, from_ = 0, pad_ = 0, count_ = 0, source_row_ = 0;
   Planes power_, cross_, joint_, full_;
   std::vector<T> inverse_, result_, wide_, turn_;
   std::vector<double> along_;
-  std::vector<T> centre_, total_, weighted_, detail_;
-  Terms<T> one_;
-  std::vector<char> valid_;
+  std::vector<T> centre_, weighted_, detail_, counts_, means_, gaps_;
+  Terms<T> one_, valid_;
+  std::vector<char> whole_;
 };
 
 /* images: one per date, (rows, cols); pairs: 2 x count indices; phases: (rows, cols) per pair, or null for none. */
@@ -307,7 +394,7 @@ void coherence_pairs(const Image* images, long long image_count, const long long
   // Dates whose power is kept: those of a list in which dates recur. A lone pair is quicker in one sweep.
   std::vector<long long> kept(image_count, -1);
   long long kept_count = 0;
-  const bool plain = maps.magnitude_only() && !phases;
+  const bool plain = maps.single();
   for (long long p = 0; p < 2 * pair_count && plain; ++p)
     if (kept[pairs[p]] < 0) kept[pairs[p]] = kept_count++;
   const bool keep = plain && kept_count < 2 * pair_count;
@@ -321,7 +408,7 @@ void coherence_pairs(const Image* images, long long image_count, const long long
   const long long down = (shape.out_rows() + tile_rows - 1) / tile_rows;
   const long long across = (shape.out_cols() + tile_cols - 1) / tile_cols;
   const long long plane = shape.out_rows() * shape.out_cols();
-  const bool past_caches = plane * pair_count * (long long)sizeof(T) > STREAMED_BYTES;
+  const bool past_caches = plane * pair_count * maps.numbers() * (long long)sizeof(T) > STREAMED_BYTES;
   parallel_for(
       down * across,
       [&] { return CoherenceTile<T>(shape, tile_rows, tile_cols, kept_count, past_caches); },
@@ -332,9 +419,13 @@ void coherence_pairs(const Image* images, long long image_count, const long long
         for (long long p = 0; p < pair_count; ++p) {
           const long long i = pairs[2 * p], j = pairs[2 * p + 1];
           const CoherenceMaps<T> out = maps.of_pair(p, plane);
-          if (keep && tile.whole(kept[i], kept[j])) tile.cross(kept[i], kept[j], images[i], images[j], out.magnitude);
-          else if (!plain || (keep && shape.strict()) || !tile.joint(images[i], images[j], out.magnitude))
-            tile.full(images[i], images[j], phases ? phases[p] : nullptr, out);
+          const ImagePair pair{images[i], images[j], phases ? phases[p] : nullptr};
+          const bool whole = keep && tile.whole(kept[i], kept[j]);
+          if (whole && tile.cross(kept[i], kept[j], pair, out)) continue;
+          // Four sums serve a pair with holes too where they need not be counted, else one whose holes are not known yet.
+          const bool four = shape.strict() ? plain && !keep : plain;
+          if ((four || (!plain && shape.boxcar())) && tile.joint(pair, out)) continue;
+          tile.full(pair, out);
         }
       });
 }

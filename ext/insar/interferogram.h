@@ -25,11 +25,10 @@ M3_HD inline void interferogram_at(const T* a, const T* b, const double* phase, 
       const double ar = a[k], ai = a[k + 1], br = b[k], bi = b[k + 1];
       if (!sample_valid(ar, ai) || !sample_valid(br, bi)) continue;
       const double x = ar * br + ai * bi, y = ai * br - ar * bi;
-      const double turn = phase != nullptr ? phase[start + j] : 0.0;
-      if (!(turn * 0.0 == 0.0)) continue;
-      const Phasor p = phasor(turn);
-      re += x * p.re + y * p.im;
-      im += y * p.re - x * p.im;
+      const Turn<T> turn = phase != nullptr ? unit_turn<T>(phase[start + j]) : Turn<T>{T(1), T(0)};
+      if (turn.re != turn.re) continue;
+      re += x * turn.re + y * turn.im;
+      im += y * turn.re - x * turn.im;
       ++count;
     }
   }

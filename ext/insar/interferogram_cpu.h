@@ -26,9 +26,9 @@ constexpr int FORMING_ROWS = 8;
 
 template <typename Real>
 struct FormingSums {
-  static constexpr ptrdiff_t tile = 4096;
-  std::vector<Real> columns = std::vector<Real>(5 * tile); /* re, im, count, and the phasors of a row */
-  std::vector<double> looks;                               /* re, im, count a look */
+  static constexpr ptrdiff_t tile = 1024; /* so that they stay in the nearest cache */
+  std::vector<Real> columns = std::vector<Real>(3 * tile); /* re, im, count */
+  std::vector<double> looks;                               /* re, im, count per look */
 };
 
 /* phase   (rows, cols) radians to remove from each product, or none */
@@ -44,16 +44,14 @@ void interferogram_rows(const Real* a, const Real* b, const double* phase, Real*
         return sums;
       },
       [&](FormingSums<Real>& sums, long long row) {
-        Real *const re = sums.columns.data(), *const im = re + tile, *const count = im + tile, *const turn = count + tile;
+        Real *const re = sums.columns.data(), *const im = re + tile, *const count = im + tile;
         double* const looks = sums.looks.data();
         if (look_rows == 1 && look_cols == 1) {
           for (long long from = 0; from < cols; from += tile) {
             const long long at = row * cols + from;
             const ptrdiff_t n = cols - from < tile ? cols - from : tile;
-            single_row(a + 2 * at, b + 2 * at, out + 2 * at, n);
-            if (!phase) continue;
-            phasor_row(phase + at, turn, turn + tile, n);
-            single_turned(turn, turn + tile, out + 2 * at, n);
+            if (phase) single_turned(a + 2 * at, b + 2 * at, phase + at, out + 2 * at, n);
+            else single_row(a + 2 * at, b + 2 * at, out + 2 * at, n);
           }
           return;
         }
@@ -64,12 +62,8 @@ void interferogram_rows(const Real* a, const Real* b, const double* phase, Real*
           for (int i = 0; i < look_rows; ++i) {
             if (i % FORMING_ROWS == 0) memset(re, 0, 3 * tile * sizeof(Real));
             const long long at = (row * look_rows + i) * cols + from;
-            if (phase) {
-              phasor_row(phase + at, turn, turn + tile, n);
-              turning_row(a + 2 * at, b + 2 * at, turn, turn + tile, re, im, count, n);
-            } else {
-              forming_row(a + 2 * at, b + 2 * at, re, im, count, n);
-            }
+            if (phase) turning_row(a + 2 * at, b + 2 * at, phase + at, re, im, count, n);
+            else forming_row(a + 2 * at, b + 2 * at, re, im, count, n);
             if (i % FORMING_ROWS < FORMING_ROWS - 1 && i < look_rows - 1) continue;
             long long c = from / look_cols, left = look_cols - from % look_cols;
             for (ptrdiff_t k = 0; k < n; ++c, left = look_cols) {

@@ -12,17 +12,16 @@ M3_CLONES static void forming_row(const T* __restrict a, const T* __restrict b, 
   }
 }
 
-/* The same, each product turned by a row of exp(-j phase) first; a sample without a phase has none of these. */
-M3_CLONES static void turning_row(const T* __restrict a, const T* __restrict b, const T* __restrict turn_re,
-                                  const T* __restrict turn_im, T* __restrict re, T* __restrict im, T* __restrict count,
-                                  ptrdiff_t n) {
+/* The same, each product turned by exp(-j phase) first; a sample without a phase has none of these. */
+M3_CLONES static void turning_row(const T* __restrict a, const T* __restrict b, const double* __restrict phase,
+                                  T* __restrict re, T* __restrict im, T* __restrict count, ptrdiff_t n) {
   for (ptrdiff_t i = 0; i < n; ++i) {
-    const T ar = a[2 * i], ai = a[2 * i + 1], br = b[2 * i], bi = b[2 * i + 1], u = turn_re[i], v = turn_im[i];
-    const bool known = (u != T(0)) | (v != T(0));
-    const bool valid = (ar * T(0) + ai * T(0) + br * T(0) + bi * T(0) == T(0)) & known;
+    const T ar = a[2 * i], ai = a[2 * i + 1], br = b[2 * i], bi = b[2 * i + 1];
+    const Turn<T> turn = unit_turn<T>(phase[i]);
+    const bool valid = ar * T(0) + ai * T(0) + br * T(0) + bi * T(0) + turn.re * T(0) == T(0);
     const T x = ar * br + ai * bi, y = ai * br - ar * bi;
-    re[i] += valid ? x * u - y * v : T(0);
-    im[i] += valid ? x * v + y * u : T(0);
+    re[i] += valid ? x * turn.re + y * turn.im : T(0);
+    im[i] += valid ? y * turn.re - x * turn.im : T(0);
     count[i] += valid ? T(1) : T(0);
   }
 }
@@ -37,13 +36,15 @@ M3_CLONES static void single_row(const T* __restrict a, const T* __restrict b, T
   }
 }
 
-/* Turns them by a row of exp(-j phase); without a phase there is no data. */
-M3_CLONES static void single_turned(const T* __restrict turn_re, const T* __restrict turn_im, T* __restrict out,
-                                    ptrdiff_t n) {
+/* The same, turned by exp(-j phase); without a phase there is no data. */
+M3_CLONES static void single_turned(const T* __restrict a, const T* __restrict b, const double* __restrict phase,
+                                    T* __restrict out, ptrdiff_t n) {
   for (ptrdiff_t i = 0; i < n; ++i) {
-    const T x = out[2 * i], y = out[2 * i + 1], u = turn_re[i], v = turn_im[i];
-    const bool known = (u != T(0)) | (v != T(0));
-    out[2 * i] = known ? x * u - y * v : T(NAN);
-    out[2 * i + 1] = known ? x * v + y * u : T(NAN);
+    const T ar = a[2 * i], ai = a[2 * i + 1], br = b[2 * i], bi = b[2 * i + 1];
+    const Turn<T> turn = unit_turn<T>(phase[i]);
+    const bool valid = ar * T(0) + ai * T(0) + br * T(0) + bi * T(0) + turn.re * T(0) == T(0);
+    const T x = ar * br + ai * bi, y = ai * br - ar * bi;
+    out[2 * i] = valid ? x * turn.re + y * turn.im : T(NAN);
+    out[2 * i + 1] = valid ? y * turn.re - x * turn.im : T(NAN);
   }
 }

@@ -111,27 +111,30 @@ M3_CLONES static void widen_row(const int16_t* __restrict z, T* __restrict out, 
   for (ptrdiff_t i = 0; i < 2 * n; ++i) out[i] = z[i] == INT16_MIN ? T(NAN) : T(z[i]);
 }
 
-/* exp(-j phase) of a row, zero where the phase is no number. */
-M3_CLONES static void phasor_row(const double* __restrict phase, T* __restrict re, T* __restrict im, ptrdiff_t n) {
+/* exp(-j phase) of a row, zero where the phase is no number; returns whether all of it is. */
+M3_CLONES static bool phasor_row(const double* __restrict phase, T* __restrict re, T* __restrict im, ptrdiff_t n) {
+  int unknown = 0;
   for (ptrdiff_t i = 0; i < n; ++i) {
-    const bool valid = phase[i] * 0.0 == 0.0;
-    const Phasor p = phasor(valid ? phase[i] : 0.0);
-    re[i] = valid ? T(p.re) : T(0);
-    im[i] = valid ? T(-p.im) : T(0);
+    const Turn<T> turn = unit_turn<T>(phase[i]);
+    const bool known = turn.re == turn.re;
+    unknown |= !known;
+    re[i] = known ? turn.re : T(0);
+    im[i] = known ? -turn.im : T(0);
   }
+  return !unknown;
 }
 
-/* Turn the cross product (planes 0 and 1) by a row of phasors, and drop samples that have none from all planes. */
-M3_CLONES static void turn_row(const T* __restrict re, const T* __restrict im, T* __restrict planes, ptrdiff_t stride,
-                               int count, ptrdiff_t n) {
-  T *__restrict x = planes, *__restrict y = planes + stride;
+/* Turn the cross product (planes 0 and 1) by a row of phasors. */
+M3_CLONES static void turn_row(const T* __restrict re, const T* __restrict im, T* __restrict x, T* __restrict y,
+                               ptrdiff_t n) {
   for (ptrdiff_t i = 0; i < n; ++i) {
     const Turn<T> cross = times(Turn<T>{x[i], y[i]}, Turn<T>{re[i], im[i]});
     x[i] = cross.re;
     y[i] = cross.im;
   }
-  for (int p = 2; p < count; ++p) {
-    T* __restrict plane = planes + p * stride;
-    for (ptrdiff_t i = 0; i < n; ++i) plane[i] = (re[i] == T(0)) & (im[i] == T(0)) ? T(0) : plane[i];
-  }
+}
+
+/* Drop samples that have no phasor from a plane. */
+M3_CLONES static void unturned_row(const T* __restrict re, const T* __restrict im, T* __restrict plane, ptrdiff_t n) {
+  for (ptrdiff_t i = 0; i < n; ++i) plane[i] = (re[i] == T(0)) & (im[i] == T(0)) ? T(0) : plane[i];
 }

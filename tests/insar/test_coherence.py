@@ -435,6 +435,44 @@ def test_a_phase_reduces_to_double_precision():
     assert abs(value - np.exp(-1j * phase)).max() < 1e-9
 
 
+@pytest.mark.parametrize("window", [Window(rows=3, cols=10), Window.gaussian(rows=5, cols=7)])
+@pytest.mark.parametrize("output", ["magnitude", "complex", "all"])
+def test_neither_a_hole_elsewhere_nor_other_pairs_show_in_the_bits(backend, rng, window, output):
+    """Sums that count samples, sums that need not, and powers kept for several pairs."""
+    stack = np.stack([*correlated(rng, 0.6, 41, 90), speckle(rng, 41, 90)])
+    phase = rng.uniform(-3e3, 3e3, (41, 90))
+    holed, unknown = stack.copy(), phase.copy()
+    holed[1, 0, 2], unknown[40, 88] = np.nan, np.nan
+
+    def maps(images, angles, pairs):
+        got = coherence(
+            backend.array(images), pairs=pairs, window=window, output=output, reference_phase=backend.array(angles)
+        )
+        return [backend.numpy(plane)[0, 7:30, 13:70] for plane in (got if output == "all" else [got])]
+
+    expected = maps(stack, phase, [(0, 1)])
+    for images, angles, pairs in (
+        (holed, phase, [(0, 1)]),
+        (stack, unknown, [(0, 1)]),
+        (stack, phase, [(0, 1), (1, 2)]),
+    ):
+        for plane, wanted in zip(maps(images, angles, pairs), expected, strict=True):
+            np.testing.assert_array_equal(plane, wanted)
+
+
+def test_phases_in_all_directions(backend):
+    """Along the axes, the diagonals and beside them, in (-pi, pi]; complex64 within 4e-7."""
+    angles = np.pi / 4 * np.arange(-8, 9) + np.array([[0], [-1e-3], [1e-3], [0.3]])
+    values = (np.exp(1j * angles) * 10.0 ** np.arange(-8, 9)).astype(np.complex64)
+    values[0, :4] = 2, 2j, -2, -2j
+    ones = np.ones_like(values)
+    for a, b in ((values, ones), (values.astype(complex), ones.astype(complex))):
+        arrays = backend.array(a), backend.array(b)
+        got = backend.numpy(coherence(*arrays, window=Window(rows=1, cols=1), output="all").phase)
+        np.testing.assert_allclose(got, np.angle(a).astype(got.dtype), rtol=0, atol=4e-7)
+        assert got[0, 2] > 3
+
+
 @pytest.mark.parametrize("share", [0.3, 0.75, 1.0])
 def test_fewer_valid_samples_than_asked_give_nan(backend, rng, share):
     a, b = (with_holes(rng, image, 0.15) for image in correlated(rng, 0.7, 27, 39))

@@ -134,6 +134,33 @@ def test_a_phase_is_taken_off_before_the_looks(backend, rng, looks):
     np.testing.assert_allclose(same[1], same[0].conj(), atol=1e-12)
 
 
+@pytest.mark.parametrize(("largest", "bound"), [(4.0, 3e-7), (1e6, 3e-7), (1e9, 4e-7)])
+def test_a_phase_of_many_turns_keeps_its_angle(backend, rng, largest, bound):
+    """The product of ones leaves exp(-j phase), as near as the documentation of `interferogram` says."""
+    ones = np.ones((23, 61), np.complex64)
+    phase = rng.uniform(-largest, largest, ones.shape)
+    phase[0] = np.arange(-30, 31) * np.pi / 4
+    got = backend.numpy(interferogram(*[backend.array(ones)] * 2, reference_phase=backend.array(phase)))
+    assert got.dtype == np.complex64
+    assert abs(np.angle(got * np.exp(1j * phase))).max() < bound
+    assert abs(abs(got) - 1).max() < 3e-7
+
+
+def test_a_phase_that_is_no_number_takes_its_own_samples_out(backend, rng):
+    a, b = speckle(rng, 9, 40), speckle(rng, 9, 40)
+    phase = rng.uniform(-9, 9, a.shape)
+    phase[2, 3], phase[4, 5], phase[8, 39] = np.nan, np.inf, -np.inf
+    arrays = [backend.array(array) for array in (a, b)]
+    single = backend.numpy(interferogram(*arrays, reference_phase=backend.array(phase)))
+    np.testing.assert_array_equal(np.isnan(single), ~np.isfinite(phase))
+    looks = Looks(rows=3, cols=4)
+    got = backend.numpy(interferogram(*arrays, looks=looks, reference_phase=backend.array(phase)))
+    valid = np.isfinite(phase)
+    turned = np.where(valid, a * b.conj() * np.exp(-1j * np.where(valid, phase, 0)), 0)
+    expected = looks_reference(turned, valid, looks)
+    np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
 def test_oversampling_keeps_the_phase_and_avoids_aliasing(backend):
     # peers.md T2.
     rows = np.arange(100)[:, None]
