@@ -80,6 +80,13 @@ def test_every_date_without_an_orbit_file_is_named_readably(products: Path, tmp_
     assert not (tmp_path / "stacks").exists()
 
 
+def test_the_orbit_of_the_navigation_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    write_safe(tmp_path / "products", swaths={"IW1": [110431]}, name=NAMES[0], orbit_source="Downlink")
+    asked = ["coregister", "products", "stacks", "--annotation-orbits", "--dem", "dem.tif"]
+    assert "orbitSource Downlink), which is up to 3 m off; give a folder" in said(*asked, cwd=tmp_path, code=1)
+    assert not (tmp_path / "stacks").exists()
+
+
 def terrain(folder: Path, crs: str = "EPSG:4326") -> None:
     box = GeoBox.from_bounds((-9, 31, -8.9, 31.1), shape=(20, 30), crs=crs)
     write_geotiff(folder / "dem.tif", np.ones(box.shape, np.float32), box)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-from command_line import COMMAND
+from command_line import COMMAND, call_here
 
 from m3leo_sar import GeoBox, Window, coherence, coregister_products
 from m3leo_sar.app.cli import app
@@ -404,13 +404,42 @@ def test_a_product_that_cannot_be_opened_fails_its_date_by_name_and_no_other(fil
 def test_a_burst_whose_terrain_fails_says_so_and_nothing_of_shifts(files, tmp_path):
     box = read_raster(files.terrain).geobox
     write_geotiff(tmp_path / "none.tif", np.full(box.shape, np.nan, np.float32), replace(box, crs="EPSG:4979"))
-    done = made(files, tmp_path / "s", products=files.products[:2], dem=tmp_path / "none.tif")
-    assert len(done.summary.failed) == 4
-    assert done.shifts == {}
-    reasons = set(done.summary.failed.values())
-    assert any(reason.startswith("dem must cover the bursts, it has no height within") for reason in reasons)
-    assert not any("fits" in reason for reason in reasons)
+    asked = ["coregister", *files.products[:2], "s", "--orbits", files.orbits, "--dem", "none.tif", "--workers", 1]
+    said = call_here(*asked, cwd=tmp_path, code=1)
+    assert f"IW1-VV/{DATES[0]:%Y%m%d}: --dem must cover the bursts, it has no height within" in said
+    assert "4 images failed; run again" in said
+    assert "shift" not in said
+    assert "fits" not in said
     assert not list((tmp_path / "s").glob("T*"))
+
+
+def test_a_shift_that_no_orbit_explains_leaves_its_date_out(tmp_path):
+    passes = (PassOptions(date=DATES[0]), PassOptions(date=DATES[1], azimuth_shift=0.035))
+    scene = SafeScene(passes=passes, lines=140, columns=210, noise=None, density=0.8, coherence=1.0)
+    done = made(write_safe_scene(scene, tmp_path / "scene"), tmp_path / "s")
+    assert done.summary.computed == {"VV": 2}
+    assert len(done.summary.failed) == 2
+    told = r"2023-09-16 lies \+0\.03\d+ line from its orbit, measured against 2023-09-04.*wrong orbit file"
+    assert all(re.search(told, reason) for reason in done.summary.failed.values())
+    assert {path.name for path in (tmp_path / "s").glob("T*/2*")} == {f"{DATES[0]:%Y%m%d}"}
+
+
+def test_a_burst_that_memory_does_not_hold_fails_and_no_other(files, stacks, tmp_path, monkeypatch):
+    folder, calls = copied(stacks, tmp_path / "s", without=DATES[1:]), iter(range(1000))
+    coregister = burst_date.coregister
+
+    def starved(*arguments, **options):
+        if next(calls) == 0:
+            raise MemoryError("Unable to allocate 141. MiB")
+        return coregister(*arguments, **options)
+
+    monkeypatch.setattr(burst_date, "coregister", starved)
+    done = made(files, folder, products=files.products[:2], spectral_diversity=False)
+    assert done.summary.computed == {"VV": 1}
+    assert [reason for reason in done.summary.failed.values() if "Unable to allocate" in reason]
+    assert not list(folder.rglob("*.partial-*"))
+    monkeypatch.undo()
+    assert made(files, folder, products=files.products[:2], spectral_diversity=False).summary.computed == {"VV": 1}
 
 
 @pytest.mark.slow

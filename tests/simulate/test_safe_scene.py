@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from seam_pair import FIRST, seam_scene
 
-from m3leo_sar.app.scene_files import write_safe_scene
+from m3leo_sar.app.scene_files import images_of, write_safe_scene
 from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.io.files.raster import read_raster
 from m3leo_sar.io.sentinel1.annotation import read_annotation
@@ -191,9 +191,12 @@ def test_the_grid_of_an_annotation_agrees_with_its_orbit_at_its_own_times(scene)
 def test_a_folder_grows_by_dates_and_refuses_another_scene(tmp_path):
     scene = seam_scene(lines=30, noise=-22.0)
     short = replace(scene, passes=scene.passes[:1])
-    (first,) = write_safe_scene(short, tmp_path).products
+    told = []
+    (first,) = write_safe_scene(short, tmp_path, progress=lambda: told.append(1)).products
+    assert len(told) == images_of(short) == 2
     stamp = (first / "manifest.safe").stat().st_mtime_ns
-    assert len(write_safe_scene(scene, tmp_path, geoid=True).products) == 2
+    assert len(write_safe_scene(scene, tmp_path, geoid=True, progress=lambda: told.append(1)).products) == 2
+    assert len(told) == 2 + 4
     assert (first / "manifest.safe").stat().st_mtime_ns == stamp
     assert list(json.loads((tmp_path / "truth" / "truth.json").read_text())["dates"]) == ["2023-09-04", "2023-09-16"]
     with pytest.raises(ValueError, match="holds another scene, which differs in seed"):

@@ -118,8 +118,8 @@ def coregister(
         OUT.print(f"failed: {name}: {with_options(reason)}", markup=False, soft_wrap=True)
     if done.summary.failed:
         count = len(done.summary.failed) - len(done.plan.unreadable)
-        products = f"{len(done.plan.unreadable)} products cannot be read; " if done.plan.unreadable else ""
-        OUT.print(f"{products}{count} images failed; run again to try them again", soft_wrap=True)
+        unread = f"{len(done.plan.unreadable)} products cannot be read; " if done.plan.unreadable else ""
+        OUT.print(f"{unread}{count} images failed; run again to try them again", soft_wrap=True)
         raise typer.Exit(code=1)
 
 

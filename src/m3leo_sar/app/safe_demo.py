@@ -51,7 +51,10 @@ def safe_demo(folder: Path, *, size: SafeDemoSize | None = None, seed: int = 1) 
     """Run the demonstration in ``folder``; results of an earlier run are used again."""
     size = size or SafeDemoSize()
     seconds: dict[str, float] = {}
-    with _timed(seconds, "simulate and write the products"), progress_bar("simulating dates", size.dates) as advance:
+    with (
+        _timed(seconds, "simulate and write the products"),
+        progress_bar("simulating bursts", 2 * size.dates) as advance,
+    ):
         passes = simulate_passes(size.dates, start=datetime.date(2023, 9, 4), seed=seed)
         scene = SafeScene(passes=passes, lines=size.lines, columns=size.columns, seed=seed)
         files = write_safe_scene(scene, folder / "scene", progress=advance)

@@ -68,7 +68,7 @@ def write_safe_scene(
     empty_swaths : tuple of str
         As for :func:`m3leo_sar.simulate.safe_product.safe_products`.
     progress : callable, optional
-        Called after each date.
+        Called after each burst, swath and polarisation of each date: ``images_of(scene)`` times in all.
 
     Raises
     ------
@@ -81,12 +81,14 @@ def write_safe_scene(
     for date in range(len(scene.dates)):
         name, text = orbit_file(scene, date)
         write_text(folder / "orbits" / name, text)
+        steps = _Steps(progress)
         products += [
             _write(folder / "products", files, zipped)
-            for files in safe_products(scene, date, empty_swaths=empty_swaths)
+            for files in safe_products(scene, date, empty_swaths=empty_swaths, progress=steps.add)
         ]
-        if progress is not None:
-            progress()
+        # Of a date that is there already, no image was made.
+        while steps.count < images_of(scene) // len(scene.dates):
+            steps.add()
     ground = scene.ground
     heights = ground.heights
     grid = None
@@ -103,6 +105,23 @@ def write_safe_scene(
     _put(folder / "truth" / "truth.npz", stream.getvalue())
     write_text(folder / "truth" / "truth.json", json.dumps(record, indent=1) + "\n")
     return SceneFiles(tuple(products), folder / "orbits", terrain, grid, folder / "truth")
+
+
+def images_of(scene: SafeScene) -> int:
+    """Images of a scene: one per date, swath, polarisation and burst."""
+    return len(scene.dates) * len(scene.swaths) * len(scene.polarisations) * scene.bursts
+
+
+class _Steps:
+    """Counts the images of a date and reports each."""
+
+    def __init__(self, report: Callable[[], object] | None) -> None:
+        self.count, self._report = 0, report
+
+    def add(self) -> None:
+        self.count += 1
+        if self._report is not None:
+            self._report()
 
 
 def _write(folder: Path, files: SafeFiles, zipped: bool) -> Path:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from m3leo_sar.app import options
 from m3leo_sar.app.progress import OUT, progress_bar
-from m3leo_sar.app.scene_files import write_safe_scene
+from m3leo_sar.app.scene_files import images_of, write_safe_scene
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.product_names import COHERENCE
@@ -82,7 +82,7 @@ def simulate(
             columns=cols or 1300,
             seed=seed,
         )
-        with progress_bar("simulating dates", dates) as advance:
+        with progress_bar("simulating bursts", images_of(place)) as advance:
             files = write_safe_scene(place, path, zipped=zipped, geoid=geoid, progress=advance)
         OUT.print(f"{path}: {len(files.products)} products, with orbits, terrain and truth")
         return

@@ -145,7 +145,13 @@ class SafeFiles:
         )
 
 
-def safe_products(scene: SafeScene, date: int, *, empty_swaths: tuple[str, ...] = ()) -> Iterator[SafeFiles]:
+def safe_products(
+    scene: SafeScene,
+    date: int,
+    *,
+    empty_swaths: tuple[str, ...] = (),
+    progress: Callable[[], object] | None = None,
+) -> Iterator[SafeFiles]:
     """The products of one date, by its index: one, or one per slice.
 
     Parameters
@@ -154,12 +160,19 @@ def safe_products(scene: SafeScene, date: int, *, empty_swaths: tuple[str, ...] 
     date : int
     empty_swaths : tuple of str
         Swaths for which to add an annotation without bursts, as products repacked from single bursts have.
+    progress : callable, optional
+        Called after each burst whose pixels are made, which is when they are asked for.
     """
     flown = scene.sentinel1_pass(date)
 
     @cache
     def images() -> BurstPixels:
-        return {(item.swath, item.polarisation, item.burst): item.pixels for item in burst_images(scene, date)}
+        found = {}
+        for item in burst_images(scene, date):
+            found[item.swath, item.polarisation, item.burst] = item.pixels
+            if progress is not None:
+                progress()
+        return found
 
     for chosen in flown.options.slices or (tuple(range(scene.bursts)),):
         yield _product(scene, flown, chosen, images, empty_swaths)

@@ -122,6 +122,10 @@ def test_what_is_missing_is_named(tmp_path):
     other = write(tmp_path, mission="S1B")
     with pytest.raises(ValueError, match=r"file of S1A that covers .*; there are 1 of S1B POEORB"):
         choose_orbit_file([other], mission="S1A", start=START, stop=STOP)
+    # Nor does another name make it an orbit of that satellite.
+    renamed = other.rename(other.with_name(other.name.replace("S1B", "S1A")))
+    with pytest.raises(ValueError, match=r"must be of S1A, as its name says, its header says S1B"):
+        choose_orbit_file([renamed], mission="S1A", start=START, stop=STOP)
 
 
 @pytest.mark.parametrize(
