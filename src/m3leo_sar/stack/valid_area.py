@@ -22,6 +22,8 @@ _LINES, _CORNERS = 25, 60
 _METRES_PER_DEGREE = 111_320.0
 #: Metres within which all distances from an edge count much alike: more than half of a coherence window.
 _NEAR = 100.0
+#: Least share of the distance from a side that lies along a direction, for the side to bound points in it.
+_ACROSS = 0.2
 #: Corners (row, col) of a convex polygon, in order around it; pixel centres lie at whole numbers.
 Outline = tuple[tuple[float, float], ...]
 
@@ -147,7 +149,7 @@ def margin_within(
     """
     margin = np.full(np.shape(rows), np.inf)
     for distance, _ in _sides(outline, rows, cols, spacing):
-        margin = np.minimum(margin, distance)
+        np.minimum(margin, distance, out=margin)
     return np.where(np.isnan(margin), -np.inf, margin)
 
 
@@ -178,31 +180,40 @@ def depth_within(
     >>> depth_within(square, rows, cols, spacing=(1.0, 1.0)).round(1).tolist()
     [88.5, 52.9, -inf]
     """
-    along_rows, along_cols = np.full(np.shape(rows), np.inf), np.full(np.shape(rows), np.inf)
-    least = along_rows
-    for distance, (down, across) in _sides(outline, rows, cols, spacing):
+    least, *near = (np.full(np.shape(rows), np.inf) for _ in range(3))
+    for distance, shares in _sides(outline, rows, cols, spacing):
         # The outline joins centres of pixels; their areas reach half a pixel farther.
-        reach = distance + (down * spacing[0] + across * spacing[1]) / 2
-        least = np.minimum(least, reach)
-        along_rows = np.minimum(along_rows, reach / down) if down else along_rows
-        along_cols = np.minimum(along_cols, reach / across) if across else along_cols
+        distance += (shares[0] * spacing[0] + shares[1] * spacing[1]) / 2
+        np.minimum(least, distance, out=least)
+        for along, share in zip(near, shares, strict=True):
+            # Of a side that lies nearly along a direction, points are far away in that direction.
+            if share > _ACROSS:
+                np.minimum(along, distance / share, out=along)
     inside = least >= 0
-    near = [np.where(inside, along, 0.0) + _NEAR for along in (along_rows, along_cols)]
-    return np.where(inside, near[0] * near[1] / (near[0] + near[1]), -np.inf)
+    for along in near:
+        along[~inside] = 0.0
+        along += _NEAR
+    return np.where(inside, 1.0 / (1.0 / near[0] + 1.0 / near[1]), -np.inf)
 
 
 def _sides(
     outline: Outline, rows: NDArray[Any], cols: NDArray[Any], spacing: tuple[float, float]
 ) -> Iterator[tuple[NDArray[np.float64], tuple[float, float]]]:
-    """Metres from each side to points, positive inside, and the shares of that distance along rows and columns."""
+    """Metres from each side to points, positive inside, and the shares of that distance along rows and columns.
+
+    The array of the metres is the same each time.
+    """
     corners = np.array(outline, np.float64) * spacing
     after = np.roll(corners, -1, axis=0)
     turn = np.sum(corners[:, 0] * after[:, 1] - after[:, 0] * corners[:, 1])
     corners = corners if turn > 0 else corners[::-1]
-    points = rows * spacing[0], cols * spacing[1]
+    distance, part = np.empty(np.shape(rows)), np.empty(np.shape(rows))
     for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         along = (end - start) / np.hypot(*(end - start))
-        distance = along[0] * (points[1] - start[1]) - along[1] * (points[0] - start[0])
+        np.multiply(cols, along[0] * spacing[1], out=distance)
+        np.multiply(rows, along[1] * spacing[0], out=part)
+        distance -= part
+        distance += along[1] * start[0] - along[0] * start[1]
         yield distance, (abs(float(along[1])), abs(float(along[0])))
 
 
