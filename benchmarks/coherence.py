@@ -54,6 +54,9 @@ def options(size: int) -> Jobs:
         "complex value": lambda: coherence(a, b, window=WINDOW, output="complex"),
         "all maps": lambda: coherence(a, b, window=WINDOW, output="all"),
         "reference phase": lambda: coherence(a, b, window=WINDOW, reference_phase=phase),
+        "complex value, reference phase": lambda: coherence(
+            a, b, window=WINDOW, reference_phase=phase, output="complex"
+        ),
         "along the fringe": lambda: fringe_coherence(a, b, window=WINDOW),
     }
 

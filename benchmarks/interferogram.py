@@ -43,6 +43,7 @@ def jobs(size: int) -> dict[str, Callable[[], Any]]:
         "m3leo_sar": lambda: interferogram(a, b, looks=LOOKS),
         "m3leo_sar, single looks": lambda: interferogram(a, b),
         "m3leo_sar, a phase taken off": lambda: interferogram(a, b, looks=LOOKS, reference_phase=phase),
+        "m3leo_sar, single looks, a phase taken off": lambda: interferogram(a, b, reference_phase=phase),
         "NumPy": plain,
     }
     try:

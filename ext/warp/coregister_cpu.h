@@ -15,7 +15,8 @@
 #include "coregister.h"
 #include "lanes.h"
 #include "parallel.h"
-#include "window_sums.h" /* M3_CLONES */
+#include "registers.h"
+#include "turned_samples.h"
 
 namespace m3 {
 
@@ -247,16 +248,6 @@ M3_CHUNK_TAPS(8, 2)
 M3_CHUNK_TAPS(12, 3)
 #undef M3_CHUNK_TAPS
 
-/* Values turned by their phases. */
-M3_CLONES static void chunk_turned(const double* phase, int count, float* value) {
-  for (int p = 0; p < count; ++p) {
-    const Phasor turn = phasor(phase[p]);
-    const double re = value[2 * p], im = value[2 * p + 1];
-    value[2 * p] = (float)(re * turn.re - im * turn.im);
-    value[2 * p + 1] = (float)(re * turn.im + im * turn.re);
-  }
-}
-
 M3_CLONES static long long chunk_stored(const float* value, float inverse, int count, int* full, short* out) {
   for (int p = 0; p < count; ++p) {
     full[p] = 0;
@@ -343,7 +334,7 @@ long long coregister_rows(const CoregisterJob& job, const CoregisterTables& tabl
             chunk_placed(job.model, chunk.azimuth[r], chunk.range[r], (double)row, (double)c, job.flatten, chunk.height,
                          count, chunk.row, chunk.col, chunk.phase);
             chunk_values<RIGHT>(job, tables, count, chunk);
-            chunk_turned(chunk.phase, count, chunk.value);
+            turn_samples(chunk.phase, 1.0, chunk.value, count);
             if (job.stored != nullptr)
               own_full += chunk_stored(chunk.value, job.inverse, count, chunk.full, job.stored + 2 * pixel);
             else

@@ -72,14 +72,10 @@ M3_HD inline void resample_value(const Real* image, const double* down_table, co
 /* Turns a value by a phase and writes it. */
 template <typename Real>
 M3_HD inline void resample_turned(double re, double im, const double* phase, long long pixel, Real* out) {
-  if (phase != nullptr) {
-    const Phasor p = phasor(phase[pixel]);
-    const double turned = re * p.re - im * p.im;
-    im = re * p.im + im * p.re;
-    re = turned;
-  }
-  out[2 * pixel] = (Real)re;
-  out[2 * pixel + 1] = (Real)im;
+  Turn<Real> value = {(Real)re, (Real)im};
+  if (phase != nullptr) value = times(value, unit_turn<Real>(phase[pixel]));
+  out[2 * pixel] = value.re;
+  out[2 * pixel + 1] = value.im;
 }
 
 }  // namespace m3

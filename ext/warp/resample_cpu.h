@@ -5,9 +5,11 @@
 #ifndef M3_RESAMPLE_CPU_H
 #define M3_RESAMPLE_CPU_H
 
+#include <algorithm>
 #include <vector>
 
 #include "resample.h"
+#include "turned_samples.h"
 #include "warp_cpu.h"
 
 namespace m3 {
@@ -91,7 +93,10 @@ void resample_rows(const Real* image, const double* table, const double* phase, 
         lines_of_4(lines.down.data(), lines.right.data(), chunk.row, chunk.col, count, chunk.down, chunk.right);
       chunk_span(TAPS, found, count, chunk);
       chunk_resampled<TAPS>(image, cols, chunk, count, values);
-      if (found == count && phase == nullptr && all_finite(values, 2 * count)) return;
+      if (found == count && all_finite(values, 2 * count)) {
+        if (phase) turn_samples(phase + pixel, 1.0, values, count);
+        return;
+      }
     }
     for (int p = 0; p < count; ++p) {
       double re = values[2 * p], im = values[2 * p + 1];
@@ -117,13 +122,9 @@ void resample_turn(const Real* image, const double* phase, double sign, Real* ou
   parallel_for(
       rows, [] { return 0; },
       [&](int, long long r) {
-        for (long long c = r * cols; c < (r + 1) * cols; ++c) {
-          const double turn = sign * phase[c];
-          const Phasor p = phasor(turn);
-          const double re = image[2 * c], im = image[2 * c + 1];
-          out[2 * c] = (Real)(re * p.re - im * p.im);
-          out[2 * c + 1] = (Real)(re * p.im + im * p.re);
-        }
+        Real* const row = out + 2 * r * cols;
+        std::copy(image + 2 * r * cols, image + 2 * (r + 1) * cols, row);
+        turn_samples(phase + r * cols, sign, row, cols);
       });
 }
 
