@@ -7,6 +7,7 @@ import random
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import time
 import zipfile
@@ -453,7 +454,7 @@ def test_a_burst_that_memory_does_not_hold_fails_and_no_other(files, stacks, tmp
 
 @pytest.mark.slow
 def test_kills_at_random_moments_leave_stacks_that_the_next_run_completes(files, stacks, tmp_path):
-    """A run in a process of its own, killed twice; afterwards each stack has the bits of an undisturbed run."""
+    """A run in a process of its own, ended twice by a signal: afterwards stacks have the bits of an undisturbed one."""
     command = [*COMMAND, "coregister", *files.products[:2], "s", "--orbits", files.orbits, "--dem", files.terrain,
                "--reference", REFERENCE, "--workers", 2]  # fmt: skip
     expected = {name: value for name, value in bits(stacks).items() if f"{DATES[2]:%Y%m%d}" not in name}
@@ -465,8 +466,8 @@ def test_kills_at_random_moments_leave_stacks_that_the_next_run_completes(files,
         while run.poll() is None and not (tmp_path / "s" / "coregister.sqlite").exists():
             time.sleep(0.01)
         time.sleep(moments.uniform(0.0, 1.5))
-        run.kill()
-        run.wait()
+        run.send_signal(moments.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)))
+        run.wait(timeout=60)
         # What is there is whole: no more and no other than of the undisturbed run.
         there = bits(tmp_path / "s")
         assert there == {name: expected[name] for name in there}

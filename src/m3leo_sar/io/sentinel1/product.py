@@ -144,13 +144,13 @@ def find_products(
         raise ValueError(f"there is no Sentinel-1 product (.SAFE folder or zip) in {', '.join(map(str, given))}")
     found: list[SafeProduct] = []
     absent: list[AbsentSwath] = []
-    damaged: list[ValueError] = []
+    damaged: list[Exception] = []
     for place in places:
         try:
             found.append(open_product(place, swaths=swaths, polarisations=polarisations))
         except AbsentSwath as error:
             absent.append(error)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             if unreadable is None:
                 raise
             damaged.append(error)
