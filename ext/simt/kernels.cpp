@@ -5,6 +5,7 @@
 #include "../chips/normalise.cu"
 #include "../chips/quantise.cu"
 #include "../insar/coherence.cu"
+#include "../insar/coherence_strips.cu"
 #include "../insar/decay.cu"
 #include "../insar/fringe.cu"
 #include "../insar/homogeneous.cu"

@@ -21,6 +21,12 @@
 
 #include "simt.h"
 
+#if defined(M3_SIMT_COUNT)
+#include "counts.h"
+#define COUNT(...) __VA_ARGS__
+#else
+#define COUNT(...)
+#endif
 #if defined(M3_SIMT_TSAN)
 extern "C" {
 void* __tsan_create_fiber(unsigned);
@@ -239,6 +245,7 @@ void Worker::release_warp(unsigned index) {
   Warp& warp = warps[index];
   if ((warp.arrived & warp.mask) != warp.mask) return;
   warp.ballot = 0;
+  COUNT(counts::meet(index);)
   for (unsigned lane = 0; lane < 32; ++lane) {
     if (!(warp.mask >> lane & 1)) continue;
     warp.taken[lane] = warp.brought[lane];
@@ -265,6 +272,7 @@ bool Worker::release_barrier(unsigned alive) {
     fault("barrier after some threads of the block returned");
     return false;
   }
+  COUNT(counts::meet_all();)
   for (Fiber& fiber : fibers)
     if (fiber.state == kAtBarrier) fiber.state = kReady;
   return true;
@@ -290,6 +298,7 @@ void Worker::run_block(size_t index) {
   for (Warp& warp : warps) warp.arrived = 0, warp.pending = false;
   for (Fiber& fiber : fibers) prepare(fiber);
   TSAN(__tsan_release(&start_tag);)
+  COUNT(counts::begin_block(arena, kArena, count);)
   unsigned alive = count, seed = unsigned(index) * 2654435761u + 12345u;
   while (alive) {
     bool progress = false;
@@ -303,6 +312,7 @@ void Worker::run_block(size_t index) {
     }
     if (!progress && !release_barrier(alive)) return;
   }
+  COUNT(counts::end_block();)
 }
 
 size_t setting(const char* name, size_t otherwise) {
@@ -390,7 +400,9 @@ int launch(Body body, void* kernel, void** arguments, dim3 grid, dim3 block, siz
     for (size_t index; (index = next.fetch_add(1)) < blocks && !faulty;) own.run_block(index);
   };
   std::vector<std::thread> others;
-  for (size_t i = 1; i < setting("M3LEO_SIMT_THREADS", std::thread::hardware_concurrency()); ++i) others.emplace_back(work);
+  size_t workers = setting("M3LEO_SIMT_THREADS", std::thread::hardware_concurrency());
+  COUNT(workers = 1; counts::begin_launch();)
+  for (size_t i = 1; i < workers; ++i) others.emplace_back(work);
   work();
   for (std::thread& other : others) other.join();
   return faulty ? 1 : 0;

@@ -16,6 +16,10 @@
 #include <type_traits>
 #include <utility>
 
+#if defined(M3_SIMT_COUNT)
+#include "counts.h"
+#endif
+
 struct float2 {
   float x, y;
 };
@@ -67,6 +71,8 @@ Body body_of(void (*)(Parameters...)) {
   };
 }
 
+inline int lane() { return int(running->linear & 31u); }
+
 template <class T>
 uint64_t to_bits(T value) {
   static_assert(sizeof(T) <= 8, "a lane exchanges at most 8 bytes");
@@ -82,20 +88,48 @@ T from_bits(uint64_t bits) {
   return value;
 }
 
+#if defined(M3_SIMT_COUNT)
+#define M3_UNCOUNTED __attribute__((noinline, no_sanitize_thread))
+/* A vector moved by one instruction. */
+template <class T>
+M3_UNCOUNTED T load(const T* address) {
+  counts::access(address, sizeof(T), counts::kRead, __builtin_return_address(0));
+  return *address;
+}
+template <class T>
+M3_UNCOUNTED void store(T* address, T value) {
+  counts::access(address, sizeof(T), counts::kWrite, __builtin_return_address(0));
+  *address = value;
+}
+#define M3_LOAD(address) simt::load(address)
+#define M3_STORE(address, value) simt::store(address, value)
+#else
+#define M3_UNCOUNTED
+#define M3_LOAD(address) (*(address))
+#define M3_STORE(address, value) ((void)(*(address) = (value)))
+#endif
+
 template <class T>
 T take_from(unsigned mask, T value, int source) {
+#if defined(M3_SIMT_COUNT)
+  if (lane() == __builtin_ctz(mask)) counts::shuffle(mask, sizeof(T));
+#endif
   return from_bits<T>(exchange(mask, to_bits(value), source, nullptr));
 }
 
-inline int lane() { return int(running->linear & 31u); }
-
 template <class T, class Combine>
-T atomic(T* address, Combine combine) {
+M3_UNCOUNTED T atomic(T* address, Combine combine) {
+#if defined(M3_SIMT_COUNT)  // One OS thread; the sanitizer's atomics would be called for the compiler's.
+  counts::access(address, sizeof(T), counts::kAtomic, __builtin_return_address(0));
+  const T held = *address;
+  *address = combine(held);
+#else
   T held, next;
   __atomic_load(address, &held, __ATOMIC_RELAXED);
   do {
     next = combine(held);
   } while (!__atomic_compare_exchange(address, &held, &next, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+#endif
   return held;
 }
 

@@ -96,7 +96,7 @@ M3_HD inline QuadPosition quad_locate(const QuadCell& cell, long long pixel_row,
 
 /* Raises *owner to rank, whichever thread comes first. */
 M3_HD inline void geolocate_raise(long long* owner, long long rank) {
-#ifdef __CUDACC__
+#if defined(__CUDACC__) || defined(M3_SIMT)
   atomicMax(owner, rank);
 #else
   long long held = __atomic_load_n(owner, __ATOMIC_RELAXED);

@@ -24,7 +24,7 @@ int main() {
   for (auto& x : a) x = normal(random);
   for (auto& x : b) x = normal(random);
   std::vector<double> a64(a.begin(), a.end()), b64(b.begin(), b.end()), out64(2 * pixels, -1);
-  const dim3 across{unsigned((pixels + 255) / 256), 1, 1}, line256{256, 1, 1};
+  const dim3 across{unsigned((pixels + 255) / 256), 1, 1}, line256{256, 1, 1}, patches{1, 2, 1};
 
   using Address = unsigned long long;
   std::vector<short> a16(2 * pixels, 7), b16(2 * pixels, -3);
@@ -40,9 +40,9 @@ int main() {
     for (int k = 0; k < (full ? 6 : 1); ++k) found[k] = Address(all.data() + 2 * pixels * (k < 2 ? k : k + 1));
     return found;
   };
-  // rows, cols, out, window, step, fan, ring, strip, weighted, clip, centred, columns per mark of a hole, pairs
+  // rows, cols, out, window, step, ring, strip, weighted, clip, centred, columns per mark of a hole, pairs
   const auto settings = [&](long long step, long long ring, long long weighted) {
-    return std::vector<long long>{rows, cols, rows / step, cols / step, 5, 20, step, step, 4, ring, 64, weighted, 1, 1, 128, 2};
+    return std::vector<long long>{rows, cols, rows / step, cols / step, 5, 20, step, step, ring, 64, weighted, 1, 1, 128, 2};
   };
   std::vector<unsigned char> holes(64);
   const auto coherence = [&](const char* name, auto launch, dim3 grid, unsigned threads, size_t shared,
@@ -51,26 +51,41 @@ int main() {
     run(name, launch, grid, dim3{threads, 1, 1}, shared, how.data(), from, pairs, turned ? turns : dates, to.data(),
         taps.data(), taps.data(), 0.5, int(turned), holes.data(), 0);
   };
-  const dim3 strips{2, 1, 1}, each{2 * unsigned((pixels + 255) / 256), 1, 1};
+  const dim3 halves{2, 1, 1}, each{2 * unsigned((pixels + 255) / 256), 1, 1};
   const size_t line = 128 * 16;
-  coherence("coherence_plain_f32", simt_launch_coherence_plain_f32, strips, 128, 9 * line, settings(1, 1, 0), dates,
+  coherence("coherence_plain_f32", simt_launch_coherence_plain_f32, halves, 128, 9 * line, settings(1, 1, 0), dates,
             planes(maps, false), false);
-  coherence("coherence_plain_f32 without a ring", simt_launch_coherence_plain_f32, strips, 128, 4 * line,
+  coherence("coherence_plain_f32 without a ring", simt_launch_coherence_plain_f32, halves, 128, 4 * line,
             settings(1, 0, 0), dates, planes(maps, false), false);
-  coherence("coherence_full_f64", simt_launch_coherence_full_f64, strips, 128, 16 * line, settings(1, 0, 1), dates64,
+  coherence("coherence_full_f64", simt_launch_coherence_full_f64, halves, 128, 16 * line, settings(1, 0, 1), dates64,
             planes(maps64, true), true);
-  coherence("coherence_full_i16", simt_launch_coherence_full_i16, strips, 128, 18 * line, settings(2, 1, 0), dates16,
+  coherence("coherence_full_i16", simt_launch_coherence_full_i16, halves, 128, 18 * line, settings(2, 1, 0), dates16,
             planes(maps, true), true);
   coherence("coherence_direct_f32", simt_launch_coherence_direct_f32, each, 256, 0, settings(1, 0, 0), dates,
             planes(maps, true), true);
+  const auto strips = [&](const char* name, auto launch, dim3 grid, unsigned threads, size_t shared, const Address* from,
+                          auto... extra) {
+    const std::vector<long long> how = settings(1, 0, 0);
+    run(name, launch, grid, dim3{threads, 1, 1}, shared, how.data(), from, pairs, dates, planes(maps, false).data(),
+        taps.data(), taps.data(), 0.5, 0, holes.data(), 1, extra...);
+  };
+  std::vector<float> inverse(2 * rows * 256);
+  const int group[] = {2, 2, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 1};
+  strips("coherence_strip_f32", simt_launch_coherence_strip_f32, dim3{2, 1, 1}, 64, 0, dates, 0);
+  strips("coherence_strip_i16", simt_launch_coherence_strip_i16, dim3{2, 1, 1}, 32, 0, dates16, 1);
+  strips("coherence_powers_f32", simt_launch_coherence_powers_f32, dim3{2, 1, 1}, 64, 0, dates, inverse.data());
+  strips("coherence_group_f32", simt_launch_coherence_group_f32, dim3{1, 1, 1}, 384, 30464, dates, (const int*)group,
+         (const float*)inverse.data());
   std::vector<float> down(pixels), along(pixels), plain(3 * pixels);
-  run("fringe_f32", simt_launch_fringe_f32, across, line256, 0, a.data(), b.data(), rows, cols, 5, 8, 0, 0.5, 1, down.data(),
+  run("fringe_f32", simt_launch_fringe_f32, dim3{1, 1, 1}, line256, 0, a.data(), b.data(), rows, cols, 5, 8, 0, 0.5, 1, down.data(),
       along.data(), planes(maps, true).data());
   const int lag_of_pair[] = {0, 1, 2, 0};
   const double days[] = {12, 24, 36};
   std::vector<double> table(33 * 3, 0.5), scratch(12 * 300);
   run("decay_f32", simt_launch_decay_f32, dim3{2, 1, 1}, line256, 0, a.data(), lag_of_pair, days, table.data(), 4LL, 500LL,
-      3, 33, 2.0, 1.2, 0.1, 100LL, 300LL, scratch.data(), plain.data());
+      3, 33, 2.0, 1.2, 0.1, 100LL, 300LL, 12, scratch.data(), 1, plain.data());
+  run("decay_f32 in shared memory", simt_launch_decay_f32, dim3{10, 1, 1}, dim3{32, 1, 1}, 32 * (12 * 8 + 7 * 4), a.data(),
+      lag_of_pair, days, table.data(), 4LL, 500LL, 3, 33, 2.0, 1.2, 0.1, 100LL, 300LL, 12, scratch.data(), 0, plain.data());
   std::vector<unsigned long long> neighbours(2 * pixels);
   run("homogeneous_ks_f32", simt_launch_homogeneous_ks_f32, across, line256, 0, a.data(), 2, 1, rows, cols, 9, 11, 2,
       neighbours.data());
@@ -85,15 +100,16 @@ int main() {
 
   std::vector<double> at_row(pixels), at_col(pixels);
   for (long long i = 0; i < pixels; ++i) at_row[i] = i % cols - 1.3, at_col[i] = i / cols * 1.7 - 0.9;
-  run("warp_bilinear_complex_f32", simt_launch_warp_bilinear_complex_f32, across, line256, 0, at_row.data(),
+  run("warp_bilinear_complex_f32", simt_launch_warp_bilinear_complex_f32, patches, line256, 0, at_row.data(),
       at_col.data(), 0, 0.0, 0.0, rows, cols, a.data(), out.data(), 1LL, rows, cols);
-  run("warp_kernel_complex_f32", simt_launch_warp_kernel_complex_f32, across, line256, 0, at_row.data(), at_col.data(), 0,
+  run("warp_kernel_complex_f32", simt_launch_warp_kernel_complex_f32, patches, dim3{128, 1, 1}, 0, at_row.data(), at_col.data(), 0,
       0.0, 0.0, rows, cols, a.data(), out.data(), 1LL, rows, cols, 3, 1.5, 2.0);
-  run("warp_nearest_u64", simt_launch_warp_nearest_u64, across, line256, 0, at_row.data(), at_col.data(), 2, 1.0, -2.0,
+  run("warp_nearest_u64", simt_launch_warp_nearest_u64, patches, line256, 0, at_row.data(), at_col.data(), 2, 1.0, -2.0,
       rows, cols, (unsigned long long*)a.data(), 0ULL, (unsigned long long*)out.data(), 1LL, rows, cols, 1);
 
   std::vector<double> lines(1025 * 8, 0.125);
-  run("resample_8_f32", simt_launch_resample_8_f32, across, dim3{128, 1, 1}, 0, a.data(), lines.data(), at_row.data(), 1,
+  std::vector<float> line8(1025 * 8, 0.125f);
+  run("resample_8_f32", simt_launch_resample_8_f32, patches, dim3{128, 1, 1}, 0, a.data(), lines.data(), line8.data(), at_row.data(), 1,
       out.data(), rows, cols, at_row.data(), at_col.data(), 0, 0.0, 0.0, rows, cols);
   run("resample_turn_f32", simt_launch_resample_turn_f32, across, line256, 0, a.data(), at_row.data(), -1.0, out.data(),
       pixels);
@@ -101,7 +117,7 @@ int main() {
   std::vector<double> burst(m3::MODEL_SIZE, 0.0);
   burst[m3::MODEL_INVERSE] = burst[m3::MODEL_CARRIER_INVERSE] = 0.01, burst[m3::MODEL_RANGE] = 2.3;
   std::vector<long long> ends(2 * rows, 50);
-  std::vector<float> posts(19 * 9, 100.0f), line8(1025 * 8, 0.125f), line12(1025 * 12, 0.1f);
+  std::vector<float> posts(19 * 9, 100.0f), line12(1025 * 12, 0.1f);
   std::vector<double> wide(1025 * 12, 0.1);
   unsigned long long full = 0;
   for (long long r = 0; r < rows; ++r) ends[2 * r] = r % 5;

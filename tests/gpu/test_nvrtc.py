@@ -17,6 +17,7 @@ ARCHITECTURES = (75, 80, 100, 120)
 REGISTERS = {
     "area": 128,
     "coherence": 128,
+    "coherence_strips": 168,
     "coregister": 168,
     "decay": 128,
     "fringe": 128,
@@ -28,7 +29,7 @@ REGISTERS = {
     "multilook": 64,
     "normalise": 64,
     "resample": 168,
-    "warp": 128,
+    "warp": 168,
 }
 
 

@@ -9,6 +9,10 @@ import numpy as np
 
 #: Threads of a one-dimensional block.
 THREADS = 256
+#: Rows and columns of the pixels of a block that reads a source at positions, as in ext/shared/patches.h.
+PATCH = (32, 64)
+#: Bytes of shared memory per block that every GPU has.
+SHARED_LIMIT = 48 * 1024
 
 
 class Device(Protocol):
@@ -44,6 +48,11 @@ class Device(Protocol):
 def over_pixels(count: int, *, threads: int = THREADS) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Grid and block for one thread per element."""
     return ((count + threads - 1) // threads,), (threads,)
+
+
+def over_patches(shape: tuple[int, int], *, patch: tuple[int, int] = PATCH) -> tuple[int, int]:
+    """Grid of one block per patch of (rows, cols)."""
+    return -(-shape[1] // patch[1]), -(-shape[0] // patch[0])
 
 
 def suffix(dtype: np.dtype) -> str:

@@ -11,25 +11,26 @@ import numpy as np
 
 from m3leo_sar._backend.coherence_request import CoherenceRequest, map_addresses
 from m3leo_sar._backend.coregister_request import CARRIER_ROWS, CoregisterRequest, StillLines
-from m3leo_sar._backend.device import THREADS, Device, kind_of, over_pixels, suffix
+from m3leo_sar._backend.device import SHARED_LIMIT, THREADS, Device, kind_of, over_patches, over_pixels, suffix
+from m3leo_sar._backend.device_coherence import coherence_pairs
 from m3leo_sar._backend.kernel_sizes import BINS, MOMENTS, block_shape
 from m3leo_sar._backend.normalise_request import PIXEL_TYPES, NormaliseRequest, pixel_type
 from m3leo_sar._backend.places import Places
 from m3leo_sar._backend.words import fill_words
 
-#: Shared memory per block available on every GPU, and the maximum number of blocks of a grid along y and z.
-_SHARED_LIMIT, _GRID_LIMIT = 48 * 1024, 65_535
-#: Coherence: threads per block from narrow to wide windows, rows processed per block, bytes per sum.
-_WIDTHS, _STRIP_ROWS = (128, 256, 512), 64
-#: Columns of the image per hole flag.
-_HOLE_COLS = 128
-#: Maximum bytes of lag sums per launch of decay fits.
+#: Maximum number of blocks of a grid along y and z.
+_GRID_LIMIT = 65_535
+#: Decay fits: numbers per lag and pixel (struct LagSums of decay.h), threads of a block that keeps them in shared
+#: memory, maximum bytes of them per launch where they do not fit.
+_DECAY_NUMBERS, _DECAY_THREADS = 4, 32
 _DECAY_SCRATCH = 64 << 20
+#: Rows and columns of the pixels of a block that fits fringes, as in fringe.cu, and of one that resamples, as in
+#: resample.cu.
+_FRINGE_PATCH, _RESAMPLE_PATCH = (64, 128), (24, 64)
 #: Blocks along a channel whose moments the host combines.
 _HISTOGRAM_PARTS = 32
 #: Pixels per thread of the normalisation kernel, as in normalise.cu.
 _NORMALISE_PIXELS = 4
-_SUM_BYTES = {("plain", 4): 16, ("plain", 8): 32, ("full", 4): 32, ("full", 8): 64}
 
 Pairs = Sequence[tuple[int, int]]
 Grid = tuple[tuple[int, ...], tuple[int, ...]]
@@ -58,77 +59,6 @@ def _areas(device: Device, source: Any, rows: Any, cols: Any) -> tuple[Any, Any,
     return source, out, arguments, over_pixels(out[0].size, threads=64)
 
 
-def coherence_pairs(device: Device, slcs: Sequence[Any], pairs: Pairs, request: CoherenceRequest) -> dict[str, Any]:
-    """Maps (pairs, rows, cols) of images of one shape and type; complex int16 is (rows, cols, 2)."""
-    images = [device.contiguous(slc) for slc in slcs]
-    phases = [device.contiguous(phase.astype(np.float64, copy=False)) for phase in request.phases]
-    size, int16 = images[0].shape[:2], images[0].dtype == np.int16
-    suffix_, real = ("i16", np.dtype(np.float32)) if int16 else (suffix(images[0].dtype), _real(images[0].dtype))
-    shape = request.out_shape(size)
-    maps = {name: device.empty((len(pairs), *shape), dtype) for name, dtype in request.dtypes(real)}
-    taps = [taps if len(taps) else np.ones(size) for taps, size in zip(request.weights, request.window, strict=True)]
-    fixed = [
-        _addresses(device, images),
-        device.from_host(np.array(pairs, np.int64).reshape(-1, 2)),
-        _addresses(device, phases or images),
-        device.from_host(map_addresses(maps, device.address)),
-        *(device.from_host(np.ascontiguousarray(axis, np.float64)) for axis in taps),
-        np.float64(request.min_valid),
-        np.int32(bool(phases)),
-    ]
-    # Where a hole affects more than its own sample, the counting kernel recomputes the pixels flagged by the plain one.
-    plain = request.wanted == ("magnitude",) and not phases
-    kinds = ("full",) if not plain else ("plain", "full") if request.strict else ("plain",)
-    marks = (len(pairs), -(-shape[0] // _STRIP_ROWS), -(-size[1] // _HOLE_COLS)) if len(kinds) > 1 else (1,)
-    holes = device.zeros(marks, np.uint8)
-    for kind in kinds:
-        kernel, grid, block, table, shared = _coherence_launch(kind, request, size, len(pairs), real.itemsize)
-        # The direct-sum kernel counts samples in either role.
-        alone = kind == "plain" and kernel == "direct"
-        arguments = (device.from_host(table), *fixed, holes, np.int32(len(kinds) > 1 and not alone))
-        device.launch("coherence", f"coherence_{kernel}_{suffix_}", grid, block, arguments, shared)
-        if alone:
-            break
-    return maps
-
-
-def _coherence_launch(
-    kind: str, request: CoherenceRequest, size: tuple[int, ...], pairs: int, real_bytes: int
-) -> tuple[str, tuple[int, ...], tuple[int, ...], np.ndarray, int]:
-    """Kernel, grid, block, table of settings and shared bytes."""
-    shape = request.out_shape(size)
-    kernel, width, ring, shared = _coherence_plan(kind, request, real_bytes)
-    settings = [*size, *shape, *request.window, *request.step, _fan(request.window[1]), ring, _STRIP_ROWS]
-    settings += [any(len(taps) for taps in request.weights), request.clip, request.centred, _HOLE_COLS, pairs]
-    if kernel == "direct":
-        grid, block = (pairs * -(-shape[0] * shape[1] // THREADS), 1, 1), (THREADS,)
-    else:
-        grid = (pairs, -(-size[1] // (width - request.window[1] + 1)), -(-shape[0] // _STRIP_ROWS))
-        block = (width,)
-    return kernel, grid, block, np.array(settings, np.int64), shared
-
-
-def _coherence_plan(kind: str, request: CoherenceRequest, real_bytes: int) -> tuple[str, int, bool, int]:
-    """Kernel, threads of a block, whether it keeps the window's rows, and its shared bytes."""
-    rows, cols = request.window
-    item = _SUM_BYTES[kind, real_bytes]
-    for width in _WIDTHS:
-        # A block of threads that mostly computes halo is inefficient; the widest one is used in any case.
-        if width >= cols + (width // 2 if width < _WIDTHS[-1] else 32) and 4 * width * item <= _SHARED_LIMIT:
-            ring = (4 + rows) * width * item <= _SHARED_LIMIT
-            return kind, width, ring, (4 + rows * ring) * width * item
-    return "direct", 0, False, 0
-
-
-def _fan(cols: int) -> int:
-    """Columns of a block of sums: the fewest reads, fan for the block and cols / fan + cols % fan for the window."""
-    return min(range(1, cols + 1), key=lambda fan: (fan if fan > 1 else 0) + cols // fan + cols % fan)
-
-
-def _addresses(device: Device, arrays: Sequence[Any]) -> Any:
-    return device.from_host(np.array([device.address(array) for array in arrays], np.uint64))
-
-
 def _real(dtype: np.dtype) -> np.dtype:
     return np.dtype(f"f{dtype.itemsize // 2}")
 
@@ -149,7 +79,8 @@ def fringe_coherence(
     sizes = (*(np.int64(size) for size in shape), *(np.int32(size) for size in request.window))
     rule = (np.int32(frequencies is not None), np.float64(request.min_valid), np.int32(request.centred))
     arguments = (*images, *sizes, *rule, *found, device.from_host(map_addresses(maps, device.address)))
-    device.launch("fringe", f"fringe_{suffix(real)}", *over_pixels(images[0].size), arguments)
+    grid = over_patches(shape, patch=_FRINGE_PATCH)
+    device.launch("fringe", f"fringe_{suffix(real)}", grid, (THREADS,), arguments)
     return maps, found[0], found[1]
 
 
@@ -169,12 +100,17 @@ def fit_decay(
     tables = [device.from_host(array) for array in (lag_of_pair, lag_days, table)]
     sizes = (np.int64(pairs), np.int64(pixels), np.int32(table.shape[1]), np.int32(table.shape[0]))
     numbers = (*sizes, *(np.float64(value) for value in (*taus, scale)))
-    part = max(1, min(pixels, _DECAY_SCRATCH // (32 * table.shape[1])))
-    scratch = device.empty((part * 4 * table.shape[1],), np.float64)
+    per_pixel = _DECAY_NUMBERS * table.shape[1]
+    shared = _DECAY_THREADS * (8 * per_pixel + (pairs + 3) * coherence.dtype.itemsize)
+    fits = shared <= SHARED_LIMIT
+    part = pixels if fits else max(1, min(pixels, _DECAY_SCRATCH // (8 * per_pixel)))
+    scratch = device.empty((1 if fits else part * per_pixel,), np.float64)
+    threads = _DECAY_THREADS if fits else THREADS
     for first in range(0, pixels, part):
         count = min(part, pixels - first)
-        arguments = (coherence, *tables, *numbers, np.int64(first), np.int64(count), scratch, out)
-        device.launch("decay", f"decay_{suffix(coherence.dtype)}", *over_pixels(count), arguments)
+        place = (np.int64(first), np.int64(count), np.int32(per_pixel), scratch, np.int32(not fits))
+        launch = (*over_pixels(count, threads=threads), (coherence, *tables, *numbers, *place, out), shared * fits)
+        device.launch("decay", f"decay_{suffix(coherence.dtype)}", *launch)
     return out
 
 
@@ -302,9 +238,12 @@ def resample_image(device: Device, image: Any, table: Any, places: Places, phase
     out = device.empty(places.shape, image.dtype)
     turned = phase is not None
     kernel = f"resample_{table.shape[1]}_{suffix(image.dtype)}"
-    arguments = (image, table, _on_device(device, phase) if turned else table, np.int32(turned), out, *_sizes(image))
-    grid = over_pixels(out.size, threads=128)
-    device.launch("resample", kernel, *grid, (*arguments, *_placed(device, places)))
+    # Four taps of all lines after another, as resample.cu reads them.
+    quads = table.reshape(len(table), -1, 4).swapaxes(0, 1).astype(np.float32)
+    weights = device.contiguous(quads)
+    turn = _on_device(device, phase) if turned else table
+    arguments = (image, table, weights, turn, np.int32(turned), out, *_sizes(image), *_placed(device, places))
+    device.launch("resample", kernel, over_patches(places.shape, patch=_RESAMPLE_PATCH), (128,), arguments)
     return out
 
 
@@ -359,7 +298,7 @@ def warp_nearest(device: Device, source: Any, places: Places, fill: Any) -> Any:
     size = source.dtype.itemsize
     kernel = f"warp_nearest_u{8 * min(size, 8)}"
     arguments = (source, fill_words(fill, source.dtype), out, *_sizes(source), np.int32(max(size // 8, 1)))
-    device.launch("warp", kernel, *over_pixels(out[0].size), (*_placed(device, places), *arguments))
+    device.launch("warp", kernel, over_patches(places.shape), (THREADS,), (*_placed(device, places), *arguments))
     return out
 
 
@@ -368,7 +307,7 @@ def warp_bilinear(device: Device, source: Any, places: Places) -> Any:
     source = device.contiguous(source)
     out = device.empty((len(source), *places.shape), source.dtype)
     arguments = (*_placed(device, places), source, out, *_sizes(source))
-    device.launch("warp", f"warp_bilinear_{kind_of(out.dtype)}", *over_pixels(out[0].size), arguments)
+    device.launch("warp", f"warp_bilinear_{kind_of(out.dtype)}", over_patches(places.shape), (THREADS,), arguments)
     return out
 
 
@@ -378,7 +317,7 @@ def warp_kernel(device: Device, source: Any, places: Places, kind: int, scale: t
     out = device.empty((len(source), *places.shape), source.dtype)
     numbers = (np.int32(kind), np.float64(scale[0]), np.float64(scale[1]))
     arguments = (*_placed(device, places), source, out, *_sizes(source), *numbers)
-    device.launch("warp", f"warp_kernel_{kind_of(out.dtype)}", *over_pixels(out[0].size), arguments)
+    device.launch("warp", f"warp_kernel_{kind_of(out.dtype)}", over_patches(places.shape), (128,), arguments)
     return out
 
 

@@ -59,12 +59,19 @@ class SimtDevice:
         shared_bytes: int = 0,
     ) -> None:
         """Run a kernel to completion; RuntimeError reports an operation that is invalid on a GPU."""
-        held = [_argument(argument) for argument in arguments]
-        pointers = (ctypes.c_void_p * len(held))(*(ctypes.addressof(item) for item in held))
-        shapes = [(ctypes.c_uint * 3)(*(*shape, 1, 1, 1)[:3]) for shape in (grid, block)]
+        _held, pointers, shapes = launch_arguments(arguments, grid, block)
         library = _library()
         if getattr(library, f"simt_launch_{kernel}")(pointers, *shapes, ctypes.c_size_t(shared_bytes)):
             raise RuntimeError(f"{kernel}: {library.simt_fault().decode()}")
+
+
+def launch_arguments(
+    arguments: Sequence[Any], grid: tuple[int, ...], block: tuple[int, ...]
+) -> tuple[list[Any], Any, list[Any]]:
+    """Values of a launch, to be kept until it ends, their addresses, and grid and block of three sizes."""
+    held = [_argument(argument) for argument in arguments]
+    pointers = (ctypes.c_void_p * len(held))(*(ctypes.addressof(item) for item in held))
+    return held, pointers, [(ctypes.c_uint * 3)(*(*shape, 1, 1, 1)[:3]) for shape in (grid, block)]
 
 
 @cache
