@@ -11,7 +11,7 @@ import numpy as np
 THREADS = 256
 #: Rows and columns of the pixels of a block that reads a source at positions, as in ext/shared/patches.h.
 PATCH = (32, 64)
-#: Bytes of shared memory per block that every GPU has.
+#: Bytes of shared memory per block that every GPU has without being asked.
 SHARED_LIMIT = 48 * 1024
 
 
@@ -32,6 +32,9 @@ class Device(Protocol):
 
     def address(self, array: Any) -> int:
         """Address of its first element."""
+
+    def shared_limit(self) -> int:
+        """Bytes of shared memory that a block may ask for, at least ``SHARED_LIMIT``."""
 
     def launch(
         self,

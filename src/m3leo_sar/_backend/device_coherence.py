@@ -62,7 +62,7 @@ def coherence_pairs(
         np.int32(bool(phases)),
     ]
     known = tuple((int(one), int(other)) for one, other in pairs)
-    first, again = _passes(request, size, known, real.itemsize)
+    first, again = _passes(request, size, known, real.itemsize, device.shared_limit())
     marks = (len(images), -(-shape[0] // _STRIP_ROWS), -(-size[1] // _HOLE_COLS)) if again else (1,)
     holes = device.zeros(marks, np.uint8)
     for redo, one in enumerate((first, again)):
@@ -81,7 +81,7 @@ def coherence_pairs(
 
 
 def _passes(
-    request: CoherenceRequest, size: tuple[int, ...], pairs: Pairs, real: int
+    request: CoherenceRequest, size: tuple[int, ...], pairs: Pairs, real: int, shared_limit: int
 ) -> tuple[_Launch, _Launch | None]:
     """Launch for all pixels, and the one that redoes those near samples without data.
 
@@ -93,7 +93,7 @@ def _passes(
     if not plain or (request.strict and full.kernel == "direct"):
         return full, None
     strip = _strip(request, size, count) if real == 4 else None
-    group = _group(request, size, pairs) if real == 4 else None
+    group = _group(request, size, pairs, shared_limit) if real == 4 else None
     alone = strip or _march("plain", request, size, count, real)
     if alone.kernel == "direct":
         return alone, None
@@ -136,11 +136,11 @@ def _strip(request: CoherenceRequest, size: tuple[int, ...], pairs: int) -> _Lau
     return None
 
 
-def _group(request: CoherenceRequest, size: tuple[int, ...], pairs: Pairs) -> _Launch | None:
+def _group(request: CoherenceRequest, size: tuple[int, ...], pairs: Pairs, shared_limit: int) -> _Launch | None:
     """Launch of the kernel that shares dates among pairs, None where few pairs or the window do not suit it."""
     rows, cols = request.window
     shared = _GROUP_DATES * _STAGED_BYTES + _GROUP_PAIRS * _rows_kept(rows) * 2 * _GROUP_COLS * 4
-    suits = cols <= _STRIP_COLS // 2 and shared <= SHARED_LIMIT and not any(len(taps) for taps in request.weights)
+    suits = cols <= _STRIP_COLS // 2 and shared <= shared_limit and not any(len(taps) for taps in request.weights)
     if not suits or len(pairs) <= len({date for pair in pairs for date in pair}) or not _strip(request, size, 1):
         return None
     groups = group_table(pairs)

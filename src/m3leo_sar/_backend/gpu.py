@@ -9,6 +9,7 @@ from typing import Any
 import cupy
 import numpy as np
 
+from m3leo_sar._backend.device import SHARED_LIMIT
 from m3leo_sar._backend.device_kernels import bound
 from m3leo_sar._backend.source import kernel_source
 
@@ -39,6 +40,10 @@ class GpuDevice:
         """Address of its first element."""
         return int(array.data.ptr)
 
+    def shared_limit(self) -> int:
+        """Bytes of shared memory that a block may ask for."""
+        return int(cupy.cuda.Device().attributes["MaxSharedMemoryPerBlockOptin"])
+
     def launch(
         self,
         stem: str,
@@ -49,7 +54,10 @@ class GpuDevice:
         shared_bytes: int = 0,
     ) -> None:
         """Run a kernel on the current stream."""
-        _module(stem).get_function(kernel)(grid, block, tuple(arguments), shared_mem=shared_bytes)
+        function = _module(stem).get_function(kernel)
+        if shared_bytes > SHARED_LIMIT:
+            function.max_dynamic_shared_size_bytes = shared_bytes
+        function(grid, block, tuple(arguments), shared_mem=shared_bytes)
 
 
 @cache

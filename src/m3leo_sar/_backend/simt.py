@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from m3leo_sar._backend.device import SHARED_LIMIT
 from m3leo_sar._backend.device_kernels import bound
 from m3leo_sar._backend.source import SIMT_SOURCES, source_digest
 
@@ -48,6 +50,10 @@ class SimtDevice:
     def address(self, array: np.ndarray) -> int:
         """Address of its first element."""
         return int(array.ctypes.data)
+
+    def shared_limit(self) -> int:
+        """Bytes of shared memory that a block may ask for, as the emulation reads its setting."""
+        return int(os.environ.get("M3LEO_SIMT_SHARED_LIMIT") or SHARED_LIMIT)
 
     def launch(
         self,
