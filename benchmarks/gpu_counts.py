@@ -23,18 +23,21 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 import numpy as np
+from simt_counts import NAMES, CountingDevice, build
 
 from m3leo_sar._backend.coherence_request import CoherenceRequest
 from m3leo_sar._backend.normalise_request import NormaliseRequest
 from m3leo_sar._backend.places import Places
 from m3leo_sar._backend.simt import as_simt
-from m3leo_sar._backend.simt_counts import NAMES, CountingDevice, build
 from m3leo_sar.warp.kernel_table import kernel_table
 
 
@@ -148,7 +151,7 @@ def cases() -> dict[str, Callable[[], Case]]:
     (complex_,) = _images(1, (96, 448))
     return {
         "coherence, one pair": lambda: _coherence(2, (64, 432)),
-        "coherence, 435 pairs of 30 dates": lambda: _coherence(30, (64, 236)),
+        "coherence, 435 pairs of 30 dates": lambda: _coherence(30, (128, 236)),
         "resample, rasters of offsets": lambda: _resample((96, 448)),
         "warp, bilinear": lambda: _warp((96, 448), "bilinear"),
         "warp, Lanczos": lambda: _warp((96, 448), "lanczos"),

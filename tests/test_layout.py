@@ -148,7 +148,7 @@ def test_no_folder_is_a_hall() -> None:
     folders += [path for path in (ROOT / "ext").iterdir() if path.is_dir()]
     for folder in folders:
         files = [path for path in folder.iterdir() if path.suffix in (".py", ".h", ".pyx", ".cu", ".cpp")]
-        assert len(files) <= 33, folder
+        assert len(files) <= 34, folder
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

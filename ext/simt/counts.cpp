@@ -33,7 +33,7 @@ namespace simt {
 namespace counts {
 namespace {
 
-/* In the order of the names in _backend/simt_counts.py. */
+/* In the order of the names in benchmarks/simt_counts.py. */
 struct Totals {
   double read_bytes, written_bytes, useful_bytes;          // sectors by warp access; bytes that lanes asked for
   double block_read_bytes, block_written_bytes;            // distinct sectors by block

@@ -35,17 +35,17 @@ __device__ inline void float_weights(const float* table, double position, float*
 /* One pixel of a group. */
 template <int TAPS>
 struct FloatPixel {
-  double row, col;
-  long long top, left;
+  int top, left;
   bool quick;  // all taps on the image, and not on a sample of it
   float down[TAPS], right[TAPS], re, im;
 
   __device__ void place(const WarpPlaces& places, long long pixel, const float* table, long long rows, long long cols) {
+    double row, col;
     warp_place(places, pixel, &row, &col);
     const double below = floor(row), before = floor(col);
     quick = warp_inside(row, rows) && warp_inside(col, cols) && !(row == below && col == before);
-    top = quick ? (long long)below - TAPS / 2 + 1 : 0;
-    left = quick ? (long long)before - TAPS / 2 + 1 : 0;
+    top = quick ? (int)below - TAPS / 2 + 1 : 0;
+    left = quick ? (int)before - TAPS / 2 + 1 : 0;
     quick = quick && top >= 0 && left >= 0 && top + TAPS <= rows && left + TAPS <= cols;
     re = im = 0.0f;
     if (!quick) return;
@@ -114,10 +114,13 @@ __device__ inline void resample_group(const ResampleJob& job, long long first, l
       }
     }
     double re = pixel[o].re, im = pixel[o].im;
-    if (!pixel[o].quick || !resample_valid(pixel[o].re, pixel[o].im))
-      resample_value<float, TAPS, TAPS>(reinterpret_cast<const float*>(job.image), job.table, job.table, job.rows, job.cols,
-                                        pixel[o].row, pixel[o].col, &re, &im);
     const long long at = (first + o) * wide + col;
+    if (!pixel[o].quick || !resample_valid(pixel[o].re, pixel[o].im)) {
+      double at_row, at_col;
+      warp_place(job.places, at, &at_row, &at_col);
+      resample_value<float, TAPS, TAPS>(reinterpret_cast<const float*>(job.image), job.table, job.table, job.rows, job.cols,
+                                        at_row, at_col, &re, &im);
+    }
     float turned[2];
     resample_turned<float>(re, im, job.phase ? job.phase + at : nullptr, 0, turned);
     M3_STORE(job.out + at, (float2{turned[0], turned[1]}));

@@ -5,14 +5,19 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+from simt_counts import CountingDevice, build
+
 from m3leo_sar._backend.coherence_request import CoherenceRequest
 from m3leo_sar._backend.places import Places
 from m3leo_sar._backend.simt import as_simt
-from m3leo_sar._backend.simt_counts import CountingDevice, build
 from m3leo_sar.warp.kernel_table import kernel_table
 
 
