@@ -177,7 +177,7 @@ def test_the_crs_of_a_file_states_the_datum(shared_data, gtx):
         stored = file.read(1)
     rows, cols = (np.round(axis).astype(int) for axis in terrain.tiles.grid(path).to_pixels(*box.centres()))
     np.testing.assert_allclose(heights - expected(box, height_of_geoid), stored[rows, cols], atol=0.01)
-    with pytest.raises(ValueError, match=r"must be that of the CRS of Rome-30m-DEM.tif, EPSG:5773, or left out, got egm2008"):
+    with pytest.raises(ValueError, match=r"CRS of Rome-30m-DEM.tif, EPSG:5773, or left out, got egm2008"):
         open_terrain(path, vertical_crs="egm2008", geoid=gtx)
 
 
