@@ -144,3 +144,74 @@ def interferogram_single_reference_phase(size: int) -> Call:
     a, b = complex_pair(size)
     phase = ramp(size)
     return lambda: interferogram(a, b, reference_phase=phase)
+
+
+@case("coherence, Gaussian weights", bytes_per_pixel=20)
+def coherence_gaussian(size: int) -> Call:
+    from m3leo_sar import Window, coherence
+
+    a, b = complex_pair(size)
+    return lambda: coherence(a, b, window=Window.gaussian(rows=5, cols=20))
+
+
+@case("coherence, complex128", size=2048, bytes_per_pixel=40)
+def coherence_double(size: int) -> Call:
+    return coherence_call(size, kind=np.float64)
+
+
+@case("coherence, window 3 x 3", bytes_per_pixel=20)
+def coherence_small_window(size: int) -> Call:
+    from m3leo_sar import Window
+
+    return coherence_call(size, window=Window(rows=3, cols=3))
+
+
+@case("coherence, window 21 x 81", bytes_per_pixel=20)
+def coherence_large_window(size: int) -> Call:
+    from m3leo_sar import Window
+
+    return coherence_call(size, window=Window(rows=21, cols=81))
+
+
+@case("coherence, looks 5 x 20", bytes_per_pixel=16)
+def coherence_of_looks(size: int) -> Call:
+    from m3leo_sar import Looks
+
+    return coherence_call(size, step=Looks(rows=5, cols=20))
+
+
+def pairs_call(size: int, dates: int, count: int | None = None) -> Call:
+    """Coherence of the first pairs of a stack, or of all."""
+    from itertools import combinations
+
+    from m3leo_sar import Window, coherence
+
+    first, _ = complex_pair(size)
+    turns = np.exp(1j * np.arange(dates)).astype(np.complex64)
+    stack = turns[:, None, None] * first
+    pairs = list(combinations(range(dates), 2))[:count]
+    return lambda: coherence(stack, pairs=pairs, window=Window(rows=5, cols=20))
+
+
+@case("coherence, a pair alone of 1024 x 1024", size=1024, bytes_per_pixel=20)
+def coherence_alone(size: int) -> Call:
+    return pairs_call(size, 2)
+
+
+# 4 bytes per pixel and pair written, 8 per pixel and date read.
+@case("coherence, 435 pairs of 30 dates of 1024 x 1024", size=1024, bytes_per_pixel=4 * 435 + 8 * 30)
+def coherence_of_all_pairs(size: int) -> Call:
+    return pairs_call(size, 30)
+
+
+@case("interferogram, single looks", bytes_per_pixel=24)
+def interferogram_single(size: int) -> Call:
+    from m3leo_sar import interferogram
+
+    a, b = complex_pair(size)
+    return lambda: interferogram(a, b)
+
+
+@case("interferogram, single looks, memory reused by both", size=2048, bytes_per_pixel=24)
+def interferogram_single_reused(size: int) -> Call:
+    return interferogram_single(size)

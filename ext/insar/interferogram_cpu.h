@@ -10,6 +10,7 @@
 
 #include "interferogram.h"
 #include "parallel.h"
+#include "past_caches.h"
 #include "product_rows.h"
 
 namespace m3 {
@@ -36,6 +37,7 @@ template <typename Real>
 void interferogram_rows(const Real* a, const Real* b, const double* phase, Real* out, long long cols, int look_rows,
                         int look_cols, double min_valid, long long out_rows, long long out_cols) {
   constexpr ptrdiff_t tile = FormingSums<Real>::tile;
+  const bool past_caches = 2 * out_rows * out_cols * (long long)sizeof(Real) > STREAMED_BYTES;
   parallel_for(
       out_rows,
       [&] {
@@ -50,8 +52,10 @@ void interferogram_rows(const Real* a, const Real* b, const double* phase, Real*
           for (long long from = 0; from < cols; from += tile) {
             const long long at = row * cols + from;
             const ptrdiff_t n = cols - from < tile ? cols - from : tile;
-            if (phase) single_turned(a + 2 * at, b + 2 * at, phase + at, out + 2 * at, n);
-            else single_row(a + 2 * at, b + 2 * at, out + 2 * at, n);
+            Real* const to = past_caches ? re : out + 2 * at;
+            if (phase) single_turned(a + 2 * at, b + 2 * at, phase + at, to, n);
+            else single_row(a + 2 * at, b + 2 * at, to, n);
+            if (past_caches) stream_row(to, out + 2 * at, 2 * n);
           }
           return;
         }

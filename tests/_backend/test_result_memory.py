@@ -63,6 +63,39 @@ def test_what_is_kept_is_bounded_and_given_back_before_something_new():
     assert kept() == []
 
 
+def test_a_pair_of_4096_is_used_again():
+    # Nothing is written, so no page is ever cleared.
+    first = empty((4096, 4096), np.complex64)
+    address = first.ctypes.data
+    del first
+    assert empty((4096, 4096), np.complex64).ctypes.data == address
+
+
+def test_the_system_may_take_what_is_kept(monkeypatch):
+    advised = []
+    monkeypatch.setattr(result_memory._Buffer, "_advise", lambda buffer, option: advised.append(option))
+    first = empty((700, 900), np.float32)
+    assert advised == [result_memory._HUGE]
+    del first
+    assert advised[1:] == [result_memory._FREE]
+    empty((700, 900), np.float32)
+    assert advised[2:] == [result_memory._FREE]
+
+
+def test_without_pages_of_its_own_a_result_is_numpys(monkeypatch):
+    def refused(*arguments, **options):
+        raise OSError("no pages")
+
+    monkeypatch.setattr(result_memory.mmap, "mmap", refused)
+    array = empty((700, 900), np.float32)
+    array[:] = 7
+    assert array.ctypes.data % 64 == 0
+    with pytest.raises(MemoryError, match="Unable to allocate"):
+        empty((1 << 30, 1 << 16), np.float64)
+    monkeypatch.setattr(result_memory, "_FREE", None)
+    assert empty((700, 900), np.float32).sum(where=False) == 0
+
+
 def test_small_results_are_numpys():
     assert empty((10, 10), np.float64).base is None
     assert empty((0, 10), np.float64).shape == (0, 10)

@@ -248,3 +248,15 @@ def test_outputs_are_forms_of_one_result(backend, rng, oversample):
     assert {plane.dtype for plane in (maps.phase, maps.looks, magnitude)} == {np.dtype("float32")}
     with pytest.raises(ValueError, match="output must be one of complex, magnitude, all, got 'phase'"):
         interferogram(*arrays, output="phase")
+
+
+def test_a_result_larger_than_the_caches_is_that_of_its_rows(rng):
+    lines = rng.standard_normal((2, 70, 2003, 2), np.float32).view(np.complex64)[..., 0]
+    lines[0, 3, 1000] = np.nan
+    a, b = (np.tile(image, (30, 1)) for image in lines)
+    whole = interferogram(a, b)
+    assert whole.nbytes > 32 << 20
+    np.testing.assert_array_equal(whole[1400:1470], interferogram(*lines))
+    phase = np.linspace(0, 900, a.size).reshape(a.shape)
+    whole = interferogram(a, b, reference_phase=phase)
+    np.testing.assert_array_equal(whole[1400:1470], interferogram(*lines, reference_phase=phase[1400:1470]))

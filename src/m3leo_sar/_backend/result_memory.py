@@ -88,9 +88,9 @@ _kept = _Kept()
 class _Lease:
     """Base of the arrays over one buffer; when the last of them is deleted, the buffer is free again."""
 
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self.buffer = _kept.take(prod(shape) * dtype.itemsize + _ALIGNMENT)
-        address = self.buffer.bytes.ctypes.data
+    def __init__(self, buffer: _Buffer, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.buffer = buffer
+        address = buffer.bytes.ctypes.data
         self.__array_interface__: dict[str, Any] = {
             "shape": shape,
             "typestr": dtype.str,
@@ -105,6 +105,7 @@ class _Lease:
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """New array in C order, not initialised."""
     dtype = np.dtype(dtype)
-    if prod(shape) * dtype.itemsize < SMALLEST:
+    size = prod(shape) * dtype.itemsize
+    if size < SMALLEST:
         return np.empty(shape, dtype)
-    return np.asarray(_Lease(shape, dtype))
+    return np.asarray(_Lease(_kept.take(size + _ALIGNMENT), shape, dtype))
