@@ -27,7 +27,7 @@ STORAGES = ("geotiff", "zarr")
 #: coherence as uint8.
 KIND = Kind("archive.json", "m3leo_sar chip archive", 4, "chip archive")
 #: Earliest version that can be written, and the version of an archive by the dtype of its coherence: software that
-#: knows no levels must not take them for values.
+#: does not know levels must not take them for values.
 NAMED = 3
 _VERSIONS = {"float32": NAMED, "uint8": KIND.version}
 

@@ -1,4 +1,4 @@
-"""Size, grid and vertical datum of a raster that is no chip, such as a terrain model."""
+"""Size, grid and vertical datum of a raster other than a chip, such as a terrain model."""
 
 from __future__ import annotations
 
