@@ -40,16 +40,17 @@ def with_options(text: str) -> str:
 
 def option_names(command: Any) -> dict[str, str]:
     """Option of a command by each name that the library may use for it."""
-    names = {}
+    names: dict[str, str] = {}
+    plurals: dict[str, str] = {}
     for parameter in command.params:
         options = [option for option in parameter.opts if option.startswith("--")]
         if options:
             names[parameter.name] = options[0]
+            names |= {option.lstrip("-").replace("-", "_"): option for option in options}
             if getattr(parameter, "multiple", False):
                 # Several values of a repeated option are one argument with a plural name.
-                names[f"{parameter.name}s"] = options[0]
-            names |= {option.lstrip("-").replace("-", "_"): option for option in options}
-    return names
+                plurals[f"{parameter.name}s"] = options[0]
+    return plurals | names
 
 
 def with_option_names(text: str, names: Mapping[str, str]) -> str:
