@@ -252,7 +252,8 @@ def profile(storage: str, dtype: str, *, tiles: int = 16, count: int = 12) -> di
         started = time.process_time()
         grid = tiles_over(scene_for(tiles), tiles)
         origin, signatures = catalogue.origin(
-            catalogue.inputs, lambda path, stop: (signature(path), checksum(path, stop=stop))
+            catalogue.inputs,
+            lambda path, stop: (signature(path), checksum(path, stop=stop, by_chunks=archive.checks_chunks)),
         )
         wanted = wanted_chips(recipe, polarisation="VV", shape=(448, 448), origin=origin)
         plan = make_plan(grid, wanted, archive=archive)

@@ -28,6 +28,7 @@ REGISTERS = {
     "interferogram": 64,
     "multilook": 64,
     "normalise": 64,
+    "quantise": 32,
     "resample": 168,
     "warp": 168,
 }

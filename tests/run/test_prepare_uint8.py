@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+import zarr
 from command_line import call_here
 
 from m3leo_sar import GeoBox, TileGrid, Window
@@ -211,3 +212,13 @@ def test_the_error_of_a_level_is_below_the_spread_of_the_estimate(rng):
     assert rounding[0.0] < 1 / 35
     assert rounding[0.6] < 1 / 35
     assert rounding[0.9] < 1 / 10
+
+
+def test_a_replaced_date_is_known_by_the_checksums_of_its_chunks(scene, tmp_path):
+    write_stack(scene, tmp_path / "stack")
+    options = {"tiles": TILES, "window": WINDOW, "minimum_coverage": 0.2}
+    assert prepare(tmp_path / "stack", tmp_path / "a", dtype="uint8", **options).computed["coherence"] == 6
+    array = zarr.open_array(tmp_path / "stack" / "20230325" / "VV", mode="r+")
+    array[5, 7] = 3 + 4j
+    again = prepare(tmp_path / "stack", tmp_path / "a", **options)
+    assert again.computed == {"coherence": 4, "intensity": 2}, "pairs and images of that date alone"

@@ -6,6 +6,7 @@ import os
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,8 @@ def bring_up_to_date(
         log = open_.enter_context(RunLog(options.log))
         index = open_.enter_context(index_at(archive.root / INDEX)) if catalogue.is_far else None
         ledger.note(_SERIES, _series(catalogue, ledger, archive))
-        origin, signatures = catalogue.origin(_inputs(catalogue, recipe), ledger.checksum, progress=watch.checked)
+        check = partial(ledger.checksum, by_chunks=archive.checks_chunks)
+        origin, signatures = catalogue.origin(_inputs(catalogue, recipe), check, progress=watch.checked)
         plan = _plan(catalogue, grid, recipe, origin, archive=archive, ledger=ledger, verify=options.verify)
         watch.planned(plan)
         common = common_values(
@@ -126,7 +128,8 @@ def plan_only(
         ledger = open_.enter_context(ChipLedger(book)) if book.is_file() else None
         if ledger:
             _series(catalogue, ledger, archive)
-        origin, _ = catalogue.origin(_inputs(catalogue, recipe), ledger.checksum if ledger else _checksum)
+        check = partial(ledger.checksum if ledger else _checksum, by_chunks=archive.checks_chunks)
+        origin, _ = catalogue.origin(_inputs(catalogue, recipe), check)
         plan = _plan(catalogue, grid, recipe, origin, archive=archive, ledger=ledger, verify=verify)
         return _on_stack(plan, catalogue.stack, recipe), ledger.fact(RATE) if ledger else None
 
@@ -202,5 +205,5 @@ def _inputs(catalogue: Catalogue, recipe: Recipe) -> list[str]:
     return [*dates, "geometry", *(f"label-{name}" for name in catalogue.labels)]
 
 
-def _checksum(path: Path, stop: threading.Event) -> tuple[str, str]:
-    return signature(path), checksum(path, stop=stop)
+def _checksum(path: Path, stop: threading.Event, *, by_chunks: bool) -> tuple[str, str]:
+    return signature(path), checksum(path, stop=stop, by_chunks=by_chunks)

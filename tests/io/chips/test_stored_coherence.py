@@ -184,3 +184,13 @@ def test_chips_move_between_archives_of_both_dtypes(tmp_path, storage, values):
     back = ChipArchive.create(tmp_path / "c", storage=storage, dtype="uint8")
     back.write(TILE, "coherence", KEYS[0], chip.array, BOX, metadata=chip.metadata)
     assert back.facts(TILE, "coherence", KEYS[0]) == small.facts(TILE, "coherence", KEYS[0])
+
+
+def test_several_chips_are_read_at_once_in_order(tmp_path, storage, values):
+    archive = filled(tmp_path / "a", storage, values)
+    names = [(TILE, "coherence", key) for key in reversed(KEYS)]
+    for threads in (1, 3):
+        found = archive.read_each(names, threads=threads)
+        np.testing.assert_array_equal([chip.array for chip in found], values[::-1])
+    with pytest.raises(FileNotFoundError, match="there is no"):
+        list(archive.read_each([*names, (TILE, "coherence", "VV/20990101")], threads=2))

@@ -143,6 +143,11 @@ class ChipArchive:
         """Version of the layout on disk."""
         return int(self.manifest.get("version", 0))
 
+    @property
+    def checks_chunks(self) -> bool:
+        """Whether the inputs of chips are known by the stored checksums of their chunks, instead of all bytes."""
+        return self.version > NAMED
+
     def path(self, identifier: str, dataset: str, key: str) -> Path:
         """Path of a chip; ValueError for a name that could lead out of the archive."""
         return self._storage.path(*self._found(identifier, dataset, key))

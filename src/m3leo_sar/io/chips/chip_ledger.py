@@ -80,10 +80,13 @@ class ChipLedger(Ledger):
             for identifier, state in states.items()
         )
 
-    def checksum(self, path: str | os.PathLike[str], stop: threading.Event | None = None) -> tuple[str, str]:
+    def checksum(
+        self, path: str | os.PathLike[str], stop: threading.Event | None = None, *, by_chunks: bool = False
+    ) -> tuple[str, str]:
         """Signature and checksum of a file or folder; its bytes are read only if the signature is new.
 
-        Several threads may ask at once; ``stop`` is that of :func:`m3leo_sar.io.files.fingerprint.checksum`.
+        Several threads may ask at once; ``stop`` and ``by_chunks`` are those of
+        :func:`m3leo_sar.io.files.fingerprint.checksum`.
 
         Raises
         ------
@@ -101,7 +104,7 @@ class ChipLedger(Ledger):
         rows = self._select("SELECT signature, checksum FROM checksums WHERE path = ?", (name,))
         if rows and rows[0][0] == now:
             return now, str(rows[0][1])
-        found = checksum(name, stop=stop)
+        found = checksum(name, stop=stop, by_chunks=by_chunks)
         self._write([("INSERT OR REPLACE INTO checksums VALUES (?, ?, ?)", (name, now, found))])
         return now, found
 

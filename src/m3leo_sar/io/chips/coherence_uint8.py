@@ -14,9 +14,6 @@ SCALE = 1 / LEVELS
 #: Largest rounding error of a coherence.
 LARGEST_ERROR = 0.5 / LEVELS
 
-_VALUES = (np.arange(256, dtype=np.float32) / np.float32(LEVELS)).astype(np.float32)
-_VALUES[NO_DATA] = np.nan
-
 
 def to_uint8(coherence: NDArray[Any]) -> NDArray[np.uint8]:
     """Store a coherence as the nearest of 255 levels.
@@ -77,4 +74,7 @@ def from_uint8(stored: NDArray[np.uint8]) -> NDArray[np.float32]:
     """
     if stored.dtype != np.uint8:
         raise TypeError(f"stored must be uint8, got {stored.dtype}")
-    return _VALUES.take(stored)
+    values = stored.astype(np.float32)
+    values /= np.float32(LEVELS)
+    values[stored == NO_DATA] = np.nan
+    return values

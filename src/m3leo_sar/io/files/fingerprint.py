@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from m3leo_sar.io.files.atomic import PARTIAL
+from m3leo_sar.io.files.limits import read_text
 from m3leo_sar.io.remote.open_remote import ranged_file
 from m3leo_sar.io.remote.remote_address import RemoteFile, file_at
 
 _BLOCK = 1 << 20
+#: Description of a Zarr array, and bytes of a CRC-32C.
+_DOCUMENT, _CRC = "zarr.json", 4
 
 
 def signature(path: str | os.PathLike[str]) -> str:
@@ -36,7 +40,7 @@ def signature(path: str | os.PathLike[str]) -> str:
     return found.hexdigest()[:16]
 
 
-def checksum(*paths: str | os.PathLike[str], stop: threading.Event | None = None) -> str:
+def checksum(*paths: str | os.PathLike[str], stop: threading.Event | None = None, by_chunks: bool = False) -> str:
     """SHA-256, in hexadecimal, of a file's bytes, or of the names and bytes of all files of folders.
 
     Of a file on a server, which is never read whole, that of its size and of the ``ETag``, or else the date, that the
@@ -48,6 +52,9 @@ def checksum(*paths: str | os.PathLike[str], stop: threading.Event | None = None
         Files or folders.
     stop : threading.Event, optional
         Another thread sets it to end the reading.
+    by_chunks : bool
+        Of chunks of Zarr arrays that end with their CRC-32C, take this instead of all bytes: whoever reads a chunk
+        compares it with its own.
 
     Raises
     ------
@@ -65,15 +72,27 @@ def checksum(*paths: str | os.PathLike[str], stop: threading.Event | None = None
             version = ranged_file(place).version
             found.update(f"{version.size}\0{version.etag or version.modified}\0".encode())
             continue
+        is_checked = by_chunks and _has_checked_chunks(place)
         for name, file in _files(place):
             if name:
                 found.update(f"{name}\0{os.path.getsize(file)}\0".encode())
             with open(file, "rb") as stream:
+                if is_checked and name != _DOCUMENT:
+                    stream.seek(-min(_CRC, os.path.getsize(file)), os.SEEK_END)
                 while block := stream.read(_BLOCK):
                     found.update(block)
                     if stop is not None and stop.is_set():
                         raise InterruptedError(f"reading {file} was stopped")
     return found.hexdigest()
+
+
+def _has_checked_chunks(path: Path) -> bool:
+    """Whether a folder is an array of Zarr v3 whose chunks are files that end with their CRC-32C."""
+    try:
+        document = json.loads(read_text(path / _DOCUMENT))
+        return [codec["name"] for codec in document["codecs"]] == ["bytes", "crc32c"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def _files(path: Path) -> Iterator[tuple[str, str]]:

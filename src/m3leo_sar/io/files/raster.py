@@ -8,12 +8,14 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.env import env_ctx_if_needed
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as RasterWindow
 
@@ -161,8 +163,8 @@ def write_geotiff(
         "nodata": nodata,
         "compress": "DEFLATE",
     }
-    if bands.dtype.kind in "fc":
-        # Speckle has no repetitions: more effort takes longer and compresses no better.
+    if bands.dtype.kind in "fc" or scale is not None:
+        # Measurements have no repetitions: more effort takes longer and compresses no better.
         profile["level" if cog else "zlevel"] = 1
     # The floating point predictor makes smooth coherence compressible by DEFLATE; complex values have none.
     if bands.dtype.kind in "fiu":
@@ -170,7 +172,7 @@ def write_geotiff(
     if overviews is not None:
         # GDAL's default, cubic, creates invalid codes and refuses complex numbers.
         profile["overview_resampling"] = overviews.upper()
-    with _plain_errors(path, OSError), rasterio.MemoryFile() as memory:
+    with _plain_errors(path, OSError), env_ctx_if_needed(), rasterio.MemoryFile() as memory:
         with memory.open(**profile) as target:
             target.write(bands)
             if scale is not None:
@@ -209,7 +211,8 @@ def open_raster(path: str | os.PathLike[str] | Any, *, driver: str | None = None
     with _plain_errors(path, ValueError), warnings.catch_warnings():
         # The caller judges a file without a map grid; geobox_of returns None for it.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with _Complaints() as complaints, rasterio.open(path, driver=driver) as source:
+        # One environment of GDAL for all that follows; rasterio would enter another one for each call.
+        with env_ctx_if_needed(), _Complaints() as complaints, rasterio.open(path, driver=driver) as source:
             if complaints.of_loss:
                 raise ValueError(f"{Path(path).name} cannot be read as a raster: {complaints.of_loss[0]}")
             _check_blocks(source, Path(path).name)
@@ -269,9 +272,14 @@ def geobox_of(source: Any) -> GeoBox | None:
     """Grid of an open raster, None if it has no transform or no coordinate reference system."""
     if source.crs is None or source.transform.is_identity:
         return None
-    crs = source.crs
-    code = crs.to_epsg(confidence_threshold=100)
-    return GeoBox(source.shape, source.transform, f"EPSG:{code}" if code else crs.to_wkt())
+    return GeoBox(source.shape, source.transform, _crs_name(source.crs.to_wkt()))
+
+
+@lru_cache(maxsize=256)
+def _crs_name(wkt: str) -> str:
+    """Code of a coordinate reference system if it has one: a search in PROJ's database, the same for most files."""
+    code = rasterio.CRS.from_wkt(wkt).to_epsg(confidence_threshold=100)
+    return f"EPSG:{code}" if code else wkt
 
 
 def read_window(
