@@ -7,7 +7,13 @@ them lacks. In a build where it cannot be prepared, or fails at its first call, 
 
 from __future__ import annotations
 
+import importlib
+import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -215,3 +221,106 @@ def interferogram_single(size: int) -> Call:
 @case("interferogram, single looks, memory reused by both", size=2048, bytes_per_pixel=24)
 def interferogram_single_reused(size: int) -> Call:
     return interferogram_single(size)
+
+
+#: Modules of today by their names in builds before the rooms were divided.
+FORMER = {
+    "m3leo_sar.io.stacks.zarr_stack": "m3leo_sar.io.zarr_stack",
+    "m3leo_sar.io.chips.archive": "m3leo_sar.io.archive",
+    "m3leo_sar.products.recipe": "m3leo_sar.app.tile_chips",
+    "m3leo_sar.run.catalogue": "m3leo_sar.app.catalogue",
+    "m3leo_sar.run.update": "m3leo_sar.app.run",
+}
+
+
+def with_former_names() -> None:
+    """Have an older build answer to the names of today."""
+    import m3leo_sar
+
+    root = Path(m3leo_sar.__file__).parent
+    for name, former in FORMER.items():
+        # Not by an import, which an editable installation would answer with the files of another build.
+        if not root.joinpath(*name.split(".")[1:]).with_suffix(".py").is_file():
+            sys.modules[name] = importlib.import_module(former)
+
+
+class Archived:
+    """Archives of a temporary folder, removed with this value."""
+
+    def __init__(self, tiles: int, storage: str) -> None:
+        with_former_names()
+        # That of the build, as an older one writes stacks of an older layout.
+        sys.path.insert(0, str(Path(importlib.import_module("m3leo_sar").__file__ or "").parents[2] / "benchmarks"))
+        from iw_like import dates, tiles_over, write_iw_like
+
+        from m3leo_sar import Window
+        from m3leo_sar.products.recipe import Recipe
+        from m3leo_sar.run.catalogue import open_catalogue
+        from m3leo_sar.stack.pairs import all_pairs
+
+        self.folder, self.storage = tempfile.TemporaryDirectory(), storage
+        side = int(np.ceil(np.sqrt(tiles))) + 3
+        shape = (448 * side, 896 * side)
+        stack = write_iw_like(Path(self.folder.name) / "stack", shape, 12)
+        self.catalogue, self.grid = open_catalogue(stack), tiles_over(shape, tiles)
+        window = Window(rows=5, cols=11)
+        self.recipe = Recipe(pairs=all_pairs(dates(12)), window=window, intensities=False, minimum_coverage=1.0)
+
+    def prepare(self, **kind: str) -> Any:
+        """All pairs of 12 dates into a new archive."""
+        from m3leo_sar.io.chips.archive import ChipArchive
+        from m3leo_sar.run.update import bring_up_to_date
+
+        root = Path(self.folder.name) / "chips"
+        shutil.rmtree(root, ignore_errors=True)
+        archive = ChipArchive.create(root, storage=self.storage, **kind)
+        bring_up_to_date(self.catalogue, archive, self.grid, self.recipe)
+        return archive
+
+    def smallest(self) -> dict[str, str]:
+        """Option for coherence as uint8, in a build that has it."""
+        from m3leo_sar.io.chips.archive import ChipArchive
+
+        return {"dtype": "uint8"} if hasattr(ChipArchive, "dtype") else {}
+
+    def reading(self, **kind: str) -> Call:
+        """Reading all chips on all CPUs, in a build that does so."""
+        archive = self.prepare(**kind)
+        names, kept = list(archive.chips()), self
+
+        def read() -> int:
+            assert kept.folder
+            if hasattr(archive, "read_each"):
+                return sum(chip.array.size for chip in archive.read_each(names, threads=os.cpu_count() or 1))
+            return sum(archive.read(*name).array.size for name in names)
+
+        return read
+
+
+@case("prepare, chips in Zarr, uint8 where there is one", size=4)
+def prepare_zarr(size: int) -> Call:
+    made = Archived(size, "zarr")
+    return lambda: made.prepare(**made.smallest())
+
+
+@case("prepare, chips in GeoTIFF, uint8 where there is one", size=4)
+def prepare_geotiff(size: int) -> Call:
+    made = Archived(size, "geotiff")
+    return lambda: made.prepare(**made.smallest())
+
+
+@case("prepare, chips in Zarr, float32", size=4)
+def prepare_zarr_float32(size: int) -> Call:
+    return Archived(size, "zarr").prepare
+
+
+@case("reading GeoTIFF chips again, float32", size=1)
+def reading_float32(size: int) -> Call:
+    made = Archived(size, "geotiff")
+    return made.reading()
+
+
+@case("reading GeoTIFF chips again, uint8 where there is one", size=1)
+def reading_smallest(size: int) -> Call:
+    made = Archived(size, "geotiff")
+    return made.reading(**made.smallest())

@@ -15,6 +15,7 @@
 #include "interferogram.h"
 #include "multilook.h"
 #include "normalise_cpu.h"
+#include "quantise_cpu.h"
 #include "resample_cpu.h"
 
 static unsigned long long digest = 1469598103934665603ULL;
@@ -247,6 +248,9 @@ void normalised(long long rows, long long cols) {
   fold(mask);
   fold(counts);
   fold(moments);
+  std::vector<unsigned char> levels(values.size());
+  m3::quantise_all(values.data(), levels.data(), (long long)values.size(), 254, 255);
+  fold(levels);
 }
 
 int main() {

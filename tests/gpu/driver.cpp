@@ -192,4 +192,5 @@ int main() {
       counted.data(), moments.data(), pixels);
   run("normalise_f32", simt_launch_normalise_f32, dim3{across.x, 2, 1}, line256, 0, addresses.data(), types.data(),
       places.data(), recipes.data(), values.data(), mask.data(), pixels, cols);
+  run("quantise_f32", simt_launch_quantise_f32, across, line256, 0, values.data(), mask.data(), pixels, 254, 255);
 }
