@@ -15,9 +15,16 @@ from m3leo_sar.io.chips.chip_name import is_safe
 from m3leo_sar.io.chips.coherence_uint8 import SCALE
 from m3leo_sar.io.chips.stored_coherence import decoded, encoded
 from m3leo_sar.io.files import limits
-from m3leo_sar.io.files.atomic import PARTIAL, remove_at_once
+from m3leo_sar.io.files.atomic import PARTIAL, atomic_paths, remove_at_once
 from m3leo_sar.io.files.plain_values import parameter_digest, plain_value
-from m3leo_sar.io.files.raster import GEOTIFF, geobox_of, open_raster, read_raster, write_geotiff
+from m3leo_sar.io.files.raster import (
+    GEOTIFF,
+    gdal_environment,
+    geobox_of,
+    geotiff_bytes,
+    open_raster,
+    read_raster,
+)
 
 _TAG = "M3LEO_SAR"
 
@@ -49,6 +56,20 @@ def _metadata(path: str | os.PathLike[str], text: str) -> dict[str, Any]:
     return metadata
 
 
+def _content(layer: Layer, geobox: GeoBox) -> bytes:
+    """The file of a chip."""
+    metadata = dict(layer.metadata)
+    if layer.array.dtype.kind == "c" and "scale" in metadata:
+        raise ValueError("scale requests complex int16, which needs an archive with storage='zarr'")
+    tags = {
+        _TAG: json.dumps(metadata, sort_keys=True, default=plain_value),
+        f"{_TAG}_DIGEST": parameter_digest(metadata.get("parameters")),
+    }
+    tags |= {name.upper(): str(value) for name, value in metadata.items() if isinstance(value, str | int | float)}
+    scale = SCALE if STORED in metadata else None
+    return geotiff_bytes(f"{layer.key}.tif", layer.array, geobox, tags=tags, nodata=layer.nodata, scale=scale)
+
+
 class GeotiffStorage:
     """One GeoTIFF per chip, with its metadata as tags."""
 
@@ -56,21 +77,10 @@ class GeotiffStorage:
         self.root = root
 
     def write(self, identifier: str, dataset: str, layers: Sequence[Layer], geobox: GeoBox) -> None:
-        """Write each chip as a file of its own."""
-        for layer in map(encoded, layers):
-            if layer.array.dtype.kind == "c" and "scale" in layer.metadata:
-                raise ValueError("scale requests complex int16, which needs an archive with storage='zarr'")
-            metadata = dict(layer.metadata)
-            tags = {
-                _TAG: json.dumps(metadata, sort_keys=True, default=plain_value),
-                f"{_TAG}_DIGEST": parameter_digest(metadata.get("parameters")),
-            }
-            tags |= {
-                name.upper(): str(value) for name, value in metadata.items() if isinstance(value, str | int | float)
-            }
-            path = self.path(identifier, dataset, layer.key)
-            scale = SCALE if STORED in metadata else None
-            write_geotiff(path, layer.array, geobox, tags=tags, nodata=layer.nodata, scale=scale)
+        """Write each chip as a file of its own, all of them or none."""
+        with gdal_environment(), atomic_paths() as begin:
+            for layer in map(encoded, layers):
+                begin(self.path(identifier, dataset, layer.key)).write_bytes(_content(layer, geobox))
 
     def read(self, identifier: str, dataset: str, key: str) -> Chip:
         """Read one chip."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.env import env_ctx_if_needed
+from rasterio.env import env_ctx_if_needed as gdal_environment
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as RasterWindow
 
@@ -31,6 +31,8 @@ from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile, file_at
 
 #: GDAL's driver for files that must be GeoTIFF: a VRT could make GDAL read any other file or URL.
 GEOTIFF = "GTiff"
+#: Rows of a strip of levels.
+_LEVEL_ROWS = 64
 #: Setting by which GDAL, from 3.12 on, reads raw files that do not lie beside or below a VRT.
 _RAW_SETTING = "GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE"
 #: Suffixes of files beside a raster that do not affect its pixels.
@@ -102,8 +104,31 @@ def _band_alone(raster: Raster, band: int | None) -> Raster:
     return raster._replace(array=raster.array[band - 1], names=raster.names[one], band_tags=raster.band_tags[one])
 
 
-def write_geotiff(
-    path: str | os.PathLike[str],
+def write_geotiff(path: str | os.PathLike[str], array: NDArray[Any], geobox: GeoBox, **options: Any) -> None:
+    """Write (rows, cols) or (bands, rows, cols) as a compressed GeoTIFF, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        File to write; its folder is created.
+    array, geobox, **options
+        As :func:`geotiff_bytes` takes them.
+
+    Raises
+    ------
+    ValueError
+        If the shapes of array and geobox differ.
+    OSError
+        If the file cannot be written; no part of it remains.
+    """
+    content = geotiff_bytes(Path(path).name, array, geobox, **options)
+    # Not by GDAL, which reports a full disk in its log only.
+    with atomic_path(path) as partial:
+        partial.write_bytes(content)
+
+
+def geotiff_bytes(
+    name: str,
     array: NDArray[Any],
     geobox: GeoBox,
     *,
@@ -113,15 +138,13 @@ def write_geotiff(
     names: tuple[str, ...] = (),
     band_tags: Sequence[Mapping[str, str]] = (),
     overviews: str | None = None,
-) -> None:
-    """Write (rows, cols) or (bands, rows, cols) as a compressed GeoTIFF, whole or not at all.
-
-    The file is assembled in memory first.
+) -> bytes:
+    """A compressed GeoTIFF of (rows, cols) or (bands, rows, cols).
 
     Parameters
     ----------
-    path
-        File to write; its folder is created.
+    name
+        Of the file, for messages.
     array
         Real, complex or integer pixels.
     geobox
@@ -144,7 +167,7 @@ def write_geotiff(
     ValueError
         If the shapes of array and geobox differ.
     OSError
-        If the file cannot be written; no part of it remains.
+        If GDAL cannot write it.
     """
     bands = array if array.ndim == 3 else array[None]
     if bands.shape[1:] != geobox.shape:
@@ -167,24 +190,25 @@ def write_geotiff(
         # Measurements have no repetitions: more effort takes longer and compresses no better.
         profile["level" if cog else "zlevel"] = 1
     # The floating point predictor makes smooth coherence compressible by DEFLATE; complex values have none.
-    if bands.dtype.kind in "fiu":
+    if scale is not None:
+        # Levels of neighbours are often equal as they are, and few strips take less time than many.
+        profile["blockysize"] = _LEVEL_ROWS
+    elif bands.dtype.kind in "fiu":
         profile["predictor"] = {"f": 3}.get(bands.dtype.kind, 2) if not cog else "YES"
     if overviews is not None:
         # GDAL's default, cubic, creates invalid codes and refuses complex numbers.
         profile["overview_resampling"] = overviews.upper()
-    with _plain_errors(path, OSError), env_ctx_if_needed(), rasterio.MemoryFile() as memory:
+    with _plain_errors(name, OSError), gdal_environment(), rasterio.MemoryFile() as memory:
         with memory.open(**profile) as target:
             target.write(bands)
             if scale is not None:
                 target.scales = (scale,) * len(bands)
             target.update_tags(**(tags or {}))
-            for band, name in enumerate(names, start=1):
-                target.set_band_description(band, name)
+            for band, text in enumerate(names, start=1):
+                target.set_band_description(band, text)
             for band, facts in enumerate(band_tags, start=1):
                 target.update_tags(band, **facts)
-        # Not by GDAL, which reports a full disk in its log only.
-        with atomic_path(path) as partial:
-            partial.write_bytes(memory.getbuffer())
+        return bytes(memory.getbuffer())
 
 
 @contextmanager
@@ -212,7 +236,7 @@ def open_raster(path: str | os.PathLike[str] | Any, *, driver: str | None = None
         # The caller judges a file without a map grid; geobox_of returns None for it.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         # One environment of GDAL for all that follows; rasterio would enter another one for each call.
-        with env_ctx_if_needed(), _Complaints() as complaints, rasterio.open(path, driver=driver) as source:
+        with gdal_environment(), _Complaints() as complaints, rasterio.open(path, driver=driver) as source:
             if complaints.of_loss:
                 raise ValueError(f"{Path(path).name} cannot be read as a raster: {complaints.of_loss[0]}")
             _check_blocks(source, Path(path).name)
