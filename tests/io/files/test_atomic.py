@@ -10,7 +10,7 @@ import time
 import pytest
 
 from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.io.files.atomic import atomic_path, remove, remove_at_once, remove_stale
+from m3leo_sar.io.files.atomic import atomic_path, atomic_paths, remove, remove_at_once, remove_stale
 from m3leo_sar.io.files.batches import batches, new_batch
 from m3leo_sar.io.files.host import host_tag
 
@@ -115,3 +115,24 @@ def test_a_folder_goes_at_once(tmp_path, monkeypatch):
     ((name, left),) = seen
     assert name.startswith(f"000003.partial-{os.getpid()}-")
     assert left == []
+
+
+def test_several_files_appear_together_or_not_at_all(tmp_path):
+    (tmp_path / "a.tif").write_text("old")
+
+    def fail():
+        with atomic_paths() as begin:
+            begin(tmp_path / "a.tif").write_text("new")
+            begin(tmp_path / "sub" / "b.tif")
+            raise RuntimeError("no second")
+
+    with pytest.raises(RuntimeError, match="no second"):
+        fail()
+    assert (tmp_path / "a.tif").read_text() == "old"
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.tif"]
+    with atomic_paths() as begin:
+        begin(tmp_path / "a.tif").write_text("new")
+        begin(tmp_path / "sub" / "b.tif").write_text("other")
+        assert not (tmp_path / "sub" / "b.tif").exists()
+    assert [path.read_text() for path in (tmp_path / "a.tif", tmp_path / "sub" / "b.tif")] == ["new", "other"]
+    assert not list(tmp_path.rglob("*.partial-*"))

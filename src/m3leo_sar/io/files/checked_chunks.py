@@ -85,7 +85,7 @@ def _filled(chunk: NDArray[np.uint8], path: Path) -> bool:
     try:
         size = os.fstat(handle).st_size
         with open(handle, "rb", buffering=0, closefd=False) as stream:
-            got = stream.readinto(memoryview(chunk)) if size == chunk.nbytes else None
+            got = stream.readinto(chunk.data) if size == chunk.nbytes else None
     finally:
         os.close(handle)
     if got != chunk.nbytes:
