@@ -41,7 +41,7 @@ def noise(scene: SafeScene, date: int) -> Any:
     return images
 
 
-def write_products(folder: Path, swaths: list[str], bursts: int, columns: int, dates: int) -> Any:
+def write_products(folder: Path, swaths: list[str], bursts: int, columns: int, dates: int, *, zipped: bool) -> Any:
     """Products, orbits and terrain of a scene whose pixels are noise."""
     passes = tuple(PassOptions(date=day, baseline=60.0 * index) for index, day in enumerate(DATES[:dates]))
     scene = SafeScene(passes=passes, swaths=tuple(swaths), bursts=bursts, lines=2000, columns=columns)
@@ -54,7 +54,7 @@ def write_products(folder: Path, swaths: list[str], bursts: int, columns: int, d
     import m3leo_sar.app.scene_files as home
 
     home.safe_products, home.truth_planes = files, lambda scene: {}  # type: ignore[assignment]
-    return write_safe_scene(scene, folder)
+    return write_safe_scene(scene, folder, zipped=zipped)
 
 
 def memory_of(entry: str) -> float:
@@ -84,21 +84,25 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=23_000)
     parser.add_argument("--dates", type=int, default=2)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--zip", action="store_true", help="products as zips")
     asked = parser.parse_args()
     print(f"{datetime.date.today()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
     folder = tempfile.mkdtemp(prefix="coregister-")
     try:
-        files = write_products(Path(folder), asked.swaths, asked.bursts, asked.columns, asked.dates)
+        files = write_products(Path(folder), asked.swaths, asked.bursts, asked.columns, asked.dates,
+                               zipped=asked.zip)  # fmt: skip
         products = [str(path) for path in files.products]
         print(
-            f"{asked.bursts} bursts of {asked.columns} columns in {len(asked.swaths)} swaths, {asked.workers} workers\n"
+            f"{asked.bursts} bursts of {asked.columns} columns in {len(asked.swaths)} swaths, {asked.dates} dates, "
+            f"{asked.workers} workers, {'zips' if asked.zip else 'folders'}\n"
         )
-        print("| step | s per burst | CPU s per burst | MB above the start |\n|---|---|---|---|")
+        print("| step | s per burst | CPU s per burst | MB above the start | MB per worker |\n|---|---|---|---|---|")
         steps = {"reference: heights, terrain, copy": products[:1], "a date: shift, co-registration, writing": products}
         for name, some in steps.items():
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
                 wall, cpu, memory, count = pool.submit(measured, folder, some, asked.workers).result()
-            print(f"| {name} | {wall / count:.2f} | {cpu / count:.2f} | {memory:.0f} |")
+            workers = min(asked.workers, asked.bursts * len(asked.swaths))
+            print(f"| {name} | {wall / count:.2f} | {cpu / count:.2f} | {memory:.0f} | {memory / workers:.0f} |")
     finally:
         shutil.rmtree(folder)
 

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+#: Part of a complex int16 sample that is no data.
+INT16_NO_DATA = -32768
+
 #: Real dtype for the statistics of each complex dtype.
 REAL_OF = {"complex64": "float32", "complex128": "float64"}
 
@@ -158,7 +161,7 @@ def filled(array: Any, name: str, *, slc: bool = False) -> Any:
     if array.dtype.kind in "fc":
         return np.asarray(np.ma.filled(array, np.nan))
     if slc and array.dtype == np.int16:
-        return np.asarray(np.ma.filled(array, -32768))
+        return np.asarray(np.ma.filled(array, INT16_NO_DATA))
     if not np.ma.getmaskarray(array).any():
         return np.ma.getdata(array)
     raise TypeError(

@@ -10,8 +10,16 @@ import pytest
 
 from m3leo_sar.grid.burst_identifier import BurstIdentifier
 from m3leo_sar.insar.spectral_diversity import AzimuthShift
+from m3leo_sar.run.coregistration import overlap_shift
 from m3leo_sar.run.coregistration.burst_choice import BurstChoice, chosen_passes
-from m3leo_sar.run.coregistration.overlap_shift import DateShift, Overlap, partners_of, shift_of_overlaps, shift_text
+from m3leo_sar.run.coregistration.overlap_shift import (
+    DateShift,
+    Overlap,
+    measured_shift,
+    partners_of,
+    shift_of_overlaps,
+    shift_text,
+)  # fmt: skip
 from m3leo_sar.run.coregistration.reference_date import choose_reference
 
 DAYS = [datetime.date(2023, 3, day) for day in (1, 13, 25)]
@@ -143,3 +151,15 @@ def test_a_shift_that_no_orbit_explains_is_refused_but_that_of_two_clocks_is_not
     assert shift_of_overlaps(overlaps(-0.0267), DAYS[0], {"S1C", "S1D"}, DAYS[1]).lines == -0.0267
     with pytest.raises(ValueError, match="a wrong orbit file, an unknown clock or an ambiguous phase"):
         shift_of_overlaps(overlaps(0.045), DAYS[0], {"S1C", "S1D"}, DAYS[1])
+
+
+def test_a_single_burst_of_two_clocks_says_what_stays_in_its_phase(monkeypatch):
+    monkeypatch.setattr(overlap_shift, "overlaps_of", lambda stacks: [])
+    stack = SimpleNamespace(dates=lambda: {DAYS[0]: {"platform": "S1C"}}, is_flattened=True)
+    for mission, told in (
+        ("S1D", "; the clocks of S1C and S1D differ by 0.027 line, which stays in the phase"),
+        ("S1C", ""),
+    ):
+        images = {ONE: SimpleNamespace(mission=mission)}
+        found = measured_shift(DAYS[1], images, {}, {ONE: stack}, reference=DAYS[0])
+        assert found == DateShift(note=f"no two consecutive bursts: orbits alone{told}")

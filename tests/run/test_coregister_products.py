@@ -16,10 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import zarr
 from command_line import COMMAND, call_here
 
 from m3leo_sar import GeoBox, Window, coherence, coregister_products
+from m3leo_sar.app import coregister_command
 from m3leo_sar.app.cli import app
 from m3leo_sar.app.scene_files import write_safe_scene
 from m3leo_sar.io.files.raster import read_raster, write_geotiff
@@ -27,6 +29,7 @@ from m3leo_sar.io.files.run_lock import RunLock
 from m3leo_sar.io.sentinel1.orbit_file import find_orbit_files
 from m3leo_sar.io.sentinel1.passes import passes
 from m3leo_sar.io.sentinel1.product import find_products
+from m3leo_sar.io.sources.terrain import open_terrain
 from m3leo_sar.io.stacks.burst_stack import BurstStack
 from m3leo_sar.io.stacks.zarr_stack import read_stack
 from m3leo_sar.products.flattening import flat_stack
@@ -36,8 +39,9 @@ from m3leo_sar.run.coregistration import burst_date
 from m3leo_sar.run.coregistration import coregister_products as home
 from m3leo_sar.run.coregistration.burst_ground import Extent, outline_on_ground
 from m3leo_sar.run.coregistration.coregister_products import plan_coregistration
-from m3leo_sar.run.coregistration.coregistration_plan import make_plan
+from m3leo_sar.run.coregistration.coregistration_plan import existing_coverage, make_plan
 from m3leo_sar.run.coregistration.pass_orbits import orbit_of
+from m3leo_sar.run.coregistration.plan_check import faults_of
 from m3leo_sar.simulate.safe_scene import SafeScene
 from m3leo_sar.simulate.sentinel1_pass import PassOptions
 from m3leo_sar.stack.burst_set import BurstSet
@@ -244,11 +248,54 @@ def test_the_plan_says_what_a_run_would_do_and_writes_nothing(files, stacks, tmp
     assert {row["orbit"] for row in rows} == {"POEORB"}
     # In the middle of all in time and baseline.
     assert plan.reference == DATES[0]
-    assert plan.bytes == sum(4 * image.image.shape[0] * image.image.shape[1] for image in plan.images)
+    pixels = sum(4 * image.image.shape[0] * image.image.shape[1] for image in plan.images)
+    # Two stacks with heights and terrain; the products are no zips.
+    assert (plan.bytes, plan.spare_bytes) == (pixels + 2 * (40 << 20), 0)
+    assert plan.seconds == pytest.approx(pixels / 6 / 4e6 * (2 * 0.2 + 2 * 0.03 + 4 * 0.2))
+    assert list(faults_of(plan, open_terrain(files.terrain))) == []
     there = plan_coregistration(files.products, stacks, orbits=files.orbits)
     assert (there.reference, there.lacking) == (DATES[0], [])
     assert [round(there.baselines[date]) for date in DATES] == pytest.approx(BASELINES, abs=5)
+    assert (there.bytes, there.seconds, list(faults_of(there))) == (0, 0, [])
     assert set(there.coverage()[str(there.images[0].identifier)].values()) == {"reference", "present"}
+    assert existing_coverage(stacks) == there.coverage()
+
+
+def test_the_command_plans_once_and_says_what_it_draws(files, stacks, tmp_path, monkeypatch, capsys):
+    plans = []
+
+    def counted(*arguments, **options):
+        plans.append(plan_coregistration(*arguments, **options))
+        return plans[-1]
+
+    monkeypatch.setattr(coregister_command, "plan_coregistration", counted)
+    words = ["coregister", *map(str, files.products), str(stacks), "--orbits", str(files.orbits)]
+    assert app([*words, "--figure", str(tmp_path / "after.png")], standalone_mode=False) in (None, 0)
+    assert (len(plans), (tmp_path / "after.png").stat().st_size > 1000) == (1, True)
+    said = capsys.readouterr().out.replace("\n", "")
+    assert "wrote nothing; 6 images already existed" in said
+    assert f"wrote {tmp_path / 'after.png'}" in said
+
+
+def test_a_dry_run_says_what_could_not_be_made(files, tmp_path, capsys):
+    """Pixels that are missing or cut, and terrain beside the bursts, are found before a run."""
+    products = [shutil.copytree(path, tmp_path / "p" / path.name) for path in files.products]
+    next(products[1].glob("measurement/*")).unlink()
+    with rasterio.open(next(products[2].glob("measurement/*")), "w", driver="GTiff", count=1, height=9, width=7,
+                       dtype="int16", transform=rasterio.Affine(2, 0, 0, 0, -2, 0)):  # fmt: skip
+        pass
+    heights, box = read_raster(files.terrain)[:2]
+    cols = slice(0, box.shape[1] // 2)
+    part = replace(box.crop(slice(None), cols), crs="EPSG:4979")
+    write_geotiff(tmp_path / "part.tif", np.asarray(heights, np.float32)[:, cols], part)
+    words = ["coregister", str(tmp_path / "p"), str(tmp_path / "s"), "--orbits", str(files.orbits), "--dry-run"]
+    assert app([*words, "--dem", str(tmp_path / "part.tif"), "--reference", REFERENCE], standalone_mode=False) == 1
+    said = capsys.readouterr().out
+    assert re.search(rf"cannot be made: {DATES[1]}: .* has no measurement of IW1 VV, only its annotation", said)
+    assert re.search(rf"cannot be made: {DATES[2]}: .* must have the \(3014, 320\) pixels that its annotation", said)
+    ground = re.findall(r"cannot be made: T052-\d+-IW1: --dem must cover the bursts, it has heights for \d+%", said)
+    assert len(ground) == 2
+    assert not (tmp_path / "s").exists()
 
 
 def test_a_run_without_flattening_is_flattened_by_prepare(files, stacks, tmp_path):
@@ -368,7 +415,7 @@ def test_pixels_that_are_damaged_fail_their_date_and_no_other(files, stacks, tmp
     broken = shutil.copytree(files.products[1], tmp_path / "p" / files.products[1].name)
     pixels = next(broken.glob("measurement/*"))
     pixels.write_bytes(pixels.read_bytes()[: pixels.stat().st_size // 2])
-    told = "is cut short or damaged, lines .* of burst 0 cannot be read"
+    told = r"is cut short or damaged, lines .* of burst \d cannot be read"
     if is_zip:
         archive = Path(shutil.make_archive(str(tmp_path / "z" / broken.stem), "zip", broken.parent))
         content = bytearray(archive.read_bytes())

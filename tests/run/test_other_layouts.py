@@ -38,7 +38,7 @@ def test_pairs_of_a_stack_are_listed_and_a_choice_names_its_option(places):
     assert "--frequency must be given, as there are several: A, B" in str(refused.exception)
 
 
-@pytest.mark.filterwarnings("ignore:.*does not state whether its dates are flattened")
+@pytest.mark.filterwarnings("ignore::m3leo_sar.stack.flatness.UnflattenedWarning")
 @pytest.mark.parametrize("name", ["nisar frequency B", "gamma", "snap", "miaplpy"])
 def test_chips_are_prepared_and_are_the_coherence_of_the_pixels(places, name, tmp_path):
     stack = open_stack(places[name], **stack_layouts.LAYOUTS[name].options)

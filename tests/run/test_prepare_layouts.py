@@ -215,7 +215,7 @@ def test_every_kind_that_is_read_is_prepared():
 
 @pytest.mark.filterwarnings("ignore:2 of 2 products have no annotation_coregistered")
 @pytest.mark.filterwarnings("ignore:.*compressed SLCs, which are not acquisitions")
-@pytest.mark.filterwarnings("ignore:.*does not state whether its dates are flattened")
+@pytest.mark.filterwarnings("ignore::m3leo_sar.stack.flatness.UnflattenedWarning")
 @pytest.mark.filterwarnings("ignore:.*positions are those at the mean height of the terrain")
 @pytest.mark.parametrize("name", CASES)
 def test_a_chip_is_the_coherence_of_the_pixels_of_the_folder(name, request, tmp_path, capsys):

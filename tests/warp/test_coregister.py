@@ -132,6 +132,42 @@ def test_a_block_of_rows_has_the_bits_of_the_whole(rng, output):
     assert coregister(image, **options, rows=slice(4, 4)).pixels.shape[0] == 0
 
 
+class Lines:
+    """A burst that is read as it is needed."""
+
+    def __init__(self, image):
+        self.image, self.shape, self.dtype, self.ndim, self.most = image, image.shape, image.dtype, image.ndim, 0
+
+    def __getitem__(self, lines):
+        found = self.image[lines].copy()
+        self.most = max(self.most, len(found))
+        return found
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_lines_that_are_read_as_needed_have_the_bits_of_the_whole_burst(backend, rng, stored):
+    shape, out = (700, 50), (690, 31)
+    image = burst(rng, shape)
+    image = np.rint(image.view(np.float32)).reshape(*shape, 2).astype(np.int16) if stored else image
+    found, (posts, _) = offsets(rng, out, azimuth=-7.4), plane(out)
+    valid = np.stack([np.arange(shape[0]) % 5, 40 + np.arange(shape[0]) % 7], axis=1)
+    valid[[0, 300, 699]] = -1
+    options = {
+        "offsets": found._replace(**{name: _calm(getattr(found, name), out) for name in ("azimuth", "range")}),
+        "heights": posts._replace(height=np.minimum(posts.height, 1000)),
+        "carrier": carrier(*shape),
+        "valid": valid,
+        "output": "int16",
+    }
+    whole = coregister(backend.array(image), **options)
+    lines = Lines(backend.array(image))
+    part = coregister(lines, **options)
+    np.testing.assert_array_equal(backend.numpy(part.pixels), backend.numpy(whole.pixels))
+    assert part[1:] == whole[1:]
+    # A block, what its kernel needs, and the lines since the carrier began anew.
+    assert lines.most < 128 + 100
+
+
 def _calm(polynomial, shape):
     origin = tuple((size - 1) / 2 for size in shape) + ORIGIN[2:]
     return HeightPolynomial(polynomial.coefficients, origin=origin, scale=(*origin[:2], SCALE[2]))

@@ -16,6 +16,8 @@ OFFSET_TERMS = (4, 7, 4)
 DOWN_TAPS, RIGHT_TAPS = 8, (8, 12)
 #: Columns per flag of a window that has any sample.
 CHUNK = 64
+#: Place in the model of the line from which the carrier's rows count.
+CARRIER_ORIGIN = 10
 _OFFSETS, _CARRIER = (16, 128), 240
 
 
@@ -80,6 +82,6 @@ def coregister_model(
         part = model[place : place + 112].reshape(OFFSET_TERMS)
         part[tuple(slice(0, size) for size in table.shape)] = table
     terms, carrier_origin, carrier_scale = carrier
-    model[10:12], model[12:14] = carrier_origin, 1 / np.array(carrier_scale)
+    model[CARRIER_ORIGIN : CARRIER_ORIGIN + 2], model[12:14] = carrier_origin, 1 / np.array(carrier_scale)
     model[_CARRIER:].reshape(CARRIER_TERMS)[:] = terms
     return model

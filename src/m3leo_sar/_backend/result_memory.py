@@ -8,7 +8,9 @@ of a kept buffer when memory is short.
 
 from __future__ import annotations
 
+import ctypes
 import mmap
+import sys
 from contextlib import suppress
 from math import prod
 from threading import Lock
@@ -109,3 +111,13 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     if size < SMALLEST:
         return np.empty(shape, dtype)
     return np.asarray(_Lease(_kept.take(size + _ALIGNMENT), shape, dtype))
+
+
+def release() -> None:
+    """Return the pool, and freed memory that the C library keeps for reuse, to the system."""
+    with _kept.lock:
+        _kept.buffers.clear()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)

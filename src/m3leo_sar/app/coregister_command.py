@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,9 +13,10 @@ from m3leo_sar.app import options
 from m3leo_sar.app.option_names import with_options
 from m3leo_sar.app.progress import ERR, OUT, progress_bar
 from m3leo_sar.app.run_display import duration_text, size_text
-from m3leo_sar.run.coregistration.coregister_products import coregister_products, plan_coregistration
-from m3leo_sar.run.coregistration.coregistration_plan import CoregistrationPlan
+from m3leo_sar.run.coregistration.coregister_products import plan_coregistration, run_plan, terrain_at
+from m3leo_sar.run.coregistration.coregistration_plan import CoregistrationPlan, existing_coverage
 from m3leo_sar.run.coregistration.overlap_shift import shift_text
+from m3leo_sar.run.coregistration.plan_check import faults_of
 from m3leo_sar.run.threads import available_cpus
 
 commands = typer.Typer()
@@ -60,10 +62,15 @@ def coregister(
     ] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Bursts at the same time; default: one per CPU.")] = None,
     figure: Annotated[
-        Path | None, typer.Option(help="Picture to write of the dates and bursts that are covered.")
+        Path | None, typer.Option(help="Picture to write of the dates of each burst: those that exist after the run.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only list the bursts of each date, with orbits, coverage, disk and time.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="List the bursts of each date, with orbits, coverage, disk and time; "
+            "check pixels and terrain; write no stack.",
+        ),
     ] = False,
 ) -> None:
     """Co-register Sentinel-1 products burst by burst, from orbits and terrain; dates that are there are kept.
@@ -85,27 +92,23 @@ def coregister(
         "stop": stop,
         "annotation_orbits": annotation_orbits,
     }
-    if dry_run or figure:
-        plan = plan_coregistration(products, stacks, **wanted)
-        if figure:
-            from m3leo_sar.pictures.coverage_picture import plot_coverage
-
-            plot_coverage(figure, plan.coverage())
-        if dry_run:
-            _print_plan(plan, workers)
-            return
+    plan = plan_coregistration(products, stacks, **wanted)
+    terrain = terrain_at(dem, dem_datum=dem_datum, geoid=geoid) if dem else None
+    for note in plan.notes:
+        ERR.print(f"note: {note}", markup=False, soft_wrap=True)
+    if dry_run:
+        _print_plan(plan, workers)
+        _draw(figure, plan.coverage())
+        _report_faults(plan, terrain)
+        return
     with progress_bar("co-registering", None) as advance:
-        done = coregister_products(
-            products,
-            stacks,
-            dem=dem or None,
-            dem_datum=dem_datum,
-            geoid=geoid,
+        done = run_plan(
+            plan,
+            terrain,
             spectral_diversity=spectral_diversity,
             flatten=flatten,
             workers=workers,
             report=lambda _: advance(),
-            **wanted,
         )
     for date, shift in sorted(done.shifts.items()):
         OUT.print(shift_text(date, shift), markup=False, soft_wrap=True)
@@ -114,6 +117,7 @@ def coregister(
         f"{stacks}: wrote {made}; {done.summary.present} images already existed; reference {done.plan.reference}",
         soft_wrap=True,
     )
+    _draw(figure, existing_coverage(plan.folder))
     for name, reason in list(done.summary.failed.items())[:3]:
         OUT.print(f"failed: {name}: {with_options(reason)}", markup=False, soft_wrap=True)
     if done.summary.failed:
@@ -143,11 +147,37 @@ def _print_plan(plan: CoregistrationPlan, workers: int | None) -> None:
         OUT.print("all: " + ", ".join(f"{name} {value}" for name, value in alike.items()), soft_wrap=True)
     for name, reason in plan.unreadable.items():
         OUT.print(f"cannot be read: {name}: {reason}", markup=False, soft_wrap=True)
-    for note in plan.notes:
-        ERR.print(f"note: {note}", markup=False, soft_wrap=True)
     count = workers or available_cpus()
     OUT.print(
-        f"{len(plan.lacking)} of {len(plan.images)} images to make: {size_text(plan.bytes)} on disk, about "
-        f"{duration_text(plan.seconds / count)} on {count} CPU{'s' * (count > 1)}",
+        f"{len(plan.lacking)} of {len(plan.images)} images to make: {size_text(plan.bytes)} on disk{_spare(plan)}, "
+        f"about {duration_text(plan.seconds / count)} on {count} CPU{'s' * (count > 1)}",
         soft_wrap=True,
     )
+
+
+def _spare(plan: CoregistrationPlan) -> str:
+    return f" and {size_text(plan.spare_bytes)} for unpacked zips" if plan.spare_bytes else ""
+
+
+def _report_faults(plan: CoregistrationPlan, terrain: Any) -> None:
+    """What the run could not make; exit code 1 if there is any."""
+    if terrain is None:
+        ERR.print("note: terrain is not checked without --dem", soft_wrap=True)
+    faults = list(faults_of(plan, terrain))
+    for fault in faults:
+        OUT.print(f"cannot be made: {with_options(fault)}", markup=False, soft_wrap=True)
+    if faults:
+        raise typer.Exit(code=1)
+
+
+def _draw(figure: Path | None, coverage: dict[str, dict[datetime.date, str]]) -> None:
+    """Write the picture of bursts and dates, if one is wanted."""
+    if figure is None:
+        return
+    from m3leo_sar.pictures.coverage_picture import plot_coverage
+
+    if not any(coverage.values()):
+        OUT.print(f"{figure} is not written, as there is no date to draw", soft_wrap=True)
+        return
+    plot_coverage(figure, coverage)
+    OUT.print(f"wrote {figure}", soft_wrap=True)

@@ -18,8 +18,8 @@ from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.tables.class_file import read_classes
-from m3leo_sar.products.flattening import warn_unless_flat
 from m3leo_sar.products.recipe import Recipe
+from m3leo_sar.products.terrain_effects import require_terrain
 from m3leo_sar.run.catalogue import open_catalogue, with_flattening, without_steps
 from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of, named_tiles, tiles_over
 from m3leo_sar.run.prepare import steps_to_remove
@@ -27,6 +27,7 @@ from m3leo_sar.run.run_options import RunOptions
 from m3leo_sar.run.slc_tiles import build_slc_tiles
 from m3leo_sar.run.update import bring_up_to_date, plan_only
 from m3leo_sar.stack.burst_set import BurstSet
+from m3leo_sar.stack.flatness import warn_unless_flat
 from m3leo_sar.stack.slc import SlcStack
 
 commands = typer.Typer()
@@ -68,6 +69,14 @@ def prepare(
             "--cross-polarised", help="Write the coherence of two polarisations and their ratio for each date too."
         ),
     ] = False,
+    gamma0: Annotated[
+        bool,
+        typer.Option("--gamma0", help="Write each date's terrain-flattened gamma0 too, from the stack's terrain."),
+    ] = False,
+    mask: Annotated[
+        str | None,
+        typer.Option(help="Ground without data in the chips: layover, shadow or layover,shadow, from the terrain."),
+    ] = None,
     remove_steps: Annotated[
         bool,
         typer.Option("--remove-steps", help="Measure the phase steps between overlapping bursts and take them off."),
@@ -140,7 +149,10 @@ def prepare(
         fill_gaps=fill_gaps,
         valid_looks=valid_looks,
         cross_polarised=cross_polarised,
+        gamma0=gamma0,
+        mask=tuple(word.strip() for word in mask.split(",")) if mask else (),
     )
+    require_terrain(opened, recipe)
     grid = choose_tiles(opened, aoi=aoi, tiles=tiles, lattice=lattice)
     if remove_steps:
         steps = steps_to_remove(opened, grid, recipe)
@@ -166,7 +178,7 @@ def prepare(
 def _window(text: str, stack: SlcStack | BurstSet) -> Window:
     """Window from ``--window``, in pixels if it is in metres; a warning if the phase within it is not flat."""
     window = options.window_of(text, stack)
-    warn_unless_flat(stack, window)
+    warn_unless_flat(stack, (window.rows, window.cols))
     if "m" in text.lower():
         OUT.print(options.window_text(text, window, stack), markup=False, soft_wrap=True)
     return window

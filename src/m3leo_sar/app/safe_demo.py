@@ -17,7 +17,8 @@ from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.pictures.coverage_picture import plot_coverage
 from m3leo_sar.run.catalogue import open_catalogue
-from m3leo_sar.run.coregistration.coregister_products import coregister_products, plan_coregistration
+from m3leo_sar.run.coregistration.coregister_products import coregister_products
+from m3leo_sar.run.coregistration.coregistration_plan import existing_coverage
 from m3leo_sar.run.coregistration.overlap_shift import shift_text
 from m3leo_sar.run.loop import Summary
 from m3leo_sar.run.prepare import prepare
@@ -74,7 +75,7 @@ def safe_demo(folder: Path, *, size: SafeDemoSize | None = None, seed: int = 1) 
 
         archive = ChipArchive(folder / "chips")
         plot_tile(archive, max(archive.identifiers, key=lambda tile: _known(archive, tile)), figures[0])
-        plot_coverage(figures[1], plan_coregistration(files.products, stacks, orbits=files.orbits).coverage())
+        plot_coverage(figures[1], existing_coverage(stacks))
     shifts = tuple(shift_text(date, shift) for date, shift in sorted(done.shifts.items()))
     return SafeDemoResult(figures, summary, shifts, seconds)
 

@@ -48,6 +48,9 @@ class Word:
         Dimension of the axis before the rows, if it is neither that of pairs nor one of the first array.
     stacks : bool
         Whether the first array may be an SlcStack.
+    averages : bool
+        Whether the phase of an SlcStack is averaged within the reach, so that it has to be flat unless a
+        ``reference_phase`` is given.
     eager : bool
         Whether dask arrays are computed at once, as the shape of the result is unknown or it is not an array.
     labels : bool
@@ -72,6 +75,7 @@ class Word:
     grid: Callable[..., Any] | None = None
     lead: str | None = None
     stacks: bool = False
+    averages: bool = False
     eager: bool = False
     labels: bool = True
     heights: str = ""

@@ -29,7 +29,8 @@ def door(**facts: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
     - A dask array stays lazy; blocks with their halo equal the whole result bit for bit.
     - An xarray.DataArray over any of these is returned with the labels that are still valid.
     - An array of the other byte order is copied to native byte order.
-    - An SlcStack is read block by block; its result is labelled with dates and CRS.
+    - An SlcStack is read block by block; its result is labelled with dates and CRS. If its phase is averaged, and it is
+      not known to be flattened, a warning says so.
     - Any other value raises a TypeError that states the remedy.
     """
     word = Word(**facts)
@@ -182,6 +183,11 @@ def _of_stack(
         raise refused(first.value, first.label)
     if choice is None and "pairs" in inspect.signature(function).parameters:
         raise TypeError("give the pairs= of an SlcStack that are to be compared, and no second image")
+    if word.averages and word.reach and arguments.get("reference_phase") is None:
+        from m3leo_sar.stack.flatness import warn_unless_flat
+
+        # The caller of the public function, through the four functions of this module.
+        warn_unless_flat(first.value, word.reach(**arguments).window, stacklevel=6)
     template = first._replace(kind="xarray", value=stack_template(first.value))
     same_grid(word, [template, *(array for array in others if array.kind == "xarray")])
     others = [array._replace(value=array.value.data) if array.kind == "xarray" else array for array in others]

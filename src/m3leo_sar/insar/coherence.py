@@ -69,6 +69,7 @@ def all_maps(maps: dict[str, Any]) -> CoherenceMaps:
     images=2,
     slcs=("reference", "secondary"),
     stacks=True,
+    averages=True,
     reach=lambda window, step, **_: Reach.of(window, step),
     name="coherence",
     units=UNITS,
@@ -131,6 +132,11 @@ def coherence(
         either date is exactly zero. An xarray input gives an xarray.DataArray with its coordinates and attributes, or a
         :class:`CoherenceMaps` of such arrays. So does an SlcStack, with the dates of the pairs, and with y, x and CRS
         where it is on a map grid.
+
+    Warns
+    -----
+    UnflattenedWarning
+        If an SlcStack in radar geometry is not known to be flattened, and there is no ``reference_phase``.
 
     Raises
     ------

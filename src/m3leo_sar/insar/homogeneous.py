@@ -113,6 +113,7 @@ def neighbour_count(mask: Any) -> Any:
     images=2,
     slcs=("reference", "secondary"),
     stacks=True,
+    averages=True,
     reach=lambda window, **_: Reach.of(window),
     name="coherence",
     units=UNITS,

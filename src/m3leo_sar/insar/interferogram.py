@@ -43,6 +43,7 @@ def _reach(looks: Any, oversample: Any, **_: Any) -> Reach:
     images=2,
     slcs=("reference", "secondary"),
     stacks=True,
+    averages=True,
     reach=_reach,
     name="interferogram",
     units={"interferogram": None, "phase": "rad", "looks": "1"},
@@ -91,6 +92,11 @@ def interferogram(
     (rows, cols) or (pairs, rows, cols) complex, dtype and library of the input
         Mean over the samples valid on both dates, NaN where there are too few; float for ``"magnitude"``. Its angle is
         the phase in radians, reference minus secondary; swapping the dates gives the conjugate.
+
+    Warns
+    -----
+    UnflattenedWarning
+        If looks average an SlcStack in radar geometry that is not known to be flattened, without a ``reference_phase``.
 
     Raises
     ------

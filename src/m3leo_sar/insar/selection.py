@@ -49,7 +49,9 @@ def as_complex(slc: Any) -> Any:
     if slc.dtype != np.int16:
         return slc
     xp = module_of(slc)
-    parts = xp.where((slc == -32768).any(axis=-1, keepdims=True), np.float32(np.nan), slc).astype(np.float32)
+    parts = xp.where((slc == _check.INT16_NO_DATA).any(axis=-1, keepdims=True), np.float32(np.nan), slc).astype(
+        np.float32
+    )
     return xp.ascontiguousarray(parts).view(np.complex64)[..., 0].view(type(slc))
 
 

@@ -114,21 +114,45 @@ def spectral_diversity(
         backend.to_host(coherence(reference, secondary, window=window, output="complex"))
         for reference, secondary in (earlier, later)
     ]
+    return shift_of_coherences(
+        *maps, separation=separation, azimuth_interval=azimuth_interval, window=window, min_coherence=min_coherence
+    )
+
+
+def shift_of_coherences(
+    earlier: Any, later: Any, *, separation: Any, azimuth_interval: float, window: Window, min_coherence: float = 0.3
+) -> AzimuthShift:
+    """As :func:`spectral_diversity`, from the complex coherences of both bursts.
+
+    Parameters
+    ----------
+    earlier, later : (rows, cols) complex64 or complex128
+        Complex coherence (``output="complex"``) of the overlap in each burst; NumPy.
+    separation, azimuth_interval, min_coherence
+        As for :func:`spectral_diversity`.
+    window : Window
+        Of the coherences.
+
+    Returns
+    -------
+    AzimuthShift
+    """
     # NaN compares as not coherent.
-    used = (np.abs(maps[0]) > min_coherence) & (np.abs(maps[1]) > min_coherence)
-    samples = int(used.sum())
-    rates = np.asarray(backend.to_host(separation) if np.ndim(separation) else separation, np.float64)
-    turns = np.broadcast_to(2 * math.pi * azimuth_interval * rates, used.shape)
-    limit = math.pi / float(np.abs(turns).mean())
+    used = (np.abs(earlier) > min_coherence) & (np.abs(later) > min_coherence)
+    samples, scale = int(used.sum()), 2 * math.pi * azimuth_interval
+    rates = backend_of(separation).to_host(separation) if np.ndim(separation) else np.asarray(separation)
+    limit = math.pi / (scale * float(np.abs(rates).mean(dtype=np.float64)))
     if samples == 0:
         return AzimuthShift(math.nan, math.nan, math.nan, 0, limit)
-    double = (maps[0] * maps[1].conj())[used].astype(np.complex128)
-    turns, cols = turns[used], np.nonzero(used)[1]
+    both = earlier[used], later[used]
+    mean = float((np.abs(both[0]).mean() + np.abs(both[1]).mean()) / 2)
+    double = both[0] * both[1].conj()
+    turns = scale * np.broadcast_to(rates, used.shape)[used].astype(np.float64)
+    cols = np.broadcast_to(np.arange(used.shape[1], dtype=np.int32), used.shape)[used]
     # Narrower than twice the window, groups would share samples and agree too well.
-    groups = cols * max(1, min(_GROUPS, used.shape[1] // (2 * window.cols))) // used.shape[1]
+    groups = cols * np.int32(max(1, min(_GROUPS, used.shape[1] // (2 * window.cols)))) // used.shape[1]
     shifts = np.array([_shift(double[groups == k], turns[groups == k]) for k in np.unique(groups)])
     spread = shifts.std(ddof=1) / math.sqrt(shifts.size) if shifts.size >= _LEAST_GROUPS else math.nan
-    mean = float((np.abs(maps[0][used]).mean() + np.abs(maps[1][used]).mean()) / 2)
     return AzimuthShift(_shift(double, turns), float(spread), mean, samples, limit)
 
 
@@ -151,5 +175,6 @@ def _shift(double: Any, turns: Any) -> float:
     lines = 0.0
     mean = float(turns.mean())
     for _ in range(_STEPS):
-        lines += float(np.angle((double * np.exp(-1j * lines * turns)).sum())) / mean
+        turned = double * np.exp(-1j * lines * turns).astype(double.dtype)
+        lines += float(np.angle(turned.sum(dtype=np.complex128))) / mean
     return lines

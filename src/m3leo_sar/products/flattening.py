@@ -1,8 +1,7 @@
-"""Whether the dates of a stack are flat, and flattening: the phase of flat earth and terrain lowers coherence."""
+"""Flattening: the phase of flat earth and terrain is taken off the dates of a stack as they are read."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,33 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.radar_grid import RadarGrid
-from m3leo_sar.grid.window import Window
 from m3leo_sar.stack.burst_set import BurstSet
+from m3leo_sar.stack.flatness import is_flat
 from m3leo_sar.stack.geometry import OrbitGeometry
 from m3leo_sar.stack.slc import Read, SlcStack
 from m3leo_sar.warp.burst_heights import burst_heights
 from m3leo_sar.warp.burst_offsets import BurstOffsets, burst_offsets
 from m3leo_sar.warp.range_phase import Acquisition
-
-
-def is_flat(stack: SlcStack | BurstSet) -> bool | None:
-    """Whether the phase of flat earth and terrain is taken off the dates of a stack.
-
-    Returns
-    -------
-    bool or None
-        What the stack states; without a word, True on a map grid, as producers flatten before they geocode, and None in
-        radar geometry, where it is unknown.
-    """
-    bursts = [stack] if isinstance(stack, SlcStack) else stack.bursts
-    stated = [burst.flattened for burst in bursts]
-    if False in stated:
-        return False
-    on_map = all(isinstance(burst.geometry, GeoBox) for burst in bursts)
-    return True if all(stated) or on_map else None
 
 
 def with_word(stack: SlcStack | BurstSet, flattened: bool | None) -> SlcStack | BurstSet:
@@ -118,26 +99,3 @@ class _FlatRead:
             self._held = held
         heights: NDArray[np.float64] = held[1]
         return heights
-
-
-def warn_unless_flat(stack: SlcStack | BurstSet, window: Window, *, stacklevel: int = 3) -> None:
-    """Warn of a coherence window over a stack that is not flat, or does not say.
-
-    Warns
-    -----
-    UserWarning
-        If it is not known to be flat, and the window has several samples.
-    """
-    flat = is_flat(stack)
-    if flat or window.rows * window.cols == 1:
-        return
-    state = "states that its dates are not flattened" if flat is False else (
-        "is in radar geometry and does not state whether its dates are flattened"
-    )  # fmt: skip
-    remedy = "take it off before" if flat is False else "if they are, state it (flattened=True, --flattened)"
-    warnings.warn(
-        f"{stack.name} {state}: the phase of flat earth and terrain within a window of {window.rows} x {window.cols} "
-        f"samples lowers coherence, over 20 columns of Sentinel-1 by a third at 150 m of baseline; {remedy}; m3leo-sar "
-        "coregister writes flattened stacks",
-        stacklevel=stacklevel,
-    )

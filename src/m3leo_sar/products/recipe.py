@@ -10,9 +10,14 @@ from typing import Any, NamedTuple
 from m3leo_sar.grid.window import Window
 from m3leo_sar.insar.selection import MIN_VALID, check_min_valid
 from m3leo_sar.io.chips.chip_name import parse_key
-from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL, LOOKS, RATIO
+from m3leo_sar.io.chips.product_names import COHERENCE, GAMMA0, INTENSITY, INTERFEROGRAM, LABEL, LOOKS, RATIO
 from m3leo_sar.stack.pairs import Pair, parse_date
 from m3leo_sar.stack.polarisation import parse_polarisations, polarisation_pairs
+
+#: Ground that a recipe may leave out.
+HIDDEN = ("layover", "shadow")
+#: Metres on level ground of the cells in which illuminated areas are added up: as fine as global terrain models.
+CELL = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +43,15 @@ class Recipe:
         Whether to write the number of valid samples per window for each pair too.
     cross_polarised : bool
         Whether to write, for each date and two polarisations, their coherence and the ratio of their intensities too.
+    gamma0 : bool
+        Whether to write each date's terrain-flattened gamma nought too.
+    mask : tuple of str
+        Ground that has no data in all chips but labels: ``"layover"``, ``"shadow"``, both or none.
+
+    Raises
+    ------
+    ValueError
+        If a share lies outside [0, 1], or a part of the mask is unknown.
     """
 
     pairs: Sequence[Pair]
@@ -50,9 +64,16 @@ class Recipe:
     fill_gaps: bool = False
     valid_looks: bool = False
     cross_polarised: bool = False
+    gamma0: bool = False
+    mask: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_min_valid(self.min_valid)
+        # In one order, as it is a parameter of the chips.
+        object.__setattr__(self, "mask", tuple(sorted(set(self.mask))))
+        for kind in self.mask:
+            if kind not in HIDDEN:
+                raise ValueError(f"mask must hold {' or '.join(HIDDEN)}, got {kind!r}")
 
     @property
     def dates(self) -> list[datetime.date]:
@@ -108,6 +129,7 @@ def wanted_chips(
         LOOKS: pairs if recipe.valid_looks else [],
         INTERFEROGRAM: pairs if recipe.interferograms else [],
         INTENSITY: dates if recipe.intensities else [],
+        GAMMA0: dates if recipe.gamma0 else [],
     }
     parts = [(dataset, one, names) for one in polarisations for dataset, names in products.items()]
     both = polarisation_pairs(polarisations) if recipe.cross_polarised else []
@@ -133,6 +155,10 @@ def _parameters(recipe: Recipe, dataset: str, key: str, shape: tuple[int, int], 
         found["window"] = [recipe.window.rows, recipe.window.cols]
         if recipe.window.row_weights is not None:
             found["weights"] = [recipe.window.row_weights, recipe.window.col_weights]
+    if dataset == GAMMA0:
+        found["cell"] = CELL
+    if recipe.mask:
+        found["mask"] = list(recipe.mask)
     if dataset in (COHERENCE, RATIO):
         # Chips without a share are of an earlier rule, which gave values to pixels without a sample of their own.
         found |= {"min_valid": recipe.min_valid, **({"fill_gaps": True} if recipe.fill_gaps else {})}

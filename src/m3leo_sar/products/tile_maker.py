@@ -18,7 +18,7 @@ from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Layer, check_pixels, pixel_checksum
 from m3leo_sar.io.chips.chip_name import parse_key
 from m3leo_sar.io.chips.coherence_uint8 import NO_DATA
-from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, INTERFEROGRAM, LABEL, LOOKS, RATIO
+from m3leo_sar.io.chips.product_names import COHERENCE, GAMMA0, INTENSITY, INTERFEROGRAM, LABEL, LOOKS, RATIO
 from m3leo_sar.io.chips.stored_coherence import FACTS
 from m3leo_sar.io.stacks.stack_labels import LabelRaster
 from m3leo_sar.products.placement import Part, Placement, _check_size, placement_on, span_on
@@ -32,6 +32,7 @@ from m3leo_sar.products.recipe import (
     inputs_of,
     wanted_chips,
 )
+from m3leo_sar.products.terrain_effects import hidden_ground, require_terrain, slope_factor
 from m3leo_sar.products.tile_images import TileImages
 from m3leo_sar.products.valid_looks import looks_facts
 from m3leo_sar.stack.burst_set import BurstSet, burst_label
@@ -91,6 +92,11 @@ class TileMaker:
     move : callable, optional
         Moves the samples of a tile to the device that computes its chips, such as
         :func:`m3leo_sar.chips.transfer.to_gpu`; rounding differs between devices.
+
+    Raises
+    ------
+    ValueError
+        If the recipe needs orbit and terrain, and the stack does not know them.
     """
 
     stack: SlcStack | BurstSet
@@ -101,6 +107,9 @@ class TileMaker:
     check: Callable[[Collection[str]], None] | None = None
     move: Callable[[Any], Any] | None = None
     _wanted: dict[tuple[int, int], dict[str, dict[str, Any]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require_terrain(self.stack, self.recipe)
 
     @cached_property
     def _pairs(self) -> dict[str, Pair]:
@@ -197,6 +206,9 @@ class _Work:
         for key in keys.get(INTENSITY, ()):
             chip = self._merged([images.intensity(key) for images in self._images])
             self.add(INTENSITY, key, chip, unit="intensity")
+        for key in keys.get(GAMMA0, ()):
+            chip = self._merged([images.intensity(key) for images in self._images]) * self._slopes
+            self.add(GAMMA0, key, chip, unit="intensity")
         for key in keys.get(RATIO, ()):
             chip = self._merged([images.ratio(key, self._options()) for images in self._images])
             self.add(RATIO, key, chip, unit="1")
@@ -211,12 +223,29 @@ class _Work:
 
     def _merged(self, planes: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """Planes of the parts as one, each pixel from its own part; (..., tile rows, tile cols)."""
-        if len(planes) == 1 and self.parts[0].mask is None:
-            return planes[0]
-        whole = np.full_like(planes[0], NO_DATA if planes[0].dtype == np.uint8 else np.nan)
-        for part, plane in zip(self.parts, planes, strict=True):
-            np.copyto(whole, plane, where=part.mask)  # type: ignore[arg-type]
+        none = NO_DATA if planes[0].dtype == np.uint8 else np.nan
+        whole = planes[0]
+        if len(planes) > 1 or self.parts[0].mask is not None:
+            whole = np.full_like(planes[0], none)
+            for part, plane in zip(self.parts, planes, strict=True):
+                np.copyto(whole, plane, where=part.mask)  # type: ignore[arg-type]
+        if self.maker.recipe.mask:
+            whole[..., self._hidden] = none
         return whole
+
+    @cached_property
+    def _hidden(self) -> NDArray[np.bool_]:
+        """Pixels that the recipe's mask leaves out, each as its own part sees it."""
+        found = np.zeros(self.geobox.shape, bool)
+        for part in self.parts:
+            hidden = hidden_ground(part.stack.geometry, self.geobox, self.maker.recipe.mask)  # type: ignore[arg-type]
+            found |= hidden if part.mask is None else hidden & part.mask
+        return found
+
+    @cached_property
+    def _slopes(self) -> NDArray[np.float32]:
+        """Gamma nought over beta nought; one plane for all dates and polarisations."""
+        return self._merged([slope_factor(part.stack.geometry, self.geobox) for part in self.parts])  # type: ignore[arg-type]
 
     def _looks(self, key: str) -> NDArray[Any]:
         return self._merged([images.looks(key) for images in self._images])

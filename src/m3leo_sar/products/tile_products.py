@@ -16,6 +16,7 @@ from m3leo_sar.grid.window import Window
 from m3leo_sar.insar.coherence import coherence
 from m3leo_sar.insar.interferogram import interferogram
 from m3leo_sar.products.placement import positions_on, span_on
+from m3leo_sar.stack.flatness import warn_unless_flat
 from m3leo_sar.stack.pair_choice import PairChoice, chosen_pairs
 from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.warp.sample import sample
@@ -63,6 +64,11 @@ def tile_products(
         ``values_mask``. Coordinates are y, x and the CRS (``spatial_ref``) of the tile, the dates, and the dates and
         days of each pair.
 
+    Warns
+    -----
+    UnflattenedWarning
+        If the stack is in radar geometry and not known to be flattened.
+
     Raises
     ------
     TypeError
@@ -87,6 +93,7 @@ def tile_products(
         raise TypeError(f"normalise must be Statistics, got {type(normalise).__name__}")
     geobox = as_geobox(tile, "tile")
     choice = chosen_pairs(pairs, count=len(stack.dates), dates=stack.dates)
+    warn_unless_flat(stack, (window.rows, window.cols))
     needed = sorted({index for pair in choice.indices for index in pair})
     local = [(needed.index(first), needed.index(second)) for first, second in choice.indices]
     planes = _planes(stack, geobox, needed, local, window, resampling)

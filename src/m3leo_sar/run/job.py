@@ -68,6 +68,8 @@ def common_values(
             "fill_gaps": recipe.fill_gaps,
             "valid_looks": recipe.valid_looks,
             "cross_polarised": recipe.cross_polarised,
+            "gamma0": recipe.gamma0,
+            "mask": list(recipe.mask),
         },
         "checksums": dict(origin.checksums),
         "names": dict(origin.names),

@@ -16,9 +16,10 @@ from m3leo_sar.io.remote.remote_address import file_at
 from m3leo_sar.io.stacks.stack_files import StackPath
 from m3leo_sar.io.stacks.with_nodata import with_nodata
 from m3leo_sar.io.stacks.zero_lines import watched_for_zeros
-from m3leo_sar.products.flattening import flat_stack, warn_unless_flat, with_word
+from m3leo_sar.products.flattening import flat_stack, with_word
 from m3leo_sar.products.phase_steps import PhaseSteps, measured_steps
 from m3leo_sar.products.recipe import Origin, Recipe
+from m3leo_sar.products.terrain_effects import require_terrain
 from m3leo_sar.run.catalogue import Catalogue, open_catalogue, with_flattening, without_steps
 from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of
 from m3leo_sar.run.loop import Outcome, Summary
@@ -26,6 +27,7 @@ from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.run.run_options import RunOptions, Watch
 from m3leo_sar.run.update import bring_up_to_date
 from m3leo_sar.stack.burst_set import BurstSet
+from m3leo_sar.stack.flatness import warn_unless_flat
 from m3leo_sar.stack.pair_choice import chosen_pairs
 from m3leo_sar.stack.pairs import Pair
 from m3leo_sar.stack.polarisation import joined_polarisations, parse_polarisations
@@ -52,6 +54,8 @@ def prepare(
     fill_gaps: bool = False,
     minimum_coverage: float = 0.5,
     cross_polarised: bool = False,
+    gamma0: bool = False,
+    mask: Sequence[str] = (),
     remove_steps: bool = False,
     burst: str | None = None,
     polarisation: str | Sequence[str] | None = None,
@@ -103,6 +107,11 @@ def prepare(
         Least share of a tile that must lie on the stack, in [0, 1].
     cross_polarised : bool
         Whether to write, for each date, the coherence of two polarisations and the ratio of their intensities too.
+    gamma0 : bool
+        Whether to write each date's terrain-flattened gamma nought beside its intensity, from the stack's own orbit and
+        terrain, in the unit of the intensity.
+    mask : sequence of str
+        Ground that becomes no data in all chips but labels: ``"layover"``, ``"shadow"`` or both.
     remove_steps : bool
         Whether to measure the phase steps between overlapping bursts on the tiles over both, and to take them off
         (:func:`m3leo_sar.products.phase_steps.measured_steps`).
@@ -128,9 +137,9 @@ def prepare(
 
     Warns
     -----
-    UserWarning
+    UnflattenedWarning
         If a stack in radar geometry is not known to be flattened
-        (:func:`m3leo_sar.products.flattening.warn_unless_flat`).
+        (:func:`m3leo_sar.stack.flatness.warn_unless_flat`).
 
     Returns
     -------
@@ -142,8 +151,9 @@ def prepare(
     FileNotFoundError
         If a path does not exist.
     ValueError
-        If an argument is out of range, tiles and an area are both given, no pair or tile is left, every tile lies off
-        the stack, or the archive holds coherence of another dtype.
+        If an argument is out of range, ``gamma0`` or ``mask`` is asked of a stack without orbit and terrain, tiles and
+        an area are both given, no pair or tile is left, every tile lies off the stack, or the archive holds coherence
+        of another dtype.
     BlockingIOError
         If another run works on the archive.
     OSError
@@ -192,13 +202,16 @@ def prepare(
         fill_gaps=fill_gaps,
         valid_looks=valid_looks,
         cross_polarised=cross_polarised,
+        gamma0=gamma0,
+        mask=tuple(mask),
     )
     if catalogue is None:
         opened = flat_stack(with_word(opened, flattened))
     else:
         catalogue = with_flattening(catalogue, flattened)
         opened = catalogue.stack
-    warn_unless_flat(opened, recipe.window)
+    require_terrain(opened, recipe)
+    warn_unless_flat(opened, (recipe.window.rows, recipe.window.cols))
     grid = _tiles(opened, tiles, aoi, lattice)
     if remove_steps:
         phases = steps_to_remove(opened, grid, recipe).phases

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from m3leo_sar import _check
 
 #: No-data value of a part.
-NO_DATA = np.int16(-32768)
+NO_DATA = np.int16(_check.INT16_NO_DATA)
 #: Largest valid part.
 LARGEST = 32767
 

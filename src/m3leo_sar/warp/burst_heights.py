@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.radar_grid import RadarGrid
-from m3leo_sar.warp.geo2rdr import rdr2geo
+from m3leo_sar.warp.geo2rdr import ground_points, terrain_table
 
 #: Rows of posts per call, so that a burst takes tens of megabytes.
 _BLOCK = 64
@@ -89,17 +89,10 @@ def burst_heights(
         for size, step in zip(radar_grid.shape, steps, strict=True)
     ]
     heights = np.empty((lines[0].size, lines[1].size), np.float32)
+    terrain = terrain_table(dem, dem_geobox, vertical_crs)
     for first in range(0, lines[0].size, _BLOCK):
         block = slice(first, first + _BLOCK)
         rows, cols = np.meshgrid(lines[0][block], lines[1], indexing="ij")
-        ground = rdr2geo(
-            orbit=orbit,
-            radar_grid=radar_grid,
-            dem=dem,
-            dem_geobox=dem_geobox,
-            vertical_crs=vertical_crs,
-            rows=rows,
-            cols=cols,
-        )
+        ground = ground_points(terrain, orbit=orbit, radar_grid=radar_grid, rows=rows, cols=cols)
         heights[block] = ground.height
     return BurstHeights(heights, *steps)

@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar._backend.choose import backend_of, module_of
-from m3leo_sar._backend.coregister_request import CARRIER_TERMS, CoregisterRequest, coregister_model
+from m3leo_sar._backend.coregister_request import (
+    CARRIER_ORIGIN,
+    CARRIER_ROWS,
+    CARRIER_TERMS,
+    CoregisterRequest,
+    StillLines,
+    coregister_model,
+)
+from m3leo_sar._check import INT16_NO_DATA
 from m3leo_sar.warp.burst_heights import BurstHeights
 from m3leo_sar.warp.burst_offsets import BurstOffsets
 from m3leo_sar.warp.kernel_table import kernel_table
@@ -18,7 +26,7 @@ from m3leo_sar.warp.kernel_table import kernel_table
 #: Kernels along columns; along rows it is always "sinc".
 KERNELS = ("sinc", "sinc12")
 #: Rows of the reference per block; more lines of the burst than its kernel needs that a block reads.
-_BLOCK, _MARGIN = 256, 8
+_BLOCK, _MARGIN = 128, 8
 #: Largest deviation of a carrier from its polynomial, radians.
 _CARRIER_ERROR = 1e-3
 #: Units per standard deviation of a part in int16 results, at least.
@@ -64,12 +72,14 @@ def coregister(
     Each pixel of the reference, at its height, has a position in the burst. There the carrier is removed from the
     samples, these are interpolated, and the carrier at the position is restored; flattening then adds the phase of
     the range difference, so that the interferogram of any two bursts of one reference has neither flat earth nor
-    topography. Memory is that of a block of 256 rows beside the burst and the result.
+    topography. Memory is that of a block of 128 rows beside the burst and the result.
 
     Parameters
     ----------
     slc : (lines, samples) complex64, or (lines, samples, 2) int16
-        The burst, NumPy or CuPy. Samples that are not finite, or -32768 in both parts of int16, are no data.
+        The burst, NumPy or CuPy, or an object with ``shape`` and ``dtype`` that gives lines for a slice, such as a
+        :class:`~m3leo_sar.io.sentinel1.burst_lines.BurstLines`, of which only the lines of a block are in memory.
+        Samples that are not finite, or -32768 in both parts of int16, are no data.
     offsets : BurstOffsets
         From :func:`m3leo_sar.warp.burst_offsets.burst_offsets`, with this burst as the secondary.
     heights : BurstHeights
@@ -138,14 +148,15 @@ def coregister(
     request = request._replace(inverse=1 / unit)
     first, stop, _ = (slice(None) if rows is None else rows).indices(offsets.shape[0])
     shape = (max(stop - first, 0), offsets.shape[1])
-    module, backend = module_of(slc), backend_of(slc)
+    like = slc[:1]
+    module, backend = module_of(like), backend_of(like)
     stored = output == "int16"
-    pixels = module.empty_like(slc, shape=(*shape, 2) if stored else shape, dtype=np.int16 if stored else np.complex64)
+    pixels = module.empty_like(like, shape=(*shape, 2) if stored else shape, dtype=np.int16 if stored else np.complex64)
     full = 0
     for start in range(first, stop, _BLOCK):
         block = slice(start, min(start + _BLOCK, stop))
         lines = _lines(offsets, block, (low, high), azimuth_shift, slc.shape[0])
-        still = backend.still_lines(slc, ends, request.model, lines.start, lines.stop - lines.start)
+        still = _still(backend, slc, ends, request.model, lines)
         full += backend.coregister_rows(still, request, start, pixels[block.start - first : block.stop - first])
     return CoregisteredBurst(pixels, unit, full)
 
@@ -172,9 +183,11 @@ def int16_scale(slc: Any, *, valid: NDArray[np.int64] | None = None) -> float:
     >>> int16_scale(np.full((20, 30), 60 + 60j, np.complex64)), int16_scale(np.full((20, 30), 3 - 3j, np.complex64))
     (1.0, 0.0625)
     """
-    part = backend_of(slc).to_host(slc[::7, ::5])
+    # First the lines, as an object that reads them has no other axis.
+    lines = slc[::7]
+    part = backend_of(lines).to_host(lines[:, ::5])
     if part.dtype == np.int16:
-        known = ~(part == -32768).all(axis=-1)
+        known = ~(part == INT16_NO_DATA).all(axis=-1)
         power = (part.astype(np.float64) ** 2).sum(axis=-1)
     else:
         known = np.isfinite(part)
@@ -185,6 +198,22 @@ def int16_scale(slc: Any, *, valid: NDArray[np.int64] | None = None) -> float:
         known &= (ends[:, 0] >= 0) & (cols >= ends[:, 0]) & (cols <= ends[:, 1])
     mean = float(power[known].mean()) if known.any() else 0.0
     return 1.0 if mean == 0.0 else 2.0 ** math.floor(math.log2(math.sqrt(mean / 2) / _LEAST_UNITS))
+
+
+def _still(backend: Any, slc: Any, ends: Any, model: NDArray[np.float64], lines: slice) -> StillLines:
+    """Lines of a burst without their carrier, from no more of the burst than they need.
+
+    The carrier begins anew at every CARRIER_ROWS-th line of the burst. Its origin is a whole or half line, so that
+    counting from such a line is exact.
+    """
+    begin = lines.start // CARRIER_ROWS * CARRIER_ROWS
+    moved = model.copy()
+    moved[CARRIER_ORIGIN] -= begin
+    some = None if ends is None else ends[begin : lines.stop]
+    still: StillLines = backend.still_lines(
+        slc[begin : lines.stop], some, moved, lines.start - begin, lines.stop - lines.start
+    )
+    return still._replace(first=lines.start)
 
 
 def _refuse(slc: Any, valid: Any, *, resampling: str, output: str, azimuth_shift: float) -> None:

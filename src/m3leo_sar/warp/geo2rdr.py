@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from m3leo_sar import _check
-from m3leo_sar._backend.choose import backend_of
+from m3leo_sar._backend.choose import backend_of, module_of
 from m3leo_sar.doors.door import door
 from m3leo_sar.grid.geobox import GeoBox, as_geobox
 from m3leo_sar.grid.heights import ellipsoidal_heights
@@ -171,19 +171,47 @@ def rdr2geo(
         its vertical datum is not stated, PROJ lacks the grid of its geoid, or only one of ``rows`` and ``cols`` is
         given.
     """
-    dem, dem_geobox = _geographic(*known_terrain(dem, dem_geobox, vertical_crs))
+    terrain = terrain_table(dem, dem_geobox, vertical_crs)
     if (rows is None) != (cols is None):
         raise ValueError("rows and cols must be given together")
     if rows is None:
         rows, cols = (axis.astype(np.float64) for axis in np.indices(radar_grid.shape))
     rows, cols = (np.array(axis, np.float64) for axis in np.broadcast_arrays(rows, cols))
-    known = dem[~np.isnan(dem)]
-    if known.size == 0:
+    return ground_points(terrain, orbit=orbit, radar_grid=radar_grid, rows=rows, cols=cols)
+
+
+class TerrainTable(NamedTuple):
+    """Terrain as the kernels take it.
+
+    Parameters
+    ----------
+    dem : (rows, cols) float64
+        Metres above the ellipsoid, NaN where unknown, on a north-up grid of longitude and latitude.
+    facts : tuple of float
+        Longitude and latitude of the first post, steps in degrees, lowest and highest height.
+    """
+
+    dem: Any
+    facts: tuple[float, ...]
+
+
+def terrain_table(dem: Any, dem_geobox: GeoBox, vertical_crs: str | None) -> TerrainTable:
+    """Terrain for many calls of :func:`ground_points`; arguments and errors as for :func:`rdr2geo`."""
+    dem, dem_geobox = _geographic(*known_terrain(dem, dem_geobox, vertical_crs))
+    if not bool((dem == dem).any()):
         raise ValueError("dem must have a known height, all are NaN")
     a, _, c, _, e, f = tuple(dem_geobox.affine)[:6]
-    table = (c + a / 2, f + e / 2, a, e, float(known.min()), float(known.max()))
-    backend = backend_of(dem)
-    found = backend.geometry_ground(radar_grid.model(orbit), rows.ravel(), cols.ravel(), dem.astype(np.float64), table)
+    module = module_of(dem)
+    low, high = float(module.nanmin(dem)), float(module.nanmax(dem))
+    return TerrainTable(dem.astype(np.float64, copy=False), (c + a / 2, f + e / 2, a, e, low, high))
+
+
+def ground_points(
+    terrain: TerrainTable, *, orbit: Orbit, radar_grid: RadarGrid, rows: np.ndarray, cols: np.ndarray
+) -> GroundPoints:
+    """Ground positions of radar pixels, float64 and of one shape; see :func:`rdr2geo`."""
+    backend = backend_of(terrain.dem)
+    found = backend.geometry_ground(radar_grid.model(orbit), rows.ravel(), cols.ravel(), *terrain)
     longitude, latitude, height, incidence = (plane.reshape(rows.shape) for plane in found)
     degrees = 180 / math.pi
     return GroundPoints(latitude * degrees, longitude * degrees, height, incidence * degrees)

@@ -83,19 +83,26 @@ def shaded(
     """
     backend = backend_of(height)
     model = radar_grid.model(orbit)
-    known = height[height == height]
-    search = None if known.size == 0 else _search(tile, radar_grid, model, float(known.mean()))
-    if search is None:
+    found = _search(tile, radar_grid, model, height)
+    if found is None:
         nothing = height != height
         nothing[...] = False
         return nothing, nothing.copy()
-    relief = _relief_around(tile, dem, dem_geobox, search)
-    rim = search.rim(relief)
+    relief = _relief_around(tile, dem, dem_geobox, found)
+    rim = found.rim(relief)
     wide = tile.pad(*rim)
     ground = reproject(dem, dem_geobox, wide).astype(np.float64)
     sights = backend.geometry_sights(*sight_terms(wide, radar_grid, model), ground)
-    shade = backend.geometry_shade(*sights, search.stride, search.steps(relief), rim, tile.shape)
+    shade = backend.geometry_shade(*sights, found.stride, found.steps(relief), rim, tile.shape)
     return (shade & 1) != 0, (shade & 2) != 0
+
+
+def surroundings(
+    tile: GeoBox, height: Any, dem: Any, dem_geobox: GeoBox, *, orbit: Orbit, radar_grid: RadarGrid
+) -> GeoBox:
+    """The tile with all ground around it that can lie over it or hide it; arguments as for :func:`shaded`."""
+    search = _search(tile, radar_grid, radar_grid.model(orbit), height)
+    return tile if search is None else tile.pad(*search.rim(_relief_around(tile, dem, dem_geobox, search)))
 
 
 def _relief_around(tile: GeoBox, dem: Any, dem_geobox: GeoBox, search: Search) -> float:
@@ -113,8 +120,12 @@ def _relief_around(tile: GeoBox, dem: Any, dem_geobox: GeoBox, search: Search) -
     return relief
 
 
-def _search(tile: GeoBox, radar_grid: RadarGrid, model: np.ndarray, level: float) -> Search | None:
-    """Line of sight over the centre of a tile at a height in metres; None if it is not seen."""
+def _search(tile: GeoBox, radar_grid: RadarGrid, model: np.ndarray, height: Any) -> Search | None:
+    """Line of sight over the centre of a tile at its mean height; None if no height is known or it is not seen."""
+    known = height[height == height]
+    if known.size == 0:
+        return None
+    level = float(known.mean())
     rows, cols = tile.shape
     at = np.array([[rows / 2, rows / 2 + 1, rows / 2], [cols / 2, cols / 2, cols / 2 + 1]])
     a, b, c, d, e, f = tuple(tile.affine)[:6]

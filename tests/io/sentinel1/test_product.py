@@ -13,7 +13,8 @@ from tiny_safe import LINES, SAMPLES, write_safe
 
 from m3leo_sar.grid.burst_identifier import BurstIdentifier
 from m3leo_sar.io.sentinel1 import burst_pixels
-from m3leo_sar.io.sentinel1.product import find_products, open_product, read_bursts, read_bursts_int16
+from m3leo_sar.io.sentinel1.burst_lines import BurstLines
+from m3leo_sar.io.sentinel1.product import find_products, open_product, read_bursts
 from m3leo_sar.warp.geo2rdr import geo2rdr
 
 
@@ -154,8 +155,12 @@ def test_pixels_of_bursts_in_file_order(tmp_path, form):
         assert inside[3].nonzero()[0].tolist() == list(range(low, high + 1))
         seen.append((burst.measurement, burst.index))
     assert seen == sorted(seen)
-    for burst, stored in read_bursts_int16(product.bursts[:2]):
-        found = burst.read()
+    for burst in product.bursts[:2]:
+        found, lines = burst.read(), BurstLines(burst)
+        stored = lines[:]
+        assert (lines.shape, lines.dtype, lines.ndim) == (stored.shape, stored.dtype, 3)
+        for some in (slice(2, 5), slice(None, None, 3), slice(4, 4)):
+            np.testing.assert_array_equal(lines[some], stored[some])
         assert (stored.shape, stored.dtype) == ((LINES, SAMPLES, 2), np.int16)
         np.testing.assert_array_equal(stored[np.isnan(found)], -32768)
         np.testing.assert_array_equal(stored[~np.isnan(found)].astype(float) @ [1, 1j], found[~np.isnan(found)])

@@ -86,7 +86,11 @@ def test_tiles_are_joined_on_their_posts(tmp_path):
     assert heights[int(row.round()), int(col.round())] == pytest.approx(plane(-9, 31))
 
 
-@pytest.mark.parametrize(("edge", "widths"), [(50, (60, 40)), (70, (40, 30)), (-50, (40, 60))])
+@pytest.mark.parametrize(
+    ("edge", "widths"),
+    [(50, (60, 40)), (60, (40, 30)), (70, (30, 20)), (80, (20, 12)),
+     (-50, (40, 60)), (-60, (30, 40)), (-80, (12, 20))],
+)  # fmt: skip
 def test_tiles_whose_width_changes_with_latitude(tmp_path, edge, widths):
     """The finer lattice is taken, and the coarser one is interpolated across the edges of its tiles."""
     for west in (9, 10):
@@ -126,6 +130,20 @@ def test_across_the_180th_meridian(tmp_path):
     again, other = terrain.window((-180.4, -16.8, -179.6, -16.2))
     np.testing.assert_array_equal(again, heights)
     assert other.bounds[0] == pytest.approx(box.bounds[0] - 360)
+
+
+@pytest.mark.parametrize(("edge", "widths"), [(70, (30, 20)), (80, (20, 12)), (-60, (30, 40))])
+def test_across_the_180th_meridian_where_the_width_of_tiles_changes(tmp_path, edge, widths):
+    for west, turn in ((179, 0), (-180, 360)):
+        for south, cols in zip((edge - 1, edge), widths, strict=True):
+            copernicus(tmp_path, west, south, cols=cols, turn=turn)
+    terrain = open_terrain(tmp_path, vertical_crs="ellipsoid")
+    bounds = (179.3, edge - 0.4, 180.6, edge + 0.3)
+    heights, box = terrain.window(bounds)
+    assert box.resolution[0] == pytest.approx(1 / max(widths))
+    np.testing.assert_allclose(heights, expected(box), atol=1e-3)
+    again, _ = terrain.window((bounds[0] - 360, bounds[1], bounds[2] - 360, bounds[3]))
+    np.testing.assert_array_equal(again, heights)
 
 
 def test_heights_above_a_geoid_come_to_the_ellipsoid(tmp_path, gtx):

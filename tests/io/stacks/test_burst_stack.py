@@ -9,7 +9,7 @@ import pytest
 import zarr
 
 from m3leo_sar import GeoBox, RadarGrid
-from m3leo_sar.io.stacks import zarr_stack
+from m3leo_sar.io.stacks import burst_stack, zarr_stack
 from m3leo_sar.io.stacks.burst_stack import BurstStack
 from m3leo_sar.io.stacks.zarr_stack import read_stack
 from m3leo_sar.simulate.circular_orbit import circular_orbit
@@ -65,6 +65,21 @@ def test_a_stack_has_its_dates_facts_and_geometry(stack, rng):
     assert (height.shape, steps, stack.reference, stack.polarisation) == ((19, 8), (2, 8), DATES[0], "VV")
     assert stack.radar_grid == found.geometry.radar_grid
     assert zarr.open_group(stack.root).attrs["version"] == zarr_stack.LATEST
+
+
+def test_dates_are_read_once_until_they_are_written_again(stack, rng, monkeypatch):
+    read = []
+    original = burst_stack.attributes_of
+    monkeypatch.setattr(burst_stack, "attributes_of", lambda group: read.append(group.name) or original(group))
+    for date in DATES:
+        stack.write(date, blocks(parts(rng)), scale=1.0, facts={"platform": "S1A"})
+    for _ in range(3):
+        assert list(stack.dates()) == DATES
+    assert len(read) == 2
+    # Neither the caller's changes nor another writer's are missed.
+    stack.dates()[DATES[0]]["platform"] = "none"
+    burst_stack.BurstStack(stack.root).write(DATES[1], blocks(parts(rng)), scale=1.0, facts={"platform": "S1C"})
+    assert [facts["platform"] for facts in stack.dates().values()] == ["S1A", "S1C"]
 
 
 def test_a_date_is_whole_or_not_there_and_the_old_one_stays_until_then(stack, rng):

@@ -52,6 +52,7 @@ def test_dates_that_are_flattened_differently_are_refused(tmp_path, flag):
     product(tmp_path, 0, DATES[0], **{flag: True})
     product(tmp_path, 1, DATES[1], **{flag: True})
     assert len(open_stack(tmp_path).dates) == 2
+    assert open_stack(tmp_path).flattened is True
     product(tmp_path, 2, DATES[2], **{flag: False})
     for opened in (open_stack, open_catalogue):
         with pytest.raises(ValueError, match=f"flattened differently.*{flag} is True .* but 2024-04-25 False"):

@@ -70,6 +70,16 @@ def test_dates_of_other_pixels_or_flattening_are_refused(tmp_path):
         open_stack(tmp_path)
 
 
+def test_flattening_is_that_of_the_parameters(tmp_path):
+    for name, flattened, expected in (("a", "True", True), ("b", "False", False)):
+        (tmp_path / name).mkdir()
+        path = product(tmp_path / name, PIXELS[0], flattened=flattened)
+        assert open_stack(tmp_path / name).flattened is expected
+    with h5py.File(path, "r+") as file:
+        del file["science/LSAR/GSLC/metadata/processingInformation/parameters"]
+    assert open_stack(tmp_path / "b").flattened is None
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -47,7 +47,7 @@ def test_dates_of_one_grid_are_a_stack(tmp_path):
     for date in DATES:
         product(tmp_path, date, half=date == DATES[0], frequencies="AB")
     stack = open_stack(tmp_path, polarisation="HV", frequency="B")
-    assert stack.dates == DATES
+    assert (stack.dates, stack.flattened) == (DATES, False)
     np.testing.assert_array_equal(stack.window()[1], valid(speckle(30) * 2))
     halves = open_stack(tmp_path, polarisation="HH", frequency="A").window()[0]
     np.testing.assert_allclose(halves, valid(speckle(18)), atol=2e-3)

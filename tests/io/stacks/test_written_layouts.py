@@ -105,3 +105,12 @@ def test_orbit_track_and_wavelength_are_read(places, name, facts):
     stack = open_stack(places(name), **options_of(layout))
     assert (stack.orbit, stack.track) == facts[:2]
     assert stack.wavelength == pytest.approx(facts[2], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "flattened"),
+    [("nisar", True), ("isce2", False), ("biomass", True), ("gamma", None), ("snap", None), ("gmtsar", None)],
+)
+def test_flattening_is_read_where_the_layout_states_it(places, name, flattened):
+    layout = LAYOUTS[name]
+    assert open_stack(places(name), **options_of(layout)).flattened is flattened

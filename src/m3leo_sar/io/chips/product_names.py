@@ -7,3 +7,5 @@ COHERENCE, INTERFEROGRAM, INTENSITY, LABEL = "coherence", "interferogram", "inte
 RATIO = "ratio"
 #: Valid samples of both dates in each window of a coherence.
 LOOKS = "looks"
+#: Terrain-flattened gamma nought of one date, in the unit of the intensity.
+GAMMA0 = "gamma0"

@@ -12,15 +12,14 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 
+from m3leo_sar._check import INT16_NO_DATA
 from m3leo_sar.io.files.raster import GEOTIFF, open_raster
 from m3leo_sar.io.sentinel1.annotation import SwathAnnotation
 
-#: No-data value of complex int16 pixels in this package.
-NO_DATA = -32768
-#: Bytes of GDAL's cache of blocks, by default a share of the machine's memory: no line of a burst is read twice.
-_CACHE = 32 << 20
+#: Bytes of GDAL's cache of blocks, by default a share of the machine's memory: few lines of a burst are read twice.
+_CACHE = 16 << 20
 #: Rows that are read at a time where they are converted.
-_ROWS = 256
+_ROWS = 64
 
 
 @contextmanager
@@ -73,14 +72,16 @@ def burst_pixels(
 def burst_int16(source: Any, note: SwathAnnotation, index: int, rows: slice = slice(None)) -> NDArray[np.int16]:
     """Pixels of one burst as stored: (rows, samples, 2) with -32768 where they are annotated as invalid.
 
-    Half the memory of :func:`burst_pixels`.
+    Half the memory of :func:`burst_pixels`; rows may have a step.
     """
     row = range(*rows.indices(note.lines))
     out = np.empty((len(row), note.samples, 2), np.int16)
-    for start in range(0, len(row), _ROWS):
-        part = slice(row.start + start, min(row.start + start + _ROWS, row.stop))
-        block = burst_pixels(source, note, index, part)
-        out[start : start + len(block)] = np.nan_to_num(block.view(np.float32), nan=NO_DATA).reshape(*block.shape, 2)
+    at_once = _ROWS if row.step == 1 else 1
+    for start in range(0, len(row), at_once):
+        some = row[start : start + at_once]
+        parts = burst_pixels(source, note, index, slice(some[0], some[-1] + 1)).view(np.float32)
+        parts[np.isnan(parts)] = INT16_NO_DATA
+        out[start : start + len(some)] = parts.reshape(len(some), note.samples, 2)
     return out
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from m3leo_sar.io.sentinel1.annotated_bursts import annotated_bursts
 from m3leo_sar.io.sentinel1.annotation import EmptySwath, SwathAnnotation, read_annotation
-from m3leo_sar.io.sentinel1.burst_pixels import burst_int16, burst_pixels, open_measurement
+from m3leo_sar.io.sentinel1.burst_pixels import burst_pixels, open_measurement
 from m3leo_sar.io.sentinel1.safe_burst import SafeBurst
 from m3leo_sar.io.sentinel1.safe_files import SafeFiles, is_safe
 from m3leo_sar.io.sentinel1.safe_manifest import read_manifest
@@ -184,12 +184,6 @@ def read_bursts(bursts: Iterable[SafeBurst]) -> Iterator[tuple[SafeBurst, NDArra
     """
     for source, burst in _in_file_order(bursts):
         yield burst, burst_pixels(source, burst.annotation, burst.index)
-
-
-def read_bursts_int16(bursts: Iterable[SafeBurst]) -> Iterator[tuple[SafeBurst, NDArray[np.int16]]]:
-    """Read bursts as stored, (lines, samples, 2) with -32768 where invalid: half the memory of :func:`read_bursts`."""
-    for source, burst in _in_file_order(bursts):
-        yield burst, burst_int16(source, burst.annotation, burst.index)
 
 
 def _in_file_order(bursts: Iterable[SafeBurst]) -> Iterator[tuple[object, SafeBurst]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io.files.atomic import atomic_path, partial_path, remove, remove_stale
 from m3leo_sar.io.files.manifest import require_no_file
-from m3leo_sar.io.stacks.stack_positions import read_geometry, write_geometry
+from m3leo_sar.io.stacks.stack_positions import read_acquisition, read_geometry, write_geometry
 from m3leo_sar.io.stacks.stored_image import read_image, write_int16_image
 from m3leo_sar.io.stacks.zarr_group import attributes_of, open_group, plain_errors, whole_array, write_group
 from m3leo_sar.io.stacks.zarr_stack import FORMAT, LATEST, is_stack
@@ -45,6 +47,8 @@ class BurstStack:
         self.facts = attributes_of(open_group(self.root))
         if not _is_of_burst(self.facts):
             raise ValueError(f"{self.root} is not a stack that m3leo-sar coregister wrote")
+        #: Attributes of each date, and the time at which its file was written.
+        self._dates: dict[str, tuple[int, dict[str, Any]]] = {}
 
     @staticmethod
     def exists(path: str | os.PathLike[str]) -> bool:
@@ -114,7 +118,14 @@ class BurstStack:
         """Attributes of each date that is complete, in order of the dates."""
         found = sorted(entry for entry in self.root.iterdir() if entry.name.isdigit() and len(entry.name) == 8)
         with plain_errors(self.root):
-            return {parse_date(entry.name): attributes_of(open_group(entry)) for entry in found}
+            return {parse_date(entry.name): dict(self._attributes(entry)) for entry in found}
+
+    def _attributes(self, entry: Path) -> dict[str, Any]:
+        """Attributes of a date, which are read again only where they were written again."""
+        written = (entry / "zarr.json").stat().st_mtime_ns
+        if self._dates.get(entry.name, (None,))[0] != written:
+            self._dates[entry.name] = written, attributes_of(open_group(entry))
+        return self._dates[entry.name][1]
 
     def geometry(self) -> OrbitGeometry:
         """Orbit and grid of the reference, and the terrain."""
@@ -127,8 +138,18 @@ class BurstStack:
     @property
     def radar_grid(self) -> RadarGrid:
         """Azimuth times and ranges of the reference."""
+        return self._acquisition[1]
+
+    @property
+    def orbit(self) -> Orbit:
+        """Orbit of the reference."""
+        return self._acquisition[0]
+
+    @cached_property
+    def _acquisition(self) -> tuple[Orbit, RadarGrid]:
+        """Orbit and grid, without the terrain beside them."""
         with plain_errors(self.root):
-            return RadarGrid(**attributes_of(open_group(self.root / "geometry"))["radar_grid"])
+            return read_acquisition(open_group(self.root / "geometry"))
 
     def heights(self) -> tuple[NDArray[np.float32], tuple[int, int]]:
         """Heights of the reference's pixels, and the rows and columns from one to the next."""

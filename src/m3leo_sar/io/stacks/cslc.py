@@ -6,7 +6,7 @@ import datetime
 import math
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -122,6 +122,7 @@ def _stack(products: list[CslcProduct], nodata: float | None) -> SlcStack:
         times=None if None in times else tuple(times),  # type: ignore[arg-type]
         platforms=tuple(product.name.platform for product in products),
         burst=products[0].burst,
+        flattened=_is_flat(first.parameters),
         name=f"{products[0].burst} of {products[0].path.parent}",
         **first.facts,
     )
@@ -288,6 +289,12 @@ def _parameters(file: h5py.File, path: AnyFile) -> dict[str, Any]:
             value = read_values(dataset, path)
             found[name] = _text(value) if isinstance(value, bytes | str) else np.asarray(value).item()
     return found
+
+
+def _is_flat(parameters: Mapping[str, Any]) -> bool | None:
+    """Whether the phase of flat earth and terrain is taken off, by the entries on it; None if there are none."""
+    stated = [_text(value).lower() for name, value in parameters.items() if name.endswith(_FLATTENING)]
+    return None if not stated else all(value in ("true", "1") for value in stated)
 
 
 def _time(product: CslcProduct, begins: Any) -> datetime.datetime | None:

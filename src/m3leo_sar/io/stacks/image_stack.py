@@ -50,7 +50,7 @@ class StackImage:
     age : tuple
         Grows with the processing of the same data.
     facts : mapping
-        ``orbit``, ``track``, ``wavelength``.
+        ``orbit``, ``track``, ``wavelength``, ``flattened``.
     alike : mapping
         Texts on the processing where a difference between dates destroys coherence.
     release : str, optional

@@ -60,8 +60,8 @@ def read_geometry(folder: AnyFile, facts: Mapping[str, Any]) -> Geometry:
     group = open_group(folder / "geometry")
     if "radar_grid" in group.attrs:
         attributes = attributes_of(group)
-        orbit = Orbit(*(whole_array(group, name) for name in _VECTORS))
-        radar_grid, dem = RadarGrid(**attributes["radar_grid"]), whole_array(group, "dem")
+        orbit, radar_grid = read_acquisition(group)
+        dem = whole_array(group, "dem")
         stated = attributes.get("timing")
         timing = None if stated is None else AnnotatedTiming.of_facts(stated)
         return OrbitGeometry(orbit, radar_grid, dem, geobox_of_facts(attributes), timing=timing)
@@ -79,6 +79,12 @@ def read_geometry(folder: AnyFile, facts: Mapping[str, Any]) -> Geometry:
         block=CHUNK,
         extents=whole_array(group, _EXTENTS),
     )
+
+
+def read_acquisition(group: zarr.Group) -> tuple[Orbit, RadarGrid]:
+    """Orbit and grid of a group ``geometry`` of a stack with terrain."""
+    orbit = Orbit(*(whole_array(group, name) for name in _VECTORS))
+    return orbit, RadarGrid(**attributes_of(group)["radar_grid"])
 
 
 def _write_positions(path: Path, geometry: RadarGeometry | StoredRadarGeometry) -> None:

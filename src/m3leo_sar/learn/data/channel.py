@@ -16,9 +16,10 @@ from m3leo_sar.chips.statistics import ENCODINGS
 #: Entry-point group by which packages add encodings.
 ENTRY_POINTS = "m3leo_sar.encodings"
 #: Default encoding of each product.
-DEFAULT_ENCODINGS = {"coherence": "linear", "intensity": "decibel", "interferogram": "phasor", "ratio": "decibel"}
+DEFAULT_ENCODINGS = {"coherence": "linear", "intensity": "decibel", "interferogram": "phasor", "ratio": "decibel",
+                     "gamma0": "decibel"}  # fmt: skip
 #: Products of a stack with chips of one polarisation.
-_OF_ONE_POLARISATION = ("coherence", "intensity", "interferogram", "looks")
+_OF_ONE_POLARISATION = ("coherence", "intensity", "gamma0", "interferogram", "looks")
 
 
 @dataclass(frozen=True, slots=True)

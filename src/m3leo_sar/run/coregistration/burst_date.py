@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.io.sentinel1.product import read_bursts_int16
+from m3leo_sar.io.sentinel1.burst_lines import BurstLines
 from m3leo_sar.io.stacks.burst_stack import BurstStack
 from m3leo_sar.stack.complex_int16 import NO_DATA
 from m3leo_sar.warp.burst_heights import BurstHeights
@@ -34,9 +34,8 @@ class ReferenceGrid(NamedTuple):
     @classmethod
     def of(cls, stack: BurstStack) -> ReferenceGrid:
         """That of a stack."""
-        geometry = stack.geometry()
         height, steps = stack.heights()
-        return cls(Acquisition(geometry.orbit, geometry.radar_grid), BurstHeights(height, *steps))
+        return cls(Acquisition(stack.orbit, stack.radar_grid), BurstHeights(height, *steps))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -55,25 +54,17 @@ class ReferenceGrid(NamedTuple):
         return burst_offsets(reference=self.acquisition, secondary=secondary, heights=(low - _SLACK, high + _SLACK))
 
 
-class ReadBurst(NamedTuple):
-    """One burst of a date in memory, and where the reference's pixels lie in it."""
+class PlacedBurst(NamedTuple):
+    """One burst of a date, read as it is needed, and where the reference's pixels lie in it."""
 
     image: Any
-    #: (lines, samples, 2) int16, -32768 where it is not valid.
-    parts: NDArray[np.int16]
     grid: ReferenceGrid
     offsets: BurstOffsets
-
-    @classmethod
-    def of(cls, image: Any, grid: ReferenceGrid, offsets: BurstOffsets) -> ReadBurst:
-        """Read a burst; ValueError if it cannot be read."""
-        ((_, parts),) = read_bursts_int16([image])
-        return cls(image, parts, grid, offsets)
 
     def rows(self, rows: slice, *, shift: float, scale: float | None = None, flatten: bool = True) -> CoregisteredBurst:
         """Rows of the reference: complex64, or complex int16 with a scale."""
         return coregister(
-            self.parts,
+            BurstLines(self.image),
             offsets=self.offsets,
             heights=self.grid.heights,
             carrier=self.image.carrier,
@@ -108,8 +99,8 @@ def write_secondary(
     ValueError, OSError
         If it cannot be read, does not fit the reference, or cannot be written; nothing of it remains then.
     """
-    burst = ReadBurst.of(image, ReferenceGrid.of(stack), offsets)
-    scale = int16_scale(burst.parts, valid=image.valid)
+    burst = PlacedBurst(image, ReferenceGrid.of(stack), offsets)
+    scale = int16_scale(BurstLines(image), valid=image.valid)
     counts = {"saturated": 0, "known": 0}
 
     def blocks() -> Iterator[tuple[int, NDArray[np.int16]]]:
@@ -134,10 +125,11 @@ def write_reference(stack: BurstStack, image: Any, *, facts: dict[str, Any]) -> 
     counts = {"saturated": 0, "known": 0}
 
     def blocks() -> Iterator[tuple[int, NDArray[np.int16]]]:
-        ((_, parts),) = read_bursts_int16([image])
+        lines = BurstLines(image)
         for rows in row_blocks(stack.shape[0]):
-            counts["known"] += int((parts[rows, :, 0] != NO_DATA).sum())
-            yield rows.start, parts[rows]
+            parts = lines[rows]
+            counts["known"] += int((parts[..., 0] != NO_DATA).sum())
+            yield rows.start, parts
         _add_counts(facts, counts, stack)
 
     stack.write(stack.reference, blocks(), scale=1.0, facts=facts)

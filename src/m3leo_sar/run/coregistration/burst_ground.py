@@ -17,6 +17,8 @@ from m3leo_sar.warp.range_phase import Acquisition
 _POINTS = 9
 #: Degrees of terrain around the outline: interpolation, and slopes at the edge.
 _MARGIN = 0.02
+#: Least share of a burst's heights that the terrain must give.
+_LEAST_TERRAIN = 0.99
 #: The whole Earth at one height, beyond its edges in longitude, so that no point lies off the grid.
 _WORLD = GeoBox.from_bounds((-200, -90, 200, 90), shape=(2, 2), crs="EPSG:4326")
 
@@ -111,7 +113,9 @@ def terrain_of(image: Acquisition, extent: Extent, terrain: Any) -> tuple[NDArra
         edges = ", ".join(f"{edge:.3f}" for edge in bounds)
         raise ValueError(f"dem must cover the bursts, it has no height within {edges} (west, south, east, north)")
     # High ground lies farther from the radar than sea level at the same range.
-    wider = terrain_bounds(image, extent, heights=(float(np.nanmin(dem)), float(np.nanmax(dem))))
+    low, high = float(np.nanmin(dem)), float(np.nanmax(dem))
+    del dem
+    wider = terrain_bounds(image, extent, heights=(low, high))
     # Near the antimeridian the two may lie a turn apart.
     union = bounds_of_all([bounds, wider])
     found: tuple[NDArray[np.floating], GeoBox] = terrain.window(union, minimum_share=0.0)
@@ -125,3 +129,20 @@ def known_share(heights: BurstHeights, extent: Extent) -> float:
         for (first, last), step in zip(extent, (heights.row_step, heights.col_step), strict=True)
     )
     return float(np.isfinite(heights.height[tuple(parts)]).mean())
+
+
+def require_known(heights: BurstHeights, extent: Extent, box: GeoBox) -> None:
+    """Refuse heights that are known for too few pixels of an image.
+
+    Raises
+    ------
+    ValueError
+        With the share, and the bounds that the terrain must cover.
+    """
+    known = known_share(heights, extent)
+    if known < _LEAST_TERRAIN:
+        edges = ", ".join(f"{edge:.3f}" for edge in box.bounds)
+        raise ValueError(
+            f"dem must cover the bursts, it has heights for {known:.0%} of this one, whose ground lies within "
+            f"{edges} (west, south, east, north)"
+        )

@@ -29,15 +29,12 @@ from m3leo_sar.run.coregistration.coregistration_plan import CoregistrationPlan,
 from m3leo_sar.run.coregistration.coregistration_run import CoregistrationRun
 from m3leo_sar.run.coregistration.overlap_shift import DateShift
 from m3leo_sar.run.coregistration.pass_orbits import orbits_of, tell_restituted
-from m3leo_sar.run.coregistration.unpacked_products import unpacked_bytes
 from m3leo_sar.run.loop import Outcome, Summary
 from m3leo_sar.stack.pairs import parse_date
 from m3leo_sar.warp.range_phase import Acquisition
 
 #: The ledger's file in the folder of the stacks.
 LEDGER = "coregister.sqlite"
-#: Bytes of a burst's terrain and heights.
-_GEOMETRY_BYTES = 40 << 20
 
 FilePath = str | os.PathLike[str]
 
@@ -212,12 +209,20 @@ def coregister_products(
     )
     for note in plan.notes:
         warnings.warn(note, stacklevel=2)
-    terrain = None
-    if dem is not None:
-        paths = [dem] if isinstance(dem, str | os.PathLike) else list(dem)
-        terrain = _opened_terrain([Path(path) for path in paths], dem_datum, geoid)
+    terrain = None if dem is None else terrain_at(dem, dem_datum=dem_datum, geoid=geoid)
     return run_plan(plan, terrain, spectral_diversity=spectral_diversity, flatten=flatten, workers=workers,
                     report=report)  # fmt: skip
+
+
+def terrain_at(
+    dem: FilePath | Sequence[FilePath], *, dem_datum: str | None = None, geoid: FilePath | None = None
+) -> Any:
+    """Terrain of :func:`coregister_products`; errors name ``dem_datum``, which is the datum's parameter here."""
+    paths = [dem] if isinstance(dem, str | os.PathLike) else list(dem)
+    try:
+        return open_terrain([Path(path) for path in paths], vertical_crs=dem_datum, geoid=geoid)
+    except ValueError as error:
+        raise ValueError(str(error).replace("vertical_crs must", "dem_datum must")) from error
 
 
 def run_plan(
@@ -270,14 +275,6 @@ def _touches(area: Any) -> Callable[[Any], bool]:
     return is_inside
 
 
-def _opened_terrain(paths: list[Path], dem_datum: str | None, geoid: FilePath | None) -> Any:
-    """The terrain; errors name ``dem_datum``, which is the datum's parameter here."""
-    try:
-        return open_terrain(paths, vertical_crs=dem_datum, geoid=geoid)
-    except ValueError as error:
-        raise ValueError(str(error).replace("vertical_crs must", "dem_datum must")) from error
-
-
 def _require_no_new_burst(plan: CoregistrationPlan) -> None:
     """Refuse a run without terrain that would have to compute the heights of a burst."""
     # The heights of one polarisation serve the others.
@@ -291,8 +288,7 @@ def _require_disk(plan: CoregistrationPlan) -> None:
     lacking = plan.lacking
     if not lacking:
         return
-    needed = plan.bytes + _GEOMETRY_BYTES * len({image.folder for image in lacking})
-    needed += max(unpacked_bytes([one.image for one in lacking if one.date == date]) for date in plan.dates)
+    needed = plan.bytes + plan.spare_bytes
     place = next(path for path in (plan.folder, *plan.folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(place).free
     if free < needed:

@@ -12,17 +12,21 @@ import numpy as np
 
 from m3leo_sar.grid.burst_identifier import BurstIdentifier
 from m3leo_sar.grid.orbit import earth_fixed
-from m3leo_sar.io.stacks.burst_stack import BurstStack
+from m3leo_sar.io.stacks.burst_stack import BurstStack, is_burst_stack
 from m3leo_sar.run.coregistration.burst_choice import Pass
 from m3leo_sar.run.coregistration.burst_ground import Extent, outline_on_ground
 from m3leo_sar.run.coregistration.pass_orbits import PRECISE, PassOrbit
 from m3leo_sar.run.coregistration.reference_date import choose_reference
+from m3leo_sar.run.coregistration.unpacked_products import unpacked_bytes
 from m3leo_sar.stack.baseline import baseline
 
 #: States of a burst of a date: the reference's own, made by an earlier run, to be made, or made anew from other inputs.
 PRESENT, NEW, AGAIN, ABSENT = "present", "new", "again", "absent"
-#: Bytes of a sample on disk, and rough seconds of one CPU per million samples.
-_BYTES, _SECONDS = 4, 0.25
+#: Bytes of a sample on disk, and of a burst's heights and terrain.
+_BYTES, _GEOMETRY_BYTES = 4, 40 << 20
+#: Seconds of one CPU per million samples, as benchmarks/coregister_products.py measures them: heights of a burst, once;
+#: copying an image of the reference; its shift, resampling and writing of any other; unpacking of a zip.
+_HEIGHTS, _COPY, _DATE, _UNPACK = 0.2, 0.03, 0.2, 0.03
 
 
 class BurstImage(NamedTuple):
@@ -105,13 +109,32 @@ class CoregistrationPlan:
 
     @property
     def bytes(self) -> int:
-        """Bytes on disk of the images to make."""
-        return sum(image.bytes for image in self.lacking)
+        """Bytes on disk of the images to make, with heights and terrain of new stacks."""
+        return sum(image.bytes for image in self.lacking) + _GEOMETRY_BYTES * len(self._new_stacks)
+
+    @property
+    def spare_bytes(self) -> int:
+        """Bytes of zips that are unpacked while a date is made, of the largest date."""
+        return max((unpacked_bytes([one.image for one in self.lacking if one.date == date]) for date in self.dates),
+                   default=0)  # fmt: skip
 
     @property
     def seconds(self) -> float:
-        """Rough seconds of one CPU."""
-        return self.bytes / _BYTES / 1e6 * _SECONDS
+        """Seconds of one CPU, from measured figures."""
+        work = (
+            (_HEIGHTS, {image.identifier: image for image in self._new_stacks}.values()),
+            (_COPY, self._new_stacks),
+            (_DATE, [image for image in self.lacking if image.date != self.reference]),
+        )
+        found = sum(rate * image.bytes for rate, images in work for image in images)
+        found += _UNPACK * sum(unpacked_bytes([one.image for one in self.lacking if one.date == date])
+                               for date in self.dates)  # fmt: skip
+        return found / _BYTES / 1e6
+
+    @property
+    def _new_stacks(self) -> list[BurstImage]:
+        """Images with which a stack begins."""
+        return [image for image in self.lacking if image.date == self.reference]
 
     def table(self) -> Iterator[dict[str, str]]:
         """A row per burst and date: what is there, and what a run makes."""
@@ -137,6 +160,16 @@ class CoregistrationPlan:
             state = "reference" if image.date == self.reference else image.state
             found.setdefault(str(image.identifier), dict.fromkeys(self.dates, ABSENT))[image.date] = state
         return dict(sorted(found.items()))
+
+
+def existing_coverage(folder: Path) -> dict[str, dict[datetime.date, str]]:
+    """State of each date of the stacks in a folder by burst: ``"reference"`` or ``"present"``."""
+    found: dict[str, dict[datetime.date, str]] = {}
+    for place in sorted(path for path in folder.iterdir() if is_burst_stack(path)):
+        stack = BurstStack(place)
+        states = {date: "reference" if date == stack.reference else PRESENT for date in stack.dates()}
+        found.setdefault(str(stack.facts["burst"]), {}).update(states)
+    return found
 
 
 def _grouped(images: Sequence[BurstImage]) -> dict[tuple[datetime.date, BurstIdentifier], list[BurstImage]]:

@@ -21,7 +21,7 @@ from m3leo_sar.io.sources.terrain import height_fingerprint
 from m3leo_sar.io.stacks.burst_stack import BurstStack
 from m3leo_sar.io.stacks.stored_acquisition import ACQUISITION, acquisition_facts
 from m3leo_sar.run.coregistration.burst_date import ReferenceGrid, write_reference, write_secondary
-from m3leo_sar.run.coregistration.burst_ground import Extent, known_share, terrain_of
+from m3leo_sar.run.coregistration.burst_ground import Extent, require_known, terrain_of
 from m3leo_sar.run.coregistration.coregistration_plan import (
     PRESENT,
     BurstImage,
@@ -37,11 +37,10 @@ from m3leo_sar.stack.geometry import OrbitGeometry
 from m3leo_sar.warp.burst_heights import BurstHeights, burst_heights
 from m3leo_sar.warp.burst_offsets import BurstOffsets
 from m3leo_sar.warp.range_phase import Acquisition
+from m3leo_sar.warp.release_memory import release_memory
 
 #: Faults of the disk after which no other date can be written either.
 _OF_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}
-#: Least share of a burst's heights that the terrain must give.
-_LEAST_TERRAIN = 0.99
 #: Two-way time in the middle of IW2, to which the processor refers the times of all swaths.
 _MIDDLE_TIME = 5.8553e-3
 #: Polarisations by how well their overlaps are coherent.
@@ -88,6 +87,8 @@ class CoregistrationRun:
         self._unfit: dict[BurstIdentifier, str] = {}
         #: Azimuth shift of each date that was made.
         self.shifts: dict[datetime.date, DateShift] = {}
+        #: Stacks that are there, by folder, each opened once.
+        self._opened: dict[str, BurstStack] = {}
 
     def over_dates(self) -> None:
         """Make every date that is lacking.
@@ -114,6 +115,7 @@ class CoregistrationRun:
                 self._fail(lacking, error)
                 return
             ready = [image._replace(image=found) for image, found in zip(lacking, opened, strict=True)]
+            release_memory()
             if date == self._plan.reference:
                 jobs: list[Any] = list(_by_burst(ready).values())
                 self._loop.over(jobs, self._executor(self._make_reference, len(jobs)))
@@ -128,6 +130,7 @@ class CoregistrationRun:
                 return
             if offsets:
                 self.shifts[date] = shift
+            release_memory()
             do = partial(self._make_secondary, shift=shift, offsets=offsets)
             singles = [[image] for image in ready]
             self._loop.over(singles, self._executor(do, len(singles)))
@@ -146,11 +149,11 @@ class CoregistrationRun:
         found: dict[BurstIdentifier, BurstOffsets] = {}
         self._unfit = {}
         for image in images:
-            place = self._plan.folder / image.folder
-            if image.identifier not in found and BurstStack.exists(place):
+            stack = None if image.identifier in found else self._stack(image)
+            if stack is not None:
                 try:
                     secondary = self._plan.orbits[date].acquisition(image.image)
-                    found[image.identifier] = ReferenceGrid.of(BurstStack(place)).offsets(secondary)
+                    found[image.identifier] = ReferenceGrid.of(stack).offsets(secondary)
                 except ValueError as error:
                     self._unfit[image.identifier] = reason_of(error)
         return found
@@ -177,12 +180,17 @@ class CoregistrationRun:
         return measured_shift(date, some, offsets, stacks, reference=self._plan.reference)
 
     def _stacks(self) -> dict[tuple[BurstIdentifier, str], BurstStack]:
-        found = {}
-        for image in self._plan.images:
-            place = self._plan.folder / image.folder
-            if (image.identifier, image.polarisation) not in found and BurstStack.exists(place):
-                found[image.identifier, image.polarisation] = BurstStack(place)
-        return found
+        """Stacks of the plan that are there."""
+        every = {image.folder: image for image in self._plan.images}
+        stacks = {(image.identifier, image.polarisation): self._stack(image) for image in every.values()}
+        return {key: stack for key, stack in stacks.items() if stack is not None}
+
+    def _stack(self, image: BurstImage) -> BurstStack | None:
+        """Stack of an image; None if there is none yet."""
+        place = self._plan.folder / image.folder
+        if image.folder not in self._opened and BurstStack.exists(place):
+            self._opened[image.folder] = BurstStack(place)
+        return self._opened.get(image.folder)
 
     def _make_reference(self, images: Sequence[BurstImage]) -> Answer:
         """Stacks of one burst with the reference's own pixels; the terrain serves all polarisations."""
@@ -198,10 +206,7 @@ class CoregistrationRun:
             try:
                 facts = _stack_facts(image, geometry, self._terrain, flatten=self._flatten)
                 steps = heights.row_step, heights.col_step
-                stack = (
-                    BurstStack(place) if BurstStack.exists(place)
-                    else BurstStack.create(place, facts, geometry, heights.height, steps=steps)
-                )  # fmt: skip
+                stack = self._stack(image) or BurstStack.create(place, facts, geometry, heights.height, steps=steps)
                 write_reference(stack, image.image, facts=_date_facts(image, orbit))
             except (ValueError, OSError, MemoryError) as error:
                 if _is_fatal(error):
@@ -223,24 +228,19 @@ class CoregistrationRun:
     def _ground(self, acquisition: Acquisition, burst: Any) -> tuple[OrbitGeometry, BurstHeights]:
         extent = Extent.of(burst.valid)
         dem, box = terrain_of(acquisition, extent, self._terrain)
+        release_memory()
         geometry = OrbitGeometry(acquisition.orbit, acquisition.radar_grid, dem, box, timing=timing_of(burst))
         heights = burst_heights(orbit=acquisition.orbit, radar_grid=acquisition.radar_grid, dem=dem, dem_geobox=box)
-        known = known_share(heights, extent)
-        if known < _LEAST_TERRAIN:
-            edges = ", ".join(f"{edge:.3f}" for edge in box.bounds)
-            raise ValueError(
-                f"dem must cover the bursts, it has heights for {known:.0%} of this one, whose ground lies within "
-                f"{edges} (west, south, east, north)"
-            )
+        require_known(heights, extent, box)
         return geometry, heights
 
     def _make_secondary(
         self, images: Sequence[BurstImage], *, shift: DateShift, offsets: Mapping[BurstIdentifier, BurstOffsets]
     ) -> Answer:
         image = images[0]
-        place, orbit = self._plan.folder / image.folder, self._plan.orbits[image.date]
+        stack, orbit = self._stack(image), self._plan.orbits[image.date]
         try:
-            if not BurstStack.exists(place) or self._plan.reference not in (stack := BurstStack(place)).dates():
+            if stack is None or self._plan.reference not in stack.dates():
                 raise ValueError(f"the reference {self._plan.reference} of {image.folder} failed")
             self._require_terrain(stack)
             if image.identifier not in offsets:

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.burst_identifier import BurstIdentifier
-from m3leo_sar.insar.spectral_diversity import AzimuthShift, spectral_diversity
+from m3leo_sar.grid.window import Window
+from m3leo_sar.insar.coherence import coherence
+from m3leo_sar.insar.spectral_diversity import AzimuthShift, shift_of_coherences
 from m3leo_sar.io.stacks.burst_stack import BurstStack
-from m3leo_sar.run.coregistration.burst_date import ReadBurst, ReferenceGrid
+from m3leo_sar.run.coregistration.burst_date import PlacedBurst, ReferenceGrid
 from m3leo_sar.warp.burst_offsets import BurstOffsets
 
 #: Largest shift that orbits explain, lines, and the largest between S1C and S1D, whose clocks differ by 55 us.
@@ -26,6 +28,8 @@ _SWATHS = 1e-3
 _SHARE = 1e-3
 #: Least rows of an overlap, and most dates that are tried one after the other.
 _ROWS, _PARTNERS = 8, 3
+#: Window of the coherences in an overlap.
+_WINDOW = Window(rows=5, cols=21)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +150,7 @@ def measured_shift(
     known = {identifier: stack for identifier, stack in stacks.items() if identifier in images}
     overlaps = list(overlaps_of(known))
     if not overlaps:
-        return DateShift(note="no two consecutive bursts: orbits alone")
+        return DateShift(note=_orbits_alone("no two consecutive bursts", images, known, reference))
     held = {identifier: set(stack.dates()) for identifier, stack in known.items()}
     done = set().union(*held.values())
     # Dates that are not flat cannot be compared here; the reference always can.
@@ -158,7 +162,19 @@ def measured_shift(
         if sure:
             platforms = {image.mission for image in images.values()} | _platforms(known, partner)
             return shift_of_overlaps(sure, partner, platforms, date)
-    return DateShift(note="no overlap is coherent: orbits alone")
+    return DateShift(note=_orbits_alone("no overlap is coherent", images, known, reference))
+
+
+def _orbits_alone(
+    reason: str,
+    images: Mapping[BurstIdentifier, Any],
+    stacks: Mapping[BurstIdentifier, BurstStack],
+    date: datetime.date,
+) -> str:
+    """Why a shift is 0, and what that leaves in between satellites whose clocks differ: its sign is not published."""
+    is_across = {image.mission for image in images.values()} | _platforms(stacks, date) >= _CLOCKS
+    left = "; the clocks of S1C and S1D differ by 0.027 line, which stays in the phase" if is_across else ""
+    return f"{reason}: orbits alone{left}"
 
 
 def _size(overlap: Overlap, stack: BurstStack) -> int:
@@ -186,39 +202,45 @@ class _Date(NamedTuple):
     offsets: Mapping[BurstIdentifier, BurstOffsets]
     stacks: Mapping[BurstIdentifier, BurstStack]
 
-    def read(self, identifier: BurstIdentifier) -> ReadBurst:
-        """A burst in memory."""
+    def placed(self, identifier: BurstIdentifier) -> PlacedBurst:
+        """A burst on the grid of its reference."""
         grid = ReferenceGrid.of(self.stacks[identifier])
-        return ReadBurst.of(self.images[identifier], grid, self.offsets[identifier])
+        return PlacedBurst(self.images[identifier], grid, self.offsets[identifier])
 
 
 def _against(
     partner: datetime.date, overlaps: Sequence[Overlap], date: _Date
 ) -> Iterator[tuple[Overlap, AzimuthShift]]:
-    """Shift of each overlap against a date that is done; one burst and one overlap are in memory at a time."""
-    held: tuple[BurstIdentifier | None, Any] = (None, None)
+    """Shift of each overlap against a date that is done; one overlap is in memory at a time."""
     for overlap in sorted(overlaps, key=lambda one: (one.earlier.swath, one.earlier.number)):
-        burst = held[1] if held[0] == overlap.earlier else date.read(overlap.earlier)
-        earlier, first = burst.rows(overlap.rows, shift=0.0).pixels, burst.image
-        burst = date.read(overlap.later)
-        later, held = burst.rows(overlap.later_rows, shift=0.0).pixels, (overlap.later, burst)
-        stacks = date.stacks[overlap.earlier], date.stacks[overlap.later]
+        bursts = [date.placed(identifier) for identifier in (overlap.earlier, overlap.later)]
+        stacks = [date.stacks[identifier] for identifier in (overlap.earlier, overlap.later)]
+        # Of one burst after the other, as its images take twice the memory of its coherence.
+        maps = [
+            coherence(
+                stack.window(partner, rows, slice(None)), burst.rows(rows, shift=0.0).pixels,
+                window=_WINDOW, output="complex",
+            )
+            for burst, stack, rows in zip(bursts, stacks, (overlap.rows, overlap.later_rows), strict=True)
+        ]  # fmt: skip
         yield (
             overlap,
-            spectral_diversity(
-                (stacks[0].window(partner, overlap.rows, slice(None)), earlier),
-                (stacks[1].window(partner, overlap.later_rows, slice(None)), later),
-                separation=_separation(first, burst.image, overlap),
+            shift_of_coherences(
+                *maps,
+                separation=_separation(bursts[0].image, bursts[1].image, overlap),
                 azimuth_interval=stacks[0].radar_grid.azimuth_interval,
+                window=_WINDOW,
             ),
         )
 
 
-def _separation(earlier: Any, later: Any, overlap: Overlap) -> NDArray[np.float64]:
+def _separation(earlier: Any, later: Any, overlap: Overlap) -> NDArray[np.float32]:
     """Frequency of the earlier burst less that of the later one at each sample of the overlap, Hz."""
-    cols = np.arange(earlier.shape[1], dtype=np.float64)[None]
-    rows = [np.arange(part.start, part.stop, dtype=np.float64)[:, None] for part in (overlap.rows, overlap.later_rows)]
-    found: NDArray[np.float64] = earlier.carrier.frequency(rows[0], cols) - later.carrier.frequency(rows[1], cols)
+    cols, carriers = np.arange(earlier.shape[1], dtype=np.float64), (earlier.carrier, later.carrier)
+    found = np.empty((overlap.rows.stop - overlap.rows.start, cols.size), np.float32)
+    for index, line in enumerate(found):
+        rows = overlap.rows.start + index, overlap.later_rows.start + index
+        line[:] = carriers[0].frequency(rows[0], cols) - carriers[1].frequency(rows[1], cols)
     return found
 
 

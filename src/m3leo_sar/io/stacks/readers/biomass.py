@@ -119,7 +119,7 @@ def _images(product: Product, folder: Path, tables: _Tables | None) -> Iterator[
                 files=(amplitude, phase, *(tables.files if tables else ())),
                 polarisation=name.upper(),
                 age=_age(folder),
-                facts={"wavelength": _LIGHT / _FREQUENCY},
+                facts={"wavelength": _LIGHT / _FREQUENCY, "flattened": tables is not None},
                 platform="BIOMASS",
             )
 

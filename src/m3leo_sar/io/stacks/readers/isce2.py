@@ -103,7 +103,8 @@ def _image(product: Product, facts: dict[str, Any]) -> StackImage:
         dtype=dtype,
         files=files,
         polarisation=product.polarisation or polarisation_in_name(path.name),
-        facts=facts,
+        # The dates of topsStack keep the phase of flat earth and terrain.
+        facts={**facts, "flattened": False},
     )
 
 

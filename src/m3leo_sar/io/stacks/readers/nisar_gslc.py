@@ -62,7 +62,7 @@ def _images(product: Product) -> Iterator[StackImage]:
         if root is None:
             raise ValueError(f"{path.name} is not a complete NISAR GSLC: it has no group science/LSAR/GSLC")
         facts = Identification(file, path, root, product)
-        alike = _alike(file, path, root)
+        alike, flattened = _alike(file, path, root), _is_flat(_flattening(file, path, root))
         grids = f"{root}/GSLC/grids"
         found = 0
         for letter in "AB":
@@ -70,19 +70,30 @@ def _images(product: Product) -> Iterator[StackImage]:
             for name in POLARISATIONS:
                 if f"{group}/{name}" in file:
                     found += 1
-                    yield _image(file, path, group, name, letter, facts, alike)
+                    yield _image(file, path, group, name, letter, facts, alike, flattened)
         if not found:
             raise ValueError(f"{path.name} has no image of {', '.join(POLARISATIONS)} in {grids}/frequencyA or B")
 
 
 def _alike(file: h5py.File, path: Path, root: str) -> dict[str, str]:
     """Texts on the processing where a difference between dates destroys coherence."""
-    parameters = f"{root}/GSLC/{_FLATTENING}"
-    flattening = (
-        f"{name} {text_of(file, path, f'{parameters}/{name}FlatteningApplied') or 'unknown'}"
-        for name in ("ellipsoidal", "topographic")
-    )
+    stated = _flattening(file, path, root)
+    flattening = (f"{name} {text or 'unknown'}" for name, text in stated.items())
     return {"flattening": ", ".join(flattening), "band": root}
+
+
+def _flattening(file: h5py.File, path: Path, root: str) -> dict[str, str | None]:
+    """``"True"``, ``"False"`` or None for the flattening to the ellipsoid and to the terrain."""
+    parameters = f"{root}/GSLC/{_FLATTENING}"
+    return {
+        name: text_of(file, path, f"{parameters}/{name}FlatteningApplied") for name in ("ellipsoidal", "topographic")
+    }
+
+
+def _is_flat(stated: dict[str, str | None]) -> bool | None:
+    """Whether both are taken off; None if an entry that decides it is missing."""
+    words = {(text or "").strip().lower() for text in stated.values()}
+    return False if "false" in words else True if words == {"true"} else None
 
 
 def _image(
@@ -93,6 +104,7 @@ def _image(
     letter: str,
     facts: Identification,
     alike: dict[str, str],
+    flattened: bool | None,
 ) -> StackImage:
     grid = _grid(file, path, group)
     pixels = dataset_of(file, path, f"{group}/{name}")
@@ -120,6 +132,7 @@ def _image(
             "track": facts.track,
             "orbit": facts.orbit,
             "wavelength": None if frequency is None else _LIGHT / float(frequency),
+            "flattened": flattened,
         },
         alike=alike,
         release=facts.release,

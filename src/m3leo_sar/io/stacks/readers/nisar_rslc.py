@@ -91,7 +91,8 @@ def _image(file: h5py.File, swath: RslcSwath, name: str, letter: str, facts: Ide
         frequency=letter,
         time=facts.time if facts.time and facts.time.date() == facts.date else None,
         age=facts.age,
-        facts={"track": facts.track, "orbit": facts.orbit, "wavelength": swath.grid.wavelength},
+        # Co-registration to one grid leaves the phase of flat earth and terrain in.
+        facts={"track": facts.track, "orbit": facts.orbit, "wavelength": swath.grid.wavelength, "flattened": False},
         alike={"band": swath.root},
         release=facts.release,
         platform="NISAR",
