@@ -91,8 +91,10 @@ class BuildExt(build_ext):
 
     def initialize_options(self):
         super().initialize_options()
-        # A kernel takes up to a GiB to compile, so not on all of the CPUs of a large machine.
-        self.parallel = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, 8)
+        machine = runpy.run_path("src/m3leo_sar/_machine.py")
+        # A kernel takes up to a GiB to compile, so not on all of the CPUs of a large machine or a small container.
+        fitting = (machine["memory_limit"]() or 2 << 30) >> 30
+        self.parallel = max(1, min(machine["available_cpus"](), fitting, 8))
 
     # The emulation is no Python module, so it exports no init symbol.
     def get_export_symbols(self, ext):

@@ -27,6 +27,7 @@ from numcodecs import blosc
 from scipy import ndimage
 
 from m3leo_sar import GeoBox, TileGrid, Window, coherence, normalise
+from m3leo_sar._machine import available_cpus
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.fingerprint import checksum, signature
@@ -37,7 +38,7 @@ from m3leo_sar.run.catalogue import Catalogue, open_catalogue
 from m3leo_sar.run.job import common_values, job_values, run_job
 from m3leo_sar.run.plan import make_plan
 from m3leo_sar.run.run_options import RunOptions
-from m3leo_sar.run.threads import available_cpus, limit_openmp
+from m3leo_sar.run.threads import limit_openmp
 from m3leo_sar.run.update import bring_up_to_date
 from m3leo_sar.run.update_run import block_size
 from m3leo_sar.stack.pairs import Pair, all_pairs

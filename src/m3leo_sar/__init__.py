@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from m3leo_sar import _check, _missing_package, _rooms
+from m3leo_sar import _missing_package, _rooms
 
 if TYPE_CHECKING:
     from m3leo_sar.chips.accumulate import StatisticsAccumulator
@@ -190,14 +190,19 @@ def __getattr__(name: str) -> Any:
 
         return version("m3leo-sar")
     if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{_check.nearest(name, list(_HOMES))}")
+        return _room(name)
     word = getattr(_missing_package.imported(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = word
     return word
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "__version__"})
+    return sorted({*globals(), *__all__, *_rooms.folders(__path__), "__version__"})
 
 
-_rooms.open_rooms(__name__, __path__)
+def _room(name: str) -> Any:
+    if name not in _rooms.folders(__path__):
+        from m3leo_sar._check import nearest
+
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{nearest(name, list(_HOMES))}")
+    return _missing_package.imported(f"{__name__}.{name}")

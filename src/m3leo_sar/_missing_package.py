@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, requires
 from types import ModuleType
 
 #: Distributions whose module names differ from their own.
@@ -55,6 +54,9 @@ def missing_package_text(module: str) -> str:
 
 
 def _extra_of(distribution: str) -> str | None:
+    # Imported here: it takes as long as the rest of the package, and only an error needs it.
+    from importlib.metadata import PackageNotFoundError, requires
+
     try:
         lines = requires("m3leo-sar") or []
     except PackageNotFoundError:

@@ -1,37 +1,35 @@
-"""Subpackages as attributes, whose modules are imported on first access."""
+"""Modules and subpackages as attributes of a package, imported on first access."""
 
 from __future__ import annotations
 
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable
-from importlib import import_module
 from typing import Any
 
-from m3leo_sar._check import nearest
-from m3leo_sar._missing_package import imported
 
+def lazy_modules(package: str, path: Iterable[str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` of a package, which make ``package.room.module`` available after importing it.
 
-def open_rooms(package: str, path: Iterable[str]) -> None:
-    """Make ``package.room.module`` available after ``import package`` alone, also for nested subpackages.
-
-    The ``__init__`` of a subpackage contains only a docstring, so its import costs almost nothing; its modules are
-    imported individually on access.
+    Folders are listed on first access only.
     """
-    for found in pkgutil.iter_modules(list(path)):
-        if found.ispkg and found.name != "_ext":
-            room = import_module(f"{package}.{found.name}")
-            modules = sorted(module.name for module in pkgutil.iter_modules(room.__path__))
-            room.__dict__["__getattr__"] = _opener(room.__name__, modules)
-            room.__dict__["__dir__"] = lambda room=room, modules=modules: sorted({*vars(room), *modules})
-            open_rooms(room.__name__, room.__path__)
 
+    def names() -> list[str]:
+        return sorted(module.name for module in pkgutil.iter_modules(list(path)))
 
-def _opener(room: str, modules: list[str]) -> Callable[[str], Any]:
     def opened(name: str) -> Any:
-        if name not in modules:
-            raise AttributeError(f"module {room!r} has no attribute {name!r}{nearest(name, modules)}")
-        imported(f"{room}.{name}")
-        return sys.modules[f"{room}.{name}"]
+        from m3leo_sar._check import nearest
+        from m3leo_sar._missing_package import imported
 
-    return opened
+        # Python asks for dunder names, such as __path__ of a module, of which none is a file of ours.
+        if name.startswith("__") or name not in names():
+            raise AttributeError(f"module {package!r} has no attribute {name!r}{nearest(name, names())}")
+        imported(f"{package}.{name}")
+        return sys.modules[f"{package}.{name}"]
+
+    return opened, lambda: sorted({*vars(sys.modules[package]), *names()})
+
+
+def folders(path: Iterable[str]) -> list[str]:
+    """Subpackages of a package; that of the kernels is none of the public ones."""
+    return sorted(found.name for found in pkgutil.iter_modules(list(path)) if found.ispkg and found.name != "_ext")

@@ -13,15 +13,17 @@ import pytest
 from production import DATES, assert_same, recipe, run, tiles, write_dates
 
 from m3leo_sar import TileGrid, Window
+from m3leo_sar._machine import available_cpus
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack
 from m3leo_sar.products.recipe import UNKNOWN, wanted_chips
+from m3leo_sar.run import threads
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.job import common_values, job_values, run_job
 from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.run.plan import make_plan
 from m3leo_sar.run.pool import WorkerPool
-from m3leo_sar.run.threads import available_cpus, environment, limit_openmp, shares
+from m3leo_sar.run.threads import WORKER_BYTES, environment, limit_openmp, shares
 
 #: 6 tiles: 6 pairs, 4 dates, 2 labels each.
 ALL = {"coherence": 36, "intensity": 24, "label": 12}
@@ -177,6 +179,12 @@ def test_threads_are_said_outright(monkeypatch):
     assert shares(workers=3, threads=5, blocks=1) == (3, 5)
     with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
         shares(workers=0, threads=None, blocks=1)
+    monkeypatch.setattr(threads, "available_cpus", lambda: 12)
+    monkeypatch.setattr(threads, "memory_limit", lambda: 5 * WORKER_BYTES + 1)
+    assert shares(workers=None, threads=None, blocks=100) == (5, 2)
+    assert shares(workers=9, threads=None, blocks=100) == (9, 1)
+    monkeypatch.setattr(threads, "memory_limit", lambda: 1)
+    assert shares(workers=None, threads=None, blocks=100) == (1, 12)
     monkeypatch.setenv("OMP_NUM_THREADS", "64")
     assert environment(2)["OMP_NUM_THREADS"] == "2"
 
@@ -219,7 +227,7 @@ def test_a_job_says_which_tile_needs_too_much(stack, tmp_path, monkeypatch):
     monkeypatch.setattr(placement, "LARGEST_READ", 1000)
     failed = run(stack, tmp_path / "chips", asked=replace(recipe(), intensities=False)).failed
     assert len(failed) == 6
-    assert "must need at most 0 GiB of" in next(iter(failed.values()))
+    assert "must need at most 0.0 GiB of" in next(iter(failed.values()))
 
 
 def test_chips_computed_where_the_samples_are_moved_to_come_back(stack, tmp_path, monkeypatch):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import importlib
-import os
 from typing import Any
+
+from m3leo_sar._machine import available_cpus
 
 
 def fft2(array: Any, shape: tuple[int, int] | None = None) -> Any:
@@ -33,7 +34,7 @@ def threads() -> int:
     try:
         return int(ctypes.CDLL("libgomp.so.1").omp_get_max_threads())
     except (OSError, AttributeError):
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return available_cpus()
 
 
 def _transformed(name: str, array: Any, shape: tuple[int, int] | None) -> Any:

@@ -20,6 +20,7 @@ from numba.core.errors import NumbaError
 
 from m3leo_sar._backend.window_request import WindowRequest
 from m3leo_sar._backend.window_tuples import filler, gatherer, real_planes, spreader, storer
+from m3leo_sar._machine import available_cpus
 
 #: Rows and columns of a block of results whose terms stay in a core's cache.
 _BLOCK_ROWS, _BLOCK_COLS = 32, 512
@@ -155,7 +156,7 @@ def _in_threads(
     """Run a kernel over ``parts`` rows or blocks; a free thread takes the next few."""
     valid = joint_validity(images)
     arguments: Any = (images, valid, outs, *request.window, float(request.min_valid), request.needs_centre)
-    threads = numba.get_num_threads()
+    threads = min(numba.get_num_threads(), available_cpus())
     # Not Numba's parallel loops: they take several times as long to compile, and leave a pool of spinning threads.
     each = max(1, parts // (4 * threads))
     spans = [(first, min(parts, first + each)) for first in range(0, parts, each)]

@@ -6,27 +6,18 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from m3leo_sar.app import options
 from m3leo_sar.app.progress import OUT, progress_bar
-from m3leo_sar.chips.statistics import BandStatistics
-from m3leo_sar.io.chips.archive import STORAGES, ChipArchive
-from m3leo_sar.io.chips.archive_index import COLLECTION, INDEX, write_index
-from m3leo_sar.io.chips.archive_upgrade import upgrade_archive
-from m3leo_sar.io.chips.slc_tile_store import is_slc_tile_store
-from m3leo_sar.io.chips.slc_tile_upgrade import upgrade_tiles
-from m3leo_sar.io.files.atomic import write_text
-from m3leo_sar.io.files.run_lock import RunLock
-from m3leo_sar.io.stacks.zarr_stack import is_stack, upgrade_stack
-from m3leo_sar.io.tables.split_file import read_splits
-from m3leo_sar.io.tables.tile_file import read_tiles
-from m3leo_sar.run.exchange import Exchanged
-from m3leo_sar.run.layout_export import export_archive
-from m3leo_sar.run.layout_import import import_layout
+
+if TYPE_CHECKING:
+    from m3leo_sar.chips.statistics import BandStatistics
+    from m3leo_sar.io.chips.archive import ChipArchive
+    from m3leo_sar.run.exchange import Exchanged
 
 commands = typer.Typer()
 #: Columns of a table of statistics.
@@ -44,6 +35,8 @@ def verify(
 
     Example: m3leo-sar verify chips --discard
     """
+    from m3leo_sar.io.chips.archive import ChipArchive
+
     chips = ChipArchive(archive)
     # Locked before the first chip is read: a run could replace a damaged chip before it is removed.
     with _alone(archive) if discard else nullcontext():
@@ -74,6 +67,9 @@ def index(archive: options.Archive) -> None:
 
     Example: m3leo-sar index chips
     """
+    from m3leo_sar.io.chips.archive import ChipArchive
+    from m3leo_sar.io.chips.archive_index import COLLECTION, INDEX, write_index
+
     count = write_index(ChipArchive(archive))
     OUT.print(f"{archive / INDEX}, {archive / COLLECTION}: {count} tiles")
 
@@ -84,6 +80,8 @@ def compact(archive: options.Archive) -> None:
 
     Example: m3leo-sar compact chips
     """
+    from m3leo_sar.io.chips.archive import ChipArchive
+
     chips = ChipArchive(archive)
     # A merged batch takes a higher number than one that a run writes meanwhile, and would supersede it.
     with _alone(archive):
@@ -100,6 +98,12 @@ def upgrade(
 
     Example: m3leo-sar upgrade chips
     """
+    from m3leo_sar.io.chips.archive import ChipArchive
+    from m3leo_sar.io.chips.archive_upgrade import upgrade_archive
+    from m3leo_sar.io.chips.slc_tile_store import is_slc_tile_store
+    from m3leo_sar.io.chips.slc_tile_upgrade import upgrade_tiles
+    from m3leo_sar.io.stacks.zarr_stack import is_stack, upgrade_stack
+
     if is_stack(folder):
         count = upgrade_stack(folder)
     elif is_slc_tile_store(folder):
@@ -124,6 +128,9 @@ def export(
 
     Example: m3leo-sar export chips out --format cog
     """
+    from m3leo_sar.io.chips.archive import ChipArchive
+    from m3leo_sar.run.layout_export import export_archive
+
     chips = ChipArchive(archive)
     with progress_bar("writing", len(chips.identifiers)) as advance:
         done = export_archive(chips, folder, form=form, report=lambda _: advance())
@@ -139,12 +146,15 @@ def import_(
     ],
     archive: options.NewArchive,
     tiles: Annotated[Path | None, typer.Option(help="Tile file: bring every chip onto its tile's own grid.")] = None,
-    storage: Annotated[str, typer.Option(help=f"Format of a new archive: {' or '.join(STORAGES)}.")] = "zarr",
+    storage: Annotated[str, typer.Option(help="Format of a new archive: geotiff or zarr.")] = "zarr",
 ) -> None:
     """Import M3LEO's released chips (or an export) into an archive, decoded to units, one chip per band.
 
     Example: m3leo-sar import conus/conus_partitions_aschips_14c55eb7d417f chips --tiles conus.geojson
     """
+    from m3leo_sar.io.tables.tile_file import read_tiles
+    from m3leo_sar.run.layout_import import import_layout
+
     grid = read_tiles(tiles) if tiles else None
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
@@ -178,6 +188,10 @@ def stats(
     Examples: m3leo-sar stats chips stats.json --splits splits.csv; m3leo-sar stats tiles stats.json
     --input coherence:5x20 --input intensity:reference --days 12,24
     """
+    from m3leo_sar.io.chips.archive import ChipArchive
+    from m3leo_sar.io.chips.slc_tile_store import is_slc_tile_store
+    from m3leo_sar.io.files.atomic import write_text
+    from m3leo_sar.io.tables.split_file import read_splits
     from m3leo_sar.run.archive_statistics import archive_statistics
 
     if is_slc_tile_store(archive):
@@ -215,6 +229,8 @@ def _stats_of_pairs(
     days: str | None,
     season: str | None,
 ) -> None:
+    from m3leo_sar.io.files.atomic import write_text
+    from m3leo_sar.io.tables.split_file import read_splits
     from m3leo_sar.training.pair_statistics import pair_statistics
 
     if not inputs:
@@ -250,6 +266,9 @@ def archive_to_change(root: Path, *, storage: str = "geotiff", **facts: Any) -> 
     OSError, ValueError
         As :meth:`ChipArchive.create`.
     """
+    from m3leo_sar.io.chips.archive import ChipArchive
+    from m3leo_sar.io.files.run_lock import RunLock
+
     with ExitStack() as open_:
         # Locked first if the archive exists: creating it also removes files that other writers seem to have left.
         is_there = _is_archive(root)
@@ -263,6 +282,8 @@ def archive_to_change(root: Path, *, storage: str = "geotiff", **facts: Any) -> 
 
 
 def _is_archive(root: Path) -> bool:
+    from m3leo_sar.io.chips.archive import ChipArchive
+
     try:
         ChipArchive(root)
     except (FileNotFoundError, ValueError):
@@ -272,6 +293,8 @@ def _is_archive(root: Path) -> bool:
 
 def _alone(root: Path) -> AbstractContextManager[object]:
     """Lock an archive against other runs; a read-only archive can hold no lock and cannot be changed."""
+    from m3leo_sar.io.files.run_lock import RunLock
+
     return RunLock(root) if os.access(root, os.W_OK) else nullcontext()
 
 

@@ -13,10 +13,6 @@ from rich.table import Table
 
 from m3leo_sar.app import options
 from m3leo_sar.app.progress import ERR, OUT
-from m3leo_sar.bench.protocol import Protocol
-from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.io.files.atomic import write_text
-from m3leo_sar.io.tables.split_file import read_splits
 
 commands = typer.Typer()
 
@@ -43,6 +39,10 @@ def bench(
 
     Examples: m3leo-sar bench bench; m3leo-sar bench bench --archive chips --splits splits.csv --protocol mine.json
     """
+    from m3leo_sar.bench.protocol import Protocol
+    from m3leo_sar.io.chips.archive import ChipArchive
+    from m3leo_sar.io.tables.split_file import read_splits
+
     chosen = Protocol.from_json(_text(protocol)) if protocol else Protocol()
     chosen = replace(chosen, europe=europe) if europe else chosen
     if show:
@@ -87,6 +87,9 @@ def shift(
 
     Example: m3leo-sar shift conus/chips europe/chips --labels landcover --values coherence
     """
+    from m3leo_sar.io.files.atomic import write_text
+    from m3leo_sar.io.tables.split_file import read_splits
+
     if not (labels or values):
         raise ValueError("nothing to compare: give --labels NAME, --values DATASET/KEY, or both")
     from m3leo_sar.learn.shift.distances import normalised_l1, wasserstein

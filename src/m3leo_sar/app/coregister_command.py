@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -12,12 +12,9 @@ from rich.table import Table
 from m3leo_sar.app import options
 from m3leo_sar.app.option_names import with_options
 from m3leo_sar.app.progress import ERR, OUT, progress_bar
-from m3leo_sar.app.run_display import duration_text, size_text
-from m3leo_sar.run.coregistration.coregister_products import plan_coregistration, run_plan, terrain_at
-from m3leo_sar.run.coregistration.coregistration_plan import CoregistrationPlan, existing_coverage
-from m3leo_sar.run.coregistration.overlap_shift import shift_text
-from m3leo_sar.run.coregistration.plan_check import faults_of
-from m3leo_sar.run.threads import available_cpus
+
+if TYPE_CHECKING:
+    from m3leo_sar.run.coregistration.coregistration_plan import CoregistrationPlan
 
 commands = typer.Typer()
 
@@ -81,6 +78,10 @@ def coregister(
 
     Example: m3leo-sar coregister products stacks --orbits orbits --dem terrain --dem-datum egm2008 --dry-run
     """
+    from m3leo_sar.run.coregistration.coregister_products import plan_coregistration, run_plan, terrain_at
+    from m3leo_sar.run.coregistration.coregistration_plan import existing_coverage
+    from m3leo_sar.run.coregistration.overlap_shift import shift_text
+
     wanted: dict[str, Any] = {
         "orbits": orbits,
         "aoi": aoi,
@@ -133,6 +134,10 @@ _WHOLE = {"date": 10, "burst": 15}
 
 def _print_plan(plan: CoregistrationPlan, workers: int | None) -> None:
     """Table of bursts and dates, and what is left to do."""
+    from m3leo_sar.app.run_display import duration_text, size_text
+    from m3leo_sar.run.coregistration.coregistration_run import BURST_BYTES
+    from m3leo_sar.run.threads import fitting_workers
+
     rows = list(plan.table())
     # What all rows share is written once, so that the rest fits a narrow terminal.
     alike = {name: rows[0][name] for name in rows[0] if len(rows) > 1 and len({row[name] for row in rows}) == 1}
@@ -147,7 +152,7 @@ def _print_plan(plan: CoregistrationPlan, workers: int | None) -> None:
         OUT.print("all: " + ", ".join(f"{name} {value}" for name, value in alike.items()), soft_wrap=True)
     for name, reason in plan.unreadable.items():
         OUT.print(f"cannot be read: {name}: {reason}", markup=False, soft_wrap=True)
-    count = workers or available_cpus()
+    count = workers or fitting_workers(BURST_BYTES)
     OUT.print(
         f"{len(plan.lacking)} of {len(plan.images)} images to make: {size_text(plan.bytes)} on disk{_spare(plan)}, "
         f"about {duration_text(plan.seconds / count)} on {count} CPU{'s' * (count > 1)}",
@@ -156,11 +161,15 @@ def _print_plan(plan: CoregistrationPlan, workers: int | None) -> None:
 
 
 def _spare(plan: CoregistrationPlan) -> str:
+    from m3leo_sar.app.run_display import size_text
+
     return f" and {size_text(plan.spare_bytes)} for unpacked zips" if plan.spare_bytes else ""
 
 
 def _report_faults(plan: CoregistrationPlan, terrain: Any) -> None:
     """What the run could not make; exit code 1 if there is any."""
+    from m3leo_sar.run.coregistration.plan_check import faults_of
+
     if terrain is None:
         ERR.print("note: terrain is not checked without --dem", soft_wrap=True)
     faults = list(faults_of(plan, terrain))

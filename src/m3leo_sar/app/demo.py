@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from m3leo_sar.app.progress import ERR, progress_bar
+from m3leo_sar.app.side_by_side import side_by_side
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.archive import ChipArchive
@@ -21,6 +22,8 @@ from m3leo_sar.run.loop import Summary
 from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.simulate.scene import LABEL_UNITS, simulate_scene
 
+#: Test scores and predicted classes of a training.
+Trained = tuple[dict[str, Any], Any]
 #: Input sets to compare.
 INPUTS = ("amplitude", "coherence")
 
@@ -58,12 +61,10 @@ def demo(folder: Path, *, size: DemoSize | None = None, seed: int = 1) -> DemoRe
         _simulate(folder / "stack", size, seed)
     with _timed(seconds, "compute and cut all pairs"):
         archive, summary = _prepare(folder, size)
-    scores, predictions, tile = {}, {}, ""
-    for name in INPUTS:
-        with _timed(seconds, f"train on {name}"):
-            result, tile = _train(folder, name, size, seed)
-            scores[name] = result.metrics
-            predictions[f"Prediction from {name}"] = _predict(folder, name, archive, tile)
+    with _timed(seconds, "train on each input"):
+        trained, tile = _train_all(folder, size, seed)
+    scores = {name: metrics for name, (metrics, _) in trained.items()}
+    predictions = {f"Prediction from {name}": classes for name, (_, classes) in trained.items()}
     with _timed(seconds, "draw the figure"):
         # Imported here: matplotlib takes a second to load.
         from m3leo_sar.pictures.tile_picture import plot_tile
@@ -94,12 +95,35 @@ def _prepare(folder: Path, size: DemoSize) -> tuple[ChipArchive, Summary]:
     return archive, summary
 
 
-def _train(folder: Path, name: str, size: DemoSize, seed: int) -> tuple[Any, str]:
-    from m3leo_sar.app.fit_display import fit_with_bar
-    from m3leo_sar.learn.fit.fit_config import FitConfig
+def _train_all(folder: Path, size: DemoSize, seed: int) -> tuple[dict[str, Trained], str]:
+    """Train on each input side by side; scores and predicted classes by input, and the test tile they are of."""
     from m3leo_sar.training.archive_training import default_splits
 
     splits = default_splits(ChipArchive(folder / "chips"), "landcover")
+    tile = next(tile for tile, split in sorted(splits.items()) if split == "test")
+    with progress_bar("training on each input", len(INPUTS) * size.epochs) as advance:
+        # One thread each: the layers of so small a network end before two threads have met.
+        calls = {name: (folder, name, splits, tile, size, seed) for name in INPUTS}
+        preload = ["m3leo_sar.learn.fit.fit", "m3leo_sar.learn.fit.predict", "m3leo_sar.learn.fit.config"]
+        trained = side_by_side(_train, calls, preload=preload, report=lambda name, text: _tell(advance, name, text))
+    return trained, tile
+
+
+def _tell(advance: Callable[..., None], name: str, text: str) -> None:
+    advance()
+    if text and not ERR.is_terminal:
+        ERR.print(f"training on {name}: {text}")
+
+
+def _train(
+    folder: Path, name: str, splits: dict[str, str], tile: str, size: DemoSize, seed: int, note: Callable[[str], Any]
+) -> Trained:
+    """Train on one input; its scores, and the classes it predicts for a tile."""
+    from m3leo_sar.app.fit_display import epoch_text
+    from m3leo_sar.learn.fit.fit_config import FitConfig
+    from m3leo_sar.learn.fit.predict import predict
+    from m3leo_sar.training.archive_training import run_fit
+
     config = FitConfig(
         archive=str(folder / "chips"),
         output=str(folder / f"model-{name}"),
@@ -112,16 +136,11 @@ def _train(folder: Path, name: str, size: DemoSize, seed: int) -> tuple[Any, str
         epochs=size.epochs,
         learning_rate=3e-3,
         accelerator="cpu",
+        threads=1,
         seed=seed,
     )
-    result = fit_with_bar(config, title=f"training on {name}")
-    return result, next(tile for tile, split in sorted(splits.items()) if split == "test")
-
-
-def _predict(folder: Path, name: str, archive: ChipArchive, tile: str) -> Any:
-    from m3leo_sar.learn.fit.predict import predict
-
-    return predict(folder / f"model-{name}" / "model.pt", archive, tile)
+    result = run_fit(config, report=lambda epoch, scores: note(epoch_text(epoch, size.epochs, scores)))
+    return result.metrics, predict(folder / f"model-{name}" / "model.pt", ChipArchive(folder / "chips"), tile)
 
 
 @contextmanager

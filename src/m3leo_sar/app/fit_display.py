@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m3leo_sar.app.progress import ERR, progress_bar
-from m3leo_sar.io.files.atomic import write_text
-from m3leo_sar.training.archive_training import run_fit
 
 if TYPE_CHECKING:
     from m3leo_sar.learn.fit.fit import FitResult
@@ -43,17 +41,25 @@ def score_lines(metrics: dict[str, Any]) -> list[str]:
 
 def fit_with_bar(config: FitConfig, *, title: str, resume: bool = False) -> FitResult:
     """Train as :func:`m3leo_sar.training.archive_training.run_fit` does, with a bar on a terminal, else with lines."""
+    from m3leo_sar.training.archive_training import run_fit
+
     with progress_bar(title, config.epochs) as advance:
 
         def report(epoch: int, scores: dict[str, float]) -> None:
             advance()
-            if not ERR.is_terminal and (epoch == config.epochs or epoch % 10 == 0):
-                shown = ", ".join(
-                    f"{name.replace('_', ' ')} {scores[name]:.4g}" for name in sorted(scores) if "val_" in name
-                )
-                ERR.print(f"{title}: epoch {epoch} of {config.epochs}, {shown}")
+            text = epoch_text(epoch, config.epochs, scores)
+            if text and not ERR.is_terminal:
+                ERR.print(f"{title}: {text}")
 
         return run_fit(config, report=report, resume=resume)
+
+
+def epoch_text(epoch: int, epochs: int, scores: Mapping[str, float]) -> str:
+    """Scores of every tenth epoch and of the last; empty after the others."""
+    if epoch != epochs and epoch % 10:
+        return ""
+    shown = (f"{name.replace('_', ' ')} {scores[name]:.4g}" for name in sorted(scores) if "val_" in name)
+    return f"epoch {epoch} of {epochs}, {', '.join(shown)}"
 
 
 #: Scores in a table of several runs, in this order.
@@ -62,6 +68,8 @@ _COMPARED = ("miou", "rmse", "retrieval", "spread", "loss", "seconds")
 
 def write_sweep(path: Path, rows: Sequence[tuple[str, str, Mapping[str, Any]]]) -> list[str]:
     """Write a table of runs (name, settings, metrics) as CSV, with the scores of any run, in the order shown."""
+    from m3leo_sar.io.files.atomic import write_text
+
     names = [name for name in _COMPARED if any(name in metrics for _, _, metrics in rows)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -6,7 +6,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from m3leo_sar.app.machine_facts import machine_facts
 from m3leo_sar.app.progress import OUT
 
 commands = typer.Typer()
@@ -20,6 +19,8 @@ def doctor() -> None:
 
     Example: m3leo-sar doctor
     """
+    from m3leo_sar.app.machine_facts import machine_facts
+
     for subject, facts in machine_facts().items():
         table = Table("fact", "value", title=subject, title_justify="left")
         for name, value in facts.items():

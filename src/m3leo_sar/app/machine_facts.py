@@ -10,10 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from m3leo_sar._backend.choose import gpu_devices
+from m3leo_sar._machine import available_cpus, memory_limit
 from m3leo_sar._missing_package import missing_package_text
 from m3leo_sar.grid.geoid import GEOIDS, find_geoid, geoid_folders
 from m3leo_sar.io.files.gdal_dataset import driver_names, versions
-from m3leo_sar.run.threads import available_cpus
 
 #: Drivers of GDAL by what they read.
 _DRIVERS = {
@@ -60,8 +60,9 @@ def _versions() -> dict[str, str]:
 
 def _processors() -> dict[str, str]:
     found = {"machine": f"{platform.machine()}, {platform.system()}", "CPUs of this process": str(available_cpus())}
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        found["memory"] = f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.1f} GiB"
+    memory = memory_limit()
+    if memory is not None:
+        found["memory of this process"] = f"{memory / 2**30:.1f} GiB"
     found["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "not set: all CPUs")
     built = importlib.util.find_spec("m3leo_sar._ext.coherence") is not None
     found["compiled kernels"] = "built" if built else "missing: install the package again with a C++ compiler"

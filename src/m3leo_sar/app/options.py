@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m3leo_sar.grid.window import Window
 from m3leo_sar.io.remote.remote_address import file_at
-from m3leo_sar.stack.burst_set import BurstSet
-from m3leo_sar.stack.ground_spacing import ground_spacing
-from m3leo_sar.stack.polarisation import joined_polarisations, parse_polarisations
-from m3leo_sar.stack.slc import SlcStack
+
+if TYPE_CHECKING:
+    from m3leo_sar.grid.window import Window
+    from m3leo_sar.stack.burst_set import BurstSet
+    from m3leo_sar.stack.slc import SlcStack
 
 Stack = Annotated[
     # Or a RemoteFile, of which typer takes no union.
@@ -89,11 +89,15 @@ def numbers(text: str | None) -> tuple[int, ...]:
 
 def polarisation_of(texts: list[str] | None) -> str | None:
     """Polarisations from ``--polarisation``, as ``VV+VH``; None if there are none."""
+    from m3leo_sar.stack.polarisation import joined_polarisations, parse_polarisations
+
     return joined_polarisations(parse_polarisations(texts)) if texts else None
 
 
 def window_of(text: str, stack: SlcStack | BurstSet | None = None) -> Window:
     """Window from a text: pixels such as ``5x20``, or metres on a stack's ground such as ``90m`` or ``70mx90m``."""
+    from m3leo_sar.grid.window import Window
+
     sizes = text.lower().split("x")
     found = [re.fullmatch(r"(\d+(?:\.\d+)?)(m?)", size.strip()) for size in sizes]
     units = {match[2] for match in found if match}
@@ -114,6 +118,9 @@ def window_of(text: str, stack: SlcStack | BurstSet | None = None) -> Window:
 
 def _spacing(stack: SlcStack | BurstSet) -> tuple[float, float]:
     """Metres on the ground from pixel to pixel; of several bursts, the mean of their spacings."""
+    from m3leo_sar.stack.ground_spacing import ground_spacing
+    from m3leo_sar.stack.slc import SlcStack
+
     bursts = [stack] if isinstance(stack, SlcStack) else stack.bursts
     rows, cols = zip(*(ground_spacing(burst.geometry) for burst in bursts), strict=True)
     return sum(rows) / len(rows), sum(cols) / len(cols)

@@ -5,31 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from m3leo_sar.app import options
-from m3leo_sar.app.product_display import describe_sentinel1, is_sentinel1
 from m3leo_sar.app.progress import OUT
-from m3leo_sar.io.chips.archive import ChipArchive, is_chip_archive
-from m3leo_sar.io.chips.slc_tile_store import is_slc_tile_store
-from m3leo_sar.io.components.component import UnknownComponent
-from m3leo_sar.io.files.raster_facts import raster_facts
-from m3leo_sar.io.files.zarr_shard import is_own_array
 from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile, file_at
-from m3leo_sar.io.stacks.burst_stack import BurstStack, is_burst_stack
-from m3leo_sar.io.stacks.registry import is_recognised, open_products, recognise
-from m3leo_sar.io.stacks.stack_reader import Choice
-from m3leo_sar.io.tables.split_file import read_splits
-from m3leo_sar.pictures.holdings import archive_facts, tile_store_facts
-from m3leo_sar.run.catalogue import containers_in, open_catalogue
-from m3leo_sar.stack.ground_spacing import ground_spacing
-from m3leo_sar.stack.polarisation import parse_polarisations
-from m3leo_sar.stack.slc import SlcStack
-from m3leo_sar.stack.stack_join import join_polarisations
+
+if TYPE_CHECKING:
+    from m3leo_sar.io.chips.archive import ChipArchive
+    from m3leo_sar.io.stacks.burst_stack import BurstStack
+    from m3leo_sar.io.stacks.stack_reader import Choice
 
 #: Suffixes of files that are stacks, or dates of one, and never chips.
 _STACK_FILES = (".h5", ".hdf5", ".he5", ".dim", ".rslc", ".slc", ".vrt", ".nitf", ".ntf")
@@ -65,6 +54,14 @@ def describe(
 
     Examples: m3leo-sar describe s1grd-2020/1a1e77399c5bd.tif; m3leo-sar describe gslc --frequency A --polarisation HH
     """
+    from m3leo_sar.app.product_display import describe_sentinel1, is_sentinel1
+    from m3leo_sar.io.chips.archive import ChipArchive, is_chip_archive
+    from m3leo_sar.io.chips.slc_tile_store import is_slc_tile_store
+    from m3leo_sar.io.files.zarr_shard import is_own_array
+    from m3leo_sar.io.stacks.stack_reader import Choice
+    from m3leo_sar.pictures.holdings import archive_facts, tile_store_facts
+    from m3leo_sar.run.catalogue import containers_in
+
     is_far = isinstance(file, RemoteFile)
     if not is_far and is_chip_archive(file):
         _print_facts(file, archive_facts(ChipArchive(file)))
@@ -87,6 +84,8 @@ def describe(
 
 def _is_stack(file: Path) -> bool:
     """Whether a folder is a stack, or a file one of those that are no chips: a stack of one date."""
+    from m3leo_sar.io.stacks.registry import is_recognised
+
     return (file.is_dir() or file.suffix.lower() in _STACK_FILES) and is_recognised(file)
 
 
@@ -101,6 +100,8 @@ def _unknown_folder(folder: Path) -> str:
 
 
 def _describe_chip(file: Path, component: str | None) -> None:
+    from m3leo_sar.io.components.component import UnknownComponent
+    from m3leo_sar.io.files.raster_facts import raster_facts
     from m3leo_sar.pictures.chip_description import describe as described
     from m3leo_sar.pictures.chip_description import varying_columns
 
@@ -138,6 +139,11 @@ def _print_facts(title: object, facts: Mapping[str, object]) -> None:
 
 
 def _describe_stack(path: AnyFile, choice: Choice, reader: str | None) -> None:
+    from m3leo_sar.io.stacks.burst_stack import BurstStack, is_burst_stack
+    from m3leo_sar.io.stacks.registry import open_products, recognise
+    from m3leo_sar.stack.polarisation import parse_polarisations
+    from m3leo_sar.stack.stack_join import join_polarisations
+
     entry, products = recognise(path, reader=reader)
     wanted = parse_polarisations(choice.polarisation) if choice.polarisation else (None,)
     opened = [open_products(entry, products, replace(choice, polarisation=one)) for one in wanted]
@@ -169,6 +175,10 @@ def _print_origins(stack: BurstStack) -> None:
 
 def _describe_bursts(folder: Path, burst: str | None, polarisation: str | None) -> None:
     """Bursts of a folder of stacks, and what co-registration noted of each date."""
+    from m3leo_sar.run.catalogue import open_catalogue
+    from m3leo_sar.stack.ground_spacing import ground_spacing
+    from m3leo_sar.stack.slc import SlcStack
+
     stack = open_catalogue(folder, burst=burst, polarisation=polarisation).stack
     bursts = [stack] if isinstance(stack, SlcStack) else list(stack.bursts)
     dates = " ".join(f"{date:%Y%m%d}" for date in stack.dates)
@@ -202,6 +212,9 @@ def plot(
 
     Examples: m3leo-sar plot chips tile.png --model run/model.pt; m3leo-sar plot chips map.svg --map --splits splits.csv
     """
+    from m3leo_sar.io.chips.archive import ChipArchive
+    from m3leo_sar.io.tables.split_file import read_splits
+
     if ((tile or model) and (sheet or as_map)) or (sheet and as_map):
         raise ValueError("a picture shows either a tile (--tile, --model), a --sheet or a --map; give one of them")
     if splits and not as_map:
@@ -238,6 +251,8 @@ def report(
 
     Example: m3leo-sar report chips report.html
     """
+    from m3leo_sar.io.chips.archive import ChipArchive
+    from m3leo_sar.io.tables.split_file import read_splits
     from m3leo_sar.pictures.report import write_report
 
     named = read_splits(splits) if splits else None

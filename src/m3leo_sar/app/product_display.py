@@ -5,15 +5,17 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from m3leo_sar.app.progress import OUT
-from m3leo_sar.io.sentinel1.orbit_file import orbit_file_name, read_orbit_file
-from m3leo_sar.io.sentinel1.product import SafeProduct, find_products, holds_products
-from m3leo_sar.io.sentinel1.safe_burst import SafeBurst
+
+if TYPE_CHECKING:
+    from m3leo_sar.io.sentinel1.product import SafeProduct
+    from m3leo_sar.io.sentinel1.safe_burst import SafeBurst
 
 #: Characters of "T052-110431-IW1".
 _IDENTIFIER = 15
@@ -21,11 +23,17 @@ _IDENTIFIER = 15
 
 def is_sentinel1(path: Path) -> bool:
     """Whether a path is a product, a folder of products, or an orbit file."""
+    from m3leo_sar.io.sentinel1.orbit_file import orbit_file_name
+    from m3leo_sar.io.sentinel1.product import holds_products
+
     return orbit_file_name(path) is not None or holds_products(path)
 
 
 def describe_sentinel1(path: Path) -> None:
     """Print a product, the products of a folder, or an orbit file."""
+    from m3leo_sar.io.sentinel1.orbit_file import orbit_file_name
+    from m3leo_sar.io.sentinel1.product import find_products
+
     if orbit_file_name(path) is not None:
         OUT.print(_facts(path.name, orbit_facts(path)))
         return
@@ -104,6 +112,8 @@ def series_rows(products: Iterable[SafeProduct]) -> list[tuple[str, ...]]:
 
 def orbit_facts(path: Path) -> dict[str, str]:
     """Facts of an orbit file."""
+    from m3leo_sar.io.sentinel1.orbit_file import read_orbit_file
+
     found = read_orbit_file(path)
     return {
         "mission": found.mission,

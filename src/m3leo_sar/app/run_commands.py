@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,24 +11,13 @@ from m3leo_sar.app import options
 from m3leo_sar.app.archive_commands import archive_to_change
 from m3leo_sar.app.option_names import with_options
 from m3leo_sar.app.progress import ERR, OUT, progress_bar
-from m3leo_sar.app.run_display import plan_text, run_display, steps_text, summary_text
-from m3leo_sar.chips.land_cover import LEGENDS, read_legend
-from m3leo_sar.chips.legend import Legend
-from m3leo_sar.grid.tiles import TileGrid
-from m3leo_sar.grid.window import Window
-from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.io.tables.class_file import read_classes
-from m3leo_sar.products.recipe import Recipe
-from m3leo_sar.products.terrain_effects import require_terrain
-from m3leo_sar.run.catalogue import open_catalogue, with_flattening, without_steps
-from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of, named_tiles, tiles_over
-from m3leo_sar.run.prepare import steps_to_remove
-from m3leo_sar.run.run_options import RunOptions
-from m3leo_sar.run.slc_tiles import build_slc_tiles
-from m3leo_sar.run.update import bring_up_to_date, plan_only
-from m3leo_sar.stack.burst_set import BurstSet
-from m3leo_sar.stack.flatness import warn_unless_flat
-from m3leo_sar.stack.slc import SlcStack
+
+if TYPE_CHECKING:
+    from m3leo_sar.chips.legend import Legend
+    from m3leo_sar.grid.tiles import TileGrid
+    from m3leo_sar.grid.window import Window
+    from m3leo_sar.stack.burst_set import BurstSet
+    from m3leo_sar.stack.slc import SlcStack
 
 commands = typer.Typer()
 
@@ -126,6 +115,16 @@ def prepare(
     Examples: m3leo-sar prepare stack chips --max-days 48; m3leo-sar prepare cslc chips --aoi area.wkt --window 5x20;
     m3leo-sar prepare stack chips --dry-run
     """
+    from m3leo_sar.app.run_display import plan_text, run_display, steps_text, summary_text
+    from m3leo_sar.io.chips.archive import ChipArchive
+    from m3leo_sar.products.recipe import Recipe
+    from m3leo_sar.products.terrain_effects import require_terrain
+    from m3leo_sar.run.catalogue import open_catalogue, with_flattening, without_steps
+    from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of
+    from m3leo_sar.run.prepare import steps_to_remove
+    from m3leo_sar.run.run_options import RunOptions
+    from m3leo_sar.run.update import bring_up_to_date, plan_only
+
     catalogue = open_catalogue(
         stack,
         burst=burst,
@@ -177,6 +176,8 @@ def prepare(
 
 def _window(text: str, stack: SlcStack | BurstSet) -> Window:
     """Window from ``--window``, in pixels if it is in metres; a warning if the phase within it is not flat."""
+    from m3leo_sar.stack.flatness import warn_unless_flat
+
     window = options.window_of(text, stack)
     warn_unless_flat(stack, (window.rows, window.cols))
     if "m" in text.lower():
@@ -240,6 +241,7 @@ def retile(
     --classes flood.csv
     """
     from m3leo_sar.io.sources.open_source import open_source
+    from m3leo_sar.run.choices import lattice_of
     from m3leo_sar.run.retile import retile as cut
 
     grid = _tiles_for(archive, aoi, tiles, lattice)
@@ -269,11 +271,17 @@ def retile(
 
 def _legend(classes: str) -> Legend:
     """Classes from ``--classes``: the name of a published map, or a file."""
+    from m3leo_sar.chips.land_cover import LEGENDS, read_legend
+    from m3leo_sar.io.tables.class_file import read_classes
+
     return read_legend(classes if classes in LEGENDS else read_classes(classes))
 
 
 def _tiles_for(archive: Path, aoi: str | None, tiles: Path | None, lattice: str) -> TileGrid:
     """Requested tiles, otherwise the archive's own; a warning if an area has other tiles than the archive."""
+    from m3leo_sar.io.chips.archive import ChipArchive
+    from m3leo_sar.run.choices import named_tiles, tiles_over
+
     held = ChipArchive(archive).identifiers if archive.is_dir() and any(archive.iterdir()) else []
     if aoi is None and tiles is None:
         if not held:
@@ -318,6 +326,10 @@ def slc_tiles(
     Example: m3leo-sar slc-tiles stack tiles --window 5x20; then m3leo-sar train chips pairs.store=tiles
     input=coherence:5x20 pairs.redraw=true
     """
+    from m3leo_sar.run.catalogue import open_catalogue, with_flattening
+    from m3leo_sar.run.choices import choose_tiles
+    from m3leo_sar.run.slc_tiles import build_slc_tiles
+
     catalogue = open_catalogue(
         stack,
         burst=burst,

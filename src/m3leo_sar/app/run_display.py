@@ -7,16 +7,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from m3leo_sar.app.option_names import with_options
 from m3leo_sar.app.progress import ERR
-from m3leo_sar.products.phase_steps import PhaseSteps
-from m3leo_sar.run.loop import Outcome, Summary
-from m3leo_sar.run.plan import Plan
-from m3leo_sar.run.run_options import Watch
-from m3leo_sar.run.threads import available_cpus
+
+if TYPE_CHECKING:
+    from m3leo_sar.products.phase_steps import PhaseSteps
+    from m3leo_sar.run.loop import Outcome, Summary
+    from m3leo_sar.run.plan import Plan
+    from m3leo_sar.run.run_options import Watch
 
 
 def plan_text(plan: Plan, rate: float | None, *, workers: int | None = None) -> str:
@@ -30,7 +32,9 @@ def plan_text(plan: Plan, rate: float | None, *, workers: int | None = None) -> 
     workers : int, optional
         Number of workers; one per CPU by default.
     """
-    count = workers or available_cpus()
+    from m3leo_sar.run.threads import WORKER_BYTES, fitting_workers
+
+    count = workers or fitting_workers(WORKER_BYTES)
     chips = ", ".join(f"{number} {name}" for name, number in plan.chips.items()) or "nothing"
     pairs = sorted({key.rpartition("/")[2] for key in plan.keys if "_" in key})
     seconds = plan.seconds(workers=count, rate=rate)
@@ -61,6 +65,8 @@ def summary_text(summary: Summary, archive: Path) -> str:
 @contextmanager
 def run_display() -> Iterator[Watch]:
     """Draw the progress of a run on a terminal; nothing elsewhere."""
+    from m3leo_sar.run.run_options import Watch
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[status]}"))
     times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     with Progress(*columns, *times, console=ERR, disable=not ERR.is_terminal, speed_estimate_period=120) as bar:

@@ -11,19 +11,6 @@ from rich.table import Table
 
 from m3leo_sar.app import options
 from m3leo_sar.app.progress import OUT, progress_bar
-from m3leo_sar.app.scene_files import images_of, write_safe_scene
-from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.io.chips.product_names import COHERENCE
-from m3leo_sar.io.stacks.zarr_stack import write_stack
-from m3leo_sar.pictures.network_picture import plot_network
-from m3leo_sar.pictures.picture_format import require_picture_name
-from m3leo_sar.run.catalogue import open_catalogue
-from m3leo_sar.run.choices import choose_pairs
-from m3leo_sar.simulate.safe_scene import SafeScene, simulate_passes
-from m3leo_sar.simulate.scene import LABEL_UNITS, Event, simulate_scene
-from m3leo_sar.stack.networks import connection
-from m3leo_sar.stack.pairs import parse_date, season_of
 
 #: Rows and columns of a simulated stack, unless others are specified.
 STACK_SIZE = 1000, 1200
@@ -69,6 +56,13 @@ def simulate(
 
     Examples: m3leo-sar simulate stack --dates 6; m3leo-sar simulate --safe scene --dates 3
     """
+    from m3leo_sar.app.scene_files import images_of, write_safe_scene
+    from m3leo_sar.grid.geobox import GeoBox
+    from m3leo_sar.io.stacks.zarr_stack import write_stack
+    from m3leo_sar.simulate.safe_scene import SafeScene, simulate_passes
+    from m3leo_sar.simulate.scene import LABEL_UNITS, Event, simulate_scene
+    from m3leo_sar.stack.pairs import parse_date
+
     first = parse_date(start)
     if safe:
         if event:
@@ -120,6 +114,15 @@ def pairs(
 
     Examples: m3leo-sar pairs stack --max-days 24 --figure network.png; m3leo-sar pairs stack --archive chips
     """
+    from m3leo_sar.io.chips.archive import ChipArchive
+    from m3leo_sar.io.chips.product_names import COHERENCE
+    from m3leo_sar.pictures.network_picture import plot_network
+    from m3leo_sar.pictures.picture_format import require_picture_name
+    from m3leo_sar.run.catalogue import open_catalogue
+    from m3leo_sar.run.choices import choose_pairs
+    from m3leo_sar.stack.networks import connection
+    from m3leo_sar.stack.pairs import season_of
+
     if figure:
         require_picture_name(figure, "figure")
     named = options.polarisation_of(polarisation)

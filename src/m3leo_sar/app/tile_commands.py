@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from m3leo_sar.app import options
 from m3leo_sar.app.progress import OUT
-from m3leo_sar.grid.splits import SPLITS, banded_split, legacy_split, ordered_split
-from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.io.remote.remote_address import file_at
-from m3leo_sar.io.tables.split_file import write_splits
-from m3leo_sar.io.tables.tile_file import write_tiles
-from m3leo_sar.run.catalogue import open_catalogue
-from m3leo_sar.run.choices import choose_tiles, named_tiles, tiles_over
+
+if TYPE_CHECKING:
+    from m3leo_sar.grid.tiles import TileGrid
 
 commands = typer.Typer()
 
@@ -36,6 +33,10 @@ def tiles(
 
     Examples: m3leo-sar tiles conus.geojson --aoi conus; m3leo-sar tiles here.parquet --stack stack --lattice exact
     """
+    from m3leo_sar.io.tables.tile_file import write_tiles
+    from m3leo_sar.run.catalogue import open_catalogue
+    from m3leo_sar.run.choices import choose_tiles, tiles_over
+
     if stack is not None:
         grid = choose_tiles(open_catalogue(stack).stack, aoi=aoi, lattice=lattice)
     else:
@@ -68,6 +69,10 @@ def split(
     Examples: m3leo-sar split chips splits.csv --buffer 5000; m3leo-sar split conus.geojson splits.csv --by legacy
     --angle 0.9
     """
+    from m3leo_sar.grid.splits import SPLITS
+    from m3leo_sar.io.tables.split_file import write_splits
+    from m3leo_sar.run.choices import named_tiles
+
     if by not in ("bands", "legacy", "order"):
         raise ValueError(f"--by must be bands, legacy or order, got {by!r}")
     grid, shares = named_tiles(tiles), options.fractions_of(fractions)
@@ -80,6 +85,8 @@ def split(
 def _split(
     grid: TileGrid, by: str, bands: int | None, angle: float, shares: tuple[float, float, float], buffer: float
 ) -> list[str]:
+    from m3leo_sar.grid.splits import banded_split, legacy_split, ordered_split
+
     if by != "bands" and buffer:
         raise ValueError(f"--buffer applies to --by bands, got --by {by}")
     if by == "order":

@@ -10,9 +10,6 @@ from rich.table import Column, Table
 
 from m3leo_sar.app import options
 from m3leo_sar.app.progress import OUT
-from m3leo_sar.app.run_display import summary_text
-from m3leo_sar.io.chips.archive import ChipArchive
-from m3leo_sar.io.tables.split_file import read_splits
 
 commands = typer.Typer()
 
@@ -56,6 +53,7 @@ def train(
     --multirun seed=0,1,2 model=unet,vit_head
     """
     from m3leo_sar.app.fit_display import fit_with_bar, score_lines, settings_of
+    from m3leo_sar.io.chips.archive import ChipArchive
     from m3leo_sar.learn.fit.config import load_config
 
     stated = settings_of(settings or [], output=output, inputs=inputs)
@@ -76,6 +74,8 @@ def train(
 
 
 def _with_splits(config: Any, splits: Path | None) -> Any:
+    from m3leo_sar.io.tables.split_file import read_splits
+
     if splits:
         config.splits, config.splits_file = read_splits(splits), ""
     return config
@@ -86,6 +86,7 @@ def _train_all(
 ) -> None:
     """Train each run of a sweep in its own folder; all are checked before the first starts."""
     from m3leo_sar.app.fit_display import fit_with_bar, write_sweep
+    from m3leo_sar.io.chips.archive import ChipArchive
     from m3leo_sar.learn.fit.config import load_config
     from m3leo_sar.learn.fit.sweep import sweep_overrides, varied
 
@@ -118,6 +119,8 @@ def demo(
 
     With [bold]--safe[/bold], begin with Sentinel-1 products, orbit files and terrain, and co-register them.
     """
+    from m3leo_sar.app.run_display import summary_text
+
     if safe:
         _safe_demo(output, seed)
         return
@@ -139,6 +142,7 @@ def demo(
 
 
 def _safe_demo(output: Path, seed: int) -> None:
+    from m3leo_sar.app.run_display import summary_text
     from m3leo_sar.app.safe_demo import safe_demo
 
     result = safe_demo(output, seed=seed)

@@ -1,1 +1,5 @@
 """Extraction and normalisation of chips for a model."""
+
+from m3leo_sar._rooms import lazy_modules
+
+__getattr__, __dir__ = lazy_modules(__name__, __path__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +14,8 @@ _MODULUS = 10**15
 _DIGITS = 13
 #: Decimals to which corners are rounded, and number of tiles printed at once.
 _DECIMALS, _BLOCK = 5, 65_536
+#: Value of each character as a lower-case hexadecimal digit, -1 if it is none.
+_HEXADECIMAL = np.array(["0123456789abcdef".find(chr(code)) for code in range(256)], np.int8)
 #: Columns of (minlon, minlat, maxlon, maxlat) in the order of the printed ring.
 _RING = ((0, 1), (2, 1), (2, 3), (0, 3), (0, 1))
 
@@ -72,15 +75,29 @@ def tile_identifiers(bounds: ArrayLike) -> list[str]:
     >>> tile_identifiers([(-60.5, -33.25, -60.45, -33.21), (0.01234, 51.5, 0.07654, 51.54)])
     ['20740af19f989', '0ea127158f6d6']
     """
+    return [hash_text(number) for number in tile_numbers(bounds).tolist()]
+
+
+def tile_numbers(bounds: ArrayLike) -> NDArray[np.uint64]:
+    """Numbers (tiles,) whose hexadecimal digits are the identifiers of :func:`tile_identifiers`.
+
+    Raises
+    ------
+    ValueError
+        If a corner is not finite or a minimum is not below its maximum.
+    """
     boxes = np.asarray(bounds, np.float64).reshape(-1, 4)
+    out = np.empty(len(boxes), np.uint64)
+    for first in range(0, len(boxes), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        out[block] = _block_numbers(boxes[block])
+    return out
+
+
+def _block_numbers(boxes: NDArray[np.float64]) -> NDArray[np.uint64]:
     wrong = ~(np.isfinite(boxes).all(axis=1) & (boxes[:, 0] < boxes[:, 2]) & (boxes[:, 1] < boxes[:, 3]))
     if wrong.any():
         tile_identifier(*boxes[wrong][0])
-    parts = (_block_identifiers(boxes[first : first + _BLOCK]) for first in range(0, len(boxes), _BLOCK))
-    return [identifier for part in parts for identifier in part]
-
-
-def _block_identifiers(boxes: NDArray[np.float64]) -> list[str]:
     rounded = np.round(boxes, _DECIMALS)
     sizes = np.abs(rounded)
     smallest = np.where(sizes == 0, np.inf, sizes).min(axis=1)
@@ -92,17 +109,17 @@ def _block_identifiers(boxes: NDArray[np.float64]) -> list[str]:
     behind = _DECIMALS - sum((fraction % 10**place == 0).astype(np.int64) for place in range(1, _DECIMALS + 1))
     # All values of a tile are padded to its widest one, and tiles of one layout are printed together.
     layout = 10 * (before + signs).max(axis=1) + behind.max(axis=1)
-    out = np.empty(len(boxes), object)
+    out = np.empty(len(boxes), np.uint64)
     for position in np.flatnonzero(~plain):
-        out[position] = tile_identifier(*boxes[position])
+        out[position] = int(tile_identifier(*boxes[position]), 16)
     for key in np.unique(layout[plain]):
         here = np.flatnonzero(plain & (layout == key))
         signs_here, fraction_here = (signs[here], before[here]), (fraction[here], behind[here])
         text = _printed_block(whole[here], fraction_here, signs_here, int(key) // 10, int(key) % 10)
         length, buffer = text.shape[1], text.tobytes()
         hashes = (hashlib.sha256(buffer[at : at + length]).digest() for at in range(0, len(buffer), length))
-        out[here] = [f"{int.from_bytes(digest, 'big') % _MODULUS:0{_DIGITS}x}" for digest in hashes]
-    return list(out)
+        out[here] = [int.from_bytes(digest, "big") % _MODULUS for digest in hashes]
+    return out
 
 
 def _printed_block(
@@ -136,6 +153,27 @@ def _printed_block(
     return np.concatenate([*columns, repeated("]]")], axis=1)
 
 
+def hash_numbers(joined: bytes, count: int) -> NDArray[np.uint64] | None:
+    """Numbers of ``count`` identifiers joined by spaces, None unless each has thirteen lower-case hexadecimal digits.
+
+    Examples
+    --------
+    >>> hash_numbers(b"00000000000ff 1a1e77399c5bd", 2)
+    array([            255, 459508183975357], dtype=uint64)
+    """
+    if len(joined) + 1 != max(count * (_DIGITS + 1), 1):
+        return None
+    characters = np.frombuffer(joined + b" ", np.uint8)[: count * (_DIGITS + 1)].reshape(count, _DIGITS + 1)
+    digits = _HEXADECIMAL[characters[:, :_DIGITS]]
+    if (digits < 0).any() or (characters[:, _DIGITS] != ord(" ")).any():
+        return None
+    out = np.zeros(count, np.uint64)
+    for place in range(_DIGITS):
+        out <<= np.uint64(4)
+        out |= digits[:, place].astype(np.uint64)
+    return out
+
+
 def list_hash(identifiers: Iterable[str]) -> str:
     """Hash of a tile set: the hash of its identifiers in order, joined by spaces.
 
@@ -144,12 +182,36 @@ def list_hash(identifiers: Iterable[str]) -> str:
     >>> list_hash(["1a1e77399c5bd", "344786096543e"])
     '37142462ec583'
     """
-    return text_hash(" ".join(identifiers))
+    hasher, names = ListHasher(), iter(identifiers)
+    while block := list(islice(names, _BLOCK)):
+        hasher.add(" ".join(block).encode())
+    return hasher.text
+
+
+class ListHasher:
+    """Hash of a tile set whose identifiers come in blocks, each joined by spaces."""
+
+    def __init__(self) -> None:
+        self._hash, self._is_empty = hashlib.sha256(), True
+
+    def add(self, joined: bytes) -> None:
+        """Add a block of at least one identifier."""
+        self._hash.update(joined if self._is_empty else b" " + joined)
+        self._is_empty = False
+
+    @property
+    def text(self) -> str:
+        """The hash so far."""
+        return hash_text(int(self._hash.hexdigest(), 16) % _MODULUS)
 
 
 def text_hash(text: str) -> str:
     """SHA-256 of a text modulo 10^15 as 13 hexadecimal digits."""
-    number = int(hashlib.sha256(text.encode()).hexdigest(), 16) % _MODULUS
+    return hash_text(int(hashlib.sha256(text.encode()).hexdigest(), 16) % _MODULUS)
+
+
+def hash_text(number: int) -> str:
+    """A number as 13 hexadecimal digits."""
     return f"{number:0{_DIGITS}x}"
 
 

@@ -14,7 +14,8 @@ from m3leo_sar._display import as_line, as_table
 from m3leo_sar.grid.antimeridian import Bounds, beside, boxes_on_globe, nearest_longitude
 from m3leo_sar.grid.aoi import aoi_polygon
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.grid.identifier import list_hash, tile_identifier, tile_identifiers
+from m3leo_sar.grid.identifier import list_hash, tile_identifier, tile_identifiers, tile_numbers
+from m3leo_sar.grid.identifier_column import HashCoding, IdentifierColumn
 from m3leo_sar.grid.legacy_lattice import legacy_bounds
 from m3leo_sar.grid.rectangle_areas import rectangle_areas
 from m3leo_sar.grid.tiles_display import facts_of_tiles, first_tiles
@@ -115,7 +116,7 @@ class TileGrid(Sequence[Tile]):
         self.crs = crs
         self.cells = cells
         if identifiers is not None:
-            self.identifiers = list(identifiers)
+            self.identifiers = IdentifierColumn.of(identifiers)
 
     @classmethod
     def legacy(cls, aoi: Any, *, side: int = SIDE, pixels: int = PIXELS) -> TileGrid:
@@ -217,14 +218,16 @@ class TileGrid(Sequence[Tile]):
         return cls(cells.envelopes(), pixels=pixels, cells=cells)
 
     @cached_property
-    def identifiers(self) -> list[str]:
+    def identifiers(self) -> IdentifierColumn:
         """Identifier of each tile, in order."""
-        return tile_identifiers(self.bounds) if self.cells is None else self.cells.identifiers
+        return (
+            IdentifierColumn(tile_numbers(self.bounds), HashCoding()) if self.cells is None else self.cells.identifiers
+        )
 
     @property
     def list_hash(self) -> str:
         """Hash of the whole set, as in the names of M3LEO's tile files."""
-        return list_hash(self.identifiers)
+        return self.identifiers.list_hash
 
     @property
     def areas(self) -> NDArray[np.float64]:
@@ -253,10 +256,7 @@ class TileGrid(Sequence[Tile]):
     def take(self, positions: Any) -> TileGrid:
         """Tiles at these positions, a slice or an array, in the order given."""
         cells = None if self.cells is None else self.cells.take(positions)
-        known = None
-        if "identifiers" in self.__dict__:
-            every = range(len(self))[positions] if isinstance(positions, slice) else positions
-            known = [self.identifiers[position] for position in every]
+        known = self.identifiers.take(positions) if "identifiers" in self.__dict__ else None
         return TileGrid(self.bounds[positions], pixels=self.pixels, crs=self.crs, cells=cells, identifiers=known)
 
     def splits_in_order(self, splits: Mapping[str, str]) -> list[str]:
@@ -288,7 +288,8 @@ class TileGrid(Sequence[Tile]):
             zone, column, row = cell_of(longitude, latitude, self.cells.side)
             place = {name: np.array([value]) for name, value in (("zone", zone), ("column", column), ("row", row))}
             near = UtmCells(**place, side=self.cells.side).identifiers[0]
-            return [self[self.positions[near]]] if near in self.positions else []
+            found = self.positions.get(near)
+            return [] if found is None else [self[found]]
         order, south, tallest = self._by_south
         first = np.searchsorted(south, latitude - tallest, side="left")
         last = np.searchsorted(south, latitude, side="right")
@@ -333,10 +334,10 @@ class TileGrid(Sequence[Tile]):
     def __iter__(self) -> Iterator[Tile]:
         return (self[position] for position in range(len(self)))
 
-    @cached_property
-    def positions(self) -> dict[str, int]:
+    @property
+    def positions(self) -> Mapping[str, int]:
         """Position of each tile by its identifier."""
-        return {identifier: position for position, identifier in enumerate(self.identifiers)}
+        return self.identifiers.positions
 
     @cached_property
     def _by_south(self) -> tuple[NDArray[np.intp], NDArray[np.float64], float]:
@@ -346,9 +347,10 @@ class TileGrid(Sequence[Tile]):
         return order, self.bounds[order, 1], float(heights.max(initial=0.0))
 
     def _place(self, identifier: str) -> int:
-        if identifier not in self.positions:
-            raise KeyError(f"tile {identifier} is not among the {len(self)} of this grid")
-        return self.positions[identifier]
+        try:
+            return self.positions[identifier]
+        except KeyError:
+            raise KeyError(f"tile {identifier} is not among the {len(self)} of this grid") from None
 
 
 def _check_sizes(side: int, pixels: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.antimeridian import nearest_longitude
+from m3leo_sar.grid.identifier_column import IdentifierColumn
+from m3leo_sar.grid.lattice_coding import LatticeCoding, lattice_codes, place_of
 from m3leo_sar.grid.projection import ellipsoid, projection_of
 
 #: Easting of a central meridian and northing of the equator in the southern hemisphere, metres.
@@ -23,7 +24,6 @@ _PARTS = 4
 _PIECE = 0.01
 #: Number of cells whose outlines are in memory at once.
 _BLOCK = 65_536
-_IDENTIFIER = re.compile(r"(\d{2})([NS])(\d+)-(\d{4,})-(\d{4,})")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,16 +82,15 @@ class UtmCells:
         """
         parts = []
         for identifier in identifiers:
-            match = _IDENTIFIER.fullmatch(identifier)
-            if not match or not 1 <= int(match[1]) <= 60 or int(match[3]) < 1:
+            place = place_of(identifier)
+            if place is None:
                 raise ValueError(f"identifier must be like 31N4480-0113-1203, got {identifier!r}")
-            sign = 1 if match[2] == "N" else -1
-            parts.append((sign * int(match[1]), int(match[3]), int(match[4]), int(match[5])))
+            parts.append(place)
         table = np.array(parts, np.int64).reshape(-1, 4)
-        sides = np.unique(table[:, 1])
+        sides = np.unique(table[:, 3])
         if len(sides) != 1:
             raise ValueError(f"identifiers must be of one side, got {sides.tolist() or 'none'}")
-        zone, _, column, row = table.T
+        zone, column, row, _ = table.T
         return cls(zone.astype(np.int16), column.astype(np.int32), row.astype(np.int32), int(sides[0]))
 
     def __len__(self) -> int:
@@ -102,11 +101,9 @@ class UtmCells:
         return UtmCells(self.zone[index], self.column[index], self.row[index], self.side)
 
     @property
-    def identifiers(self) -> list[str]:
+    def identifiers(self) -> IdentifierColumn:
         """Zone, side, column and row, such as ``31N4480-0113-1203``."""
-        prefix = {int(zone): f"{abs(zone):02d}{'N' if zone > 0 else 'S'}{self.side}" for zone in np.unique(self.zone)}
-        cells = zip(self.zone.tolist(), self.column.tolist(), self.row.tolist(), strict=True)
-        return [f"{prefix[zone]}-{column:04d}-{row:04d}" for zone, column, row in cells]
+        return IdentifierColumn(lattice_codes(self.zone, self.column, self.row), LatticeCoding(self.side))
 
     @property
     def bounds(self) -> NDArray[np.float64]:

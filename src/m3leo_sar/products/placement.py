@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar._machine import within_memory
 from m3leo_sar.grid.geobox import GeoBox, as_geobox
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
@@ -20,7 +21,8 @@ from m3leo_sar.warp.reproject import reproject
 from m3leo_sar.warp.sample import margin_of
 from m3leo_sar.warp.timing import TimingCorrection, with_timing
 
-#: Most bytes of the stack per tile; a tile that needs more is refused before memory is allocated.
+#: Most bytes of the stack per tile, and half of the memory at most; a tile that needs more is refused before memory is
+#: allocated.
 LARGEST_READ = 4 << 30
 
 
@@ -142,8 +144,9 @@ def _coverage(positions: PixelMap, stack: SlcStack) -> float:
 
 def _check_size(tile: Tile, rows: slice, cols: slice, images: int, stack: SlcStack) -> None:
     size = (rows.stop - rows.start) * (cols.stop - cols.start) * images * np.dtype(stack.dtype).itemsize
-    if size > LARGEST_READ:
+    largest = within_memory(LARGEST_READ, parts=2)
+    if size > largest:
         raise ValueError(
-            f"tile {tile.identifier} must need at most {LARGEST_READ >> 30} GiB of {stack.name}, got "
+            f"tile {tile.identifier} must need at most {largest / 2**30:.1f} GiB of {stack.name}, got "
             f"{size / 2**30:.1f} GiB for {images} images; use smaller tiles or fewer pairs at a time"
         )

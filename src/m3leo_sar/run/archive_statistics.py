@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar._machine import available_cpus
 from m3leo_sar.chips.grouped import KEYS, GroupedAccumulator
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.product_names import COHERENCE, GAMMA0, INTENSITY, INTERFEROGRAM, LABEL, RATIO
-from m3leo_sar.run.threads import available_cpus
 
 #: Encoding of products before they are counted; a phasor has no histogram.
 ENCODINGS = {COHERENCE: "linear", INTENSITY: "decibel", GAMMA0: "decibel", RATIO: "decibel"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from m3leo_sar._machine import available_cpus
 from m3leo_sar.io.files.atomic import PARTIAL
 from m3leo_sar.io.files.zarr_products import is_zarr
 from m3leo_sar.io.remote.remote_address import HTTP, AnyFile, RemoteFile, file_at, full_address
@@ -27,7 +28,6 @@ from m3leo_sar.io.stacks.stack_reader import Choice, Product, StackReader
 from m3leo_sar.io.stacks.zarr_stack import is_stack, stack_polarisations
 from m3leo_sar.products.flattening import flat_stack, with_word
 from m3leo_sar.products.recipe import Origin
-from m3leo_sar.run.threads import available_cpus
 from m3leo_sar.stack.burst_set import BurstSet, burst_label
 from m3leo_sar.stack.pairs import parse_date
 from m3leo_sar.stack.polarisation import POLARISATIONS, joined_polarisations, parse_polarisations

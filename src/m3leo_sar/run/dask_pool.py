@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from m3leo_sar.run.threads import limit_openmp
+from m3leo_sar.run.threads import library_threads, limit_openmp
 
 #: Jobs per thread that the scheduler holds: one that runs and one that waits.
 _AHEAD = 2
@@ -65,7 +65,7 @@ def local_cluster(*, workers: int, threads: int = 1, dashboard: str = f"{LOOPBAC
         host=LOOPBACK,
         dashboard_address=dashboard,
         worker_dashboard_address=f"{LOOPBACK}:0",
-        env={"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)},
+        env=library_threads(threads),
     )
     with cluster:
         yield cluster

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from m3leo_sar._machine import available_cpus
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import STORED, Chip
 from m3leo_sar.io.chips.chip_name import by_polarisation, parse_key
@@ -21,7 +22,6 @@ from m3leo_sar.io.files.ordered_threads import in_order
 from m3leo_sar.io.files.plain_values import plain_value
 from m3leo_sar.io.files.raster import write_geotiff
 from m3leo_sar.run.exchange import MISSING, OF_ONE, TAG, Exchanged
-from m3leo_sar.run.threads import available_cpus
 
 FORMATS = ("geotiff", "cog", "netcdf")
 

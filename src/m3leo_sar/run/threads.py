@@ -6,6 +6,8 @@ import ctypes
 import os
 from pathlib import Path
 
+from m3leo_sar._machine import available_cpus, memory_limit
+
 #: Read by OpenMP, OpenBLAS, MKL, NumExpr, Numba, GDAL, Blosc and zarr when they are loaded; torch reads OpenMP's.
 _VARIABLES = (
     "OMP_NUM_THREADS",
@@ -17,13 +19,22 @@ _VARIABLES = (
     "BLOSC_NTHREADS",
     "ZARR_THREADING__MAX_WORKERS",
 )
+#: Memory of a worker process: libraries, the samples of a block, finished chips and maps.
+WORKER_BYTES = 768 << 20
 #: Parts of the names of OpenMP libraries.
 _OPENMP = ("libgomp", "libiomp", "libomp")
 
 
-def available_cpus() -> int:
-    """CPUs that this process may use, possibly fewer than those of the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def fitting_workers(bytes_each: int) -> int:
+    """Workers for which there are CPUs and memory, at least one.
+
+    Parameters
+    ----------
+    bytes_each : int
+        Memory that one worker needs.
+    """
+    limit = memory_limit()
+    return max(1, available_cpus() if limit is None else min(available_cpus(), limit // bytes_each))
 
 
 def shares(*, workers: int | None, threads: int | None, blocks: int) -> tuple[int, int]:
@@ -32,8 +43,8 @@ def shares(*, workers: int | None, threads: int | None, blocks: int) -> tuple[in
     Parameters
     ----------
     workers : int, optional
-        Requested number. The default is one per CPU, or one alone for so few blocks that more would take longer to
-        start.
+        Requested number. The default is one per CPU, fewer where memory is short, or one alone for so few blocks that
+        more would take longer to start.
     threads : int, optional
         Requested number. The default is each worker's share of the CPUs.
     blocks : int
@@ -49,17 +60,22 @@ def shares(*, workers: int | None, threads: int | None, blocks: int) -> tuple[in
             raise ValueError(f"{name} must be at least 1, got {number}")
     cpus = available_cpus()
     if workers is None:
-        workers = 1 if blocks < 8 else min(max(1, cpus // (threads or 1)), blocks)
+        workers = 1 if blocks < 8 else min(max(1, cpus // (threads or 1)), blocks, fitting_workers(WORKER_BYTES))
     return workers, threads or max(1, cpus // workers)
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Environment of a new process that sets the number of threads of its libraries.
+    """Environment of a new process that sets the number of threads of its libraries."""
+    return {**os.environ, **library_threads(threads)}
+
+
+def library_threads(threads: int) -> dict[str, str]:
+    """Variables that set the number of threads of a process's libraries.
 
     Idle threads of OpenMP sleep instead of spinning, to leave the CPUs to others.
     """
     variables = {name: str(threads) for name in _VARIABLES}
-    return {**os.environ, **variables, "OMP_WAIT_POLICY": "passive", "OMP_DYNAMIC": "false"}
+    return {**variables, "OMP_WAIT_POLICY": "passive", "OMP_DYNAMIC": "false"}
 
 
 def limit_openmp(threads: int) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from m3leo_sar._machine import within_memory
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip_ledger import ChipLedger, TileState
 from m3leo_sar.io.files.plain_values import parameter_digest
@@ -49,7 +50,7 @@ def block_size(plan: Plan, stack: SlcStack | BurstSet, *, workers: int) -> int:
         area = sum((rows.stop - rows.start) * (cols.stop - cols.start) for rows, cols in spans)
         if not area:
             continue
-        fitting = BLOCK_BYTES // (area * images * np.dtype(stack.dtype).itemsize)
+        fitting = within_memory(BLOCK_BYTES, parts=8) // (area * images * np.dtype(stack.dtype).itemsize)
         return max(1, min(fair, fitting, _LARGEST_BLOCK))
     return max(1, min(fair, _LARGEST_BLOCK))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,8 @@ class LandCover:
             raise ValueError(f"cross_coherence must lie in [0, 1], got {self.cross_coherence}")
 
 
+#: Pixels of the windows whose classes are kept, one byte each.
+_KEPT_PIXELS = 1 << 20
 #: Forest and town are equally bright, as are crops, grass and bare ground: only coherence separates them.
 CLASSES = (
     LandCover(name="tree cover", code=10, backscatter=-8.0, rho_inf=0.05, tau=6.0),
@@ -77,5 +80,19 @@ def class_indices(
 
     Each class has a random field and the largest wins, so all classes cover about the same share.
     """
+    if (rows.stop - rows.start) * (cols.stop - cols.start) > _KEPT_PIXELS:
+        return _largest(tuple(classes), rows, cols, patch, seed)
+    return _kept(tuple(classes), (rows.start, rows.stop), (cols.start, cols.stop), patch, seed).astype(np.intp)
+
+
+# The ground is that of every date: without memory a stack would be given its classes once per date.
+@lru_cache(maxsize=16)
+def _kept(
+    classes: tuple[LandCover, ...], rows: tuple[int, int], cols: tuple[int, int], patch: float, seed: int
+) -> NDArray[np.uint8]:
+    return _largest(classes, slice(*rows), slice(*cols), patch, seed).astype(np.uint8)
+
+
+def _largest(classes: tuple[LandCover, ...], rows: slice, cols: slice, patch: float, seed: int) -> NDArray[np.intp]:
     fields = [RandomField((seed, 1, index), patch).window(rows, cols) for index in range(len(classes))]
     return np.argmax(fields, axis=0)

@@ -50,21 +50,19 @@ def connection(dates: Iterable[datetime.date], pairs: Iterable[Pair]) -> Connect
     >>> connection(days, [Pair(days[0], days[1])]).is_connected, connection(days, all_pairs(days)).loops
     (False, 1)
     """
-    # Imported here, as the package loads without scipy.
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     ordered, edges = list(by_day(dates)), sorted(set(pairs))
     for pair in edges:
         for date in (pair.reference, pair.secondary):
             require_date(date, ordered)
-    place = {date: number for number, date in enumerate(ordered)}
-    ends = ([place[pair.reference] for pair in edges], [place[pair.secondary] for pair in edges])
-    joined = coo_array((np.ones(len(edges)), ends), shape=(len(ordered), len(ordered)))
-    groups = connected_components(joined, directed=False)[1] if ordered else []
-    members: dict[int, list[datetime.date]] = {}
-    for date, group in zip(ordered, groups, strict=True):
-        members.setdefault(int(group), []).append(date)
+    group = {date: [date] for date in ordered}
+    for pair in edges:
+        one, other = group[pair.reference], group[pair.secondary]
+        if one is not other:
+            # The smaller group joins the larger, so that no date moves often.
+            small, large = sorted((one, other), key=len)
+            large += small
+            group |= dict.fromkeys(small, large)
+    members = {id(dates): sorted(dates) for dates in group.values()}
     components = tuple(sorted((tuple(part) for part in members.values()), key=lambda part: (-len(part), part)))
     return Connection(components, len(edges) - len(ordered) + len(components))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from m3leo_sar._machine import within_memory
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.products.pair_products import pair_products
 from m3leo_sar.stack.pair_product import PairProduct, polarisations_of
@@ -64,7 +65,7 @@ def pair_statistics(
     config = checked_config(FitConfig(input=list(inputs), pairs=pairs, splits=chosen))
     index = pair_index(config, opened).by_split(chosen, "train")
     data = PairDataset(
-        TileTiers(opened, memory_bytes=config.pairs["memory_mib"] << 20),
+        TileTiers(opened, memory_bytes=within_memory(config.pairs["memory_mib"] << 20, parts=2)),
         index,
         compute=pair_products,
         products=products,

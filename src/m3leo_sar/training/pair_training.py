@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from m3leo_sar._machine import within_memory
 from m3leo_sar.chips.transfer import to_gpu
 from m3leo_sar.grid.splits import ordered_split
 from m3leo_sar.io.chips.archive import ChipArchive
@@ -69,7 +70,8 @@ def pair_data(config: FitConfig, kind: str, statistics: Statistics | None) -> Pa
         draw=chosen["draw"],
         batch=config.batch,
         workers=config.workers,
-        memory_bytes=chosen["memory_mib"] << 20,
+        # The order of samples follows from the setting alone, on any machine.
+        memory_bytes=within_memory(chosen["memory_mib"] << 20, parts=2),
         device_bytes=chosen["device_mib"] << 20 if on_gpu else 0,
         to_device=to_gpu if on_gpu else None,
         lanes=lanes,

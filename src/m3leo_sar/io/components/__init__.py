@@ -1,1 +1,5 @@
 """The image components of M3LEO's release, read and written."""
+
+from m3leo_sar._rooms import lazy_modules
+
+__getattr__, __dir__ = lazy_modules(__name__, __path__)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,32 @@ def read_columns(
         If the file is not a parquet file or damaged, or its unpacked size exceeds ``limits.LARGEST_TABLE`` or
         ``limits.LARGEST_ROWS``.
     """
+    with _opened(path, columns, group) as (file, groups, names, name):
+        table = file.read_row_groups(groups, columns=names)
+        table.validate(full=True)
+        return _unfolded(table, name)
+
+
+def read_groups(path: str | os.PathLike[str], columns: Sequence[str]) -> Iterator[Any]:
+    """Read columns of a parquet file as one Arrow table per row group, of which one is in memory at a time.
+
+    Raises
+    ------
+    ValueError
+        As :func:`read_columns`.
+    """
+    with _returned_memory(), _opened(path, columns, None) as (file, groups, names, name):
+        for number in groups:
+            table = file.read_row_group(number, columns=names, use_threads=False)
+            table.validate(full=True)
+            yield _unfolded(table, name)
+
+
+@contextmanager
+def _opened(
+    path: str | os.PathLike[str], columns: Sequence[str] | None, group: int | None
+) -> Iterator[tuple[Any, list[int], list[str] | None, str]]:
+    """The file, the row groups and columns to read, and its name; faults of the file become sentences."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -40,11 +67,23 @@ def read_columns(
             _check_header(plain.metadata, groups, columns, name)
         # A value stored once and referenced by a million rows remains one value.
         with pq.ParquetFile(path, read_dictionary=texts) as file:
-            table = file.read_row_groups(groups, columns=None if columns is None else list(columns))
-            table.validate(full=True)
-            return _unfolded(table, name)
+            yield file, groups, None if columns is None else list(columns), name
     except (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError, OverflowError) as error:
         raise ValueError(f"{name} is not a readable parquet file: {_first_line(error)}") from error
+
+
+@contextmanager
+def _returned_memory() -> Iterator[None]:
+    """Read into memory that goes back to the system: Arrow's default keeps 40 MB however little is read at once."""
+    import pyarrow as pa
+
+    before = pa.default_memory_pool()
+    # What is held by one pool may be used and freed while another is the default.
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
 
 
 def _texts(schema: Any) -> list[str]:

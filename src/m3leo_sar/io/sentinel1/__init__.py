@@ -1,1 +1,5 @@
 """Sentinel-1 products and their annotations."""
+
+from m3leo_sar._rooms import lazy_modules
+
+__getattr__, __dir__ = lazy_modules(__name__, __path__)

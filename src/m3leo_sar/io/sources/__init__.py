@@ -1,1 +1,5 @@
 """Sources of rasters for tiles: GDAL rasters, xarray data, GSSIC, GUNW."""
+
+from m3leo_sar._rooms import lazy_modules
+
+__getattr__, __dir__ = lazy_modules(__name__, __path__)

@@ -8,21 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from m3leo_sar.grid.legacy_lattice import legacy_areas
 from m3leo_sar.grid.tiles import PIXELS, TileGrid
-from m3leo_sar.grid.utm_lattice import UtmCells
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.atomic import atomic_path
-from m3leo_sar.io.files.parquet_table import read_columns
+from m3leo_sar.io.tables.tile_parquet import PLACE, read_tile_parquet, tile_table, write_tile_parquet
 
 #: Suffixes of GeoParquet, and of GeoJSON; any other file is read as GeoJSON.
 _PARQUET, _GEOJSON = (".parquet", ".geoparquet"), (".geojson", ".json")
 #: Number of tiles written at once.
 _BLOCK = 65_536
-#: Columns that place a tile of the exact lattice, and a tile's corners.
-_PLACE, _CORNERS = ("zone", "column", "row"), ("xmin", "ymin", "xmax", "ymax")
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -51,12 +46,11 @@ def read_tiles(path: str | os.PathLike[str], *, pixels: int = PIXELS, verify: bo
     file = Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
-    read = _read_parquet if file.suffix.lower() in _PARQUET else _read_geojson
+    read = read_tile_parquet if file.suffix.lower() in _PARQUET else _read_geojson
     grid = read(file, pixels)
     # Looked up here so that the first tile is found as fast as the next.
-    if len(grid.positions) != len(grid):
-        seen: set[str] = set()
-        twice = next(name for name in grid.identifiers if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+    twice = grid.identifiers.positions.first_repeated
+    if twice is not None:
         raise ValueError(f"{file}: tile {twice} occurs twice")
     return _verified(grid, file) if verify else grid
 
@@ -75,8 +69,8 @@ def read_tile_columns(path: str | os.PathLike[str]) -> dict[str, list[Any]]:
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
     if file.suffix.lower() in _PARQUET:
-        table = _parquet_table(file, None)
-        known = [name for name in table.column_names if name not in ("geometry", "bbox", *_PLACE)]
+        table = tile_table(file)
+        known = [name for name in table.column_names if name not in ("geometry", "bbox", *PLACE)]
         return {name: table[name].to_pylist() for name in known}
     properties = [feature.get("properties") or {} for feature in _features(file)]
     names = dict.fromkeys(name for entry in properties for name in entry)
@@ -117,13 +111,13 @@ def write_tiles(
     if splits is not None:
         every["split"] = grid.splits_in_order(splits)
     for name, values in (columns or {}).items():
-        if name in (*every, "geometry", "bbox", *_PLACE) or len(values) != len(grid):
+        if name in (*every, "geometry", "bbox", *PLACE) or len(values) != len(grid):
             raise ValueError(
                 f"columns must be one value per tile, {len(grid)}, under unused names; "
                 f"{name!r} is taken or has {len(values)}"
             )
         every[name] = list(values)
-    write = _write_parquet if suffix in _PARQUET else _write_geojson
+    write = write_tile_parquet if suffix in _PARQUET else _write_geojson
     with atomic_path(path) as partial:
         write(partial, grid, every)
 
@@ -158,9 +152,10 @@ def _write_geojson(file: Path, grid: TileGrid, columns: Columns) -> None:
     with file.open("w", encoding="utf-8") as handle:
         handle.write('{"type": "FeatureCollection", "features": [')
         for first in range(0, len(grid), _BLOCK):
-            part = grid[first : first + _BLOCK]
-            for number, coordinates in enumerate(_polygons(part), start=first):
-                properties = {name: values[number] for name, values in columns.items()}
+            block = slice(first, first + _BLOCK)
+            rows = zip(*(values[block] for values in columns.values()), strict=True)
+            for number, (values, coordinates) in enumerate(zip(rows, _polygons(grid[block]), strict=True), start=first):
+                properties = dict(zip(columns, values, strict=True))
                 feature = {"type": "Feature", "properties": properties, "geometry": coordinates}
                 handle.write(("," if number else "") + "\n" + json.dumps(feature))
         handle.write("\n]}\n")
@@ -176,77 +171,6 @@ def _polygons(grid: TileGrid) -> list[dict[str, Any]]:
     import shapely
 
     return [json.loads(text) for text in shapely.to_geojson(grid.footprints)]
-
-
-def _write_parquet(file: Path, grid: TileGrid, columns: Columns) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-    import shapely
-
-    lattice: dict[str, Any] = {"lattice": "legacy", "list_hash": grid.list_hash}
-    if grid.cells is not None:
-        lattice = {**lattice, "lattice": "exact", "side": grid.cells.side}
-    geo = {
-        "version": "1.1.0",
-        "primary_column": "geometry",
-        "columns": {
-            "geometry": {
-                "encoding": "WKB",
-                "geometry_types": ["Polygon", "MultiPolygon"],
-                "covering": {"bbox": {corner: ["bbox", corner] for corner in _CORNERS}},
-            }
-        },
-    }
-    metadata = {"geo": json.dumps(geo), "m3leo_sar": json.dumps(lattice)}
-    types = {name: pa.array(values) for name, values in columns.items()}
-    writer = None
-    for first in range(0, max(len(grid), 1), _BLOCK):
-        part = grid[first : first + _BLOCK]
-        table = {name: values.slice(first, len(part)) for name, values in types.items()}
-        if part.cells is not None:
-            table |= {name: pa.array(getattr(part.cells, name)) for name in _PLACE}
-        table["bbox"] = pa.StructArray.from_arrays([pa.array(edge.copy()) for edge in part.bounds.T], names=_CORNERS)
-        table["geometry"] = pa.array(shapely.to_wkb(part.footprints), pa.binary())
-        block = pa.table(table)
-        if writer is None:
-            writer = pq.ParquetWriter(file, block.schema.with_metadata(metadata), compression="zstd")
-        writer.write_table(block.replace_schema_metadata(metadata))
-    if writer is not None:
-        writer.close()
-
-
-def _parquet_table(file: Path, columns: list[str] | None) -> Any:
-    try:
-        return read_columns(file, columns)
-    except ValueError as error:
-        raise ValueError(f"{file} must be a GeoParquet of tiles: {error}") from error
-
-
-def _read_parquet(file: Path, pixels: int) -> TileGrid:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        schema = pq.read_schema(file)
-        lattice = json.loads((schema.metadata or {})[b"m3leo_sar"])
-        exact = lattice["lattice"] == "exact"
-        wanted = ["identifier", "bbox", *(_PLACE if exact else ())]
-        table = _parquet_table(file, wanted)
-        identifiers = table["identifier"].to_pylist()
-        bbox = table["bbox"].combine_chunks()
-        bounds = np.stack([bbox.field(corner).to_numpy(zero_copy_only=False) for corner in _CORNERS], axis=1)
-        place = {name: table[name].to_numpy() for name in _PLACE} if exact else {}
-        cells = UtmCells(**place, side=int(lattice["side"])) if exact else None
-    except (pa.ArrowException, KeyError, ValueError, TypeError, json.JSONDecodeError, OSError) as error:
-        raise ValueError(
-            f"{file} must be a GeoParquet of tiles written by this library: {type(error).__name__} {error}"
-        ) from error
-    grid = TileGrid(bounds, pixels=pixels, cells=cells, identifiers=identifiers)
-    if grid.list_hash != lattice.get("list_hash"):
-        raise ValueError(
-            f"{file}: the identifiers hash to {grid.list_hash}, not to {lattice.get('list_hash')} as written"
-        )
-    return grid
 
 
 def _features(file: Path) -> list[dict[str, Any]]:
@@ -282,10 +206,12 @@ def _read_geojson(file: Path, pixels: int) -> TileGrid:
 
 def _verified(grid: TileGrid, file: Path) -> TileGrid:
     """The grid; ValueError if an identifier does not match the place of its tile."""
-    plain = TileGrid(grid.bounds, pixels=grid.pixels, cells=grid.cells)
-    for number, (stored, computed) in enumerate(zip(grid.identifiers, plain.identifiers, strict=True)):
-        if stored != computed:
-            raise ValueError(f"{file}: tile {number} is named {stored}, but its corners give {computed}")
+    computed = TileGrid(grid.bounds, pixels=grid.pixels, cells=grid.cells).identifiers
+    number = grid.identifiers.first_difference(computed)
+    if number is not None:
+        raise ValueError(
+            f"{file}: tile {number} is named {grid.identifiers[number]}, but its corners give {computed[number]}"
+        )
     return grid
 
 

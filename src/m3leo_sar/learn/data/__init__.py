@@ -1,1 +1,5 @@
 """Chips and pairs as samples and batches."""
+
+from m3leo_sar._rooms import lazy_modules
+
+__getattr__, __dir__ = lazy_modules(__name__, __path__)

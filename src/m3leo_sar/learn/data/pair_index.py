@@ -163,10 +163,12 @@ class PairIndex:
         """
         import shapely
 
-        lacking = [identifier for identifier in self.identifiers if identifier not in grid.positions]
-        if lacking:
-            raise ValueError(f"grid must hold every tile, {len(lacking)} are missing, first {lacking[0]}")
-        bounds = grid.bounds[[grid.positions[identifier] for identifier in self.identifiers]].reshape(-1, 4)
+        places = grid.identifiers.find(self.identifiers)
+        lacking = np.flatnonzero(places < 0)
+        if len(lacking):
+            first = self.identifiers[lacking[0]]
+            raise ValueError(f"grid must hold every tile, {len(lacking)} are missing, first {first}")
+        bounds = grid.bounds[places].reshape(-1, 4)
         return self.where(shapely.intersects(aoi_polygon(aoi), boxes_on_globe(bounds))[self.tile])
 
     def by_group(self, keep: Callable[[Group], bool]) -> PairIndex:

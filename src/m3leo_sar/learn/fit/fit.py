@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lightning as L
-import torch
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from m3leo_sar.learn.data.dataset import ChipDataset
@@ -25,6 +24,7 @@ from m3leo_sar.learn.fit.fit_run import PairData, Run, build_run
 from m3leo_sar.learn.fit.resolved_config import resolved, with_classes
 from m3leo_sar.learn.fit.run_files import LOGS, RESUME, write_beginnings, write_results
 from m3leo_sar.learn.fit.run_state import Progress, Report, Stopped, StopSignal
+from m3leo_sar.learn.fit.torch_threads import default_threads, torch_threads
 from m3leo_sar.learn.tasks.task import Task, check_shapes
 
 #: Fields that a resumed run may not change: its position in the data depends on them, or the checkpoint restores them.
@@ -98,8 +98,6 @@ def fit(
         If Ctrl-C was pressed; the checkpoint for resuming is written first.
     """
     config = with_classes(resolved(config))
-    if config.threads:
-        torch.set_num_threads(config.threads)
     output, stop, counters = Path(config.output), StopSignal(), Counters()
     with _quiet():
         L.seed_everything(config.seed, workers=True, verbose=False)
@@ -114,7 +112,8 @@ def fit(
         progress = Progress(last, run.data, watched=run.task.watched, facts=facts, stop=stop, report=report, **every)
         trainer = _trainer(config, [counters, progress])
         started = time.perf_counter()
-        losses = _train_and_test(trainer, run, progress, start)
+        with torch_threads(config.threads or default_threads(run.task.model)):
+            losses = _train_and_test(trainer, run, progress, start)
         metrics = _metrics(run, progress, counters, trainer) | {"loss": losses["test_loss"]}
         metrics["seconds"] = time.perf_counter() - started
     if trainer.is_global_zero:

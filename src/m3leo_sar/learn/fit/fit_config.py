@@ -81,7 +81,7 @@ class FitConfig:
     workers : int
         Loader processes; 0 loads in the main process.
     threads : int
-        CPU threads of torch; 0 keeps its default.
+        CPU threads of torch; 0 for one if the network has fewer than 200 000 parameters, else one per CPU.
     precision : str
         Lightning's name of the precision: ``"32-true"``, ``"bf16-mixed"``, ...
     accelerator, strategy : str

@@ -20,6 +20,7 @@ from m3leo_sar.learn.fit.config import from_yaml
 from m3leo_sar.learn.fit.encoder import read_checkpoint
 from m3leo_sar.learn.fit.fit_run import build_task
 from m3leo_sar.learn.fit.resolved_config import legend_of_config
+from m3leo_sar.learn.fit.torch_threads import default_threads, torch_threads
 from m3leo_sar.learn.tasks.task import check_shapes
 
 
@@ -61,7 +62,8 @@ def predict(checkpoint: str | os.PathLike[str], archive: ChipArchive, identifier
     sample = data[0]
     batch = {name: sample[name][None] for name in ("image", "mask")}
     batch["target"] = torch.full((1, *(config.cells or sample["image"].shape[-2:])), torch.nan)
-    with torch.inference_mode():
+    # As many threads as in training: sums in another order are rounded differently.
+    with torch.inference_mode(), torch_threads(config.threads or default_threads(task.model)):
         found = task.eval().predicted(batch)[0].numpy()
     if found.dtype.kind == "f":
         return found

@@ -32,13 +32,15 @@ from m3leo_sar.run.coregistration.overlap_shift import DateShift, measured_shift
 from m3leo_sar.run.coregistration.unpacked_products import unpacked
 from m3leo_sar.run.loop import Answer, Executor, Here, Loop, Outcome, reason_of
 from m3leo_sar.run.thread_pool import ThreadPool
-from m3leo_sar.run.threads import available_cpus
+from m3leo_sar.run.threads import fitting_workers
 from m3leo_sar.stack.geometry import OrbitGeometry
 from m3leo_sar.warp.burst_heights import BurstHeights, burst_heights
 from m3leo_sar.warp.burst_offsets import BurstOffsets
 from m3leo_sar.warp.range_phase import Acquisition
 from m3leo_sar.warp.release_memory import release_memory
 
+#: Memory of a worker that makes a burst.
+BURST_BYTES = 512 << 20
 #: Faults of the disk after which no other date can be written either.
 _OF_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}
 #: Two-way time in the middle of IW2, to which the processor refers the times of all swaths.
@@ -80,7 +82,7 @@ class CoregistrationRun:
     ) -> None:
         self._plan, self._terrain, self._ledger, self._with_shifts = plan, terrain, ledger, with_shifts
         self._flatten = flatten
-        self._workers, self._stopping = workers or available_cpus(), stopping
+        self._workers, self._stopping = workers or fitting_workers(BURST_BYTES), stopping
         self._loop: Loop[Any] = Loop(note=self._note, report=report)
         self.summary = self._loop.summary
         #: Why bursts of the date do not fit their reference.

@@ -1,0 +1,76 @@
+"""Seconds of the CPU until the package and its command are there: ``python benchmarks/start_up.py [BASE ...]``.
+
+Each is a process of its own; the smallest of several is shown, as other work only adds. Sources of other builds, such
+as a checkout of an older commit with its kernels, are called in turns.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from m3leo_sar import GeoBox, simulate_scene
+from m3leo_sar.io.stacks.zarr_stack import write_stack
+
+_COMMAND = "import sys; sys.argv[0] = 'm3leo-sar'; from m3leo_sar.app.command import main; main()"
+
+
+def starts(stack: Path) -> dict[str, list[str]]:
+    """Arguments of Python by what starts."""
+    return {
+        "Python": ["-c", "pass"],
+        "import numpy": ["-c", "import numpy"],
+        "import m3leo_sar": ["-c", "import m3leo_sar"],
+        "m3leo-sar --help": ["-c", _COMMAND, "--help"],
+        "m3leo-sar pairs": ["-c", _COMMAND, "pairs", str(stack)],
+    }
+
+
+def seconds(arguments: list[str], source: Path) -> float:
+    """Seconds of the CPU of one process with a source in front of its path."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    environment = {**os.environ, "PYTHONPATH": str(source)}
+    subprocess.run([sys.executable, *arguments], env=environment, cwd="/", stdout=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def small_stack(folder: Path) -> Path:
+    """A stack of four dates."""
+    box = GeoBox.from_bounds((680_000, 5_500_000, 680_600, 5_500_400), shape=(40, 60), crs="EPSG:32631")
+    days = [datetime.date(2023, 3, 1) + datetime.timedelta(days=12 * index) for index in range(4)]
+    write_stack(simulate_scene(box, dates=days).stack, folder)
+    return folder
+
+
+def compare(sources: list[Path], *, rounds: int = 5) -> dict[str, list[float]]:
+    """Least seconds of each start, by source."""
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = starts(small_stack(Path(folder) / "stack"))
+        return {
+            name: [
+                min(found)
+                for found in zip(
+                    *([seconds(arguments, source) for source in sources] for _ in range(rounds)), strict=True
+                )
+            ]
+            for name, arguments in wanted.items()
+        }
+
+
+def main() -> None:
+    own = Path(__file__).resolve().parents[1] / "src"
+    sources = [own, *(Path(name).resolve() for name in sys.argv[1:])]
+    print(f"{datetime.date.today()}, load {os.getloadavg()[0]:.1f}; seconds of the CPU, the smallest of 5\n")
+    print(f"| | {' | '.join(map(str, ['this build', *sources[1:]]))} |\n|---|{'---|' * len(sources)}")
+    for name, found in compare(sources).items():
+        print(f"| {name} | {' | '.join(f'{value:.2f}' for value in found)} |")
+
+
+if __name__ == "__main__":
+    main()
