@@ -7,7 +7,7 @@
 # when another has failed; the exit status is that of the worst. --dry-run takes every part that needs no GPU on tiny sizes.
 #
 # PYTHON names the interpreter (python3). Packages that it lacks are installed into FOLDER/site: from the wheels in the folder
-# that WHEELS names, or else from the package registry.
+# that WHEELS names (.whl, where there is one), or else from the package registry.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 
@@ -62,15 +62,21 @@ part() {
 # Packages by the name of a module and of what installs it.
 install_missing() {
   from=
-  [ -n "${WHEELS-}" ] && from="--no-index --find-links $WHEELS"
-  for pair in numpy:numpy scipy:scipy affine:affine pyproj:pyproj shapely:shapely Cython:cython pytest:pytest \
-    hypothesis:hypothesis cupy:cupy-cuda13x torch:torch; do
+  [ -d .whl ] && wheels=${WHEELS-.whl} || wheels=${WHEELS-}
+  [ -n "$wheels" ] && from="--no-index --find-links $wheels"
+  for pair in numpy:numpy scipy:scipy affine:affine attr:attrs pyproj:pyproj certifi:certifi \
+    shapely:shapely setuptools:setuptools Cython:cython iniconfig:iniconfig packaging:packaging pluggy:pluggy pygments:pygments \
+    pytest:pytest sortedcontainers:sortedcontainers hypothesis:hypothesis; do
     module=${pair%%:*}
     "$python" -c "import importlib.util as u, sys; sys.exit(u.find_spec('$module') is None)" && continue
+    # What lies in FOLDER/site comes first on the path, so nothing that the machine has is installed again beside it.
     # shellcheck disable=SC2086  # several words on purpose
-    timeout 60 "$python" -m pip install --quiet --no-compile --target "$folder/site" $from "${pair#*:}" ||
+    timeout 60 "$python" -m pip install --quiet --no-compile --no-deps --target "$folder/site" $from "${pair#*:}" ||
       echo "${pair#*:} could not be installed"
   done
+  # These bring libraries of CUDA with them.
+  "$python" -c 'import cupy' || timeout 120 "$python" -m pip install --quiet --target "$folder/site" 'cupy-cuda13x[ctk]'
+  "$python" -c 'import torch' || echo "without torch there is no training"
   return 0
 }
 

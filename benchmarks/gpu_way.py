@@ -23,6 +23,7 @@ import numpy as np
 
 from m3leo_sar import Window, coherence, normalise
 from m3leo_sar._backend.simt import as_simt
+from m3leo_sar.chips.quantise import quantise
 from m3leo_sar.chips.statistics import BandStatistics, Statistics
 from m3leo_sar.warp.pixel_map import PixelMap, Places
 from m3leo_sar.warp.sample import sample
@@ -58,14 +59,12 @@ def statistics_of(pairs: int) -> Statistics:
     return Statistics(tuple(bands))
 
 
-def chips(block: Any, positions: PixelMap, xp: Any) -> Chips:
+def chips(block: Any, positions: PixelMap) -> Chips:
     """Chips of all pairs of (dates, rows, cols) complex64, computed where the block is."""
     pairs = list(itertools.combinations(range(len(block)), 2))
     planes = sample(coherence(block, pairs=pairs, window=WINDOW), positions)
     values, mask = normalise(planes, statistics_of(len(pairs)))
-    held = np.isnan(planes)
-    stored = xp.where(held, NO_DATA, xp.rint(xp.where(held, 0, planes) * LEVELS)).astype(xp.uint8)
-    return Chips(values, mask, stored)
+    return Chips(values, mask, quantise(planes, levels=LEVELS, no_data=NO_DATA))
 
 
 def write_blocks(folder: Path, *, tiles: int, dates: int, shape: tuple[int, int]) -> list[Path]:
@@ -132,13 +131,13 @@ def run(device: str, *, tiles: int, dates: int, pixels: int) -> dict[str, float]
     shape = (dates, pixels + 16, pixels + 40)
     with tempfile.TemporaryDirectory() as folder:
         paths = write_blocks(Path(folder), tiles=tiles, dates=dates, shape=shape[1:])
-        xp, reader, wait = _device(device, shape)
+        reader, wait = _device(device, shape)
         for block in reader.blocks(paths[:1]):
-            chips(block, positions, xp)
+            chips(block, positions)
         wait()
         started = time.perf_counter()
         for block in reader.blocks(paths):
-            last = chips(block, positions, xp)
+            last = chips(block, positions)
         wait()
         whole = time.perf_counter() - started
         started = time.perf_counter()
@@ -158,13 +157,13 @@ def run(device: str, *, tiles: int, dates: int, pixels: int) -> dict[str, float]
     }
 
 
-def _device(name: str, shape: tuple[int, ...]) -> tuple[Any, Any, Any]:
-    """Array library, reader, and what waits for the device."""
+def _device(name: str, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Reader, and the function that waits for the device."""
     if name != "gpu":
-        return np, HostReader(shape, as_simt if name == "simt" else np.asarray), lambda: None
+        return HostReader(shape, as_simt if name == "simt" else np.asarray), lambda: None
     import cupy
 
-    return cupy, PinnedReader(shape, cupy), cupy.cuda.Device().synchronize
+    return PinnedReader(shape, cupy), cupy.cuda.Device().synchronize
 
 
 def main() -> None:
