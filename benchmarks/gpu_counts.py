@@ -132,7 +132,7 @@ def _decay(pixels: int, dates: int) -> Case:
     lags = np.array([12.0 * (b - a) for a, b in pairs])
     lag_days, lag_of_pair = np.unique(lags, return_inverse=True)
     ratio = (3650 / 2) ** (1 / 256)
-    table = np.exp(-lag_days / (2 * ratio ** np.arange(257)[:, None]))
+    table = -np.expm1(-lag_days / (2 * ratio ** np.arange(257)[:, None]))
     rho = 0.2 + 0.8 * np.exp(-lags / 40) + 0.05 * np.random.default_rng(2).normal(size=(pixels, len(pairs)))
     planes = as_simt(np.ascontiguousarray(rho.T.astype(np.float32)))
     arguments = (lag_of_pair.astype(np.int32), lag_days, table, (2.0, ratio), 0.0)

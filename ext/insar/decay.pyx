@@ -1,10 +1,7 @@
 # distutils: language = c++
-"""Decay fits: pixels over OpenMP threads (formula in decay.h)."""
+"""Decay fits (formulas in decay.h, traversal in decay_cpu.h)."""
 
-from cython.parallel cimport parallel, prange
-from libc.stdlib cimport free, malloc
-
-cdef extern from "decay.h" namespace "m3" nogil:
+cdef extern from "decay_cpu.h" namespace "m3" nogil:
     cdef struct DecayProblem:
         long long pairs
         long long pixels
@@ -13,8 +10,8 @@ cdef extern from "decay.h" namespace "m3" nogil:
         double first_tau
         double ratio
         double scale
-    void decay_at[T](const T* coherence, const int* lag_of_pair, const double* lag_days, const double* table,
-                     const DecayProblem& problem, double* scratch, long long stride, long long pixel, T* out)
+    void fit_decay_cpu "m3::fit_decay"[T](const T* coherence, const int* lag_of_pair, const double* lag_days,
+                                          const double* table, const DecayProblem& problem, T* out)
 
 ctypedef fused Real:
     float
@@ -28,12 +25,5 @@ def fit_decay(const Real[:, ::1] coherence, const int[::1] lag_of_pair, const do
     problem.pairs, problem.pixels = coherence.shape[0], coherence.shape[1]
     problem.taus, problem.lags = <int>table.shape[0], <int>table.shape[1]
     problem.first_tau, problem.ratio, problem.scale = first_tau, ratio, scale
-    cdef double* scratch
-    cdef long long pixel
-    with nogil, parallel():
-        # Assigned inside, so that each thread has its own.
-        scratch = <double*>malloc(4 * problem.lags * sizeof(double))
-        for pixel in prange(problem.pixels, schedule="dynamic", chunksize=256):
-            decay_at(&coherence[0, 0], &lag_of_pair[0], &lag_days[0], &table[0, 0], problem, scratch, 1, pixel,
-                     &out[0, 0])
-        free(scratch)
+    with nogil:
+        fit_decay_cpu(&coherence[0, 0], &lag_of_pair[0], &lag_days[0], &table[0, 0], problem, &out[0, 0])

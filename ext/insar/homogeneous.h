@@ -28,33 +28,29 @@ struct HomogeneousRule {
   bool centred;
 };
 
-/* Largest difference of the two empirical distribution functions, times the number of dates. */
+/* Kolmogorov-Smirnov: whether the numbers of values up to any value differ by at most `limit` in two sorted series. They
+   differ by more exactly where the value of rank i + limit of one is below the value of rank i of the other (ranks from
+   0): then at least i + limit + 1 of one are no larger, and at most i of the other. So the series are compared rank by
+   rank at a shift, not merged; ties need no rule of their own. */
 template <typename T>
-M3_HD inline int ks_distance(const T* x, const T* y, int dates) {
-  int i = 0, j = 0, largest = 0;
-  while (i < dates && j < dates) {
-    // Ties step together: the functions are compared between values only.
-    const T value = x[i] < y[j] ? x[i] : y[j];
-    while (i < dates && x[i] == value) ++i;
-    while (j < dates && y[j] == value) ++j;
-    const int distance = i > j ? i - j : j - i;
-    largest = distance > largest ? distance : largest;
-  }
-  return largest;
+M3_HD inline bool ks_alike(const T* x, const T* y, int dates, int limit) {
+  for (int i = 0; i + limit < dates; ++i)
+    if (x[i + limit] < y[i] || y[i + limit] < x[i]) return false;
+  return true;
 }
 
-/* Kolmogorov-Smirnov: alike when the distance is at most `limit`. */
+/* Alike when the distance times the number of dates is at most `limit`. */
 template <typename T>
 struct SortedAmplitudes {
   const T* amplitude;
   int dates, limit;
   M3_HD bool valid(long long k) const {
     // NaN sorts last, infinities before it.
-    const T last = amplitude[k * dates + dates - 1];
-    return last * T(0) == T(0);
+    const T first = amplitude[k * dates], last = amplitude[k * dates + dates - 1];
+    return first * T(0) == T(0) && last * T(0) == T(0);
   }
   M3_HD bool alike(long long k, long long l) const {
-    return ks_distance(amplitude + k * dates, amplitude + l * dates, dates) <= limit;
+    return ks_alike(amplitude + k * dates, amplitude + l * dates, dates, limit);
   }
 };
 

@@ -1,5 +1,6 @@
 # distutils: language = c++
-"""Homogeneous pixels and the coherence over them: rows over OpenMP threads (formulas in homogeneous.h)."""
+"""Homogeneous pixels and the coherence over them: rows over OpenMP threads (formulas in homogeneous.h; traversal of the
+Kolmogorov-Smirnov test in homogeneous_cpu.h)."""
 
 from cython.parallel cimport prange
 
@@ -10,10 +11,6 @@ cdef extern from "homogeneous.h" namespace "m3" nogil:
         int window_rows
         int window_cols
         int words
-    cdef cppclass SortedAmplitudes[T]:
-        const T* amplitude
-        int dates
-        int limit
     cdef cppclass MeanIntensities[T]:
         const T* intensity
         double limit
@@ -30,6 +27,10 @@ cdef extern from "homogeneous.h" namespace "m3" nogil:
                                      const HomogeneousShape& shape, const HomogeneousRule& rule, long long row,
                                      long long col, const CoherenceMaps[T]& maps)
 
+cdef extern from "homogeneous_cpu.h" namespace "m3" nogil:
+    void homogeneous_ks_cpu "m3::homogeneous_ks"[T](const T* amplitude, int dates, int limit,
+                                                    const HomogeneousShape& shape, unsigned long long* mask)
+
 ctypedef fused Real:
     float
     double
@@ -44,14 +45,10 @@ cdef HomogeneousShape shape_of(unsigned long long[:, :, ::1] mask, int window_ro
 
 def homogeneous_ks(const Real[:, :, ::1] amplitude, int limit, int window_rows, int window_cols,
                    unsigned long long[:, :, ::1] mask):
-    """Fill the mask from sorted amplitudes (rows, cols, dates)."""
+    """Fill the mask from amplitudes (dates, rows, cols)."""
     cdef HomogeneousShape shape = shape_of(mask, window_rows, window_cols)
-    cdef SortedAmplitudes[Real] test
-    test.amplitude, test.dates, test.limit = &amplitude[0, 0, 0], <int>amplitude.shape[2], limit
-    cdef long long r, c
-    for r in prange(shape.rows, nogil=True, schedule="dynamic"):
-        for c in range(shape.cols):
-            homogeneous_at(test, shape, r, c, &mask[0, 0, 0])
+    with nogil:
+        homogeneous_ks_cpu(&amplitude[0, 0, 0], <int>amplitude.shape[0], limit, shape, &mask[0, 0, 0])
 
 
 def homogeneous_glrt(const Real[:, ::1] intensity, double limit, int window_rows, int window_cols,

@@ -7,11 +7,11 @@
 #include "area.h"
 #include "coherence_cpu.h"
 #include "coregister_cpu.h"
-#include "decay.h"
+#include "decay_cpu.h"
 #include "fringe_cpu.h"
 #include "geolocate.h"
 #include "histogram_cpu.h"
-#include "homogeneous.h"
+#include "homogeneous_cpu.h"
 #include "interferogram.h"
 #include "multilook.h"
 #include "normalise_cpu.h"
@@ -100,21 +100,19 @@ void pixels() {
   const long long rows = 13, cols = 17, count = rows * cols;
   const int lag_of_pair[] = {0, 1, 2, 0, 1, 3};
   const double days[] = {12, 24, 36, 48};
-  std::vector<double> table(33 * 4), scratch(16), fits(3 * count);
+  std::vector<double> table(33 * 4), fits(3 * count);
   for (int g = 0; g < 33; ++g)
-    for (int k = 0; k < 4; ++k) table[4 * g + k] = exp(-days[k] / (2.0 * pow(1.2, g)));
+    for (int k = 0; k < 4; ++k) table[4 * g + k] = 1 - exp(-days[k] / (2.0 * pow(1.2, g)));
   const auto noise = image<double>(3 * count, 5, 0.2);
-  for (long long k = 0; k < count; ++k)
-    m3::decay_at(noise.data(), lag_of_pair, days, table.data(), {6, count, 4, 33, 2.0, 1.2, 0.1}, scratch.data(), 1, k,
-                 fits.data());
+  m3::fit_decay(noise.data(), lag_of_pair, days, table.data(), {6, count, 4, 33, 2.0, 1.2, 0.1}, fits.data());
   fold(fits);
   const m3::HomogeneousShape shape{rows, cols, 9, 11, 2};
   std::vector<unsigned long long> mask(2 * count);
-  const auto intensity = image<double>(count, 6, 0.0);
+  const auto amplitude = image<double>(3 * count, 6, 0.0);
   const auto a = image<float>(count, 7, 0.1), b = image<float>(count, 8, 0.0);
   std::vector<float> out(2 * count);
-  for (long long k = 0; k < count; ++k)
-    m3::homogeneous_at(m3::SortedAmplitudes<double>{intensity.data(), 2, 1}, shape, k / cols, k % cols, mask.data());
+  m3::homogeneous_ks(amplitude.data(), 5, 2, shape, mask.data());
+  fold(mask);
   for (long long k = 0; k < count; ++k)
     m3::homogeneous_coherence_at<float>(a.data(), b.data(), mask.data(), shape, {0.5, 2, true}, k / cols, k % cols,
                                  {out.data(), nullptr, out.data() + count, nullptr, nullptr, nullptr});

@@ -59,6 +59,34 @@ def test_as_good_as_a_general_solver(backend, rng, robust_scale):
         assert model.rmse[at] == pytest.approx(np.sqrt((residual(ours) ** 2).mean()), rel=1e-6)
 
 
+def test_no_row_of_the_search_costs_less(backend, rng):
+    """All 257 rows in double, and the parabola through the best three."""
+    days = np.array(lags_of(7))
+    noisy = np.clip(decayed(days, rng.uniform(0.1, 0.5, (9, 15)), rng.uniform(10, 90, (9, 15))), 0, 1)
+    noisy = np.clip(noisy + 0.05 * rng.standard_normal(noisy.shape), 0, 1)
+    taus = 1000 ** (np.arange(257) / 256)
+    share = 1 - np.exp(-days / taus[:, None])
+    lost = (1 - noisy).reshape(len(days), -1)
+    best = np.clip(share @ lost / (share**2).sum(axis=1)[:, None], 0, 1)
+    cost = ((lost - best[:, None] * share[:, :, None]) ** 2).sum(axis=1)
+    row, pixel = cost.argmin(axis=0), np.arange(lost.shape[1])
+    inside = (row > 0) & (row < 256)
+    left, least, right = (cost[np.clip(row + step, 0, 256), pixel] for step in (-1, 0, 1))
+    place = row + np.where(inside, 0.5 * (left - right) / (left - 2 * least + right), 0)
+    for dtype in (np.float32, np.float64):
+        model = fitted(backend, noisy.astype(dtype), days, robust_scale=None)
+        np.testing.assert_allclose(model.tau.ravel(), 1000 ** (place / 256), rtol=1e-5)
+
+
+def test_a_part_has_the_fit_of_the_whole(backend, rng):
+    days = lags_of(6)
+    noisy = np.clip(decayed(days, 0.3, 30.0)[:, None, None] + 0.1 * rng.standard_normal((15, 9, 23)), 0, 1)
+    noisy[rng.random(noisy.shape) < 0.2] = np.nan
+    whole, part = fitted(backend, noisy, days), fitted(backend, noisy[:, 2:8, 3:14].copy(), days)
+    for ours, theirs in zip(part, whole, strict=True):
+        np.testing.assert_array_equal(ours, theirs[2:8, 3:14])
+
+
 def test_outliers_count_less_when_robust(backend, rng):
     days = lags_of(9)
     noisy = np.broadcast_to(decayed(days, 0.3, 25.0)[:, None, None], (36, 4, 6)).copy()

@@ -71,6 +71,33 @@ def test_equal_amplitudes_are_alike(backend):
     np.testing.assert_array_equal(unpacked(mask, WINDOW), expected)
 
 
+@pytest.mark.parametrize("dates", [2, 3, 7, 12, 33])
+def test_any_number_of_dates_is_compared(backend, rng, dates):
+    amplitude = np.round(rng.rayleigh(np.where(np.arange(6) < 3, 1.0, 2.5), (dates, 4, 6)), 1)
+    mask = backend.numpy(homogeneous_pixels(backend.array(amplitude), window=WINDOW, test="ks", alpha=0.3))
+    expected = homogeneous_reference(amplitude, WINDOW, alike_ks(0.3))
+    np.testing.assert_array_equal(unpacked(mask, WINDOW), expected)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_pixel_without_a_number_on_one_date_is_nobodys_neighbour(backend, rng, value):
+    amplitude = rng.rayleigh(1.0, (5, 6, 8))
+    amplitude[1, 3, 4] = value
+    mask = unpacked(backend.numpy(homogeneous_pixels(backend.array(amplitude), window=WINDOW, test="ks")), WINDOW)
+    assert not mask[3, 4].any()
+    assert not any(mask[r, c, 3 - r + 2, 4 - c + 3] for r in range(1, 6) for c in range(1, 8))
+
+
+def test_blocks_of_the_test_share_their_edges(rng):
+    """Larger than the rows and the columns that one thread takes, and more than one word per pixel."""
+    amplitude = rng.rayleigh(np.where(np.arange(530) % 7 < 3, 1.0, 1.6), (6, 40, 530)).astype(np.float32)
+    window = Window(rows=7, cols=12)
+    options = {"window": window, "test": "ks", "alpha": 0.2}
+    whole = homogeneous_pixels(amplitude, **options)
+    part = homogeneous_pixels(np.ascontiguousarray(amplitude[:, 25:40, 495:530]), **options)
+    np.testing.assert_array_equal(part[3:, 6:], whole[28:, 501:])
+
+
 @pytest.mark.parametrize("alpha", [0.001, 0.005, 0.05])
 @pytest.mark.parametrize("test", ["ks", "glrt"])
 def test_the_share_kept_is_the_one_asked_for(test, alpha):

@@ -11,9 +11,9 @@ from m3leo_sar._ext import homogeneous as kernel
 
 
 def homogeneous_ks(amplitude: np.ndarray, limit: int, rows: int, cols: int) -> np.ndarray:
-    """Mask (rows, cols, words) from amplitudes (rows, cols, dates) sorted along dates."""
+    """Mask (rows, cols, words) from amplitudes (dates, rows, cols)."""
     amplitude = np.ascontiguousarray(amplitude)
-    mask = np.empty((*amplitude.shape[:2], -(-rows * cols // 64)), np.uint64)
+    mask = np.empty((*amplitude.shape[1:], -(-rows * cols // 64)), np.uint64)
     kernel.homogeneous_ks(amplitude, limit, rows, cols, mask)
     return mask
 

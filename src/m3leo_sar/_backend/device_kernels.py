@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from m3leo_sar._backend.choose import module_of
 from m3leo_sar._backend.coherence_request import CoherenceRequest, map_addresses
 from m3leo_sar._backend.coregister_request import CARRIER_ROWS, CoregisterRequest, StillLines
 from m3leo_sar._backend.device import SHARED_LIMIT, THREADS, Device, kind_of, over_patches, over_pixels, suffix
@@ -22,7 +23,7 @@ from m3leo_sar._backend.words import fill_words
 _GRID_LIMIT = 65_535
 #: Decay fits: numbers per lag and pixel (struct LagSums of decay.h), threads of a block that keeps them in shared
 #: memory, maximum bytes of them per launch where they do not fit.
-_DECAY_NUMBERS, _DECAY_THREADS = 4, 32
+_DECAY_NUMBERS, _DECAY_THREADS = 3, 32
 _DECAY_SCRATCH = 64 << 20
 #: Rows and columns of the pixels of a block that fits fringes, as in fringe.cu, and of one that resamples, as in
 #: resample.cu.
@@ -127,8 +128,10 @@ def histogram(device: Device, values: Any, mask: Any) -> tuple[Any, Any]:
 
 
 def homogeneous_ks(device: Device, amplitude: Any, limit: int, rows: int, cols: int) -> Any:
-    """Mask (rows, cols, words) from amplitudes (rows, cols, dates) sorted along dates."""
-    amplitude = device.contiguous(amplitude)
+    """Mask (rows, cols, words) from amplitudes (dates, rows, cols)."""
+    xp = module_of(amplitude)
+    # A thread reads all dates of a pixel.
+    amplitude = device.contiguous(xp.sort(xp.moveaxis(amplitude, 0, -1), axis=-1))
     high, wide, dates = amplitude.shape
     mask, sizes = _homogeneous_mask(device, (high, wide), rows, cols)
     arguments = (amplitude, np.int32(dates), np.int32(limit), *sizes, mask)

@@ -86,8 +86,8 @@ def fit_decay(
     Notes
     -----
     The model is that of the global seasonal Sentinel-1 coherence data set [1]_. For a given tau, rho_inf follows in
-    closed form, so the search has one dimension and cannot end in a local minimum; its accuracy is 0.1 % of tau for
-    exact data.
+    closed form, so the search has one dimension; it begins with values over the whole range and cannot end in a local
+    minimum. Its accuracy is 0.1 % of tau for exact data.
 
     References
     ----------
@@ -118,7 +118,7 @@ def fit_decay(
         raise ValueError(f"robust_scale must be a finite number above 0 or None, got {robust_scale}")
     distinct, lag_of_pair = np.unique(lags, return_inverse=True)
     ratio = (high / low) ** (1 / (_TAUS - 1))
-    table = np.exp(-distinct / (low * ratio ** np.arange(_TAUS))[:, None])
+    table = -np.expm1(-distinct / (low * ratio ** np.arange(_TAUS))[:, None])
     planes = backend_of(coherence).fit_decay(
         coherence.reshape(shape[0], -1),
         lag_of_pair.astype(np.int32),

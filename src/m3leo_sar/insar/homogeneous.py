@@ -94,8 +94,7 @@ def homogeneous_pixels(amplitude: Any, *, window: Window, test: str = "glrt", al
         raise ValueError(f"alpha must lie in (0, 0.5], got {alpha}")
     xp, backend = module_of(amplitude), backend_of(amplitude)
     if test == "ks":
-        ordered = xp.sort(xp.moveaxis(amplitude, 0, -1), axis=-1)
-        return backend.homogeneous_ks(ordered, _ks_limit(shape[0], alpha), window.rows, window.cols)
+        return backend.homogeneous_ks(amplitude, _ks_limit(shape[0], alpha), window.rows, window.cols)
     intensity = xp.mean(amplitude * amplitude, axis=0)
     return backend.homogeneous_glrt(intensity, _share_limit(shape[0], alpha), window.rows, window.cols)
 
