@@ -15,6 +15,7 @@
 #ifndef M3_FRINGE_H
 #define M3_FRINGE_H
 
+#include "angle.h"
 #include "coherence.h"
 #include "phasor.h"
 
@@ -172,8 +173,8 @@ M3_HD inline void fringe_at(const T* a, const T* b, const FringeShape& shape, lo
     const FringeSum<T> plain = undone(none, none);
     const Turn<T> x = plain.all, y = sum.all;
     if (x.re * x.re + x.im * x.im >= y.re * y.re + y.im * y.im) sum = plain, step_down = none, step_along = none;
-    frequency_rows[at] = valid ? atan2(-step_down.im, step_down.re) : T(NAN);
-    frequency_cols[at] = valid ? atan2(-step_along.im, step_along.re) : T(NAN);
+    frequency_rows[at] = valid ? angle_of(-step_down.im, step_down.re) : T(NAN);
+    frequency_cols[at] = valid ? angle_of(-step_along.im, step_along.re) : T(NAN);
   }
   // The products were scaled by both inverse amplitudes; what is left of them says which power is zero.
   const T some_a = T(power_a > T(0)), some_b = T(power_b > T(0));
