@@ -55,15 +55,28 @@ M3_CLONES static void chunk_looked(const GroundRow& frame, double side, int coun
   }
 }
 
+/* Height of the terrain at each pixel's place. */
+M3_CLONES static void chunk_surfaced(const Terrain& terrain, int count, const GroundChunk& __restrict chunk,
+                                     double* __restrict surface) {
+  double row[GROUND_CHUNK], col[GROUND_CHUNK], down[GROUND_CHUNK], right[GROUND_CHUNK];
+  for (int p = 0; p < count; ++p) {
+    const TerrainPlace place = terrain_place(terrain, chunk.longitude[p], chunk.latitude[p]);
+    row[p] = place.row, col[p] = place.col, down[p] = place.down, right[p] = place.right;
+  }
+  for (int p = 0; p < count; ++p) surface[p] = terrain_at(terrain, {row[p], col[p], down[p], right[p]});
+}
+
 /* ground_of for pixels of one row: the same steps, all pixels together. */
 inline void chunk_ground(const double* model, const Terrain& terrain, const GroundRow& frame, const double* col, int count,
                          GroundChunk& chunk) {
   const double middle = middle_of(terrain), level = level_slope(frame, middle), side = model[RADAR_SIDE];
   chunk_begun(model, frame, middle, col, count, chunk);
   chunk_looked(frame, side, count, chunk);
+  double surface[GROUND_CHUNK];
+  chunk_surfaced(terrain, count, chunk, surface);
   int searched = 0;
   for (int p = 0; p < count; ++p) {
-    const double above = chunk.height[p] - terrain_at(terrain, chunk.longitude[p], chunk.latitude[p]);
+    const double above = chunk.height[p] - surface[p];
     chunk.search[p] = {chunk.deep[p], 0.0, level, above, 0.0};
     chunk.state[p] = above == above ? GROUND_SEARCHED : GROUND_LOST;
     searched += chunk.state[p] == GROUND_SEARCHED;
@@ -75,11 +88,11 @@ inline void chunk_ground(const double* model, const Terrain& terrain, const Grou
       chunk.deep[p] = chunk.search[p].deep;
     }
     chunk_looked(frame, side, count, chunk);
+    chunk_surfaced(terrain, count, chunk, surface);
     searched = 0;
     for (int p = 0; p < count; ++p) {
       if (chunk.state[p] != GROUND_SEARCHED) continue;
-      chunk.state[p] = search_judged(&chunk.search[p], chunk.height[p], terrain, chunk.longitude[p], chunk.latitude[p],
-                                     level, step);
+      chunk.state[p] = search_judged(&chunk.search[p], chunk.height[p], surface[p], level, step);
       searched += chunk.state[p] == GROUND_SEARCHED;
     }
   }

@@ -14,21 +14,42 @@ struct Terrain {
   double lowest, highest;
 };
 
-M3_HD inline double terrain_at(const Terrain& terrain, double longitude, double latitude) {
-  const double degrees = 57.29577951308232;
-  double col = (longitude * degrees - terrain.first_longitude) / terrain.longitude_step;
-  const double turn = 360.0 / fabs(terrain.longitude_step);
+/* Held to 0 ... most; zero for what is not a number. */
+M3_HD inline double held_within(double place, double most) {
+  const double above = place > 0.0 ? place : 0.0;
+  return above < most ? above : most;
+}
+
+/* The pixel of the terrain before a place, and how far the place lies beyond it; not a number off the terrain. */
+struct TerrainPlace {
+  double row, col, down, right;
+};
+
+/* No branches, so that a loop over places vectorises. */
+M3_HD inline TerrainPlace terrain_place(const Terrain& terrain, double longitude, double latitude) {
+  const double degrees = 57.29577951308232, last_row = terrain.rows - 1.0, last_col = terrain.cols - 1.0;
+  /* Quotients of the terrain alone, which a loop over places takes once. */
+  const double turn = 360.0 / fabs(terrain.longitude_step), turns = 1.0 / turn;
+  const double across = 1.0 / terrain.longitude_step, along = 1.0 / terrain.latitude_step;
+  const double east = (longitude * degrees - terrain.first_longitude) * across;
   /* Longitudes run on: the one nearest to the grid counts. */
-  col -= turn * rint((col - 0.5 * (double)(terrain.cols - 1)) / turn);
-  const double row = (latitude * degrees - terrain.first_latitude) / terrain.latitude_step;
-  if (!(row >= -0.5 && col >= -0.5 && row <= terrain.rows - 0.5 && col <= terrain.cols - 0.5)) return nan("");
-  const double y = fmin(fmax(row, 0.0), terrain.rows - 1.0), x = fmin(fmax(col, 0.0), terrain.cols - 1.0);
-  const long long r = (long long)fmin(floor(y), fmax(terrain.rows - 2.0, 0.0));
-  const long long c = (long long)fmin(floor(x), fmax(terrain.cols - 2.0, 0.0));
+  const double col = east - turn * rint((east - 0.5 * last_col) * turns);
+  const double row = (latitude * degrees - terrain.first_latitude) * along;
+  const bool known = (row >= -0.5) & (col >= -0.5) & (row <= last_row + 0.5) & (col <= last_col + 0.5);
+  const double y = held_within(row, last_row), x = held_within(col, last_col);
+  const double r = floor(held_within(y, last_row - 1.0)), c = floor(held_within(x, last_col - 1.0));
+  return {r, c, known ? y - r : NAN, x - c};
+}
+
+M3_HD inline double terrain_at(const Terrain& terrain, const TerrainPlace& place) {
   const long long down = terrain.rows > 1 ? terrain.cols : 0, right = terrain.cols > 1 ? 1 : 0;
-  const double* const h = terrain.height + r * terrain.cols + c;
-  const double fy = y - (double)r, fx = x - (double)c;
+  const double* const h = terrain.height + (long long)place.row * terrain.cols + (long long)place.col;
+  const double fy = place.down, fx = place.right;
   return (1.0 - fy) * ((1.0 - fx) * h[0] + fx * h[right]) + fy * ((1.0 - fx) * h[down] + fx * h[down + right]);
+}
+
+M3_HD inline double terrain_at(const Terrain& terrain, double longitude, double latitude) {
+  return terrain_at(terrain, terrain_place(terrain, longitude, latitude));
 }
 
 /* Bowring's formula in one step without angles: to 1e-9 m and 1e-12 for ground on the Earth. */
@@ -158,10 +179,9 @@ M3_HD inline void search_stepped(GroundSearch* search) {
 
 /* After the look at the new depth. So little is left that one step along a slope that is known by now makes it nothing:
    found; on slopes about as steep as the sight, or where no height is known: lost, for the bracket. */
-M3_HD inline int search_judged(GroundSearch* search, double height, const Terrain& terrain, double longitude,
-                               double latitude, double level, int step) {
+M3_HD inline int search_judged(GroundSearch* search, double height, double surface, double level, int step) {
   if (fabs(search->last) < 1e-4 && step > 1) return height == height ? GROUND_FOUND : GROUND_LOST;
-  search->above = height - terrain_at(terrain, longitude, latitude);
+  search->above = height - surface;
   const double moved = search->deep - search->before;
   if (fabs(moved) > 1e-7) search->slope = (search->above - search->last) / moved;
   return search->above == search->above && search->slope < 0.1 * level ? GROUND_SEARCHED : GROUND_LOST;
@@ -230,7 +250,7 @@ M3_HD inline Ground ground_of(const double* model, const Terrain& terrain, const
   for (int step = 0; step < GROUND_STEPS && state == GROUND_SEARCHED; ++step) {
     search_stepped(&search);
     look = look_at(frame, side, range, ahead, search.deep);
-    state = search_judged(&search, look.up.height, terrain, look.longitude, look.latitude, level, step);
+    state = search_judged(&search, look.up.height, terrain_at(terrain, look.longitude, look.latitude), level, step);
   }
   if (state != GROUND_FOUND) return ground_by_bracket(model, terrain, frame, range, ahead);
   return {{look.longitude, look.latitude, look.up.height},

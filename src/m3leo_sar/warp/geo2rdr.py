@@ -176,7 +176,7 @@ def rdr2geo(
         raise ValueError("rows and cols must be given together")
     if rows is None:
         rows, cols = (axis.astype(np.float64) for axis in np.indices(radar_grid.shape))
-    rows, cols = (np.array(axis, np.float64) for axis in np.broadcast_arrays(rows, cols))
+    rows, cols = (np.asarray(axis, np.float64, order="C") for axis in np.broadcast_arrays(rows, cols))
     return ground_points(terrain, orbit=orbit, radar_grid=radar_grid, rows=rows, cols=cols)
 
 
@@ -213,8 +213,9 @@ def ground_points(
     backend = backend_of(terrain.dem)
     found = backend.geometry_ground(radar_grid.model(orbit), rows.ravel(), cols.ravel(), *terrain)
     longitude, latitude, height, incidence = (plane.reshape(rows.shape) for plane in found)
-    degrees = 180 / math.pi
-    return GroundPoints(latitude * degrees, longitude * degrees, height, incidence * degrees)
+    for angle in (longitude, latitude, incidence):
+        angle *= 180 / math.pi
+    return GroundPoints(latitude, longitude, height, incidence)
 
 
 @door(arrays={"dem": "rc"}, eager=True, labels=False, heights="dem")
