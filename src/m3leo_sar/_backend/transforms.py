@@ -9,14 +9,17 @@ from typing import Any
 from m3leo_sar._machine import available_cpus
 
 
-def fft2(array: Any, shape: tuple[int, int] | None = None) -> Any:
-    """Transform of the last two axes, truncated or zero-padded to a shape, in the precision of the input."""
-    return _transformed("fft2", array, shape)
+def fft2(array: Any, shape: tuple[int, int] | None = None, *, workers: int | None = None) -> Any:
+    """Transform of the last two axes, truncated or zero-padded to a shape, in the precision of the input.
+
+    ``workers`` threads for NumPy arrays; as many as :func:`threads` if omitted.
+    """
+    return _transformed("fft2", array, shape, workers)
 
 
-def ifft2(array: Any, shape: tuple[int, int] | None = None) -> Any:
+def ifft2(array: Any, shape: tuple[int, int] | None = None, *, workers: int | None = None) -> Any:
     """Inverse of :func:`fft2`."""
-    return _transformed("ifft2", array, shape)
+    return _transformed("ifft2", array, shape, workers)
 
 
 def rfft2(array: Any, shape: tuple[int, int] | None = None) -> Any:
@@ -37,8 +40,8 @@ def threads() -> int:
         return available_cpus()
 
 
-def _transformed(name: str, array: Any, shape: tuple[int, int] | None) -> Any:
+def _transformed(name: str, array: Any, shape: tuple[int, int] | None, workers: int | None = None) -> Any:
     if type(array).__module__.partition(".")[0] == "cupy":
         return getattr(importlib.import_module("cupyx.scipy.fft"), name)(array, shape)
     # SciPy is slow to import and only these few functions need it.
-    return getattr(importlib.import_module("scipy.fft"), name)(array, shape, workers=threads())
+    return getattr(importlib.import_module("scipy.fft"), name)(array, shape, workers=workers or threads())

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,8 +17,8 @@ from m3leo_sar._backend.choose import module_of
 from m3leo_sar.doors.door import door
 from m3leo_sar.doors.prototype import like_first
 
-#: Number of samples, over all patches, that are transformed at once.
-_BLOCK = 1 << 22
+#: Lines of patches that are transformed at once: more of them leave the caches of a processor.
+_LINES = 4
 
 
 @door(arrays={"interferogram": "rc", "coherence": "rc"}, like=like_first("interferogram"))
@@ -81,56 +85,102 @@ def goldstein(interferogram: Any, *, alpha: float | None = 0.5, size: int = 32, 
         usable = known & arrays.isfinite(coherence)
         trust[0, half : half + rows, half : half + cols] = arrays.where(usable, coherence, 0)
         trust[1, half : half + rows, half : half + cols] = usable
-    total = arrays.zeros_like(padded)
     ramp = (arrays.arange(size) + 0.5) / half
     triangle = arrays.minimum(ramp, 2 - ramp)
     window = (triangle[:, None] * triangle).astype(interferogram.real.dtype)
-    lines = max(1, _BLOCK // (2 * wide * size))
-    tops = list(range(0, high - size + 1, half))
-    for first in range(0, len(tops), lines):
-        for top in tops[first : first + lines]:
-            _filter_line(
-                arrays, padded[top : top + size], total[top : top + size], window, alpha, _row(trust, top, size)
-            )
-    phase = arrays.angle(total[half : half + rows, half : half + cols])
-    out = arrays.abs(interferogram) * arrays.exp(1j * phase)
-    # Where the patches cancel there is no phase to use, nor any to lose.
-    quiet = total[half : half + rows, half : half + cols] == 0
-    out = arrays.where(quiet, interferogram, out).astype(interferogram.dtype)
-    out[~known] = complex(np.nan, np.nan)
+    tops = range(0, high - size + 1, half)
+
+    def lines(first: int) -> Any:
+        rows = slice(tops[first], tops[min(first + _LINES, len(tops)) - 1] + size)
+        return _filtered_lines(arrays, padded[rows], window, alpha, None if trust is None else trust[:, rows])
+
+    total, out = arrays.zeros_like(padded), arrays.empty_like(interferogram)
+    groups = _in_threads(arrays, lines, range(0, len(tops), _LINES))
+    for top, filtered in zip(tops, itertools.chain.from_iterable(groups), strict=True):
+        total[top : top + size] += filtered
+
+    def finish(top: int) -> None:
+        own = slice(top, min(top + size, rows))
+        filtered = total[half : half + rows, half : half + cols][own]
+        out[own] = _with_phase(arrays, interferogram[own], filtered, known[own])
+
+    for _ in _in_threads(arrays, finish, range(0, rows, size)):
+        pass
     return out
 
 
-def _row(plane: Any, top: int, size: int) -> Any:
-    return None if plane is None else plane[:, top : top + size]
+def _in_threads(arrays: Any, one: Callable[[int], Any], tops: range) -> Iterator[Any]:
+    """Results in order, a few ahead: NumPy and its transforms run beside each other, a GPU has one queue."""
+    workers = 1 if arrays is not np else min(transforms.threads(), len(tops))
+    if workers == 1:
+        yield from map(one, tops)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        ahead: deque[Any] = deque()
+        for top in tops:
+            ahead.append(pool.submit(one, top))
+            if len(ahead) > 2 * workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
-def _filter_line(arrays: Any, strip: Any, total: Any, window: Any, alpha: float | None, trust: Any) -> None:
-    """Filter the patches of one strip of rows and add them to its total."""
-    size = strip.shape[0]
-    half = size // 2
-    count = strip.shape[1] // half - 1
-    patches = arrays.stack([strip[:, k * half : k * half + size] for k in range(count)])
-    spectrum = transforms.fft2(patches)
+def _patches(arrays: Any, lines: Any, size: int) -> Any:
+    """The square patches of some lines, half a size apart, (..., lines x patches of a line, size, size)."""
+    views = arrays.lib.stride_tricks.sliding_window_view(lines, (size, size), axis=(-2, -1))
+    views = views[..., :: size // 2, :: size // 2, :, :]
+    return views.reshape(*views.shape[:-4], -1, size, size)
+
+
+def _filtered_lines(arrays: Any, lines: Any, window: Any, alpha: float | None, trust: Any) -> Any:
+    """The filtered patches of some lines, each line's added up, (lines, size, cols)."""
+    size, (high, wide) = len(window), lines.shape
+    spectrum = transforms.fft2(_patches(arrays, lines, size), workers=1)
     strength = _smoothed(arrays, arrays.abs(spectrum))
     peak = strength.max(axis=(1, 2), keepdims=True)
-    strength = strength / arrays.where(peak > 0, peak, 1)
+    strength /= arrays.where(peak > 0, peak, 1)
     if trust is None:
         power: Any = alpha
     else:
-        sums = arrays.stack([trust[:, :, k * half : k * half + size].sum(axis=(1, 2)) for k in range(count)])
-        means = arrays.where(sums[:, 1] > 0, sums[:, 0] / arrays.maximum(sums[:, 1], 1), 1)
-        power = (1 - arrays.clip(means, 0, 1))[:, None, None]
-    filtered = transforms.ifft2(spectrum * strength**power) * window
-    for k in range(count):
-        total[:, k * half : k * half + size] += filtered[k].astype(total.dtype)
+        sums = _patches(arrays, trust, size).sum(axis=(2, 3))
+        means = arrays.where(sums[1] > 0, sums[0] / arrays.maximum(sums[1], 1), 1)
+        power = (1 - arrays.clip(means, 0, 1))[:, None, None].astype(strength.dtype)
+    strength **= power
+    spectrum *= strength
+    filtered = transforms.ifft2(spectrum, workers=1)
+    filtered *= window
+    half = size // 2
+    count = high // half - 1
+    filtered = filtered.reshape(count, -1, size, size)
+    out = arrays.zeros((count, size, wide), lines.dtype)
+    for first in (0, 1):
+        # Every second patch begins where the one before ends.
+        beside = arrays.moveaxis(filtered[:, first::2], 1, 2).reshape(count, size, -1)
+        out[:, :, first * half : first * half + beside.shape[-1]] += beside
+    return out
 
 
 def _smoothed(arrays: Any, magnitude: Any) -> Any:
-    """Mean over 3 x 3 frequencies, which wrap around."""
+    """Sum over 3 x 3 frequencies, which wrap around."""
     for axis in (1, 2):
-        magnitude = (magnitude + arrays.roll(magnitude, 1, axis) + arrays.roll(magnitude, -1, axis)) / 3
+        wrapped = [arrays.take(magnitude, [end], axis=axis) for end in (-1, 0)]
+        around = arrays.concatenate([wrapped[0], magnitude, wrapped[1]], axis=axis)
+        rest = (slice(None),) * axis
+        magnitude += around[(*rest, slice(0, -2))]
+        magnitude += around[(*rest, slice(2, None))]
     return magnitude
+
+
+def _with_phase(arrays: Any, interferogram: Any, filtered: Any, known: Any) -> Any:
+    """The interferogram with the phase of what is filtered, NaN where it has no data."""
+    size = arrays.abs(filtered)
+    # Where the patches cancel there is no phase to use, nor any to lose.
+    quiet = size == 0
+    filtered = filtered / arrays.where(quiet, 1, size)
+    filtered *= arrays.abs(interferogram)
+    out = arrays.where(quiet, interferogram, filtered)
+    out[~known] = complex(np.nan, np.nan)
+    return out
 
 
 def _check_options(interferogram: Any, alpha: float | None, size: int, coherence: Any) -> None:
