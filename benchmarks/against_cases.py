@@ -324,3 +324,103 @@ def reading_float32(size: int) -> Call:
 def reading_smallest(size: int) -> Call:
     made = Archived(size, "geotiff")
     return made.reading(**made.smallest())
+
+
+def noisy_decay(size: int) -> tuple[np.ndarray, list[int]]:
+    """Coherence of all pairs of 20 dates, and their days."""
+    rng = np.random.default_rng(1)
+    days = [12 * (later - first) for first in range(20) for later in range(first + 1, 20)]
+    asymptote = rng.uniform(0, 0.6, (size, size)).astype(np.float32)
+    tau = np.exp(rng.uniform(2, 5, (size, size))).astype(np.float32)
+    noise = rng.standard_normal((len(days), size, size), np.float32)
+    truth = [asymptote + (1 - asymptote) * np.exp(-np.float32(day) / tau) for day in days]
+    return np.clip(np.stack(truth) + np.float32(0.05) * noise, 0, 1), days
+
+
+@case("decay fit to 190 pairs, tile", size=448)
+def decay_fit(size: int) -> Call:
+    from m3leo_sar.insar.decay import fit_decay
+
+    coherence, days = noisy_decay(size)
+    return lambda: fit_decay(coherence, days)
+
+
+def two_grounds(size: int) -> np.ndarray:
+    """Amplitudes of 20 dates over stripes of two kinds of ground."""
+    scale = np.where(np.arange(size) // 16 % 2, 1.0, 1.6)
+    return np.random.default_rng(2).rayleigh(scale, (20, size, size)).astype(np.float32)
+
+
+@case("homogeneous pixels, ks, 9 x 9, 20 dates, tile", size=448)
+def homogeneous_ks(size: int) -> Call:
+    from m3leo_sar import Window
+    from m3leo_sar.insar.homogeneous import homogeneous_pixels
+
+    amplitude = two_grounds(size)
+    return lambda: homogeneous_pixels(amplitude, window=Window(rows=9, cols=9), test="ks")
+
+
+@case("along the fringe", size=2048, bytes_per_pixel=28)
+def along_the_fringe(size: int) -> Call:
+    from m3leo_sar import Window
+    from m3leo_sar.insar.fringe import fringe_coherence
+
+    a, b = complex_pair(size)
+    return lambda: fringe_coherence(a, b, window=Window(rows=5, cols=20))
+
+
+@case("Goldstein filter", size=1024)
+def goldstein_filter(size: int) -> Call:
+    from m3leo_sar.insar.goldstein import goldstein
+
+    a, b = complex_pair(size)
+    product = a * b.conj()
+    return lambda: goldstein(product)
+
+
+@case("true_coherence of a map", size=448)
+def true_coherence_of_a_map(size: int) -> Call:
+    from m3leo_sar.insar.bias import true_coherence
+
+    coherence = np.random.default_rng(3).random((size, size), np.float32)
+    return lambda: true_coherence(coherence, equivalent_looks=25)
+
+
+def image_on_hills(size: int) -> tuple[dict[str, Any], Any, dict[str, Any]]:
+    """Image, a tile in its middle, and hills of 450 m around it."""
+    from importlib import import_module
+
+    from m3leo_sar import GeoBox, TileGrid
+    from m3leo_sar.grid.radar_grid import RadarGrid
+    from m3leo_sar.warp.geo2rdr import rdr2geo
+
+    try:
+        simulated: Any = import_module("m3leo_sar.simulate.circular_orbit")
+    except ImportError:
+        simulated = import_module("m3leo_sar.simulate.orbit")
+    grid = RadarGrid((3000, 20000), -3.0, 0.002, 8.2e5, 2.33, 0.0555)
+    image = {"orbit": simulated.circular_orbit(), "radar_grid": grid}
+    world = GeoBox.from_bounds((-180, -90, 180, 90), shape=(2, 2), crs="EPSG:4326")
+    middle = rdr2geo(**image, dem=np.zeros((2, 2)), dem_geobox=world, rows=[1500], cols=[9000])
+    lon, lat = float(middle.longitude[0]), float(middle.latitude[0])
+    (tile,) = TileGrid.exact((lon, lat, lon + 1e-6, lat + 1e-6), pixels=size)
+    box = GeoBox.from_bounds((lon - 0.3, lat - 0.2, lon + 0.3, lat + 0.2), shape=(1440, 2160), crs="EPSG:4326")
+    row, col = np.indices(box.shape)
+    return image, tile.geobox, {"dem": 100 + 450 * (1 + np.sin(row / 70) * np.cos(col / 90)), "dem_geobox": box}
+
+
+@case("radar_view: positions, incidence, layover, shadow", size=448)
+def view_of_a_tile(size: int) -> Call:
+    from m3leo_sar.warp.geo2rdr import radar_view
+
+    image, tile, terrain = image_on_hills(size)
+    return lambda: radar_view(tile, **image, **terrain)
+
+
+@case("rdr2geo", size=448)
+def ground_of_pixels(size: int) -> Call:
+    from m3leo_sar.warp.geo2rdr import rdr2geo
+
+    image, _, terrain = image_on_hills(size)
+    row, col = np.indices((size, size))
+    return lambda: rdr2geo(**image, **terrain, rows=row + 1300.0, cols=col + 8700.0)
