@@ -133,7 +133,7 @@ M3_HD inline void unit_phasor(R re, R im, R& x, R& y) {
 /* artanh of a number held within +-0.9999, NaN of what is not finite: half the logarithm of a / b = m 2^k with a = 1 + x
    and b = 1 - x, by one division; the bits of a float, read as a number, give its logarithm to a tenth. */
 M3_HD inline float artanh(float x) {
-  const float held = x > 0.9999f ? 0.9999f : (x < -0.9999f ? -0.9999f : x);
+  const float low = x > 0.9999f ? 0.9999f : x, held = low < -0.9999f ? -0.9999f : low;
   FloatBits a, b, power;
   a.value = 1.0f + held;
   b.value = 1.0f - held;

@@ -107,11 +107,12 @@ void normalise_block(const StoredPlane* planes, const NormalisedPlaces& places, 
     case PHASE: phase_row(x, value, value + apart, valid, valid + apart, n); return;
     case PHASOR: phasor_row(x, value, value + apart, valid, valid + apart, n); return;
     case WEIGHTED_PHASOR: weighted_row(x, y, value, value + apart, valid, valid + apart, n); return;
-    case DECIBEL: decibel_row(x, buffers.second.data(), R(4.342944819032518), n), x = buffers.second.data(); break;
+    case DECIBEL:
     case AMPLITUDE_DECIBEL:
-      decibel_row(x, buffers.second.data(), R(8.685889638065036), n), x = buffers.second.data();
-      break;
-    case FISHER: fisher_row(x, buffers.second.data(), n), x = buffers.second.data(); break;
+      finish_decibels(x, places.encoding == DECIBEL ? R(4.342944819032518) : R(8.685889638065036), band.low, band.high,
+                      band.centre, band.scale, value, valid, n);
+      return;
+    case FISHER: finish_fisher(x, band.low, band.high, band.centre, band.scale, value, valid, n); return;
     case RATIO: ratio_row(x, y, work, n), x = work; break;
     case LOG_RATIO: log_ratio_row(x, y, work, n), x = work; break;
     case DIFFERENCE: difference_row(x, y, work, n), x = work; break;

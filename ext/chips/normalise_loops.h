@@ -13,14 +13,6 @@ M3_LOAD_ROW(uint16_t)
 M3_LOAD_ROW(int16_t)
 #undef M3_LOAD_ROW
 
-M3_CLONES static void decibel_row(const T* __restrict x, T* __restrict out, T factor, ptrdiff_t n) {
-  for (ptrdiff_t i = 0; i < n; ++i) out[i] = factor * natural_log(x[i]);
-}
-
-M3_CLONES static void fisher_row(const T* __restrict x, T* __restrict out, ptrdiff_t n) {
-  for (ptrdiff_t i = 0; i < n; ++i) out[i] = artanh(x[i]);
-}
-
 M3_CLONES static void bias_row(const T* __restrict x, T* __restrict out, T inverse_looks, ptrdiff_t n) {
   for (ptrdiff_t i = 0; i < n; ++i) out[i] = without_bias(x[i], inverse_looks);
 }
@@ -75,7 +67,7 @@ M3_CLONES static void weighted_row(const T* __restrict z, const T* __restrict we
   for (ptrdiff_t i = 0; i < n; ++i) {
     T x, y;
     unit_phasor(z[2 * i], z[2 * i + 1], x, y);
-    const T w = weight[i], held = w > T(1) ? T(1) : (w < T(0) ? T(0) : w);
+    const T w = weight[i], low = w > T(1) ? T(1) : w, held = low < T(0) ? T(0) : low;
     const bool valid = x * T(0) + w * T(0) == T(0);
     re[i] = valid ? (float)(x * held) : 0.0f;
     im[i] = valid ? (float)(y * held) : 0.0f;
@@ -84,15 +76,25 @@ M3_CLONES static void weighted_row(const T* __restrict z, const T* __restrict we
   }
 }
 
-/* The centre is subtracted in two parts, so that a value far from zero keeps what its type holds of the difference. */
-M3_CLONES static void finish_row(const T* __restrict x, double low, double high, double centre, double scale,
-                                 float* __restrict values, unsigned char* __restrict mask, ptrdiff_t n) {
-  const T below = (T)low, above = (T)high, first = (T)centre, rest = (T)(centre - (double)first);
-  const T inverse = (T)(1.0 / scale);
-  for (ptrdiff_t i = 0; i < n; ++i) {
-    const T y = x[i], clipped = y < below ? below : (y > above ? above : y);
-    const bool valid = y * T(0) == T(0);
-    values[i] = valid ? (float)(((clipped - first) - rest) * inverse) : 0.0f;
-    mask[i] = valid;
+/* What a row of encoded values is clipped to, less what, times what. The centre is subtracted in two parts, so that a value
+   far from zero keeps what its type holds of the difference. A loop that encodes finishes at once: its values need not
+   wait in memory. */
+#define M3_FINISH_ROW(name, parameters, encoded_value)                                                                 \
+  M3_CLONES static void name(const T* __restrict x, M3_ARGUMENTS parameters double low, double high, double centre,     \
+                             double scale, float* __restrict values, unsigned char* __restrict mask, ptrdiff_t n) {    \
+    const T below = (T)low, above = (T)high, first = (T)centre, rest = (T)(centre - (double)first);                    \
+    const T inverse = (T)(1.0 / scale);                                                                                \
+    for (ptrdiff_t i = 0; i < n; ++i) {                                                                                \
+      /* One choice after the other becomes a maximum and a minimum; one within the other does not. */                 \
+      const T y = encoded_value, raised = below > y ? below : y, clipped = above < raised ? above : raised;            \
+      const bool valid = y * T(0) == T(0);                                                                             \
+      values[i] = valid ? (float)(((clipped - first) - rest) * inverse) : 0.0f;                                        \
+      mask[i] = valid;                                                                                                 \
+    }                                                                                                                  \
   }
-}
+#define M3_ARGUMENTS(...) __VA_ARGS__
+M3_FINISH_ROW(finish_row, (), x[i])
+M3_FINISH_ROW(finish_decibels, (T factor,), factor* natural_log(x[i]))
+M3_FINISH_ROW(finish_fisher, (), artanh(x[i]))
+#undef M3_ARGUMENTS
+#undef M3_FINISH_ROW
