@@ -74,6 +74,8 @@ M3_HD inline void homogeneous_at(const Test& test, const HomogeneousShape& shape
   for (int w = 0; w < shape.words; ++w) words[w] = 0;
   if (!test.valid(at)) return;
   for (int r = 0; r < shape.window_rows; ++r) {
+    // Several tests at once would take twice the registers.
+    M3_UNROLL(1)
     for (int c = 0; c < shape.window_cols; ++c) {
       const long long y = row - shape.window_rows / 2 + r, x = col - shape.window_cols / 2 + c;
       if (y < 0 || y >= shape.rows || x < 0 || x >= shape.cols) continue;

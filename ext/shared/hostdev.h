@@ -33,6 +33,7 @@
 #else
 
 #define M3_HD
+#define M3_UNROLL(times)
 #include <math.h>
 
 #endif
