@@ -83,8 +83,8 @@ struct PairReader {
     if (valid) sums.terms = terms_of(ar, ai, br, bi);
     if (Sums::full && phase && valid) {
       // The cross product is turned, which leaves the powers as they are.
-      const Phasor turn = phasor(phase[k]);
-      const Turn<T> cross = times(Turn<T>{sums.terms.re, sums.terms.im}, Turn<T>{T(turn.re), T(-turn.im)});
+      const Turn<T> turn = unit_turn<T>(phase[k]);
+      const Turn<T> cross = times(Turn<T>{sums.terms.re, sums.terms.im}, Turn<T>{turn.re, -turn.im});
       sums.terms.re = cross.re;
       sums.terms.im = cross.im;
     }

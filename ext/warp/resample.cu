@@ -167,10 +167,10 @@ M3_RESAMPLE_DOUBLE(8)
       resample_turn_##name(const Real* image, const double* phase, double sign, Real* out, long long count) { \
     const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;                              \
     if (i >= count) return;                                                                            \
-    const m3::Phasor p = m3::phasor(sign * phase[i]);                                                  \
-    const double re = image[2 * i], im = image[2 * i + 1];                                             \
-    out[2 * i] = (Real)(re * p.re - im * p.im);                                                        \
-    out[2 * i + 1] = (Real)(re * p.im + im * p.re);                                                    \
+    const m3::Turn<Real> z = {image[2 * i], image[2 * i + 1]}, turn = m3::unit_turn<Real>(sign * phase[i]); \
+    const m3::Turn<Real> turned = m3::times(z, turn);                                                  \
+    out[2 * i] = turned.re;                                                                            \
+    out[2 * i + 1] = turned.im;                                                                        \
   }                                                                                                    \
   M3_ENTRY(resample_turn_##name)
 M3_TURN_KERNEL(f32, float)
