@@ -88,10 +88,21 @@ def until(what, process: subprocess.Popen[str]) -> None:
         time.sleep(0.002)
 
 
+def in_the_middle(stack: Path, folder: Path, **options: object) -> tuple[subprocess.Popen[str], list[int]]:
+    """A run of two workers that has written three chips, and those of its workers that run."""
+    for _ in range(5):
+        process = start(stack, folder / "chips", workers=2, log=str(folder / "log"), **options)
+        until(lambda: written(folder / "chips") >= 3, process)
+        if workers := children(process.pid):
+            return process, workers
+        # On a busy machine the run may be over before its chips are seen.
+        process.communicate(timeout=60)
+        shutil.rmtree(folder / "chips")
+    pytest.fail("no run was seen in its middle")
+
+
 def test_a_worker_killed_in_the_middle_costs_nothing(stack, whole, tmp_path):
-    process = start(stack, tmp_path / "chips", workers=2, log=str(tmp_path / "log"))
-    until(lambda: written(tmp_path / "chips") >= 3, process)
-    victims = children(process.pid)
+    process, victims = in_the_middle(stack, tmp_path)
     kill(victims[0])
     out, errors = process.communicate(timeout=60)
     assert (process.returncode, out.strip(), errors) == (0, "0", "")
@@ -101,9 +112,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing(stack, whole, tmp_path):
 
 
 def test_the_main_process_killed_takes_its_workers_along_and_a_second_run_completes(stack, whole, tmp_path):
-    process = start(stack, tmp_path / "chips", workers=2)
-    until(lambda: written(tmp_path / "chips") >= 3, process)
-    workers = children(process.pid)
+    process, workers = in_the_middle(stack, tmp_path)
     process.kill()
     process.communicate()
     # Holds only once the workers are gone, as the lock is theirs too.
@@ -243,9 +252,7 @@ class _cluster:
 
 
 def test_a_slow_worker_is_replaced(stack, whole, tmp_path):
-    process = start(stack, tmp_path / "chips", workers=2, timeout=5.0, log=str(tmp_path / "log"))
-    until(lambda: written(tmp_path / "chips") >= 3, process)
-    victims = children(process.pid)
+    process, victims = in_the_middle(stack, tmp_path, timeout=5.0)
     os.kill(victims[0], signal.SIGSTOP)
     out, errors = process.communicate(timeout=120)
     assert (process.returncode, out.strip(), errors) == (0, "0", "")

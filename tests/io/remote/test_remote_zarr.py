@@ -311,7 +311,7 @@ def test_a_store_without_a_list_of_its_arrays(tmp_path):
         ([Answer(206, b"ab", {"Content-Range": "bytes 0-99/100"}, missing=98)], None, ""),
         ([Answer(206, b"", missing=9, stall=0.8)], None, ""),
         ([Answer(503)] * 3, OSError, "the server answers 503, after 3 attempts"),
-        ([Answer(403)], PermissionError, "cannot be accessed: the server answers 403"),
+        ([Answer(403)] * 3, PermissionError, "cannot be accessed: the server answers 403"),
         ([Answer(429, headers={"Retry-After": "3600"})], OSError, "429 and asks to wait 3600 s, after 1 attempt"),
     ],
     ids=["busy", "cut", "stalls", "stays busy", "refused", "long wait"],
