@@ -36,12 +36,15 @@ def measured(tiles: int, pairs: int, side: int, reads: int) -> tuple[float, dict
         root = Path(folder)
         packed = ChipArchive.create(root / "packed", storage="zarr")
         single = ChipArchive.create(root / "single")
+        levels = [ChipArchive.create(root / f"levels-{one}", storage=one, dtype="uint8") for one in ("zarr", "geotiff")]
         profile = {"driver": "GTiff", "width": side, "height": side, "dtype": "float32", "crs": box.crs,
                    "transform": box.affine, "count": pairs}  # fmt: skip
         for tile in range(tiles):
             chips = coherence_like(rng, pairs, side)
             written = [Layer(key, chip, {"product": "coherence"}) for key, chip in zip(keys, chips, strict=True)]
             packed.write_layers(f"t{tile}", "coherence", written, box)
+            for archive in levels:
+                archive.write_layers(f"t{tile}", "coherence", written, box)
             for layer in written:
                 single.write(f"t{tile}", "coherence", layer.key, layer.array, box, metadata=layer.metadata)
             xr.Dataset({"coherence": (("pair", "y", "x"), chips)}).to_netcdf(root / f"{tile}.nc", engine="h5netcdf")
@@ -67,6 +70,8 @@ def measured(tiles: int, pairs: int, side: int, reads: int) -> tuple[float, dict
         jobs = {
             "packed (ours)": lambda: ours(packed),
             "GeoTIFF a chip (ours)": lambda: ours(single),
+            "packed, uint8 (ours)": lambda: ours(levels[0]),
+            "GeoTIFF a chip, uint8 (ours)": lambda: ours(levels[1]),
             "rasterio, one DEFLATE file per chip": lambda: by_rasterio("single/t{tile}/coherence/{key}.tif"),
             "rasterio, one plain file per tile": lambda: by_rasterio("{tile}.tif"),
             "xarray, netCDF a tile": lambda: by_xarray("{tile}.nc", engine="h5netcdf"),
