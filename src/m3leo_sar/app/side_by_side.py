@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-#: Seconds in which a process ends after it is told to.
+#: Seconds in which a process ends after it is asked to.
 _GRACE = 10.0
 
 
