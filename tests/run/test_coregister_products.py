@@ -21,7 +21,6 @@ import zarr
 from command_line import COMMAND, call_here
 
 from m3leo_sar import GeoBox, Window, coherence, coregister_products
-from m3leo_sar.app import coregister_command
 from m3leo_sar.app.cli import app
 from m3leo_sar.app.scene_files import write_safe_scene
 from m3leo_sar.io.files.raster import read_raster, write_geotiff
@@ -268,7 +267,7 @@ def test_the_command_plans_once_and_says_what_it_draws(files, stacks, tmp_path, 
         plans.append(plan_coregistration(*arguments, **options))
         return plans[-1]
 
-    monkeypatch.setattr(coregister_command, "plan_coregistration", counted)
+    monkeypatch.setattr(home, "plan_coregistration", counted)
     words = ["coregister", *map(str, files.products), str(stacks), "--orbits", str(files.orbits)]
     assert app([*words, "--figure", str(tmp_path / "after.png")], standalone_mode=False) in (None, 0)
     assert (len(plans), (tmp_path / "after.png").stat().st_size > 1000) == (1, True)
