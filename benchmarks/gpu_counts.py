@@ -1,6 +1,6 @@
 """What each GPU kernel asks of a GPU's memory per pixel, counted by the emulation, and the bound that a device sets.
 
-    python benchmarks/gpu_counts.py [--device h200] [--only coherence,resample] [--build-folder DIR]
+    python benchmarks/gpu_counts.py [--device h200] [--only resample]... [--build-folder DIR]
 
 Needs g++ and no GPU. Columns:
 
@@ -209,7 +209,7 @@ def counted(case: Case, library: Path) -> Counted:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=sorted(GPUS), default="h200", help="device whose bound is printed")
-    parser.add_argument("--only", default="", help="cases whose names begin so, separated by commas")
+    parser.add_argument("--only", action="append", help="cases whose names begin so; may be given several times")
     parser.add_argument("--build-folder", type=Path, help="folder that keeps the compiled emulation")
     options = parser.parse_args()
     folder = options.build_folder or Path(tempfile.gettempdir()) / "m3leo-sar-simt-counts"
@@ -218,7 +218,7 @@ def main() -> None:
     columns = "compulsory, memory, ratio, second, ratio, on chip, conflicts, lanes, atomics, bound, of a copy"
     print(f"| bytes per pixel | {columns.replace(', ', ' | ')} |\n|{'---|' * 12}")
     for name, make in cases().items():
-        if not any(name.startswith(part.strip()) for part in options.only.split(",")):
+        if not name.startswith(tuple(options.only or [""])):
             continue
         c = counted(make(), library)
         seconds = c.seconds(gpu)
