@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -258,10 +259,11 @@ class Archived:
         from m3leo_sar.run.catalogue import open_catalogue
         from m3leo_sar.stack.pairs import all_pairs
 
-        self.folder, self.storage = tempfile.TemporaryDirectory(), storage
+        self.folder, self.storage = Path(tempfile.mkdtemp()), storage
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         side = int(np.ceil(np.sqrt(tiles))) + 3
         shape = (448 * side, 896 * side)
-        stack = write_iw_like(Path(self.folder.name) / "stack", shape, 12)
+        stack = write_iw_like(self.folder / "stack", shape, 12)
         self.catalogue, self.grid = open_catalogue(stack), tiles_over(shape, tiles)
         window = Window(rows=5, cols=11)
         self.recipe = Recipe(pairs=all_pairs(dates(12)), window=window, intensities=False, minimum_coverage=1.0)
@@ -271,7 +273,7 @@ class Archived:
         from m3leo_sar.io.chips.archive import ChipArchive
         from m3leo_sar.run.update import bring_up_to_date
 
-        root = Path(self.folder.name) / "chips"
+        root = self.folder / "chips"
         shutil.rmtree(root, ignore_errors=True)
         archive = ChipArchive.create(root, storage=self.storage, **kind)
         bring_up_to_date(self.catalogue, archive, self.grid, self.recipe)
@@ -289,7 +291,7 @@ class Archived:
         names, kept = list(archive.chips()), self
 
         def read() -> int:
-            assert kept.folder
+            assert kept.folder.is_dir()
             if hasattr(archive, "read_each"):
                 return sum(chip.array.size for chip in archive.read_each(names, threads=os.cpu_count() or 1))
             return sum(archive.read(*name).array.size for name in names)

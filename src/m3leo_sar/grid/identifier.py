@@ -159,7 +159,7 @@ def hash_numbers(joined: bytes, count: int) -> NDArray[np.uint64] | None:
     Examples
     --------
     >>> hash_numbers(b"00000000000ff 1a1e77399c5bd", 2)
-    array([            255, 459508183975357], dtype=uint64)
+    array([            255, 459490425685437], dtype=uint64)
     """
     if len(joined) + 1 != max(count * (_DIGITS + 1), 1):
         return None
