@@ -90,6 +90,7 @@ def test_the_guides_commands_run_on_a_stand_in(folder):
     assert len(reported) == 8
 
 
+@pytest.mark.slow
 def test_the_guides_code_runs_on_a_stand_in(folder, monkeypatch, capsys):
     pytest.importorskip("distributed")
     monkeypatch.chdir(folder)
