@@ -579,7 +579,6 @@ def test_names_of_archives_are_their_shortest_ends(apart):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_the_guide_runs(tmp_path, monkeypatch, capsys):
     text = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text()
     assert len(text.splitlines()) <= 60
