@@ -31,7 +31,7 @@ M3_NEAREST_KERNEL(u32, unsigned int)
 M3_NEAREST_KERNEL(u64, unsigned long long)
 
 #define M3_BILINEAR_KERNEL(name, Real, PARTS)                                                                      \
-  extern "C" __global__ void __launch_bounds__(256)                                                                \
+  extern "C" __global__ void __launch_bounds__(256, 2)                                                             \
       warp_bilinear_##name(M3_PLACES, const Real* source, Real* out, long long bands, long long source_rows,        \
                            long long source_cols) {                                                                \
     M3_AT_EACH_PLACE(m3::warp_bilinear<Real, PARTS>(source, out, bands, source_rows, source_cols, row, col, i,       \
