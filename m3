@@ -11,7 +11,7 @@ usage() {
     cat <<'TEXT'
 Usage: ./m3 COMMAND [ARGUMENTS]
 
-  demo   simulate a stack, compute every pair, cut tiles, train two small models, draw a figure  (about a minute)
+  demo   simulate a stack, compute every pair, cut tiles, train two small models, draw a figure  (about two minutes)
   test   run the test suite; arguments go to pytest, for example ./m3 test tests/insar -k mirrored
   run    run a command of the environment, for example ./m3 run m3leo-sar --help
 

@@ -217,6 +217,14 @@ def test_statistics_by_group(archive, tmp_path):
     assert other.digest != found.digest
 
 
+def test_intensities_may_be_squares_of_digital_numbers(tmp_path, rng):
+    archive, tile = ChipArchive.create(tmp_path / "chips"), next(iter(GRID))
+    power = rng.gamma(1, 1e5, tile.geobox.shape).astype("f4")
+    archive.write(tile.identifier, "intensity", "20230301", power, tile.geobox, metadata={"unit": "intensity"})
+    band = archive_statistics(archive).finish("robust").band(product="intensity")
+    assert band.centre == pytest.approx(np.median(10 * np.log10(power)), abs=0.3)
+
+
 def test_damage_is_found_discarded_and_made_again(archive, capsys):
     tile = archive.identifiers[2]
     held = archive.path(tile, "coherence", PAIRS[0])

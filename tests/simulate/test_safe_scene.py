@@ -238,6 +238,7 @@ def test_odd_products(scene):
     [
         ({"passes": ()}, "passes must hold one date or more, increasing"),
         ({"swaths": ("IW2", "IW1")}, "swaths must be of IW1, IW2 and IW3 in this order"),
+        ({"swaths": ("IW1", "IW3")}, "swaths must be neighbours, got IW1 and IW3 without IW2"),
         ({"columns": 100}, "columns must be at least 209, got 100"),
     ],
 )

@@ -175,7 +175,7 @@ def _report_faults(plan: CoregistrationPlan, terrain: Any) -> None:
     faults = list(faults_of(plan, terrain))
     for fault in faults:
         OUT.print(f"cannot be made: {with_options(fault)}", markup=False, soft_wrap=True)
-    if faults:
+    if faults or plan.unreadable:
         raise typer.Exit(code=1)
 
 

@@ -91,6 +91,8 @@ def tile_products(
 
     if normalise is not None and not isinstance(normalise, Statistics):
         raise TypeError(f"normalise must be Statistics, got {type(normalise).__name__}")
+    if not isinstance(window, Window):
+        raise TypeError(f"window must be a Window(rows=, cols=), got {window!r}")
     geobox = as_geobox(tile, "tile")
     choice = chosen_pairs(pairs, count=len(stack.dates), dates=stack.dates)
     warn_unless_flat(stack, (window.rows, window.cols))

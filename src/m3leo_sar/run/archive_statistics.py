@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar._machine import available_cpus
+from m3leo_sar.chips.accumulate import RANGES
 from m3leo_sar.chips.grouped import KEYS, GroupedAccumulator
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip import Chip
@@ -16,6 +17,8 @@ from m3leo_sar.io.chips.product_names import COHERENCE, GAMMA0, INTENSITY, INTER
 
 #: Encoding of products before they are counted; a phasor has no histogram.
 ENCODINGS = {COHERENCE: "linear", INTENSITY: "decibel", GAMMA0: "decibel", RATIO: "decibel"}
+#: Histogram range of intensities in dB, which are often squares of digital numbers.
+UNCALIBRATED = RANGES["amplitude_decibel"]
 
 
 def archive_statistics(
@@ -56,7 +59,9 @@ def archive_statistics(
     ValueError
         If a chip is damaged, or there is no chip to count; the message lists the archive's contents.
     """
-    seen = GroupedAccumulator(encodings or ENCODINGS, keys=keys, ranges=ranges)
+    chosen_encodings = encodings or ENCODINGS
+    wide = {name: UNCALIBRATED for name in (INTENSITY, GAMMA0) if chosen_encodings.get(name) == "decibel"}
+    seen = GroupedAccumulator(chosen_encodings, keys=keys, ranges={**wide, **(ranges or {})})
     chosen = list(tiles if tiles is not None else archive.identifiers)
     products = _Products(archive, chosen, seen, given=encodings is not None)
 

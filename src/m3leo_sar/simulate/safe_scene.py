@@ -105,6 +105,8 @@ class SafeScene:
             raise ValueError(f"passes must hold one date or more, increasing, got {[str(date) for date in dates]}")
         if not self.swaths or not set(self.swaths) <= set(SWATHS) or sorted(set(self.swaths)) != list(self.swaths):
             raise ValueError(f"swaths must be of IW1, IW2 and IW3 in this order, got {' '.join(self.swaths) or 'none'}")
+        if self.swaths == ("IW1", "IW3"):
+            raise ValueError("swaths must be neighbours, got IW1 and IW3 without IW2")
         if self.columns < _BLANK[0] + _BLANK[1] + 2 * _SHARED:
             raise ValueError(f"columns must be at least {_BLANK[0] + _BLANK[1] + 2 * _SHARED}, got {self.columns}")
 
