@@ -465,6 +465,8 @@ def test_products_of_a_tile():
     one = m3leo_sar.tile_products(_stack(), TARGET, pairs="20230301_20230313", window=WINDOW)
     assert one.coherence.dims == ("y", "x")
     assert float(one.looks.max()) == WINDOW.rows * WINDOW.cols
+    with pytest.raises(TypeError, match=r"window must be a Window\(rows=, cols=\), got \(5, 20\)"):
+        m3leo_sar.tile_products(_stack(), TARGET, pairs=PAIRS, window=(5, 20))
 
 
 @pytest.mark.parametrize("named", NAMED)

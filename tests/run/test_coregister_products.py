@@ -297,6 +297,17 @@ def test_a_dry_run_says_what_could_not_be_made(files, tmp_path, capsys):
     assert not (tmp_path / "s").exists()
 
 
+def test_a_dry_run_with_a_product_that_cannot_be_read_ends_with_1(files, tmp_path, capsys):
+    products = [shutil.copytree(path, tmp_path / "p" / path.name) for path in files.products[:2]]
+    words = ["coregister", str(tmp_path / "p"), str(tmp_path / "s"), "--orbits", str(files.orbits), "--dry-run"]
+    words += ["--dem", str(files.terrain), "--reference", str(DATES[0])]
+    assert not app(words, standalone_mode=False)
+    note = next(products[1].glob("annotation/*.xml"))
+    note.write_text(note.read_text()[:900])
+    assert app(words, standalone_mode=False) == 1
+    assert "cannot be read" in capsys.readouterr().out
+
+
 def test_a_run_without_flattening_is_flattened_by_prepare(files, stacks, tmp_path):
     made(files, tmp_path / "s", flatten=False, products=files.products[:2])
     plain = open_catalogue(tmp_path / "s").stack
