@@ -8,6 +8,7 @@ import numpy as np
 
 from m3leo_sar.chips.normalise import normalise as normalised
 from m3leo_sar.chips.statistics import Statistics
+from m3leo_sar.doors.blocks import Reach
 from m3leo_sar.doors.xarray_labels import pair_coordinates
 from m3leo_sar.grid.geobox import GeoBox, as_geobox
 from m3leo_sar.grid.map_coordinates import map_coordinates
@@ -91,11 +92,10 @@ def tile_products(
 
     if normalise is not None and not isinstance(normalise, Statistics):
         raise TypeError(f"normalise must be Statistics, got {type(normalise).__name__}")
-    if not isinstance(window, Window):
-        raise TypeError(f"window must be a Window(rows=, cols=), got {window!r}")
+    reach = Reach.of(window)
     geobox = as_geobox(tile, "tile")
     choice = chosen_pairs(pairs, count=len(stack.dates), dates=stack.dates)
-    warn_unless_flat(stack, (window.rows, window.cols))
+    warn_unless_flat(stack, reach.window)
     needed = sorted({index for pair in choice.indices for index in pair})
     local = [(needed.index(first), needed.index(second)) for first, second in choice.indices]
     planes = _planes(stack, geobox, needed, local, window, resampling)
