@@ -11,7 +11,7 @@ from m3leo_sar import GeoBox, SlcStack, TileGrid, Window, prepare
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.products.recipe import Recipe
-from m3leo_sar.products.terrain_effects import slope_factor
+from m3leo_sar.products.terrain_effects import slope_factor, tile_view
 from m3leo_sar.simulate.circular_orbit import circular_orbit
 from m3leo_sar.stack.burst_set import BurstSet
 from m3leo_sar.stack.geometry import OrbitGeometry
@@ -74,7 +74,8 @@ def test_bursts_see_a_tile_each_in_its_own_geometry(ground, tmp_path):
     prepare(bursts, tmp_path / "chips", tiles=tiles, window=Window(rows=3, cols=9), gamma0=True)
     chip = ChipArchive(tmp_path / "chips").read(tiles[0].identifier, "gamma0", KEYS[0])
     assert len(chip.metadata["bursts"]) == 2
-    whole = slope_factor(stack_over(dem, box).geometry, tiles[0].geobox)
+    geometry = stack_over(dem, box).geometry
+    whole = slope_factor(geometry, tiles[0].geobox, tile_view(geometry, tiles[0].geobox))
     np.testing.assert_allclose(chip.array, whole, rtol=0.06)
 
 
@@ -112,7 +113,7 @@ def test_a_tile_off_the_image_has_no_factor(ground):
     tiles, box, _, _ = ground
     far = tiles[0].geobox.pad(-12, -12)
     geometry = stack_over(np.zeros(box.shape), box, grid=GRID.crop(slice(0, 5), slice(0, 9))).geometry
-    assert np.isnan(slope_factor(geometry, far)).all()
+    assert np.isnan(slope_factor(geometry, far, tile_view(geometry, far))).all()
 
 
 def test_stacks_without_terrain_and_unknown_words_are_refused(tmp_path):

@@ -14,7 +14,7 @@ from m3leo_sar.stack.burst_set import BurstSet
 from m3leo_sar.stack.geometry import OrbitGeometry
 from m3leo_sar.stack.ground_spacing import ground_spacing
 from m3leo_sar.stack.slc import SlcStack
-from m3leo_sar.warp.geo2rdr import radar_view
+from m3leo_sar.warp.geo2rdr import RadarView, radar_view
 from m3leo_sar.warp.illuminated_area import flattened_gamma, illuminated_area
 from m3leo_sar.warp.pixel_map import PixelMap
 from m3leo_sar.warp.sample import sample
@@ -43,14 +43,18 @@ def require_terrain(stack: SlcStack | BurstSet, recipe: Recipe) -> None:
             )
 
 
-def hidden_ground(geometry: OrbitGeometry, target: GeoBox, kinds: tuple[str, ...]) -> NDArray[np.bool_]:
+def tile_view(geometry: OrbitGeometry, target: GeoBox) -> RadarView:
+    """The radar's view of a tile; both effects are taken from it."""
+    return radar_view(target, **_terrain_of(geometry))
+
+
+def hidden_ground(view: RadarView, kinds: tuple[str, ...]) -> NDArray[np.bool_]:
     """Pixels of a tile in layover or shadow.
 
     Parameters
     ----------
-    geometry : OrbitGeometry
-    target : GeoBox
-        Grid of the tile.
+    view : RadarView
+        Of the tile (:func:`tile_view`).
     kinds : tuple of str
         ``"layover"``, ``"shadow"``, or both.
 
@@ -58,14 +62,13 @@ def hidden_ground(geometry: OrbitGeometry, target: GeoBox, kinds: tuple[str, ...
     -------
     (tile rows, tile cols) bool
     """
-    view = radar_view(target, **_terrain_of(geometry))
-    found = np.zeros(target.shape, bool)
+    found = np.zeros(view.layover.shape, bool)
     for kind in kinds:
         found |= getattr(view, kind)
     return found
 
 
-def slope_factor(geometry: OrbitGeometry, target: GeoBox) -> NDArray[np.float32]:
+def slope_factor(geometry: OrbitGeometry, target: GeoBox, view: RadarView) -> NDArray[np.float32]:
     """Terrain-flattened gamma nought over radar brightness (beta nought) on the pixels of a tile.
 
     The illuminated areas are added up in cells of about 30 m, which are places of the image; between cells the
@@ -76,6 +79,8 @@ def slope_factor(geometry: OrbitGeometry, target: GeoBox) -> NDArray[np.float32]
     geometry : OrbitGeometry
     target : GeoBox
         Grid of the tile.
+    view : RadarView
+        Of the tile (:func:`tile_view`).
 
     Returns
     -------
@@ -87,7 +92,6 @@ def slope_factor(geometry: OrbitGeometry, target: GeoBox) -> NDArray[np.float32]
     ----------
     Small, 2011, IEEE TGRS 49(8), 3081-3093.
     """
-    view = radar_view(target, **_terrain_of(geometry))
     size = _cell_size(geometry)
     spans = _spans(view.positions, geometry.shape, size)
     if spans is None:

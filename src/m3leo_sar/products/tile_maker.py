@@ -32,12 +32,13 @@ from m3leo_sar.products.recipe import (
     inputs_of,
     wanted_chips,
 )
-from m3leo_sar.products.terrain_effects import hidden_ground, require_terrain, slope_factor
+from m3leo_sar.products.terrain_effects import hidden_ground, require_terrain, slope_factor, tile_view
 from m3leo_sar.products.tile_images import TileImages
 from m3leo_sar.products.valid_looks import looks_facts
 from m3leo_sar.stack.burst_set import BurstSet, burst_label
 from m3leo_sar.stack.pairs import Pair
 from m3leo_sar.stack.slc import SlcStack
+from m3leo_sar.warp.geo2rdr import RadarView
 from m3leo_sar.warp.pixel_map import pixel_map
 from m3leo_sar.warp.sample import sample
 
@@ -234,18 +235,26 @@ class _Work:
         return whole
 
     @cached_property
+    def _views(self) -> list[RadarView]:
+        """The radar's view of the tile from each part, for both effects of terrain."""
+        return [tile_view(part.stack.geometry, self.geobox) for part in self.parts]  # type: ignore[arg-type]
+
+    @cached_property
     def _hidden(self) -> NDArray[np.bool_]:
         """Pixels that the recipe's mask leaves out, each as its own part sees it."""
         found = np.zeros(self.geobox.shape, bool)
-        for part in self.parts:
-            hidden = hidden_ground(part.stack.geometry, self.geobox, self.maker.recipe.mask)  # type: ignore[arg-type]
+        for part, view in zip(self.parts, self._views, strict=True):
+            hidden = hidden_ground(view, self.maker.recipe.mask)
             found |= hidden if part.mask is None else hidden & part.mask
         return found
 
     @cached_property
     def _slopes(self) -> NDArray[np.float32]:
         """Gamma nought over beta nought; one plane for all dates and polarisations."""
-        return self._merged([slope_factor(part.stack.geometry, self.geobox) for part in self.parts])  # type: ignore[arg-type]
+        return self._merged([
+            slope_factor(part.stack.geometry, self.geobox, view)  # type: ignore[arg-type]
+            for part, view in zip(self.parts, self._views, strict=True)
+        ])  # fmt: skip
 
     def _looks(self, key: str) -> NDArray[Any]:
         return self._merged([images.looks(key) for images in self._images])
