@@ -171,6 +171,10 @@ def test_projections_have_one_place() -> None:
     assert users == {"projection", "geobox"}
 
 
+#: Words that a room offers beside its modules.
+WORDS = {"view": ", words={'Explorer': 'explorer', 'serve': 'server'}"}
+
+
 def test_folders_hold_one_sentence_and_open_their_modules() -> None:
     for path in PACKAGE.rglob("*/__init__.py"):
         body = ast.parse(path.read_text()).body
@@ -179,7 +183,7 @@ def test_folders_hold_one_sentence_and_open_their_modules() -> None:
             continue
         assert [ast.unparse(line) for line in body[1:]] == [
             "from m3leo_sar._rooms import lazy_modules",
-            "__getattr__, __dir__ = lazy_modules(__name__, __path__)",
+            f"__getattr__, __dir__ = lazy_modules(__name__, __path__{WORDS.get(path.parent.name, '')})",
         ], path
 
 

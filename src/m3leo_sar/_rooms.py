@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 
-def lazy_modules(package: str, path: Iterable[str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def lazy_modules(
+    package: str, path: Iterable[str], *, words: Mapping[str, str] | None = None
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """``__getattr__`` and ``__dir__`` of a package, which make ``package.room.module`` available after importing it.
 
-    Folders are listed on first access only.
+    Folders are listed on first access only. ``words`` are names of the package itself, with the module of each.
     """
+    homes = dict(words or {})
 
     def names() -> list[str]:
         return sorted(module.name for module in pkgutil.iter_modules(list(path)))
@@ -21,13 +24,15 @@ def lazy_modules(package: str, path: Iterable[str]) -> tuple[Callable[[str], Any
         from m3leo_sar._check import nearest
         from m3leo_sar._missing_package import imported
 
+        if name in homes:
+            return getattr(imported(f"{package}.{homes[name]}"), name)
         # Python asks for dunder names, such as __path__ of a module, of which none is a file of ours.
         if name.startswith("__") or name not in names():
-            raise AttributeError(f"module {package!r} has no attribute {name!r}{nearest(name, names())}")
+            raise AttributeError(f"module {package!r} has no attribute {name!r}{nearest(name, [*names(), *homes])}")
         imported(f"{package}.{name}")
         return sys.modules[f"{package}.{name}"]
 
-    return opened, lambda: sorted({*vars(sys.modules[package]), *names()})
+    return opened, lambda: sorted({*vars(sys.modules[package]), *names(), *homes})
 
 
 def folders(path: Iterable[str]) -> list[str]:

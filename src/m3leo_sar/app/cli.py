@@ -16,6 +16,7 @@ from m3leo_sar.app import (
     stack_commands,
     tile_commands,
     training_commands,
+    view_commands,
 )
 from m3leo_sar.app.help_text import help_text
 from m3leo_sar.app.option_names import CommandGroup
@@ -61,6 +62,7 @@ for _subject, _title in (
     (run_commands, "Runs"),
     (archive_commands, "Archives"),
     (picture_commands, "Pictures and descriptions"),
+    (view_commands, "Pictures and descriptions"),
     (training_commands, "Training"),
     (bench_commands, "Comparisons"),
     (machine_commands, "This machine"),

@@ -1,0 +1,382 @@
+"""One object behind the page, the map tiles and notebooks: the maps of a pair when they are viewed."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3leo_sar._display import as_line
+from m3leo_sar._machine import available_cpus
+from m3leo_sar.grid.antimeridian import Bounds
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.window import Window
+from m3leo_sar.run.loop import reason_of
+from m3leo_sar.stack.pairs import Pair
+from m3leo_sar.view.asked_pair import checked_layer, checked_window, pair_among
+from m3leo_sar.view.cache import ByteCache
+from m3leo_sar.view.grid_part import GridPart, Unreadable
+from m3leo_sar.view.map_tile import tile_json
+from m3leo_sar.view.opened_source import Source, opened_source
+from m3leo_sar.view.pair_map import dates_of, pair_map
+from m3leo_sar.view.stack_parts import StackParts
+from m3leo_sar.view.stopwatch import Stopwatch
+from m3leo_sar.view.store_parts import StoreParts
+from m3leo_sar.view.stored_chips import StoredChips
+
+#: Bytes that an explorer keeps unless another number is given.
+CACHE_BYTES = 256 << 20
+#: Window of a stack unless another is given, as that of ``prepare``.
+WINDOW = Window(rows=5, cols=20)
+
+
+class Chip(NamedTuple):
+    """A map of a pair on a pixel grid, and how it came."""
+
+    #: (rows, cols) float32: coherence in [0, 1], phase in radians, or intensity in the square of the stack's unit; NaN
+    #: where there is no data.
+    values: NDArray[np.float32]
+    #: Grid of the pixels.
+    geobox: GeoBox
+    #: Seconds of reading (``read``), estimation (``kernel``) and the way to the grid (``warp``) for this answer; of
+    #: reads at the same time, the sum.
+    seconds: Mapping[str, float]
+    #: Whether the map was in memory.
+    hit: bool
+    #: With the days between its passings.
+    pair: Pair
+    #: Samples of the estimate; of a stored chip, None if it does not state them.
+    window: Window | None
+
+
+class Explorer:
+    """Maps of any pair of a stack, computed when they are viewed.
+
+    Made by :meth:`open`. Several threads may use one explorer. What may serve again stays in memory, within a number of
+    bytes: the positions of a grid's pixels, the samples of its dates, and finished maps. Another pair of the same dates
+    then costs the estimate and not the reading.
+
+    Parameters
+    ----------
+    source : Source
+        From :func:`m3leo_sar.view.opened_source.opened_source`.
+    window : Window, optional
+        Of the maps for which none is given; 5 rows x 20 columns by default, or that of a store of SLC tiles.
+    cache_bytes : int
+        Most bytes that are kept.
+
+    Examples
+    --------
+    >>> import datetime
+    >>> from m3leo_sar import GeoBox, TileGrid, Window, simulate_scene
+    >>> from m3leo_sar.view import Explorer
+    >>> box = GeoBox.from_bounds((680000, 5500000, 681400, 5501300), shape=(130, 140), crs="EPSG:32631")
+    >>> dates = [datetime.date(2023, 3, 1), datetime.date(2023, 3, 13)]
+    >>> stack = simulate_scene(box, dates=dates, seed=1).stack
+    >>> tiles = TileGrid([(5.502, 49.624, 5.512, 49.631)], pixels=64)
+    >>> explorer = Explorer.open(stack, tiles=tiles, window=Window(rows=3, cols=9))
+    >>> chip = explorer.chip(next(iter(explorer.tiles)), (0, 1))
+    >>> chip.values.shape, chip.pair.days, chip.hit
+    ((64, 64), 12, False)
+    """
+
+    def __init__(self, source: Source, *, window: Window | None = None, cache_bytes: int = CACHE_BYTES) -> None:
+        self.source = source
+        own = source.largest_window or WINDOW
+        self.window = own if window is None else checked_window(window.rows, window.cols, source.largest_window)
+        self.cache = ByteCache(cache_bytes)
+        self._readers = ThreadPoolExecutor(max(2, available_cpus()), thread_name_prefix="m3leo-read")
+
+    @classmethod
+    def open(
+        cls,
+        source: Any,
+        *,
+        tiles: Any = None,
+        window: Window | None = None,
+        cache_bytes: int = CACHE_BYTES,
+        **options: Any,
+    ) -> Explorer:
+        """Explorer of a stack, of a store of SLC tiles, or of a chip archive.
+
+        Parameters
+        ----------
+        source : path, SlcStack, BurstSet, SlcTileStore or ChipArchive
+            A stack as :func:`m3leo_sar.prepare` takes it.
+        tiles : TileGrid or path, optional
+            Tiles of a stack; by default those of M3LEO's lattice over it, or of the exact lattice where it is smaller
+            than a tile.
+        window : Window, optional
+            Samples of a coherence unless others are requested.
+        cache_bytes : int
+            Most bytes of samples, positions and maps that are kept in memory.
+        **options
+            ``burst``, ``polarisation``, ``frequency``, ``nodata``, ``flattened`` and ``reader`` of a stack on disk, as
+            :func:`m3leo_sar.prepare` takes them, and ``lattice``.
+
+        Warns
+        -----
+        UnflattenedWarning
+            If a stack in radar geometry is not known to be flattened.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is nothing at the path.
+        ValueError
+            If it is none of these, or damaged, or an argument is out of range.
+        """
+        explorer = cls(opened_source(source, tiles=tiles, **options), window=window, cache_bytes=cache_bytes)
+        if isinstance(explorer.source, StackParts):
+            explorer.source.warn_unless_flat(explorer.window)
+        return explorer
+
+    @property
+    def kind(self) -> str:
+        """``"stack"``, ``"tiles"`` (a store of SLC tiles) or ``"archive"`` (stored pairs only)."""
+        return self.source.kind
+
+    @property
+    def name(self) -> str:
+        """Name of the source, such as the path of a stack."""
+        return self.source.name
+
+    @property
+    def dates(self) -> tuple[datetime.date, ...]:
+        """Days of the acquisitions, increasing."""
+        return self.source.dates
+
+    @property
+    def tiles(self) -> Mapping[str, GeoBox]:
+        """Pixel grid of each tile by its identifier."""
+        return self.source.tiles
+
+    @property
+    def polarisations(self) -> tuple[str, ...]:
+        """Polarisations, the first of which is the default."""
+        return self.source.polarisations
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """(west, south, east, north) in degrees, EPSG:4326."""
+        return self.source.bounds
+
+    @property
+    def baselines(self) -> Mapping[datetime.date, float] | None:
+        """Perpendicular baseline of each date in metres; None if unknown."""
+        return None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the files of the source were removed."""
+        return self.source.is_gone
+
+    def pairs(self, tile: str, *, polarisation: str | None = None) -> list[Pair] | None:
+        """Pairs of a tile that an archive holds; None if any pair of its dates can be computed."""
+        self.geobox(tile)
+        if not isinstance(self.source, StoredChips):
+            return None
+        return sorted(self.source.held[tile].get(self._polarisation(polarisation), []))
+
+    def geobox(self, tile: str) -> GeoBox:
+        """Pixel grid of a tile.
+
+        Raises
+        ------
+        KeyError
+            If there is no such tile.
+        """
+        if tile not in self.tiles:
+            raise KeyError(f"there is no tile {str(tile)[:40]!r} among the {len(self.tiles)} tiles of {self.name}")
+        return self.tiles[tile]
+
+    def pair(self, wanted: Any) -> Pair:
+        """A pair of the dates, in any notation: two dates, two indices, a Pair, ``"20230301_20230313"``.
+
+        Raises
+        ------
+        KeyError
+            If a date is not in the stack.
+        TypeError, ValueError
+            If it is not a pair.
+        """
+        return pair_among(wanted, self.source.passings)
+
+    def chip(
+        self,
+        tile: str,
+        pair: Any,
+        *,
+        window: Window | None = None,
+        layer: str = "coherence",
+        polarisation: str | None = None,
+    ) -> Chip:
+        """A map of a pair on the pixels of a tile, with the values of ``prepare``'s chip.
+
+        Parameters
+        ----------
+        tile : str
+            Identifier.
+        pair : two dates, two indices, Pair or str
+        window : Window, optional
+            In samples of the stack. A stored chip has its own.
+        layer : {"coherence", "phase", "intensity_first", "intensity_second"}
+        polarisation : str, optional
+            The first by default.
+
+        Raises
+        ------
+        KeyError
+            If the tile, date, polarisation or layer does not exist, or the archive does not hold the pair.
+        ValueError
+            If the window or the pair is out of range.
+        OSError
+            If samples cannot be read.
+        """
+        geobox, asked, size = self.geobox(tile), self.pair(pair), self._window(window)
+        layer, polarisation = checked_layer(layer), self._polarisation(polarisation)
+        watch = Stopwatch()
+
+        def make() -> tuple[NDArray[np.float32], Window | None]:
+            if isinstance(self.source, StoredChips):
+                with watch.step("read"):
+                    return self._safely(self.source.chip, tile, polarisation, asked, layer)
+            parts = self._tile_parts(tile, size, watch)
+            return self._computed(parts, geobox.shape, asked, layer, polarisation, size, watch), size
+
+        key = ("chip", tile, asked.reference, asked.secondary, size, layer, polarisation)
+        (values, used), hit = self.cache.get(key, make)
+        return Chip(values, geobox, watch.seconds, hit, asked, used)
+
+    def on_grid(
+        self,
+        geobox: GeoBox,
+        pair: Any,
+        *,
+        window: Window | None = None,
+        layer: str = "coherence",
+        polarisation: str | None = None,
+    ) -> Chip:
+        """A map of a pair of a stack on any pixel grid, such as a map tile; as :meth:`chip` otherwise."""
+        asked, size = self.pair(pair), self._window(window)
+        layer, polarisation = checked_layer(layer), self._polarisation(polarisation)
+        watch = Stopwatch()
+
+        def make() -> NDArray[np.float32]:
+            parts = self._grid_parts(geobox, size, watch)
+            return self._computed(parts, geobox.shape, asked, layer, polarisation, size, watch)
+
+        key = ("map", geobox, asked.reference, asked.secondary, size, layer, polarisation)
+        values, hit = self.cache.get(key, make)
+        return Chip(values, geobox, watch.seconds, hit, asked, size)
+
+    def tile_json(
+        self, address: str, pair: Any, window: Window | None = None, layer: str = "coherence"
+    ) -> dict[str, Any]:
+        """Description of the map tiles of a pair, TileJSON 3.0.
+
+        Parameters
+        ----------
+        address : str
+            Of a tile, with ``{z}``, ``{x}`` and ``{y}``.
+        pair, window, layer
+            As of :meth:`chip`.
+
+        Raises
+        ------
+        KeyError, ValueError
+            As :meth:`chip`.
+        """
+        asked, size = self.pair(pair), self._window(window)
+        text = f"{checked_layer(layer)} of {asked} ({asked.days} days), window {size.rows} x {size.cols} samples"
+        return tile_json(
+            address,
+            bounds=self.bounds,
+            zooms=(0, 18),
+            name=f"{layer} {asked}",
+            description=text,
+            attribution=f"{self.name}, m3leo-sar",
+        )
+
+    def close(self) -> None:
+        """End the threads and forget what is in memory."""
+        self._readers.shutdown(wait=False, cancel_futures=True)
+        self.cache.clear()
+
+    def __repr__(self) -> str:
+        facts = {"source": self.name, "kind": self.kind, "dates": len(self.dates), "tiles": len(self.tiles)}
+        return as_line("Explorer", facts)
+
+    def _window(self, window: Window | None) -> Window:
+        if window is None:
+            return self.window
+        return checked_window(window.rows, window.cols, self.source.largest_window)
+
+    def _polarisation(self, wanted: str | None) -> str:
+        held = self.polarisations
+        if wanted is not None and wanted.upper() not in held:
+            raise KeyError(f"polarisation must be one of {', '.join(held)}, got {wanted[:40]!r}")
+        return held[0] if wanted is None else wanted.upper()
+
+    def _tile_parts(self, tile: str, window: Window, watch: Stopwatch) -> tuple[GridPart, ...]:
+        source = self.source
+        if not isinstance(source, StoreParts):
+            return self._grid_parts(self.tiles[tile], window, watch)
+        with watch.step("warp"):
+            held, _ = self.cache.get(("frame", tile), lambda: self._safely(source.tile_parts, tile))
+        return held  # type: ignore[no-any-return]
+
+    def _grid_parts(self, geobox: GeoBox, window: Window, watch: Stopwatch) -> tuple[GridPart, ...]:
+        """Samples that a grid needs, by positions that every pair and window of it share."""
+        source = self.source
+        assert isinstance(source, StackParts)
+        halo = source.halo_of(window)
+        with watch.step("warp"):
+            placed, _ = self.cache.get(("place", geobox), lambda: self._safely(source.placed, geobox))
+            parts, _ = self.cache.get(("parts", geobox, halo), lambda: source.parts(placed, halo))
+        return parts
+
+    def _computed(
+        self,
+        parts: Sequence[GridPart],
+        shape: tuple[int, int],
+        pair: Pair,
+        layer: str,
+        polarisation: str,
+        window: Window,
+        watch: Stopwatch,
+    ) -> NDArray[np.float32]:
+        dates = [(pair.reference, pair.secondary)[index] for index in dates_of(layer)]
+        images = [self._images(part, polarisation, dates, watch) for part in parts]
+        return pair_map(parts, images, shape, layer=layer, window=window, watch=watch)
+
+    def _images(
+        self, part: GridPart, polarisation: str, dates: Sequence[datetime.date], watch: Stopwatch
+    ) -> list[NDArray[Any]]:
+        """Samples of some dates; the dates are read at the same time."""
+
+        def held(date: datetime.date) -> NDArray[Any]:
+            return self.cache.get(("image", part.key, polarisation, date), lambda: read(date))[0]  # type: ignore[no-any-return]
+
+        def read(date: datetime.date) -> NDArray[Any]:
+            rows, cols = (slice(0, size) for size in part.shape)
+            with watch.step("read"):
+                return self._safely(part.read, polarisation, date, rows, cols)  # type: ignore[no-any-return]
+
+        first, *others = dates
+        waited_for = [self._readers.submit(held, date) for date in others]
+        return [held(first), *(future.result() for future in waited_for)]
+
+    def _safely(self, read: Any, *arguments: Any) -> Any:
+        """What a function reads; faults of files in one sentence."""
+        try:
+            return read(*arguments)
+        except (OSError, ValueError, MemoryError) as error:
+            if self.is_gone:
+                raise Unreadable(f"{self.name} is gone: it was moved or removed") from error
+            raise Unreadable(f"{self.name} cannot be read: {reason_of(error)}") from error
