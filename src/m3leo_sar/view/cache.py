@@ -75,6 +75,14 @@ class ByteCache:
         own.set_result(value)
         return value, False
 
+    def peek(self, key: Hashable) -> Any:
+        """Value of a key that is in memory, None otherwise."""
+        with self._lock:
+            if key not in self._held:
+                return None
+            self._held.move_to_end(key)
+            return self._held[key][0]
+
     def clear(self) -> None:
         """Forget all values."""
         with self._lock:

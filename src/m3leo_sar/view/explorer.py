@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -12,21 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar._display import as_line
-from m3leo_sar._machine import available_cpus
 from m3leo_sar.grid.antimeridian import Bounds
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
-from m3leo_sar.run.loop import reason_of
-from m3leo_sar.stack.pairs import Pair
+from m3leo_sar.stack.pairs import Pair, as_date
 from m3leo_sar.view.asked_pair import checked_layer, checked_window, pair_among
 from m3leo_sar.view.cache import ByteCache
-from m3leo_sar.view.grid_part import GridPart, Unreadable
+from m3leo_sar.view.event_maps import EventMaps, event_maps, event_pairs
+from m3leo_sar.view.grid_part import GridPart
+from m3leo_sar.view.held_samples import HeldSamples
 from m3leo_sar.view.map_tile import tile_json
 from m3leo_sar.view.opened_source import Source, opened_source
 from m3leo_sar.view.pair_map import dates_of, pair_map
+from m3leo_sar.view.pair_matrix import PairMatrix, days_between, mean_coherence, pairs_of_dates, stored_means
+from m3leo_sar.view.pixel_history import PixelHistory, computed_pixel, stored_pixel
+from m3leo_sar.view.snippet import snippet_of
 from m3leo_sar.view.stack_parts import StackParts
 from m3leo_sar.view.stopwatch import Stopwatch
-from m3leo_sar.view.store_parts import StoreParts
 from m3leo_sar.view.stored_chips import StoredChips
 
 #: Bytes that an explorer keeps unless another number is given.
@@ -90,7 +91,7 @@ class Explorer:
         own = source.largest_window or WINDOW
         self.window = own if window is None else checked_window(window.rows, window.cols, source.largest_window)
         self.cache = ByteCache(cache_bytes)
-        self._readers = ThreadPoolExecutor(max(2, available_cpus()), thread_name_prefix="m3leo-read")
+        self.held = HeldSamples(source, self.cache)
 
     @classmethod
     def open(
@@ -240,13 +241,13 @@ class Explorer:
         """
         geobox, asked, size = self.geobox(tile), self.pair(pair), self._window(window)
         layer, polarisation = checked_layer(layer), self._polarisation(polarisation)
-        watch = Stopwatch()
+        watch, source = Stopwatch(), self.source
 
         def make() -> tuple[NDArray[np.float32], Window | None]:
-            if isinstance(self.source, StoredChips):
+            if isinstance(source, StoredChips):
                 with watch.step("read"):
-                    return self._safely(self.source.chip, tile, polarisation, asked, layer)
-            parts = self._tile_parts(tile, size, watch)
+                    return self.held.safely(source.chip, tile, polarisation, asked, layer)  # type: ignore[no-any-return]
+            parts = self.held.tile_parts(tile, size, watch)
             return self._computed(parts, geobox.shape, asked, layer, polarisation, size, watch), size
 
         key = ("chip", tile, asked.reference, asked.secondary, size, layer, polarisation)
@@ -268,7 +269,7 @@ class Explorer:
         watch = Stopwatch()
 
         def make() -> NDArray[np.float32]:
-            parts = self._grid_parts(geobox, size, watch)
+            parts = self.held.grid_parts(geobox, size, watch)
             return self._computed(parts, geobox.shape, asked, layer, polarisation, size, watch)
 
         key = ("map", geobox, asked.reference, asked.secondary, size, layer, polarisation)
@@ -305,8 +306,88 @@ class Explorer:
 
     def close(self) -> None:
         """End the threads and forget what is in memory."""
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        self.held.close()
         self.cache.clear()
+
+    def matrix(self, tile: str, *, window: Window | None = None, polarisation: str | None = None) -> PairMatrix:
+        """Mean coherence of every pair of a tile, over the looks in the middle quarter of its ground.
+
+        Looks are windows side by side, of which each sample is in one; of an archive, all pixels of the stored chips.
+
+        Raises
+        ------
+        KeyError, ValueError, OSError
+            As :meth:`chip`.
+        """
+        self.geobox(tile)
+        size, polarisation = self._window(window), self._polarisation(polarisation)
+        watch, source = Stopwatch(), self.source
+
+        def make() -> NDArray[np.float32]:
+            if isinstance(source, StoredChips):
+                return stored_means(source, self.held, tile, polarisation, watch)
+            parts = self.held.tile_parts(tile, size, watch)
+            return mean_coherence(self.held, parts, polarisation, size, watch)
+
+        means, _ = self.cache.get(("matrix", tile, size, polarisation), make)
+        return PairMatrix(means, days_between(source.passings), None, self.dates)
+
+    def pixel(
+        self, tile: str, row: int, column: int, *, window: Window | None = None, polarisation: str | None = None
+    ) -> PixelHistory:
+        """Coherence of one pixel of a tile over all pairs, as in its chips, with the decay fit and its spread.
+
+        Parameters
+        ----------
+        tile : str
+        row, column : int
+            From 0, in the tile's grid.
+        window, polarisation
+            As of :meth:`chip`.
+
+        Raises
+        ------
+        KeyError, ValueError, OSError
+            As :meth:`chip`.
+        """
+        rows, cols = self.geobox(tile).shape
+        if not (0 <= row < rows and 0 <= column < cols):
+            raise ValueError(f"row and column must be 0 to {rows - 1} and {cols - 1}, got {row} and {column}")
+        size, polarisation = self._window(window), self._polarisation(polarisation)
+        watch, place = Stopwatch(), (row, column)
+        if isinstance(self.source, StoredChips):
+            return stored_pixel(self.source, self.held, tile, place, polarisation, watch)
+        parts = self.held.tile_parts(tile, size, watch)
+        return computed_pixel(self.held, parts, place, polarisation=polarisation, window=size, watch=watch)
+
+    def event(
+        self, tile: str, date: datetime.date, *, window: Window | None = None, polarisation: str | None = None
+    ) -> EventMaps:
+        """Coherence before, across and after an event, and the change with a threshold from quiet pairs.
+
+        Raises
+        ------
+        KeyError
+            If no pair crosses the event and has one of the same days before it, or as :meth:`chip`.
+        ValueError, OSError
+            As :meth:`chip`.
+        """
+        known = self.pairs(tile, polarisation=polarisation)
+        pairs = pairs_of_dates(self.source.passings) if known is None else known
+        triplet, quiet = event_pairs(pairs, as_date(date, "date"))
+        watch = Stopwatch()
+
+        def map_of(pair: Pair) -> NDArray[np.float32]:
+            chip = self.chip(tile, pair, window=window, polarisation=polarisation)
+            watch.add(chip.seconds)
+            return chip.values
+
+        return event_maps(triplet, quiet, self.geobox(tile), map_of, watch.seconds)
+
+    def snippet(self, tile: str, pair: Any, *, window: Window | None = None, polarisation: str | None = None) -> str:
+        """Three lines of Python that make the coherence of :meth:`chip`."""
+        size, polarisation = self._window(window), self._polarisation(polarisation)
+        return snippet_of(self.source, tile, self.geobox(tile), self.pair(pair), polarisation, size)
 
     def __repr__(self) -> str:
         facts = {"source": self.name, "kind": self.kind, "dates": len(self.dates), "tiles": len(self.tiles)}
@@ -316,30 +397,6 @@ class Explorer:
         if window is None:
             return self.window
         return checked_window(window.rows, window.cols, self.source.largest_window)
-
-    def _polarisation(self, wanted: str | None) -> str:
-        held = self.polarisations
-        if wanted is not None and wanted.upper() not in held:
-            raise KeyError(f"polarisation must be one of {', '.join(held)}, got {wanted[:40]!r}")
-        return held[0] if wanted is None else wanted.upper()
-
-    def _tile_parts(self, tile: str, window: Window, watch: Stopwatch) -> tuple[GridPart, ...]:
-        source = self.source
-        if not isinstance(source, StoreParts):
-            return self._grid_parts(self.tiles[tile], window, watch)
-        with watch.step("warp"):
-            held, _ = self.cache.get(("frame", tile), lambda: self._safely(source.tile_parts, tile))
-        return held  # type: ignore[no-any-return]
-
-    def _grid_parts(self, geobox: GeoBox, window: Window, watch: Stopwatch) -> tuple[GridPart, ...]:
-        """Samples that a grid needs, by positions that every pair and window of it share."""
-        source = self.source
-        assert isinstance(source, StackParts)
-        halo = source.halo_of(window)
-        with watch.step("warp"):
-            placed, _ = self.cache.get(("place", geobox), lambda: self._safely(source.placed, geobox))
-            parts, _ = self.cache.get(("parts", geobox, halo), lambda: source.parts(placed, halo))
-        return parts
 
     def _computed(
         self,
@@ -352,31 +409,11 @@ class Explorer:
         watch: Stopwatch,
     ) -> NDArray[np.float32]:
         dates = [(pair.reference, pair.secondary)[index] for index in dates_of(layer)]
-        images = [self._images(part, polarisation, dates, watch) for part in parts]
+        images = [self.held.images(part, polarisation, dates, watch) for part in parts]
         return pair_map(parts, images, shape, layer=layer, window=window, watch=watch)
 
-    def _images(
-        self, part: GridPart, polarisation: str, dates: Sequence[datetime.date], watch: Stopwatch
-    ) -> list[NDArray[Any]]:
-        """Samples of some dates; the dates are read at the same time."""
-
-        def held(date: datetime.date) -> NDArray[Any]:
-            return self.cache.get(("image", part.key, polarisation, date), lambda: read(date))[0]  # type: ignore[no-any-return]
-
-        def read(date: datetime.date) -> NDArray[Any]:
-            rows, cols = (slice(0, size) for size in part.shape)
-            with watch.step("read"):
-                return self._safely(part.read, polarisation, date, rows, cols)  # type: ignore[no-any-return]
-
-        first, *others = dates
-        waited_for = [self._readers.submit(held, date) for date in others]
-        return [held(first), *(future.result() for future in waited_for)]
-
-    def _safely(self, read: Any, *arguments: Any) -> Any:
-        """What a function reads; faults of files in one sentence."""
-        try:
-            return read(*arguments)
-        except (OSError, ValueError, MemoryError) as error:
-            if self.is_gone:
-                raise Unreadable(f"{self.name} is gone: it was moved or removed") from error
-            raise Unreadable(f"{self.name} cannot be read: {reason_of(error)}") from error
+    def _polarisation(self, wanted: str | None) -> str:
+        held = self.polarisations
+        if wanted is not None and wanted.upper() not in held:
+            raise KeyError(f"polarisation must be one of {', '.join(held)}, got {wanted[:40]!r}")
+        return held[0] if wanted is None else wanted.upper()

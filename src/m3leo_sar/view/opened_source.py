@@ -63,11 +63,13 @@ def opened_source(
         return StoredChips(held) if isinstance(held, ChipArchive) else StoreParts(held)
     if isinstance(held, SlcStack | BurstSet):
         stack: SlcStack | BurstSet = with_nodata(held, nodata) if isinstance(held, SlcStack) else held
-        stack, path = flat_stack(with_word(stack, flattened)), None
-    else:
-        catalogue = with_flattening(open_catalogue(source, nodata=nodata, **options), flattened)
-        stack, path = catalogue.stack, file_at(source) if isinstance(source, str | os.PathLike) else None
-    return StackParts(stack, tiles_of(stack, tiles, lattice), path)
+        stack = flat_stack(with_word(stack, flattened))
+        return StackParts(stack, tiles_of(stack, tiles, lattice))
+    catalogue = with_flattening(open_catalogue(source, nodata=nodata, **options), flattened)
+    path = file_at(source) if isinstance(source, str | os.PathLike) else None
+    shown = {name: value for name, value in given.items() if name not in ("tiles", "lattice")}
+    tiles = tiles_of(catalogue.stack, tiles, lattice)
+    return StackParts(catalogue.stack, tiles, path, shown, is_as_read="flatten" not in catalogue.source)
 
 
 def _held(source: Any) -> Any:

@@ -42,14 +42,27 @@ class StackParts:
     ----------
     stack : SlcStack or BurstSet
     tiles : mapping of str to GeoBox
-    path : Path, optional
-        Where it lies, if on this machine.
+    path : Path or RemoteFile, optional
+        Where it lies; None of a stack in memory.
+    options : mapping, optional
+        Those with which the path was opened.
+    is_as_read : bool
+        Whether the samples are those of the files, not flattened as they are read.
     """
 
     kind = "stack"
 
-    def __init__(self, stack: SlcStack | BurstSet, tiles: Mapping[str, GeoBox], path: Any = None) -> None:
+    def __init__(
+        self,
+        stack: SlcStack | BurstSet,
+        tiles: Mapping[str, GeoBox],
+        path: Any = None,
+        options: Mapping[str, Any] | None = None,
+        *,
+        is_as_read: bool = True,
+    ) -> None:
         self.stack, self.tiles, self.path = stack, tiles, path
+        self.options, self.is_as_read = dict(options or {}), is_as_read
         self.name = stack.name
         self.dates, self.passings = stack.dates, stack.passings
         self.polarisations = stack.polarisations
