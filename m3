@@ -1,5 +1,5 @@
 #!/bin/sh
-# ./m3 demo | ./m3 test | ./m3 run COMMAND...: set up .venv when something it depends on has changed, then run.
+# ./m3 demo | ./m3 test | ./m3 docs | ./m3 run COMMAND...: set up .venv when something it depends on has changed, then run.
 # Needs Python 3.11 or newer and a C++ compiler; everything else is installed into .venv.
 set -eu
 cd "$(dirname "$0")"
@@ -13,6 +13,7 @@ Usage: ./m3 COMMAND [ARGUMENTS]
 
   demo   simulate a stack, compute every pair, cut tiles, train two small models, draw a figure  (about two minutes)
   test   run the test suite; arguments go to pytest, for example ./m3 test tests/insar -k mirrored
+  docs   build the site in build/site; warnings are errors, and nothing is fetched from a network
   run    run a command of the environment, for example ./m3 run m3leo-sar --help
 
 The first call installs into .venv; later calls install again only when pyproject.toml, constraints.txt, setup.py or
@@ -151,6 +152,10 @@ test)
     # All of it runs in two processes, file by file: waits overlap, and a file's fixtures are made once.
     [ $# -gt 0 ] || set -- -n 2 --dist loadfile
     exec .venv/bin/python -m pytest "$@"
+    ;;
+docs)
+    set_up docs
+    exec .venv/bin/python docs/build_site.py "$@"
     ;;
 run)
     [ $# -gt 0 ] || stop "run needs a command, for example ./m3 run m3leo-sar --help"

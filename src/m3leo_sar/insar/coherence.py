@@ -34,9 +34,9 @@ class CoherenceMaps(NamedTuple):
     #: Number of window samples valid on both dates, float, also where the other maps are NaN; with weights, the number
     #: of equally weighted samples with the same variance (:attr:`m3leo_sar.Window.samples` for a whole window).
     looks: Any
-    #: Mean of |reference|^2 over those samples, in the square of its unit, float.
+    #: Mean of ``|reference|^2`` over those samples, in the square of its unit, float.
     power_reference: Any
-    #: Mean of |secondary|^2 over those samples, float.
+    #: Mean of ``|secondary|^2`` over those samples, float.
     power_secondary: Any
 
 

@@ -18,7 +18,7 @@ def equivalent_looks(slc: Any, *, window: Window) -> float:
 
     The samples of an SLC that is oversampled or weighted are correlated, so a window holds fewer independent looks than
     samples. Their number follows from the autocorrelation of the speckle,
-    L = 1 / sum over pairs of samples of w_i w_j |rho_ij|^2, with weights that sum to one.
+    ``L = 1 / sum over pairs of samples of w_i w_j |rho_ij|^2``, with weights that sum to one.
 
     Parameters
     ----------

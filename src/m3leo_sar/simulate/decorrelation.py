@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def decayed_coherence(days: ArrayLike, *, rho_inf: float, tau: float) -> NDArray[np.float64]:
-    """Coherence after a time, rho_inf + (1 - rho_inf) exp(-|days| / tau).
+    """Coherence after a time, ``rho_inf + (1 - rho_inf) exp(-|days| / tau)``.
 
     References
     ----------

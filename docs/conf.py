@@ -1,0 +1,115 @@
+"""Settings of Sphinx for the site; ``./m3 docs`` stages the pages and calls it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from jinja2.sandbox import SandboxedEnvironment
+from numpydoc import docscrape_sphinx
+from numpydoc import numpydoc as numpydoc_extension
+
+from m3leo_sar import __version__
+
+DOCS = Path(__file__).resolve().parent
+BUILD = DOCS.parent / "build"
+
+project = "m3leo_sar"
+author = copyright = "The m3leo_sar developers"
+version = release = __version__
+language = "en"
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.duration",
+    "numpydoc",
+    "myst_nb",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["gallery/*.ipynb", "gallery/*.py", "gallery/*.json"]
+root_doc = "index"
+default_role = "code"
+nitpicky = False
+
+# Pages in Markdown, and the notebooks that run when one of their cells changes.
+myst_enable_extensions = ["colon_fence", "attrs_block", "deflist"]
+myst_heading_anchors = 3
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(BUILD / "notebook-cache")
+nb_execution_timeout = 240
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+# Widgets would load a script from a server.
+nb_ipywidgets_js = {}
+suppress_warnings = [
+    # Blocks of text, of shell and of other programs' output have no lexer that fits all their lines.
+    "misc.highlighting_failure",
+]
+
+# The reference: docstrings give types and shapes, so signatures need not repeat them.
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True, "show-inheritance": False}
+autosummary_generate = False
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": str(DOCS / "gallery"),
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"plot_\w+\.py$",
+    "download_all_examples": False,
+    "min_reported_time": 1000,
+    "show_memory": False,
+    "show_signature": False,
+    "remove_config_comments": True,
+    "abort_on_example_error": True,
+    "plot_gallery": os.environ.get("M3LEO_SAR_GALLERY", "1") == "1",
+    "image_scrapers": ("matplotlib",),
+    "matplotlib_animations": False,
+    "within_subsection_order": "FileNameSortKey",
+}
+
+# The page. All scripts, styles and fonts come with the theme and are copied into the site.
+html_theme = "pydata_sphinx_theme"
+html_title = "m3leo_sar"
+html_short_title = "m3leo_sar"
+html_static_path = [str(DOCS / "static")]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "logo": {"text": "m3leo_sar"},
+    "header_links_before_dropdown": 6,
+    "navbar_align": "left",
+    "show_nav_level": 1,
+    "navigation_depth": 2,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "primary_sidebar_end": [],
+    "search_bar_text": "Search the documentation",
+    "back_to_top_button": True,
+}
+html_sidebars = {"index": []}
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+# External links are listed by `sphinx-build -b linkcheck`, which needs a network and is not part of the build.
+linkcheck_timeout = 20
+
+_ENVIRONMENTS: list[SandboxedEnvironment] = []
+
+
+def _one_environment(**options: Any) -> SandboxedEnvironment:
+    if not _ENVIRONMENTS:
+        _ENVIRONMENTS.append(SandboxedEnvironment(**options))
+    return _ENVIRONMENTS[0]
+
+
+# numpydoc would compile its template and search for a signature once per docstring, a third of the build.
+docscrape_sphinx.SandboxedEnvironment = _one_environment
+numpydoc_extension.mangle_signature = lambda *_: None
