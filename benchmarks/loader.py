@@ -1,4 +1,4 @@
-"""Training on pairs made on the fly: how far the loader holds a small network up, and how fast an index opens."""
+"""Pairs made on the fly: how far the loader holds a small network up; how long chips and an index take to read."""
 
 from __future__ import annotations
 
@@ -14,11 +14,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from interleaved import interleaved
 
-from m3leo_sar import GeoBox, TileGrid, Window
+from m3leo_sar import GeoBox, TileGrid, Window, coherence
+from m3leo_sar.chips.presets import preset
 from m3leo_sar.chips.statistics import Statistics
+from m3leo_sar.io.chips.archive import STORAGES, ChipArchive
+from m3leo_sar.io.chips.chip import Layer
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
+from m3leo_sar.io.chips.stored_coherence import DTYPES
 from m3leo_sar.io.tables.tile_file import write_tiles
+from m3leo_sar.learn.data.channel import Channel
+from m3leo_sar.learn.data.dataset import ChipDataset
 from m3leo_sar.learn.data.pair_datamodule import starting_bands
 from m3leo_sar.learn.data.pair_dataset import PairDataset
 from m3leo_sar.learn.data.pair_index import PairIndex
@@ -111,6 +118,50 @@ def measure(
     return found
 
 
+def stored_chips(folder: Path, *, tiles: int, pairs: int, pixels: int, **kind: str) -> ChipArchive:
+    """An archive of coherence of speckle, with the default window."""
+    archive = ChipArchive.create(folder, **kind)
+    keys = [f"VV/{START:%Y%m%d}_{START + datetime.timedelta(days=12 * index):%Y%m%d}" for index in range(1, pairs + 1)]
+    for tile in range(tiles):
+        parts = np.random.default_rng(tile).standard_normal((pairs + 1, pixels, pixels, 2), np.float32)
+        images = parts.view(np.complex64)[..., 0]
+        images[1:] = 0.6 * images[0] + 0.8 * images[1:]
+        maps = coherence(images, pairs=[(0, index) for index in range(1, pairs + 1)], window=Window(rows=5, cols=20))
+        box = GeoBox.from_bounds((680_000, 5_500_000, 684_480, 5_504_480), shape=(pixels, pixels), crs="EPSG:32631")
+        layers = [Layer(key, chip, {"product": "coherence"}) for key, chip in zip(keys, maps, strict=True)]
+        archive.write_layers(f"{tile:013x}", "coherence", layers, box)
+    return archive
+
+
+def chips(*, tiles: int = 6, pairs: int = 15, pixels: int = 448) -> dict[str, float]:
+    """Milliseconds to read and normalise a chip of coherence, and its kB, by storage and dtype; from the page cache."""
+    found: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        archives = {
+            f"{storage} {dtype}": stored_chips(
+                Path(folder, storage, dtype), tiles=tiles, pairs=pairs, pixels=pixels, storage=storage, dtype=dtype
+            )
+            for storage in STORAGES
+            for dtype in DTYPES
+        }
+
+        def read(archive: ChipArchive) -> None:
+            channels = [Channel("coherence", key, "linear") for key in archive.keys(f"{0:013x}", "coherence")]
+            statistics = Statistics((preset("coherence"),) * pairs)
+            # A new one, as it would keep its tiles.
+            data = ChipDataset(
+                archive, archive.identifiers, channels=channels, target="", kind="none", statistics=statistics
+            )
+            assert sum(1 for _ in map(data.__getitem__, range(len(data)))) == tiles
+
+        jobs = {name: (lambda archive=archive: read(archive)) for name, archive in archives.items()}
+        for name, seconds in interleaved(jobs, rounds=5).items():
+            files = (path for path in archives[name].root.rglob("*") if path.is_file())
+            found[f"{name}: ms per chip"] = 1e3 * seconds / (tiles * pairs)
+            found[f"{name}: kB per chip"] = sum(path.stat().st_size for path in files) / (1e3 * tiles * pairs)
+    return found
+
+
 _OPEN = """
 import sys, time
 from m3leo_sar.io.tables.tile_file import read_tiles
@@ -152,6 +203,8 @@ def main() -> None:
     started = time.perf_counter()
     for name, value in measure(pixels=arguments.pixels).items():
         print(f"{name}: {value:.3f}")
+    for name, value in chips().items():
+        print(f"chips, {name}: {value:.3f}")
     for name, value in opening(arguments.index_tiles).items():
         print(f"index: {name}: {value:.2f}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

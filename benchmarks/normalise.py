@@ -1,7 +1,9 @@
-"""Normalising chips beside the NumPy chain it replaces, and beside the machine's memory."""
+"""Normalising chips beside NumPy and the memory bandwidth: ``OMP_NUM_THREADS=2 python benchmarks/normalise.py``."""
 
 from __future__ import annotations
 
+import datetime
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -81,17 +83,22 @@ def timed(stack: object, statistics: Statistics, plain: Callable[[object], objec
 
 
 def main() -> None:
-    """Print a line a case."""
+    """Print a table: milliseconds, share of triad measured just before, and times faster than NumPy."""
+    threads = os.environ.get("OMP_NUM_THREADS", "all")
+    print(f"{datetime.date.today()}, load {os.getloadavg()[0]:.1f}, {threads} threads\n")
+    names = [f"{shape[0]} bands of {shape[1]} x {shape[2]}" for shape in SHAPES]
+    print("| | " + " | ".join(f"{name}: ms | of triad | NumPy slower by" for name in names) + " |")
+    print("|---|" + "---|" * (3 * len(SHAPES)))
+    cells: dict[str, list[str]] = {}
     for shape in SHAPES:
-        print(f"{shape[0]} bands of {shape[1]} x {shape[2]}")
-        for name, (stack, statistics, plain, bytes_a_pixel) in jobs(shape).items():
+        for name, (stack, statistics, plain, bytes_per_pixel) in jobs(shape).items():
             triad = triad_bandwidth()
             seconds = timed(stack, statistics, plain)
-            rate = bytes_a_pixel * shape[1] * shape[2] / seconds["ours"]
-            print(
-                f"  {name}: {seconds['ours'] * 1e3:.2f} ms, {rate / 1e9:.1f} GB/s = {rate / triad:.0%} of triad "
-                f"{triad / 1e9:.1f}, NumPy {seconds['numpy'] / seconds['ours']:.1f} x slower"
-            )
+            rate = bytes_per_pixel * shape[1] * shape[2] / seconds["ours"]
+            slower = seconds["numpy"] / seconds["ours"]
+            cells.setdefault(name, []).append(f"{seconds['ours'] * 1e3:.2f} | {rate / triad:.0%} | {slower:.1f} x")
+    for name, row in cells.items():
+        print(f"| {name} | {' | '.join(row)} |")
 
 
 if __name__ == "__main__":

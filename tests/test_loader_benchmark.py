@@ -21,6 +21,9 @@ def test_the_loader_is_measured():
         assert found[f"{tier}: headroom"] > 0
         assert found[f"{tier}: stall ratio"] > -1
         assert found[f"{tier}: step, ms"] > 0
+    stored = loader.chips(tiles=1, pairs=2, pixels=40)
+    assert stored["zarr uint8: kB per chip"] < 0.7 * stored["zarr float32: kB per chip"]
+    assert stored["geotiff uint8: ms per chip"] > 0
     opened = loader.opening(1000)
     assert opened["tiles"] == 1000
     assert opened["seconds"] > 0

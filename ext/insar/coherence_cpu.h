@@ -1,7 +1,7 @@
 /* Coherence of many pairs of one stack (CPU): tiles of rows x columns over OpenMP threads. Where dates recur, the
-   windowed power of each is computed once per tile and each pair streams its cross product; a pair alone takes all its
-   sums itself, and one with a hole in the tile counts its samples too, with the same additions, so the path that was
-   taken does not show in the bits. */
+   windowed power of each is computed once per tile and each pair streams its cross product; a pair alone, or one with a
+   hole in the tile, takes all its sums itself, with the same additions, so the path that was taken does not show in the
+   bits. Holes are counted in the rows that have some. */
 #ifndef M3_COHERENCE_CPU_H
 #define M3_COHERENCE_CPU_H
 
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "coherence.h"
+#include "hole_counts.h"
 #include "parallel.h"
 #include "past_caches.h"
 #include "product_rows.h"
@@ -74,7 +75,7 @@ class CoherenceTile {
         wide_(4 * width_),
         turn_(2 * width_),
         along_(padded_),
-        centre_(shape.centred ? size_t(shape.window_rows + 1) * width_ + padded_ : 0),
+        holes_(width_, padded_, shape.window_rows, shape.window_cols, shape.step_rows),
         whole_(kept_dates) {}
 
   /* Results from (first_row, first_col) on. */
@@ -128,38 +129,42 @@ class CoherenceTile {
                   });
   }
 
-  /* Any pair, from all four sums. Stops at the first hole, and reports it, where holes must be counted. */
+  /* Any pair, from all four sums. Of a boxcar, holes are counted where there are some; with weights, stops at the first
+     hole, and reports it, where they must be counted. */
   bool joint(const ImagePair& pair, const CoherenceMaps<T>& out) {
     WindowSums<T>& planes = sums(joint_, 4);
     const ptrdiff_t stride = planes.stride();
-    const bool counts = !out.single(), holes = !shape_.strict() && !counts;
-    if (counts) weigh_columns();
+    const bool details_too = !out.single(), counts = shape_.boxcar() && (details_too || shape_.strict());
+    if (counts) start_counts();
     return stream(planes, pair,
                   [&](const T* za, const T* zb, T* row) {
                     bool whole = joint_row(za, zb, row + pad_, stride, count_);
                     if (!turned(pair.phase, row, stride)) whole = false, drop_unturned(row, stride, 4);
-                    return whole | holes;
+                    if (counts) note_holes(za, zb, pair.phase, whole);
+                    return whole | counts | !shape_.strict();
                   },
                   [&](long long r, const Terms<T>& terms) {
-                    if (!counts) return result_of(r, terms, stride, nullptr, out);
-                    count_whole(r);
-                    details(r, terms, stride, counts_.data(), nullptr, out);
+                    const int32_t* const holes = counts ? holes_.of_windows(top_of(r)) : nullptr;
+                    if (holes) count_row(rows_on_image(r), along_.data(), holes, counts_.data(), padded_);
+                    const T* const gaps = holes && shape_.strict() ? gaps_of(r) : nullptr;
+                    if (!details_too) return result_of(r, terms, stride, gaps, out);
+                    if (!holes) count_whole(r);
+                    else inverse_count_row(counts_.data(), means_.data(), padded_), counted_rows_ = -1;
+                    details(r, terms, stride, counts_.data(), gaps, out);
                   });
   }
 
-  /* Anything else: the weight of valid samples is a fifth sum. */
+  /* Weights, and holes that count: the weight of valid samples is a fifth sum. */
   void full(const ImagePair& pair, const CoherenceMaps<T>& out) {
     WindowSums<T>& planes = sums(full_, 5);
     const ptrdiff_t stride = planes.stride();
-    counts_.resize(padded_), means_.resize(padded_), gaps_.resize(padded_);
-    counted_rows_ = -1;
-    weigh_columns();
+    start_counts();
     stream(planes, pair,
            [&](const T* za, const T* zb, T* row) {
-             joint_row(za, zb, row + pad_, stride, count_);
+             bool whole = joint_row(za, zb, row + pad_, stride, count_);
              valid_row(za, zb, row + 4 * stride + pad_, count_);
-             if (!turned(pair.phase, row, stride)) drop_unturned(row, stride, 5);
-             if (shape_.centred) std::copy(row + 4 * stride, row + 4 * stride + width_, centre_row(source_row_));
+             if (!turned(pair.phase, row, stride)) whole = false, drop_unturned(row, stride, 5);
+             note_holes(za, zb, pair.phase, whole);
              return true;
            },
            [&](long long r, const Terms<T>& terms) {
@@ -183,8 +188,22 @@ class CoherenceTile {
     return *planes;
   }
 
-  /* Validity of a source row's samples, kept until the window that it is the centre of is complete. */
-  T* centre_row(long long source_row) { return centre_.data() + source_row % (shape_.window_rows + 1) * width_; }
+  void start_counts() {
+    counts_.resize(padded_), means_.resize(padded_), gaps_.resize(padded_);
+    counted_rows_ = -1;
+    weigh_columns();
+    holes_.start(top_of(0), shape_.rows);
+  }
+
+  /* Where the row of images that was read last lacks samples. */
+  void note_holes(const T* za, const T* zb, const double* phase, bool whole) {
+    int32_t* const row = holes_.note(source_row_, !whole);
+    if (whole) return;
+    std::fill(row, row + pad_, 0);
+    std::fill(row + pad_ + count_, row + width_, 0);
+    hole_row(za, zb, row + pad_, count_);
+    if (phase) unturned_hole_row(turn_.data(), turn_.data() + width_, row + pad_, count_);
+  }
 
   T* inverse_row(long long kept, long long r) { return inverse_.data() + (size_t(kept) * tile_rows_ + r) * padded_; }
 
@@ -269,7 +288,6 @@ class CoherenceTile {
   void count_whole(long long r) {
     const double down = rows_on_image(r);
     if (down == counted_rows_) return;
-    counts_.resize(padded_), means_.resize(padded_);
     for (long long k = 0; k < padded_; ++k) counts_[k] = T(down * along_[k]);
     inverse_count_row(counts_.data(), means_.data(), padded_);
     counted_rows_ = down;
@@ -277,15 +295,18 @@ class CoherenceTile {
 
   /* Weight along rows of the part of a window that lies on the image. */
   double rows_on_image(long long r) const {
-    const long long centre = centre_of(r);
-    return weight_on_image(centre - shape_.window_rows / 2, shape_.window_rows, shape_.rows, shape_.row_weights);
+    return weight_on_image(top_of(r), shape_.window_rows, shape_.rows, shape_.row_weights);
   }
 
   long long centre_of(long long r) const { return (row0_ + r) * shape_.step_rows + shape_.step_rows / 2; }
 
+  /* The first row of a window, which may lie off the image. */
+  long long top_of(long long r) const { return centre_of(r) - shape_.window_rows / 2; }
+
   /* NaN where too little of a window is valid, by counts_, or nothing in its centre. */
   const T* gaps_of(long long r) {
-    const T* const own = shape_.centred ? centre_row(centre_of(r)) + shape_.window_cols / 2 : nullptr;
+    const int32_t* const row = shape_.centred ? holes_.holes_of(centre_of(r)) : nullptr;
+    const int32_t* const own = row ? row + shape_.window_cols / 2 : nullptr;
     gap_row(counts_.data(), own, shape_.min_valid, rows_on_image(r), along_.data(), gaps_.data(), padded_);
     return gaps_.data();
   }
@@ -323,8 +344,7 @@ class CoherenceTile {
   template <typename Load, typename Take>
   bool stream(WindowSums<T>& sums, const ImagePair& images, Load load, Take take) {
     sums.start();
-    const long long step = shape_.step_rows, centre = row0_ * step + step / 2;
-    const long long first = centre - shape_.window_rows / 2;
+    const long long step = shape_.step_rows, first = top_of(0);
     long long ready = 0;  // results taken
     for (long long pushed = 0; ready < rows_; ++pushed) {
       source_row_ = first + pushed;
@@ -382,7 +402,8 @@ class CoherenceTile {
   Planes power_, cross_, joint_, full_;
   std::vector<T> inverse_, result_, wide_, turn_;
   std::vector<double> along_;
-  std::vector<T> centre_, weighted_, detail_, counts_, means_, gaps_;
+  HoleCounts holes_;
+  std::vector<T> weighted_, detail_, counts_, means_, gaps_;
   Terms<T> one_, valid_;
   std::vector<char> whole_;
 };
@@ -422,9 +443,9 @@ void coherence_pairs(const Image* images, long long image_count, const long long
           const ImagePair pair{images[i], images[j], phases ? phases[p] : nullptr};
           const bool whole = keep && tile.whole(kept[i], kept[j]);
           if (whole && tile.cross(kept[i], kept[j], pair, out)) continue;
-          // Four sums serve a pair with holes too where they need not be counted, else one whose holes are not known yet.
-          const bool four = shape.strict() ? plain && !keep : plain;
-          if ((four || (!plain && shape.boxcar())) && tile.joint(pair, out)) continue;
+          // Of weights, four sums serve where holes need not be counted, or are not known yet.
+          const bool four = shape.boxcar() || (plain && !(shape.strict() && keep));
+          if (four && tile.joint(pair, out)) continue;
           tile.full(pair, out);
         }
       });

@@ -31,12 +31,12 @@ M3_CLONES static void ratio_of_joint(const T* const* from, int terms, ptrdiff_t 
 }
 
 /* What to add to a result: NaN where too little of a window's weight is valid, or its own sample is not, else minus zero,
-   which changes no bit. `down` and `along` are the weights on the image; `centre` is zero at samples without data, or
-   null. */
-M3_CLONES static void gap_row(const T* __restrict valid, const T* centre, double share, double down,
+   which changes no bit. `down` and `along` are the weights on the image; `holes` is one at samples without data, or null
+   where there are none. */
+M3_CLONES static void gap_row(const T* __restrict valid, const int32_t* holes, double share, double down,
                               const double* __restrict along, T* __restrict gaps, ptrdiff_t n) {
   for (ptrdiff_t i = 0; i < n; ++i) gaps[i] = enough_valid((double)valid[i], share, down * along[i]) ? -T(0) : T(NAN);
-  for (ptrdiff_t i = 0; centre && i < n; ++i) gaps[i] = centre[i] == T(0) ? T(NAN) : gaps[i];
+  for (ptrdiff_t i = 0; holes && i < n; ++i) gaps[i] = holes[i] ? T(NAN) : gaps[i];
 }
 
 M3_CLONES static void add_gaps(const T* __restrict gaps, T* __restrict out, ptrdiff_t n) {
@@ -48,6 +48,12 @@ M3_CLONES static void add_gaps_to_values(const T* __restrict gaps, T* __restrict
     out[2 * i] += gaps[i];
     out[2 * i + 1] += gaps[i];
   }
+}
+
+/* Samples of each window: those on the image but for holes. */
+M3_CLONES static void count_row(double down, const double* __restrict along, const int32_t* __restrict holes,
+                                T* __restrict out, ptrdiff_t n) {
+  for (ptrdiff_t i = 0; i < n; ++i) out[i] = T(down * along[i] - holes[i]);
 }
 
 M3_CLONES static void inverse_count_row(const T* __restrict valid, T* __restrict mean, ptrdiff_t n) {

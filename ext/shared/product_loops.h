@@ -106,6 +106,18 @@ M3_CLONES static void valid_row(const T* __restrict a, const T* __restrict b, T*
     out[i] = sample_valid(a[2 * i], a[2 * i + 1]) & sample_valid(b[2 * i], b[2 * i + 1]) ? T(1) : T(0);
 }
 
+/* One where an image lacks the sample, else zero. */
+M3_CLONES static void hole_row(const T* __restrict a, const T* __restrict b, int32_t* __restrict out, ptrdiff_t n) {
+  for (ptrdiff_t i = 0; i < n; ++i)
+    out[i] = sample_valid(a[2 * i], a[2 * i + 1]) & sample_valid(b[2 * i], b[2 * i + 1]) ? 0 : 1;
+}
+
+/* One where a sample has no phasor too. */
+M3_CLONES static void unturned_hole_row(const T* __restrict re, const T* __restrict im, int32_t* __restrict out,
+                                        ptrdiff_t n) {
+  for (ptrdiff_t i = 0; i < n; ++i) out[i] |= (re[i] == T(0)) & (im[i] == T(0)) ? 1 : 0;
+}
+
 /* Complex int16 to the type of the sums. */
 M3_CLONES static void widen_row(const int16_t* __restrict z, T* __restrict out, ptrdiff_t n) {
   for (ptrdiff_t i = 0; i < 2 * n; ++i) out[i] = z[i] == INT16_MIN ? T(NAN) : T(z[i]);

@@ -21,13 +21,15 @@ def lazy_modules(
         return sorted(module.name for module in pkgutil.iter_modules(list(path)))
 
     def opened(name: str) -> Any:
-        from m3leo_sar._check import nearest
         from m3leo_sar._missing_package import imported
 
         if name in homes:
             return getattr(imported(f"{package}.{homes[name]}"), name)
         # Python asks for dunder names, such as __path__ of a module, of which none is a file of ours.
         if name.startswith("__") or name not in names():
+            # Imported here, as it imports NumPy, which a command's help does without.
+            from m3leo_sar._check import nearest
+
             raise AttributeError(f"module {package!r} has no attribute {name!r}{nearest(name, [*names(), *homes])}")
         imported(f"{package}.{name}")
         return sys.modules[f"{package}.{name}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,10 @@ from m3leo_sar.stack.burst_set import BurstSet
 from m3leo_sar.stack.flatness import is_flat
 from m3leo_sar.stack.geometry import OrbitGeometry
 from m3leo_sar.stack.slc import Read, SlcStack
-from m3leo_sar.warp.burst_heights import burst_heights
-from m3leo_sar.warp.burst_offsets import BurstOffsets, burst_offsets
-from m3leo_sar.warp.range_phase import Acquisition
+
+# Most stacks need no geometry of the radar, which takes a tenth of a second to import.
+if TYPE_CHECKING:
+    from m3leo_sar.warp.burst_offsets import BurstOffsets
 
 
 def with_word(stack: SlcStack | BurstSet, flattened: bool | None) -> SlcStack | BurstSet:
@@ -74,6 +75,9 @@ class _FlatRead:
         pixels = self._read(index, rows, cols)
         date = index % len(self._acquisitions)
         if date not in self._offsets:
+            from m3leo_sar.warp.burst_offsets import burst_offsets
+            from m3leo_sar.warp.range_phase import Acquisition
+
             reference = Acquisition(self._geometry.orbit, self._geometry.radar_grid)
             heights = float(np.nanmin(self._geometry.dem)) - 50, float(np.nanmax(self._geometry.dem)) + 50
             secondary = Acquisition(*self._acquisitions[date])
@@ -87,6 +91,8 @@ class _FlatRead:
         """Heights of a window, from posts at whole steps of the image, so that no window differs from another."""
         key, held = (rows.start, rows.stop, cols.start, cols.stop), self._held
         if held[0] != key:
+            from m3leo_sar.warp.burst_heights import burst_heights
+
             place, steps = self._geometry, (2, 8)
             first = [span.start // step * step for span, step in zip((rows, cols), steps, strict=True)]
             part = place.radar_grid.crop(slice(first[0], rows.stop), slice(first[1], cols.stop))

@@ -16,11 +16,10 @@ from m3leo_sar._machine import available_cpus
 from m3leo_sar.io.files.atomic import PARTIAL
 from m3leo_sar.io.files.zarr_products import is_zarr
 from m3leo_sar.io.remote.remote_address import HTTP, AnyFile, RemoteFile, file_at, full_address
-from m3leo_sar.io.remote.zarr_documents import DOCUMENTS
+from m3leo_sar.io.stacks.acquisition_name import RASTER_SUFFIXES
 from m3leo_sar.io.stacks.cslc_name import burst_name, parse_cslc_name
 from m3leo_sar.io.stacks.image_choice import SeveralBursts
 from m3leo_sar.io.stacks.product_list import csv_products, stac_products
-from m3leo_sar.io.stacks.raster_stack import SUFFIXES
 from m3leo_sar.io.stacks.registry import open_products, reader_named, reader_of_files, recognise
 from m3leo_sar.io.stacks.stack_files import StackPath
 from m3leo_sar.io.stacks.stack_labels import LabelRaster
@@ -40,7 +39,7 @@ LARGEST_SIDE = 1 << 20
 _READERS = 8
 #: Suffixes of lists of products, and of products.
 _LISTS = (".json", ".geojson", ".csv")
-_PIXELS = (*SUFFIXES, ".h5", ".hdf5", ".he5", ".zarr")
+_PIXELS = (*RASTER_SUFFIXES, ".h5", ".hdf5", ".he5", ".zarr")
 #: Last words of an address at which a STAC API searches.
 _SEARCHES = ("search", "items")
 #: Choices among the products that are plain values.
@@ -131,8 +130,10 @@ class Catalogue:
 
 def _short_name(path: AnyFile) -> str:
     """Name of an input; of an array of our container, with its date."""
-    if isinstance(path, RemoteFile) and path.name in DOCUMENTS:
-        path = path.parent
+    if isinstance(path, RemoteFile):
+        from m3leo_sar.io.remote.zarr_documents import DOCUMENTS
+
+        path = path.parent if path.name in DOCUMENTS else path
     return f"{path.parent.name}/{path.name}" if path.name in POLARISATIONS else path.name
 
 

@@ -12,8 +12,6 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.io.remote.remote_zarr import RemoteZarr
-
 #: Bytes of a CRC-32C.
 _CHECKSUM = 4
 #: Codecs of such an array, in order.
@@ -22,6 +20,9 @@ _CODECS = ["bytes", "crc32c"]
 
 def is_checked(array: Any) -> bool:
     """Whether an open array is of this machine and its chunks are stored as they are, with a checksum."""
+    # Imported here, as it imports zarr, which the caller has by now.
+    from m3leo_sar.io.remote.remote_zarr import RemoteZarr
+
     if isinstance(array.store, RemoteZarr) or array.metadata.zarr_format != 3 or array.shards is not None:
         return False
     codecs = [codec.to_dict() for codec in array.metadata.codecs]

@@ -72,7 +72,7 @@ def _arrays(folder: Path, root: Path, depth: int, skip: str | None) -> Iterator[
         raise ValueError(f"{root} must have at most {_DEPTH} groups within each other")
     for name in ("zarr.json", ".zarray"):
         if (folder / name).is_file():
-            document = _document(folder / name)
+            document = read_document(folder / name)
             if name == ".zarray" or document.get("node_type") == "array":
                 yield folder, document
                 return
@@ -83,7 +83,8 @@ def _arrays(folder: Path, root: Path, depth: int, skip: str | None) -> Iterator[
                 yield from _arrays(entry, root, depth + 1, skip)
 
 
-def _document(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> dict[str, Any]:
+    """A document of metadata, ``zarr.json`` or ``.zarray``; ValueError if it is damaged."""
     try:
         document = json.loads(limits.read_text(path))
     except (ValueError, RecursionError) as error:

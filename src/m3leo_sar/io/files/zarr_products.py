@@ -6,18 +6,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.blosc_chunks import is_blosc, require_sound_blosc, require_sound_header
 from m3leo_sar.io.files.zarr_metadata import require_safe_array, require_safe_store
 from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile
-from m3leo_sar.io.remote.remote_zarr import RemoteZarr, documents_of, remote_zarr
-from m3leo_sar.io.remote.zarr_window import read_remote_part
+
+# zarr takes as long to import as the rest of a command that lists the dates of a stack: functions that need it do so.
+if TYPE_CHECKING:
+    import zarr
 
 #: What zarr raises on damaged stores.
 _FAULTS = (
@@ -32,6 +33,8 @@ _SUFFIXES = ("", ".zarr", ".znap")
 def is_zarr(path: AnyFile) -> bool:
     """Whether a folder, of this machine or on a server, is a Zarr group of either version."""
     if isinstance(path, RemoteFile):
+        from m3leo_sar.io.remote.remote_zarr import remote_zarr
+
         return path.suffix.lower() in _SUFFIXES and remote_zarr(path) is not None
     return path.is_dir() and any((path / name).is_file() for name in (".zgroup", "zarr.json", ".zmetadata"))
 
@@ -62,6 +65,8 @@ def store_at(path: AnyFile, *, zarr_format: int | None = None) -> Any:
     """
     if not isinstance(path, RemoteFile):
         return path
+    from m3leo_sar.io.remote.remote_zarr import remote_zarr
+
     found = remote_zarr(path, zarr_format=zarr_format)
     if found is None:
         raise FileNotFoundError(f"there is no Zarr array or group {path}")
@@ -101,6 +106,8 @@ def open_array(path: AnyFile, name: str = "", *, zarr_format: Any = None) -> Any
         If it would run code or use too much memory; zarr has exceptions of its own for damaged metadata.
     """
     if not isinstance(path, RemoteFile):
+        import zarr
+
         return zarr.open_array(path / name if name else path, mode="r", zarr_format=zarr_format)
     node = store_at(path, zarr_format=zarr_format)
     node = node.child(name) if name else node
@@ -119,6 +126,9 @@ def read_array(array: Any, part: Sequence[slice | int]) -> NDArray[Any]:
         If a chunk was changed on its server, or is packed by blosc with a damaged header; zarr has exceptions of its
         own for other damage.
     """
+    from m3leo_sar.io.remote.remote_zarr import RemoteZarr
+    from m3leo_sar.io.remote.zarr_window import read_remote_part
+
     if not isinstance(array.store, RemoteZarr):
         return np.asarray(array[tuple(part)])
     node = array.store.child(array.path) if array.path else array.store
@@ -138,6 +148,8 @@ def open_zarr(path: AnyFile) -> zarr.Group:
     ValueError
         If it is damaged, or would run code or use too much memory.
     """
+    import zarr
+
     with plain_zarr_errors(path):
         if not isinstance(path, RemoteFile):
             require_safe_store(path)
@@ -147,6 +159,8 @@ def open_zarr(path: AnyFile) -> zarr.Group:
 
 def group_of(path: AnyFile, name: str) -> zarr.Group:
     """A group of a store, of whose consolidated metadata a server is not asked again; zarr has its own exceptions."""
+    import zarr
+
     return zarr.open_group(store_at(path), path=name, mode="r", use_consolidated=False)
 
 
@@ -162,7 +176,11 @@ def arrays_of(path: AnyFile) -> dict[str, Any]:
 
 def documents_at(path: AnyFile) -> tuple[AnyFile, ...]:
     """What states the version of an array or group: the folder itself, or its metadata on a server."""
-    return documents_of(path) if isinstance(path, RemoteFile) else (path,)
+    if not isinstance(path, RemoteFile):
+        return (path,)
+    from m3leo_sar.io.remote.remote_zarr import documents_of
+
+    return documents_of(path)
 
 
 def dimensions_of(array: Any) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ _DAY = re.compile(
     rf"|(?<![A-Za-z\d])(\d{{2}}(?:{'|'.join(MONTHS)})\d{{4}})(?!\d)",
     re.IGNORECASE,
 )
+#: Suffixes of the rasters in which acquisitions are looked for.
+RASTER_SUFFIXES = (".tif", ".tiff", ".vrt", ".slc", ".img", ".bin")
 #: Year of the first spaceborne imaging radar over land, and a year that an eight-digit number rarely contains.
 _YEARS = range(1978, 2100)
 #: Longer than any image lasts; a later time is another acquisition.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from m3leo_sar.io.files.raster import open_raster, read_window
 from m3leo_sar.io.stacks.pixel_positions import layered_geometry
 from m3leo_sar.stack.geometry import Geometry
 
@@ -43,6 +42,9 @@ def positions_beside(path: Path) -> tuple[Geometry | None, tuple[Path, ...]]:
 
 
 def _geometry(files: tuple[Path, ...]) -> Geometry:
+    # Imported here, as most stacks have no such files.
+    from m3leo_sar.io.files.raster import open_raster, read_window
+
     shapes = []
     for file in files:
         with open_raster(file) as source:

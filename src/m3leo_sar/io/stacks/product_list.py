@@ -11,13 +11,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from m3leo_sar.io.files.limits import read_text
 from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile, is_remote
-from m3leo_sar.io.remote.remote_text import read_remote_text
-from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS, polarisation_in_name
+from m3leo_sar.io.stacks.acquisition_name import POLARISATIONS, RASTER_SUFFIXES, polarisation_in_name
 from m3leo_sar.io.stacks.cslc_name import burst_name
-from m3leo_sar.io.stacks.raster_stack import SUFFIXES
-from m3leo_sar.io.stacks.stac_items import LARGEST_LIST, read_stac_items
+from m3leo_sar.io.stacks.stac_items import read_stac_items, text_of_list
 from m3leo_sar.io.stacks.stack_reader import Product
 from m3leo_sar.stack.pairs import parse_date
 
@@ -39,8 +36,7 @@ def csv_products(file: AnyFile) -> list[Product]:
     ValueError
         If a column is unknown, or an entry is invalid; the message names the line.
     """
-    read: Any = read_remote_text if isinstance(file, RemoteFile) else read_text
-    text = read(file, largest=LARGEST_LIST)
+    text = text_of_list(file)
     reader = csv.DictReader(StringIO(text.removeprefix("\ufeff"), newline=""))
     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
     unknown = set(reader.fieldnames) - set(_COLUMNS)
@@ -159,7 +155,7 @@ def _stac_asset(page: AnyFile, item: Any, polarisation: str | None) -> tuple[str
 def _may_be_slc(asset: Any) -> bool:
     """Whether an asset is a file of pixels by its name, and by its roles no picture or description."""
     return not _OTHER_ROLES & set(asset.roles or ()) and Path(urlsplit(asset.href).path).suffix.lower() in (
-        *SUFFIXES,
+        *RASTER_SUFFIXES,
         ".h5",
     )
 

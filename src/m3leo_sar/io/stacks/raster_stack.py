@@ -24,6 +24,7 @@ from m3leo_sar.io.files.raster import files_of, geobox_of, open_raster, read_win
 from m3leo_sar.io.remote.remote_address import AnyFile, file_at
 from m3leo_sar.io.stacks.acquisition_name import (
     POLARISATIONS,
+    RASTER_SUFFIXES,
     compressed_text,
     date_in_name,
     is_compressed,
@@ -38,7 +39,6 @@ from m3leo_sar.stack.frame_join import join_frames
 from m3leo_sar.stack.geometry import Geometry, OrbitGeometry, RadarGeometry
 from m3leo_sar.stack.slc import SlcStack
 
-SUFFIXES = (".tif", ".tiff", ".vrt", ".slc", ".img", ".bin")
 #: GDAL's complex types and the returned types.
 _DTYPES = {"complex64": "complex64", "complex128": "complex128", "complex_int16": "complex64"}
 #: Tags that specify the polarisation of one band or of all bands.
@@ -164,7 +164,9 @@ def open_rasters(products: Sequence[Product], choice: Choice) -> OpenedStack:
     left = set(undated) - set(leave_out_compressed(undated))
     kept = [product._replace(path=product.path.absolute()) for product in products if product.path not in left]
     if not kept:
-        raise FileNotFoundError(f"no raster ({', '.join(SUFFIXES)}) of an acquisition in {products[0].path.parent}")
+        raise FileNotFoundError(
+            f"no raster ({', '.join(RASTER_SUFFIXES)}) of an acquisition in {products[0].path.parent}"
+        )
     files = [_inspect(product.path, product.polarisation) for product in kept]
     stated = {product.polarisation for product in kept if product.polarisation}
     wanted = choice.polarisation or (next(iter(stated)) if len(stated) == 1 else None)
@@ -294,7 +296,7 @@ def raster_paths(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str
         else [_file_of(path) for path in source]
     )
     if not paths:
-        raise FileNotFoundError(f"no raster ({', '.join(SUFFIXES)}) in {source}")
+        raise FileNotFoundError(f"no raster ({', '.join(RASTER_SUFFIXES)}) in {source}")
     return paths
 
 
@@ -309,7 +311,7 @@ def _file_of(path: str | os.PathLike[str] | Any) -> AnyFile:
 def find_rasters(place: Path) -> list[Path]:
     """Raster files of a folder, sorted, or a raster file itself; compressed SLCs are among them."""
     inside = sorted(place.iterdir()) if place.is_dir() else [place]
-    paths = [path for path in inside if path.suffix.lower() in SUFFIXES and path.is_file()]
+    paths = [path for path in inside if path.suffix.lower() in RASTER_SUFFIXES and path.is_file()]
     # ISCE writes x.slc.vrt, which describes the pixel layout of x.slc, next to it.
     described = {path.with_suffix("") for path in paths if path.suffix.lower() == ".vrt"}
     return [path for path in paths if path not in described]
@@ -389,7 +391,7 @@ def _require_one_grid(images: list[RasterImage]) -> None:
 
 RASTERS = StackReader(
     name="rasters",
-    holds=f"complex rasters ({', '.join(SUFFIXES)})",
+    holds=f"complex rasters ({', '.join(RASTER_SUFFIXES)})",
     expects="a folder of complex GeoTIFF, VRT or ENVI files, one per date with the date in its name",
     find=find_rasters,
     open=open_rasters,

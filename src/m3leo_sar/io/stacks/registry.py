@@ -13,69 +13,85 @@ from pathlib import Path
 
 from m3leo_sar._check import checked
 from m3leo_sar._own_code import own_names
-from m3leo_sar.io.remote.open_remote import open_remote
 from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile
 from m3leo_sar.io.stacks.container_reader import CONTAINER
-from m3leo_sar.io.stacks.cslc import CSLC, CSLC_STATIC
 from m3leo_sar.io.stacks.date_table import described
 from m3leo_sar.io.stacks.own_reader import ENTRY_POINTS, OWN_PREFIX, installed_readers, own_stack_reader
 from m3leo_sar.io.stacks.positions_beside import positions_beside
-from m3leo_sar.io.stacks.raster_stack import RASTERS
-from m3leo_sar.io.stacks.readers.biomass import BIOMASS, BIOMASS_SCS
-from m3leo_sar.io.stacks.readers.capella import CAPELLA
-from m3leo_sar.io.stacks.readers.dolphin import DOLPHIN
-from m3leo_sar.io.stacks.readers.doris_zarr import DORIS_ZARR
-from m3leo_sar.io.stacks.readers.eopf_bursts import EOPF_BURSTS, SAFE_BURSTS
-from m3leo_sar.io.stacks.readers.gamma import GAMMA
-from m3leo_sar.io.stacks.readers.geozarr import GEOZARR
-from m3leo_sar.io.stacks.readers.gmtsar import GMTSAR
-from m3leo_sar.io.stacks.readers.hdf5_images import HDF5_IMAGES
-from m3leo_sar.io.stacks.readers.isce2 import ISCE2
-from m3leo_sar.io.stacks.readers.miaplpy import MIAPLPY
-from m3leo_sar.io.stacks.readers.nisar_gslc import NISAR_GSLC, NISAR_OTHERS
-from m3leo_sar.io.stacks.readers.nisar_rslc import NISAR_RSLC
-from m3leo_sar.io.stacks.readers.sicd import SICD
-from m3leo_sar.io.stacks.readers.snap_beam import SNAP_BEAM, SNAP_DATA
-from m3leo_sar.io.stacks.readers.snap_znap import SNAP_ZNAP
 from m3leo_sar.io.stacks.stack_files import StackPath, stack_files
 from m3leo_sar.io.stacks.stack_reader import Choice, OpenedStack, Product, StackReader
 from m3leo_sar.stack.concurrent_read import ConcurrentRead
 
-#: Kinds that names or a header identify without doubt.
-_CERTAIN = (CONTAINER, CSLC)
-#: Others, the most special first.
-_OTHERS = (
-    NISAR_GSLC,
-    NISAR_RSLC,
-    *NISAR_OTHERS,
-    ISCE2,
-    SNAP_BEAM,
-    SNAP_ZNAP,
-    GAMMA,
-    DOLPHIN,
-    MIAPLPY,
-    DORIS_ZARR,
-    GEOZARR,
-    BIOMASS,
-    BIOMASS_SCS,
-    CAPELLA,
-    SICD,
-    EOPF_BURSTS,
-    SAFE_BURSTS,
-    CSLC_STATIC,
-    GMTSAR,
-    HDF5_IMAGES,
-    SNAP_DATA,
-    RASTERS,
-)
 _GEOTIFF = (".tif", ".tiff")
 
 
 def readers() -> Iterator[StackReader]:
     """All entries in the order in which they are asked."""
-    yield from _CERTAIN
+    yield from _certain()
     yield from installed_readers()
-    yield from _OTHERS
+    yield from _others()
+
+
+def _certain() -> Iterator[StackReader]:
+    """Kinds that names or a header identify without doubt."""
+    yield CONTAINER
+    # Imported when our own container is excluded, as it takes neither HDF5 nor GDAL; so are all others.
+    from m3leo_sar.io.stacks.cslc import CSLC
+
+    yield CSLC
+
+
+def _others() -> tuple[StackReader, ...]:
+    """All other kinds, the most special first."""
+    from m3leo_sar.io.stacks.cslc import CSLC_STATIC
+    from m3leo_sar.io.stacks.raster_stack import RASTERS
+    from m3leo_sar.io.stacks.readers.biomass import BIOMASS, BIOMASS_SCS
+    from m3leo_sar.io.stacks.readers.capella import CAPELLA
+    from m3leo_sar.io.stacks.readers.dolphin import DOLPHIN
+    from m3leo_sar.io.stacks.readers.doris_zarr import DORIS_ZARR
+    from m3leo_sar.io.stacks.readers.eopf_bursts import EOPF_BURSTS, SAFE_BURSTS
+    from m3leo_sar.io.stacks.readers.gamma import GAMMA
+    from m3leo_sar.io.stacks.readers.geozarr import GEOZARR
+    from m3leo_sar.io.stacks.readers.gmtsar import GMTSAR
+    from m3leo_sar.io.stacks.readers.hdf5_images import HDF5_IMAGES
+    from m3leo_sar.io.stacks.readers.isce2 import ISCE2
+    from m3leo_sar.io.stacks.readers.miaplpy import MIAPLPY
+    from m3leo_sar.io.stacks.readers.nisar_gslc import NISAR_GSLC, NISAR_OTHERS
+    from m3leo_sar.io.stacks.readers.nisar_rslc import NISAR_RSLC
+    from m3leo_sar.io.stacks.readers.sicd import SICD
+    from m3leo_sar.io.stacks.readers.snap_beam import SNAP_BEAM, SNAP_DATA
+    from m3leo_sar.io.stacks.readers.snap_znap import SNAP_ZNAP
+
+    return (
+        NISAR_GSLC,
+        NISAR_RSLC,
+        *NISAR_OTHERS,
+        ISCE2,
+        SNAP_BEAM,
+        SNAP_ZNAP,
+        GAMMA,
+        DOLPHIN,
+        MIAPLPY,
+        DORIS_ZARR,
+        GEOZARR,
+        BIOMASS,
+        BIOMASS_SCS,
+        CAPELLA,
+        SICD,
+        EOPF_BURSTS,
+        SAFE_BURSTS,
+        CSLC_STATIC,
+        GMTSAR,
+        HDF5_IMAGES,
+        SNAP_DATA,
+        RASTERS,
+    )
+
+
+def _own_table() -> Iterator[StackReader]:
+    """All entries but those of installed readers."""
+    yield from _certain()
+    yield from _others()
 
 
 def reader_named(name: str) -> StackReader:
@@ -86,13 +102,13 @@ def reader_named(name: str) -> StackReader:
     FileNotFoundError, ImportError, ValueError
         If there is no such reader; the message lists the names.
     """
-    for entry in (*_CERTAIN, *_OTHERS):
+    for entry in _own_table():
         if entry.name == name:
             return entry
     own = name.removeprefix(OWN_PREFIX)
     if "." not in own:
         # Neither a file nor a dotted module: one of the names that exist.
-        kinds = [entry.name for entry in (*_CERTAIN, *_OTHERS) if entry.is_read]
+        kinds = [entry.name for entry in _own_table() if entry.is_read]
         checked(own, [*kinds, *own_names(ENTRY_POINTS)], what="reader")
     return own_stack_reader(own)
 
@@ -168,7 +184,7 @@ def reader_of_files(paths: Sequence[AnyFile], name: str) -> StackReader:
     for path in paths:
         found = next((entry for entry in readers() if _fits(entry, path)), None)
         if found is None and isinstance(path, RemoteFile):
-            far = ", ".join(entry.holds for entry in (*_CERTAIN, *_OTHERS) if entry.is_read and entry.is_far)
+            far = ", ".join(entry.holds for entry in _own_table() if entry.is_read and entry.is_far)
             raise ValueError(f"{path} is of no kind that is read from a server; these kinds are: {far}")
         if found is None:
             raise ValueError(f"{name} must name files of a stack ({_kinds()}), got {path.name}")
@@ -205,6 +221,8 @@ def open_products(entry: StackReader, products: Sequence[Product], choice: Choic
     remote = [product.path for product in products if isinstance(product.path, RemoteFile)]
     if remote:
         if not entry.is_store:
+            from m3leo_sar.io.remote.open_remote import open_remote
+
             open_remote(remote)
         opened = entry.open(products, choice)
         return replace(opened, stack=replace(opened.stack, read=ConcurrentRead(opened.stack.read)))
@@ -219,18 +237,19 @@ def open_products(entry: StackReader, products: Sequence[Product], choice: Choic
 
 def _require_one_kind(place: Path, entry: StackReader, found: Sequence[Path]) -> None:
     """Refuse a folder of another processor's images with GeoTIFFs beside them: either may be meant."""
-    if entry not in _OTHERS or any(path.suffix.lower() in _GEOTIFF for path in found) or not place.is_dir():
+    if any(path.suffix.lower() in _GEOTIFF for path in found) or not place.is_dir():
         return
     exports = sorted(path.name for path in place.iterdir() if path.suffix.lower() in _GEOTIFF)
-    if exports:
+    others = _others() if exports else ()
+    if entry in others:
         raise ValueError(
             f"{place} holds both {entry.holds} ({found[0].name}) and rasters ({exports[0]}); state which to read, "
-            f"reader={entry.name!r} or reader={RASTERS.name!r} (--reader)"
+            f"reader={entry.name!r} or reader={others[-1].name!r} (--reader)"
         )
 
 
 def _kinds() -> str:
-    return ", ".join(entry.holds for entry in (*_CERTAIN, *_OTHERS) if entry.is_read)
+    return ", ".join(entry.holds for entry in _own_table() if entry.is_read)
 
 
 def _unknown(place: Path) -> str:

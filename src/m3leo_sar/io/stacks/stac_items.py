@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from m3leo_sar.io.files.limits import read_text
 from m3leo_sar.io.remote.remote_address import HTTP, AnyFile, RemoteFile, full_address, is_remote
-from m3leo_sar.io.remote.remote_text import read_remote_text
 
 #: Most bytes of a page, and most pages of an answer.
 LARGEST_LIST = 256 << 20
@@ -50,7 +49,7 @@ def read_stac_items(file: AnyFile) -> Iterator[tuple[AnyFile, Any]]:
         read.add(key)
         place = page.file
         try:
-            document = json.loads(_text(page))
+            document = json.loads(text_of_list(page.file, body=page.body))
             for entry in _entries(document):
                 yield place, _item(entry)
             page = _next(page, document)
@@ -58,10 +57,14 @@ def read_stac_items(file: AnyFile) -> Iterator[tuple[AnyFile, Any]]:
             raise ValueError(f"{place} holds no STAC items: {type(error).__name__} {error}") from error
 
 
-def _text(page: _Page) -> str:
-    if isinstance(page.file, RemoteFile):
-        return read_remote_text(page.file, largest=LARGEST_LIST, body=page.body)
-    return read_text(page.file, largest=LARGEST_LIST)
+def text_of_list(file: AnyFile, *, body: Any = None) -> str:
+    """Text of a list of products; ``body`` is that of a request to a server."""
+    if not isinstance(file, RemoteFile):
+        return read_text(file, largest=LARGEST_LIST)
+    # Imported here: files of this machine need no requests.
+    from m3leo_sar.io.remote.remote_text import read_remote_text
+
+    return read_remote_text(file, largest=LARGEST_LIST, body=body)
 
 
 def _entries(document: Any) -> list[Any]:

@@ -6,9 +6,7 @@ import fnmatch
 import os
 from collections.abc import Sequence
 
-from m3leo_sar.io.remote.object_source import list_objects
 from m3leo_sar.io.remote.remote_address import HTTP, AnyFile, RemoteFile, file_at
-from m3leo_sar.io.remote.remote_zarr import remote_zarr
 from m3leo_sar.io.stacks.acquisition_name import is_compressed
 
 #: Suffixes of products that are read from servers.
@@ -53,6 +51,10 @@ def stack_files(path: StackPath) -> list[AnyFile] | None:
     file = file_at(path)
     if not isinstance(file, RemoteFile):
         return None
+    # Imported here: files of this machine need neither zarr nor requests.
+    from m3leo_sar.io.remote.object_source import list_objects
+    from m3leo_sar.io.remote.remote_zarr import remote_zarr
+
     is_pattern = any(mark in file.name for mark in "*[")
     is_store = file.suffix.lower() in _STORES
     if not is_pattern and (is_store or not file.suffix) and remote_zarr(file, anew=True) is not None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-import zarr
 from affine import Affine
 from numpy.typing import NDArray
 
@@ -43,6 +42,9 @@ def open_label(folder: AnyFile) -> LabelRaster:
     ValueError
         If the folder is not a label raster or is damaged.
     """
+    # Imported here: the names of labels are known without it.
+    import zarr
+
     try:
         group = zarr.open_group(store_at(folder), mode="r")
         array, facts = open_array(folder, "label"), group.attrs

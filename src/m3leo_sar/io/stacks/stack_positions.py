@@ -7,10 +7,9 @@ from dataclasses import asdict
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 
 from m3leo_sar.grid.annotated_timing import AnnotatedTiming
 from m3leo_sar.grid.orbit import Orbit
@@ -32,6 +31,9 @@ from m3leo_sar.io.stacks.zarr_group import (
     whole_array,
 )  # fmt: skip
 from m3leo_sar.stack.geometry import Geometry, OrbitGeometry, RadarGeometry, StoredRadarGeometry, band_extents
+
+if TYPE_CHECKING:
+    import zarr
 
 #: Columns of an orbit table.
 _VECTORS = ("time", "position", "velocity")
@@ -91,6 +93,8 @@ def _write_positions(path: Path, geometry: RadarGeometry | StoredRadarGeometry) 
     """Write layers and their block bounds band by band, as the layers may themselves be on disk."""
     first = geometry.crop(slice(0, 1), slice(None))
     names = [name for name in _LAYERS if getattr(first, name) is not None]
+    import zarr
+
     group = zarr.create_group(path)
     shape, axes = geometry.shape, ("y", "x")
     arrays = {

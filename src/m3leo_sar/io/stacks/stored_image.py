@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
-from zarr.codecs import Crc32cCodec
 
 from m3leo_sar.io.files.checked_chunks import is_checked, read_checked
 from m3leo_sar.io.files.zarr_products import open_array, read_array
@@ -74,6 +72,9 @@ def write_int16_image(
     scale : float
         Unit of a part.
     """
+    import zarr
+    from zarr.codecs import Crc32cCodec
+
     array = zarr.create_array(
         store=place,
         shape=(*shape, 2),

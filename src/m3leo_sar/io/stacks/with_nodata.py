@@ -8,7 +8,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from m3leo_sar.io.files.no_data import as_valid
 from m3leo_sar.stack.slc import Read, SlcStack
 
 
@@ -18,4 +17,7 @@ def with_nodata(stack: SlcStack, nodata: float | None) -> SlcStack:
 
 
 def _valid(read: Read, nodata: float, index: int, rows: slice, cols: slice) -> NDArray[Any]:
+    # Imported here, as it imports GDAL, which our own container does without.
+    from m3leo_sar.io.files.no_data import as_valid
+
     return as_valid(read(index, rows, cols), nodata)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import zarr
 from affine import Affine
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.io.files import limits
 from m3leo_sar.io.files.atomic import atomic_path
+from m3leo_sar.io.files.zarr_metadata import read_document
 from m3leo_sar.io.files.zarr_products import is_of_server, open_array, read_array, store_at
-from m3leo_sar.io.remote.remote_address import AnyFile
-from m3leo_sar.io.remote.remote_zarr import RemoteZarr
+from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile
+
+# As in zarr_products: only functions that need zarr import it.
+if TYPE_CHECKING:
+    import zarr
 
 #: Chunk size along each axis in pixels: a 448-pixel tile with its halo touches four chunks.
 CHUNK = 512
@@ -28,11 +31,26 @@ FAULTS = (
 
 def open_group(folder: AnyFile) -> zarr.Group:
     """Open a group; ValueError if it is none, OSError if its server fails."""
+    import zarr
+
     try:
         return zarr.open_group(store_at(folder, zarr_format=3), mode="r", zarr_format=3)
     except FAULTS as error:
         if is_of_server(folder, error):
             raise
+        raise ValueError(f"{folder} is not a Zarr group: {error}") from error
+
+
+def attributes_at(folder: AnyFile) -> dict[str, Any]:
+    """Attributes of the group in a folder, without zarr for one of this machine; raises as :func:`open_group`."""
+    if isinstance(folder, RemoteFile):
+        return attributes_of(open_group(folder))
+    try:
+        document = read_document(folder / "zarr.json")
+        if document.get("node_type") != "group" or document.get("zarr_format") != 3:
+            raise ValueError("its zarr.json is not that of a group of Zarr v3")
+        return dict(document.get("attributes") or {})
+    except FAULTS as error:
         raise ValueError(f"{folder} is not a Zarr group: {error}") from error
 
 
@@ -43,6 +61,10 @@ def attributes_of(group: zarr.Group) -> dict[str, Any]:
 
 def array_of(group: zarr.Group, name: str) -> Any:
     """An array of a group, unread; KeyError if it is missing, ValueError if it is a group."""
+    import zarr
+
+    from m3leo_sar.io.remote.remote_zarr import RemoteZarr
+
     array = group[name]
     if not isinstance(array, zarr.Array):
         raise ValueError(f"{name} must be an array, it is a group")
@@ -64,6 +86,8 @@ def write_group(path: Path, arrays: Mapping[str, NDArray[Any]], attributes: dict
 
 def fill_group(path: Path, arrays: Mapping[str, NDArray[Any]], attributes: dict[str, Any]) -> None:
     """Write a group of arrays."""
+    import zarr
+
     group = zarr.create_group(path, attributes=attributes)
     for name, array in arrays.items():
         group.create_array(

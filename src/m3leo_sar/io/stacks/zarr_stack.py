@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
-from zarr.codecs import Crc32cCodec
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.joint_grid import is_same_grid
@@ -25,13 +23,12 @@ from m3leo_sar.io.files.manifest import require_no_file
 from m3leo_sar.io.files.zarr_metadata import require_safe_store
 from m3leo_sar.io.files.zarr_products import is_zarr, names_in, store_at
 from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile, file_at
-from m3leo_sar.io.remote.remote_zarr import open_nodes
 from m3leo_sar.io.stacks.stack_positions import read_geometry, write_geometry
 from m3leo_sar.io.stacks.stored_acquisition import ACQUISITION, acquisition_facts, acquisition_of
 from m3leo_sar.io.stacks.stored_image import read_image
 from m3leo_sar.io.stacks.zarr_group import (
     CHUNK,
-    attributes_of,
+    attributes_at,
     chunks_of,
     geobox_of_facts,
     grid_facts,
@@ -72,13 +69,15 @@ def write_stack(
     OSError
         If ``path`` is a file, or the folder is not writable.
     """
+    import zarr
+
     folder = Path(path)
     require_no_file(folder)
     facts = _facts(stack)
     if folder.exists():
-        group = _open(folder)
-        _require_current(group, folder)
-        _require_same(group, facts, folder)
+        held = _facts_at(folder)
+        _require_current(held, folder)
+        _require_same(held, facts, folder)
         remove_stale(folder)
     else:
         with atomic_path(folder) as partial:
@@ -124,7 +123,7 @@ def read_stack(path: str | os.PathLike[str], *, polarisation: str | None = None)
         damaged.
     """
     folder = file_at(path)
-    facts = attributes_of(_open(folder))
+    facts = _facts_at(folder)
     with plain_errors(folder):
         arrays = _arrays(facts)
         wanted = tuple(arrays) if polarisation is None else parse_polarisations(polarisation)
@@ -138,7 +137,7 @@ def read_stack(path: str | os.PathLike[str], *, polarisation: str | None = None)
         geometry = read_geometry(folder, facts)
         if list(facts["shape"]) != list(geometry.shape):
             raise ValueError(f"its shape is {facts['shape']}, that of its geometry {list(geometry.shape)}")
-        stated = [attributes_of(open_group(folder / f"{date:%Y%m%d}")) for date in dates]
+        stated = [attributes_at(folder / f"{date:%Y%m%d}") for date in dates]
         names = [arrays[one] for one in wanted]
         return SlcStack(
             dates=tuple(dates),
@@ -173,7 +172,7 @@ def read_labels(path: str | os.PathLike[str]) -> dict[str, tuple[NDArray[Any], G
     for entry in sorted(path for path in folder.glob("label-*") if PARTIAL not in path.name):
         with plain_errors(entry):
             group, name = open_group(entry), entry.name.removeprefix("label-")
-            array, box = whole_array(group, "label"), geobox_of_facts(attributes_of(group))
+            array, box = whole_array(group, "label"), geobox_of_facts(attributes_at(entry))
             if array.shape != box.shape:
                 raise ValueError(f"it has shape {array.shape}, its grid {box.shape}")
             labels[name] = (array, box)
@@ -184,8 +183,8 @@ def is_stack(path: str | os.PathLike[str]) -> bool:
     """Whether a folder, also one on a server, looks like one of our stacks."""
     folder = file_at(path)
     if isinstance(folder, RemoteFile):
-        return is_zarr(folder) and store_at(folder).documents.zarr_format == 3 and "format" in open_group(folder).attrs
-    return (folder / "zarr.json").is_file() and "format" in open_group(folder).attrs
+        return is_zarr(folder) and store_at(folder).documents.zarr_format == 3 and "format" in attributes_at(folder)
+    return (folder / "zarr.json").is_file() and "format" in attributes_at(folder)
 
 
 def stack_polarisations(path: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -198,7 +197,7 @@ def stack_polarisations(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """
     folder = file_at(path)
     with plain_errors(folder):
-        return tuple(_arrays(attributes_of(_open(folder))))
+        return tuple(_arrays(_facts_at(folder)))
 
 
 def upgrade_stack(path: str | os.PathLike[str]) -> int:
@@ -211,8 +210,10 @@ def upgrade_stack(path: str | os.PathLike[str]) -> int:
     FileNotFoundError, ValueError
         As :func:`read_stack`.
     """
+    import zarr
+
     folder = Path(path)
-    facts = attributes_of(_open(folder))
+    facts = _facts_at(folder)
     if facts["version"] >= VERSION:
         return 0
     moved = [folder / name / _ONLY for name in _date_folders(folder) if (folder / name / _ONLY).is_dir()]
@@ -226,6 +227,8 @@ def upgrade_stack(path: str | os.PathLike[str]) -> int:
 
 def _write_date(folder: Path, stack: SlcStack, index: int) -> bool:
     """Write the polarisations that a date lacks, all of a new date at once; returns whether there was one."""
+    import zarr
+
     place = folder / f"{stack.dates[index]:%Y%m%d}"
     lacking = [one for one in stack.polarisations if not (place / one).exists()]
     if not place.exists():
@@ -241,6 +244,9 @@ def _write_date(folder: Path, stack: SlcStack, index: int) -> bool:
 
 
 def _write_image(path: Path, stack: SlcStack, index: int, polarisation: str) -> None:
+    import zarr
+    from zarr.codecs import Crc32cCodec
+
     array = zarr.create_array(
         store=path,
         shape=stack.shape[1:],
@@ -268,6 +274,8 @@ def _facts_of_date(stack: SlcStack, index: int) -> dict[str, Any]:
 
 def _add_polarisations(folder: Path, written: Sequence[str]) -> None:
     """Note polarisations once all their dates are written."""
+    import zarr
+
     group = zarr.open_group(folder, mode="r+", zarr_format=3)
     stated: Any = group.attrs["polarisations"]
     held = list(stated)
@@ -313,6 +321,8 @@ def _dates(folder: AnyFile, arrays: Sequence[str], polarisations: Sequence[str])
         held = [one for one in names_in(folder, name) if one in (*POLARISATIONS, _ONLY)]
         (found if not held or set(arrays) <= set(held) else lacking).append(parse_date(name))
     if isinstance(folder, RemoteFile):
+        from m3leo_sar.io.remote.remote_zarr import open_nodes
+
         days = [folder / f"{date:%Y%m%d}" for date in found]
         open_nodes([*days, *(day / name for day in days for name in arrays)])
     if lacking and found:
@@ -343,22 +353,23 @@ def _acquisitions(stated: Sequence[Mapping[str, Any]]) -> tuple[tuple[Orbit, Rad
     return tuple(acquisition_of(one) for one in found if one) if found and all(found) else None
 
 
-def _open(folder: AnyFile) -> zarr.Group:
+def _facts_at(folder: AnyFile) -> dict[str, Any]:
+    """Attributes of a stack."""
     if not folder.exists():
         raise FileNotFoundError(f"there is no folder {folder}")
-    group = open_group(folder)
-    if group.attrs.get("format") != FORMAT:
+    facts = attributes_at(folder)
+    if facts.get("format") != FORMAT:
         raise ValueError(f"{folder} is not an SLC stack of this library (its attribute 'format' is not {FORMAT!r})")
-    stored = attributes_of(group).get("version")
+    stored = facts.get("version")
     if not isinstance(stored, int) or stored > LATEST:
         raise ValueError(f"{folder} has version {stored}; this library reads up to {LATEST}")
     if not isinstance(folder, RemoteFile):
         require_safe_store(folder, skip=PARTIAL)
-    return group
+    return facts
 
 
-def _require_current(group: zarr.Group, folder: Path) -> None:
-    stored = attributes_of(group)["version"]
+def _require_current(held: Mapping[str, Any], folder: Path) -> None:
+    stored = held["version"]
     if stored < VERSION:
         raise ValueError(
             f"{folder} is a stack of version {stored}, which names no polarisations: it can be read; before dates are "
@@ -366,15 +377,15 @@ def _require_current(group: zarr.Group, folder: Path) -> None:
         )
 
 
-def _require_same(group: zarr.Group, facts: dict[str, Any], folder: Path) -> None:
+def _require_same(held: Mapping[str, Any], facts: dict[str, Any], folder: Path) -> None:
     for name in ("dtype", "shape", "crs", "affine", "burst", "frequency", "flattened"):
-        if name in ("burst", "frequency", "flattened") and None in (group.attrs.get(name), facts.get(name)):
+        if name in ("burst", "frequency", "flattened") and None in (held.get(name), facts.get(name)):
             continue
-        is_map = name == "affine" and "affine" in facts and "affine" in group.attrs
-        if is_map and is_same_grid(geobox_of_facts(attributes_of(group)), geobox_of_facts(facts)):
+        is_map = name == "affine" and "affine" in facts and "affine" in held
+        if is_map and is_same_grid(geobox_of_facts(held), geobox_of_facts(facts)):
             continue
-        if group.attrs.get(name) != facts.get(name):
-            raise ValueError(f"{folder} has {name} {group.attrs.get(name)}, the stack to add has {facts.get(name)}")
+        if held.get(name) != facts.get(name):
+            raise ValueError(f"{folder} has {name} {held.get(name)}, the stack to add has {facts.get(name)}")
 
 
 def _read_slc(
