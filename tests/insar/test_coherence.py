@@ -435,6 +435,33 @@ def test_a_phase_reduces_to_double_precision():
     assert abs(value - np.exp(-1j * phase)).max() < 1e-9
 
 
+@pytest.mark.parametrize(
+    ("window", "step"),
+    [
+        (Window(rows=5, cols=20), Looks(rows=1, cols=1)),
+        (Window(rows=3, cols=7), Looks(rows=5, cols=2)),
+        (Window(rows=12, cols=1), Looks(rows=4, cols=1)),
+    ],
+)
+@pytest.mark.parametrize("output", ["magnitude", "complex", "all"])
+def test_holes_are_counted_where_they_come_and_go(backend, rng, window, step, output):
+    """Rows without a hole between rows with some, over several tiles of the CPU, at the edges and in the phase."""
+    a, b = correlated(rng, 0.6, 157, 1043)
+    phase = np.zeros(a.shape)
+    a[0, :3], a[9, 500:531], a[63:66, 1020:], a[80:99, 40], b[120, ::11], b[-1, -1] = (np.nan,) * 6
+    phase[41:46, 700:719], phase[140, 3] = np.nan, np.nan
+    expected = coherence_maps_reference(a, b, window, phase=phase)
+    options = {"window": window, "step": step, "output": output, "fill_gaps": False}
+    got = coherence(backend.array(a), backend.array(b), reference_phase=backend.array(phase), **options)
+    maps = got._asdict() if output == "all" else {"coherence": got}
+    rows, cols = step.reduced(a.shape)
+    for name in {"coherence", "looks", "power_reference"} & maps.keys():
+        picked = expected[name][step.rows // 2 :: step.rows, step.cols // 2 :: step.cols][:rows, :cols]
+        plane = abs(backend.numpy(maps[name]))
+        np.testing.assert_array_equal(np.isnan(plane), np.isnan(picked), err_msg=name)
+        np.testing.assert_allclose(plane, picked, rtol=2e-5, atol=2e-6, err_msg=name)
+
+
 @pytest.mark.parametrize("window", [Window(rows=3, cols=10), Window.gaussian(rows=5, cols=7)])
 @pytest.mark.parametrize("output", ["magnitude", "complex", "all"])
 def test_neither_a_hole_elsewhere_nor_other_pairs_show_in_the_bits(backend, rng, window, output):

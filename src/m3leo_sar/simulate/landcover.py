@@ -94,5 +94,10 @@ def _kept(
 
 
 def _largest(classes: tuple[LandCover, ...], rows: slice, cols: slice, patch: float, seed: int) -> NDArray[np.intp]:
-    fields = [RandomField((seed, 1, index), patch).window(rows, cols) for index in range(len(classes))]
-    return np.argmax(fields, axis=0)
+    largest = RandomField((seed, 1, 0), patch).window(rows, cols)
+    found = np.zeros(largest.shape, np.intp)
+    for index in range(1, len(classes)):
+        field = RandomField((seed, 1, index), patch).window(rows, cols)
+        found[field > largest] = index
+        np.maximum(field, largest, out=largest)
+    return found

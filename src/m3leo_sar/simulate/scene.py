@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -162,7 +162,7 @@ class Scene:
         return class_indices(self.classes, rows, cols, patch=self.patch, seed=self.seed)
 
     def _height(self, rows: slice, cols: slice) -> NDArray[np.float64]:
-        return self.relief * RandomField((self.seed, 4), 12 * self.patch).window(rows, cols)
+        return self.relief * _hills(self.seed, self.patch, (rows.start, rows.stop), (cols.start, cols.stop))
 
     def _hit(self, rows: slice, cols: slice) -> NDArray[np.bool_]:
         size = (rows.stop - rows.start, cols.stop - cols.start)
@@ -179,24 +179,29 @@ class Scene:
         down, across = np.arange(rows.start, rows.stop), np.arange(cols.start, cols.stop)
         centre_row, centre_col = self.geobox.shape[0] / 2, self.geobox.shape[1] / 2
         radius = max(self.geobox.shape) / 6
-        bowl = np.exp(-0.5 * ((down[:, None] - centre_row) ** 2 + (across - centre_col) ** 2) / radius**2)
+        bowl = np.outer(*(np.exp(-0.5 * (away / radius) ** 2) for away in (down - centre_row, across - centre_col)))
         phase = per_metre * (topography + self.sinking * years * bowl)
         steps = np.array([item.phase_step for item in self.classes])
         return phase + index * steps[self._classes(rows, cols)] if steps.any() else phase
 
     def _read(self, index: int, rows: slice, cols: slice) -> NDArray[np.complex64]:
         cover, hit = self._classes(rows, cols), self._hit(rows, cols)
-        layers = [self._speckle(layer, cover, rows, cols) for layer in range(index + 1)]
-        mixing = np.array([[mixing_matrix(matrix)[index, : index + 1] for matrix in side] for side in self._matrices])
-        weights = mixing.astype(np.float32)[hit.astype(int), cover]
-        echo = np.einsum("rck,krc->rc", weights, np.stack(layers))
+        # Row of each pixel in tables with a row per class, outside and inside the event's area.
+        kind = cover + len(self.classes) * hit
+        mixing = np.array([mixing_matrix(matrix)[index] for side in self._matrices for matrix in side], np.float32)
+        echo = np.zeros(cover.shape, np.complex64)
+        for layer in range(index + 1):
+            echo += mixing[:, layer][kind] * self._speckle(layer, cover, rows, cols)
         is_cross = self.polarisation != POLARISATIONS[0]
-        decibel = np.array([item.backscatter + is_cross * item.cross for item in self.classes])[cover]
-        if self.event is not None and self.dates[index] >= self.event.date:
-            decibel = decibel + self.event.change * hit
-        amplitude = np.sqrt(10 ** (decibel / 10))
-        phasor = np.exp(-1j * self._phase(index, rows, cols))
-        return (echo * (amplitude * phasor)).astype(np.complex64)
+        decibel = np.array([item.backscatter + is_cross * item.cross for item in self.classes])
+        is_after = self.event is not None and self.dates[index] >= self.event.date
+        change = self.event.change if self.event is not None and is_after else 0.0
+        amplitude = np.sqrt(10 ** (np.concatenate([decibel, decibel + change]) / 10))[kind]
+        phase = self._phase(index, rows, cols)
+        out = np.empty(cover.shape, np.complex64)
+        out.real, out.imag = amplitude * np.cos(phase), -amplitude * np.sin(phase)
+        out *= echo
+        return out
 
     def _speckle(self, layer: int, cover: NDArray[np.intp], rows: slice, cols: slice) -> NDArray[np.complex64]:
         """Independent echoes of one layer in this polarisation."""
@@ -206,6 +211,14 @@ class Scene:
         own = speckle(self.seed, _CROSS + layer, rows, cols)
         mixed = shared * speckle(self.seed, layer, rows, cols) + np.sqrt(1 - shared**2) * own
         return mixed.astype(np.complex64, copy=False)
+
+
+# Hills are those of every date, as classes are.
+@lru_cache(maxsize=4)
+def _hills(seed: int, patch: float, rows: tuple[int, int], cols: tuple[int, int]) -> NDArray[np.float64]:
+    heights = RandomField((seed, 4), 12 * patch).window(slice(*rows), slice(*cols))
+    heights.flags.writeable = False
+    return heights
 
 
 def simulate_scene(
