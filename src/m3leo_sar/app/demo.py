@@ -35,9 +35,9 @@ class DemoSize:
     pixels: int = 1900
     dates: int = 6
     chip: int = 448
-    crop: int = 128
-    crops: int = 12
-    epochs: int = 12
+    crop: int = 64
+    crops: int = 32
+    epochs: int = 6
     widths: tuple[int, ...] = (8, 16, 32, 64)
 
 
@@ -134,7 +134,10 @@ def _train(
         crops=size.crops,
         batch=8,
         epochs=size.epochs,
-        learning_rate=3e-3,
+        # A rate that rises high and falls to nothing learns as much from a quarter of the pixels.
+        learning_rate=1e-2,
+        schedule="cosine",
+        warmup=0.1,
         accelerator="cpu",
         threads=1,
         seed=seed,

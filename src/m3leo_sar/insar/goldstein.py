@@ -176,10 +176,12 @@ def _with_phase(arrays: Any, interferogram: Any, filtered: Any, known: Any) -> A
     size = arrays.abs(filtered)
     # Where the patches cancel there is no phase to use, nor any to lose.
     quiet = size == 0
-    filtered = filtered / arrays.where(quiet, 1, size)
-    filtered *= arrays.abs(interferogram)
-    out = arrays.where(quiet, interferogram, filtered)
-    out[~known] = complex(np.nan, np.nan)
+    times = arrays.abs(interferogram)
+    times /= arrays.where(quiet, 1, size)
+    out = filtered * times
+    for gone, value in ((quiet, interferogram), (~known, arrays.asarray(complex(np.nan, np.nan), out.dtype))):
+        if gone.any():
+            out = arrays.where(gone, value, out)
     return out
 
 

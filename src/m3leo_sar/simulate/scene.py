@@ -23,6 +23,8 @@ from m3leo_sar.stack.slc import SlcStack
 POLARISATIONS = ("VV", "VH")
 #: Speckle of the cross-polarised channel starts at this layer, far above any date's.
 _CROSS = 1 << 20
+#: Rows of a band of labels, as of a band of chunks of a stored stack.
+_BAND = 512
 #: Units of the labels that are no codes.
 LABEL_UNITS = {"height": "m"}
 
@@ -121,11 +123,14 @@ class Scene:
 
     def labels(self) -> dict[str, tuple[NDArray[np.generic], GeoBox]]:
         """Rasters on the scene's grid: ``landcover`` (uint8), ``height`` (float32, m), ``event`` (bool)."""
-        everything = slice(0, self.geobox.shape[0]), slice(0, self.geobox.shape[1])
+        height, width = self.geobox.shape
+        everything = slice(0, height), slice(0, width)
+        # Ground of bands is kept, and used again when the images are written band by band.
+        bands = [(slice(top, min(top + _BAND, height)), everything[1]) for top in range(0, height, _BAND)]
         codes = np.array([cover.code for cover in self.classes], np.uint8)
         rasters: dict[str, NDArray[np.generic]] = {
-            "landcover": codes[self._classes(*everything)],
-            "height": self._height(*everything).astype(np.float32),
+            "landcover": np.concatenate([codes[self._classes(*band)] for band in bands]),
+            "height": np.concatenate([self._height(*band).astype(np.float32) for band in bands]),
         }
         if self.event is not None:
             rasters["event"] = self._hit(*everything).astype(bool)

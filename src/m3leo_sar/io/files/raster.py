@@ -31,8 +31,8 @@ from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile, file_at
 
 #: GDAL's driver for files that must be GeoTIFF: a VRT could make GDAL read any other file or URL.
 GEOTIFF = "GTiff"
-#: Rows of a strip of levels.
-_LEVEL_ROWS = 64
+#: Most rows and bytes of a strip: few strips take less time than many, and of a wide raster a window reads few rows.
+_STRIP_ROWS, _STRIP_BYTES = 64, 1 << 18
 #: Setting by which GDAL, from 3.12 on, reads raw files that do not lie beside or below a VRT.
 _RAW_SETTING = "GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE"
 #: Suffixes of files beside a raster that do not affect its pixels.
@@ -139,7 +139,7 @@ def geotiff_bytes(
     band_tags: Sequence[Mapping[str, str]] = (),
     overviews: str | None = None,
 ) -> bytes:
-    """A compressed GeoTIFF of (rows, cols) or (bands, rows, cols).
+    """A GeoTIFF of (rows, cols) or (bands, rows, cols), compressed unless complex.
 
     Parameters
     ----------
@@ -184,17 +184,8 @@ def geotiff_bytes(
         "crs": geobox.crs,
         "transform": geobox.affine,
         "nodata": nodata,
-        "compress": "DEFLATE",
     }
-    if bands.dtype.kind in "fc" or scale is not None:
-        # Measurements have no repetitions: more effort takes longer and compresses no better.
-        profile["level" if cog else "zlevel"] = 1
-    # The floating point predictor makes smooth coherence compressible by DEFLATE; complex values have none.
-    if scale is not None:
-        # Levels of neighbours are often equal as they are, and few strips take less time than many.
-        profile["blockysize"] = _LEVEL_ROWS
-    elif bands.dtype.kind in "fiu":
-        profile["predictor"] = {"f": 3}.get(bands.dtype.kind, 2) if not cog else "YES"
+    profile |= (_cog_packing if cog else _strip_packing)(bands, is_levels=scale is not None)
     if overviews is not None:
         # GDAL's default, cubic, creates invalid codes and refuses complex numbers.
         profile["overview_resampling"] = overviews.upper()
@@ -209,6 +200,28 @@ def geotiff_bytes(
             for band, facts in enumerate(band_tags, start=1):
                 target.update_tags(band, **facts)
         return bytes(memory.getbuffer())
+
+
+def _strip_packing(bands: NDArray[Any], *, is_levels: bool) -> dict[str, Any]:
+    """Strips and compression of a GeoTIFF of (bands, rows, cols)."""
+    rows, kind = bands.shape[1], bands.dtype.kind
+    strips = {"blockysize": max(1, min(_STRIP_ROWS, _STRIP_BYTES * rows // bands.nbytes, rows))}
+    if kind == "c":
+        # Compression saves a twentieth of the bytes, and takes longer than computing them.
+        return strips
+    # Measurements have no repetitions: more effort takes longer and compresses no better.
+    level = {"zlevel": 1} if kind == "f" or is_levels else {}
+    # The floating point predictor makes smooth coherence compressible; levels of neighbours are often equal without.
+    predictor = {"predictor": 3 if kind == "f" else 2} if kind in "fiu" and not is_levels else {}
+    return {**strips, "compress": "DEFLATE", **level, **predictor}
+
+
+def _cog_packing(bands: NDArray[Any], *, is_levels: bool) -> dict[str, Any]:
+    """Compression of a Cloud Optimized GeoTIFF, as of other ones."""
+    kind = bands.dtype.kind
+    level = {"level": 1} if kind in "fc" or is_levels else {}
+    predictor = {"predictor": "YES"} if kind in "fiu" and not is_levels else {}
+    return {"compress": "DEFLATE", **level, **predictor}
 
 
 @contextmanager
