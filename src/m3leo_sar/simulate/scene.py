@@ -194,18 +194,21 @@ class Scene:
         # Row of each pixel in tables with a row per class, outside and inside the event's area.
         kind = cover + len(self.classes) * hit
         mixing = np.array([mixing_matrix(matrix)[index] for side in self._matrices for matrix in side], np.float32)
-        echo = np.zeros(cover.shape, np.complex64)
+        # In parts: NumPy rounds products of complex numbers by their place in a row.
+        re, im = np.zeros((2, *cover.shape), np.float32)
         for layer in range(index + 1):
-            echo += mixing[:, layer][kind] * self._speckle(layer, cover, rows, cols)
+            weight, echo = mixing[:, layer][kind], self._speckle(layer, cover, rows, cols)
+            re += weight * echo.real
+            im += weight * echo.imag
         is_cross = self.polarisation != POLARISATIONS[0]
         decibel = np.array([item.backscatter + is_cross * item.cross for item in self.classes])
         is_after = self.event is not None and self.dates[index] >= self.event.date
         change = self.event.change if self.event is not None and is_after else 0.0
         amplitude = np.sqrt(10 ** (np.concatenate([decibel, decibel + change]) / 10))[kind]
         phase = self._phase(index, rows, cols)
+        cosine, sine = np.cos(phase), np.sin(phase)
         out = np.empty(cover.shape, np.complex64)
-        out.real, out.imag = amplitude * np.cos(phase), -amplitude * np.sin(phase)
-        out *= echo
+        out.real, out.imag = amplitude * (re * cosine + im * sine), amplitude * (im * cosine - re * sine)
         return out
 
     def _speckle(self, layer: int, cover: NDArray[np.intp], rows: slice, cols: slice) -> NDArray[np.complex64]:
