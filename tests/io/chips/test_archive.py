@@ -10,6 +10,7 @@ import zlib
 
 import numpy as np
 import pytest
+import rasterio
 
 from m3leo_sar import GeoBox, SlcStack
 from m3leo_sar.io.chips.archive import ChipArchive
@@ -226,3 +227,17 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, rng, what):
     assert not list(tmp_path.rglob("x.tif"))
     assert not list(tmp_path.rglob("000000"))
     assert not list(tmp_path.glob("stack/2*"))
+
+
+def test_chips_lie_in_few_strips_and_complex_ones_as_they_are(tmp_path, rng):
+    archive, box = (
+        ChipArchive.create(tmp_path / "chips"),
+        GeoBox.from_bounds((0, 0, 9, 15), shape=(150, 90), crs="EPSG:4326"),
+    )
+    real = rng.random(box.shape, np.float32)
+    for key, array in (("a", real), ("b", real.astype(np.complex64)), ("c", (255 * real).astype(np.uint8))):
+        archive.write("tile", "coherence", key, array, box, metadata={})
+        with rasterio.open(archive.path("tile", "coherence", key)) as source:
+            assert source.block_shapes == [(64, 90)]
+            assert (source.compression is None) == (array.dtype.kind == "c")
+        np.testing.assert_array_equal(archive.read("tile", "coherence", key).array, array)
