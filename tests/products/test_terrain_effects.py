@@ -10,6 +10,7 @@ import pytest
 from m3leo_sar import GeoBox, SlcStack, TileGrid, Window, prepare
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip_settings import OtherSettingsWarning
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.products.terrain_effects import slope_factor, tile_view
 from m3leo_sar.simulate.circular_orbit import circular_orbit
@@ -105,7 +106,8 @@ def test_masked_ground_has_no_data_in_any_chip_and_the_chips_say_so(ground, tmp_
     # Another mask makes other chips; none keeps those of an archive from before.
     archive = ChipArchive(tmp_path / "layover")
     assert prepare(stack, archive, tiles=tiles, window=window, mask=["layover"]).computed == {}
-    assert prepare(stack, archive, tiles=tiles, window=window).computed == {"coherence": 1, "intensity": 2}
+    with pytest.warns(OtherSettingsWarning, match="mask layover, and this run has no mask"):
+        assert prepare(stack, archive, tiles=tiles, window=window).computed == {"coherence": 1, "intensity": 2}
     assert "mask" not in archive.read(tiles[0].identifier, "intensity", KEYS[0]).metadata["parameters"]
 
 
@@ -123,5 +125,5 @@ def test_stacks_without_terrain_and_unknown_words_are_refused(tmp_path):
         with pytest.raises(ValueError, match=f"{name} needs a stack with orbit and terrain.*; stack has a GeoBox"):
             prepare(stack, tmp_path / "chips", **options)
     assert not (tmp_path / "chips").exists()
-    with pytest.raises(ValueError, match="mask must hold layover or shadow, got 'water'"):
+    with pytest.raises(ValueError, match="mask must be layover, shadow or both, layover,shadow, got 'water'"):
         Recipe(pairs=(), window=Window(rows=3, cols=3), mask=("water",))

@@ -60,7 +60,10 @@ def test_bursts_dates_and_polarisations_are_chosen():
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        (BurstChoice(start="2024-01-01"), "start and stop must hold a date of the products, 2023-03-01 to 2023-03-01"),
+        (
+            BurstChoice(start="2024-01-01"),
+            "start=2024-01-01 leaves no date of the products, which are of 2023-03-01 to",
+        ),
         (BurstChoice(polarisation="HH"), "polarisation must be one of VV, which the products hold, got HH"),
         (BurstChoice(swath="IW2"), "swath must be one of IW1, got IW2"),
         (BurstChoice(swath="IW4"), "swath must be one of IW1, IW2, IW3, got 'IW4'"),

@@ -41,6 +41,7 @@ from m3leo_sar.run.coregistration.coregister_products import plan_coregistration
 from m3leo_sar.run.coregistration.coregistration_plan import existing_coverage, make_plan
 from m3leo_sar.run.coregistration.pass_orbits import orbit_of
 from m3leo_sar.run.coregistration.plan_check import faults_of
+from m3leo_sar.run.coregistration.plan_cost import plan_cost
 from m3leo_sar.simulate.safe_scene import SafeScene
 from m3leo_sar.simulate.sentinel1_pass import PassOptions
 from m3leo_sar.stack.burst_set import BurstSet
@@ -247,15 +248,20 @@ def test_the_plan_says_what_a_run_would_do_and_writes_nothing(files, stacks, tmp
     assert {row["orbit"] for row in rows} == {"POEORB"}
     # In the middle of all in time and baseline.
     assert plan.reference == DATES[0]
-    pixels = sum(4 * image.image.shape[0] * image.image.shape[1] for image in plan.images)
-    # Two stacks with heights and terrain; the products are no zips.
-    assert (plan.bytes, plan.spare_bytes) == (pixels + 2 * (40 << 20), 0)
-    assert plan.seconds == pytest.approx(pixels / 6 / 4e6 * (2 * 0.2 + 2 * 0.03 + 4 * 0.2))
-    assert list(faults_of(plan, open_terrain(files.terrain))) == []
+    terrain = open_terrain(files.terrain)
+    cost = plan_cost(plan, terrain)
+    written = sum(path.stat().st_size for path in stacks.rglob("*") if path.is_file() and "sqlite" not in path.name)
+    # Heights and terrain are counted as they are before compression; the products are no zips.
+    assert 0.7 * cost.bytes < written < 1.05 * cost.bytes
+    assert cost.spare_bytes == 0
+    samples = plan.images[0].image.shape[0] * plan.images[0].image.shape[1]
+    assert cost.seconds == pytest.approx(samples / 1e6 * (2 * 0.06 + 2 * 0.015 + 4 * 0.13))
+    assert list(faults_of(plan, terrain)) == []
+    assert [fault[:59] for fault in faults_of(plan)] == ["dem must be given for bursts that have no stack yet: T052-1"]
     there = plan_coregistration(files.products, stacks, orbits=files.orbits)
     assert (there.reference, there.lacking) == (DATES[0], [])
     assert [round(there.baselines[date]) for date in DATES] == pytest.approx(BASELINES, abs=5)
-    assert (there.bytes, there.seconds, list(faults_of(there))) == (0, 0, [])
+    assert (plan_cost(there), list(faults_of(there))) == ((0, 0, 0), [])
     assert set(there.coverage()[str(there.images[0].identifier)].values()) == {"reference", "present"}
     assert existing_coverage(stacks) == there.coverage()
 
@@ -355,7 +361,7 @@ def test_missing_orbits_terrain_and_disk_are_named_before_anything_is_written(fi
         made(files, tmp_path / "t", dem=None)
     assert not (tmp_path / "t").exists()
     monkeypatch.setattr(home.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 1))
-    with pytest.raises(OSError, match=r"has 0\.0 GB free, the 6 images need 0\.\d GB; choose fewer by aoi"):
+    with pytest.raises(OSError, match=r"has 0\.0 GB free, the 6 images need 0\.\d GB; choose fewer by aoi="):
         made(files, tmp_path / "s")
     assert not (tmp_path / "s").exists()
 
@@ -437,6 +443,93 @@ def test_pixels_that_are_damaged_fail_their_date_and_no_other(files, stacks, tmp
     assert (done.summary.computed, done.summary.present) == ({"VV": 2}, 2)
     assert len(done.summary.failed) == 2
     assert all(re.search(told, reason) for reason in done.summary.failed.values())
+
+
+# The reference.
+
+
+def without_its_end(product: Path, folder: Path, *, share: float = 0.5) -> Path:
+    """A copy of a product whose measurement is cut short behind its directory."""
+    copy = shutil.copytree(product, folder / product.name)
+    pixels = next(copy.glob("measurement/*"))
+    pixels.write_bytes(pixels.read_bytes()[: round(pixels.stat().st_size * share)])
+    return copy
+
+
+def with_a_damaged_zip(product: Path, folder: Path) -> Path:
+    """The zip of a product with zeros in its pixels, which its checksum alone shows."""
+    archive = Path(shutil.make_archive(str(folder / product.stem), "zip", product.parent, product.name))
+    content = bytearray(archive.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2000] = bytes(2000)
+    archive.write_bytes(content)
+    return archive
+
+
+def test_a_date_whose_pixels_are_cut_short_is_not_taken_as_the_reference(files, tmp_path, capsys):
+    """The first date lies in the middle of all; half of its pixels are missing."""
+    products = [without_its_end(files.products[0], tmp_path / "p"), *files.products[1:]]
+    words = ["coregister", *map(str, products), str(tmp_path / "s"), "--orbits", str(files.orbits)]
+    words += ["--dem", str(files.terrain)]
+    assert app([*words, "--dry-run"], standalone_mode=False) == 1
+    said = " ".join(capsys.readouterr())
+    cut = rf"of {products[0].name} is cut short, it has \d+ of \d+ bytes; download the product again"
+    assert re.search(rf"note: {DATES[0]} is not taken as the reference: .* {cut}", said)
+    assert re.search(rf"cannot be made: {DATES[0]}: .* {cut}", said)
+    assert f"reference {DATES[1]}" in said
+    with pytest.warns(UserWarning, match=f"{DATES[0]} is not taken as the reference"):
+        done = made(files, tmp_path / "s", products=products, reference=None)
+    assert (done.plan.reference, done.summary.computed) == (DATES[1], {"VV": 4})
+    assert {name.rpartition("/")[2] for name in done.summary.failed} == {f"{DATES[0]:%Y%m%d}"}
+
+
+def test_damage_that_only_reading_shows_moves_the_reference_and_loses_no_other_date(files, tmp_path):
+    (tmp_path / "p").mkdir()
+    products = [with_a_damaged_zip(files.products[0], tmp_path / "p"), *files.products[1:]]
+    with pytest.warns(
+        UserWarning, match=rf"{DATES[0]} cannot be the reference \(.*\.zip is damaged.*\), {DATES[1]} is"
+    ):
+        done = made(files, tmp_path / "s", products=products, reference=None)
+    assert (done.plan.reference, done.summary.computed) == (DATES[1], {"VV": 4})
+    assert {name.rpartition("/")[2] for name in done.summary.failed} == {f"{DATES[0]:%Y%m%d}"}
+    assert {path.name for path in (tmp_path / "s").glob("T*/2*")} == {f"{date:%Y%m%d}" for date in DATES[1:]}
+
+
+def test_a_reference_that_was_asked_for_and_is_damaged_is_named_with_the_remedy(files, tmp_path):
+    broken = without_its_end(files.products[0], tmp_path / "p")
+    asked = ["coregister", broken, *files.products[1:], "s", "--orbits", files.orbits, "--dem", files.terrain]
+    said = call_here(*asked, "--reference", REFERENCE, cwd=tmp_path, code=1)
+    told = (
+        rf"failed: T052-\S+/{DATES[1]:%Y%m%d}.*: the reference {DATES[0]} of \S+ failed \(.* cut short.*\); download "
+    )
+    assert re.search(rf"{told}{broken.stem} again, or choose another date by --reference", said)
+    # No stack fixes the reference that could not be written.
+    assert not list((tmp_path / "s").glob("T*"))
+    assert made(files, tmp_path / "s", products=files.products[1:], reference=str(DATES[1])).summary.failed == {}
+
+
+def test_a_folder_of_inputs_is_refused_for_stacks(files, tmp_path):
+    place = files.products[0].parent
+    before = sorted(place.rglob("*"))
+    for folder in (place, files.orbits):
+        with pytest.raises(ValueError, match=f"stacks must be a folder of its own, got {folder}, which is one of the"):
+            made(files, folder, products=place)
+    with pytest.raises(ValueError, match=f"which lies in the product {files.products[0].name}"):
+        made(files, files.products[0] / "measurement")
+    assert sorted(place.rglob("*")) == before
+
+
+def test_a_picture_is_refused_before_the_run(files, tmp_path):
+    asked = ["coregister", *files.products[:1], "s", "--orbits", files.orbits, "--dem", files.terrain]
+    said = call_here(*asked, "--figure", "x.xyz", cwd=tmp_path, code=1)
+    assert "--figure must end in .png, .svg or .pdf" in said
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_dry_run_without_terrain_says_what_the_run_would_refuse(files, tmp_path):
+    asked = ["coregister", *files.products[:2], "s", "--orbits", files.orbits, "--reference", REFERENCE, "--dry-run"]
+    said = call_here(*asked, cwd=tmp_path, code=1)
+    assert "cannot be made: --dem must be given for bursts that have no stack yet: T052-" in said
 
 
 def cut_short(product, folder):

@@ -15,6 +15,7 @@ from production import DATES, assert_same, recipe, run, tiles, write_dates
 from m3leo_sar import TileGrid, Window
 from m3leo_sar._machine import available_cpus
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip_settings import OtherSettingsWarning
 from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack
 from m3leo_sar.products.recipe import UNKNOWN, wanted_chips
 from m3leo_sar.run import threads
@@ -132,7 +133,8 @@ def test_a_replaced_input_or_parameter_makes_again_what_depends_on_it(tmp_path):
     assert run(stack, chips).computed == {"coherence": 3 * 6, "intensity": 6}
     assert run(stack, chips).computed == {}
     wider = recipe(window=Window(rows=5, cols=8))
-    assert run(stack, chips, asked=wider).computed == {"coherence": 36}
+    with pytest.warns(OtherSettingsWarning, match="holds coherence of window 3 x 8, and this run has window 5 x 8"):
+        assert run(stack, chips, asked=wider).computed == {"coherence": 36}
     run(stack, tmp_path / "fresh", asked=wider)
     assert_same(chips, tmp_path / "fresh")
 

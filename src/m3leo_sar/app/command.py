@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import signal
 import sys
+import threading
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 #: Exit code that a shell expects from a program stopped by Ctrl-C.
 _STOPPED = 130
+#: Warnings of Python on a read that was not begun.
+_DROPPED = r"coroutine '.*' was never awaited"
 
 
 def main() -> None:
@@ -22,9 +29,32 @@ def main() -> None:
     # Read when the libraries load: idle threads of OpenMP sleep. Spinning, those of a small network's training take the
     # cores from each other on a machine with other work, and make it several times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _hearing() as interrupts:
         warnings.showwarning = _Warned()  # type: ignore[assignment]
-        sys.exit(_run())
+        code = _run(interrupts)
+    if code == _STOPPED:
+        warnings.filterwarnings("ignore", message=_DROPPED, category=RuntimeWarning)
+    sys.exit(code)
+
+
+@contextmanager
+def _hearing() -> Iterator[list[int]]:
+    """Collect Ctrl-C, which a library that it meets while it loads may turn into an error of its own."""
+    heard: list[int] = []
+
+    def hear(number: int, frame: Any) -> None:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    is_ours = before is signal.default_int_handler and threading.current_thread() is threading.main_thread()
+    if is_ours:
+        signal.signal(signal.SIGINT, hear)
+    try:
+        yield heard
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGINT, before)
 
 
 class _Warned:
@@ -35,13 +65,14 @@ class _Warned:
 
     def __call__(self, message: Warning | str, *_: Any, **__: Any) -> None:
         text = " ".join(str(message).split())
-        if text not in self.said:
+        # Ctrl-C leaves reads behind that zarr had begun.
+        if text not in self.said and not re.match(_DROPPED, text):
             self.said.add(text)
             _say(f"warning: {text}")
 
 
-def _run() -> int:
-    """Run the command and return its exit code."""
+def _run(interrupts: Sequence[int]) -> int:
+    """Run the command and return its exit code; an error after Ctrl-C is that of a library that was interrupted."""
     try:
         # Imported here, so that Ctrl-C while the libraries load is handled like any other.
         from m3leo_sar.app.cli import app
@@ -51,7 +82,7 @@ def _run() -> int:
     except KeyboardInterrupt:
         code = _STOPPED
     except Exception as error:
-        code = _explain(error)
+        code = _STOPPED if interrupts else _explain(error)
     if code == _STOPPED:
         # Reads that zarr had started are dropped with its event loop; a user who stopped them needs no message.
         logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)

@@ -66,7 +66,7 @@ def coregister(
         typer.Option(
             "--dry-run",
             help="List the bursts of each date, with orbits, coverage, disk and time; "
-            "check pixels and terrain; write no stack.",
+            "check pixels and terrain; write no stack. The exit code is 1 if a run could not make all.",
         ),
     ] = False,
 ) -> None:
@@ -78,10 +78,19 @@ def coregister(
 
     Example: m3leo-sar coregister products stacks --orbits orbits --dem terrain --dem-datum egm2008 --dry-run
     """
-    from m3leo_sar.run.coregistration.coregister_products import plan_coregistration, run_plan, terrain_at
+    from m3leo_sar.app.run_display import failure_lines
+    from m3leo_sar.pictures.picture_format import require_picture_name
+    from m3leo_sar.run.coregistration.coregister_products import (
+        LEDGER,
+        plan_coregistration,
+        run_plan,
+        terrain_at,
+    )  # fmt: skip
     from m3leo_sar.run.coregistration.coregistration_plan import existing_coverage
     from m3leo_sar.run.coregistration.overlap_shift import shift_text
 
+    if figure:
+        require_picture_name(figure, "figure")
     wanted: dict[str, Any] = {
         "orbits": orbits,
         "aoi": aoi,
@@ -98,7 +107,7 @@ def coregister(
     for note in plan.notes:
         ERR.print(f"note: {note}", markup=False, soft_wrap=True)
     if dry_run:
-        _print_plan(plan, workers)
+        _print_plan(plan, terrain, workers)
         _draw(figure, plan.coverage())
         _report_faults(plan, terrain)
         return
@@ -119,23 +128,32 @@ def coregister(
         soft_wrap=True,
     )
     _draw(figure, existing_coverage(plan.folder))
-    for name, reason in list(done.summary.failed.items())[:3]:
-        OUT.print(f"failed: {name}: {with_options(reason)}", markup=False, soft_wrap=True)
+    failed = {name: reason for name, reason in done.summary.failed.items() if name not in done.plan.unreadable}
+    for line in [*_unreadable_lines(done.plan), *failure_lines(failed, plan.folder / LEDGER)]:
+        OUT.print(line, markup=False, soft_wrap=True)
     if done.summary.failed:
-        count = len(done.summary.failed) - len(done.plan.unreadable)
-        unread = f"{len(done.plan.unreadable)} products cannot be read; " if done.plan.unreadable else ""
-        OUT.print(f"{unread}{count} images failed; run again to try them again", soft_wrap=True)
+        unread = f"{_counted(len(done.plan.unreadable), 'product')} cannot be read; " if done.plan.unreadable else ""
+        OUT.print(f"{unread}{_counted(len(failed), 'image')} failed; run again to try again", soft_wrap=True)
         raise typer.Exit(code=1)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def _unreadable_lines(plan: CoregistrationPlan) -> list[str]:
+    return [f"cannot be read: {name}: {reason}" for name, reason in plan.unreadable.items()]
 
 
 #: Characters of the columns that are never cut: rows differ in them.
 _WHOLE = {"date": 10, "burst": 15}
 
 
-def _print_plan(plan: CoregistrationPlan, workers: int | None) -> None:
+def _print_plan(plan: CoregistrationPlan, terrain: Any, workers: int | None) -> None:
     """Table of bursts and dates, and what is left to do."""
     from m3leo_sar.app.run_display import duration_text, size_text
     from m3leo_sar.run.coregistration.coregistration_run import BURST_BYTES
+    from m3leo_sar.run.coregistration.plan_cost import plan_cost
     from m3leo_sar.run.threads import fitting_workers
 
     rows = list(plan.table())
@@ -150,28 +168,21 @@ def _print_plan(plan: CoregistrationPlan, workers: int | None) -> None:
     OUT.print(table)
     if alike:
         OUT.print("all: " + ", ".join(f"{name} {value}" for name, value in alike.items()), soft_wrap=True)
-    for name, reason in plan.unreadable.items():
-        OUT.print(f"cannot be read: {name}: {reason}", markup=False, soft_wrap=True)
-    count = workers or fitting_workers(BURST_BYTES)
+    for line in _unreadable_lines(plan):
+        OUT.print(line, markup=False, soft_wrap=True)
+    count, cost = workers or fitting_workers(BURST_BYTES), plan_cost(plan, terrain)
+    spare = f" and {size_text(cost.spare_bytes)} for unpacked zips" if cost.spare_bytes else ""
     OUT.print(
-        f"{len(plan.lacking)} of {len(plan.images)} images to make: {size_text(plan.bytes)} on disk{_spare(plan)}, "
-        f"about {duration_text(plan.seconds / count)} on {count} CPU{'s' * (count > 1)}",
+        f"{len(plan.lacking)} of {len(plan.images)} images to make: {size_text(cost.bytes)} on disk{spare}, "
+        f"about {duration_text(cost.seconds / count)} on {count} CPU{'s' * (count > 1)}",
         soft_wrap=True,
     )
-
-
-def _spare(plan: CoregistrationPlan) -> str:
-    from m3leo_sar.app.run_display import size_text
-
-    return f" and {size_text(plan.spare_bytes)} for unpacked zips" if plan.spare_bytes else ""
 
 
 def _report_faults(plan: CoregistrationPlan, terrain: Any) -> None:
     """What the run could not make; exit code 1 if there is any."""
     from m3leo_sar.run.coregistration.plan_check import faults_of
 
-    if terrain is None:
-        ERR.print("note: terrain is not checked without --dem", soft_wrap=True)
     faults = list(faults_of(plan, terrain))
     for fault in faults:
         OUT.print(f"cannot be made: {with_options(fault)}", markup=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,8 +64,8 @@ def prepare(
         typer.Option("--gamma0", help="Write each date's terrain-flattened gamma0 too, from the stack's terrain."),
     ] = False,
     mask: Annotated[
-        str | None,
-        typer.Option(help="Ground without data in the chips: layover, shadow or layover,shadow, from the terrain."),
+        list[str] | None,
+        typer.Option(help="Ground without data in the chips, from the terrain: layover or shadow; can be repeated."),
     ] = None,
     remove_steps: Annotated[
         bool,
@@ -115,9 +116,10 @@ def prepare(
     Examples: m3leo-sar prepare stack chips --max-days 48; m3leo-sar prepare cslc chips --aoi area.wkt --window 5x20;
     m3leo-sar prepare stack chips --dry-run
     """
-    from m3leo_sar.app.run_display import plan_text, run_display, steps_text, summary_text
+    from m3leo_sar.app.run_display import failure_lines, plan_text, run_display, steps_text, summary_text
     from m3leo_sar.io.chips.archive import ChipArchive
-    from m3leo_sar.products.recipe import Recipe
+    from m3leo_sar.io.chips.chip_ledger import LEDGER
+    from m3leo_sar.products.recipe import Recipe, parse_mask
     from m3leo_sar.products.terrain_effects import require_terrain
     from m3leo_sar.run.catalogue import open_catalogue, with_flattening, without_steps
     from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of
@@ -149,7 +151,7 @@ def prepare(
         valid_looks=valid_looks,
         cross_polarised=cross_polarised,
         gamma0=gamma0,
-        mask=tuple(word.strip() for word in mask.split(",")) if mask else (),
+        mask=parse_mask(mask or ()),
     )
     require_terrain(opened, recipe)
     grid = choose_tiles(opened, aoi=aoi, tiles=tiles, lattice=lattice)
@@ -168,9 +170,9 @@ def prepare(
     with run_display() as watch:
         summary = bring_up_to_date(catalogue, chips, grid, recipe, options=how, watch=watch)
     OUT.print(summary_text(summary, archive))
+    for line in failure_lines(summary.failed, archive / LEDGER):
+        OUT.print(line, markup=False, soft_wrap=True)
     if summary.failed:
-        for identifier, reason in list(summary.failed.items())[:3]:
-            OUT.print(f"failed: {identifier}: {with_options(reason)}", markup=False, soft_wrap=True)
         raise typer.Exit(code=1)
 
 
@@ -182,6 +184,8 @@ def _window(text: str, stack: SlcStack | BurstSet) -> Window:
     warn_unless_flat(stack, (window.rows, window.cols))
     if "m" in text.lower():
         OUT.print(options.window_text(text, window, stack), markup=False, soft_wrap=True)
+    if window.rows * window.cols == 1:
+        warnings.warn(f"--window {text} is a single pixel, whose coherence is 1 everywhere", stacklevel=2)
     return window
 
 
@@ -318,10 +322,13 @@ def slc_tiles(
     nodata: options.NoData = None,
     flattened: options.Flattened = None,
     reader: options.Reader = None,
+    gamma0: Annotated[bool, typer.Option("--gamma0", hidden=True)] = False,
+    mask: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Store each tile's part of a stack as complex int16, so that any pair can be computed during training.
 
-    The size grows with the number of dates, not of pairs. A second run adds only new dates.
+    The size grows with the number of dates, not of pairs. A second run adds only new dates. Terrain-flattened gamma0
+    and masks of layover and shadow are chips: the command prepare makes them.
 
     Example: m3leo-sar slc-tiles stack tiles --window 5x20; then m3leo-sar train chips pairs.store=tiles
     input=coherence:5x20 pairs.redraw=true
@@ -330,6 +337,11 @@ def slc_tiles(
     from m3leo_sar.run.choices import choose_tiles
     from m3leo_sar.run.slc_tiles import build_slc_tiles
 
+    if gamma0 or mask is not None:
+        raise ValueError(
+            f"{'--gamma0' if gamma0 else '--mask'} goes with prepare, whose chips are computed with the terrain; a "
+            "store of SLC tiles holds samples before any product"
+        )
     catalogue = open_catalogue(
         stack,
         burst=burst,

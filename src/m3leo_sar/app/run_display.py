@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from m3leo_sar.run.loop import Outcome, Summary
     from m3leo_sar.run.plan import Plan
     from m3leo_sar.run.run_options import Watch
+
+
+#: Reasons of failures that are printed.
+_REASONS = 3
 
 
 def plan_text(plan: Plan, rate: float | None, *, workers: int | None = None) -> str:
@@ -60,6 +64,27 @@ def summary_text(summary: Summary, archive: Path) -> str:
     if summary.failed:
         lines.append(f"{len(summary.failed)} tiles failed; run again to try them again")
     return "\n".join(lines)
+
+
+def failure_lines(failed: Mapping[str, str], ledger: Path) -> list[str]:
+    """Failures, one line per reason; where there are many reasons, the first ones and the file that holds the others.
+
+    Parameters
+    ----------
+    failed : mapping of str to str
+        Reason by name.
+    ledger : Path
+        File of the run that holds every reason.
+    """
+    names: dict[str, list[str]] = {}
+    for name, reason in failed.items():
+        names.setdefault(reason, []).append(name)
+    lines = []
+    for reason, some in list(names.items())[:_REASONS]:
+        others = f" and {len(some) - 1} more" if len(some) > 1 else ""
+        lines.append(f"failed: {some[0]}{others}: {with_options(reason)}")
+    left = sum(len(some) for some in list(names.values())[_REASONS:])
+    return [*lines, *([f"and {left} more, see {ledger}"] if left else [])]
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +45,7 @@ def simulate(
     swath: Annotated[
         list[str] | None, typer.Option(help="With --safe: IW1, IW2 or IW3, or neighbours; can be repeated (IW1).")
     ] = None,
-    bursts: Annotated[int, typer.Option(min=1, help="With --safe: bursts of each swath.")] = 2,
+    bursts: Annotated[int | None, typer.Option(min=1, help="With --safe: bursts of each swath (2).")] = None,
     zipped: Annotated[bool, typer.Option("--zip", help="With --safe: products as zips instead of folders.")] = False,
     geoid: Annotated[
         bool, typer.Option("--geoid", help="With --safe: heights above a geoid, written beside them as geoid.gtx.")
@@ -64,6 +65,7 @@ def simulate(
     from m3leo_sar.stack.pairs import parse_date
 
     first = parse_date(start)
+    _require_kind(path, safe, {"--swath": swath, "--bursts": bursts, "--zip": zipped, "--geoid": geoid})
     if safe:
         if event:
             raise ValueError("--event must be left out with --safe")
@@ -71,7 +73,7 @@ def simulate(
         place = SafeScene(
             passes=passes,
             swaths=tuple(swath or ("IW1",)),
-            bursts=bursts,
+            bursts=bursts or 2,
             lines=rows or 420,
             columns=cols or 1300,
             seed=seed,
@@ -89,6 +91,19 @@ def simulate(
     with progress_bar("simulating dates", dates) as advance:
         written = write_stack(scene.stack, path, labels=scene.labels(), label_units=LABEL_UNITS, progress=advance)
     OUT.print(f"{path}: {len(written)} dates written, {dates - len(written)} already there")
+
+
+def _require_kind(path: Path, safe: bool, options_of_products: Mapping[str, object]) -> None:
+    """Refuse options of products without --safe, and a folder that holds the other kind of scene."""
+    from m3leo_sar.io.stacks.zarr_stack import is_stack
+
+    alone = [name for name, value in options_of_products.items() if value]
+    if alone and not safe:
+        raise ValueError(f"{' and '.join(alone)} must come with --safe, which writes Sentinel-1 products")
+    if safe and path.is_dir() and is_stack(path):
+        raise ValueError(f"{path} holds a stack; give another folder for products")
+    if not safe and (path / "truth" / "truth.json").is_file():
+        raise ValueError(f"{path} holds products that simulate --safe wrote; add --safe, or give another folder")
 
 
 @commands.command()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip_settings import archive_settings, settings_text
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore, stored_polarisations
 
 
@@ -25,10 +28,17 @@ def archive_facts(chips: ChipArchive) -> dict[str, str]:
         "tiles": str(len(tiles)),
         "first tile": tiles[0] if tiles else "",
     }
+    settings = archive_settings(chips)
     for product in chips.datasets(tiles[0]) if tiles else ():
         keys = list(chips.keys(tiles[0], product))
-        facts[product] = f"{len(keys)} per tile, such as {keys[0]}" if keys else "none"
+        held = " or ".join(dict.fromkeys(_settings_text(one) for one in settings.get(product, [])))
+        facts[product] = f"{len(keys)} per tile, such as {keys[0]}{held and f'; {held}'}" if keys else "none"
     return facts
+
+
+def _settings_text(settings: Mapping[str, Any]) -> str:
+    """Window and mask of chips, as far as they have them."""
+    return settings_text(settings, [name for name in ("window", "mask") if name in settings]) or "no mask"
 
 
 def tile_store_facts(root: str | os.PathLike[str]) -> dict[str, str]:

@@ -20,6 +20,32 @@ HIDDEN = ("layover", "shadow")
 CELL = 30.0
 
 
+def parse_mask(mask: str | Iterable[str]) -> tuple[str, ...]:
+    """Ground that has no data in chips, in one order, as it is a parameter of the chips.
+
+    Parameters
+    ----------
+    mask : str or iterable of str
+        ``"layover"``, ``"shadow"``, or both, also as ``"layover,shadow"``. An empty sequence is no mask.
+
+    Raises
+    ------
+    ValueError
+        If a word is another, or empty.
+
+    Examples
+    --------
+    >>> parse_mask("shadow,layover")
+    ('layover', 'shadow')
+    """
+    parts = [mask] if isinstance(mask, str) else list(mask)
+    words = [word.strip() for part in parts for word in part.split(",")]
+    for word in words:
+        if word not in HIDDEN:
+            raise ValueError(f"mask must be {', '.join(HIDDEN)} or both, {','.join(HIDDEN)}, got {word!r}")
+    return tuple(sorted(set(words)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """The products to compute for each tile.
@@ -45,8 +71,8 @@ class Recipe:
         Whether to write, for each date and two polarisations, their coherence and the ratio of their intensities too.
     gamma0 : bool
         Whether to write each date's terrain-flattened gamma nought too.
-    mask : tuple of str
-        Ground that has no data in all chips but labels: ``"layover"``, ``"shadow"``, both or none.
+    mask : str or sequence of str
+        Ground that has no data in all chips but labels, as of :func:`parse_mask`; none by default.
 
     Raises
     ------
@@ -69,11 +95,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_min_valid(self.min_valid)
-        # In one order, as it is a parameter of the chips.
-        object.__setattr__(self, "mask", tuple(sorted(set(self.mask))))
-        for kind in self.mask:
-            if kind not in HIDDEN:
-                raise ValueError(f"mask must hold {' or '.join(HIDDEN)}, got {kind!r}")
+        object.__setattr__(self, "mask", parse_mask(self.mask))
 
     @property
     def dates(self) -> list[datetime.date]:

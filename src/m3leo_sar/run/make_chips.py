@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.tiles import Tile
+from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip_settings import settings_of, warn_of_other_settings
 from m3leo_sar.io.stacks.stack_labels import LabelRaster
 from m3leo_sar.products.recipe import UNKNOWN, Origin, Recipe
 from m3leo_sar.products.tile_maker import Task, TileMaker
@@ -51,6 +53,11 @@ def make_chips(
     report : callable, optional
         Called with the outcome of each tile.
 
+    Warns
+    -----
+    OtherSettingsWarning
+        If chips of the archive have another window, mask or other setting.
+
     Returns
     -------
     Summary
@@ -65,6 +72,7 @@ def make_chips(
     require_work(stack, tiles, recipe)
     rasters = {name: _in_memory(*label) for name, label in (labels or {}).items()}
     maker = TileMaker(stack, archive, recipe, rasters, origin)
+    warn_of_other_settings(archive, settings_of(maker.wanted(tiles[0])))
     loop: Loop[Task] = Loop(report=report)
     summary = loop.over(_claim(tiles, maker, loop), Here(lambda task: _made(task, maker)))
     refuse_none(summary.skipped, len(tiles), stack.name)
@@ -107,13 +115,30 @@ def require_work(stack: SlcStack | BurstSet, tiles: Sized, recipe: Recipe) -> No
     Raises
     ------
     ValueError
-        If no pair or tile is given, or a pair's date is missing.
+        If no pair or tile is given, a pair's date is missing, or the window is larger than the images.
     """
     if not recipe.pairs:
         raise ValueError("pairs must hold at least one pair, got none")
     if not len(tiles):
         raise ValueError("tiles must hold at least one tile, got none")
+    require_window(stack, recipe.window)
     stack.pair_indices(recipe.pairs)
+
+
+def require_window(stack: SlcStack | BurstSet, window: Window) -> None:
+    """Refuse a window that no image of a stack holds.
+
+    Raises
+    ------
+    ValueError
+        If it has more rows or columns than the largest image.
+    """
+    rows, cols = stack.shape[1:] if isinstance(stack, SlcStack) else stack.largest_shape
+    if window.rows > rows or window.cols > cols:
+        raise ValueError(
+            f"window must fit in the images of {rows} x {cols} pixels (rows x columns), got {window.rows} x "
+            f"{window.cols}"
+        )
 
 
 def _in_memory(array: NDArray[Any], geobox: GeoBox) -> LabelRaster:

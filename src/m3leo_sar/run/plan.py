@@ -15,7 +15,7 @@ import numpy as np
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip_ledger import ChipLedger, TileState
-from m3leo_sar.io.chips.product_names import COHERENCE, INTERFEROGRAM, LABEL
+from m3leo_sar.io.chips.product_names import COHERENCE, GAMMA0, INTERFEROGRAM, LABEL
 from m3leo_sar.io.chips.stored_coherence import DTYPES
 from m3leo_sar.io.files.plain_values import parameter_digest
 from m3leo_sar.products.tile_maker import is_whole
@@ -24,6 +24,8 @@ from m3leo_sar.products.tile_maker import is_whole
 _PIXEL_BYTES = {INTERFEROGRAM: 8, LABEL: 1}
 #: Seconds of one thread per chip of 448 x 448 without an earlier run; measured by benchmarks/pipeline.py.
 _SECONDS_A_CHIP = 0.03
+#: The same of the illuminated area of a tile, and of its layover and shadow, whatever the number of chips.
+_SECONDS_OF_SLOPES, _SECONDS_OF_MASK = 2.0, 0.5
 #: Name in the ledger of the seconds of one worker per pixel of a chip.
 RATE = "seconds per pixel"
 
@@ -94,7 +96,22 @@ class Plan:
             Seconds of one worker per pixel, from the ledger of an earlier run.
         """
         a_pixel = rate or _SECONDS_A_CHIP / 448**2
-        return sum(self.chips.values()) * self.grid.pixels**2 * a_pixel / workers
+        chips = sum(self.chips.values()) * self.grid.pixels**2 * a_pixel
+        terrain = self._terrain_seconds * (self.grid.pixels / 448) ** 2
+        # An earlier run may have had neither gamma nought nor a mask.
+        return (chips + terrain if rate is None else max(chips, terrain)) / workers
+
+    @property
+    def _terrain_seconds(self) -> float:
+        """Seconds of one thread for the terrain of all incomplete tiles of 448 x 448."""
+        return sum(
+            tiles
+            * (
+                _SECONDS_OF_SLOPES * any(name.startswith(f"{GAMMA0}/") for name in names)
+                + _SECONDS_OF_MASK * any(self.wanted[name].get("mask") for name in names)
+            )
+            for names, tiles in Counter(self.lacking.values()).items()
+        )
 
     def blocks(self, size: int) -> list[list[int]]:
         """Positions of incomplete tiles in groups of at most ``size`` neighbours, in spatial order."""

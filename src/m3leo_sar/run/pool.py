@@ -183,7 +183,14 @@ class _Worker:
     def __init__(self, first: bytes, options: dict[str, Any]) -> None:
         # -P: modules are not searched in the user's current folder.
         command = [sys.executable, "-P", "-m", "m3leo_sar.run.worker"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **options)
+        # Inherited: Ctrl-C in a terminal reaches a worker that is still loading its libraries.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **options
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self.task: _Task | None = None
         self.since = time.monotonic()
         self.has_ended = False

@@ -18,7 +18,7 @@ from m3leo_sar.io.stacks.with_nodata import with_nodata
 from m3leo_sar.io.stacks.zero_lines import watched_for_zeros
 from m3leo_sar.products.flattening import flat_stack, with_word
 from m3leo_sar.products.phase_steps import PhaseSteps, measured_steps
-from m3leo_sar.products.recipe import Origin, Recipe
+from m3leo_sar.products.recipe import Origin, Recipe, parse_mask
 from m3leo_sar.products.terrain_effects import require_terrain
 from m3leo_sar.run.catalogue import Catalogue, open_catalogue, with_flattening, without_steps
 from m3leo_sar.run.choices import choose_pairs, choose_tiles, lattice_of
@@ -55,7 +55,7 @@ def prepare(
     minimum_coverage: float = 0.5,
     cross_polarised: bool = False,
     gamma0: bool = False,
-    mask: Sequence[str] = (),
+    mask: str | Sequence[str] = (),
     remove_steps: bool = False,
     burst: str | None = None,
     polarisation: str | Sequence[str] | None = None,
@@ -110,8 +110,9 @@ def prepare(
     gamma0 : bool
         Whether to write each date's terrain-flattened gamma nought beside its intensity, from the stack's own orbit and
         terrain, in the unit of the intensity.
-    mask : sequence of str
-        Ground that becomes no data in all chips but labels: ``"layover"``, ``"shadow"`` or both.
+    mask : str or sequence of str
+        Ground that becomes no data in all chips but labels: ``"layover"``, ``"shadow"``, or both as
+        ``"layover,shadow"``.
     remove_steps : bool
         Whether to measure the phase steps between overlapping bursts on the tiles over both, and to take them off
         (:func:`m3leo_sar.products.phase_steps.measured_steps`).
@@ -203,7 +204,7 @@ def prepare(
         valid_looks=valid_looks,
         cross_polarised=cross_polarised,
         gamma0=gamma0,
-        mask=tuple(mask),
+        mask=parse_mask(mask),
     )
     if catalogue is None:
         opened = flat_stack(with_word(opened, flattened))

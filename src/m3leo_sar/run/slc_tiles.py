@@ -16,6 +16,7 @@ from m3leo_sar.products.tile_frame import tile_frame
 from m3leo_sar.products.tile_maker import WritingFailed
 from m3leo_sar.products.tile_mosaic import tile_mosaic
 from m3leo_sar.run.loop import Answer, Here, Loop, Outcome, Summary, reason_of, refuse_none
+from m3leo_sar.run.make_chips import require_window
 from m3leo_sar.stack.burst_set import BurstSet
 from m3leo_sar.stack.slc import SlcStack
 from m3leo_sar.stack.tile_samples import TileFrame
@@ -62,12 +63,14 @@ def build_slc_tiles(
     Raises
     ------
     ValueError
-        If no tile is given, every tile lies off the stack, or the store belongs to another stack, window or resampling.
+        If no tile is given, the window is larger than the images, every tile lies off the stack, or the store belongs
+        to another stack, window or resampling.
     OSError
         If the store cannot be written; earlier planes are kept, and no half-written file remains.
     """
     if not tiles:
         raise ValueError("tiles must hold at least one tile, got none")
+    require_window(stack, window)
     works = [
         _Work(part, SlcTileStore.create(path, _facts(part, window, resampling)), window, resampling, minimum_coverage)
         for part in (stack.sel(polarisation=one) for one in stack.polarisations)

@@ -13,6 +13,7 @@ from typing import Any
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip_ledger import LEDGER, ChipLedger
+from m3leo_sar.io.chips.chip_settings import settings_of, warn_of_other_settings
 from m3leo_sar.io.chips.stored_coherence import DTYPES, require_known
 from m3leo_sar.io.files.fingerprint import checksum, signature
 from m3leo_sar.io.files.run_lock import RunLock
@@ -33,6 +34,8 @@ from m3leo_sar.stack.slc import SlcStack
 
 #: Entry of the ledger: the common inputs of all chips of an archive.
 _SERIES = "series"
+#: Entry of the ledger: window, mask and other settings of the last run, by product.
+_SETTINGS = "settings"
 
 
 def bring_up_to_date(
@@ -57,6 +60,11 @@ def bring_up_to_date(
     recipe : Recipe
     options : RunOptions, optional
     watch : Watch, optional
+
+    Warns
+    -----
+    OtherSettingsWarning
+        If the last run on the archive had another window, mask or other setting of a product.
 
     Returns
     -------
@@ -87,6 +95,7 @@ def bring_up_to_date(
         check = partial(ledger.checksum, by_chunks=archive.checks_chunks)
         origin, signatures = catalogue.origin(_inputs(catalogue, recipe), check, progress=watch.checked)
         plan = _plan(catalogue, grid, recipe, origin, archive=archive, ledger=ledger, verify=options.verify)
+        _note_settings(archive, ledger, plan)
         watch.planned(plan)
         common = common_values(
             catalogue, archive, recipe, origin, signatures, device=options.device, remote_index=index
@@ -131,6 +140,7 @@ def plan_only(
         check = partial(ledger.checksum if ledger else _checksum, by_chunks=archive.checks_chunks)
         origin, _ = catalogue.origin(_inputs(catalogue, recipe), check)
         plan = _plan(catalogue, grid, recipe, origin, archive=archive, ledger=ledger, verify=verify)
+        warn_of_other_settings(archive, settings_of(plan.wanted), before=ledger.fact(_SETTINGS) if ledger else None)
         return _on_stack(plan, catalogue.stack, recipe), ledger.fact(RATE) if ledger else None
 
 
@@ -196,6 +206,13 @@ def _series(catalogue: Catalogue, ledger: ChipLedger, archive: ChipArchive) -> d
                 "replace them; give another archive"
             )
     return before | found
+
+
+def _note_settings(archive: ChipArchive, ledger: ChipLedger, plan: Plan) -> None:
+    """Note the settings of a run in the ledger; a warning if those of the last run were others."""
+    before, settings = ledger.fact(_SETTINGS), settings_of(plan.wanted)
+    warn_of_other_settings(archive, settings, before=before)
+    ledger.note(_SETTINGS, (before or {}) | settings)
 
 
 def _inputs(catalogue: Catalogue, recipe: Recipe) -> list[str]:

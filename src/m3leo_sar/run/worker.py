@@ -23,12 +23,13 @@ def main() -> None:
     os.dup2(2, 1)
     # Ctrl-C in a terminal reaches the whole group; the parent decides when a worker ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _stop)
     lines: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_read, args=(lines,), daemon=True).start()
     first = json.loads(lines.get())
     work = _function(first["function"])
     try:
+        # Before, there is no half-written file, and SIGTERM ends the process without a word.
+        signal.signal(signal.SIGTERM, _stop)
         while line := lines.get():
             answer = work(first["common"], json.loads(line))
             results.write(json.dumps(answer).encode() + b"\n")
@@ -61,6 +62,7 @@ def _function(name: str) -> Callable[[Any, Any], Any]:
 
 
 def _stop(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # Unwinds the stack, so that half-written files are removed.
     raise KeyboardInterrupt
 

@@ -12,6 +12,9 @@ from m3leo_sar.grid.orbit import Orbit
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.warp.geo2rdr import ground_points, terrain_table
 
+#: Rows and columns from post to post: about 30 m on the ground each way for Sentinel-1, as fine as global terrain
+#: models.
+STEPS = (2, 8)
 #: Rows of posts per call, so that a burst takes tens of megabytes.
 _BLOCK = 64
 
@@ -54,8 +57,8 @@ def burst_heights(
     dem: Any,
     dem_geobox: GeoBox,
     vertical_crs: str | None = None,
-    row_step: int = 2,
-    col_step: int = 8,
+    row_step: int = STEPS[0],
+    col_step: int = STEPS[1],
 ) -> BurstHeights:
     """Compute the terrain heights that the pixels of a burst show, once for all dates.
 

@@ -76,6 +76,16 @@ class Terrain:
         facts += sorted(f"{file.name} {file.stat().st_size}" for file in self.tiles.all)
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
+    @property
+    def resolution(self) -> tuple[float, float]:
+        """Steps from post to post of the first of its rasters, along x and y in units of the CRS."""
+        return self.tiles.grid(self.tiles.all[0]).resolution
+
+    @property
+    def is_geographic(self) -> bool:
+        """Whether its CRS is one of longitude and latitude."""
+        return is_geographic(self.crs)
+
     def window(self, bounds: Bounds, *, minimum_share: float = 1.0) -> tuple[NDArray[np.float32], GeoBox]:
         """Heights in bounds.
 

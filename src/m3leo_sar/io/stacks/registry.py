@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from m3leo_sar._check import checked
 from m3leo_sar._own_code import own_names
+from m3leo_sar.io.files.atomic import PARTIAL
 from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile
 from m3leo_sar.io.stacks.container_reader import CONTAINER
 from m3leo_sar.io.stacks.date_table import described
@@ -252,10 +254,28 @@ def _kinds() -> str:
     return ", ".join(entry.holds for entry in _own_table() if entry.is_read)
 
 
+def _stacks_in(folder: Path) -> list[str]:
+    """Names of our containers in a folder, such as one per burst."""
+    from m3leo_sar.io.stacks.zarr_stack import is_stack
+
+    found = []
+    for entry in sorted(folder.iterdir()):
+        # A damaged one is no reason to name none.
+        with suppress(ValueError, OSError):
+            found += [entry.name] if entry.is_dir() and PARTIAL not in entry.name and is_stack(entry) else []
+    return found
+
+
 def _unknown(place: Path) -> str:
     if not place.is_dir():
         return f"{place} is a file; a stack is a folder, or one of: {_kinds()}"
     if not any(place.iterdir()):
         return f"{place} is empty; a stack is a folder of {_kinds()}"
+    if stacks := _stacks_in(place):
+        some = ", ".join(stacks[:4]) + (f" and {len(stacks) - 4} more" if len(stacks) > 4 else "")
+        return (
+            f"{place} holds {len(stacks)} stack{'s' * (len(stacks) > 1)}, {some}; open one of them, such as "
+            f"{place / stacks[0]}, or give the folder to prepare or open_catalogue, which take all as one"
+        )
     count = sum(entry.is_file() for entry in place.iterdir())
     return f"{place} is not a stack: expected {_kinds()}, found {count} other files"

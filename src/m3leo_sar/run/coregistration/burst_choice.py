@@ -115,7 +115,10 @@ def _nothing(passes: Mapping[datetime.date, Pass], choice: BurstChoice) -> str:
     if not bursts:
         return "products must hold a burst, got none"
     if not _between(passes, choice):
-        return f"start and stop must hold a date of the products, {dates[0]} to {dates[-1]}"
+        given = " and ".join(
+            f"{name}={text}" for name, text in (("start", choice.start), ("stop", choice.stop)) if text
+        )
+        return f"{given} leaves no date of the products, which are of {dates[0]} to {dates[-1]}"
     if choice.polarisation and not set(parse_polarisations(choice.polarisation)) & set(held):
         return f"polarisation must be one of {', '.join(held)}, which the products hold, got {choice.polarisation}"
     if choice.swath and not set(choice.swaths) & {one.swath for one in bursts}:
@@ -151,7 +154,7 @@ def _require_polarisations(kept: Mapping[datetime.date, Pass], choice: BurstChoi
     if not common:
         example = {"+".join(sorted(names)): date for date, names in by_date.items()}
         listed = " and ".join(f"{names} on {date}" for names, date in sorted(example.items()))
-        raise ValueError(f"products must have a common polarisation, got {listed}; choose dates by start and stop")
+        raise ValueError(f"products must have a common polarisation, got {listed}; choose dates by start= and stop=")
     return [
         f"{', '.join(str(date) for date in dates)}: without {name}"
         for name in held

@@ -21,7 +21,6 @@ from m3leo_sar.io.sentinel1.orbit_file import find_orbit_files
 from m3leo_sar.io.sentinel1.passes import passes
 from m3leo_sar.io.sentinel1.product import find_products
 from m3leo_sar.io.sources.terrain import open_terrain
-from m3leo_sar.io.stacks.burst_stack import BurstStack
 from m3leo_sar.run.choices import named_area
 from m3leo_sar.run.coregistration.burst_choice import BurstChoice, chosen_passes
 from m3leo_sar.run.coregistration.burst_ground import Extent, outline_on_ground
@@ -29,6 +28,8 @@ from m3leo_sar.run.coregistration.coregistration_plan import CoregistrationPlan,
 from m3leo_sar.run.coregistration.coregistration_run import CoregistrationRun
 from m3leo_sar.run.coregistration.overlap_shift import DateShift
 from m3leo_sar.run.coregistration.pass_orbits import orbits_of, tell_restituted
+from m3leo_sar.run.coregistration.plan_check import terrain_missing
+from m3leo_sar.run.coregistration.plan_cost import plan_cost
 from m3leo_sar.run.loop import Outcome, Summary
 from m3leo_sar.stack.pairs import parse_date
 from m3leo_sar.warp.range_phase import Acquisition
@@ -84,8 +85,9 @@ def plan_coregistration(
             "orbits must name a folder of orbit files (EOF); annotation_orbits=True takes the state vectors of the "
             "products instead"
         )
-    files = find_orbit_files(Path(orbits)) if orbits is not None else []
     some = [products] if isinstance(products, str | os.PathLike) else list(products)
+    _require_own_folder(Path(stacks), [*some, *([] if orbits is None else [orbits])])
+    files = find_orbit_files(Path(orbits)) if orbits is not None else []
     choice = BurstChoice(
         start=start,
         stop=stop,
@@ -237,9 +239,9 @@ def run_plan(
     """Make what a plan lacks; see :func:`coregister_products`."""
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
-    if terrain is None:
-        _require_no_new_burst(plan)
-    _require_disk(plan)
+    if terrain is None and (fault := terrain_missing(plan)):
+        raise ValueError(fault)
+    _require_disk(plan, terrain)
     plan.folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as open_:
         open_.enter_context(RunLock(plan.folder))
@@ -251,7 +253,18 @@ def run_plan(
         )  # fmt: skip
         run.summary.failed |= plan.unreadable
         run.over_dates()
-    return Coregistration(plan=plan, summary=run.summary, shifts=run.shifts)
+    return Coregistration(plan=run.plan, summary=run.summary, shifts=run.shifts)
+
+
+def _require_own_folder(stacks: Path, inputs: Sequence[FilePath]) -> None:
+    """Refuse to write stacks among the inputs."""
+    place = stacks.resolve()
+    for path in inputs:
+        if place == Path(path).resolve():
+            raise ValueError(f"stacks must be a folder of its own, got {stacks}, which is one of the inputs")
+    product = next((folder for folder in (place, *place.parents) if folder.suffix == ".SAFE"), None)
+    if product is not None:
+        raise ValueError(f"stacks must be a folder of its own, got {stacks}, which lies in the product {product.name}")
 
 
 def _dated(name: str) -> str:
@@ -275,24 +288,16 @@ def _touches(area: Any) -> Callable[[Any], bool]:
     return is_inside
 
 
-def _require_no_new_burst(plan: CoregistrationPlan) -> None:
-    """Refuse a run without terrain that would have to compute the heights of a burst."""
-    # The heights of one polarisation serve the others.
-    there = {one.identifier for one in plan.images if BurstStack.exists(plan.folder / one.folder)}
-    lacking = {str(one.identifier) for one in plan.lacking if one.identifier not in there}
-    if lacking:
-        raise ValueError(f"dem must be given for bursts that have no stack yet: {', '.join(sorted(lacking)[:5])}")
-
-
-def _require_disk(plan: CoregistrationPlan) -> None:
+def _require_disk(plan: CoregistrationPlan, terrain: Any) -> None:
     lacking = plan.lacking
     if not lacking:
         return
-    needed = plan.bytes + plan.spare_bytes
+    cost = plan_cost(plan, terrain)
+    needed = cost.bytes + cost.spare_bytes
     place = next(path for path in (plan.folder, *plan.folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(place).free
     if free < needed:
         raise OSError(
             f"{place} has {free / 1e9:.1f} GB free, the {len(lacking)} images need {needed / 1e9:.1f} GB; choose fewer "
-            "by aoi, burst, swath, polarisation, start or stop"
+            "by aoi=, burst=, swath=, polarisation=, start= or stop="
         )

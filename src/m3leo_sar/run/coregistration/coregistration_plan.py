@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,18 +15,14 @@ from m3leo_sar.grid.orbit import earth_fixed
 from m3leo_sar.io.stacks.burst_stack import BurstStack, is_burst_stack
 from m3leo_sar.run.coregistration.burst_choice import Pass
 from m3leo_sar.run.coregistration.burst_ground import Extent, outline_on_ground
-from m3leo_sar.run.coregistration.pass_orbits import PRECISE, PassOrbit
-from m3leo_sar.run.coregistration.reference_date import choose_reference
-from m3leo_sar.run.coregistration.unpacked_products import unpacked_bytes
+from m3leo_sar.run.coregistration.pass_orbits import PassOrbit
+from m3leo_sar.run.coregistration.reference_date import reference_of
 from m3leo_sar.stack.baseline import baseline
 
 #: States of a burst of a date: the reference's own, made by an earlier run, to be made, or made anew from other inputs.
 PRESENT, NEW, AGAIN, ABSENT = "present", "new", "again", "absent"
-#: Bytes of a sample on disk, and of a burst's heights and terrain.
-_BYTES, _GEOMETRY_BYTES = 4, 40 << 20
-#: Seconds of one CPU per million samples, as benchmarks/coregister_products.py measures them: heights of a burst, once;
-#: copying an image of the reference; its shift, resampling and writing of any other; unpacking of a zip.
-_HEIGHTS, _COPY, _DATE, _UNPACK = 0.2, 0.03, 0.2, 0.03
+#: Bytes of a sample.
+_BYTES = 4
 
 
 class BurstImage(NamedTuple):
@@ -54,7 +50,7 @@ class BurstImage(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """Bytes on disk."""
+        """Bytes of its samples."""
         rows, cols = self.image.radar_grid.shape
         return int(rows * cols * _BYTES)
 
@@ -83,6 +79,10 @@ class CoregistrationPlan:
         Sentences on what is left out.
     unreadable : mapping of str to str
         Date and name of each product that cannot be read, and the reason; the run goes on with the others.
+    passes : mapping of datetime.date to mapping
+        The bursts of each date, from which another reference is chosen if pixels of this one are damaged.
+    is_fixed : bool
+        Whether the reference is that of stacks that are there, or was asked for.
     """
 
     folder: Path
@@ -92,6 +92,16 @@ class CoregistrationPlan:
     baselines: Mapping[datetime.date, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    passes: Mapping[datetime.date, Pass] = field(default_factory=dict, repr=False)
+    is_fixed: bool = True
+
+    def without_reference(self) -> CoregistrationPlan | None:
+        """Plan of the other dates, with another reference; None if the reference is fixed, or is the only date."""
+        others = {date: bursts for date, bursts in self.passes.items() if date != self.reference}
+        if self.is_fixed or not others:
+            return None
+        orbits = {date: self.orbits[date] for date in others}
+        return replace(make_plan(others, orbits, self.folder), unreadable=self.unreadable)
 
     @property
     def dates(self) -> tuple[datetime.date, ...]:
@@ -106,35 +116,6 @@ class CoregistrationPlan:
     def lacking(self) -> list[BurstImage]:
         """Images to make."""
         return [image for image in self.images if image.state != PRESENT]
-
-    @property
-    def bytes(self) -> int:
-        """Bytes on disk of the images to make, with heights and terrain of new stacks."""
-        return sum(image.bytes for image in self.lacking) + _GEOMETRY_BYTES * len(self._new_stacks)
-
-    @property
-    def spare_bytes(self) -> int:
-        """Bytes of zips that are unpacked while a date is made, of the largest date."""
-        return max((unpacked_bytes([one.image for one in self.lacking if one.date == date]) for date in self.dates),
-                   default=0)  # fmt: skip
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of one CPU, from measured figures."""
-        work = (
-            (_HEIGHTS, {image.identifier: image for image in self._new_stacks}.values()),
-            (_COPY, self._new_stacks),
-            (_DATE, [image for image in self.lacking if image.date != self.reference]),
-        )
-        found = sum(rate * image.bytes for rate, images in work for image in images)
-        found += _UNPACK * sum(unpacked_bytes([one.image for one in self.lacking if one.date == date])
-                               for date in self.dates)  # fmt: skip
-        return found / _BYTES / 1e6
-
-    @property
-    def _new_stacks(self) -> list[BurstImage]:
-        """Images with which a stack begins."""
-        return [image for image in self.lacking if image.date == self.reference]
 
     def table(self) -> Iterator[dict[str, str]]:
         """A row per burst and date: what is there, and what a run makes."""
@@ -200,8 +181,10 @@ def make_plan(
     if len(written) > 1:
         raise ValueError(f"{folder} holds stacks of several references, {', '.join(map(str, sorted(written)))}")
     baselines = _baselines(passes, orbits)
-    chosen = _reference(passes, orbits, baselines, asked=reference, written=next(iter(written), None), folder=folder)
-    images, left = [], list(notes)
+    chosen, remarks = reference_of(
+        passes, orbits, baselines, asked=reference, written=next(iter(written), None), folder=folder
+    )
+    images, left = [], [*notes, *remarks]
     for date in sorted(passes, key=lambda date: (abs((date - chosen).days), date)):
         for identifier, some in sorted(passes[date].items()):
             for polarisation, image in sorted(some.items()):
@@ -219,48 +202,21 @@ def make_plan(
         images=tuple(images),
         baselines={date: value - zero for date, value in baselines.items()},
         notes=tuple(dict.fromkeys(left)),
+        passes=passes,
+        is_fixed=bool(written) or reference is not None,
     )
 
 
 def _stacks(passes: Mapping[datetime.date, Pass], folder: Path) -> dict[str, BurstStack]:
-    """Stacks that are there, of the bursts that are chosen."""
+    """Stacks that are there, of the bursts that are chosen; one without a date was begun and never made."""
     names = {
         stack_name(identifier, polarisation)
         for bursts in passes.values()
         for identifier, images in bursts.items()
         for polarisation in images
     }
-    return {name: BurstStack(folder / name) for name in sorted(names) if BurstStack.exists(folder / name)}
-
-
-def _reference(
-    passes: Mapping[datetime.date, Pass],
-    orbits: Mapping[datetime.date, PassOrbit],
-    baselines: Mapping[datetime.date, float],
-    *,
-    asked: datetime.date | None,
-    written: datetime.date | None,
-    folder: Path,
-) -> datetime.date:
-    if written is not None:
-        if asked not in (None, written):
-            raise ValueError(
-                f"reference must be {written}, to which the stacks in {folder} are co-registered, got {asked}; another "
-                "reference needs another folder"
-            )
-        return written
-    if asked is not None:
-        if asked not in passes:
-            raise ValueError(f"reference must be a date of the products, {', '.join(map(str, passes))}, got {asked}")
-        lacking = sorted({one for bursts in passes.values() for one in bursts} - set(passes[asked]))
-        if lacking:
-            raise ValueError(
-                f"reference must have every burst, {asked} lacks {', '.join(map(str, lacking[:4]))}; choose another "
-                "date, or the bursts by burst or aoi"
-            )
-        return asked
-    precise = [date for date, orbit in orbits.items() if orbit.kind == PRECISE]
-    return choose_reference(baselines, bursts={date: len(some) for date, some in passes.items()}, precise=precise)
+    found = {name: BurstStack(folder / name) for name in sorted(names) if BurstStack.exists(folder / name)}
+    return {name: stack for name, stack in found.items() if stack.dates()}
 
 
 def _baselines(

@@ -5,21 +5,19 @@ from __future__ import annotations
 import datetime
 import errno
 import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from m3leo_sar.grid.annotated_timing import AnnotatedTiming
 from m3leo_sar.grid.burst_identifier import BurstIdentifier
+from m3leo_sar.io.files.atomic import remove_at_once
 from m3leo_sar.io.files.ledger import Ledger
 from m3leo_sar.io.files.plain_values import parameter_digest
 from m3leo_sar.io.sources.terrain import height_fingerprint
 from m3leo_sar.io.stacks.burst_stack import BurstStack
-from m3leo_sar.io.stacks.stored_acquisition import ACQUISITION, acquisition_facts
 from m3leo_sar.run.coregistration.burst_date import ReferenceGrid, write_reference, write_secondary
 from m3leo_sar.run.coregistration.burst_ground import Extent, require_known, terrain_of
 from m3leo_sar.run.coregistration.coregistration_plan import (
@@ -29,6 +27,7 @@ from m3leo_sar.run.coregistration.coregistration_plan import (
     inputs_of_image,
 )  # fmt: skip
 from m3leo_sar.run.coregistration.overlap_shift import DateShift, measured_shift, shifts_of
+from m3leo_sar.run.coregistration.stored_facts import date_facts, stack_facts
 from m3leo_sar.run.coregistration.unpacked_products import unpacked
 from m3leo_sar.run.loop import Answer, Executor, Here, Loop, Outcome, reason_of
 from m3leo_sar.run.thread_pool import ThreadPool
@@ -80,7 +79,9 @@ class CoregistrationRun:
         report: Callable[[Outcome], Any] | None,
         stopping: threading.Event,
     ) -> None:
-        self._plan, self._terrain, self._ledger, self._with_shifts = plan, terrain, ledger, with_shifts
+        #: What is left of it is done with another reference if the pixels of its own are damaged.
+        self.plan = plan
+        self._terrain, self._ledger, self._with_shifts = terrain, ledger, with_shifts
         self._flatten = flatten
         self._workers, self._stopping = workers or fitting_workers(BURST_BYTES), stopping
         self._loop: Loop[Any] = Loop(note=self._note, report=report)
@@ -89,6 +90,8 @@ class CoregistrationRun:
         self._unfit: dict[BurstIdentifier, str] = {}
         #: Azimuth shift of each date that was made.
         self.shifts: dict[datetime.date, DateShift] = {}
+        #: Why images of the reference could not be written, by the folder of their stack.
+        self._faults: dict[str, str] = {}
         #: Stacks that are there, by folder, each opened once.
         self._opened: dict[str, BurstStack] = {}
 
@@ -100,25 +103,47 @@ class CoregistrationRun:
         OSError
             If the disk cannot be written to.
         """
-        for date in self._plan.dates:
-            images = self._plan.of_date(date)
+        done: set[datetime.date] = set()
+        while waiting := [date for date in self.plan.dates if date not in done]:
+            date = waiting[0]
+            done.add(date)
+            images = self.plan.of_date(date)
             for image in images:
                 if image.state == PRESENT:
                     self._loop.present(_name(image))
             lacking = [image for image in images if image.state != PRESENT]
             if lacking:
                 self._make(date, lacking)
+            if date == self.plan.reference and self._faults:
+                self._take_another_reference()
+
+    def _take_another_reference(self) -> None:
+        """Go on with a reference whose pixels can be read, if nothing was written with this one."""
+        if self._stacks():
+            return
+        plan = self.plan.without_reference()
+        if plan is None:
+            return
+        reason = next(iter(self._faults.values()))
+        warnings.warn(
+            f"{self.plan.reference} cannot be the reference ({reason}), {plan.reference} is instead", stacklevel=2
+        )
+        for note in plan.notes:
+            warnings.warn(note, stacklevel=2)
+        self.plan, self._faults = plan, {}
 
     def _make(self, date: datetime.date, lacking: Sequence[BurstImage]) -> None:
         with ExitStack() as held:
             try:
-                opened = held.enter_context(unpacked([image.image for image in lacking], self._plan.folder))
+                opened = held.enter_context(unpacked([image.image for image in lacking], self.plan.folder))
             except ValueError as error:
+                if date == self.plan.reference:
+                    self._faults |= {image.folder: reason_of(error) for image in lacking}
                 self._fail(lacking, error)
                 return
             ready = [image._replace(image=found) for image, found in zip(lacking, opened, strict=True)]
             release_memory()
-            if date == self._plan.reference:
+            if date == self.plan.reference:
                 jobs: list[Any] = list(_by_burst(ready).values())
                 self._loop.over(jobs, self._executor(self._make_reference, len(jobs)))
                 return
@@ -154,7 +179,7 @@ class CoregistrationRun:
             stack = None if image.identifier in found else self._stack(image)
             if stack is not None:
                 try:
-                    secondary = self._plan.orbits[date].acquisition(image.image)
+                    secondary = self.plan.orbits[date].acquisition(image.image)
                     found[image.identifier] = ReferenceGrid.of(stack).offsets(secondary)
                 except ValueError as error:
                     self._unfit[image.identifier] = reason_of(error)
@@ -167,7 +192,7 @@ class CoregistrationRun:
         if not images:
             return DateShift(note="no burst fits its reference")
         every = self._stacks()
-        orbit = self._plan.orbits[date]
+        orbit = self.plan.orbits[date]
         written = shifts_of(list(every.values()), date, inputs_of_image(images[0].image, orbit))
         if written is not None:
             return written
@@ -177,26 +202,26 @@ class CoregistrationRun:
         some = {image.identifier: image.image for image in images if image.polarisation == polarisation}
         stacks = {
             identifier: stack for (identifier, name), stack in every.items()
-            if name == polarisation and self._plan.reference in stack.dates()
+            if name == polarisation and self.plan.reference in stack.dates()
         }  # fmt: skip
-        return measured_shift(date, some, offsets, stacks, reference=self._plan.reference)
+        return measured_shift(date, some, offsets, stacks, reference=self.plan.reference)
 
     def _stacks(self) -> dict[tuple[BurstIdentifier, str], BurstStack]:
-        """Stacks of the plan that are there."""
-        every = {image.folder: image for image in self._plan.images}
+        """Stacks of the plan that are there; one without a date was begun and never made."""
+        every = {image.folder: image for image in self.plan.images}
         stacks = {(image.identifier, image.polarisation): self._stack(image) for image in every.values()}
-        return {key: stack for key, stack in stacks.items() if stack is not None}
+        return {key: stack for key, stack in stacks.items() if stack is not None and stack.dates()}
 
     def _stack(self, image: BurstImage) -> BurstStack | None:
         """Stack of an image; None if there is none yet."""
-        place = self._plan.folder / image.folder
+        place = self.plan.folder / image.folder
         if image.folder not in self._opened and BurstStack.exists(place):
             self._opened[image.folder] = BurstStack(place)
         return self._opened.get(image.folder)
 
     def _make_reference(self, images: Sequence[BurstImage]) -> Answer:
         """Stacks of one burst with the reference's own pixels; the terrain serves all polarisations."""
-        orbit = self._plan.orbits[self._plan.reference]
+        orbit = self.plan.orbits[self.plan.reference]
         acquisition = orbit.acquisition(images[0].image)
         try:
             geometry, heights = self._written_ground(images[0].identifier) or self._ground(acquisition, images[0].image)
@@ -204,19 +229,37 @@ class CoregistrationRun:
             return Answer([_outcome(image, reason_of(error)) for image in images])
         outcomes: list[Outcome] = []
         for image in images:
-            place = self._plan.folder / image.folder
             try:
-                facts = _stack_facts(image, geometry, self._terrain, flatten=self._flatten)
-                steps = heights.row_step, heights.col_step
-                stack = self._stack(image) or BurstStack.create(place, facts, geometry, heights.height, steps=steps)
-                write_reference(stack, image.image, facts=_date_facts(image, orbit))
+                self._write_reference(image, geometry, heights)
             except (ValueError, OSError, MemoryError) as error:
                 if _is_fatal(error):
                     return Answer([*outcomes, _outcome(image, reason_of(error))], fatal=reason_of(error))
+                self._faults[image.folder] = reason_of(error)
                 outcomes.append(_outcome(image, reason_of(error)))
             else:
                 outcomes.append(_outcome(image))
         return Answer(outcomes)
+
+    def _write_reference(self, image: BurstImage, geometry: OrbitGeometry, heights: BurstHeights) -> None:
+        """The stack of an image with its own pixels; no stack if these fail, as it would fix the reference."""
+        place, stack = self.plan.folder / image.folder, self._stack(image)
+        if stack is None or not stack.dates():
+            self._drop(image)
+            facts = stack_facts(image, geometry, self._terrain, flatten=self._flatten)
+            steps = heights.row_step, heights.col_step
+            stack = BurstStack.create(place, facts, geometry, heights.height, steps=steps)
+        try:
+            write_reference(stack, image.image, facts=date_facts(image, self.plan.orbits[image.date]))
+        except BaseException:
+            if not stack.dates():
+                self._drop(image)
+            raise
+
+    def _drop(self, image: BurstImage) -> None:
+        """Remove a stack without a date."""
+        self._opened.pop(image.folder, None)
+        if BurstStack.exists(self.plan.folder / image.folder):
+            remove_at_once(self.plan.folder / image.folder)
 
     def _written_ground(self, identifier: BurstIdentifier) -> tuple[OrbitGeometry, BurstHeights] | None:
         """Grid and heights of another polarisation of the burst."""
@@ -240,18 +283,30 @@ class CoregistrationRun:
         self, images: Sequence[BurstImage], *, shift: DateShift, offsets: Mapping[BurstIdentifier, BurstOffsets]
     ) -> Answer:
         image = images[0]
-        stack, orbit = self._stack(image), self._plan.orbits[image.date]
+        stack, orbit = self._stack(image), self.plan.orbits[image.date]
         try:
-            if stack is None or self._plan.reference not in stack.dates():
-                raise ValueError(f"the reference {self._plan.reference} of {image.folder} failed")
+            if stack is None or self.plan.reference not in stack.dates():
+                raise ValueError(self._without_reference(image))
             self._require_terrain(stack)
             if image.identifier not in offsets:
                 raise ValueError(self._unfit[image.identifier])
-            facts = {**_date_facts(image, orbit), **shift.facts()}
+            facts = {**date_facts(image, orbit), **shift.facts()}
             write_secondary(stack, image.image, offsets[image.identifier], shift=shift.lines, facts=facts)
         except (ValueError, OSError, MemoryError) as error:
             return Answer([_outcome(image, reason_of(error))], fatal=reason_of(error) if _is_fatal(error) else "")
         return Answer([_outcome(image)])
+
+    def _without_reference(self, image: BurstImage) -> str:
+        """Why an image whose stack lacks its reference cannot be made, with the remedy."""
+        date, reason = self.plan.reference, self._faults.get(image.folder)
+        if reason is None:
+            return f"the reference {date} of {image.folder} failed"
+        name = next((one.image.name for one in self.plan.of_date(date) if one.folder == image.folder), "its product")
+        place = " and another folder" if self._stacks() else ""
+        return (
+            f"the reference {date} of {image.folder} failed ({reason}); download {name} again, or choose another date "
+            f"by reference={place}"
+        )
 
     def _require_terrain(self, stack: BurstStack) -> None:
         """Refuse another terrain than that with which the stack was flattened."""
@@ -266,7 +321,7 @@ class CoregistrationRun:
             )
 
     def _note(self, job: Any, answer: Answer) -> None:
-        orbits, plan = self._plan.orbits, self._plan
+        orbits, plan = self.plan.orbits, self.plan
         for image, outcome in zip(job, answer.outcomes, strict=False):
             digest = parameter_digest({**inputs_of_image(image.image, orbits[image.date]), "to": plan.reference})
             self._ledger.record(outcome.identifier, outcome.state, digest=digest, reason=outcome.reason)
@@ -301,46 +356,3 @@ def _outcome(image: BurstImage, reason: str = "") -> Outcome:
     return Outcome(
         identifier=_name(image), state="failed" if reason else "done", reason=reason, counts=counts, bytes=size
     )
-
-
-def _date_facts(image: BurstImage, orbit: Any) -> dict[str, Any]:
-    burst = image.image
-    there = orbit.acquisition(burst)
-    return {
-        "time": burst.start.isoformat(),
-        "platform": burst.mission,
-        "processor": burst.processor,
-        "orbit_kind": orbit.kind,
-        "inputs": inputs_of_image(burst, orbit),
-        ACQUISITION: acquisition_facts(there.orbit, there.radar_grid),
-    }
-
-
-def _stack_facts(image: BurstImage, geometry: OrbitGeometry, terrain: Any, *, flatten: bool) -> dict[str, Any]:
-    burst = image.image
-    return {
-        "burst": str(image.identifier),
-        "polarisation": image.polarisation,
-        "orbit": burst.annotation.orbit_direction,
-        "track": image.identifier.track,
-        "wavelength": geometry.radar_grid.wavelength,
-        "frequency": None,
-        "reference": image.date.isoformat(),
-        "first_line": burst.start.isoformat(),
-        "flattened": flatten,
-        "outline": _outline(np.asarray(burst.valid)),
-        "terrain": height_fingerprint(geometry.dem, geometry.dem_geobox),
-        "terrain_source": None if terrain is None else terrain.fingerprint,
-    }
-
-
-def _outline(valid: NDArray[np.integer[Any]]) -> list[list[float]]:
-    """Convex outline of the valid samples: the edges of a burst are straight to a few samples."""
-    import shapely
-
-    rows = np.flatnonzero(valid[:, 0] >= 0)
-    if not rows.size:
-        raise ValueError("the reference has no valid sample")
-    points = np.concatenate([np.stack([rows, valid[rows, side]], axis=1) for side in (0, 1)])
-    hull = shapely.convex_hull(shapely.multipoints(points))
-    return [[float(row), float(col)] for row, col in shapely.get_coordinates(hull)[:-1]]

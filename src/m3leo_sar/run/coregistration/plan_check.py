@@ -1,14 +1,14 @@
-"""What would keep a plan from being carried out: pixels that are missing, and ground without terrain."""
+"""Faults that would keep a plan from being carried out: pixels that are missing, and ground without terrain."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from m3leo_sar.io.sentinel1.burst_pixels import open_measurement
 from m3leo_sar.io.stacks.burst_stack import BurstStack
 from m3leo_sar.run.coregistration.burst_ground import Extent, require_known, terrain_of
 from m3leo_sar.run.coregistration.coregistration_plan import BurstImage, CoregistrationPlan
+from m3leo_sar.run.coregistration.pixel_faults import pixel_faults
 from m3leo_sar.warp.burst_heights import burst_heights
 
 #: Posts along rows and columns of a burst at which its heights are looked up.
@@ -22,32 +22,27 @@ def faults_of(plan: CoregistrationPlan, terrain: Any = None) -> Iterator[str]:
     ----------
     plan : CoregistrationPlan
     terrain : Terrain, optional
-        Without it, the ground is not checked.
+        Without it, bursts that have no stack yet are a fault.
     """
-    yield from _pixels_missing(plan)
-    for image in plan.lacking if terrain is not None else []:
+    for burst, reason in pixel_faults(image.image for image in plan.lacking):
+        yield f"{burst.date}: {reason}"
+    if terrain is None:
+        yield from filter(None, [terrain_missing(plan)])
+        return
+    for image in plan.lacking:
         is_new = image.date == plan.reference and not BurstStack.exists(plan.folder / image.folder)
         # One polarisation stands for the burst.
         if is_new and image == next(one for one in plan.lacking if one.identifier == image.identifier):
             yield from _ground_missing(plan, image, terrain)
 
 
-def _pixels_missing(plan: CoregistrationPlan) -> Iterator[str]:
-    """Measurements that are not there, or of another size than their annotation; those in zips only if not there."""
-    seen = set()
-    for image in plan.lacking:
-        burst = image.image
-        key = burst.product, burst.swath, burst.polarisation
-        if key in seen:
-            continue
-        seen.add(key)
-        try:
-            burst.require_pixels()
-            if not burst.is_in_zip:
-                with open_measurement(burst.measurement, burst.annotation):
-                    pass
-        except (ValueError, OSError) as error:
-            yield f"{image.date}: {error}"
+def terrain_missing(plan: CoregistrationPlan) -> str:
+    """Sentence on bursts whose heights a run would have to compute, for a run without terrain; empty if none are."""
+    # The heights of one polarisation serve the others.
+    there = {one.identifier for one in plan.images if BurstStack.exists(plan.folder / one.folder)}
+    lacking = sorted({str(one.identifier) for one in plan.lacking if one.identifier not in there})
+    more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+    return f"dem must be given for bursts that have no stack yet: {', '.join(lacking[:5])}{more}" if lacking else ""
 
 
 def _ground_missing(plan: CoregistrationPlan, image: BurstImage, terrain: Any) -> Iterator[str]:

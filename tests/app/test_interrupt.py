@@ -1,0 +1,61 @@
+"""Ctrl-C of a terminal, which reaches a command and its workers: one line, exit code 130, nothing half written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import COMMAND
+from production import write_dates
+
+from m3leo_sar.app.scene_files import write_safe_scene
+from m3leo_sar.simulate.safe_scene import SafeScene, simulate_passes
+
+ONE_LINE = "m3leo-sar: stopped; finished work is kept, run again to continue\n"
+
+
+def stopped(words: list[object], folder: Path, is_time: Callable[[int], bool], wait: float) -> str:
+    """Run a command, send Ctrl-C to its group some time after a moment, and return what it said on standard error."""
+    run = subprocess.Popen([*COMMAND, *map(str, words)], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                           text=True, start_new_session=True)  # fmt: skip
+    while run.poll() is None and not is_time(run.pid):
+        time.sleep(0.002)
+    time.sleep(wait)
+    assert run.poll() is None, "the command ended before"
+    os.killpg(run.pid, signal.SIGINT)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 130, said
+    assert not list(folder.rglob("*partial*"))
+    return said
+
+
+def has_workers(pid: int) -> bool:
+    return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory) -> Path:
+    return write_dates(tmp_path_factory.mktemp("stack") / "stack", 2)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the system has no /proc")
+@pytest.mark.parametrize("wait", [0.03, *(pytest.param(late, marks=pytest.mark.slow) for late in (0.2, 0.5))])
+def test_while_workers_start(stack, tmp_path, wait):
+    words = ["prepare", stack, "chips", "--lattice", "exact", "--minimum-coverage", "0.01", "--workers", 2]
+    assert stopped(words, tmp_path, has_workers, wait) == ONE_LINE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wait", [0.0, 0.05, 0.2, 0.4, 0.8])
+def test_while_products_are_co_registered(tmp_path_factory, wait):
+    folder = tmp_path_factory.mktemp("scene")
+    scene = SafeScene(passes=simulate_passes(4), lines=170, columns=210, noise=None)
+    files = write_safe_scene(scene, folder)
+    words = ["coregister", folder / "products", "s", "--orbits", files.orbits, "--dem", files.terrain]
+    said = stopped(words, folder, lambda pid: (folder / "s" / "coregister.sqlite").exists(), wait)
+    assert said == ONE_LINE
