@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import signal
 import subprocess
@@ -54,7 +55,7 @@ def test_while_workers_start(stack, tmp_path, wait):
 @pytest.mark.parametrize("wait", [0.0, 0.05, 0.2, 0.4, 0.8])
 def test_while_products_are_co_registered(tmp_path_factory, wait):
     folder = tmp_path_factory.mktemp("scene")
-    scene = SafeScene(passes=simulate_passes(4), lines=170, columns=210, noise=None)
+    scene = SafeScene(passes=simulate_passes(4, start=datetime.date(2023, 9, 4)), lines=170, columns=210, noise=None)
     files = write_safe_scene(scene, folder)
     words = ["coregister", folder / "products", "s", "--orbits", files.orbits, "--dem", files.terrain]
     said = stopped(words, folder, lambda pid: (folder / "s" / "coregister.sqlite").exists(), wait)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -74,3 +75,20 @@ def test_a_datum_that_is_taken_for_another_is_reported():
     with pytest.warns(UserWarning, match="PROJ has no transformation from the datum of"):
         transformer_between.__wrapped__(sphere, "EPSG:4326")
     transformer_between.__wrapped__("EPSG:3035", "EPSG:4326")
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4979", "EPSG:4937"])
+def test_a_conversion_takes_no_more_memory_than_its_result(crs):
+    """Coordinates of all heights at once took ten times their memory, in each worker of a co-registration."""
+    box = GeoBox.from_bounds(BOUNDS, shape=(1900, 1500), crs=crs)
+    dem = np.linspace(-100, 4000, 1900 * 1500, dtype=np.float32).reshape(1900, 1500)
+    dem[7, 9] = np.nan
+    ellipsoidal_heights(dem[:2], GeoBox((2, 1500), box.affine, crs))
+    tracemalloc.start()
+    try:
+        found, _ = ellipsoidal_heights(dem, box)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < dem.nbytes + 100 * (1 << 18)
+    np.testing.assert_allclose(found, dem, atol=1e-3)

@@ -20,6 +20,8 @@ from m3leo_sar.run.make_chips import make_chips
 from m3leo_sar.run.update import bring_up_to_date, plan_only
 
 WIDE = Window(rows=5, cols=9)
+#: Tiles on a stack that is smaller than one.
+SMALL = ["--lattice", "exact", "--minimum-coverage", "0.01"]
 
 
 @pytest.fixture(scope="module")
@@ -108,10 +110,10 @@ def test_a_word_that_is_no_mask_is_refused(given):
         (["slc-tiles", "STACK", "tiles", "--mask", "layover"], "--mask goes with prepare, whose chips"),
         (["slc-tiles", "STACK", "tiles", "--gamma0"], "--gamma0 goes with prepare, whose chips"),
         (
-            ["prepare", "STACK", "chips", "--window", "5000x5001", "--dry-run"],
+            ["prepare", "STACK", "chips", "--window", "5000x5001", "--dry-run", *SMALL],
             "--window must fit in the images of 130 x 170 pixels (rows x columns), got 5000 x 5001",
         ),
-        (["slc-tiles", "STACK", "tiles", "--window", "9x5001"], "--window must fit in the images of"),
+        (["slc-tiles", "STACK", "tiles", "--window", "9x5001", *SMALL], "--window must fit in the images of"),
     ],
 )
 def test_options_are_refused_before_anything_is_written(stack, tmp_path, words, sentence):
@@ -120,7 +122,9 @@ def test_options_are_refused_before_anything_is_written(stack, tmp_path, words, 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.filterwarnings("default:--window 1m")
 def test_a_window_of_one_pixel_is_warned_of(stack, tmp_path):
-    said = " ".join(call_here("prepare", stack, "chips", "--window", "1m", "--dry-run", cwd=tmp_path, code=0).split())
+    asked = ["prepare", stack, "chips", "--window", "1m", "--dry-run", *SMALL]
+    said = " ".join(call_here(*asked, cwd=tmp_path, code=0).split())
     assert "window 1m: 1 x 1 pixels of 10.0 m x 10.0 m" in said
     assert "warning: --window 1m is a single pixel, whose coherence is 1 everywhere" in said

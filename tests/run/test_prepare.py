@@ -11,6 +11,7 @@ import pytest
 from m3leo_sar import GeoBox, SlcStack, TileGrid, Window, coherence, interferogram, reproject
 from m3leo_sar.grid.radar_grid import RadarGrid
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip_settings import OtherSettingsWarning
 from m3leo_sar.io.stacks.zarr_stack import read_stack, write_stack
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.make_chips import make_chips
@@ -78,7 +79,8 @@ def test_a_second_run_computes_nothing_and_new_dates_only_their_pairs(scene, tmp
     assert (again.computed, again.present) == ({}, 3)
     grown = make_chips(scene.stack, archive, list(INSIDE), recipe())
     assert grown.computed == {"coherence": 5, "intensity": 2}
-    wider = make_chips(scene.stack, archive, list(INSIDE), recipe(window=Window(rows=5, cols=8)))
+    with pytest.warns(OtherSettingsWarning, match="window 3 x 8, and this run has window 5 x 8"):
+        wider = make_chips(scene.stack, archive, list(INSIDE), recipe(window=Window(rows=5, cols=8)))
     assert wider.computed == {"coherence": 6}
 
 

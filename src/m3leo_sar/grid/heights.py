@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.projection import (
+    ELLIPSOIDAL,
     compound_crs,
     ellipsoidal_transformer,
     has_heights,
@@ -16,6 +17,11 @@ from m3leo_sar.grid.projection import (
     is_same_horizontal,
 )
 
+if TYPE_CHECKING:
+    import pyproj
+
+#: Heights that are converted at a time.
+_POSTS = 1 << 18
 #: ``vertical_crs`` of heights that are above the WGS 84 ellipsoid already.
 ELLIPSOID = "ellipsoid"
 
@@ -54,12 +60,26 @@ def ellipsoidal_heights(dem: Any, dem_geobox: GeoBox, *, vertical_crs: str | Non
     if vertical_crs is not None:
         crs = compound_crs(crs, vertical_crs)
     flat = GeoBox(dem_geobox.shape, dem_geobox.affine, horizontal_crs(crs))
-    known = np.isfinite(dem)
-    x, y = (axis[known] for axis in flat.centres())
-    height: NDArray[Any] = ellipsoidal_transformer(crs).transform(x, y, np.asarray(dem)[known].astype(np.float64))[2]
+    if crs.upper() == ELLIPSOIDAL:
+        return dem, flat
+    transformer = ellipsoidal_transformer(crs)
     out = np.full(dem.shape, np.nan, dem.dtype)
-    out[known] = np.where(np.isfinite(height), height, np.nan)
+    # Coordinates take many times the memory of the heights.
+    rows = max(1, _POSTS // max(dem.shape[1], 1))
+    for first in range(0, dem.shape[0], rows):
+        block = slice(first, first + rows)
+        out[block] = _converted(np.asarray(dem)[block], flat.crop(block, slice(None)), transformer)
     return out, flat
+
+
+def _converted(heights: NDArray[Any], box: GeoBox, transformer: pyproj.Transformer) -> NDArray[np.float64]:
+    """Metres above the ellipsoid of some rows; NaN where they are unknown or outside the geoid grid."""
+    known = np.isfinite(heights)
+    x, y = (axis[known] for axis in box.centres())
+    found = transformer.transform(x, y, heights[known].astype(np.float64))[2]
+    out = np.full(heights.shape, np.nan)
+    out[known] = np.where(np.isfinite(found), found, np.nan)
+    return out
 
 
 def labelled_heights(dem_geobox: GeoBox, label: str, *, vertical_crs: str | None) -> GeoBox:

@@ -169,6 +169,7 @@ class CoregistrationRun:
 
     def _executor(self, do: Callable[[Any], Answer], jobs: int) -> Executor[Any]:
         workers = min(self._workers, jobs)
+        do = _released(do)
         return Here(do) if workers < 2 else ThreadPool(do, workers=workers, stopping=self._stopping)
 
     def _offsets(self, date: datetime.date, images: Sequence[BurstImage]) -> dict[BurstIdentifier, BurstOffsets]:
@@ -276,6 +277,7 @@ class CoregistrationRun:
         release_memory()
         geometry = OrbitGeometry(acquisition.orbit, acquisition.radar_grid, dem, box, timing=timing_of(burst))
         heights = burst_heights(orbit=acquisition.orbit, radar_grid=acquisition.radar_grid, dem=dem, dem_geobox=box)
+        release_memory()
         require_known(heights, extent, box)
         return geometry, heights
 
@@ -325,6 +327,17 @@ class CoregistrationRun:
         for image, outcome in zip(job, answer.outcomes, strict=False):
             digest = parameter_digest({**inputs_of_image(image.image, orbits[image.date]), "to": plan.reference})
             self._ledger.record(outcome.identifier, outcome.state, digest=digest, reason=outcome.reason)
+
+
+def _released(do: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+    """A job after which the memory of its blocks goes back, as the next one begins with arrays of other sizes."""
+
+    def job(images: Any) -> Answer:
+        answer = do(images)
+        release_memory()
+        return answer
+
+    return job
 
 
 def _by_burst(images: Sequence[BurstImage]) -> dict[BurstIdentifier, list[BurstImage]]:
