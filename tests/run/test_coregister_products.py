@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
+import weakref
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +35,7 @@ from m3leo_sar.io.stacks.zarr_stack import read_stack
 from m3leo_sar.products.flattening import flat_stack
 from m3leo_sar.products.placement import positions_on
 from m3leo_sar.run.catalogue import open_catalogue
-from m3leo_sar.run.coregistration import burst_date
+from m3leo_sar.run.coregistration import burst_date, coregistration_run
 from m3leo_sar.run.coregistration import coregister_products as home
 from m3leo_sar.run.coregistration.burst_ground import Extent, outline_on_ground
 from m3leo_sar.run.coregistration.coregister_products import plan_coregistration
@@ -600,6 +601,27 @@ def test_a_burst_that_memory_does_not_hold_fails_and_no_other(files, stacks, tmp
     assert not list(folder.rglob("*.partial-*"))
     monkeypatch.undo()
     assert made(files, folder, products=files.products[:2], spectral_diversity=False).summary.computed == {"VV": 1}
+
+
+def test_a_block_is_gone_before_the_next_is_made_and_memory_goes_back_after_each_image(
+    files, stacks, tmp_path, monkeypatch
+):
+    """Two blocks in memory, and those of earlier sizes that the C library keeps, took a worker above 300 MB."""
+    folder, blocks, released = copied(stacks, tmp_path / "s", without=DATES[1:]), [], []
+    coregister = burst_date.coregister
+
+    def watched(*arguments, **options):
+        assert [block for block in blocks if block() is not None] == []
+        found = coregister(*arguments, **options)
+        blocks.append(weakref.ref(found.pixels))
+        return found
+
+    monkeypatch.setattr(burst_date, "coregister", watched)
+    monkeypatch.setattr(coregistration_run, "release_memory", lambda: released.append(len(blocks)))
+    made(files, folder, products=files.products[:2], spectral_diversity=False)
+    # Three blocks of each of two bursts.
+    assert len(blocks) == 6
+    assert {3, 6} <= set(released)
 
 
 @pytest.mark.slow

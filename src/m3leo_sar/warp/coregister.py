@@ -156,8 +156,9 @@ def coregister(
     for start in range(first, stop, _BLOCK):
         block = slice(start, min(start + _BLOCK, stop))
         lines = _lines(offsets, block, (low, high), azimuth_shift, slc.shape[0])
-        still = _still(backend, slc, ends, request.model, lines)
-        full += backend.coregister_rows(still, request, start, pixels[block.start - first : block.stop - first])
+        out = pixels[block.start - first : block.stop - first]
+        # Without a name, so that the lines of a block are gone before those of the next are read.
+        full += backend.coregister_rows(_still(backend, slc, ends, request.model, lines), request, start, out)
     return CoregisteredBurst(pixels, unit, full)
 
 

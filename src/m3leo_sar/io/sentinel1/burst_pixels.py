@@ -82,6 +82,7 @@ def burst_int16(source: Any, note: SwathAnnotation, index: int, rows: slice = sl
         parts = burst_pixels(source, note, index, slice(some[0], some[-1] + 1)).view(np.float32)
         parts[np.isnan(parts)] = INT16_NO_DATA
         out[start : start + len(some)] = parts.reshape(len(some), note.samples, 2)
+        del parts
     return out
 
 

@@ -89,3 +89,5 @@ def write_int16_image(
         # A few chunks at a time, as zarr copies what it is given.
         for col in range(0, shape[1], _STRIP):
             array[first : first + len(parts), col : col + _STRIP] = parts[:, col : col + _STRIP]
+        # A block must be gone before the next one is made.
+        del parts

@@ -103,12 +103,16 @@ def write_secondary(
     scale = int16_scale(BurstLines(image), valid=image.valid)
     counts = {"saturated": 0, "known": 0}
 
+    def block(rows: slice) -> NDArray[np.int16]:
+        made = burst.rows(rows, shift=shift, scale=scale, flatten=stack.is_flattened)
+        counts["saturated"] += made.saturated
+        counts["known"] += int((made.pixels[..., 0] != NO_DATA).sum())
+        return np.asarray(made.pixels)
+
     def blocks() -> Iterator[tuple[int, NDArray[np.int16]]]:
         for rows in row_blocks(stack.shape[0]):
-            made = burst.rows(rows, shift=shift, scale=scale, flatten=stack.is_flattened)
-            counts["saturated"] += made.saturated
-            counts["known"] += int((made.pixels[..., 0] != NO_DATA).sum())
-            yield rows.start, made.pixels
+            # Without a name, so that a block is gone before the next one is made.
+            yield rows.start, block(rows)
         _add_counts(facts, counts, stack)
 
     stack.write(image.date, blocks(), scale=scale, facts=facts)
@@ -124,12 +128,16 @@ def write_reference(stack: BurstStack, image: Any, *, facts: dict[str, Any]) -> 
     """
     counts = {"saturated": 0, "known": 0}
 
+    lines = BurstLines(image)
+
+    def block(rows: slice) -> NDArray[np.int16]:
+        parts = lines[rows]
+        counts["known"] += int((parts[..., 0] != NO_DATA).sum())
+        return parts
+
     def blocks() -> Iterator[tuple[int, NDArray[np.int16]]]:
-        lines = BurstLines(image)
         for rows in row_blocks(stack.shape[0]):
-            parts = lines[rows]
-            counts["known"] += int((parts[..., 0] != NO_DATA).sum())
-            yield rows.start, parts
+            yield rows.start, block(rows)
         _add_counts(facts, counts, stack)
 
     stack.write(stack.reference, blocks(), scale=1.0, facts=facts)
