@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,6 @@ from m3leo_sar.grid.projection import (
     horizontal_crs,
     is_same_horizontal,
 )
-
-if TYPE_CHECKING:
-    import pyproj
 
 #: Heights that are converted at a time.
 _POSTS = 1 << 18
@@ -72,7 +69,7 @@ def ellipsoidal_heights(dem: Any, dem_geobox: GeoBox, *, vertical_crs: str | Non
     return out, flat
 
 
-def _converted(heights: NDArray[Any], box: GeoBox, transformer: pyproj.Transformer) -> NDArray[np.float64]:
+def _converted(heights: NDArray[Any], box: GeoBox, transformer: Any) -> NDArray[np.float64]:
     """Metres above the ellipsoid of some rows; NaN where they are unknown or outside the geoid grid."""
     known = np.isfinite(heights)
     x, y = (axis[known] for axis in box.centres())
