@@ -53,10 +53,10 @@ def tiff_size(stream: BinaryIO, *, most: int | None = None) -> int | None:
     if most is not None and place > most:
         return None
     entries = _entries(stream, place, order, is_big=is_big)
-    blocks = [next((entries[tag] for tag in tags if tag in entries), None) for tags in (_PLACES, _SIZES)]
-    if blocks[0] is None or blocks[1] is None:
+    blocks = [entries[tag] for tags in (_PLACES, _SIZES) for tag in tags if tag in entries][:2]
+    if len(blocks) < 2:
         return None
-    if most is not None and any(at + size > most for _, at, size in blocks if size):
+    if most is not None and any(at + size > most for _, at, size in blocks):
         return None
     places, sizes = (_numbers(stream, block, order) for block in blocks)
     ends = places[: sizes.size] + sizes[: places.size]
@@ -87,10 +87,9 @@ def _entries(stream: BinaryIO, place: int, order: str, *, is_big: bool) -> dict[
     return found
 
 
-def _numbers(stream: BinaryIO, block: _Entry | None, order: str) -> np.ndarray:
-    assert block is not None
+def _numbers(stream: BinaryIO, block: _Entry, order: str) -> np.ndarray:
     kind, place, size = block
-    return np.frombuffer(_read(stream, place, size), np.dtype(kind).newbyteorder(order)).astype(np.int64)
+    return np.frombuffer(_read(stream, place, size), np.dtype(f"{order}{kind}")).astype(np.int64)
 
 
 def _read(stream: BinaryIO, place: int, count: int) -> bytes:
