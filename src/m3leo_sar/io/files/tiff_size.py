@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
 #: Byte order by the first two bytes.
 _ORDERS = {b"II": "<", b"MM": ">"}
-#: Tags of the places and sizes of strips and of tiles.
-_PLACES, _SIZES = (273, 324), (279, 325)
+#: Tags of the places and sizes of strips, and of tiles.
+_BLOCKS = (273, 279), (324, 325)
 #: NumPy's type of whole numbers by TIFF's: 16, 32 and 64 bits.
 _WHOLE = {3: "u2", 4: "u4", 16: "u8"}
 #: Most blocks of an image; a directory with more is damaged.
 _MOST_BLOCKS = 1 << 24
 
 
-def tiff_size(stream: BinaryIO, *, most: int | None = None) -> int | None:
+def tiff_size(stream: IO[bytes], *, most: int | None = None) -> int | None:
     """Bytes that a TIFF or BigTIFF must have at least, from the places and sizes of its blocks; no pixel is read.
 
     Parameters
@@ -53,8 +53,8 @@ def tiff_size(stream: BinaryIO, *, most: int | None = None) -> int | None:
     if most is not None and place > most:
         return None
     entries = _entries(stream, place, order, is_big=is_big)
-    blocks = [entries[tag] for tags in (_PLACES, _SIZES) for tag in tags if tag in entries][:2]
-    if len(blocks) < 2:
+    blocks = next(([entries[tag] for tag in tags] for tags in _BLOCKS if entries.keys() >= set(tags)), [])
+    if not blocks:
         return None
     if most is not None and any(at + size > most for _, at, size in blocks):
         return None
@@ -67,7 +67,7 @@ def tiff_size(stream: BinaryIO, *, most: int | None = None) -> int | None:
 _Entry = tuple[str, int, int]
 
 
-def _entries(stream: BinaryIO, place: int, order: str, *, is_big: bool) -> dict[int, _Entry]:
+def _entries(stream: IO[bytes], place: int, order: str, *, is_big: bool) -> dict[int, _Entry]:
     """Entries of the directory at a place that hold whole numbers, by tag."""
     head, width = ("Q", 20) if is_big else ("H", 12)
     start = place + struct.calcsize(head)
@@ -87,12 +87,12 @@ def _entries(stream: BinaryIO, place: int, order: str, *, is_big: bool) -> dict[
     return found
 
 
-def _numbers(stream: BinaryIO, block: _Entry, order: str) -> np.ndarray:
+def _numbers(stream: IO[bytes], block: _Entry, order: str) -> np.ndarray:
     kind, place, size = block
     return np.frombuffer(_read(stream, place, size), np.dtype(f"{order}{kind}")).astype(np.int64)
 
 
-def _read(stream: BinaryIO, place: int, count: int) -> bytes:
+def _read(stream: IO[bytes], place: int, count: int) -> bytes:
     stream.seek(place, os.SEEK_SET)
     found = stream.read(count)
     if len(found) < count and not (place == 0 and len(found) >= 8):
