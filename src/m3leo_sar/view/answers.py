@@ -14,9 +14,9 @@ import numpy as np
 import tornado.web
 
 from m3leo_sar.io.files.raster import geotiff_bytes
-from m3leo_sar.view.explorer import Chip, Explorer
+from m3leo_sar.view.explorer import Chip
 from m3leo_sar.view.layer_colours import layer_image
-from m3leo_sar.view.map_tile import map_tile
+from m3leo_sar.view.layers import Layers
 from m3leo_sar.view.png import png_bytes
 from m3leo_sar.view.query import NAMES, MapQuery, map_query
 
@@ -31,9 +31,9 @@ class Dropped(Exception):
 class Answer(tornado.web.RequestHandler):
     """A request that is answered by a thread, so that the others need not wait for it."""
 
-    def initialize(self, explorer: Explorer, pool: ThreadPoolExecutor) -> None:
+    def initialize(self, layers: Layers, pool: ThreadPoolExecutor) -> None:
         """Keep what every request needs."""
-        self.explorer, self.pool = explorer, pool
+        self.layers, self.pool = layers, pool
         self._waiting: Any = None
 
     async def computed(self, work: Callable[[], Any]) -> Any:
@@ -105,7 +105,8 @@ class MapAnswer(Answer):
         def work() -> tuple[bytes, Mapping[str, float], bool]:
             chip = self.map_at(place, asked)
             started = time.perf_counter()
-            content = encoded(chip, asked.layer, suffix)
+            limits = self.layers.limits(asked.pair, asked.layer, asked.polarisation) if suffix == "png" else None
+            content = encoded(chip, asked.layer, suffix, limits)
             return content, {**chip.seconds, "encode": time.perf_counter() - started}, chip.hit
 
         content, seconds, hit = await self.computed(work)
@@ -124,7 +125,7 @@ class TileAnswer(MapAnswer):
     def map_at(self, place: list[str], asked: MapQuery) -> Chip:
         """The map of ``/chips/TILE.png``."""
         pair, window, layer, polarisation = asked
-        return self.explorer.chip(place[0], pair, window=window, layer=layer, polarisation=polarisation)
+        return self.layers.explorer.chip(place[0], pair, window=window, layer=layer, polarisation=polarisation)
 
 
 class WebMapAnswer(MapAnswer):
@@ -133,8 +134,8 @@ class WebMapAnswer(MapAnswer):
     def map_at(self, place: list[str], asked: MapQuery) -> Chip:
         """The map of ``/tiles/Z/X/Y.png``."""
         pair, window, layer, polarisation = asked
-        geobox = map_tile(*place)
-        return self.explorer.on_grid(geobox, pair, window=window, layer=layer, polarisation=polarisation)
+        zoom, column, row = place
+        return self.layers.tile(zoom, column, row, pair, window=window, layer=layer, polarisation=polarisation)
 
 
 class Description(Answer):
@@ -147,9 +148,9 @@ class Description(Answer):
         address = (
             f"{self.request.protocol}://{self.request.host}{prefix}/tiles/{{z}}/{{x}}/{{y}}.png?{urlencode(given)}"
         )
-        self.finish(
-            await self.computed(lambda: self.explorer.tile_json(address, asked.pair, asked.window, asked.layer))
-        )
+        pair, *rest = asked
+        options: dict[str, Any] = dict(zip(("window", "layer", "polarisation"), rest, strict=True))
+        self.finish(await self.computed(lambda: self.layers.description(address, pair, **options)))
 
 
 class Welcome(Answer):
@@ -172,10 +173,10 @@ class Missing(Answer):
         raise KeyError("there is nothing at this address; docs/view.md lists the addresses")
 
 
-def encoded(chip: Chip, layer: str, suffix: str) -> bytes:
-    """A map in one of :data:`FORMATS`."""
+def encoded(chip: Chip, layer: str, suffix: str, limits: tuple[float, float] | None = None) -> bytes:
+    """A map in one of :data:`FORMATS`; ``limits`` are those of an intensity's colours."""
     if suffix == "png":
-        return png_bytes(layer_image(chip.values, layer))
+        return png_bytes(layer_image(chip.values, layer, limits=limits))
     if suffix == "tif":
         tags = {"PAIR": str(chip.pair), "DAYS": str(chip.pair.days), "LAYER": layer}
         return geotiff_bytes("map.tif", chip.values, chip.geobox, tags=tags)

@@ -20,7 +20,6 @@ from m3leo_sar.view.cache import ByteCache
 from m3leo_sar.view.event_maps import EventMaps, event_maps, event_pairs
 from m3leo_sar.view.grid_part import GridPart
 from m3leo_sar.view.held_samples import HeldSamples
-from m3leo_sar.view.map_tile import tile_json
 from m3leo_sar.view.opened_source import Source, opened_source
 from m3leo_sar.view.pair_map import dates_of, pair_map
 from m3leo_sar.view.pair_matrix import PairMatrix, days_between, mean_coherence, pairs_of_dates, stored_means
@@ -53,6 +52,15 @@ class Chip(NamedTuple):
     pair: Pair
     #: Samples of the estimate; of a stored chip, None if it does not state them.
     window: Window | None
+
+
+class Asked(NamedTuple):
+    """What a map is made of, checked."""
+
+    pair: Pair
+    window: Window
+    layer: str
+    polarisation: str
 
 
 class Explorer:
@@ -208,6 +216,10 @@ class Explorer:
         """
         return pair_among(wanted, self.source.passings)
 
+    def asked(self, pair: Any, window: Window | None, layer: str, polarisation: str | None) -> Asked:
+        """The words of a request with the defaults; errors as of :meth:`chip`."""
+        return Asked(self.pair(pair), self._window(window), checked_layer(layer), self._polarisation(polarisation))
+
     def chip(
         self,
         tile: str,
@@ -239,20 +251,18 @@ class Explorer:
         OSError
             If samples cannot be read.
         """
-        geobox, asked, size = self.geobox(tile), self.pair(pair), self._window(window)
-        layer, polarisation = checked_layer(layer), self._polarisation(polarisation)
+        geobox, asked = self.geobox(tile), self.asked(pair, window, layer, polarisation)
         watch, source = Stopwatch(), self.source
 
         def make() -> tuple[NDArray[np.float32], Window | None]:
             if isinstance(source, StoredChips):
                 with watch.step("read"):
-                    return self.held.safely(source.chip, tile, polarisation, asked, layer)  # type: ignore[no-any-return]
-            parts = self.held.tile_parts(tile, size, watch)
-            return self._computed(parts, geobox.shape, asked, layer, polarisation, size, watch), size
+                    return self.held.safely(source.chip, tile, asked.polarisation, asked.pair, asked.layer)  # type: ignore[no-any-return]
+            parts = self.held.tile_parts(tile, asked.window, watch)
+            return self._computed(parts, geobox.shape, asked, watch), asked.window
 
-        key = ("chip", tile, asked.reference, asked.secondary, size, layer, polarisation)
-        (values, used), hit = self.cache.get(key, make)
-        return Chip(values, geobox, watch.seconds, hit, asked, used)
+        (values, used), hit = self.cache.get(("chip", tile, *asked), make)
+        return Chip(values, geobox, watch.seconds, hit, asked.pair, used)
 
     def on_grid(
         self,
@@ -264,45 +274,14 @@ class Explorer:
         polarisation: str | None = None,
     ) -> Chip:
         """A map of a pair of a stack on any pixel grid, such as a map tile; as :meth:`chip` otherwise."""
-        asked, size = self.pair(pair), self._window(window)
-        layer, polarisation = checked_layer(layer), self._polarisation(polarisation)
-        watch = Stopwatch()
+        asked, watch = self.asked(pair, window, layer, polarisation), Stopwatch()
 
         def make() -> NDArray[np.float32]:
-            parts = self.held.grid_parts(geobox, size, watch)
-            return self._computed(parts, geobox.shape, asked, layer, polarisation, size, watch)
+            parts = self.held.grid_parts(geobox, asked.window, watch)
+            return self._computed(parts, geobox.shape, asked, watch)
 
-        key = ("map", geobox, asked.reference, asked.secondary, size, layer, polarisation)
-        values, hit = self.cache.get(key, make)
-        return Chip(values, geobox, watch.seconds, hit, asked, size)
-
-    def tile_json(
-        self, address: str, pair: Any, window: Window | None = None, layer: str = "coherence"
-    ) -> dict[str, Any]:
-        """Description of the map tiles of a pair, TileJSON 3.0.
-
-        Parameters
-        ----------
-        address : str
-            Of a tile, with ``{z}``, ``{x}`` and ``{y}``.
-        pair, window, layer
-            As of :meth:`chip`.
-
-        Raises
-        ------
-        KeyError, ValueError
-            As :meth:`chip`.
-        """
-        asked, size = self.pair(pair), self._window(window)
-        text = f"{checked_layer(layer)} of {asked} ({asked.days} days), window {size.rows} x {size.cols} samples"
-        return tile_json(
-            address,
-            bounds=self.bounds,
-            zooms=(0, 18),
-            name=f"{layer} {asked}",
-            description=text,
-            attribution=f"{self.name}, m3leo-sar",
-        )
+        values, hit = self.cache.get(("map", geobox, *asked), make)
+        return Chip(values, geobox, watch.seconds, hit, asked.pair, asked.window)
 
     def close(self) -> None:
         """End the threads and forget what is in memory."""
@@ -399,18 +378,11 @@ class Explorer:
         return checked_window(window.rows, window.cols, self.source.largest_window)
 
     def _computed(
-        self,
-        parts: Sequence[GridPart],
-        shape: tuple[int, int],
-        pair: Pair,
-        layer: str,
-        polarisation: str,
-        window: Window,
-        watch: Stopwatch,
+        self, parts: Sequence[GridPart], shape: tuple[int, int], asked: Asked, watch: Stopwatch
     ) -> NDArray[np.float32]:
-        dates = [(pair.reference, pair.secondary)[index] for index in dates_of(layer)]
-        images = [self.held.images(part, polarisation, dates, watch) for part in parts]
-        return pair_map(parts, images, shape, layer=layer, window=window, watch=watch)
+        dates = [(asked.pair.reference, asked.pair.secondary)[index] for index in dates_of(asked.layer)]
+        images = [self.held.images(part, asked.polarisation, dates, watch) for part in parts]
+        return pair_map(parts, images, shape, layer=asked.layer, window=asked.window, watch=watch)
 
     def _polarisation(self, wanted: str | None) -> str:
         held = self.polarisations

@@ -25,6 +25,7 @@ from m3leo_sar.run.threads import limit_openmp
 from m3leo_sar.view.answers import Description, Missing, TileAnswer, WebMapAnswer, Welcome
 from m3leo_sar.view.explorer import Explorer
 from m3leo_sar.view.gate import Gate, Refusal, Refused, guarded_headers
+from m3leo_sar.view.layers import Layers
 
 _ADDRESS = "127.0.0.1"
 #: Most bytes of the body of a request; none has one.
@@ -126,7 +127,7 @@ class ViewServer:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _application(self, pool: ThreadPoolExecutor) -> BokehTornado:
-        common = {"explorer": self.explorer, "pool": pool}
+        common = {"layers": Layers(self.explorer), "pool": pool}
         suffix = r"\.([^./]+)"
         patterns: list[Any] = [
             (rf"/tiles/([^/]+)/([^/]+)/([^/]+?){suffix}", WebMapAnswer, common),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,9 @@ from m3leo_sar.products.placement import Part, positions_on, span_on
 from m3leo_sar.stack.burst_set import BurstSet
 from m3leo_sar.stack.flatness import warn_unless_flat
 from m3leo_sar.stack.slc import SlcStack
+from m3leo_sar.view.coarse_positions import coarse_positions
 from m3leo_sar.view.grid_part import RESAMPLING, GridPart
+from m3leo_sar.warp.pixel_map import PixelMap
 
 #: Halos that are read: a wider window within the same halo needs no other samples.
 _HALOS = (21, 65, 255)
@@ -98,7 +100,14 @@ class StackParts:
 
     def placed(self, geobox: GeoBox) -> Placed:
         """Position of a grid's pixels on each burst; none where no pixel lies on the stack."""
-        found = [(burst, positions_on(burst, geobox)) for burst in self.bursts]
+        return self._placed(geobox, positions_on)
+
+    def placed_far(self, geobox: GeoBox) -> Placed:
+        """As :meth:`placed`, of wide pixels: between posts (:mod:`m3leo_sar.view.coarse_positions`)."""
+        return self._placed(geobox, coarse_positions)
+
+    def _placed(self, geobox: GeoBox, place: Callable[[SlcStack, GeoBox], PixelMap]) -> Placed:
+        found = [(burst, place(burst, geobox)) for burst in self.bursts]
         found = [(burst, positions) for burst, positions in found if _lies_on(burst, positions)]
         if isinstance(self.stack, SlcStack):
             return Placed(tuple(Part(burst, positions) for burst, positions in found))
