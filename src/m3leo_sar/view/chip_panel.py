@@ -1,0 +1,130 @@
+"""Coherence, phase and both intensities of the pair chosen, on the pixels of a tile."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.pixel_spacing import pixel_spacing
+from m3leo_sar.pictures.colours import percentile_limits
+from m3leo_sar.view.colour_codes import ColourCodes, codes_of, turn_codes
+from m3leo_sar.view.newest_work import NewestWork
+from m3leo_sar.view.page_state import Choice, PageState
+from m3leo_sar.view.raster_figure import RasterFrame, raster_figure
+
+#: Maps of a pair, with the palette of each.
+LAYERS = {"coherence": "coherence", "phase": "phase", "intensity_first": "intensity", "intensity_second": "intensity"}
+#: Names of the two computations: the map shown first, and the others.
+FIRST, OTHERS = "coherence", "phase and intensities"
+
+
+class Maps(NamedTuple):
+    """Maps of one pair, and what it took to make them."""
+
+    codes: dict[str, ColourCodes]
+    geobox: GeoBox
+    seconds: dict[str, float]
+    hit: bool
+
+
+class ChipPanel:
+    """Four figures of the maps of one pair on one tile, which zoom together.
+
+    Parameters
+    ----------
+    boxes : mapping of str to GeoBox
+        Pixel grid of each tile.
+    dates : sequence of datetime.date
+    state : PageState
+    """
+
+    def __init__(self, boxes: Mapping[str, GeoBox], dates: Sequence[datetime.date], state: PageState) -> None:
+        self._state, self._boxes, self._dates = state, boxes, dates
+        box = next(iter(boxes.values()))
+        self.frame = RasterFrame(box.shape, pixel_spacing(box))
+        self.sources = {layer: self.frame.source(np.zeros(box.shape, np.uint8)) for layer in LAYERS}
+        self.figures = {
+            layer: raster_figure(
+                layer, self.sources[layer], self.frame, colours=colours, is_masked=layer in ("coherence", "phase")
+            )
+            for layer, colours in LAYERS.items()
+        }
+
+    def start(self, work: NewestWork, explorer: Any, choice: Choice) -> None:
+        """Compute the maps of a pair, the coherence first; those of another tile are cleared at once."""
+        if self._state.chip_facts.get("tile") != choice.tile:
+            box = self._boxes[choice.tile]
+            self.frame.resize(box.shape, pixel_spacing(box))
+            for source in self.sources.values():
+                source.data = self.frame.empty()
+        self._state.chip_facts = self._facts(choice)
+        for name, compute in ((FIRST, coherence_map), (OTHERS, other_maps)):
+            work.start(name, partial(compute, explorer, choice), partial(self._show, name))
+
+    def _show(self, name: str, maps: Maps) -> None:
+        for layer, found in maps.codes.items():
+            self.sources[layer].data = self.frame.data(found.codes)
+        facts = self._state.chip_facts
+        self._state.chip_facts = {
+            **facts,
+            "layers": {**facts["layers"], **{layer: found.facts() for layer, found in maps.codes.items()}},
+            "seconds": {**facts["seconds"], name: maps.seconds},
+            "hits": {**facts["hits"], name: maps.hit},
+        }
+
+    def _facts(self, choice: Choice) -> dict[str, Any]:
+        box = self._boxes[choice.tile]
+        return {
+            **choice._asdict(),
+            "dates": [self._dates[index].isoformat() for index in choice.pair],
+            "days": (self._dates[choice.second] - self._dates[choice.first]).days,
+            "shape": list(box.shape),
+            "spacing": list(pixel_spacing(box)),
+            "corners": _corners(box),
+            "layers": {},
+            "seconds": {},
+            "hits": {},
+        }
+
+
+def coherence_map(explorer: Any, choice: Choice) -> Maps:
+    """The coherence of a pair as bytes."""
+    chip = explorer.chip(choice.tile, choice.pair, **choice.options, layer="coherence")
+    return Maps({"coherence": codes_of(chip.values, low=0, high=1)}, chip.geobox, dict(chip.seconds), chip.hit)
+
+
+def other_maps(explorer: Any, choice: Choice) -> Maps:
+    """Phase and both intensities of a pair as bytes; the intensities in dB, with the same limits."""
+    chips = {
+        layer: explorer.chip(choice.tile, choice.pair, **choice.options, layer=layer)
+        for layer in LAYERS
+        if layer != "coherence"
+    }
+    with np.errstate(divide="ignore"):
+        power = {layer: 10 * np.log10(chips[layer].values) for layer in ("intensity_first", "intensity_second")}
+    low, high = _limits(np.stack(list(power.values())))
+    codes = {layer: codes_of(values, low=low, high=high) for layer, values in power.items()}
+    phase = chips["phase"]
+    seconds = {part: sum(chip.seconds.get(part, 0.0) for chip in chips.values()) for part in phase.seconds}
+    return Maps({"phase": turn_codes(phase.values), **codes}, phase.geobox, seconds, all(c.hit for c in chips.values()))
+
+
+def _limits(decibels: Any) -> tuple[float, float]:
+    """Black and white of intensities: their 2nd and 98th percentile, or any two numbers where nothing is known."""
+    if not np.isfinite(decibels).any():
+        return 0.0, 1.0
+    low, high = percentile_limits(decibels)
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def _corners(box: GeoBox) -> list[list[float]]:
+    """Longitude and latitude of the corners: upper left and right, lower left and right."""
+    rows, cols = box.shape
+    x, y = zip(*(box.affine @ corner for corner in ((0, 0), (cols, 0), (0, rows), (cols, rows))), strict=True)
+    longitude, latitude = box.transformer_to("EPSG:4326").transform(x, y)
+    return [[float(east), float(north)] for east, north in zip(longitude, latitude, strict=True)]

@@ -1,0 +1,79 @@
+"""Maps as bytes with a palette, which the browser colours and reads values from."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from m3leo_sar.pictures.colour_maps import cyclic_colours, sequential_colours
+
+#: Codes 1 to 255 are values; code 0 is no data, which stays transparent.
+NO_DATA = "#00000000"
+_CODES = 255
+#: Ends and middle of the colours of a change: coherence gained, none, coherence lost.
+_CHANGE = ((0.129, 0.400, 0.674), (0.968, 0.968, 0.968), (0.698, 0.094, 0.168))
+
+
+class ColourCodes(NamedTuple):
+    """A map as bytes: code c > 0 is the value ``low + (c - 1) * step``, code 0 is no data."""
+
+    #: (rows, cols) uint8.
+    codes: NDArray[np.uint8]
+    low: float
+    step: float
+
+    def facts(self) -> dict[str, float]:
+        """What the browser needs to read values: low, step and the share of pixels with data."""
+        return {"low": self.low, "step": self.step, "valid": float(np.mean(self.codes > 0))}
+
+
+def codes_of(values: ArrayLike, *, low: float, high: float) -> ColourCodes:
+    """Codes of values between two limits, right to 1/508 of their distance; values beyond are clipped, NaN is 0.
+
+    Examples
+    --------
+    >>> from m3leo_sar.view.colour_codes import codes_of
+    >>> codes_of([[0.0, 0.5, 1.0, float("nan"), 7.0]], low=0, high=1).codes.tolist()
+    [[1, 128, 255, 0, 255]]
+    """
+    array = np.asarray(values, np.float64)
+    step = (high - low) / (_CODES - 1)
+    share = np.clip(np.nan_to_num((array - low) / step, nan=0.0, posinf=_CODES, neginf=0.0), 0, _CODES - 1)
+    codes = np.where(np.isnan(array), 0, 1 + np.rint(share)).astype(np.uint8)
+    return ColourCodes(codes, float(low), float(step))
+
+
+def turn_codes(phase: ArrayLike) -> ColourCodes:
+    """Codes of a phase in radians modulo 2 pi, right to 0.7 degrees; NaN is 0.
+
+    Examples
+    --------
+    >>> import math
+    >>> from m3leo_sar.view.colour_codes import turn_codes
+    >>> turn_codes([[-math.pi, 0.0, math.pi, float("nan")]]).codes.tolist()
+    [[1, 128, 1, 0]]
+    """
+    array = np.asarray(phase, np.float64)
+    step = 2 * np.pi / _CODES
+    turn = np.floor((np.nan_to_num(array) + np.pi) / step + 0.5) % _CODES
+    return ColourCodes(np.where(np.isfinite(array), 1 + turn, 0).astype(np.uint8), float(-np.pi), float(step))
+
+
+@lru_cache(maxsize=4)
+def palette(name: str) -> tuple[str, ...]:
+    """256 colours ``#rrggbb``, of code 0 to 255, of ``"coherence"``, ``"phase"``, ``"intensity"`` or ``"change"``."""
+    share = np.linspace(0, 1, _CODES)
+    if name == "coherence":
+        colours = sequential_colours(share)
+    elif name == "phase":
+        # From -pi to pi, as pictures colour a phase.
+        colours = cyclic_colours(np.arange(_CODES) / _CODES - 0.5)
+    elif name == "intensity":
+        colours = np.repeat(share[:, None], 3, axis=1)
+    else:
+        bands = zip(*_CHANGE, strict=True)
+        colours = np.stack([np.interp(share, (0, 0.5, 1), band) for band in bands], axis=1)
+    return NO_DATA, *("#%02x%02x%02x" % tuple(row) for row in np.rint(255 * colours).astype(int))

@@ -1,0 +1,72 @@
+"""Map of the tiles, one of which is selected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from bokeh.models import ColumnDataSource
+from bokeh.plotting import figure
+from numpy.typing import NDArray
+
+from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.view.raster_figure import listen
+
+#: Points per side of an outline, enough for a tile of some kilometres.
+_POINTS = 3
+
+
+class TilePanel:
+    """Outlines of all tiles on a map, in web Mercator with axes in degrees; no background map is loaded.
+
+    Parameters
+    ----------
+    boxes : mapping of str to GeoBox
+        Pixel grid of each tile.
+    """
+
+    def __init__(self, boxes: Mapping[str, GeoBox]) -> None:
+        self.boxes = dict(boxes)
+        outlines = {tile: _outline(box) for tile, box in self.boxes.items()}
+        self.centres = {tile: (float(x.mean()), float(y.mean())) for tile, (x, y) in outlines.items()}
+        self.source = ColumnDataSource(
+            {
+                "tile": list(outlines),
+                "xs": [x for x, _ in outlines.values()],
+                "ys": [y for _, y in outlines.values()],
+                "x": [x for x, _ in self.centres.values()],
+                "y": [y for _, y in self.centres.values()],
+            }
+        )
+        self.chosen = ColumnDataSource({"xs": [], "ys": []})
+        self.figure = self._drawn()
+
+    @property
+    def middle(self) -> str:
+        """The tile nearest to the middle of all."""
+        middle = np.mean(list(self.centres.values()), axis=0)
+        return min(self.centres, key=lambda tile: float(np.hypot(*(np.asarray(self.centres[tile]) - middle))))
+
+    def select(self, tile: str) -> None:
+        """Mark a tile."""
+        place = self.source.data["tile"].index(tile)
+        self.chosen.data = {"xs": [self.source.data["xs"][place]], "ys": [self.source.data["ys"][place]]}
+
+    def _drawn(self) -> figure:
+        plot = figure(
+            name="tiles", x_axis_type="mercator", y_axis_type="mercator", match_aspect=True, tools=[],
+            toolbar_location=None, sizing_mode="stretch_width", aspect_ratio=1.5, min_border=2,
+            border_fill_color=None, background_fill_color=None,
+        )  # fmt: skip
+        plot.patches("xs", "ys", source=self.source, fill_color="#4a86c5", fill_alpha=0.3, line_color="#4a86c5")
+        plot.patches("xs", "ys", source=self.chosen, fill_color="#d55e00", fill_alpha=0.75, line_color="#d55e00",
+                     line_width=3)  # fmt: skip
+        for axis in plot.axis:
+            axis.ticker.desired_num_ticks = 4
+        listen(plot, "tiles")
+        return plot
+
+
+def _outline(box: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x, y = box.transformer_to("EPSG:3857").transform(*box.outline(points=_POINTS))
+    return np.asarray(x), np.asarray(y)

@@ -1,0 +1,102 @@
+"""An explorer of made-up tiles and dates: the page without a stack."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from m3leo_sar import GeoBox, Window, fit_decay
+from m3leo_sar.stack.pairs import Pair
+
+
+class Chip(NamedTuple):
+    values: Any
+    geobox: Any
+    seconds: Any
+    hit: bool
+    pair: Any
+    window: Any
+
+
+class FakeExplorer:
+    """Maps that follow from tile, pair and window alone; rows and cols of tiles differ, and a corner has no data."""
+
+    def __init__(self, *, dates: int = 7, across: int = 3, shape: tuple[int, int] = (40, 52), kind: str = "stack") -> None:
+        self.dates = tuple(datetime.date(2023, 1, 3) + datetime.timedelta(days=12 * index) for index in range(dates))
+        self.tiles: Mapping[str, GeoBox] = {
+            f"tile{row}{col}": GeoBox.from_bounds(
+                (600_000 + 4480 * col, 5_500_000 - 4480 * (row + 1), 600_000 + 4480 * (col + 1), 5_500_000 - 4480 * row),
+                shape=shape,
+                crs="EPSG:32631",
+            )
+            for row in range(3)
+            for col in range(across)
+        }
+        self.kind, self.name, self.polarisations, self.bounds = kind, "made/up/stack", ("VV", "VH"), (4.0, 49.0, 5.0, 50.0)
+        self.baselines = {date: 37.0 * index % 100 for index, date in enumerate(self.dates)}
+        self.window, self.source = Window(rows=5, cols=20), SimpleNamespace(largest_window=None)
+        self.calls: list[tuple[Any, ...]] = []
+        self.broken: dict[str, Exception] = {}
+        self.gone = False
+
+    def pairs(self, tile: str, *, polarisation: str | None = None) -> list[Pair] | None:
+        return None
+
+    def chip(self, tile: str, pair: Any, *, window: Window, layer: str, polarisation: str | None = None) -> Chip:
+        self._read("chip", tile, pair, window, layer)
+        box = self.tiles[tile]
+        rows, cols = np.indices(box.shape)
+        wave = np.sin(rows / 7 + sum(map(ord, tile))) * np.cos(cols / 9)
+        days = (pair[1] - pair[0]) * 12
+        coherence = np.clip(0.15 + 0.8 * np.exp(-days / 30) * (0.6 + 0.4 * wave), 0, 1)
+        values = {"coherence": coherence, "phase": np.pi * wave, "intensity_first": 0.2 + 0.1 * wave,
+                  "intensity_second": 0.2 - 0.1 * wave}[layer].astype(np.float32)  # fmt: skip
+        values[:5, :9] = np.nan
+        return Chip(values, box, {"read": 0.031, "kernel": 0.0042, "warp": 0.011}, False, pair, window)
+
+    def matrix(self, tile: str, *, window: Window, polarisation: str | None = None) -> Any:
+        self._read("matrix", tile, window)
+        steps = np.abs(np.subtract.outer(np.arange(len(self.dates)), np.arange(len(self.dates))))
+        mean = (0.15 + 0.6 * np.exp(-12 * steps / 30)).astype(np.float32)
+        return SimpleNamespace(coherence=mean, days=12 * steps, baselines=None)
+
+    def pixel(self, tile: str, row: int, col: int, *, window: Window, polarisation: str | None = None) -> Any:
+        self._read("pixel", tile, row, col, window)
+        pairs = [(first, second) for second in range(len(self.dates)) for first in range(second)]
+        days = np.array([12.0 * (second - first) for first, second in pairs])
+        noise = 0.05 * np.sin(np.arange(len(pairs)) * 2.4 + row)
+        coherence = np.clip(0.2 + 0.75 * np.exp(-days / 25) + noise, 0, 1)
+        model = fit_decay(coherence[:, None, None], days)
+        return SimpleNamespace(pairs=pairs, days=days, coherence=coherence, model=model)
+
+    def event(self, tile: str, date: datetime.date, *, window: Window, polarisation: str | None = None) -> Any:
+        self._read("event", tile, date, window)
+        if not self.dates[1] < date < self.dates[-1]:
+            raise ValueError(f"no pair before {date} is as long as one across it")
+        before, across, after = (
+            self.chip(tile, (0, step), window=window, layer="coherence").values for step in (1, 3, 2)
+        )
+        pairs = {"before": (0, 1), "across": (1, 2), "after": (2, 3)}
+        return SimpleNamespace(before=before, across=across, after=after, change=before - across, threshold=0.2, pairs=pairs)
+
+    def snippet(self, tile: str, pair: Any, *, window: Window, polarisation: str | None = None) -> str:
+        return (
+            "from m3leo_sar.view import Explorer\n"
+            f'explorer = Explorer.open("{self.name}")\n'
+            f'chip = explorer.chip("{tile}", ({pair[0]}, {pair[1]}))\n'
+        )
+
+    def _read(self, name: str, tile: str, *rest: Any) -> None:
+        self.calls.append((name, tile, *rest))
+        time.sleep(0.002)
+        if tile not in self.tiles:
+            raise KeyError(f"there is no tile {tile!r}")
+        if self.gone:
+            raise OSError(f"{self.name} is gone: it was moved or removed")
+        if tile in self.broken:
+            raise self.broken[tile]
