@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from m3leo_sar import GeoBox, Window, fit_decay
+from m3leo_sar.insar.decay import DecayModel
+from m3leo_sar.stack.events import Triplet
 from m3leo_sar.stack.pairs import Pair
 
 
@@ -26,18 +28,30 @@ class Chip(NamedTuple):
 class FakeExplorer:
     """Maps that follow from tile, pair and window alone; rows and cols of tiles differ, and a corner has no data."""
 
-    def __init__(self, *, dates: int = 7, across: int = 3, shape: tuple[int, int] = (40, 52), kind: str = "stack") -> None:
+    def __init__(
+        self, *, dates: int = 7, across: int = 3, shape: tuple[int, int] = (40, 52), kind: str = "stack"
+    ) -> None:
         self.dates = tuple(datetime.date(2023, 1, 3) + datetime.timedelta(days=12 * index) for index in range(dates))
         self.tiles: Mapping[str, GeoBox] = {
             f"tile{row}{col}": GeoBox.from_bounds(
-                (600_000 + 4480 * col, 5_500_000 - 4480 * (row + 1), 600_000 + 4480 * (col + 1), 5_500_000 - 4480 * row),
+                (
+                    600_000 + 4480 * col,
+                    5_500_000 - 4480 * (row + 1),
+                    600_000 + 4480 * (col + 1),
+                    5_500_000 - 4480 * row,
+                ),
                 shape=shape,
                 crs="EPSG:32631",
             )
             for row in range(3)
             for col in range(across)
         }
-        self.kind, self.name, self.polarisations, self.bounds = kind, "made/up/stack", ("VV", "VH"), (4.0, 49.0, 5.0, 50.0)
+        self.kind, self.name, self.polarisations, self.bounds = (
+            kind,
+            "made/up/stack",
+            ("VV", "VH"),
+            (4.0, 49.0, 5.0, 50.0),
+        )
         self.baselines = {date: 37.0 * index % 100 for index, date in enumerate(self.dates)}
         self.window, self.source = Window(rows=5, cols=20), SimpleNamespace(largest_window=None)
         self.calls: list[tuple[Any, ...]] = []
@@ -67,22 +81,26 @@ class FakeExplorer:
 
     def pixel(self, tile: str, row: int, col: int, *, window: Window, polarisation: str | None = None) -> Any:
         self._read("pixel", tile, row, col, window)
-        pairs = [(first, second) for second in range(len(self.dates)) for first in range(second)]
-        days = np.array([12.0 * (second - first) for first, second in pairs])
+        pairs = [Pair(first, second) for place, second in enumerate(self.dates) for first in self.dates[:place]]
+        days = np.array([pair.days for pair in pairs], float)
         noise = 0.05 * np.sin(np.arange(len(pairs)) * 2.4 + row)
         coherence = np.clip(0.2 + 0.75 * np.exp(-days / 25) + noise, 0, 1)
-        model = fit_decay(coherence[:, None, None], days)
-        return SimpleNamespace(pairs=pairs, days=days, coherence=coherence, model=model)
+        decay = DecayModel(*(float(plane[0, 0]) for plane in fit_decay(coherence[:, None, None], days)))
+        lags = np.unique(days)
+        spread = [(lag, *np.percentile(coherence[days == lag], (16, 50, 84))) for lag in lags]
+        return SimpleNamespace(pairs=pairs, days=days, coherence=coherence, decay=decay, spread=np.array(spread))
 
     def event(self, tile: str, date: datetime.date, *, window: Window, polarisation: str | None = None) -> Any:
         self._read("event", tile, date, window)
-        if not self.dates[1] < date < self.dates[-1]:
-            raise ValueError(f"no pair before {date} is as long as one across it")
+        if not self.dates[1] < date < self.dates[-2]:
+            raise KeyError(f"no pair crosses {date} that has a pair of the same days before that date")
         before, across, after = (
             self.chip(tile, (0, step), window=window, layer="coherence").values for step in (1, 3, 2)
         )
-        pairs = {"before": (0, 1), "across": (1, 2), "after": (2, 3)}
-        return SimpleNamespace(before=before, across=across, after=after, change=before - across, threshold=0.2, pairs=pairs)
+        place = next(index for index, day in enumerate(self.dates) if day > date)
+        pairs = Triplet(*(Pair(*self.dates[place + step : place + step + 2]) for step in (-2, -1, 0)))
+        return SimpleNamespace(before=before, across=across, after=after, change=before - across, threshold=0.2,
+                               pairs=pairs, quiet=(pairs.before,))  # fmt: skip
 
     def snippet(self, tile: str, pair: Any, *, window: Window, polarisation: str | None = None) -> str:
         return (

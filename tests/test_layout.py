@@ -172,7 +172,7 @@ def test_projections_have_one_place() -> None:
 
 
 #: Words that a room offers beside its modules.
-WORDS = {"view": ", words={'Explorer': 'explorer', 'serve': 'server'}"}
+WORDS = {"view": ", words={'Explorer': 'explorer', 'serve': 'server', 'view': 'view'}"}
 
 
 def test_folders_hold_one_sentence_and_open_their_modules() -> None:

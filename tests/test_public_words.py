@@ -53,7 +53,8 @@ def test_code_of_the_readme_imports_what_is_there():
 def test_every_public_word_is_found_and_listed():
     assert m3leo_sar.__all__ == sorted(m3leo_sar.__all__)
     for name in m3leo_sar.__all__:
-        assert _found(name).__name__ == name
+        # The room `view` is a word itself.
+        assert _found(name).__name__.rpartition(".")[2] == name
         assert name in dir(m3leo_sar)
     with pytest.raises(AttributeError, match="did you mean 'coherence'"):
         _found("coherance")

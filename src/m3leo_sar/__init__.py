@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from m3leo_sar.stack.events import event_triplets
     from m3leo_sar.stack.pairs import Pair, all_pairs, explicit_pairs, pairs_by_days, sequential_pairs
     from m3leo_sar.stack.slc import SlcStack
+    from m3leo_sar.view.view import view
     from m3leo_sar.warp.geo2rdr import geo2rdr, radar_map, radar_view, rdr2geo
     from m3leo_sar.warp.geolocate import geolocate, geolocation_map
     from m3leo_sar.warp.offset_fit import fit_offsets
@@ -102,6 +103,7 @@ _HOMES = {
     "pairs_by_days": "stack.pairs",
     "sequential_pairs": "stack.pairs",
     "SlcStack": "stack.slc",
+    "view": "view.view",
     "geo2rdr": "warp.geo2rdr",
     "radar_map": "warp.geo2rdr",
     "radar_view": "warp.geo2rdr",
@@ -180,6 +182,7 @@ __all__ = [
     "triplets",
     "true_coherence",
     "unwrap",
+    "view",
 ]
 
 
@@ -192,8 +195,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         return _room(name)
     word = getattr(_missing_package.imported(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = word
-    return word
+    # The room `view` is a word itself, and stays: importing it has made it an attribute.
+    return globals().setdefault(name, word)
 
 
 def __dir__() -> list[str]:

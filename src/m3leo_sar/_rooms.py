@@ -5,7 +5,32 @@ from __future__ import annotations
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
 from typing import Any
+
+
+class CallableRoom(ModuleType):
+    """A package that is called as the function of its own name, in the module of the same name.
+
+    The import system makes the package an attribute of its parent, where a function of its name would stand otherwise.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
+        return self._word()(*args, **kwargs)
+
+    @property
+    def __signature__(self) -> Any:
+        """Parameters of the function, for ``inspect`` and ``help``."""
+        import inspect
+
+        return inspect.signature(self._word())
+
+    def _word(self) -> Any:
+        from m3leo_sar._missing_package import imported
+
+        name = self.__name__.rpartition(".")[2]
+        return getattr(imported(f"{self.__name__}.{name}"), name)
 
 
 def lazy_modules(
@@ -13,9 +38,12 @@ def lazy_modules(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """``__getattr__`` and ``__dir__`` of a package, which make ``package.room.module`` available after importing it.
 
-    Folders are listed on first access only. ``words`` are names of the package itself, with the module of each.
+    Folders are listed on first access only. ``words`` are names of the package itself, with the module of each. With a
+    word of the package's own name, the package can be called as this word: ``m3leo_sar.view(stack)``.
     """
     homes = dict(words or {})
+    if homes.pop(package.rpartition(".")[2], None):
+        sys.modules[package].__class__ = CallableRoom
 
     def names() -> list[str]:
         return sorted(module.name for module in pkgutil.iter_modules(list(path)))

@@ -302,6 +302,29 @@ class SlcStack:
         """Dates with platforms and gaps, spacing, bounds and size; it prints as a table and reads no pixel."""
         return summary_of(self)
 
+    def explore(self, **options: Any) -> Any:
+        """Show any pair of the stack in a page on this machine, in a notebook in its cell.
+
+        Parameters
+        ----------
+        **options
+            As :func:`m3leo_sar.view.view.view` takes them, such as ``tiles`` and ``window``.
+
+        Returns
+        -------
+        View
+            With the ``url`` of the page and ``close()``.
+
+        Raises
+        ------
+        ImportError
+            If Bokeh is not installed.
+        """
+        # The room that shows stacks lies above this one.
+        import m3leo_sar
+
+        return m3leo_sar.view(self, **options)
+
     def to_xarray(self) -> Any:
         """The stack as an xarray.Dataset over dask arrays, from which pixels are read block by block.
 

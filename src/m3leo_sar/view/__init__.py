@@ -2,4 +2,6 @@
 
 from m3leo_sar._rooms import lazy_modules
 
-__getattr__, __dir__ = lazy_modules(__name__, __path__, words={"Explorer": "explorer", "serve": "server"})
+__getattr__, __dir__ = lazy_modules(
+    __name__, __path__, words={"Explorer": "explorer", "serve": "server", "view": "view"}
+)

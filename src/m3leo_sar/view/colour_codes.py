@@ -76,4 +76,4 @@ def palette(name: str) -> tuple[str, ...]:
     else:
         bands = zip(*_CHANGE, strict=True)
         colours = np.stack([np.interp(share, (0, 0.5, 1), band) for band in bands], axis=1)
-    return NO_DATA, *("#%02x%02x%02x" % tuple(row) for row in np.rint(255 * colours).astype(int))
+    return NO_DATA, *(f"#{row.tobytes().hex()}" for row in np.rint(255 * colours).astype(np.uint8))

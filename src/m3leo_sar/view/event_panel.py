@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from m3leo_sar.stack.pairs import parse_date
-from m3leo_sar.view.colour_codes import codes_of
+from m3leo_sar.stack.pairs import as_date, parse_date
+from m3leo_sar.view.colour_codes import NO_DATA, codes_of
 from m3leo_sar.view.newest_work import NewestWork
 from m3leo_sar.view.page_state import Choice, PageState
-from m3leo_sar.view.raster_figure import RasterFrame, raster_figure
+from m3leo_sar.view.raster_figure import RasterFrame, draw_codes, raster_figure
 
+#: Veil over pixels whose change is within that of quiet pairs.
+_QUIET = "#7d828ad0"
 #: Maps of an event, with the palette and the limits of each.
 LAYERS: dict[str, tuple[str, float, float]] = {
     "before": ("coherence", 0.0, 1.0),
@@ -42,6 +44,9 @@ class EventPanel:
             layer: raster_figure(layer, self.sources[layer], frame, colours=colours)
             for layer, (colours, _, _) in LAYERS.items()
         }
+        #: Pixels whose change is within that of quiet pairs.
+        self.quiet = frame.source(np.zeros(frame.shape, np.uint8))
+        draw_codes(self.figures["change"], self.quiet, (NO_DATA, *[_QUIET] * 255))
 
     def start(self, work: NewestWork, explorer: Any, choice: Choice, date: Any) -> None:
         """Compute the maps of an event on the tile shown."""
@@ -50,19 +55,39 @@ class EventPanel:
 
     def clear(self) -> None:
         """Show no event."""
-        for source in self.sources.values():
+        for source in (*self.sources.values(), self.quiet):
             source.data = self._frame.empty()
         self._state.event_facts = {}
 
     def _show(self, event: Any) -> None:
-        facts: dict[str, Any] = {}
         for layer, (_, low, high) in LAYERS.items():
             values = getattr(event, layer)
             if values is not None:
-                found = codes_of(values, low=low, high=high)
-                self.sources[layer].data = self._frame.data(found.codes)
-                facts[layer] = found.facts()
-        self._state.event_facts = {"layers": facts}
+                self.sources[layer].data = self._frame.data(codes_of(values, low=low, high=high).codes)
+        if event.threshold is not None:
+            self.quiet.data = self._frame.data((event.change <= event.threshold).astype(np.uint8))
+        pairs = {
+            name: "no pair of these days yet" if pair is None else _dates(pair)
+            for name, pair in event.pairs._asdict().items()
+        }
+        self._state.event_facts = {"pairs": pairs, "words": _words(event)}
+
+
+def _words(event: Any) -> str:
+    """What the change says, in one or two sentences."""
+    days = f"All pairs span about {round(event.pairs.across.days)} days."
+    if event.threshold is None:
+        return f"{days} Too few pairs before the event for a threshold of the change."
+    known = ~np.isnan(event.change)
+    share = np.mean(event.change[known] > event.threshold) if known.any() else 0.0
+    return (
+        f"{days} In {len(event.quiet)} quiet pairs before, 1 pixel in 100 lost more than {event.threshold:.2f}; across "
+        f"the event {100 * share:.0f} in 100 did. The others are greyed in the map of the change."
+    )
+
+
+def _dates(pair: Any) -> str:
+    return f"{as_date(pair.reference, 'pair')} → {as_date(pair.secondary, 'pair')}"
 
 
 def _event(explorer: Any, choice: Choice, date: Any) -> Any:

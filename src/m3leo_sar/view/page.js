@@ -378,13 +378,13 @@ window.m3leo = (() => {
     }
     const fit = rho_inf === null || rho_inf === undefined
       ? "Too few pairs with data for a decay."
-      : `Fitted decay: falls towards ${rho_inf.toFixed(2)}, to 1/e of the way in ${tau.toFixed(0)} days; spread of the pairs about it ±${rmse.toFixed(2)} (shaded).`;
+      : `Fitted decay: falls towards ${rho_inf.toFixed(2)}, to 1/e of the way in ${tau.toFixed(0)} days; spread of the pairs about it ±${rmse.toFixed(2)} (shaded). Grey bars: the middle two thirds of the pairs of equal days.`;
     byId("pixel-readout").textContent = `Row ${row}, column ${col}: ${valid} of ${pairs} pairs with data. ${fit}`;
   }
 
   function showEvent() {
-    const { layers, pairs, words } = plain(state.event_facts);
-    byId("event-canvas").hidden = !layers;
+    const { pairs, words } = plain(state.event_facts);
+    byId("event-canvas").hidden = !words;
     byId("event-readout").textContent = words ?? "";
     for (const name of ["before", "across", "after"]) byId(`dates-${name}`).textContent = pairs?.[name] ?? "";
   }

@@ -10,6 +10,7 @@ from bokeh.model import DataModel
 
 from m3leo_sar.grid.window import Window
 
+
 class PageState(DataModel):
     """Values that the page in the browser and this program share.
 
@@ -83,7 +84,7 @@ class Choice(NamedTuple):
         first, second, rows, cols = (whole(asked[name], name) for name in ("first", "second", "rows", "cols"))
         first, second = sorted((first, second))
         if not 0 <= first < second < dates:
-            raise ValueError(f"a pair must be two different dates of {dates}, got those of numbers {first} and {second}")
+            raise ValueError(f"a pair must be two different dates of {dates}, got numbers {first} and {second}")
         return cls(str(asked["tile"]), first, second, rows, cols, str(asked["polarisation"]))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool, Range1d
 from bokeh.plotting import figure
 
+from m3leo_sar.stack.pairs import as_date
 from m3leo_sar.view.newest_work import NewestWork
 from m3leo_sar.view.page_state import Choice, PageState, whole
 
@@ -28,23 +29,22 @@ class PixelPanel:
     """
 
     def __init__(self, dates: Sequence[datetime.date], state: PageState) -> None:
-        self._dates, self._state = dates, state
+        self._places, self._state = {date: index for index, date in enumerate(dates)}, state
         self._pairs: list[tuple[int, int]] = []
         self.points = ColumnDataSource({"days": [], "coherence": [], "first": [], "second": []})
         self.curve = ColumnDataSource({"days": [], "fit": [], "low": [], "high": []})
+        self.spread = ColumnDataSource({"days": [], "low": [], "median": [], "high": []})
         self.chosen = ColumnDataSource({"days": [], "coherence": []})
         self.figure = self._drawn()
 
     def start(self, work: NewestWork, explorer: Any, choice: Choice, asked: Any) -> None:
         """Compute the coherence of all pairs at a pixel of the tile shown."""
-        work.start(
-            "pixel over time", partial(_pixel, explorer, choice, asked), partial(self._show, choice)
-        )
+        work.start("pixel over time", partial(_pixel, explorer, choice, asked), partial(self._show, choice))
 
     def clear(self) -> None:
         """Show no pixel."""
         self._pairs = []
-        for source in (self.points, self.curve, self.chosen):
+        for source in (self.points, self.curve, self.spread, self.chosen):
             source.data = {name: [] for name in source.data}
         self._state.pixel_facts = {}
 
@@ -54,21 +54,27 @@ class PixelPanel:
         self.chosen.data = {name: [self.points.data[name][index] for index in place] for name in ("days", "coherence")}
 
     def _show(self, choice: Choice, found: Any) -> None:
-        asked, pixel = found
-        days, coherence = np.asarray(pixel.days, float), np.asarray(pixel.coherence, float)
-        self._pairs = [(int(first), int(second)) for first, second in pixel.pairs]
-        first, second = ([self._dates[pair[side]].isoformat() for pair in self._pairs] for side in (0, 1))
-        self.points.data = {"days": days, "coherence": coherence, "first": first, "second": second}
+        (row, col), pixel = found
+        days = [(as_date(pair.reference, "pair"), as_date(pair.secondary, "pair")) for pair in pixel.pairs]
+        self._pairs = [(self._places[first], self._places[second]) for first, second in days]
+        self.points.data = {
+            "days": np.asarray(pixel.days),
+            "coherence": np.asarray(pixel.coherence),
+            "first": [first.isoformat() for first, _ in days],
+            "second": [second.isoformat() for _, second in days],
+        }
         self.select(choice.pair)
-        model = {name: float(np.asarray(getattr(pixel.model, name)).squeeze()) for name in ("rho_inf", "tau", "rmse")}
-        self.curve.data = _curve(model, float(days.max(initial=1.0)))
+        decay = {name: float(value) for name, value in pixel.decay._asdict().items()}
+        self.curve.data = _curve(decay, float(np.max(pixel.days, initial=1.0)))
+        lags, low, median, high = np.asarray(pixel.spread).reshape(-1, 4).T
+        self.spread.data = {"days": lags, "low": low, "median": median, "high": high}
         self._state.pixel_facts = {
-            "row": asked[0],
-            "col": asked[1],
+            "row": row,
+            "col": col,
             "pairs": len(self._pairs),
-            "valid": int(np.isfinite(coherence).sum()),
-            # The browser's JSON has no NaN.
-            **{name: value if np.isfinite(value) else None for name, value in model.items()},
+            "valid": int(np.isfinite(pixel.coherence).sum()),
+            # Compared in the browser with null, which no arithmetic hides.
+            **{name: value if np.isfinite(value) else None for name, value in decay.items()},
         }
 
     def _drawn(self) -> figure:
@@ -79,6 +85,8 @@ class PixelPanel:
         )  # fmt: skip
         plot.x_range.start = 0
         plot.varea("days", "low", "high", source=self.curve, fill_color="#d55e00", fill_alpha=0.22)
+        plot.segment("days", "low", "days", "high", source=self.spread, line_color="#7d828a", line_width=5,
+                     line_alpha=0.55)  # fmt: skip
         plot.line("days", "fit", source=self.curve, line_color="#d55e00", line_width=2.5)
         dots = plot.scatter("days", "coherence", source=self.points, size=6, fill_color="#4a86c5", fill_alpha=0.75,
                             line_color=None)  # fmt: skip
@@ -97,11 +105,11 @@ def _pixel(explorer: Any, choice: Choice, asked: Any) -> tuple[tuple[int, int], 
     return (row, col), explorer.pixel(choice.tile, row, col, **choice.options)
 
 
-def _curve(model: Mapping[str, float], longest: float) -> dict[str, Any]:
+def _curve(decay: Mapping[str, float], longest: float) -> dict[str, Any]:
     """The fitted coherence from 0 to the longest lag, and the band of its root mean square residual."""
     days = np.linspace(0, longest, _POINTS)
-    fit = model["rho_inf"] + (1 - model["rho_inf"]) * np.exp(-days / model["tau"])
+    fit = decay["rho_inf"] + (1 - decay["rho_inf"]) * np.exp(-days / decay["tau"])
     if not np.isfinite(fit).all():
         return {"days": [], "fit": [], "low": [], "high": []}
-    low, high = np.clip(fit - model["rmse"], 0, 1), np.clip(fit + model["rmse"], 0, 1)
+    low, high = np.clip(fit - decay["rmse"], 0, 1), np.clip(fit + decay["rmse"], 0, 1)
     return {"days": days, "fit": fit, "low": low, "high": high}

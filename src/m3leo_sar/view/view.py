@@ -117,9 +117,7 @@ def view(
     True
     """
     owns = not isinstance(source, Explorer)
-    explorer = (
-        Explorer.open(source, tiles=tiles, window=window, cache_bytes=cache_bytes, **options) if owns else source
-    )
+    explorer = Explorer.open(source, tiles=tiles, window=window, cache_bytes=cache_bytes, **options) if owns else source
     try:
         server = serve(explorer, port=port, open_browser=not _is_notebook() if open_browser is None else open_browser)
     except BaseException:
