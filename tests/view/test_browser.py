@@ -107,9 +107,8 @@ class Visit:
 
     def click(self, figure: str, x: float, y: float) -> None:
         """Click a point of a figure, in its own coordinates."""
-        self.page.locator(
-            f"#{ {'tiles': 'tiles', 'matrix': 'matrix'}.get(figure, 'maps') }-canvas"
-        ).scroll_into_view_if_needed()
+        part = "matrix" if figure == "matrix" else "maps"
+        self.page.locator(f"#{part}-canvas").scroll_into_view_if_needed()
         left, top = self.page.evaluate(PLACE, [figure, x, y])
         self.page.mouse.click(left, top)
 
@@ -138,7 +137,7 @@ def test_a_visit_with_the_mouse(visit, explorer):
     assert "mean coherence 0.3" in visit.text("#matrix-readout")
     visit.click("phase", 2500, 1000)
     page.wait_for_function("document.getElementById('pixel-readout').textContent.includes('Fitted decay')")
-    assert "Row 30, column 29: 21 of 21 pairs" in visit.text("#pixel-readout")
+    assert "Row 31, column 29: 21 of 21 pairs" in visit.text("#pixel-readout")
     assert re.search(r"coherence 0\.\d\d · phase −?\d\.\d\d rad · intensity −", visit.text("#readout"))
     page.locator("#event").fill("2023-02-10")
     page.wait_for_selector("#event-canvas:visible")

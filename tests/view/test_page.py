@@ -152,6 +152,29 @@ def test_a_broken_tile_leaves_the_page_alive(page, explorer):
     assert page.chip.sources["coherence"].data["image"][0].max() > 0
 
 
+def test_maps_that_fail_do_not_leave_those_of_another_pair(page, explorer):
+    explorer.gone = True
+    choose(page, first=0, second=6)
+    assert "is gone" in page.state.problems["coherence"]
+    assert all(source.data["image"][0].max() == 0 for source in page.chip.sources.values())
+    explorer.gone = False
+    choose(page, first=0, second=6, number=2)
+    assert page.state.problems == {}
+    assert all(source.data["image"][0].max() > 0 for source in page.chip.sources.values())
+
+
+def test_a_matrix_that_failed_is_computed_with_the_next_pair(page, explorer):
+    explorer.gone = True
+    choose(page, tile="tile00")
+    assert "is gone" in page.state.problems["matrix of dates"]
+    explorer.gone = False
+    choose(page, first=0, second=6)
+    assert page.matrix.source.data["image"][0].max() > 0
+    called(explorer)
+    choose(page, first=0, second=5)
+    assert "matrix" not in called(explorer)
+
+
 def test_a_fault_of_our_own_is_logged_and_told(page, explorer, caplog):
     explorer.broken["tile12"] = RuntimeError("not foreseen")
     choose(page, tile="tile12")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from fake_explorer import FakeExplorer
@@ -70,3 +72,10 @@ def test_a_stack_explores_itself(monkeypatch):
     stack = m3leo_sar.SlcStack.from_arrays(np.ones((2, 5, 7), "complex64"), dates, geometry=box, polarisation="VV")
     stack.explore(port=0)
     assert seen == [(stack, {"port": 0})]
+
+
+def test_the_code_of_the_guide(capsys):
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "view.md").read_text()
+    for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
+        exec(compile(code, "view.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("http://127.0.0.1:")

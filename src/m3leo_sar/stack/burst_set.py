@@ -199,6 +199,13 @@ class BurstSet:
             }
         return found
 
+    def explore(self, **options: Any) -> Any:
+        """Show any pair of the bursts in a page on this machine, as :meth:`m3leo_sar.SlcStack.explore`."""
+        # The room that shows stacks lies above this one.
+        import m3leo_sar
+
+        return m3leo_sar.view(self, **options)
+
     def __repr__(self) -> str:
         return as_line("BurstSet", self._facts())
 

@@ -64,7 +64,8 @@ class ChipPanel:
                 source.data = self.frame.empty()
         self._state.chip_facts = self._facts(choice)
         for name, compute in ((FIRST, coherence_map), (OTHERS, other_maps)):
-            work.start(name, partial(compute, explorer, choice), partial(self._show, name))
+            show, clear = partial(self._show, name), partial(self._clear, name)
+            work.start(name, partial(compute, explorer, choice), show, clear=clear)
 
     def _show(self, name: str, maps: Maps) -> None:
         for layer, found in maps.codes.items():
@@ -76,6 +77,12 @@ class ChipPanel:
             "seconds": {**facts["seconds"], name: maps.seconds},
             "hits": {**facts["hits"], name: maps.hit},
         }
+
+    def _clear(self, name: str) -> None:
+        """Show no maps of a computation, rather than those of another pair."""
+        for layer in LAYERS:
+            if (layer == "coherence") == (name == FIRST):
+                self.sources[layer].data = self.frame.empty()
 
     def _facts(self, choice: Choice) -> dict[str, Any]:
         box = self._boxes[choice.tile]

@@ -15,6 +15,8 @@ from m3leo_sar.view.newest_work import NewestWork
 from m3leo_sar.view.page_state import Choice, PageState
 from m3leo_sar.view.raster_figure import RasterFrame, draw_codes, raster_figure
 
+#: Name of the computation.
+NAME = "event"
 #: Veil over pixels whose change is within that of quiet pairs.
 _QUIET = "#7d828ad0"
 #: Maps of an event, with the palette and the limits of each.
@@ -51,7 +53,7 @@ class EventPanel:
     def start(self, work: NewestWork, explorer: Any, choice: Choice, date: Any) -> None:
         """Compute the maps of an event on the tile shown."""
         self.clear()
-        work.start("event", partial(_event, explorer, choice, date), self._show)
+        work.start(NAME, partial(_event, explorer, choice, date), self._show)
 
     def clear(self) -> None:
         """Show no event."""
@@ -74,7 +76,7 @@ class EventPanel:
 
 
 def _words(event: Any) -> str:
-    """What the change says, in one or two sentences."""
+    """The change in one or two sentences."""
     days = f"All pairs span about {round(event.pairs.across.days)} days."
     if event.threshold is None:
         return f"{days} Too few pairs before the event for a threshold of the change."

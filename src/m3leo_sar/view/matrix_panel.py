@@ -16,6 +16,8 @@ from m3leo_sar.view.newest_work import NewestWork
 from m3leo_sar.view.page_state import Choice, PageState
 from m3leo_sar.view.raster_figure import draw_codes, hatch, listen
 
+#: Name of the computation.
+NAME = "matrix of dates"
 #: Labels along an axis; more would overlap in a narrow window.
 _LABELS = 5
 
@@ -41,7 +43,7 @@ class MatrixPanel:
         """Compute the matrix of a tile; that of the tile before stays no longer."""
         self.source.data = self._data(np.zeros((self._count, self._count), np.uint8))
         self._state.matrix_facts = {}
-        work.start("matrix of dates", partial(_mean_coherence, explorer, choice), partial(self._show, choice))
+        work.start(NAME, partial(_mean_coherence, explorer, choice), partial(self._show, choice))
 
     def select(self, first: int, second: int) -> None:
         """Mark a pair, in both halves."""

@@ -41,15 +41,40 @@ class NewestWork:
         if self._pool:
             doc.on_session_destroyed(lambda _: self.close())
 
-    def start(self, name: str, compute: Callable[[], Any], show: Callable[[Any], None]) -> None:
-        """Compute a value beside the loop and show it; ``name`` tells the user what is computed."""
+    def start(
+        self,
+        name: str,
+        compute: Callable[[], Any],
+        show: Callable[[Any], None],
+        *,
+        clear: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Compute a value beside the loop and show it.
+
+        Parameters
+        ----------
+        name : str
+            Of the computation, for the user.
+        compute : callable
+            Runs in a thread and must not touch the document.
+        show : callable
+            Takes the value, under the lock of the document.
+        clear : callable
+            Called under the lock instead of ``show`` after an error.
+        """
         number = self._newest[name] = self._newest.get(name, 0) + 1
         self._state.busy = [*(other for other in self._state.busy if other != name), name]
-        run = partial(self._run, name, number, compute, show)
+        run = partial(self._run, name, number, compute, show, clear)
         if self._pool is None:
             run()
         else:
             self._pool.submit(run)
+
+    def cancel(self, name: str) -> None:
+        """Show neither the value nor the error of a computation that was started."""
+        self._newest[name] = self._newest.get(name, 0) + 1
+        self._forget(name)
+        self._state.busy = [other for other in self._state.busy if other != name]
 
     def close(self) -> None:
         """Drop the computations that wait."""
@@ -67,27 +92,40 @@ class NewestWork:
         # One thread of a kernel each, as several pages may compute at once.
         return ThreadPoolExecutor(_THREADS, "m3leo-page", initializer=limit_openmp, initargs=(1,))
 
-    def _run(self, name: str, number: int, compute: Callable[[], Any], show: Callable[[Any], None]) -> None:
+    def _run(
+        self,
+        name: str,
+        number: int,
+        compute: Callable[[], Any],
+        show: Callable[[Any], None],
+        clear: Callable[[], None],
+    ) -> None:
         if self._newest[name] != number:
             return
         try:
             outcome: Callable[[], None] = partial(show, compute())
         except Exception as error:  # whatever it is, the page lives on
-            outcome = partial(self.fail, name, error)
+            outcome = partial(self._failed, name, error, clear)
         finish = partial(self._finish, name, number, outcome)
         if self._pool is None:
             finish()
         else:
             self._doc.add_next_tick_callback(finish)
 
+    def _failed(self, name: str, error: Exception, clear: Callable[[], None]) -> None:
+        clear()
+        self.fail(name, error)
+
     def _finish(self, name: str, number: int, outcome: Callable[[], None]) -> None:
         if self._newest[name] != number:
             return
-        problems = {other: text for other, text in self._state.problems.items() if other != name}
-        if problems != self._state.problems:
-            self._state.problems = problems
+        self._forget(name)
         outcome()
         self._state.busy = [other for other in self._state.busy if other != name]
+
+    def _forget(self, name: str) -> None:
+        if name in self._state.problems:
+            self._state.problems = {other: text for other, text in self._state.problems.items() if other != name}
 
 
 def sentence(error: Exception) -> str:

@@ -43,7 +43,8 @@ window.m3leo = (() => {
       return;
     }
     asked = performance.now();
-    state.choice = wanted;
+    // The number makes a second request for the same maps a change, such as after a fault.
+    state.choice = { ...wanted, number: ++orders };
   }
 
   function later(changes) {
@@ -260,7 +261,7 @@ window.m3leo = (() => {
     if (!at) return;
     readPixel(at);
     byId("pixel-readout").textContent = `Computing all pairs at row ${at.row}, column ${at.col} …`;
-    state.pixel = at;
+    state.pixel = { ...at, number: ++orders };
   }
 
   function mapKey(event) {
@@ -347,6 +348,7 @@ window.m3leo = (() => {
       const [low, high] = held ? [held.low, held.low + 254 * held.step].map((value) => value.toFixed(1).replace("-", "−")) : ["", ""];
       gradient(layer, layer, [low, "dB", high]);
     }
+    byId("maps-canvas").classList.toggle("pending", !layers.coherence);
     if (layers.coherence) drawMask();
     if (pixel) byId("readout").textContent = pixelText(pixel);
     byId("timing").textContent = layers.coherence ? timing(seconds, hits) : "";

@@ -15,6 +15,7 @@ from bokeh.models import CustomJS
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
 from m3leo_sar.stack.pairs import as_date
+from m3leo_sar.view import event_panel, matrix_panel, pixel_panel
 from m3leo_sar.view.chip_panel import ChipPanel
 from m3leo_sar.view.event_panel import EventPanel
 from m3leo_sar.view.matrix_panel import MatrixPanel
@@ -75,8 +76,10 @@ class Page:
         doc.title = f"{self.state.about['name']} · m3leo_sar"
         figures = {**self.chip.figures, **self.event.figures}
         panels = [self.tiles.figure, self.matrix.figure, self.pixel.figure, *figures.values()]
-        for model in (self.state, *panels):
-            doc.add_root(model)
+        # At once: each root alone would have the models of all collected anew.
+        with doc.models.freeze():
+            for model in (self.state, *panels):
+                doc.add_root(model)
         doc.template = _part("page.html")
         doc.template_variables.update(style=_part("page.css"), script=_part("page.js"), about=self.state.about)
         shared = {
@@ -131,24 +134,31 @@ class Page:
         except (ValueError, KeyError, TypeError) as error:
             self.work.fail("request", error)
         else:
-            self.state.problems = {name: text for name, text in self.state.problems.items() if name != "request"}
+            self.work.cancel("request")
 
     def _choose(self, asked: Any) -> None:
         choice, before = Choice.of(asked, dates=len(self.dates)), self.shown
         if choice.tile not in self.tiles.boxes:
             raise KeyError(f"there is no tile {choice.tile!r}")
-        if choice == before:
+        if choice == before and not self.state.problems:
             return
         self.shown = choice
         self.chip.start(self.work, self.explorer, choice)
         self.tiles.select(choice.tile)
         self.matrix.select(*choice.pair)
         self.state.snippet = self.explorer.snippet(choice.tile, choice.pair, **choice.options)
-        if before is not None and before.area == choice.area:
+        is_new = before is None or before.area != choice.area
+        if is_new or matrix_panel.NAME in self.state.problems:
+            self.matrix.start(self.work, self.explorer, choice)
+        if is_new:
+            self._renew(before)
+        else:
             self.pixel.select(choice.pair)
-            return
-        self.matrix.start(self.work, self.explorer, choice)
-        if before is not None and before.tile != choice.tile:
+
+    def _renew(self, before: Choice | None) -> None:
+        """Recompute what belongs to another tile or window: the event, and on the same tile the pixel."""
+        if before is None or self.shown is None or before.tile != self.shown.tile:
+            self.work.cancel(pixel_panel.NAME)
             self.pixel.clear()
         elif self.state.pixel_facts:
             self._pick(self.state.pixel)
@@ -163,6 +173,7 @@ class Page:
         if self.shown is not None and date:
             self.event.start(self.work, self.explorer, self.shown, date)
         else:
+            self.work.cancel(event_panel.NAME)
             self.event.clear()
 
     def _deliver(self, order: Any) -> None:

@@ -15,6 +15,8 @@ from m3leo_sar.stack.pairs import as_date
 from m3leo_sar.view.newest_work import NewestWork
 from m3leo_sar.view.page_state import Choice, PageState, whole
 
+#: Name of the computation.
+NAME = "pixel over time"
 #: Points of the curve drawn.
 _POINTS = 120
 
@@ -39,7 +41,8 @@ class PixelPanel:
 
     def start(self, work: NewestWork, explorer: Any, choice: Choice, asked: Any) -> None:
         """Compute the coherence of all pairs at a pixel of the tile shown."""
-        work.start("pixel over time", partial(_pixel, explorer, choice, asked), partial(self._show, choice))
+        compute, show = partial(_pixel, explorer, choice, asked), partial(self._show, choice)
+        work.start(NAME, compute, show, clear=self.clear)
 
     def clear(self) -> None:
         """Show no pixel."""

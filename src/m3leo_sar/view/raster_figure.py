@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from bokeh.models import BoxAnnotation, ColumnDataSource, CustomJS, LinearColorMapper, PanTool, Range1d, ScaleBar
-from bokeh.plotting import figure
+from bokeh.models import (
+    BoxAnnotation,
+    ColumnDataSource,
+    CustomJS,
+    Image,
+    LinearColorMapper,
+    PanTool,
+    Plot,
+    Range1d,
+    ScaleBar,
+    Scatter,
+)
 from numpy.typing import NDArray
 
 from m3leo_sar.view.colour_codes import NO_DATA, palette
@@ -58,7 +68,7 @@ class RasterFrame:
 
 def raster_figure(
     name: str, source: ColumnDataSource, frame: RasterFrame, *, colours: str, is_masked: bool = False
-) -> figure:
+) -> Plot:
     """Figure of a map of codes: hatched where there is no data, with a scale bar and the shared cursor.
 
     Parameters
@@ -74,21 +84,29 @@ def raster_figure(
         Whether pixels below the threshold are covered.
     """
     height, width = frame.extent
-    plot = figure(
-        name=name, x_range=frame.x_range, y_range=frame.y_range, tools=[PanTool()], toolbar_location=None,
-        sizing_mode="stretch_width", aspect_ratio=width / height, min_border=0, outline_line_color=None,
-        background_fill_color=None, border_fill_color=None,
-    )  # fmt: skip
-    hatch(plot)
-    plot.axis.visible, plot.grid.visible = False, False
+    # Not by bokeh.plotting, whose axes and glyphs of a selection take most of the time to open the page.
+    plot = Plot(
+        name=name,
+        x_range=frame.x_range,
+        y_range=frame.y_range,
+        toolbar_location=None,
+        sizing_mode="stretch_width",
+        aspect_ratio=width / height,
+        min_border=0,
+        outline_line_color=None,
+        background_fill_color=None,
+        border_fill_color=None,
+    )
+    plot.add_tools(PanTool())
     # Panning begins with zooming in; before, a finger on a map scrolls the page.
     plot.toolbar.active_drag = None
+    hatch(plot)
     draw_codes(plot, source, palette(colours))
     if is_masked:
         draw_codes(plot, frame.mask, (NO_DATA, *[MASKED] * 255))
-    for size, colour, line in ((13, "#000000", 4), (13, "#ffffff", 1.8)):
-        plot.scatter("x", "y", source=frame.cursor, size=size, marker="circle", fill_color=None, line_color=colour,
-                     line_width=line)  # fmt: skip
+    for colour, line in (("#000000", 4), ("#ffffff", 1.8)):
+        ring = Scatter(x="x", y="y", size=13, fill_color=None, line_color=colour, line_width=line)
+        plot.add_glyph(frame.cursor, ring)
     plot.add_layout(
         ScaleBar(
             unit="m", range=frame.x_range, location="bottom_left", label_text_font_size="11px", bar_length=0.25,
@@ -99,7 +117,7 @@ def raster_figure(
     return plot
 
 
-def hatch(plot: figure) -> None:
+def hatch(plot: Plot) -> None:
     """Hatch the figure under its images, where they have no data."""
     # Not the background of the figure: its hatching fails in Bokeh 3.9.2, as it is built before the canvas.
     plot.add_layout(
@@ -110,13 +128,13 @@ def hatch(plot: figure) -> None:
     )  # fmt: skip
 
 
-def draw_codes(plot: figure, source: ColumnDataSource, colours: tuple[str, ...]) -> None:
+def draw_codes(plot: Plot, source: ColumnDataSource, colours: tuple[str, ...]) -> None:
     """Draw an image of codes, each in the colour of its number."""
     mapper = LinearColorMapper(palette=list(colours), low=-0.5, high=len(colours) - 0.5)
-    plot.image(image="image", x="x", y="y", dw="dw", dh="dh", source=source, color_mapper=mapper)
+    plot.add_glyph(source, Image(image="image", x="x", y="y", dw="dw", dh="dh", color_mapper=mapper))
 
 
-def listen(plot: figure, name: str) -> None:
+def listen(plot: Plot, name: str) -> None:
     """Send the events of a pointer on a figure to the page's script, which runs in the browser."""
     for event, function in _EVENTS.items():
         plot.js_on_event(event, CustomJS(args={"name": name}, code=f"window.m3leo.{function}(name, cb_obj)"))
