@@ -320,7 +320,7 @@ window.m3leo = (() => {
   }
 
   function showWindow() {
-    for (const id of ["rows", "cols"]) byId(`${id}-value`).textContent = `${byId(id).value} px`;
+    for (const id of ["rows", "cols"]) byId(`${id}-value`).textContent = `${byId(id).value} samples`;
   }
 
   function showBusy() {
