@@ -264,6 +264,21 @@ def test_an_archive_begins_with_a_pair_that_it_holds(explorer):
     assert (page.state.choice["first"], page.state.choice["second"]) == (1, 4)
 
 
+def test_an_archive_need_not_hold_every_map(explorer, monkeypatch):
+    explorer.kind, chip = "archive", explorer.chip
+
+    def held(tile: str, pair: Any, *, layer: str, **options: Any) -> Any:
+        if layer in ("phase", "intensity_second"):
+            raise KeyError(f"the archive does not hold {layer}")
+        return chip(tile, pair, layer=layer, **options)
+
+    monkeypatch.setattr(explorer, "chip", held)
+    page = Page(explorer, Document())
+    assert page.state.problems == {}
+    assert set(page.state.chip_facts["layers"]) == {"coherence", "intensity_first"}
+    assert page.chip.sources["phase"].data["image"][0].max() == 0
+
+
 def test_two_pages_share_nothing_but_the_explorer(explorer):
     first, second = Page(explorer, Document()), Page(explorer, Document())
     choose(first, tile="tile12")

@@ -19,15 +19,15 @@ from m3leo_sar.view.raster_figure import RasterFrame, raster_figure
 
 #: Maps of a pair, with the palette of each.
 LAYERS = {"coherence": "coherence", "phase": "phase", "intensity_first": "intensity", "intensity_second": "intensity"}
-#: Names of the two computations: the map shown first, and the others.
+#: Names of the two computations, the map shown first and the others, with their maps.
 FIRST, OTHERS = "coherence", "phase and intensities"
+GROUPS = {FIRST: ("coherence",), OTHERS: ("phase", "intensity_first", "intensity_second")}
 
 
 class Maps(NamedTuple):
     """Maps of one pair, and what it took to make them."""
 
     codes: dict[str, ColourCodes]
-    geobox: GeoBox
     seconds: dict[str, float]
     hit: bool
 
@@ -68,8 +68,9 @@ class ChipPanel:
             work.start(name, partial(compute, explorer, choice), show, clear=clear)
 
     def _show(self, name: str, maps: Maps) -> None:
-        for layer, found in maps.codes.items():
-            self.sources[layer].data = self.frame.data(found.codes)
+        for layer in GROUPS[name]:
+            found = maps.codes.get(layer)
+            self.sources[layer].data = self.frame.empty() if found is None else self.frame.data(found.codes)
         facts = self._state.chip_facts
         self._state.chip_facts = {
             **facts,
@@ -80,9 +81,8 @@ class ChipPanel:
 
     def _clear(self, name: str) -> None:
         """Show no maps of a computation, rather than those of another pair."""
-        for layer in LAYERS:
-            if (layer == "coherence") == (name == FIRST):
-                self.sources[layer].data = self.frame.empty()
+        for layer in GROUPS[name]:
+            self.sources[layer].data = self.frame.empty()
 
     def _facts(self, choice: Choice) -> dict[str, Any]:
         box = self._boxes[choice.tile]
@@ -102,30 +102,37 @@ class ChipPanel:
 def coherence_map(explorer: Any, choice: Choice) -> Maps:
     """The coherence of a pair as bytes."""
     chip = explorer.chip(choice.tile, choice.pair, **choice.options, layer="coherence")
-    return Maps({"coherence": codes_of(chip.values, low=0, high=1)}, chip.geobox, dict(chip.seconds), chip.hit)
+    return Maps({"coherence": codes_of(chip.values, low=0, high=1)}, dict(chip.seconds), chip.hit)
 
 
 def other_maps(explorer: Any, choice: Choice) -> Maps:
-    """Phase and both intensities of a pair as bytes; the intensities in dB, with the same limits."""
-    chips = {
-        layer: explorer.chip(choice.tile, choice.pair, **choice.options, layer=layer)
-        for layer in LAYERS
-        if layer != "coherence"
-    }
+    """Phase and both intensities of a pair as bytes; the intensities in dB, with the same limits.
+
+    An archive need not hold all of them.
+    """
+    chips = {}
+    for layer in GROUPS[OTHERS]:
+        try:
+            chips[layer] = explorer.chip(choice.tile, choice.pair, layer=layer, **choice.options)
+        except KeyError:
+            if explorer.kind != "archive":
+                raise
+    codes = {"phase": turn_codes(chips["phase"].values)} if "phase" in chips else {}
     with np.errstate(divide="ignore"):
-        power = {layer: 10 * np.log10(chips[layer].values) for layer in ("intensity_first", "intensity_second")}
-    low, high = _limits(np.stack(list(power.values())))
-    codes = {layer: codes_of(values, low=low, high=high) for layer, values in power.items()}
-    phase = chips["phase"]
-    seconds = {part: sum(chip.seconds.get(part, 0.0) for chip in chips.values()) for part in phase.seconds}
-    return Maps({"phase": turn_codes(phase.values), **codes}, phase.geobox, seconds, all(c.hit for c in chips.values()))
+        power = {layer: 10 * np.log10(chip.values) for layer, chip in chips.items() if layer != "phase"}
+    low, high = _limits(list(power.values()))
+    codes |= {layer: codes_of(values, low=low, high=high) for layer, values in power.items()}
+    seconds: dict[str, float] = {}
+    for chip in chips.values():
+        seconds = {part: seconds.get(part, 0.0) + value for part, value in chip.seconds.items()}
+    return Maps(codes, seconds, all(chip.hit for chip in chips.values()))
 
 
 def _limits(decibels: Any) -> tuple[float, float]:
     """Black and white of intensities: their 2nd and 98th percentile, or any two numbers where nothing is known."""
-    if not np.isfinite(decibels).any():
+    if not any(np.isfinite(values).any() for values in decibels):
         return 0.0, 1.0
-    low, high = percentile_limits(decibels)
+    low, high = percentile_limits(np.stack(decibels))
     return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 

@@ -24,7 +24,8 @@ LAYERS: dict[str, tuple[str, float, float]] = {
     "before": ("coherence", 0.0, 1.0),
     "across": ("coherence", 0.0, 1.0),
     "after": ("coherence", 0.0, 1.0),
-    "change": ("change", -1.0, 1.0),
+    # Clipped where a tile has hardly a pixel, so that usual changes have distinct colours.
+    "change": ("change", -0.6, 0.6),
 }
 
 
@@ -83,8 +84,8 @@ def _words(event: Any) -> str:
     known = ~np.isnan(event.change)
     share = np.mean(event.change[known] > event.threshold) if known.any() else 0.0
     return (
-        f"{days} In {len(event.quiet)} quiet pairs before, 1 pixel in 100 lost more than {event.threshold:.2f}; across "
-        f"the event {100 * share:.0f} in 100 did. The others are greyed in the map of the change."
+        f"{days} Between quiet pairs before the event, 1 pixel in 100 lost more than {event.threshold:.2f}; across the "
+        f"event {100 * share:.0f} in 100 did. The others are greyed in the map of the change."
     )
 
 

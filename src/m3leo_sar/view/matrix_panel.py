@@ -73,7 +73,11 @@ class MatrixPanel:
         hatch(plot)
         plot.grid.visible = False
         draw_codes(plot, self.source, palette("coherence"))
-        for source, colour, width in ((self.chosen, "#d55e00", 3), (self.cursor, "#7d828a", 2)):
+        # Two lines, as one colour would vanish among those of the cells.
+        for source, colour, width in (
+            (self.chosen, "#000000", 6), (self.chosen, "#ffffff", 2.5), (self.cursor, "#ffffff", 3),
+            (self.cursor, "#000000", 1),
+        ):  # fmt: skip
             plot.rect("x", "y", 1, 1, source=source, fill_color=None, line_color=colour, line_width=width)
         places = np.unique(np.linspace(0, self._count - 1, min(_LABELS, self._count)).round().astype(int))
         text = {int(place): dates[place].strftime("%d %b %Y") for place in places}

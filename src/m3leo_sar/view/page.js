@@ -71,7 +71,7 @@ window.m3leo = (() => {
     gradient("coherence", "coherence", ["0", "coherence", "1"]);
     gradient("phase", "phase", ["−π", "0 rad", "π"]);
     for (const layer of ["before", "across", "after"]) gradient(layer, layer, ["0", "coherence", "1"]);
-    gradient("change", "change", ["−1 gained", "0", "lost 1"]);
+    gradient("change", "change", ["−0.6 gained", "0", "lost 0.6"]);
   }
 
   function options(id, entries) {

@@ -83,7 +83,7 @@ class PixelPanel:
     def _drawn(self) -> figure:
         plot = figure(
             name="decay", y_range=Range1d(0, 1), tools=[], toolbar_location=None, sizing_mode="stretch_width",
-            aspect_ratio=1.7, min_border=2, border_fill_color=None, background_fill_color=None,
+            height=320, min_border=2, border_fill_color=None, background_fill_color=None,
             x_axis_label="days between the two dates", y_axis_label="coherence",
         )  # fmt: skip
         plot.x_range.start = 0

@@ -61,8 +61,8 @@ class TilePanel:
         plot.patches("xs", "ys", source=self.source, fill_color="#4a86c5", fill_alpha=0.3, line_color="#4a86c5")
         plot.patches("xs", "ys", source=self.chosen, fill_color="#d55e00", fill_alpha=0.75, line_color="#d55e00",
                      line_width=3)  # fmt: skip
-        for axis in plot.axis:
-            axis.ticker.desired_num_ticks = 4
+        for axis, label in ((plot.xaxis, "longitude (degrees)"), (plot.yaxis, "latitude (degrees)")):
+            axis.ticker.desired_num_ticks, axis.axis_label = 4, label
         listen(plot, "tiles")
         return plot
 
