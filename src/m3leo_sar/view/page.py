@@ -15,15 +15,15 @@ from bokeh.models import CustomJS
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
 from m3leo_sar.stack.pairs import as_date
-from m3leo_sar.view import event_panel, matrix_panel, pixel_panel
-from m3leo_sar.view.chip_panel import ChipPanel
-from m3leo_sar.view.event_panel import EventPanel
-from m3leo_sar.view.matrix_panel import MatrixPanel
-from m3leo_sar.view.newest_work import NewestWork
-from m3leo_sar.view.page_state import Choice, PageState
-from m3leo_sar.view.parcel import parcel_of
-from m3leo_sar.view.pixel_panel import PixelPanel
-from m3leo_sar.view.tile_panel import TilePanel
+from m3leo_sar.view.panels import event_panel, matrix_panel, pixel_panel
+from m3leo_sar.view.panels.chip_panel import ChipPanel
+from m3leo_sar.view.panels.event_panel import EventPanel
+from m3leo_sar.view.panels.matrix_panel import MatrixPanel
+from m3leo_sar.view.panels.newest_work import NewestWork
+from m3leo_sar.view.panels.page_state import Choice, PageState
+from m3leo_sar.view.panels.parcel import parcel_of
+from m3leo_sar.view.panels.pixel_panel import PixelPanel
+from m3leo_sar.view.panels.tile_panel import TilePanel
 
 #: Longest sides of a window that the sliders reach, in samples; the explorer's own, if that is larger.
 _LARGEST = (25, 61)

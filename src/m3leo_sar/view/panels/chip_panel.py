@@ -12,10 +12,10 @@ import numpy as np
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.pixel_spacing import pixel_spacing
 from m3leo_sar.pictures.colours import percentile_limits
-from m3leo_sar.view.colour_codes import ColourCodes, codes_of, turn_codes
-from m3leo_sar.view.newest_work import NewestWork
-from m3leo_sar.view.page_state import Choice, PageState
-from m3leo_sar.view.raster_figure import RasterFrame, raster_figure
+from m3leo_sar.view.panels.colour_codes import ColourCodes, codes_of, turn_codes
+from m3leo_sar.view.panels.newest_work import NewestWork
+from m3leo_sar.view.panels.page_state import Choice, PageState
+from m3leo_sar.view.panels.raster_figure import RasterFrame, raster_figure
 
 #: Maps of a pair, with the palette of each.
 LAYERS = {"coherence": "coherence", "phase": "phase", "intensity_first": "intensity", "intensity_second": "intensity"}

@@ -19,7 +19,7 @@ from bokeh.models import (
 )
 from numpy.typing import NDArray
 
-from m3leo_sar.view.colour_codes import NO_DATA, palette
+from m3leo_sar.view.panels.colour_codes import NO_DATA, palette
 
 #: Colour of pixels below the threshold.
 MASKED = "#7d828a"
@@ -79,7 +79,7 @@ def raster_figure(
         Columns as :meth:`RasterFrame.data` gives them.
     frame : RasterFrame
     colours : str
-        Palette, as in :func:`m3leo_sar.view.colour_codes.palette`.
+        Palette, as in :func:`m3leo_sar.view.panels.colour_codes.palette`.
     is_masked : bool
         Whether pixels below the threshold are covered.
     """

@@ -10,7 +10,7 @@ from bokeh.plotting import figure
 from numpy.typing import NDArray
 
 from m3leo_sar.grid.geobox import GeoBox
-from m3leo_sar.view.raster_figure import listen
+from m3leo_sar.view.panels.raster_figure import listen
 
 #: Points per side of an outline, enough for a tile of some kilometres.
 _POINTS = 3

@@ -12,8 +12,8 @@ from bokeh.models import ColumnDataSource, HoverTool, Range1d
 from bokeh.plotting import figure
 
 from m3leo_sar.stack.pairs import as_date
-from m3leo_sar.view.newest_work import NewestWork
-from m3leo_sar.view.page_state import Choice, PageState, whole
+from m3leo_sar.view.panels.newest_work import NewestWork
+from m3leo_sar.view.panels.page_state import Choice, PageState, whole
 
 #: Name of the computation.
 NAME = "pixel over time"

@@ -11,10 +11,10 @@ import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, Range1d
 from bokeh.plotting import figure
 
-from m3leo_sar.view.colour_codes import codes_of, palette
-from m3leo_sar.view.newest_work import NewestWork
-from m3leo_sar.view.page_state import Choice, PageState
-from m3leo_sar.view.raster_figure import draw_codes, hatch, listen
+from m3leo_sar.view.panels.colour_codes import codes_of, palette
+from m3leo_sar.view.panels.newest_work import NewestWork
+from m3leo_sar.view.panels.page_state import Choice, PageState
+from m3leo_sar.view.panels.raster_figure import draw_codes, hatch, listen
 
 #: Name of the computation.
 NAME = "matrix of dates"

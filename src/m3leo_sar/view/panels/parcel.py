@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from m3leo_sar.io.files.raster import geotiff_bytes
-from m3leo_sar.view.chip_panel import LAYERS
-from m3leo_sar.view.page_state import Choice
+from m3leo_sar.view.panels.chip_panel import LAYERS
+from m3leo_sar.view.panels.page_state import Choice
 
 #: Unit of each map in its file.
 _UNITS = {"coherence": "1", "phase": "radian", "intensity_first": "1", "intensity_second": "1"}
@@ -21,7 +21,7 @@ def parcel_of(explorer: Any, choice: Choice, order: Any) -> dict[str, Any]:
     explorer : Explorer
     choice : Choice
     order : mapping
-        ``layer`` is one of :data:`m3leo_sar.view.chip_panel.LAYERS`.
+        ``layer`` is one of :data:`m3leo_sar.view.panels.chip_panel.LAYERS`.
 
     Returns
     -------

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from m3leo_sar.stack.pairs import as_date, parse_date
-from m3leo_sar.view.colour_codes import NO_DATA, codes_of
-from m3leo_sar.view.newest_work import NewestWork
-from m3leo_sar.view.page_state import Choice, PageState
-from m3leo_sar.view.raster_figure import RasterFrame, draw_codes, raster_figure
+from m3leo_sar.view.panels.colour_codes import NO_DATA, codes_of
+from m3leo_sar.view.panels.newest_work import NewestWork
+from m3leo_sar.view.panels.page_state import Choice, PageState
+from m3leo_sar.view.panels.raster_figure import RasterFrame, draw_codes, raster_figure
 
 #: Name of the computation.
 NAME = "event"

@@ -35,7 +35,7 @@ def codes_of(values: ArrayLike, *, low: float, high: float) -> ColourCodes:
 
     Examples
     --------
-    >>> from m3leo_sar.view.colour_codes import codes_of
+    >>> from m3leo_sar.view.panels.colour_codes import codes_of
     >>> codes_of([[0.0, 0.5, 1.0, float("nan"), 7.0]], low=0, high=1).codes.tolist()
     [[1, 128, 255, 0, 255]]
     """
@@ -52,7 +52,7 @@ def turn_codes(phase: ArrayLike) -> ColourCodes:
     Examples
     --------
     >>> import math
-    >>> from m3leo_sar.view.colour_codes import turn_codes
+    >>> from m3leo_sar.view.panels.colour_codes import turn_codes
     >>> turn_codes([[-math.pi, 0.0, math.pi, float("nan")]]).codes.tolist()
     [[1, 128, 1, 0]]
     """

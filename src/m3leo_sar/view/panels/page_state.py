@@ -98,7 +98,7 @@ def whole(value: Any, name: str) -> int:
 
     Examples
     --------
-    >>> from m3leo_sar.view.page_state import whole
+    >>> from m3leo_sar.view.panels.page_state import whole
     >>> whole(5.0, "rows")
     5
     """

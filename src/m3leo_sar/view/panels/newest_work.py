@@ -11,7 +11,7 @@ from typing import Any
 from bokeh.document import Document
 
 from m3leo_sar.run.threads import limit_openmp
-from m3leo_sar.view.page_state import PageState
+from m3leo_sar.view.panels.page_state import PageState
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ def sentence(error: Exception) -> str:
 
     Examples
     --------
-    >>> from m3leo_sar.view.newest_work import sentence
+    >>> from m3leo_sar.view.panels.newest_work import sentence
     >>> sentence(KeyError("tile 'a' is not here")), sentence(RuntimeError())
     ("tile 'a' is not here", 'RuntimeError')
     """
