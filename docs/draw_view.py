@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 from m3leo_sar import GeoBox, SlcStack, Window, simulate_scene
+from m3leo_sar.simulate.scene import Event
 from m3leo_sar.view.view import view
 
 #: Size of the window, in pixels.
@@ -18,10 +19,12 @@ WIDTH, HEIGHT = 1280, 1000
 
 
 def simulated_stack(*, dates: int = 12) -> SlcStack:
-    """A stack over four tiles of 4480 m, one image every 12 days."""
+    """A stack in memory over 16 tiles of 4480 m, one image every 12 days, with an event after the middle one."""
     box = GeoBox.from_bounds((499_000, 5_500_000, 509_600, 5_510_600), shape=(1060, 1060), crs="EPSG:32631")
     days = [datetime.date(2023, 1, 3) + datetime.timedelta(days=12 * index) for index in range(dates)]
-    return simulate_scene(box, dates=days, seed=1, relief=60.0, sinking=2.5, patch=300.0).stack
+    event = Event(date=days[dates // 2 + 1], share=0.3)
+    scene = simulate_scene(box, dates=days, event=event, seed=1, relief=60.0, sinking=2.5, patch=90.0)
+    return SlcStack.from_arrays(scene.stack.window(), days, geometry=box, polarisation="VV", name="simulated stack")
 
 
 def draw(path: Path, *, scheme: str, browser: str, width: int = WIDTH, height: int = HEIGHT) -> None:

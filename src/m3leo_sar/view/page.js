@@ -174,7 +174,7 @@ window.m3leo = (() => {
     cell = at;
     const count = about.dates.length;
     matrixCursor.setv({ data: at ? { x: [at.col + 0.5], y: [count - 0.5 - at.row] } : { x: [], y: [] } }, { sync: false });
-    byId("matrix-readout").textContent = at ? cellText(at) : "Point at a cell, or move with the arrow keys.";
+    showMatrix();
   }
 
   function cellText({ row, col }) {
@@ -314,6 +314,7 @@ window.m3leo = (() => {
 
   function showChoice() {
     if (!state.choice) return;
+    showMatrix();
     const { tile, first, second, rows, cols, polarisation } = choice();
     Object.entries({ tile, first, second, rows, cols, polarisation }).forEach(([id, value]) => { byId(id).value = value; });
     showWindow();
@@ -368,7 +369,8 @@ window.m3leo = (() => {
   }
 
   function showMatrix() {
-    if (cell) byId("matrix-readout").textContent = cellText(cell);
+    const { first, second } = choice();
+    byId("matrix-readout").textContent = cellText(cell ?? { row: first, col: second });
   }
 
   function showPixel() {
