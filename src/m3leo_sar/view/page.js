@@ -313,8 +313,8 @@ window.m3leo = (() => {
   // --- answers ---
 
   function showChoice() {
-    if (!state.choice) return;
     showMatrix();
+    if (!state.choice) return;
     const { tile, first, second, rows, cols, polarisation } = choice();
     Object.entries({ tile, first, second, rows, cols, polarisation }).forEach(([id, value]) => { byId(id).value = value; });
     showWindow();
@@ -369,6 +369,7 @@ window.m3leo = (() => {
   }
 
   function showMatrix() {
+    if (!state.choice) return;
     const { first, second } = choice();
     byId("matrix-readout").textContent = cellText(cell ?? { row: first, col: second });
   }
