@@ -13,6 +13,8 @@ from m3leo_sar.pictures.colour_maps import cyclic_colours, sequential_colours
 #: Codes 1 to 255 are values; code 0 is no data, which stays transparent.
 NO_DATA = "#00000000"
 _CODES = 255
+#: Codes of a turn, an even number, so that 0 has one.
+_TURN = 254
 #: Ends and middle of the colours of a change: coherence gained, none, coherence lost.
 _CHANGE = ((0.129, 0.400, 0.674), (0.968, 0.968, 0.968), (0.698, 0.094, 0.168))
 
@@ -57,8 +59,8 @@ def turn_codes(phase: ArrayLike) -> ColourCodes:
     [[1, 128, 1, 0]]
     """
     array = np.asarray(phase, np.float64)
-    step = 2 * np.pi / _CODES
-    turn = np.floor((np.nan_to_num(array) + np.pi) / step + 0.5) % _CODES
+    step = 2 * np.pi / _TURN
+    turn = np.floor((np.nan_to_num(array) + np.pi) / step + 0.5) % _TURN
     return ColourCodes(np.where(np.isfinite(array), 1 + turn, 0).astype(np.uint8), float(-np.pi), float(step))
 
 
@@ -70,7 +72,7 @@ def palette(name: str) -> tuple[str, ...]:
         colours = sequential_colours(share)
     elif name == "phase":
         # From -pi to pi, as pictures colour a phase.
-        colours = cyclic_colours(np.arange(_CODES) / _CODES - 0.5)
+        colours = cyclic_colours(np.arange(_CODES) / _TURN - 0.5)
     elif name == "intensity":
         colours = np.repeat(share[:, None], 3, axis=1)
     else:
