@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from numpydoc import docscrape_sphinx
 from numpydoc import numpydoc as numpydoc_extension
 
 from m3leo_sar import __version__
+from m3leo_sar._rooms import CallableRoom
 
 DOCS = Path(__file__).resolve().parent
 BUILD = DOCS.parent / "build"
@@ -108,6 +110,18 @@ def _one_environment(**options: Any) -> SandboxedEnvironment:
     if not _ENVIRONMENTS:
         _ENVIRONMENTS.append(SandboxedEnvironment(**options))
     return _ENVIRONMENTS[0]
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx."""
+    # Before numpydoc, which formats the text.
+    app.connect("autodoc-process-docstring", _word_of_a_room, priority=400)
+
+
+def _word_of_a_room(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """A room that is called as a word, such as ``m3leo_sar.view``, has the text of its function."""
+    if isinstance(obj, CallableRoom):
+        lines[:] = [*(inspect.getdoc(obj.word()) or "").splitlines(), ""]
 
 
 # numpydoc would compile its template and search for a signature once per docstring, a third of the build.

@@ -17,16 +17,17 @@ class CallableRoom(ModuleType):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""
-        return self._word()(*args, **kwargs)
+        return self.word()(*args, **kwargs)
 
     @property
     def __signature__(self) -> Any:
         """Parameters of the function, for ``inspect`` and ``help``."""
         import inspect
 
-        return inspect.signature(self._word())
+        return inspect.signature(self.word())
 
-    def _word(self) -> Any:
+    def word(self) -> Any:
+        """The function, imported on first use."""
         from m3leo_sar._missing_package import imported
 
         name = self.__name__.rpartition(".")[2]
