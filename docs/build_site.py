@@ -14,6 +14,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from textwrap import shorten
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -27,7 +28,7 @@ PAGES_FROM_ELSEWHERE = {
     "CITATION.cff": "CITATION.cff",
 }
 #: Files of docs/ that are no pages.
-NOT_STAGED = ("README.md", "gallery", "static", "templates", "__pycache__")
+NOT_STAGED = ("README.md", "gallery", "static", "__pycache__")
 #: Links to files that the site has no page for: the text stays, as code.
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
@@ -85,7 +86,17 @@ def with_site_links(path: Path) -> str:
             return text if text.startswith("`") else f"`{file.relative_to(ROOT)}`"
         return f"[{text}]({os.path.relpath(page, _page_of(path).parent)}{anchor})"
 
-    return _LINK.sub(on_site, path.read_text("utf-8"))
+    return with_description(_LINK.sub(on_site, path.read_text("utf-8")))
+
+
+def with_description(text: str) -> str:
+    """A page with the description that search engines show: its own, or else the beginning of its first paragraph."""
+    if text.startswith("---\n") or not text.startswith("# "):
+        return text
+    paragraphs = (part for part in text.split("\n\n")[1:] if re.match(r"[A-Z`*]", part))
+    plain = re.sub(r"\[([^\]]+)\]\([^)]*\)|[`*]", lambda match: match[1] or "", " ".join(next(paragraphs, "").split()))
+    description = shorten(plain, 155, placeholder=" ...").replace('"', "'")
+    return f'---\nmyst:\n  html_meta:\n    description: "{description}"\n---\n{text}'
 
 
 def _page_of(file: Path) -> Path | None:

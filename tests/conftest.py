@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Files of ten seconds and more start first, the longest at the front: one that started last would run alone.
 LONG_FILES = (
+    "tests/test_site.py",
     "tests/insar/test_window_map.py",
     "src/m3leo_sar/insar/window_map.py",
     "tests/run/test_scale_docs.py",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import datetime
 import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -13,8 +15,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from typer.testing import CliRunner
 
 import m3leo_sar
+from m3leo_sar import GeoBox, simulate_scene
+from m3leo_sar.app.cli import app
+from m3leo_sar.io.stacks.zarr_stack import write_stack
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -177,7 +183,27 @@ def test_pages_spell_the_terms_of_the_field_one_way(wrong):
     assert not found, f"write {TERMS[wrong]} in\n" + "\n".join(found)
 
 
-def test_each_page_has_a_description_for_search_engines():
+def test_descriptions_for_search_engines_are_of_a_length_that_they_show():
     for path in DOCS.glob("*.md"):
         head = re.match(r"---\n.*?description: (.+?)\n---\n", path.read_text("utf-8"), re.DOTALL)
-        assert path.name == "README.md" or (head and 40 <= len(head[1]) <= 160), path.name
+        assert head is None or 40 <= len(head[1]) <= 162, path.name
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_first_quarter_of_an_hour(tmp_path, monkeypatch):
+    """On simulated images in place of the downloaded ones."""
+    rows, cols = 700, 1300
+    box = GeoBox.from_bounds((681_000, 5_500_000, 694_000, 5_507_000), shape=(rows, cols), crs="EPSG:32631")
+    days = [datetime.date(2023, 3, 1) + datetime.timedelta(days=12 * index) for index in range(3)]
+    write_stack(simulate_scene(box, dates=days).stack, tmp_path / "cslc")
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "first-steps.md").read_text("utf-8")
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    assert [line.split()[1] for line in lines] == ["pairs", "prepare", "prepare", "plot", "report"]
+    for line in lines:
+        done = CliRunner().invoke(app, shlex.split(line)[1:])
+        assert done.exit_code == 0, done.output
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(code, {})
+    assert (tmp_path / "tile.png").stat().st_size > 10_000
+    assert (tmp_path / "report.html").stat().st_size > 10_000
