@@ -25,7 +25,6 @@ language = "en"
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.duration",
     "numpydoc",
     "myst_nb",
     "sphinx_copybutton",
@@ -92,7 +91,7 @@ html_theme_options = {
     "show_nav_level": 1,
     "navigation_depth": 2,
     "show_toc_level": 2,
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
     "footer_start": ["copyright"],
     "footer_end": [],
     "primary_sidebar_end": [],
@@ -100,6 +99,7 @@ html_theme_options = {
     "back_to_top_button": True,
 }
 html_sidebars = {"index": []}
+html_context = {"default_mode": "auto"}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 # External links are listed by `sphinx-build -b linkcheck`, which needs a network and is not part of the build.

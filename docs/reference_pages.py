@@ -7,6 +7,7 @@ place on the page of its room. Sphinx fills both with the docstrings.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -102,6 +103,7 @@ def reference_pages() -> dict[str, str]:
     """File name of each page to its text."""
     pages = {f"{name}.rst": "\n".join(_group_page(name)) for name in GROUPS}
     pages |= {f"{_file(room)}.rst": "\n".join(_room_page(room)) for room in rooms()}
+    pages["sources.rst"] = "\n".join(_sources_page())
     pages["index.rst"] = "\n".join(_index_page())
     return pages
 
@@ -148,7 +150,7 @@ def _room_page(room: str) -> Iterator[str]:
     shown = set(homes().items())
     for module in rooms()[room]:
         yield from _section(f"m3leo_sar.{module.name}", "-")
-        yield module.summary
+        yield f"{module.summary} In ``src/m3leo_sar/{module.name.replace('.', '/')}.py``."
         yield ""
         at_top = [name for name in module.names if (name, module.name) in shown]
         if at_top:
@@ -160,6 +162,35 @@ def _room_page(room: str) -> Iterator[str]:
                 yield from _entry(name, kind, f"m3leo_sar.{module.name}")
 
 
+def _sources_page() -> Iterator[str]:
+    yield from _head(
+        "Methods and their sources", "Papers and specifications behind the functions of m3leo_sar, by function."
+    )
+    yield "The papers and specifications that docstrings name, by room and function."
+    yield ""
+    for room in rooms():
+        found = list(_sources(room))
+        if found:
+            yield from _section(f"m3leo_sar.{room}", "-")
+            yield from (f"- :obj:`{name} <{target}>`: {source}" for name, target, source in found)
+            yield ""
+
+
+def _sources(room: str) -> Iterator[tuple[str, str, str]]:
+    """Name, place in the reference, and source of each function and class of a room that names one."""
+    for module in rooms()[room]:
+        tree = ast.parse((PACKAGE / f"{module.name.replace('.', '/')}.py").read_text("utf-8"))
+        for node in tree.body:
+            if getattr(node, "name", "") not in module.names:
+                continue
+            text = ast.get_docstring(node) or ""  # type: ignore[arg-type]
+            section = re.search(r"^References\n-+\n(.*?)(?=\n\n\w+\n---|\Z)", text, re.DOTALL | re.MULTILINE)
+            if section:
+                at_top = homes().get(node.name) == module.name
+                target = f"m3leo_sar.{node.name}" if at_top else f"m3leo_sar.{module.name}.{node.name}"
+                yield node.name, target, " ".join(re.sub(r"\.\. \[\d+\]", "", section[1]).split())
+
+
 def _room_sentence(room: str) -> str:
     text = (PACKAGE / room.replace(".", "/") / "__init__.py").read_text("utf-8")
     return (ast.get_docstring(ast.parse(text)) or "").strip()
@@ -168,6 +199,7 @@ def _room_sentence(room: str) -> str:
 def _index_page() -> Iterator[str]:
     yield from _head("API reference", "Every public function and class of m3leo_sar, with shapes, units and sources.")
     yield "Every public function and class, from the docstrings. Most work needs only the names of the package itself."
+    yield "Docstrings state shapes, types, units and errors, and the source of a method: :doc:`all sources <sources>`."
     yield ""
     for page, (title, _, _) in GROUPS.items():
         names = sorted((name for name in homes() if _group_of(name) == page), key=str.lower)
@@ -180,7 +212,7 @@ def _index_page() -> Iterator[str]:
         yield f"- :doc:`m3leo_sar.{room} <{_file(room)}>`: {_room_sentence(room).partition(chr(10))[0]}"
     yield ""
     yield from (".. toctree::", "   :hidden:", "   :maxdepth: 1", "")
-    yield from (f"   {name}" for name in (*GROUPS, *(_file(room) for room in rooms())))
+    yield from (f"   {name}" for name in (*GROUPS, "sources", *(_file(room) for room in rooms())))
     yield ""
 
 

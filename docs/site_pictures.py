@@ -18,29 +18,34 @@ from m3leo_sar.pictures.colour_maps import cyclic_colours, sequential_colours
 
 #: Rows and columns of the simulated scene, and of the strip around it that the window needs.
 SHAPE, HALO = (360, 480), 8
-#: Rooms of the plan: name, sentence, column and row.
+#: Rows of the plan: rooms in the order in which data flow, left to right, row by row; the last row carries the others.
 ROOMS = (
-    ("files", "SLCs, orbits, terrain, rasters", 0, 0),
-    ("io", "readers and writers", 1, 0),
-    ("stack", "dates and pairs", 2, 0),
-    ("insar", "coherence, interferogram", 3, 0),
-    ("warp", "to the grid of a tile", 4, 0),
-    ("chips", "normalise, statistics", 5, 0),
-    ("grid", "windows, tiles, orbits", 2, 1),
-    ("doors", "NumPy, CuPy, torch, dask", 3, 1),
-    ("_backend + ext", "kernels on CPU and GPU", 4, 1),
-    ("products", "a pair on a tile", 2, 2),
-    ("run", "prepare, retile, coregister", 3, 2),
-    ("learn + training", "data sets, models, scores", 4, 2),
-    ("pictures + view", "figures, report, page", 3, 3),
-    ("app", "the command m3leo-sar", 4, 3),
+    (
+        ("files", "SLCs, orbits, terrain"),
+        ("io", "readers and writers"),
+        ("stack", "dates and pairs"),
+        ("insar", "coherence, phase"),
+    ),
+    (
+        ("warp", "to the grid of a tile"),
+        ("chips", "normalise, statistics"),
+        ("products", "a pair on a tile"),
+        ("run", "prepare, coregister"),
+    ),
+    (
+        ("learn, training", "data sets, models"),
+        ("pictures", "figures, report"),
+        ("view", "any pair at a click"),
+        ("app", "the command"),
+    ),
+    (
+        ("grid", "windows, tiles, orbits"),
+        ("doors", "NumPy, torch, dask"),
+        ("_backend, ext", "CPU and GPU kernels"),
+        ("simulate", "known truth for tests"),
+    ),
 )
-#: Arrows of the plan, from the room that gives to the room that takes.
-ARROWS = (
-    ("files", "io"), ("io", "stack"), ("stack", "insar"), ("insar", "warp"), ("warp", "chips"),
-    ("grid", "stack"), ("doors", "insar"), ("_backend + ext", "warp"),
-    ("products", "run"), ("run", "learn + training"), ("pictures + view", "app"),
-)  # fmt: skip
+FILLS = ("#dbe9f4", "#e3f1e3", "#f6ead9", "#eef1f4")
 
 
 def draw_site_pictures(folder: Path) -> list[Path]:
@@ -80,31 +85,33 @@ def _write_png(path: Path, colours: Any) -> None:
 
 def _plan() -> Iterator[str]:
     """Lines of the drawing of the rooms."""
-    wide, high, gap_x, gap_y = 170, 56, 34, 44
-    places = {name: (10 + col * (wide + gap_x), 10 + row * (high + gap_y)) for name, _, col, row in ROOMS}
-    width = 20 + 6 * wide + 5 * gap_x
-    height = 20 + 4 * high + 3 * gap_y
+    wide, high, gap_x, gap_y = 178, 60, 26, 34
+    width, height = 20 + 4 * wide + 3 * gap_x, 36 + 4 * high + 3 * gap_y
     yield f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif">'
     yield f'<rect width="{width}" height="{height}" fill="#ffffff"/>'
     yield '<defs><marker id="tip" markerWidth="9" markerHeight="9" refX="8" refY="4.5" orient="auto">'
     yield '<path d="M0,0 L9,4.5 L0,9 z" fill="#3b5b7a"/></marker></defs>'
-    for name, text, _, row in ROOMS:
-        x, y = places[name]
-        fill = ("#dbe9f4", "#eef1f4", "#e3f1e3", "#f6ead9")[row]
-        yield f'<rect x="{x}" y="{y}" width="{wide}" height="{high}" rx="6" fill="{fill}" stroke="#3b5b7a"/>'
-        centred = f'<text x="{x + wide / 2}" text-anchor="middle"'
-        yield f'{centred} y="{y + 23}" font-size="16" font-weight="bold">{name}</text>'
-        yield f'{centred} y="{y + 43}" font-size="12.5">{text}</text>'
-    for giver, taker in ARROWS:
-        (x, y), (to_x, to_y) = places[giver], places[taker]
-        if y == to_y:
-            ends = (x + wide, y + high / 2, to_x, to_y + high / 2)
-        else:
-            ends = (x + wide / 2, y, to_x + wide / 2, to_y + high)
-        yield '<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="#3b5b7a" stroke-width="2" marker-end="url(#tip)"/>'.format(
-            *ends
-        )
+    for number, (rooms, fill) in enumerate(zip(ROOMS, FILLS, strict=True)):
+        carries = number == len(ROOMS) - 1
+        y = 10 + number * (high + gap_y) + 16 * carries
+        if carries:
+            yield f'<text x="10" y="{y - 9}" font-size="15">What all of them rest on:</text>'
+        for place, (name, text) in enumerate(rooms):
+            x = 10 + place * (wide + gap_x)
+            yield f'<rect x="{x}" y="{y}" width="{wide}" height="{high}" rx="6" fill="{fill}" stroke="#3b5b7a"/>'
+            centred = f'<text x="{x + wide / 2}" text-anchor="middle"'
+            yield f'{centred} y="{y + 26}" font-size="18" font-weight="bold">{name}</text>'
+            yield f'{centred} y="{y + 47}" font-size="15">{text}</text>'
+            if place and not carries:
+                yield _arrow(f"M{x - gap_x},{y + high / 2} H{x - 1}")
+        if number and not carries:
+            # From the end of the row above to the beginning of this one.
+            yield _arrow(f"M{width - 10 - wide / 2},{y - gap_y} v{gap_y / 2} H{10 + wide / 2} V{y - 1}")
     yield "</svg>"
+
+
+def _arrow(path: str) -> str:
+    return f'<path d="{path}" fill="none" stroke="#3b5b7a" stroke-width="2" marker-end="url(#tip)"/>'
 
 
 if __name__ == "__main__":

@@ -29,8 +29,9 @@ def test_first_screen(capsys, tmp_path, monkeypatch):
     assert 10_000 < (ROOT / picture).stat().st_size < 500_000
     code = re.search(r"```python\n(.*?)```", head, re.DOTALL)[1]
     assert len([line for line in code.splitlines() if line]) == 6
-    rows = cols = 1000
-    box = GeoBox.from_bounds((681_000, 5_500_000, 691_000, 5_510_000), shape=(rows, cols), crs="EPSG:32631")
+    rows, cols = STACK_SIZE
+    bounds = (680_000, 5_500_000, 680_000 + 10 * cols, 5_500_000 + 10 * rows)
+    box = GeoBox.from_bounds(bounds, shape=(rows, cols), crs="EPSG:32631")
     days = [datetime.date(2023, 3, 1), datetime.date(2023, 3, 13)]
     write_stack(simulate_scene(box, dates=days).stack, tmp_path / "stack")
     monkeypatch.chdir(tmp_path)
