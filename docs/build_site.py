@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
 
@@ -57,6 +58,7 @@ def stage(source: Path) -> None:
         relative = path.relative_to(DOCS)
         if path.is_file() and relative.parts[0] not in NOT_STAGED and path.suffix != ".py":
             wanted[source / relative] = with_site_links(path) if path.suffix == ".md" else path
+    wanted[source / "guides.md"] = with_other_guides(wanted)
     for name, page in PAGES_FROM_ELSEWHERE.items():
         wanted[source / page] = with_site_links(ROOT / name)
     wanted |= {source / "api" / name: text for name, text in reference_pages().items()}
@@ -71,6 +73,16 @@ def stage(source: Path) -> None:
             and path.relative_to(source).parts[0] not in ("gallery", "sg_execution_times.rst")
         ):
             path.unlink()
+
+
+def with_other_guides(pages: Mapping[Path, str | Path | None]) -> str:
+    """The list of guides with those pages of docs/ that no list names."""
+    top = {path.stem: text for path, text in pages.items() if isinstance(text, str) and path.parent.name != "notebooks"}
+    lists = "\n".join(re.findall(r"```{toctree}\n(.*?)```", "\n".join(top.values()), re.DOTALL))
+    named = {line.strip() for line in lists.splitlines()} | {"index"}
+    others = [name for name in top if name not in named]
+    more = ["", "```{toctree}", ":maxdepth: 1", ":caption: More", "", *others, "```", ""] if others else []
+    return top["guides"] + "\n".join(more)
 
 
 def with_site_links(path: Path) -> str:
@@ -108,7 +120,8 @@ def _page_of(file: Path) -> Path | None:
         return Path("conventions.md")
     if file == DOCS / "README.md":
         return Path("guides.md")
-    return file.relative_to(DOCS) if file.is_relative_to(DOCS) else None
+    staged = file.is_relative_to(DOCS) and file.relative_to(DOCS).parts[0] not in NOT_STAGED
+    return file.relative_to(DOCS) if staged else None
 
 
 def write_if_changed(path: Path, content: bytes) -> None:

@@ -46,8 +46,6 @@ nb_execution_show_tb = True
 # Widgets would load a script from a server.
 nb_ipywidgets_js = {}
 suppress_warnings = [
-    # A pattern of a list of pages that fits none.
-    "toc.empty_glob",
     # Blocks of text, of shell and of other programs' output have no lexer that fits all their lines.
     "misc.highlighting_failure",
 ]
