@@ -146,7 +146,7 @@ def test_a_report_tells_what_an_archive_holds(chips, tmp_path):
     assert alts[0] == "Map of 5 tiles in longitude and latitude, coloured by split"
     assert alts[1] == "Network of 2 pairs between 4 dates"
     assert [alt.partition(",")[0] for alt in alts[2:6]] == [
-        "Histogram of coherence (0 to 1)",
+        "Histogram of coherence",
         "Histogram of intensity (dB)",
         "Histogram of label: height (m)",
         "Histogram of label: landcover",
@@ -242,5 +242,5 @@ def test_empty_and_unreadable_archives_have_a_report(tmp_path):
         assert words in read.words
     nothing = chip(np.full(SHAPE, np.nan, np.float32), product="coherence", unit="1")
     _, read = page(Chips({("tile0", "coherence", "x"): nothing}), tmp_path / "nothing.html")
-    assert "coherence (0 to 1): no pixel has data." in read.words
+    assert "coherence: no pixel has data." in read.words
     assert "0.0%, lowest 0.0%" in read.words

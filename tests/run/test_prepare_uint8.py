@@ -16,7 +16,7 @@ from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.coherence_uint8 import from_uint8, levels_of
 from m3leo_sar.io.stacks.zarr_stack import write_stack
 from m3leo_sar.pictures.chip_description import describe
-from m3leo_sar.pictures.chip_picture import plane_of, shown_values
+from m3leo_sar.pictures.chip_plane import plane_of, shown_values
 from m3leo_sar.pictures.holdings import archive_facts
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.archive_statistics import archive_statistics

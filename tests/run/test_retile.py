@@ -27,7 +27,7 @@ from m3leo_sar.io.files.run_lock import RunLock
 from m3leo_sar.io.sources.raster_source import RasterSource
 from m3leo_sar.io.sources.tile_source import Piece, cover
 from m3leo_sar.io.tables.split_file import write_splits
-from m3leo_sar.pictures.chip_picture import plane_of
+from m3leo_sar.pictures.chip_plane import plane_of
 from m3leo_sar.run.archive_statistics import archive_statistics
 from m3leo_sar.run.choices import tiles_over
 from m3leo_sar.run.retile import retile

@@ -80,6 +80,8 @@ def shift(
     output: Annotated[Path, typer.Option(help="Folder for shift.json and one figure per comparison.")] = Path("shift"),
     permutations: Annotated[int, typer.Option(min=0, help="Number of permutations of group labels per p value.")] = 99,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal floors and p values.")] = 0,
+    dpi: options.Dpi = 150,
+    form: Annotated[str, typer.Option("--format", help="Format of the figures: svg, pdf or png.")] = "png",
 ) -> None:
     """Measure the distance between regions (distribution shift), compared with chance alone.
 
@@ -95,8 +97,10 @@ def shift(
     from m3leo_sar.learn.shift.distances import normalised_l1, wasserstein
     from m3leo_sar.learn.shift.matrix import shift_matrix
     from m3leo_sar.learn.shift.region_samples import chip_means, class_fractions, regions_of
+    from m3leo_sar.pictures.picture_format import require_output
     from m3leo_sar.pictures.shift_picture import plot_shift
 
+    require_output(None, form, dpi)
     regions = regions_of(archives, read_splits(groups) if groups else None)
     wanted: list[tuple[str, Any, Any, str]] = []
     if labels:
@@ -110,9 +114,9 @@ def shift(
             "chips": [len(samples[region]) for region in matrix.names],
             **{part: _rows(getattr(matrix, part).tolist()) for part in ("distance", "floor", "p_value")},
         }
-        figure = output / (name.replace(" ", "-").replace(":", "-").replace("/", "-") + ".png")
+        figure = output / (name.replace(" ", "-").replace(":", "-").replace("/", "-") + f".{form}")
         output.mkdir(parents=True, exist_ok=True)
-        plot_shift(figure, matrix, title=name, unit=unit)
+        plot_shift(matrix, title=f"Distance of regions: {name}", unit=unit, path=figure, dpi=dpi)
         _print(name, matrix)
         OUT.print(str(figure), soft_wrap=True)
     write_text(output / "shift.json", json.dumps(comparisons, indent=1, allow_nan=False) + "\n")

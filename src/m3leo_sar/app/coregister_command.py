@@ -69,6 +69,8 @@ def coregister(
             "check pixels and terrain; write no stack. The exit code is 1 if a run could not make all.",
         ),
     ] = False,
+    dpi: options.Dpi = 150,
+    form: options.PictureFormat = None,
 ) -> None:
     """Co-register Sentinel-1 products burst by burst, from orbits and terrain; dates that are there are kept.
 
@@ -79,7 +81,6 @@ def coregister(
     Example: m3leo-sar coregister products stacks --orbits orbits --dem terrain --dem-datum egm2008 --dry-run
     """
     from m3leo_sar.app.run_display import failure_lines
-    from m3leo_sar.pictures.picture_format import require_picture_name
     from m3leo_sar.run.coregistration.coregister_products import (
         LEDGER,
         plan_coregistration,
@@ -89,8 +90,8 @@ def coregister(
     from m3leo_sar.run.coregistration.coregistration_plan import existing_coverage
     from m3leo_sar.run.coregistration.overlap_shift import shift_text
 
-    if figure:
-        require_picture_name(figure, "figure")
+    saved: dict[str, Any] = {"path": figure, "dpi": dpi, "form": form}
+    _require_figure(**saved)
     wanted: dict[str, Any] = {
         "orbits": orbits,
         "aoi": aoi,
@@ -108,7 +109,7 @@ def coregister(
         ERR.print(f"note: {note}", markup=False, soft_wrap=True)
     if dry_run:
         _print_plan(plan, terrain, workers)
-        _draw(figure, plan.coverage())
+        _draw(plan.coverage(), saved)
         _report_faults(plan, terrain)
         return
     with progress_bar("co-registering", None) as advance:
@@ -127,7 +128,7 @@ def coregister(
         f"{stacks}: wrote {made}; {done.summary.present} images already existed; reference {done.plan.reference}",
         soft_wrap=True,
     )
-    _draw(figure, existing_coverage(plan.folder))
+    _draw(existing_coverage(plan.folder), saved)
     failed = {name: reason for name, reason in done.summary.failed.items() if name not in done.plan.unreadable}
     for line in [*_unreadable_lines(done.plan), *failure_lines(failed, plan.folder / LEDGER)]:
         OUT.print(line, markup=False, soft_wrap=True)
@@ -190,8 +191,18 @@ def _report_faults(plan: CoregistrationPlan, terrain: Any) -> None:
         raise typer.Exit(code=1)
 
 
-def _draw(figure: Path | None, coverage: dict[str, dict[datetime.date, str]]) -> None:
+def _require_figure(*, path: Path | None, dpi: int, form: str | None) -> None:
+    """Refuse a picture that cannot be written, before hours of work."""
+    from m3leo_sar.pictures.picture_format import picture_form, require_output
+
+    require_output(None, form, dpi)
+    if path is not None:
+        picture_form(path, form, name="figure")
+
+
+def _draw(coverage: dict[str, dict[datetime.date, str]], saved: dict[str, Any]) -> None:
     """Write the picture of bursts and dates, if one is wanted."""
+    figure = saved["path"]
     if figure is None:
         return
     from m3leo_sar.pictures.coverage_picture import plot_coverage
@@ -199,5 +210,5 @@ def _draw(figure: Path | None, coverage: dict[str, dict[datetime.date, str]]) ->
     if not any(coverage.values()):
         OUT.print(f"{figure} is not written, as there is no date to draw", soft_wrap=True)
         return
-    plot_coverage(figure, coverage)
+    plot_coverage(coverage, **saved)
     OUT.print(f"wrote {figure}", soft_wrap=True)

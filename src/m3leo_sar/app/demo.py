@@ -16,6 +16,7 @@ from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.stacks.zarr_stack import read_labels, read_stack, write_stack
+from m3leo_sar.pictures.picture_format import require_output
 from m3leo_sar.products.recipe import Recipe
 from m3leo_sar.run.choices import choose_pairs, choose_tiles
 from m3leo_sar.run.loop import Summary
@@ -26,6 +27,8 @@ from m3leo_sar.simulate.scene import LABEL_UNITS, simulate_scene
 Trained = tuple[dict[str, Any], Any]
 #: Input sets to compare.
 INPUTS = ("amplitude", "coherence")
+#: Title of the figure.
+_HEADING = "Coherence tells land cover apart where amplitude cannot"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +56,13 @@ class DemoResult:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def demo(folder: Path, *, size: DemoSize | None = None, seed: int = 1) -> DemoResult:
-    """Run the demonstration in ``folder``; results of an earlier run are used again."""
-    size = size or DemoSize()
+def demo(folder: Path, *, size: DemoSize | None = None, seed: int = 1, dpi: int = 150, form: str = "png") -> DemoResult:
+    """Run the demonstration in ``folder``; results of an earlier run are used again.
+
+    The figure is ``demo.png``, ``demo.svg`` or ``demo.pdf`` by its format, with ``dpi`` pixels per inch.
+    """
+    size, figure = size or DemoSize(), folder / f"demo.{form}"
+    require_output(figure, form, dpi)
     seconds: dict[str, float] = {}
     with _timed(seconds, "simulate and write the stack"):
         _simulate(folder / "stack", size, seed)
@@ -64,13 +71,17 @@ def demo(folder: Path, *, size: DemoSize | None = None, seed: int = 1) -> DemoRe
     with _timed(seconds, "train on each input"):
         trained, tile = _train_all(folder, size, seed)
     scores = {name: metrics for name, (metrics, _) in trained.items()}
-    predictions = {f"Prediction from {name}": classes for name, (_, classes) in trained.items()}
     with _timed(seconds, "draw the figure"):
         # Imported here: matplotlib takes a second to load.
-        from m3leo_sar.pictures.tile_picture import plot_tile
+        from m3leo_sar.app.fit_display import score_text
+        from m3leo_sar.pictures.comparison_picture import plot_comparison
 
-        plot_tile(archive, tile, folder / "demo.png", predictions=predictions)
-    return DemoResult(folder / "demo.png", summary, scores, seconds)
+        plot_comparison(
+            archive, tile, target="landcover", heading=_HEADING, facts=["simulated stack"], path=figure, dpi=dpi,
+            predictions={f"Prediction from {name}": classes for name, (_, classes) in trained.items()},
+            scores={f"Prediction from {name}": score_text(metrics) for name, metrics in scores.items()},
+        )  # fmt: skip
+    return DemoResult(figure, summary, scores, seconds)
 
 
 def _simulate(path: Path, size: DemoSize, seed: int) -> None:

@@ -39,6 +39,21 @@ def score_lines(metrics: dict[str, Any]) -> list[str]:
     return lines
 
 
+def score_text(metrics: Mapping[str, Any]) -> str:
+    """Main score of a run on the test tiles, short enough for a picture; empty if it has none.
+
+    Examples
+    --------
+    >>> score_text({"miou": 0.8728}), score_text({"rmse": 41.2, "unit": "Mg/ha"})
+    ('test mIoU 0.87', 'test RMSE 41.2 Mg/ha')
+    """
+    for name, word in (("miou", "mIoU"), ("rmse", "RMSE")):
+        if isinstance(metrics.get(name), float):
+            number = f"{metrics[name]:.2f}" if name == "miou" else f"{metrics[name]:.3g}"
+            return f"test {word} {number} {metrics.get('unit') or ''}".rstrip()
+    return ""
+
+
 def fit_with_bar(config: FitConfig, *, title: str, resume: bool = False) -> FitResult:
     """Train as :func:`m3leo_sar.training.archive_training.run_fit` does, with a bar on a terminal, else with lines."""
     from m3leo_sar.training.archive_training import run_fit

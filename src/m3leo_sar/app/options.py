@@ -78,6 +78,11 @@ MinValid = Annotated[
 ]
 Splits = Annotated[Path | None, typer.Option(help="Splits csv (identifier, split); default: from west to east.")]
 
+Dpi = Annotated[int, typer.Option(min=30, max=1200, help="Pixels per inch of the picture.")]
+PictureFormat = Annotated[
+    str | None, typer.Option("--format", help="svg, pdf or png; default: the suffix of the picture's name.")
+]
+
 
 def numbers(text: str | None) -> tuple[int, ...]:
     """Whole numbers from ``--days``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -207,6 +208,8 @@ def plot(
     max_tiles: Annotated[int, typer.Option(min=1, help="Maximum number of tiles on a sheet, evenly chosen.")] = 48,
     as_map: Annotated[bool, typer.Option("--map", help="Draw a map of the tiles instead of their chips.")] = False,
     splits: Annotated[Path | None, typer.Option(help="Splits csv (identifier, split) that colours the map.")] = None,
+    dpi: options.Dpi = 150,
+    form: options.PictureFormat = None,
 ) -> None:
     """Draw a tile with all its products, one product of many tiles, or a map of the tiles and their splits.
 
@@ -214,7 +217,9 @@ def plot(
     """
     from m3leo_sar.io.chips.archive import ChipArchive
     from m3leo_sar.io.tables.split_file import read_splits
+    from m3leo_sar.pictures.picture_format import picture_form
 
+    picture_form(output, form, name="output")
     if ((tile or model) and (sheet or as_map)) or (sheet and as_map):
         raise ValueError("a picture shows either a tile (--tile, --model), a --sheet or a --map; give one of them")
     if splits and not as_map:
@@ -229,12 +234,13 @@ def plot(
         from m3leo_sar.pictures.tile_map import archive_outlines, plot_map
 
         outlines = archive_outlines(chips)
-        plot_map(outlines, output, splits=read_splits(splits) if splits else None, title=archive.resolve().name)
+        named, heading = read_splits(splits) if splits else None, f"Tiles of {archive.resolve().name}"
+        plot_map(outlines, splits=named, heading=heading, path=output, dpi=dpi, form=form)
         drawn = f"{len(outlines)} of {len(chips.identifiers)} tiles"
     elif sheet:
-        drawn = _plot_sheet(chips, output, sheet, max_tiles)
+        drawn = _plot_sheet(chips, sheet, max_tiles, path=output, dpi=dpi, form=form)
     else:
-        drawn = _plot_tile(chips, output, tile or chips.identifiers[0], model)
+        drawn = _plot_tile(chips, tile or chips.identifiers[0], model, path=output, dpi=dpi, form=form)
     OUT.print(f"{output}: {drawn}")
 
 
@@ -246,6 +252,8 @@ def report(
     max_tiles: Annotated[
         int, typer.Option(min=1, help="Number of tiles sampled for valid shares, histograms and sheets.")
     ] = 24,
+    dpi: options.Dpi = 110,
+    form: Annotated[str, typer.Option("--format", help="Format of its pictures: png or svg.")] = "png",
 ) -> None:
     """Write a report of an archive into one HTML file: contents, gaps, pictures and damaged chips.
 
@@ -256,22 +264,36 @@ def report(
     from m3leo_sar.pictures.report import write_report
 
     named = read_splits(splits) if splits else None
-    write_report(ChipArchive(archive), output, splits=named, max_tiles=max_tiles)
+    write_report(ChipArchive(archive), output, splits=named, max_tiles=max_tiles, dpi=dpi, form=form)
     OUT.print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
 
 
-def _plot_tile(chips: ChipArchive, output: Path, identifier: str, model: Path | None) -> str:
+def _plot_tile(chips: ChipArchive, identifier: str, model: Path | None, **saved: Any) -> str:
+    from m3leo_sar.pictures.panel_grid import panel_titles
     from m3leo_sar.pictures.tile_picture import plot_tile
 
     predicted: dict[str, Any] = {}
     if model:
-        from m3leo_sar.learn.fit.predict import model_legend, predict
+        from m3leo_sar.learn.fit.predict import model_legend, model_target, predict
 
         predicted = {"predictions": {"Prediction": predict(model, chips, identifier)}, "legend": model_legend(model)}
-    return ", ".join(plot_tile(chips, identifier, output, **predicted))
+        predicted |= {"scores": {"Prediction": _test_score(model)}, "target": model_target(model)}
+    return ", ".join(panel_titles(plot_tile(chips, identifier, **predicted, **saved)))
 
 
-def _plot_sheet(chips: ChipArchive, output: Path, sheet: str, max_tiles: int) -> str:
+def _test_score(model: Path) -> str:
+    """Test score of a run, from the metrics beside its model."""
+    from m3leo_sar.app.fit_display import score_text
+
+    file = model.parent / "metrics.json"
+    try:
+        return score_text(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        # The model may have been moved away from its metrics.
+        return ""
+
+
+def _plot_sheet(chips: ChipArchive, sheet: str, max_tiles: int, **saved: Any) -> str:
     from m3leo_sar.pictures.archive_survey import evenly
     from m3leo_sar.pictures.contact_sheet import plot_sheet
 
@@ -279,5 +301,5 @@ def _plot_sheet(chips: ChipArchive, output: Path, sheet: str, max_tiles: int) ->
     if not (dataset and key):
         raise ValueError(f"--sheet must read PRODUCT/KEY, such as coherence/VV/20230301_20230313, got {sheet!r}")
     tiles = evenly(chips.identifiers, max_tiles)
-    plot_sheet(chips, dataset, key, output, identifiers=tiles)
+    plot_sheet(chips, dataset, key, identifiers=tiles, **saved)
     return f"{dataset} {key} of {len(tiles)} of {len(chips.identifiers)} tiles"

@@ -16,6 +16,7 @@ from m3leo_sar.app.scene_files import write_safe_scene
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.pictures.coverage_picture import plot_coverage
+from m3leo_sar.pictures.picture_format import require_output
 from m3leo_sar.run.catalogue import open_catalogue
 from m3leo_sar.run.coregistration.coregister_products import coregister_products
 from m3leo_sar.run.coregistration.coregistration_plan import existing_coverage
@@ -48,9 +49,15 @@ class SafeDemoResult:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def safe_demo(folder: Path, *, size: SafeDemoSize | None = None, seed: int = 1) -> SafeDemoResult:
-    """Run the demonstration in ``folder``; results of an earlier run are used again."""
-    size = size or SafeDemoSize()
+def safe_demo(
+    folder: Path, *, size: SafeDemoSize | None = None, seed: int = 1, dpi: int = 150, form: str = "png"
+) -> SafeDemoResult:
+    """Run the demonstration in ``folder``; results of an earlier run are used again.
+
+    The figures are in the format ``"png"``, ``"svg"`` or ``"pdf"``, with ``dpi`` pixels per inch.
+    """
+    size, figures = size or SafeDemoSize(), (folder / f"demo.{form}", folder / f"coverage.{form}")
+    require_output(figures[0], form, dpi)
     seconds: dict[str, float] = {}
     with (
         _timed(seconds, "simulate and write the products"),
@@ -69,13 +76,13 @@ def safe_demo(folder: Path, *, size: SafeDemoSize | None = None, seed: int = 1) 
         window = Window.of_metres(rows=90, cols=90, spacing=(rows, cols))
         summary = prepare(stacks, folder / "chips", lattice="exact", window=window, minimum_coverage=0.02)
     with _timed(seconds, "draw the figures"):
-        figures = folder / "demo.png", folder / "coverage.png"
         # Imported here: matplotlib takes a second to load.
         from m3leo_sar.pictures.tile_picture import plot_tile
 
         archive = ChipArchive(folder / "chips")
-        plot_tile(archive, max(archive.identifiers, key=lambda tile: _known(archive, tile)), figures[0])
-        plot_coverage(figures[1], existing_coverage(stacks))
+        fullest = max(archive.identifiers, key=lambda tile: _known(archive, tile))
+        plot_tile(archive, fullest, path=figures[0], dpi=dpi)
+        plot_coverage(existing_coverage(stacks), path=figures[1], dpi=dpi)
     shifts = tuple(shift_text(date, shift) for date, shift in sorted(done.shifts.items()))
     return SafeDemoResult(figures, summary, shifts, seconds)
 

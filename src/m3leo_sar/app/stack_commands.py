@@ -124,6 +124,8 @@ def pairs(
     polarisation: options.Polarisation = None,
     frequency: options.Frequency = None,
     reader: options.Reader = None,
+    dpi: options.Dpi = 150,
+    form: options.PictureFormat = None,
 ) -> None:
     """List the pairs of a stack with the days between dates, and report whether they connect all dates.
 
@@ -132,14 +134,15 @@ def pairs(
     from m3leo_sar.io.chips.archive import ChipArchive
     from m3leo_sar.io.chips.product_names import COHERENCE
     from m3leo_sar.pictures.network_picture import plot_network
-    from m3leo_sar.pictures.picture_format import require_picture_name
+    from m3leo_sar.pictures.pair_coherence import mean_coherence
+    from m3leo_sar.pictures.picture_format import picture_form
     from m3leo_sar.run.catalogue import open_catalogue
     from m3leo_sar.run.choices import choose_pairs
     from m3leo_sar.stack.networks import connection
     from m3leo_sar.stack.pairs import season_of
 
     if figure:
-        require_picture_name(figure, "figure")
+        picture_form(figure, form, name="figure")
     named = options.polarisation_of(polarisation)
     # Dates are enough for a list of pairs.
     opened = open_catalogue(
@@ -166,4 +169,8 @@ def pairs(
         f"loops: {found.loops}"
     )
     if figure:
-        plot_network(figure, opened.dates, chosen)
+        coherence = mean_coherence(chips, chosen) if chips else None
+        plot_network(
+            opened.dates, chosen, coherence=coherence or None, heading=f"Pairs of {Path(str(stack)).name}", path=figure,
+            dpi=dpi, form=form,
+        )  # fmt: skip

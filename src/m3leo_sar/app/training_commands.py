@@ -114,6 +114,8 @@ def demo(
     safe: Annotated[
         bool, typer.Option("--safe", help="From simulated Sentinel-1 products to coherence on tiles, without training.")
     ] = False,
+    dpi: options.Dpi = 150,
+    form: Annotated[str, typer.Option("--format", help="Format of the figures: svg, pdf or png.")] = "png",
 ) -> None:
     """Run the whole workflow: simulate a stack, compute every pair, cut tiles, train two models, draw a figure.
 
@@ -122,11 +124,11 @@ def demo(
     from m3leo_sar.app.run_display import summary_text
 
     if safe:
-        _safe_demo(output, seed)
+        _safe_demo(output, seed, dpi=dpi, form=form)
         return
     from m3leo_sar.app.demo import demo as run
 
-    result = run(output, seed=seed)
+    result = run(output, seed=seed, dpi=dpi, form=form)
     times = Table("step", "seconds")
     for step, seconds in result.seconds.items():
         times.add_row(step, f"{seconds:.1f}")
@@ -141,11 +143,11 @@ def demo(
     OUT.print(f"Figure: {result.figure}")
 
 
-def _safe_demo(output: Path, seed: int) -> None:
+def _safe_demo(output: Path, seed: int, *, dpi: int, form: str) -> None:
     from m3leo_sar.app.run_display import summary_text
     from m3leo_sar.app.safe_demo import safe_demo
 
-    result = safe_demo(output, seed=seed)
+    result = safe_demo(output, seed=seed, dpi=dpi, form=form)
     for text in result.shifts:
         OUT.print(text, markup=False, soft_wrap=True)
     OUT.print(summary_text(result.summary, output / "chips"))

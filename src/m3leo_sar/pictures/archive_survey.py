@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from m3leo_sar.chips.legend import Legend
 from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.chip_pairs import pairs_of
-from m3leo_sar.pictures.chip_picture import plane_of, shown_values
+from m3leo_sar.pictures.chip_plane import plane_of, shown_values
 from m3leo_sar.pictures.readable_archive import ReadableArchive
 from m3leo_sar.stack.pairs import Pair, parse_date
 

@@ -1,238 +1,108 @@
-"""Rendering of a chip: its quantity, colours and key."""
+"""Rendering of a chip: its colours, key and title."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from m3leo_sar.chips.land_cover import WORLDCOVER, legend_of
-from m3leo_sar.chips.legend import Legend
-from m3leo_sar.io.chips.chip import Chip
 from m3leo_sar.io.chips.chip_pairs import pair_of
-from m3leo_sar.io.chips.product_names import COHERENCE, INTENSITY, LABEL
-from m3leo_sar.pictures.class_colours import label_image, label_legend
-from m3leo_sar.pictures.colour_maps import OTHER_VALUES, SEQUENTIAL
-from m3leo_sar.pictures.colours import amplitude_image, percentile_limits, phase_image, value_image
-from m3leo_sar.pictures.rgba import Rgba, mask_image, overlay
+from m3leo_sar.pictures.array_pictures import (
+    class_picture,
+    coherence_picture,
+    dates_text,
+    days_text,
+    intensity_picture,
+    mask_picture,
+    phase_picture,
+    value_picture,
+    window_text,
+)
+from m3leo_sar.pictures.chip_plane import Plane, limits_of
+from m3leo_sar.pictures.ground_frame import Frame
+from m3leo_sar.pictures.panel_grid import Picture
 from m3leo_sar.stack.pairs import Pair, parse_date
-
-#: Colours of a mask.
-_TRUE, _FALSE = "#d55e00", "#e6e6e6"
-
-
-class Bar(NamedTuple):
-    """Key of a value scale (colour bar)."""
-
-    low: float
-    high: float
-    #: Quantity and unit.
-    label: str
-    #: (1, steps, 4) uint8 from low to high.
-    strip: Rgba
-
-
-class Wheel(NamedTuple):
-    """Key of a phase; ``brightness`` names the quantity that darkens it, if any."""
-
-    brightness: str = ""
-
-
-class Classes(NamedTuple):
-    """Key of classes: name and colour per class, in order."""
-
-    entries: Sequence[tuple[str, str]]
-
-
-Key = Bar | Wheel | Classes
-
-
-class Picture(NamedTuple):
-    """An image with its title and key."""
-
-    title: str
-    image: Rgba
-    key: Key
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plane:
-    """The data of a chip to draw.
-
-    Parameters
-    ----------
-    kind : str
-        ``"coherence"``, ``"decibel"``, ``"phase"``, ``"classes"``, ``"mask"`` or ``"value"``.
-    values : (rows, cols)
-        Power for ``"decibel"``, complex numbers for ``"phase"``, codes for ``"classes"``.
-    label : str
-        Quantity and unit.
-    bands : int
-        Number of bands of the chip; the first is drawn.
-    legend : Legend
-        Of ``"classes"``: pixels with its ``nodata`` code have no data.
-    """
-
-    kind: str
-    values: NDArray[Any]
-    label: str
-    bands: int = 1
-    legend: Legend = WORLDCOVER
-
-    @property
-    def known(self) -> NDArray[np.bool_]:
-        """Mask (rows, cols) of the pixels with data."""
-        if self.kind == "classes":
-            return self.values != self.legend.nodata
-        return ~np.isnan(self.values) if self.values.dtype.kind in "fc" else np.ones(self.values.shape, bool)
-
-
-def plane_of(dataset: str, key: str, chip: Chip) -> Plane:
-    """Choose the rendering of a chip from its product, dtype, unit and classes.
-
-    Raises
-    ------
-    ValueError
-        If the chip is neither (rows, cols) nor (bands, rows, cols).
-    """
-    array = np.asarray(chip.array)
-    if array.ndim not in (2, 3) or 0 in array.shape:
-        raise ValueError(f"a chip must be (rows, cols) or (bands, rows, cols), {dataset} {key} has {array.shape}")
-    first, bands = (chip, 1) if array.ndim == 2 else (chip._replace(array=array[0]), len(array))
-    values = first.array
-    unit = str(chip.metadata.get("unit") or "")
-    quantity = str(chip.metadata.get("product") or dataset)
-    if values.dtype.kind == "c":
-        return Plane("phase", values, "phase (rad)", bands)
-    if values.dtype == bool:
-        return Plane("mask", values, key, bands)
-    if values.dtype.kind in "iu":
-        legend = _legend(dataset, key, first, is_label=unit == "class" or LABEL in (quantity, dataset))
-        if legend is not None:
-            return Plane("classes", np.where(first.known, values.astype(np.int64), legend.nodata), key, bands, legend)
-    values = first.values().astype(np.float32)
-    if quantity == COHERENCE:
-        return Plane("coherence", values, "coherence (0 to 1)", bands)
-    if quantity == INTENSITY or unit == "intensity":
-        return Plane("decibel", values, f"{quantity} (dB)", bands)
-    if unit in ("rad", "radian") and not (np.abs(values) > np.pi + 1e-4).any():
-        return Plane("phase", np.exp(1j * values), "phase (rad)", bands)
-    return Plane("value", values, f"{key if quantity == LABEL else quantity} ({unit or 'unit not specified'})", bands)
-
-
-def _legend(dataset: str, key: str, chip: Chip, *, is_label: bool) -> Legend | None:
-    """Classes of an integer chip; None if its integers are not class codes."""
-    stated = legend_of(dataset, key, chip.metadata)
-    if stated is not None or not is_label:
-        return stated
-    # 0 is the usual no-data code, unless the chip declares another.
-    codes = np.unique(chip.array[chip.known & ((chip.array != 0) | (chip.nodata is not None))])
-    return Legend.of_codes(codes if len(codes) else np.array([1])) if len(codes) <= 255 else None
-
-
-def shown_values(plane: Plane) -> NDArray[Any]:
-    """Values in the units of the key, one-dimensional: dB of power, radians of complex numbers; without no data."""
-    values = plane.values[plane.known]
-    if plane.kind == "phase":
-        return np.angle(values[values != 0])
-    if plane.kind == "decibel":
-        return 10 * np.log10(values[values > 0])
-    return values
-
-
-def limits_of(planes: Iterable[Plane]) -> tuple[float, float] | None:
-    """Common limits of several planes: the 2nd and 98th percentile of all values; None if the kind needs none."""
-    found = [shown_values(plane) for plane in planes if plane.kind in ("decibel", "value")]
-    values = np.concatenate(found) if found else np.empty(0)
-    return percentile_limits(values) if np.isfinite(values).any() else None
-
-
-def reduced(plane: Plane, size: int) -> Plane:
-    """The plane reduced to at most ``size`` pixels along its longer side: block means, or subsampling for codes.
-
-    Power and complex numbers are averaged, not dB or wrapped phase.
-    """
-    rows, cols = plane.values.shape
-    step = -(-max(rows, cols) // size)
-    if step <= 1:
-        return plane
-    if plane.kind in ("classes", "mask"):
-        # The middle of each block; a side shorter than half a block gives its last pixel.
-        row, col = (min(step // 2, side - 1) for side in (rows, cols))
-        return replace(plane, values=plane.values[row::step, col::step])
-    margins = ((0, -rows % step), (0, -cols % step))
-    weight = np.pad(plane.known.astype(np.float32), margins)
-    values = np.pad(np.where(plane.known, plane.values, 0), margins)
-    sums, counts = (
-        array.reshape(array.shape[0] // step, step, -1, step).sum(axis=(1, 3)) for array in (values, weight)
-    )
-    means = np.full(sums.shape, np.nan, sums.dtype)
-    np.divide(sums, counts, out=means, where=counts > 0)
-    return replace(plane, values=means)
-
-
-def smoothed(plane: Plane) -> Plane:
-    """A phase averaged over 7 x 7 pixels as complex numbers, as single-look phase looks like noise."""
-    padded = np.pad(np.where(plane.known, plane.values, 0), 3)
-    for axis in (0, 1):
-        padded = np.lib.stride_tricks.sliding_window_view(padded, 7, axis=axis).mean(axis=-1)
-    return replace(plane, values=np.where(plane.known, padded, np.nan))
 
 
 def picture_of(
     plane: Plane,
-    title: str,
+    title: str = "",
     *,
+    subtitle: str = "",
     limits: tuple[float, float] | None = None,
     brightness: NDArray[Any] | None = None,
+    frame: Frame | None = None,
 ) -> Picture:
-    """Draw a plane with its key.
+    """Draw a plane in the colours of its kind.
 
     Parameters
     ----------
     plane : Plane
         The data to draw.
-    title : str
-        Title above it.
+    title, subtitle : str
+        Title above it, and the line below the title.
     limits : (float, float), optional
-        As returned by :func:`limits_of`, for comparable pictures; those of the plane alone if not given.
+        As returned by :func:`m3leo_sar.pictures.chip_plane.limits_of`, for comparable pictures; those of the plane
+        alone if not given.
     brightness : (rows, cols) float, optional
         Coherence that darkens a phase.
+    frame : Frame, optional
+        The ground below the image.
     """
-    limits = limits or limits_of([plane]) or (0.0, 1.0)
+    limits, values = limits or limits_of([plane]) or (0.0, 1.0), plane.values
     if plane.kind == "phase":
-        return Picture(
-            title, phase_image(plane.values, brightness=brightness), Wheel("coherence" * (brightness is not None))
-        )
-    if plane.kind == "classes":
-        entries = label_legend(plane.values, legend=plane.legend)
-        return Picture(title, label_image(plane.values, legend=plane.legend), Classes(entries))
-    if plane.kind == "mask":
-        return mask_picture(plane.values, title, names=(plane.label, f"not {plane.label}"))
-    ramp = np.linspace(0, 1, 256)[None]
-    if plane.kind == "decibel":
-        # Noise subtraction can give negative power, which has no value in dB: drawn black like zero.
-        image = amplitude_image(np.sqrt(np.maximum(plane.values, 0)), limits=limits)
-        strip = amplitude_image(ramp**2, stretch="sqrt", limits=(0, 1))
+        picture = phase_picture(values, coherence=brightness, ground=frame)
+    elif plane.kind == "classes":
+        picture = class_picture(values, legend=plane.legend, ground=frame)
+    elif plane.kind == "mask":
+        picture = mask_picture(values, title=title, names=(plane.label, f"not {plane.label}"), ground=frame)
+    elif plane.kind == "decibel":
+        picture = intensity_picture(values, limits=limits, label=plane.label, ground=frame)
+    elif plane.kind == "coherence":
+        picture = coherence_picture(values, ground=frame)
     else:
-        limits = (0.0, 1.0) if plane.kind == "coherence" else limits
-        # Only coherence has the colours of coherence.
-        colour_map = SEQUENTIAL if plane.kind == "coherence" else OTHER_VALUES
-        image, strip = (
-            value_image(values, limits=span, colour_map=colour_map)
-            for values, span in ((plane.values, limits), (ramp, (0.0, 1.0)))
-        )
-    return Picture(title, image, Bar(*limits, plane.label, strip))
+        picture = value_picture(values, title=title, label=plane.label, limits=limits, ground=frame)
+    return picture._replace(title=title, subtitle=subtitle)
 
 
-def mask_picture(mask: NDArray[np.bool_], title: str, *, names: tuple[str, str]) -> Picture:
-    """Draw a mask in two colours; ``names`` are the names of true and of false."""
-    # False has a colour too: empty pixels mean that there are no data.
-    image = overlay(mask_image(~mask, colour=_FALSE), mask_image(mask, colour=_TRUE), opacity=1)
-    return Picture(title, image, Classes(list(zip(names, (_TRUE, _FALSE), strict=True))))
+def panel_title(dataset: str, key: str, *, bands: int = 1, pair: Pair | None = None) -> tuple[str, str]:
+    """Title of a chip's panel, and the line below it: product with days, and dates.
+
+    Examples
+    --------
+    >>> panel_title("coherence", "20230301_20230313")
+    ('Coherence, 12 days', '2023-03-01 – 2023-03-13')
+    >>> panel_title("intensity", "VH/20230301"), panel_title("label", "landcover", bands=3)
+    (('Intensity VH', '2023-03-01'), ('Label landcover', 'band 1 of 3'))
+    """
+    polarisation, _, name = key.rpartition("/")
+    words = [f"{dataset[:1].upper()}{dataset[1:]}", *([polarisation] if polarisation else [])]
+    band, pair = [f"band 1 of {bands}"] if bands > 1 else [], pair or pair_of(key)
+    if pair:
+        return f"{' '.join(words)}, {days_text(pair.days)}", ", ".join([dates_text(pair), *band])
+    try:
+        return " ".join(words), ", ".join([parse_date(name).isoformat(), *band])
+    except ValueError:
+        return " ".join([*words, name]), ", ".join(band)
+
+
+def radar_facts(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Polarisation, orbit, track, window and looks of a chip as short texts, where they are known.
+
+    Examples
+    --------
+    >>> radar_facts({"polarisation": "VV", "track": 15, "parameters": {"window": [5, 20]}})
+    {'polarisation': 'VV', 'track': 'track 15', 'window': 'window 5 × 20 pixels'}
+    """
+    found = {name: str(metadata[name]) for name in ("polarisation", "orbit") if metadata.get(name)}
+    if metadata.get("track") is not None:
+        found["track"] = f"track {metadata['track']}"
+    parameters = metadata.get("parameters")
+    window = metadata.get("window") or (parameters.get("window") if isinstance(parameters, Mapping) else None)
+    if isinstance(window, list | tuple) and len(window) == 2:
+        found["window"] = f"window {window_text(tuple(window))} pixels"
+    return found
 
 
 def chip_title(dataset: str, key: str, *, bands: int = 1, pair: Pair | None = None) -> str:

@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from m3leo_sar.io.chips.chip_name import by_polarisation
 from m3leo_sar.io.chips.chip_pairs import pairs_of
 from m3leo_sar.io.chips.product_names import COHERENCE
-from m3leo_sar.pictures.chip_picture import Classes, Picture
+from m3leo_sar.pictures.array_pictures import days_text
+from m3leo_sar.pictures.colour_key import Classes
 from m3leo_sar.pictures.colours import rgb_image
+from m3leo_sar.pictures.ground_frame import Frame
+from m3leo_sar.pictures.panel_grid import Picture
 from m3leo_sar.pictures.readable_archive import ReadableArchive
 from m3leo_sar.stack.pairs import Pair, season_of
 
@@ -60,7 +63,7 @@ def rgb_groups(pairs: Mapping[str, Pair], *, over: str) -> list[tuple[str, list[
     lags = sorted(by_lag)
     if over == "lags":
         chosen = [lags[0], lags[len(lags) // 2], lags[-1]] if len(lags) > 2 else []
-        return [(f"{lag} days", by_lag[lag]) for lag in chosen]
+        return [(days_text(lag), by_lag[lag]) for lag in chosen]
     return next((groups for lag in lags if (groups := _seasons(lag, by_lag[lag], pairs))), [])
 
 
@@ -72,10 +75,10 @@ def _seasons(lag: int, keys: list[str], pairs: Mapping[str, Pair]) -> list[tuple
     fullest = sorted(by_season, key=lambda name: (-len(by_season[name]), _SEASONS.index(name)))[:3]
     if len(fullest) < 3:
         return []
-    return [(f"{name}, {lag} days", by_season[name]) for name in sorted(fullest, key=_SEASONS.index)]
+    return [(f"{name}, {days_text(lag)}", by_season[name]) for name in sorted(fullest, key=_SEASONS.index)]
 
 
-def coherence_rgb(archive: ReadableArchive, identifier: str, *, over: str) -> Picture:
+def coherence_rgb(archive: ReadableArchive, identifier: str, *, over: str, frame: Frame | None = None) -> Picture:
     """Draw the mean coherence of three groups of a tile's pairs as red, green and blue, each from 0 to 1.
 
     Raises
@@ -93,7 +96,8 @@ def coherence_rgb(archive: ReadableArchive, identifier: str, *, over: str) -> Pi
         for colour, (name, chosen) in zip(_COLOURS, groups, strict=True)
     ]
     what = f"Mean coherence of three {over}"
-    return Picture(what, rgb_image(bands), Classes(list(zip(names, _COLOURS.values(), strict=True))))
+    key = Classes(list(zip(names, _COLOURS.values(), strict=True)))
+    return Picture(what, rgb_image(bands), key, "grey where all three are equal", frame)
 
 
 def _mean(archive: ReadableArchive, identifier: str, keys: list[str]) -> NDArray[np.float64]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import os
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +16,23 @@ from m3leo_sar.io.chips.product_names import LABEL
 from m3leo_sar.io.files.atomic import write_text
 from m3leo_sar.pictures.archive_survey import Product, Survey, survey
 from m3leo_sar.pictures.chip_picture import chip_title, key_title
-from m3leo_sar.pictures.contact_sheet import sheet_figure
-from m3leo_sar.pictures.figure import png_bytes
-from m3leo_sar.pictures.histogram import histogram_figure
+from m3leo_sar.pictures.contact_sheet import plot_sheet
+from m3leo_sar.pictures.figure import picture_bytes
+from m3leo_sar.pictures.histogram import plot_histogram
 from m3leo_sar.pictures.network_picture import plot_network
+from m3leo_sar.pictures.picture_format import require_output
 from m3leo_sar.pictures.readable_archive import ReadableArchive
-from m3leo_sar.pictures.tile_map import archive_outlines, map_figure
+from m3leo_sar.pictures.tile_map import archive_outlines, plot_map
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: Maximum rows of a table, and labels with a contact sheet; omitted ones are counted.
 _ROWS, _LABELS = 200, 4
+#: Media types of pictures within the file.
+_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
+#: HTML of a figure with its description and caption.
+_Embed = Callable[..., str]
 #: Separator between the present and the missing chips of a product of a tile.
 _LACKS = ", lacks "
 
@@ -60,6 +65,8 @@ def write_report(
     *,
     splits: Mapping[str, str] | None = None,
     max_tiles: int = 24,
+    dpi: float = 110,
+    form: str = "png",
 ) -> None:
     """Write the contents of an archive, its missing chips and its pictures into one HTML file.
 
@@ -78,25 +85,33 @@ def write_report(
     max_tiles : int
         Number of evenly chosen tiles whose values are read for histograms, fractions and contact sheets; counts, the
         map and the search for damaged chips use all tiles.
+    dpi : float
+        Pixels per inch of its pictures.
+    form : str
+        Format of its pictures, ``"png"`` or ``"svg"``.
 
     Raises
     ------
     ValueError
-        If ``max_tiles`` is below 1.
+        If ``max_tiles`` is below 1, the format is another, or ``dpi`` is out of range.
     OSError
         If the report cannot be written.
     """
+    if form not in _TYPES:
+        raise ValueError(f"form must be png or svg within a report, got {form!r}")
+    require_output(None, form, dpi)
     found = survey(archive, max_tiles=max_tiles)
+    picture = partial(_picture, dpi=dpi, form=form)
     sections = {
         "Contents": _contents(found),
-        "Map": _map(archive, found, splits),
-        "Pairs": _network(found),
+        "Map": _map(archive, found, splits, picture),
+        "Pairs": _network(found, picture),
         "Coverage": _coverage(found),
-        "Values": _values(found),
-        "Sheets": _sheets(archive, found),
+        "Values": _values(found, picture),
+        "Sheets": _sheets(archive, found, picture),
         "Faults": _faults(archive),
     }
-    name = f"Chip archive {Path(str(archive.root)).name or archive.root}"
+    name = f"Chip archive {_name(archive)}"
     links = "".join(f'<a href="#{title.lower()}">{title}</a> ' for title in sections)
     body = "\n".join(
         f'<section id="{title.lower()}"><h2>{title}</h2>\n{text}\n</section>' for title, text in sections.items()
@@ -111,7 +126,7 @@ def write_report(
 <style>{_STYLE}</style>
 </head>
 <body>
-<header><h1>{_text(name)}</h1><p>{_text(archive.root)}</p></header>
+<header><h1>{_text(name)}</h1></header>
 <nav aria-label="Sections">{links}</nav>
 <main>
 {body}
@@ -170,24 +185,26 @@ def _basis(found: Survey) -> str:
     return f"Facts and shares are those of {len(found.sampled)} of {len(found.identifiers)} tiles, evenly chosen."
 
 
-def _map(archive: ReadableArchive, found: Survey, splits: Mapping[str, str] | None) -> str:
+def _name(archive: ReadableArchive) -> str:
+    """The archive's folder, without the folders above it, which are the maker's own."""
+    return Path(str(archive.root)).name or "without a name"
+
+
+def _map(archive: ReadableArchive, found: Survey, splits: Mapping[str, str] | None, picture: _Embed) -> str:
     outlines = archive_outlines(archive, identifiers=found.identifiers)
     if not outlines:
         return "<p>No tile has a chip with a readable grid.</p>"
     lost = len(found.identifiers) - len(outlines)
     note = f"<p>{lost} more tiles have no readable chip and are not on the map.</p>" if lost else ""
     alt = f"Map of {len(outlines)} tiles in longitude and latitude{', coloured by split' if splits else ''}"
-    return _picture(map_figure(outlines, splits=splits), alt) + note
+    return picture(plot_map(outlines, splits=splits), alt) + note
 
 
-def _network(found: Survey) -> str:
+def _network(found: Survey, picture: _Embed) -> str:
     if not found.pairs:
         return "<p>No key of the archive is a pair.</p>"
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "network.png"
-        plot_network(file, found.dates, found.pairs)
-        alt = f"Network of {len(found.pairs)} pairs between {len(found.dates)} dates"
-        return _embedded(file.read_bytes(), alt)
+    alt = f"Network of {len(found.pairs)} pairs between {len(found.dates)} dates"
+    return picture(plot_network(found.dates, found.pairs), alt)
 
 
 def _coverage(found: Survey) -> str:
@@ -213,7 +230,7 @@ def _covered(product: Product, lacking: list[str]) -> str:
     return f"{covered}{_LACKS}{_some(titles, most=3)}" if lacking else covered
 
 
-def _values(found: Survey) -> str:
+def _values(found: Survey, picture: _Embed) -> str:
     figures = []
     for product in found.products.values():
         for (kind, label), parts in product.values.items():
@@ -223,30 +240,31 @@ def _values(found: Survey) -> str:
                 figures.append(f"<p>{_text(name)}: no pixel has data.</p>")
                 continue
             middle = "" if kind in ("classes", "mask") else f", median {np.nanmedian(values):.3g}"
-            figure = histogram_figure(values, kind=kind, label=label, title=name, legend=product.legends[kind, label])
-            figures.append(_picture(figure, f"Histogram of {name}{middle}"))
+            figure = plot_histogram(values, kind=kind, label=label, title=name, legend=product.legends[kind, label])
+            figures.append(picture(figure, f"Histogram of {name}{middle}"))
     return f'<p>{_basis(found)}</p><div class="row">{"".join(figures)}</div>'
 
 
-def _sheets(archive: ReadableArchive, found: Survey) -> str:
+def _sheets(archive: ReadableArchive, found: Survey, picture: _Embed) -> str:
     texts = []
     for product in found.products.values():
         keys = list(product.tiles_by_key)[:_LABELS] if product.name == LABEL else [product.common_key()]
         for key in keys if product.tiles_by_key else []:
             title = chip_title(product.name, key, pair=product.pairs.get(key))
             try:
-                figure = sheet_figure(archive, product.name, key, identifiers=found.sampled)
+                figure = plot_sheet(archive, product.name, key, identifiers=found.sampled)
             except ValueError as error:
-                texts.append(f"<p>{_text(title)}: {_text(error)}</p>")
+                texts.append(f"<p>{_text(title)}: {_text(str(error).replace(str(archive.root), _name(archive)))}</p>")
                 continue
             shown = f"{len(found.sampled)} of {len(found.identifiers)} tiles"
             caption = f"{shown}, evenly chosen" if len(found.sampled) < len(found.identifiers) else ""
-            texts.append(_picture(figure, f"Contact sheet: {title}, {shown}", caption))
+            texts.append(picture(figure, f"Contact sheet: {title}, {shown}", caption))
     return "".join(texts) or "<p>There is nothing to show.</p>"
 
 
 def _faults(archive: ReadableArchive) -> str:
-    rows = [(_within(archive, path), fault) for path, fault in archive.verify()]
+    root = str(archive.root)
+    rows = [(_within(archive, path), fault.replace(root, _name(archive))) for path, fault in archive.verify()]
     if not rows:
         return "<p>Every chip can be read.</p>"
     left = f" {len(rows) - _ROWS} more are not listed." if len(rows) > _ROWS else ""
@@ -255,9 +273,9 @@ def _faults(archive: ReadableArchive) -> str:
 
 
 def _within(archive: ReadableArchive, path: Path) -> str:
-    """The path relative to the archive's root, if it is inside."""
+    """The path relative to the archive's root if it is inside, otherwise the name alone."""
     root = Path(str(archive.root))
-    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+    return str(path.relative_to(root)) if path.is_relative_to(root) else path.name
 
 
 def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, mark: str = "") -> str:
@@ -273,14 +291,10 @@ def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *,
     return "\n".join([*lines, "</tbody></table></div>\n"])
 
 
-def _picture(figure: Figure, alt: str, caption: str = "") -> str:
-    return _embedded(png_bytes(figure), alt, caption)
-
-
-def _embedded(png: bytes, alt: str, caption: str = "") -> str:
+def _picture(figure: Figure, alt: str, caption: str = "", *, dpi: float, form: str) -> str:
     note = f"<figcaption>{_text(caption)}</figcaption>" if caption else ""
-    data = base64.b64encode(png).decode("ascii")
-    return f'<figure><img alt="{_text(alt)}" src="data:image/png;base64,{data}">{note}</figure>\n'
+    data = base64.b64encode(picture_bytes(figure, dpi=dpi, form=form)).decode("ascii")
+    return f'<figure><img alt="{_text(alt)}" src="data:{_TYPES[form]};base64,{data}">{note}</figure>\n'
 
 
 def _some(values: Sequence[str], *, most: int = 6) -> str:

@@ -16,7 +16,8 @@ from m3leo_sar.learn.fit.config import checked_config, from_yaml, load_config, t
 from m3leo_sar.learn.fit.fit import fit
 from m3leo_sar.learn.fit.fit_config import FitConfig
 from m3leo_sar.learn.fit.predict import model_legend, predict
-from m3leo_sar.pictures.tile_picture import tile_figure
+from m3leo_sar.pictures.panel_grid import panel_titles
+from m3leo_sar.pictures.tile_picture import plot_tile
 
 OWN = [{"code": 0, "name": "dry", "colour": "#c8b464"}, {"code": 300, "name": "wet", "colour": "#0000ff"}]
 
@@ -65,9 +66,9 @@ def test_classes_that_the_labels_state_are_learned_predicted_and_drawn(archive, 
     assert legend == Legend.parse(OWN)
     assert set(np.unique(codes)) <= {0, 300}
     assert codes.dtype == legend.dtype
-    figure, titles = tile_figure(archive, TILES[-1], predictions={"Prediction": codes}, legend=legend)
+    figure = plot_tile(archive, TILES[-1], predictions={"Prediction": codes}, legend=legend)
     texts = {text.get_text() for text in figure.findobj(Text)}
-    assert "Prediction" in titles
+    assert "Prediction" in panel_titles(figure)
     assert {"wet", "tree cover", "code 20"} <= texts
     assert not any("unknown" in text for text in texts)
 

@@ -322,9 +322,9 @@ def test_a_matrix_is_drawn_with_its_floor_on_the_diagonal(tmp_path, monkeypatch)
     distance = np.array([[0, 0.12345, nan], [0.12345, 0, 2], [nan, 2, 0]])
     p_value = np.array([[nan, 0.3, nan], [0.3, nan, 0.01], [nan, 0.01, nan]])
     matrix = ShiftMatrix(("a", "b", "c"), distance, np.array([0.1, 0.2, 0.3]), p_value, np.ones((3, 3)))
-    plot_shift(tmp_path / "shift.png", matrix, title="t", unit="dB")
+    plot_shift(matrix, title="t", unit="dB", path=tmp_path / "shift.png")
     assert (tmp_path / "shift.png").stat().st_size > 5000
     row = ["floor\n0.1", "(0.123)", "none\nshared", "(0.123)", "floor\n0.2", "2", "none\nshared", "2", "floor\n0.3"]
     assert [entry for entry in written if entry] == row
     with pytest.raises(ValueError, match="level must lie between 0 and 1, got 5"):
-        plot_shift(tmp_path / "shift.png", matrix, level=5)
+        plot_shift(matrix, level=5)

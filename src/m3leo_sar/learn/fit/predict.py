@@ -18,6 +18,7 @@ from m3leo_sar.learn.data.dataset import ChipDataset
 from m3leo_sar.learn.data.labels import IGNORE
 from m3leo_sar.learn.fit.config import from_yaml
 from m3leo_sar.learn.fit.encoder import read_checkpoint
+from m3leo_sar.learn.fit.fit_config import FitConfig
 from m3leo_sar.learn.fit.fit_run import build_task
 from m3leo_sar.learn.fit.resolved_config import legend_of_config
 from m3leo_sar.learn.fit.torch_threads import default_threads, torch_threads
@@ -73,6 +74,11 @@ def predict(checkpoint: str | os.PathLike[str], archive: ChipArchive, identifier
     return codes[found]
 
 
+def model_target(checkpoint: str | os.PathLike[str]) -> str:
+    """Label that a model was trained to predict, such as ``landcover``; as :func:`model_legend`."""
+    return str(_config_of(checkpoint).target).removeprefix("label/")
+
+
 def model_legend(checkpoint: str | os.PathLike[str]) -> Legend:
     """Legend of the classes a classification model, such as one of land cover, was trained with.
 
@@ -83,7 +89,11 @@ def model_legend(checkpoint: str | os.PathLike[str]) -> Legend:
     ValueError
         If it is not the ``model.pt`` of a run.
     """
+    return legend_of_config(_config_of(checkpoint))
+
+
+def _config_of(checkpoint: str | os.PathLike[str]) -> FitConfig:
     state = read_checkpoint(checkpoint)
     if "config" not in state:
         raise ValueError(f"{checkpoint} is not a model.pt of a run")
-    return legend_of_config(from_yaml(state["config"]))
+    return from_yaml(state["config"])
