@@ -14,6 +14,7 @@ from command_line import call_here
 from tiny_safe import FIRST, write_safe
 
 from m3leo_sar import GeoBox
+from m3leo_sar.app.run_display import failure_lines
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.raster import write_geotiff
 from m3leo_sar.io.stacks.zarr_stack import write_stack
@@ -141,6 +142,24 @@ def test_what_came_is_repeated_as_it_was_typed(tmp_path: Path, arguments: list[s
 )
 def test_the_nearest_option_is_suggested(tmp_path: Path, wrong: str, right: str) -> None:
     assert right in said("prepare", "stack", "chips", wrong, "1", cwd=tmp_path, code=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "missing"), [(["coregister"], "PRODUCTS"), (["prepare", "stack"], "ARCHIVE"), (["report"], "ARCHIVE")]
+)
+def test_an_argument_that_is_missing_is_named_as_the_guides_write_it(tmp_path: Path, words, missing) -> None:  # type: ignore[no-untyped-def]
+    assert f"Missing argument '{missing}'" in said(*words, cwd=tmp_path, code=2)
+
+
+def test_failures_are_listed_by_reason_and_the_others_are_counted() -> None:
+    failed = {"a": "cut", "b": "cut", "c": "no orbit", "d": "no terrain", "e": "noise", "f": "noise"}
+    assert failure_lines(failed, Path("s/coregister.sqlite")) == [
+        "failed: a and 1 more: cut",
+        "failed: c: no orbit",
+        "failed: d: no terrain",
+        "failed: 2 more, see s/coregister.sqlite",
+    ]
+    assert failure_lines({}, Path("s")) == []
 
 
 def test_tiles_that_are_left_out_say_the_share_that_is_asked_for(tmp_path: Path) -> None:

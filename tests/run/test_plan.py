@@ -62,6 +62,20 @@ def test_a_dry_run_tells_everything_and_writes_nothing(stack, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_time_of_a_plan_counts_the_terrain_of_each_tile():
+    grid, sizes = tiles(pixels=448), {"polarisation": "VV", "shape": (448, 448)}
+    plain, slopes, masked = (
+        make_plan(grid, wanted_chips(recipe(**options), **sizes))
+        for options in ({}, {"gamma0": True}, {"mask": "layover"})
+    )
+    chips = 6 * 10 * 0.03
+    assert plain.seconds(workers=2) == pytest.approx(chips / 2)
+    assert slopes.seconds(workers=2) == pytest.approx((chips + 6 * 4 * 0.03 + 6 * 2.0) / 2)
+    assert masked.seconds(workers=2) == pytest.approx((chips + 6 * 0.5) / 2)
+    # As fast as a run without a mask it cannot be.
+    assert masked.seconds(workers=2, rate=1e-12) == pytest.approx(6 * 0.5 / 2)
+
+
 def test_a_dry_run_of_an_archive_leaves_it_as_it_was(stack, tmp_path):
     run(stack, tmp_path / "chips", count=3)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "chips").rglob("*.tif")}

@@ -29,9 +29,9 @@ def main() -> None:
     # Read when the libraries load: idle threads of OpenMP sleep. Spinning, those of a small network's training take the
     # cores from each other on a machine with other work, and make it several times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    with warnings.catch_warnings(), _hearing() as interrupts:
+    with warnings.catch_warnings():
         warnings.showwarning = _Warned()  # type: ignore[assignment]
-        code = _run(interrupts)
+        code = _run()
     if code == _STOPPED:
         warnings.filterwarnings("ignore", message=_DROPPED, category=RuntimeWarning)
     sys.exit(code)
@@ -71,8 +71,14 @@ class _Warned:
             _say(f"warning: {text}")
 
 
-def _run(interrupts: Sequence[int]) -> int:
-    """Run the command and return its exit code; an error after Ctrl-C is that of a library that was interrupted."""
+def _run() -> int:
+    """Run the command and return its exit code."""
+    with _hearing() as interrupts:
+        return _ended(interrupts)
+
+
+def _ended(interrupts: Sequence[int]) -> int:
+    """Exit code of the command; an error after Ctrl-C is that of a library that was interrupted."""
     try:
         # Imported here, so that Ctrl-C while the libraries load is handled like any other.
         from m3leo_sar.app.cli import app

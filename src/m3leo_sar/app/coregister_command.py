@@ -125,7 +125,8 @@ def coregister(
         OUT.print(shift_text(date, shift), markup=False, soft_wrap=True)
     made = ", ".join(f"{count} {name}" for name, count in sorted(done.summary.computed.items())) or "nothing"
     OUT.print(
-        f"{stacks}: wrote {made}; {done.summary.present} images already existed; reference {done.plan.reference}",
+        f"{stacks}: wrote {made}; {_counted(done.summary.present, 'image')} already existed; "
+        f"reference {done.plan.reference}",
         soft_wrap=True,
     )
     _draw(existing_coverage(plan.folder), saved)

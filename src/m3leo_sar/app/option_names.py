@@ -19,6 +19,10 @@ class CommandGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command of arguments; its options are those of :func:`with_options` from then on."""
         found = super().resolve_command(ctx, args)
+        for parameter in [] if found[1] is None else found[1].params:
+            # As the guides write arguments; usage and errors take the name of the Python argument otherwise.
+            if parameter.param_type_name == "argument" and not parameter.metavar:
+                parameter.metavar = str(parameter.name).upper()
         _OF_COMMAND.set({} if found[1] is None else option_names(found[1]))
         return found
 

@@ -244,6 +244,8 @@ def retile(
     --aoi area.wkt --lattice exact --dataset people --resampling sum; m3leo-sar retile flood.tif chips --dataset flood
     --classes flood.csv
     """
+    from m3leo_sar.app.run_display import failure_lines
+    from m3leo_sar.io.chips.chip_ledger import LEDGER
     from m3leo_sar.io.sources.open_source import open_source
     from m3leo_sar.run.choices import lattice_of
     from m3leo_sar.run.retile import retile as cut
@@ -264,9 +266,9 @@ def retile(
         f"{archive}: {summary.done} tiles done, {summary.present} already settled, {len(summary.skipped)} skipped, "
         f"{len(summary.failed)} failed"
     )
-    for what, reasons in (("skipped", summary.skipped), ("failed", summary.failed), ("note", summary.notes)):
-        for identifier, reason in list(reasons.items())[:3]:
-            OUT.print(f"{what}: {identifier}: {with_options(reason)}", markup=False, soft_wrap=True)
+    for state, reasons in (("skipped", summary.skipped), ("failed", summary.failed), ("note", summary.notes)):
+        for line in failure_lines(reasons, archive / LEDGER, state=state):
+            OUT.print(line, markup=False, soft_wrap=True)
     if summary.failed:
         raise typer.Exit(code=1)
     if not summary.done and not any(chips.keys(tile, dataset) for tile in grid.identifiers):

@@ -66,7 +66,7 @@ def summary_text(summary: Summary, archive: Path) -> str:
     return "\n".join(lines)
 
 
-def failure_lines(failed: Mapping[str, str], ledger: Path) -> list[str]:
+def failure_lines(failed: Mapping[str, str], ledger: Path, *, state: str = "failed") -> list[str]:
     """Failures, one line per reason; where there are many reasons, the first ones and the file that holds the others.
 
     Parameters
@@ -75,6 +75,8 @@ def failure_lines(failed: Mapping[str, str], ledger: Path) -> list[str]:
         Reason by name.
     ledger : Path
         File of the run that holds every reason.
+    state : str
+        Word before each: of tiles that were skipped, for instance.
     """
     names: dict[str, list[str]] = {}
     for name, reason in failed.items():
@@ -82,9 +84,9 @@ def failure_lines(failed: Mapping[str, str], ledger: Path) -> list[str]:
     lines = []
     for reason, some in list(names.items())[:_REASONS]:
         others = f" and {len(some) - 1} more" if len(some) > 1 else ""
-        lines.append(f"failed: {some[0]}{others}: {with_options(reason)}")
+        lines.append(f"{state}: {some[0]}{others}: {with_options(reason)}")
     left = sum(len(some) for some in list(names.values())[_REASONS:])
-    return [*lines, *([f"and {left} more, see {ledger}"] if left else [])]
+    return [*lines, *([f"{state}: {left} more, see {ledger}"] if left else [])]
 
 
 @contextmanager
