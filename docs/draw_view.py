@@ -25,7 +25,7 @@ def simulated_stack(*, dates: int = 12) -> SlcStack:
     box = GeoBox.from_bounds((499_000, 5_500_000, 509_600, 5_510_600), shape=(1060, 1060), crs="EPSG:32631")
     days = [datetime.date(2023, 1, 3) + datetime.timedelta(days=12 * index) for index in range(dates)]
     event = Event(date=days[dates // 2 + 1], share=0.3)
-    scene = simulate_scene(box, dates=days, event=event, seed=1, relief=60.0, sinking=2.5, patch=90.0)
+    scene = simulate_scene(box, dates=days, event=event, seed=7, relief=60.0, sinking=2.5, patch=90.0)
     return SlcStack.from_arrays(scene.stack.window(), days, geometry=box, polarisation="VV", name="simulated stack")
 
 

@@ -6,6 +6,7 @@ window.m3leo = (() => {
   const NAMES = { coherence: "coherence", phase: "phase", intensity_first: "first", intensity_second: "second" };
   const DEBOUNCE = 250;
   let state, about, figures, sources, tiles, matrixCursor, cursor, mask;
+  let isCovered = false;
   let asked = 0, timer = null, orders = 0, cell = null, pixel = null;
 
   function start(given) {
@@ -305,6 +306,9 @@ window.m3leo = (() => {
     const held = plain(state.chip_facts).layers?.coherence;
     const [codes, covered] = [imageOf("coherence"), mask.data.image[0]];
     if (!held || codes.length !== covered.length) return;
+    // Without a threshold there is nothing to draw anew.
+    if (least === 0 && !isCovered) return;
+    isCovered = least > 0;
     const limit = least > 0 ? 1 + (least - held.low) / held.step : 0;
     for (let i = 0; i < codes.length; i++) covered[i] = codes[i] > 0 && codes[i] < limit ? 1 : 0;
     mask.change.emit();

@@ -65,6 +65,8 @@ class Page:
         self.pixel = PixelPanel(self.dates, self.state)
         self.event = EventPanel(self.chip.frame, self.dates, self.state)
         self.shown: Choice | None = None
+        #: Tile, window and polarisation of the matrix, pixel and event.
+        self.followed: tuple[Any, ...] | None = None
         self.state.about = self._about()
         for name, react in (("choice", self._choose), ("pixel", self._pick), ("event", self._set_event),
                             ("order", self._deliver)):  # fmt: skip
@@ -143,24 +145,25 @@ class Page:
         if choice == before and not self.state.problems:
             return
         self.shown = choice
-        self.chip.start(self.work, self.explorer, choice)
         self.tiles.select(choice.tile)
         self.matrix.select(*choice.pair)
         self.state.snippet = self.explorer.snippet(choice.tile, choice.pair, **choice.options)
-        is_new = before is None or before.area != choice.area
-        if is_new or matrix_panel.NAME in self.state.problems:
-            self.matrix.start(self.work, self.explorer, choice)
-        if is_new:
-            self._renew(before)
-        else:
-            self.pixel.select(choice.pair)
-
-    def _renew(self, before: Choice | None) -> None:
-        """Recompute what belongs to another tile or window: the event, and on the same tile the pixel."""
-        if before is None or self.shown is None or before.tile != self.shown.tile:
+        if before is None or before.area != choice.area:
+            self.matrix.clear()
+        if before is None or before.tile != choice.tile:
             self.work.cancel(pixel_panel.NAME)
             self.pixel.clear()
-        elif self.state.pixel_facts:
+        self.pixel.select(choice.pair)
+        self.chip.start(self.work, self.explorer, choice, then=self._follow)
+
+    def _follow(self) -> None:
+        """Recompute what belongs to the tile and window of the maps: matrix, event, and on the same tile the pixel."""
+        choice = self.shown
+        if choice is None or (choice.area == self.followed and matrix_panel.NAME not in self.state.problems):
+            return
+        self.followed = choice.area
+        self.matrix.start(self.work, self.explorer, choice)
+        if self.state.pixel_facts:
             self._pick(self.state.pixel)
         if self.state.event:
             self._set_event(self.state.event)

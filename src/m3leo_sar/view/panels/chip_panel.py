@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -55,19 +55,32 @@ class ChipPanel:
             for layer, colours in LAYERS.items()
         }
 
-    def start(self, work: NewestWork, explorer: Any, choice: Choice) -> None:
-        """Compute the maps of a pair, the coherence first; those of another tile are cleared at once."""
+    def start(self, work: NewestWork, explorer: Any, choice: Choice, *, then: Callable[[], None]) -> None:
+        """Compute the maps of a pair, the coherence first; those of another tile are cleared at once.
+
+        Parameters
+        ----------
+        work : NewestWork
+        explorer : Explorer
+        choice : Choice
+        then : callable
+            Called when all maps are shown or have failed.
+        """
         if self._state.chip_facts.get("tile") != choice.tile:
             box = self._boxes[choice.tile]
             self.frame.resize(box.shape, pixel_spacing(box))
             for source in self.sources.values():
                 source.data = self.frame.empty()
         self._state.chip_facts = self._facts(choice)
-        for name, compute in ((FIRST, coherence_map), (OTHERS, other_maps)):
-            show, clear = partial(self._show, name), partial(self._clear, name)
-            work.start(name, partial(compute, explorer, choice), show, clear=clear)
+        work.cancel(OTHERS)
+        others = partial(self._run, work, OTHERS, partial(other_maps, explorer, choice), then)
+        # One after the other, as both at once would have the first map wait for the others.
+        self._run(work, FIRST, partial(coherence_map, explorer, choice), others)
 
-    def _show(self, name: str, maps: Maps) -> None:
+    def _run(self, work: NewestWork, name: str, compute: Callable[[], Maps], then: Callable[[], None]) -> None:
+        work.start(name, compute, partial(self._show, name, then), clear=partial(self._clear, name, then))
+
+    def _show(self, name: str, then: Callable[[], None], maps: Maps) -> None:
         for layer in GROUPS[name]:
             found = maps.codes.get(layer)
             self.sources[layer].data = self.frame.empty() if found is None else self.frame.data(found.codes)
@@ -78,11 +91,13 @@ class ChipPanel:
             "seconds": {**facts["seconds"], name: maps.seconds},
             "hits": {**facts["hits"], name: maps.hit},
         }
+        then()
 
-    def _clear(self, name: str) -> None:
+    def _clear(self, name: str, then: Callable[[], None]) -> None:
         """Show no maps of a computation, rather than those of another pair."""
         for layer in GROUPS[name]:
             self.sources[layer].data = self.frame.empty()
+        then()
 
     def _facts(self, choice: Choice) -> dict[str, Any]:
         box = self._boxes[choice.tile]
@@ -130,9 +145,11 @@ def other_maps(explorer: Any, choice: Choice) -> Maps:
 
 def _limits(decibels: Any) -> tuple[float, float]:
     """Black and white of intensities: their 2nd and 98th percentile, or any two numbers where nothing is known."""
-    if not any(np.isfinite(values).any() for values in decibels):
+    # Every second row and column are enough for a percentile.
+    some = np.array([values[::2, ::2] for values in decibels])
+    if not np.isfinite(some).any():
         return 0.0, 1.0
-    low, high = percentile_limits(np.stack(decibels))
+    low, high = percentile_limits(some)
     return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 

@@ -41,11 +41,11 @@ def codes_of(values: ArrayLike, *, low: float, high: float) -> ColourCodes:
     >>> codes_of([[0.0, 0.5, 1.0, float("nan"), 7.0]], low=0, high=1).codes.tolist()
     [[1, 128, 255, 0, 255]]
     """
-    array = np.asarray(values, np.float64)
+    array = np.asarray(values)
     step = (high - low) / (_CODES - 1)
-    share = np.clip(np.nan_to_num((array - low) / step, nan=0.0, posinf=_CODES, neginf=0.0), 0, _CODES - 1)
-    codes = np.where(np.isnan(array), 0, 1 + np.rint(share)).astype(np.uint8)
-    return ColourCodes(codes, float(low), float(step))
+    # NaN passes through both limits, and then becomes 0.
+    codes = np.clip((array - low) / step, 0, _CODES - 1) + 1.5
+    return ColourCodes(np.nan_to_num(codes, nan=0.0, copy=False).astype(np.uint8), float(low), float(step))
 
 
 def turn_codes(phase: ArrayLike) -> ColourCodes:
@@ -58,10 +58,10 @@ def turn_codes(phase: ArrayLike) -> ColourCodes:
     >>> turn_codes([[-math.pi, 0.0, math.pi, float("nan")]]).codes.tolist()
     [[1, 128, 1, 0]]
     """
-    array = np.asarray(phase, np.float64)
+    array = np.asarray(phase)
     step = 2 * np.pi / _TURN
-    turn = np.floor((np.nan_to_num(array) + np.pi) / step + 0.5) % _TURN
-    return ColourCodes(np.where(np.isfinite(array), 1 + turn, 0).astype(np.uint8), float(-np.pi), float(step))
+    codes = np.floor(array / step + (_TURN / 2 + 0.5)) % _TURN + 1
+    return ColourCodes(np.nan_to_num(codes, nan=0.0, copy=False).astype(np.uint8), float(-np.pi), float(step))
 
 
 @lru_cache(maxsize=4)

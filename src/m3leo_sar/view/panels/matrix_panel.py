@@ -39,10 +39,13 @@ class MatrixPanel:
         self.cursor = ColumnDataSource({"x": [], "y": []})
         self.figure = self._drawn(dates)
 
-    def start(self, work: NewestWork, explorer: Any, choice: Choice) -> None:
-        """Compute the matrix of a tile; that of the tile before stays no longer."""
+    def clear(self) -> None:
+        """Show no matrix."""
         self.source.data = self._data(np.zeros((self._count, self._count), np.uint8))
         self._state.matrix_facts = {}
+
+    def start(self, work: NewestWork, explorer: Any, choice: Choice) -> None:
+        """Compute the matrix of a tile."""
         work.start(NAME, partial(_mean_coherence, explorer, choice), partial(self._show, choice))
 
     def select(self, first: int, second: int) -> None:
