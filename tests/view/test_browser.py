@@ -56,6 +56,11 @@ CONTRAST = """() => {
   return low;
 }"""
 
+#: Controls without a name for those who do not see them.
+NAMELESS = """() => [...document.querySelectorAll("input, select, button, [tabindex], [role=application]")].filter(
+  (one) => !(one.labels?.length || one.getAttribute("aria-label") || one.getAttribute("aria-labelledby") ||
+    (one.tagName === "BUTTON" && one.textContent.trim()))).map((one) => one.outerHTML.slice(0, 80))"""
+
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
@@ -148,6 +153,7 @@ def test_a_visit_with_the_mouse(visit, explorer):
     assert all(re.match(r"(http|ws)://127\.0\.0\.1:|blob:|data:", address) for address in visit.requests)
 
 
+@pytest.mark.slow
 def test_a_visit_with_the_keyboard(visit, explorer):
     page = visit.page
     page.locator("#matrix-canvas").focus()
@@ -206,6 +212,7 @@ def test_faults_are_told_and_the_page_lives_on(visit, explorer, server):
     page.wait_for_function("document.getElementById('problems').textContent.includes('has ended')")
 
 
+@pytest.mark.slow
 def test_two_pages_at_once(chromium, server, explorer):
     first, second = Visit(chromium, server), Visit(chromium, server)
     first.page.locator("#tile").select_option("tile00")
@@ -219,7 +226,7 @@ def test_two_pages_at_once(chromium, server, explorer):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_narrow_window_and_the_contrast_of_texts(chromium, server, scheme):
+def test_a_narrow_window_with_names_of_controls_and_contrast_of_texts(chromium, server, scheme):
     visit = Visit(chromium, server, viewport={"width": 390, "height": 844}, color_scheme=scheme)
     page = visit.page
     page.locator("#maps-canvas").focus()
@@ -229,22 +236,13 @@ def test_a_narrow_window_and_the_contrast_of_texts(chromium, server, scheme):
     assert page.evaluate(CONTRAST) == []
     widths = page.evaluate("[...document.querySelectorAll('section')].map((one) => one.getBoundingClientRect().width)")
     assert min(widths) > 340
+    assert page.evaluate(NAMELESS) == []
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.evaluate("[...document.querySelectorAll('h1, h2')].filter((one) => one.tagName === 'H1').length") == 1
     visit.context.close()
 
 
-def test_every_control_has_a_name(visit):
-    nameless = visit.page.evaluate(
-        """() => [...document.querySelectorAll("input, select, button, [tabindex], [role=application]")].filter((one) =>
-          !(one.labels?.length || one.getAttribute("aria-label") || one.getAttribute("aria-labelledby") ||
-            (one.tagName === "BUTTON" && one.textContent.trim()))).map((one) => one.outerHTML.slice(0, 80))"""
-    )
-    assert nameless == []
-    assert visit.page.evaluate("document.documentElement.lang") == "en"
-    titles = visit.page.evaluate("[...document.querySelectorAll('h1, h2')].map((one) => one.tagName)")
-    assert titles[0] == "H1"
-    assert titles.count("H1") == 1
-
-
+@pytest.mark.slow
 def test_files(visit, tmp_path):
     page = visit.page
     page.locator("#layer").select_option("phase")

@@ -13,14 +13,34 @@ from fake_explorer import FakeExplorer
 from m3leo_sar.view.page import Page
 
 
+@pytest.fixture(scope="module")
+def kept() -> tuple[FakeExplorer, Page, dict[str, Any]]:
+    """An explorer, its page and the first choice; to open a page takes far longer than any test of it."""
+    explorer = FakeExplorer()
+    page = Page(explorer, Document())
+    return explorer, page, dict(page.state.choice)
+
+
 @pytest.fixture
-def explorer() -> FakeExplorer:
+def explorer(kept) -> FakeExplorer:
+    return kept[0]
+
+
+@pytest.fixture
+def page(kept) -> Page:
+    """A page as it was opened."""
+    explorer, page, first = kept
+    explorer.gone, explorer.broken = False, {}
+    page.state.update(event=None, pixel=None, problems={})
+    page.pixel.clear()
+    page.state.choice = first
+    return page
+
+
+@pytest.fixture
+def fresh() -> FakeExplorer:
+    """An explorer to change."""
     return FakeExplorer()
-
-
-@pytest.fixture
-def page(explorer: FakeExplorer) -> Page:
-    return Page(explorer, Document())
 
 
 def choose(page: Page, **changes: Any) -> None:
@@ -215,11 +235,11 @@ def test_a_pixel_of_another_form_is_refused(page, asked):
     assert page.state.problems["pixel over time"]
 
 
-def test_tiles_of_another_shape(explorer):
+def test_tiles_of_another_shape(fresh):
     from m3leo_sar import GeoBox
 
-    explorer.tiles["tile12"] = GeoBox.from_bounds((600_000, 5e6, 600_300, 5_000_900), shape=(90, 30), crs="EPSG:32631")
-    page = Page(explorer, Document())
+    fresh.tiles["tile12"] = GeoBox.from_bounds((600_000, 5e6, 600_300, 5_000_900), shape=(90, 30), crs="EPSG:32631")
+    page = Page(fresh, Document())
     choose(page, tile="tile12")
     assert page.chip.sources["phase"].data["image"][0].shape == (90, 30)
     assert (page.chip.frame.x_range.end, page.chip.frame.y_range.end) == (300, 900)
@@ -253,35 +273,35 @@ def test_facts_of_the_source(page):
     assert about["largest_window"] == [25, 61]
 
 
-def test_an_archive_begins_with_a_pair_that_it_holds(explorer):
+def test_an_archive_begins_with_a_pair_that_it_holds(fresh):
     from m3leo_sar.stack.pairs import Pair
 
-    explorer.pairs = lambda tile: [
-        Pair(explorer.dates[0], explorer.dates[5]),
-        Pair(explorer.dates[1], explorer.dates[4]),
+    fresh.pairs = lambda tile: [
+        Pair(fresh.dates[0], fresh.dates[5]),
+        Pair(fresh.dates[1], fresh.dates[4]),
     ]
-    page = Page(explorer, Document())
+    page = Page(fresh, Document())
     assert (page.state.choice["first"], page.state.choice["second"]) == (1, 4)
 
 
-def test_an_archive_need_not_hold_every_map(explorer, monkeypatch):
-    explorer.kind, chip = "archive", explorer.chip
+def test_an_archive_need_not_hold_every_map(fresh):
+    fresh.kind, chip = "archive", fresh.chip
 
     def held(tile: str, pair: Any, *, layer: str, **options: Any) -> Any:
         if layer in ("phase", "intensity_second"):
             raise KeyError(f"the archive does not hold {layer}")
         return chip(tile, pair, layer=layer, **options)
 
-    monkeypatch.setattr(explorer, "chip", held)
-    page = Page(explorer, Document())
+    fresh.chip = held
+    page = Page(fresh, Document())
     assert page.state.problems == {}
     assert set(page.state.chip_facts["layers"]) == {"coherence", "intensity_first"}
     assert page.chip.sources["phase"].data["image"][0].max() == 0
 
 
-def test_two_pages_share_nothing_but_the_explorer(explorer):
-    first, second = Page(explorer, Document()), Page(explorer, Document())
-    choose(first, tile="tile12")
+def test_two_pages_share_nothing_but_the_explorer(page, explorer):
+    second = Page(explorer, Document())
+    choose(page, tile="tile12")
     assert second.state.choice["tile"] == "tile11"
 
 
@@ -297,3 +317,29 @@ def test_only_the_newest_of_two_is_shown(page):
     work.start("map", slow, seen.append)
     assert seen == ["newer"]
     assert page.state.busy == []
+
+
+def test_the_page_of_a_stack():
+    """The real explorer answers all that the page asks for."""
+    from m3leo_sar import GeoBox, TileGrid, Window, simulate_scene
+    from m3leo_sar.view.explorer import Explorer
+
+    box = GeoBox.from_bounds((680_000, 5_500_000, 681_400, 5_501_300), shape=(130, 140), crs="EPSG:32631")
+    dates = [datetime.date(2023, 3, 1) + datetime.timedelta(days=12 * index) for index in range(5)]
+    tiles = TileGrid([(5.502, 49.624, 5.512, 49.631)], pixels=64)
+    explorer = Explorer.open(simulate_scene(box, dates=dates, seed=1).stack, tiles=tiles, window=Window(rows=3, cols=9))
+    page = Page(explorer, Document())
+    page.state.update(pixel={"row": 30, "col": 31}, event="2023-03-30", order={"layer": "phase", "number": 1})
+    assert page.state.problems == {}
+    assert page.state.about["spacing"] == [10.0, 10.0]
+    assert page.state.pixel_facts["pairs"] == 10
+    assert page.state.event_facts["pairs"]["across"] == "2023-03-25 → 2023-04-06"
+    assert page.state.parcel["name"].endswith("_phase_20230313_20230325.tif")
+    assert len(page.state.snippet.splitlines()) == 3
+    chip = explorer.chip(page.state.choice["tile"], (1, 2))
+    got = shown(page, "coherence")
+    assert np.array_equal(np.isnan(got), np.isnan(chip.values))
+    assert np.nanmax(np.abs(got - chip.values)) < 0.002
+    mean = explorer.matrix(page.state.choice["tile"]).coherence[1, 2]
+    assert page.matrix.source.data["image"][0][::-1][1, 2] == round(1 + 254 * float(mean))
+    explorer.close()

@@ -325,7 +325,11 @@ window.m3leo = (() => {
   }
 
   function showWindow() {
-    for (const id of ["rows", "cols"]) byId(`${id}-value`).textContent = `${byId(id).value} samples`;
+    ["rows", "cols"].forEach((id, axis) => {
+      const size = Number(byId(id).value);
+      const metres = about.spacing ? `, ${(size * about.spacing[axis]).toFixed(0)} m` : "";
+      byId(`${id}-value`).textContent = `${size} sample${size === 1 ? "" : "s"}${metres}`;
+    });
   }
 
   function showBusy() {

@@ -14,6 +14,7 @@ from bokeh.models import CustomJS
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.grid.window import Window
+from m3leo_sar.stack.ground_spacing import ground_spacing
 from m3leo_sar.stack.pairs import as_date
 from m3leo_sar.view.panels import event_panel, matrix_panel, pixel_panel
 from m3leo_sar.view.panels.chip_panel import ChipPanel
@@ -24,6 +25,7 @@ from m3leo_sar.view.panels.page_state import Choice, PageState
 from m3leo_sar.view.panels.parcel import parcel_of
 from m3leo_sar.view.panels.pixel_panel import PixelPanel
 from m3leo_sar.view.panels.tile_panel import TilePanel
+from m3leo_sar.view.stack_parts import StackParts
 
 #: Longest sides of a window that the sliders reach, in samples; the explorer's own, if that is larger.
 _LARGEST = (25, 61)
@@ -107,6 +109,7 @@ class Page:
             "baselines": baselines and [float(baselines[date]) for date in self.dates],
             "polarisations": list(explorer.polarisations),
             "tiles": list(self.tiles.boxes),
+            "spacing": _spacing(explorer.source),
             "largest_window": [max(limit.rows, explorer.window.rows), max(limit.cols, explorer.window.cols)],
         }
 
@@ -183,6 +186,11 @@ class Page:
         if self.shown is not None and isinstance(order, Mapping):
             compute = partial(parcel_of, self.explorer, self.shown, order)
             self.work.start("file", compute, partial(setattr, self.state, "parcel"))
+
+
+def _spacing(source: Any) -> list[float] | None:
+    """Metres on the ground from sample to sample of a stack, along rows and columns; None of other sources."""
+    return list(ground_spacing(source.bursts[0].geometry)) if isinstance(source, StackParts) else None
 
 
 def _part(name: str) -> str:
