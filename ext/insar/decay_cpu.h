@@ -86,7 +86,7 @@ struct DecayRowCost {
   const double* weights;
   const double* losses;
   int padded;
-  __attribute__((always_inline)) double operator()(int row) const {
+  M3_INLINE double operator()(int row) const {
     typedef Lanes<double, DECAY_LANES>::type Vector;
     const double* const shares = table + (ptrdiff_t)row * padded;
     Vector upper = {}, lower = {};
@@ -115,9 +115,8 @@ M3_CLONES static void decay_least(const double* costs, int coarse, double* __res
 
 /* Places of the minima of `pixels` pixels; on entry the coarse rows of least cost. Flat, as what is not inlined has no
    clones. */
-M3_CLONES __attribute__((flatten)) static void decay_places(const double* table, int taus, int padded,
-                                                            const double* weights, const double* losses,
-                                                            const double* costs, int pixels, double* place) {
+M3_CLONES M3_FLATTEN static void decay_places(const double* table, int taus, int padded, const double* weights,
+                                              const double* losses, const double* costs, int pixels, double* place) {
   const int coarse = (taus - 1) / DECAY_COARSE + 1;
   for (int i = 0; i < pixels; ++i) {
     const int best = (int)place[i];
@@ -168,7 +167,7 @@ class DecayChunk {
       T* const q = &lost_[size_t(p) * DECAY_CHUNK];
       // What the next chunk needs comes while this one is computed: no prefetcher follows as many rows.
       for (size_t ahead = 0; ahead < DECAY_CHUNK * sizeof(T); ahead += 64)
-        __builtin_prefetch(reinterpret_cast<const char*>(row + DECAY_CHUNK) + ahead, 0, 2);
+        M3_PREFETCH_SECOND(reinterpret_cast<const char*>(row + DECAY_CHUNK) + ahead);
       lost_row(row, q, n);
       std::fill(q + n, q + DECAY_CHUNK, T(NAN));
     }

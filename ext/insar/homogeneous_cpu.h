@@ -20,14 +20,6 @@ namespace m3 {
 constexpr long long KS_ROWS = 32, KS_COLS = 512;
 constexpr ptrdiff_t KS_SORTED = 128;
 
-/* An integer as wide as T: what a comparison of vectors gives. */
-template <typename T>
-struct KsFlag;
-template <>
-struct KsFlag<float> { typedef int type; };
-template <>
-struct KsFlag<double> { typedef long long type; };
-
 #define T float
 #include "homogeneous_loops.h"
 #undef T
@@ -49,7 +41,7 @@ inline std::vector<std::array<int, 2>> sorting_network(int size) {
 /* Sorted rows of a block of columns and of the window's reach beside them. */
 template <typename T>
 class KsRows {
-  typedef typename KsFlag<T>::type Flag;
+  typedef typename LaneFlag<T>::type Flag;
 
  public:
   KsRows(const HomogeneousShape& shape, int dates, int limit)

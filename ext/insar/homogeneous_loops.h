@@ -1,7 +1,7 @@
 /* Leaf loops of homogeneous_cpu.h, included once for each real type (T). */
 
 /* A row of one date, and known = 0 where it has no finite number. */
-M3_CLONES static void amplitude_row(const T* __restrict amplitude, T* __restrict row, KsFlag<T>::type* __restrict known,
+M3_CLONES static void amplitude_row(const T* __restrict amplitude, T* __restrict row, LaneFlag<T>::type* __restrict known,
                                     ptrdiff_t n) {
   for (ptrdiff_t i = 0; i < n; ++i) {
     row[i] = amplitude[i];
@@ -26,13 +26,13 @@ M3_CLONES static void sort_columns(T* rows, ptrdiff_t stride, const int (*networ
 }
 
 /* ks_alike of n columns of two rows, `bit` of their words where both agree and the other is known. */
-M3_CLONES static void ks_row(const T* x, const T* y, ptrdiff_t stride, int dates, int limit, const KsFlag<T>::type* known,
+M3_CLONES static void ks_row(const T* x, const T* y, ptrdiff_t stride, int dates, int limit, const LaneFlag<T>::type* known,
                              unsigned long long bit, unsigned long long* __restrict words, ptrdiff_t n) {
-  typedef T Vector __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
-  typedef KsFlag<T>::type Flags __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
+  typedef Lanes<T, 32 / sizeof(T)>::type Vector;
+  typedef Lanes<LaneFlag<T>::type, 32 / sizeof(T)>::type Flags;
   constexpr ptrdiff_t lanes = 32 / sizeof(T);
   const ptrdiff_t shift = limit * stride;
-  KsFlag<T>::type found[4 * lanes];
+  LaneFlag<T>::type found[4 * lanes];
   for (ptrdiff_t from = 0; from < n; from += 4 * lanes) {
     Flags alike[4];
     for (int v = 0; v < 4; ++v) alike[v] = *reinterpret_cast<const Flags*>(known + from + v * lanes);

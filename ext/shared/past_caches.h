@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#if defined(__SSE2__)
+#if defined(__SSE2__) || defined(_M_X64)
 #include <emmintrin.h>
 #endif
 
@@ -18,7 +18,7 @@ constexpr long long STREAMED_BYTES = 32 << 20;
 template <typename T>
 inline void stream_row(const T* row, T* to, long long n) {
   long long k = 0;
-#if defined(__SSE2__)
+#if defined(__SSE2__) || defined(_M_X64)
   constexpr long long lanes = 16 / sizeof(T);
   for (; k < n && (reinterpret_cast<uintptr_t>(to + k) & 15); ++k) to[k] = row[k];
   for (; k + lanes <= n; k += lanes)

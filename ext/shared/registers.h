@@ -8,19 +8,14 @@
 
 #include "lanes.h"
 
-#define M3_INLINE inline __attribute__((always_inline))
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(M3_NO_CLONES)
-/* Leaf loops only: the loader picks the best clone, so one wheel serves every processor. */
-#define M3_CLONES __attribute__((unused, target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-/* The same for a loop of vectors, name_in<bytes>(...), where `bytes` is the size of a register at each level. A vector
-   wider than the registers would live in memory: GCC stores it after each operation. */
-#define M3_PER_REGISTER(result, name, parameters, arguments)                                                              \
-  __attribute__((unused, target("default"))) static result name parameters { return name##_in<16> arguments; }             \
-  __attribute__((unused, target("arch=x86-64-v3"))) static result name parameters { return name##_in<32> arguments; }      \
-  __attribute__((unused, target("arch=x86-64-v4"))) static result name parameters { return name##_in<64> arguments; }
+#if M3_CLONED
+/* Clones of a loop of vectors, name_in<bytes>(...), where `bytes` is the size of a register at each level. A vector wider
+   than the registers would live in memory: GCC stores it after each operation. */
+#define M3_PER_REGISTER(result, name, parameters, arguments)                                                  \
+  M3_TARGET("default") static result name parameters { return name##_in<16> arguments; }                      \
+  M3_TARGET("arch=x86-64-v3") static result name parameters { return name##_in<32> arguments; }               \
+  M3_TARGET("arch=x86-64-v4") static result name parameters { return name##_in<64> arguments; }
 #else
-#define M3_CLONES __attribute__((unused))
 #if defined(M3_REGISTER_BYTES) /* set by a test */
 #elif defined(__AVX512F__)
 #define M3_REGISTER_BYTES 64
@@ -30,7 +25,7 @@
 #define M3_REGISTER_BYTES 16
 #endif
 #define M3_PER_REGISTER(result, name, parameters, arguments) \
-  __attribute__((unused)) static result name parameters { return name##_in<M3_REGISTER_BYTES> arguments; }
+  [[maybe_unused]] static result name parameters { return name##_in<M3_REGISTER_BYTES> arguments; }
 #endif
 
 namespace m3 {
@@ -46,7 +41,7 @@ struct Register {
 
 template <int by, typename Vector, size_t... k>
 M3_INLINE Vector shifted_by(Vector low, Vector high, std::index_sequence<k...>) {
-  return __builtin_shufflevector(low, high, int(k + by)...);
+  return picked<Vector, int(k + by)...>(low, high);
 }
 
 /* Lanes by ... of two registers side by side. */
@@ -71,14 +66,15 @@ struct Parts {
       // Halves of 16 bytes that an AVX2 shuffle, which does not cross them, leaves in order.
       typedef Register<T, 16> Half;
       constexpr int half = lanes / 2;
-      const typename Row::type even = __builtin_shufflevector(Half::at(z), Half::at(z + lanes), int(k)...),
-                               odd = __builtin_shufflevector(Half::at(z + half), Half::at(z + half + lanes), int(k)...);
-      re = __builtin_shufflevector(even, odd, within(int(k), 0)...);
-      im = __builtin_shufflevector(even, odd, within(int(k), 1)...);
+      typedef typename Row::type Whole;
+      const Whole even = picked<Whole, int(k)...>(Half::at(z), Half::at(z + lanes));
+      const Whole odd = picked<Whole, int(k)...>(Half::at(z + half), Half::at(z + half + lanes));
+      re = picked<Whole, within(int(k), 0)...>(even, odd);
+      im = picked<Whole, within(int(k), 1)...>(even, odd);
     } else {
       const typename Row::type low = Row::at(z), high = Row::at(z + lanes);
-      re = __builtin_shufflevector(low, high, int(2 * k)...);
-      im = __builtin_shufflevector(low, high, int(2 * k + 1)...);
+      re = picked<typename Row::type, int(2 * k)...>(low, high);
+      im = picked<typename Row::type, int(2 * k + 1)...>(low, high);
     }
   }
 

@@ -53,7 +53,7 @@ class Ahead {
   void spread(ptrdiff_t steps) { lines_ = int((largest_ + LINE * steps - 1) / (LINE * steps)); }
   M3_INLINE void step() {
     for (int k = 0; k < count_; ++k)
-      for (int line = 0; line < lines_ && next_[k] < end_[k]; ++line, next_[k] += LINE) __builtin_prefetch(next_[k]);
+      for (int line = 0; line < lines_ && next_[k] < end_[k]; ++line, next_[k] += LINE) M3_PREFETCH(next_[k]);
   }
 
  private:

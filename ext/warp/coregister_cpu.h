@@ -58,8 +58,7 @@ M3_CLONES static void carrier_moved(int count, CarrierChunk& chunk) {
 
 /* Samples times the carrier's turn; whether any is finite. */
 template <typename Part>
-static inline __attribute__((always_inline)) bool carrier_taken(const Part* line, const CarrierChunk& chunk, int count,
-                                                                float* out) {
+static M3_INLINE bool carrier_taken(const Part* line, const CarrierChunk& chunk, int count, float* out) {
   int found = 0;
   for (int p = 0; p < count; ++p) {
     const Turn<float> turned = times(burst_sample(line + 2 * p), {chunk.value_re[p], chunk.value_im[p]});
@@ -197,8 +196,7 @@ M3_CLONES static int chunk_on(const double* row, const double* col, double rows,
 
 /* Weights of a chunk's pixels, BLOCKS vectors each. */
 template <int BLOCKS>
-static inline __attribute__((always_inline)) void chunk_lines(const float* table, const double* position, int count,
-                                                              float* weights) {
+static M3_INLINE void chunk_lines(const float* table, const double* position, int count, float* weights) {
   for (int p = 0; p < count; ++p) {
     const double at = (position[p] - floor(position[p])) * RESAMPLE_STEPS;
     const int line = at >= 0.0 && at < RESAMPLE_STEPS ? (int)at : 0;
@@ -214,8 +212,8 @@ static inline __attribute__((always_inline)) void chunk_lines(const float* table
 
 /* Sums of the taps of a chunk's pixels, BLOCKS vectors of columns a row. */
 template <int BLOCKS>
-static inline __attribute__((always_inline)) void chunk_taps(const float* still, ptrdiff_t line, const CoregisterChunk& chunk,
-                                                             int count, float* out) {
+static M3_INLINE void chunk_taps(const float* still, ptrdiff_t line, const CoregisterChunk& chunk, int count,
+                                 float* out) {
   for (int p = 0; p < count; ++p) {
     const float* const from = still + 2 * (long long)chunk.first[p];
     const float* const down = chunk.down + p * COREGISTER_DOWN;

@@ -36,7 +36,7 @@ struct GroundChunk {
 };
 
 M3_CLONES static void chunk_begun(const double* model, const GroundRow& frame, double middle, const double* __restrict col,
-                                  int count, GroundChunk& __restrict chunk) {
+                                  int count, GroundChunk& M3_RESTRICT_REFERENCE chunk) {
   const double side = model[RADAR_SIDE];
   for (int p = 0; p < count; ++p) {
     const double range = range_of(model, col[p]), ahead = range_ahead(model, range);
@@ -46,7 +46,8 @@ M3_CLONES static void chunk_begun(const double* model, const GroundRow& frame, d
   }
 }
 
-M3_CLONES static void chunk_looked(const GroundRow& frame, double side, int count, GroundChunk& __restrict chunk) {
+M3_CLONES static void chunk_looked(const GroundRow& frame, double side, int count,
+                                   GroundChunk& M3_RESTRICT_REFERENCE chunk) {
   for (int p = 0; p < count; ++p) {
     const GroundLook look = look_at(frame, side, chunk.range[p], chunk.ahead[p], chunk.deep[p]);
     chunk.x[p] = look.point.x, chunk.y[p] = look.point.y, chunk.z[p] = look.point.z;
@@ -56,7 +57,7 @@ M3_CLONES static void chunk_looked(const GroundRow& frame, double side, int coun
 }
 
 /* Height of the terrain at each pixel's place. */
-M3_CLONES static void chunk_surfaced(const Terrain& terrain, int count, const GroundChunk& __restrict chunk,
+M3_CLONES static void chunk_surfaced(const Terrain& terrain, int count, const GroundChunk& M3_RESTRICT_REFERENCE chunk,
                                      double* __restrict surface) {
   double row[GROUND_CHUNK], col[GROUND_CHUNK], down[GROUND_CHUNK], right[GROUND_CHUNK];
   for (int p = 0; p < count; ++p) {

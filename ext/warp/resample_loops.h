@@ -2,7 +2,7 @@
 
 /* Weights of a chunk of positions from a table of lines; those that are NaN take the first line and are not used. */
 template <int WIDE>
-static inline __attribute__((always_inline)) void lines_of(const T* table, const double* position, int count, T* weights) {
+static M3_INLINE void lines_of(const T* table, const double* position, int count, T* weights) {
   typedef typename Lanes<T, WIDE>::type Line;
   for (int p = 0; p < count; ++p) {
     const double at = (position[p] - floor(position[p])) * RESAMPLE_STEPS;
@@ -26,26 +26,25 @@ M3_CLONES static void lines_of_4(const T* down, const T* right, const double* ro
 
 /* Sums of the even and of the odd lanes. */
 template <int lanes>
-static inline __attribute__((always_inline)) void parts_summed(typename Lanes<T, lanes>::type sum, T* out) {
+static M3_INLINE void parts_summed(typename Lanes<T, lanes>::type sum, T* out) {
   if constexpr (lanes == 2) {
     out[0] = sum[0];
     out[1] = sum[1];
   } else {
     typename Lanes<T, lanes / 2>::type low, high;
-    __builtin_memcpy(&low, &sum, sizeof(low));
-    __builtin_memcpy(&high, reinterpret_cast<const char*>(&sum) + sizeof(low), sizeof(high));
+    memcpy(&low, &sum, sizeof(low));
+    memcpy(&high, reinterpret_cast<const char*>(&sum) + sizeof(low), sizeof(high));
     parts_summed<lanes / 2>(low + high, out);
   }
 }
 
 template <int TAPS>
-static inline __attribute__((always_inline)) void resampled(const T* image, ptrdiff_t cols, const ResampleChunk<T>& chunk,
-                                                            int count, T* out) {
+static M3_INLINE void resampled(const T* image, ptrdiff_t cols, const ResampleChunk<T>& chunk, int count, T* out) {
   typedef typename Lanes<T, 2 * TAPS>::type Wide;
   for (int p = 0; p < count; ++p) {
     const T* from = image + 2 * (long long)chunk.first[p];
     const T* const down = chunk.down + p * TAPS;
-    __builtin_prefetch(from + 2 * TAPS * cols);
+    M3_PREFETCH(from + 2 * TAPS * cols);
     /* Two sums, so that additions need not wait for each other. */
     Wide even = down[0] * *reinterpret_cast<const Wide*>(from);
     Wide odd = down[1] * *reinterpret_cast<const Wide*>(from + 2 * cols);
@@ -60,7 +59,7 @@ static inline __attribute__((always_inline)) void resampled(const T* image, ptrd
 
 /* Rows of a span of columns under one line of weights, added in the order of `resampled`. */
 M3_CLONES static void span_summed(const T* from, ptrdiff_t line, int taps, const T* down, int count, T* out) {
-  for (int k = 0; k < count; k += 64 / (int)sizeof(T)) __builtin_prefetch(from + taps * line + k);
+  for (int k = 0; k < count; k += 64 / (int)sizeof(T)) M3_PREFETCH(from + taps * line + k);
   for (int k = 0; k < count; ++k) {
     T even = down[0] * from[k], odd = down[1] * from[line + k];
     for (int i = 2; i < taps; i += 2) {
@@ -73,8 +72,7 @@ M3_CLONES static void span_summed(const T* from, ptrdiff_t line, int taps, const
 
 /* Pixels that lie in one row between the image's rows, which are summed once for all of them. */
 template <int TAPS>
-static inline __attribute__((always_inline)) void resampled_row(const T* summed, const ResampleChunk<T>& chunk, int count,
-                                                                T* out) {
+static M3_INLINE void resampled_row(const T* summed, const ResampleChunk<T>& chunk, int count, T* out) {
   typedef typename Lanes<T, 2 * TAPS>::type Wide;
   for (int p = 0; p < count; ++p) {
     const Wide sum = *reinterpret_cast<const Wide*>(summed + 2 * (long long)(chunk.first[p] - chunk.left));

@@ -263,7 +263,7 @@ template <typename Real>
 inline void chunk_ahead(const Real* plane, ptrdiff_t line, int parts, const WarpChunk& chunk) {
   const Real* from = plane + chunk.left * parts;
   for (int i = 0; i < chunk.high; ++i, from += line)
-    for (int k = 0; k < chunk.span * parts; k += 64 / (int)sizeof(Real)) __builtin_prefetch(from + k);
+    for (int k = 0; k < chunk.span * parts; k += 64 / (int)sizeof(Real)) M3_PREFETCH(from + k);
 }
 
 /* Bands (bands, source_rows, source_cols) at the places of a tile, under a kernel of at most WARP_FAST_TAPS taps. */

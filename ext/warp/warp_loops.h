@@ -8,7 +8,7 @@ M3_CLONES static bool all_finite(const T* numbers, int count) {
 
 /* Sum of the lanes of each part: the taps of a row lie side by side. */
 template <int PARTS, typename Wide>
-static inline __attribute__((always_inline)) void folded(Wide* sum, int blocks, T* out) {
+static M3_INLINE void folded(Wide* sum, int blocks, T* out) {
   constexpr int lanes = sizeof(Wide) / sizeof(double);
   for (int b = 1; b < blocks; ++b) sum[0] += sum[b];
   if constexpr (lanes == PARTS) {
@@ -16,8 +16,8 @@ static inline __attribute__((always_inline)) void folded(Wide* sum, int blocks, 
   } else {
     typedef typename Lanes<double, lanes / 2>::type Half;
     Half low, high;
-    __builtin_memcpy(&low, &sum[0], sizeof(Half));
-    __builtin_memcpy(&high, reinterpret_cast<const char*>(&sum[0]) + sizeof(Half), sizeof(Half));
+    memcpy(&low, &sum[0], sizeof(Half));
+    memcpy(&high, reinterpret_cast<const char*>(&sum[0]) + sizeof(Half), sizeof(Half));
     Half both = low + high;
     folded<PARTS>(&both, 1, out);
   }
@@ -26,8 +26,7 @@ static inline __attribute__((always_inline)) void folded(Wide* sum, int blocks, 
 /* Values of a chunk of pixels from taps that all lie on the raster, TAPS along columns and HIGH along rows; the
    number of the chunk if HIGH is 0. */
 template <int TAPS, int PARTS, int HIGH>
-static inline __attribute__((always_inline)) void taps_of_chunk(const T* plane, ptrdiff_t line, const WarpChunk& chunk,
-                                                                int count, T* out) {
+static M3_INLINE void taps_of_chunk(const T* plane, ptrdiff_t line, const WarpChunk& chunk, int count, T* out) {
   constexpr int wide = TAPS * PARTS, lanes = wide % 8 ? (wide % 4 ? 2 : 4) : 8, blocks = wide / lanes;
   typedef typename Lanes<T, lanes>::type Narrow;
   typedef typename Lanes<double, lanes>::type Wide;
@@ -35,12 +34,12 @@ static inline __attribute__((always_inline)) void taps_of_chunk(const T* plane, 
   for (int p = 0; p < count; ++p) {
     const T* from = plane + chunk.first[p] * PARTS;
     /* Positions that the next row of the tile will need. */
-    __builtin_prefetch(from + high * line);
+    M3_PREFETCH(from + high * line);
     Wide sum[blocks];
     for (int b = 0; b < blocks; ++b) sum[b] = Wide{};
     for (int i = 0; i < high; ++i, from += line)
       for (int b = 0; b < blocks; ++b)
-        sum[b] += chunk.down[p][i] * __builtin_convertvector(*reinterpret_cast<const Narrow*>(from + b * lanes), Wide);
+        sum[b] += chunk.down[p][i] * M3_CONVERTED(*reinterpret_cast<const Narrow*>(from + b * lanes), Wide);
     const double* const right = chunk.spread + p * wide;
     for (int b = 0; b < blocks; ++b) sum[b] *= *reinterpret_cast<const Wide*>(right + b * lanes);
     folded<PARTS>(sum, blocks, out + p * PARTS);
@@ -49,7 +48,7 @@ static inline __attribute__((always_inline)) void taps_of_chunk(const T* plane, 
 
 /* The same for pixels that lie in one row of the raster, whose rows were summed once: chunk.summed, from chunk.left on. */
 template <int TAPS, int PARTS>
-static inline __attribute__((always_inline)) void taps_of_row(const WarpChunk& chunk, int count, T* out) {
+static M3_INLINE void taps_of_row(const WarpChunk& chunk, int count, T* out) {
   constexpr int wide = TAPS * PARTS, lanes = wide % 8 ? (wide % 4 ? 2 : 4) : 8, blocks = wide / lanes;
   typedef typename Lanes<double, lanes>::type Wide;
   for (int p = 0; p < count; ++p) {
@@ -63,7 +62,7 @@ static inline __attribute__((always_inline)) void taps_of_row(const WarpChunk& c
 }
 
 M3_CLONES static void rows_summed(const T* from, ptrdiff_t line, int taps, const double* down, int count, double* out) {
-  for (int k = 0; k < count; k += 64 / (int)sizeof(T)) __builtin_prefetch(from + taps * line + k);
+  for (int k = 0; k < count; k += 64 / (int)sizeof(T)) M3_PREFETCH(from + taps * line + k);
   for (int k = 0; k < count; ++k) out[k] = down[0] * (double)from[k];
   for (int i = 1; i < taps; ++i)
     for (int k = 0; k < count; ++k) out[k] += down[i] * (double)from[i * line + k];

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 from typing import Any
 
-from m3leo_sar._machine import available_cpus
+from m3leo_sar._openmp import max_threads
 
 
 def fft2(array: Any, shape: tuple[int, int] | None = None, *, workers: int | None = None) -> Any:
@@ -34,10 +33,9 @@ def irfft2(array: Any, shape: tuple[int, int] | None = None) -> Any:
 
 def threads() -> int:
     """Number of OpenMP threads of the calling thread: one limit for kernels and transforms."""
-    try:
-        return int(ctypes.CDLL("libgomp.so.1").omp_get_max_threads())
-    except (OSError, AttributeError):
-        return available_cpus()
+    # Loading the kernels loads their runtime, with the settings of this process.
+    importlib.import_module("m3leo_sar._ext")
+    return max_threads()
 
 
 def _transformed(name: str, array: Any, shape: tuple[int, int] | None, workers: int | None = None) -> Any:
