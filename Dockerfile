@@ -18,7 +18,7 @@ COPY constraints.txt /tmp/
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     pip install --no-cache-dir --constraint /tmp/constraints.txt "$(echo /wheels/*.whl)[${EXTRAS}]"
 RUN useradd --create-home --uid 1000 sar
-USER sar
+USER 1000
 WORKDIR /data
 # A build whose kernels do not load ends here.
 RUN m3leo-sar doctor && python -c "import m3leo_sar; m3leo_sar.coherence"
