@@ -25,6 +25,7 @@ MODULES = {
     "google-crc32c": "google_crc32c",
     "hydra-core": "hydra",
     "pystac-core": "pystac",
+    "pyyaml": "yaml",
     "umap-learn": "umap",
     "whirlwind-insar": "whirlwind",
 }
