@@ -159,6 +159,11 @@ class BuildExt(build_ext):
             self.extensions = sorted([*self.extensions, *map(of_level, kernels)], key=turn)
         for extension in self.extensions:
             extension.extra_compile_args, extension.extra_link_args = flags(extension, self.compiler)
+        if ABI3:
+            # A wheel looks for nothing in the folders of the Python that built it.
+            for name in ("linker_so", "linker_so_cxx"):
+                words = getattr(self.compiler, name, [])
+                setattr(self.compiler, name, [word for word in words if not word.startswith("-Wl,-rpath")])
         super().build_extensions()
 
     # The emulation is no Python module, so it exports no init symbol.
