@@ -149,7 +149,7 @@ def _room_page(room: str) -> Iterator[str]:
     yield ""
     shown = set(homes().items())
     for module in rooms()[room]:
-        yield from _section(f"m3leo_sar.{module.name}", "-")
+        yield from _section(module.name, "-")
         yield f"{module.summary} In ``src/m3leo_sar/{module.name.replace('.', '/')}.py``."
         yield ""
         at_top = [name for name in module.names if (name, module.name) in shown]

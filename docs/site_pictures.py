@@ -63,18 +63,23 @@ def draw_site_pictures(folder: Path) -> list[Path]:
 
 def _scene_images() -> Iterator[Any]:
     """Intensity, coherence of a short and of a long pair, and phase of a simulated scene, as colours."""
-    rows, cols = (size + 2 * HALO for size in SHAPE)
-    box = GeoBox.from_bounds((500_000, 0, 500_000 + 10 * cols, 10 * rows), shape=(rows, cols), crs="EPSG:32631")
-    first = datetime.date(2023, 3, 1)
-    dates = [first + datetime.timedelta(days=days) for days in (0, 12, 60)]
-    stack = simulate_scene(box, dates=dates, seed=1, relief=20.0, sinking=1.6, patch=40.0).stack.window()
+    stack = _stack(sinking=0.05)
     inner = slice(HALO, -HALO), slice(HALO, -HALO)
     decibel = 10 * np.log10(np.abs(stack[0]) ** 2)[inner]
     yield sequential_colours(np.clip((decibel + 28) / 24, 0, 1), "grayC")
     for pair in ((0, 1), (0, 2)):
         yield sequential_colours(coherence(stack, pairs=pair, window=Window(rows=7, cols=7))[inner].astype(float))
-    fringes = coherence(stack, pairs=(0, 1), window=Window(rows=9, cols=9), output="complex")[inner]
+    fringes = coherence(_stack(sinking=1.6), pairs=(0, 1), window=Window(rows=9, cols=9), output="complex")[inner]
     yield cyclic_colours(np.angle(fringes) / (2 * np.pi))
+
+
+def _stack(*, sinking: float) -> Any:
+    """Images of three dates of the scene; its middle sinks by so many metres per year."""
+    rows, cols = (size + 2 * HALO for size in SHAPE)
+    box = GeoBox.from_bounds((500_000, 0, 500_000 + 10 * cols, 10 * rows), shape=(rows, cols), crs="EPSG:32631")
+    dates = [datetime.date(2023, 3, 1) + datetime.timedelta(days=days) for days in (0, 12, 60)]
+    scene = simulate_scene(box, dates=dates, seed=1, relief=20.0, sinking=sinking, patch=40.0)
+    return scene.stack.window()
 
 
 def _write_png(path: Path, colours: Any) -> None:
