@@ -1,6 +1,6 @@
 """Build the site in build/site: stage the pages, write those of the reference, run Sphinx.
 
-python docs/build_site.py [--output FOLDER] [--fresh]
+python docs/build_site.py [--output FOLDER] [--fresh] [--links]
 
 Pages, figures and notebooks are copied to build/site-source first, so that nothing generated lies among the sources.
 Warnings are errors. Nothing is fetched from a network, neither by the build nor by the pages.
@@ -39,12 +39,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "site", help="folder of the site")
     parser.add_argument("--fresh", action="store_true", help="build everything again")
+    parser.add_argument("--links", action="store_true", help="check external links instead, which needs a network")
     options = parser.parse_args()
     source = options.output.with_name(options.output.name + "-source")
     if options.fresh:
         for folder in (source, options.output):
             shutil.rmtree(folder, ignore_errors=True)
     stage(source)
+    if options.links:
+        return run_sphinx(source, options.output.with_name("site-links"), builder="linkcheck")
     return run_sphinx(source, options.output)
 
 
@@ -131,7 +134,7 @@ def write_if_changed(path: Path, content: bytes) -> None:
         path.write_bytes(content)
 
 
-def run_sphinx(source: Path, output: Path) -> int:
+def run_sphinx(source: Path, output: Path, *, builder: str = "html") -> int:
     """Exit code of Sphinx."""
     from sphinx.cmd.build import main as sphinx
 

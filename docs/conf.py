@@ -100,7 +100,7 @@ html_sidebars = {"index": []}
 html_context = {"default_mode": "auto"}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
-# External links are listed by `sphinx-build -b linkcheck`, which needs a network and is not part of the build.
+# `./m3 docs --links` checks external links; it needs a network and is not part of the build.
 linkcheck_timeout = 20
 
 _ENVIRONMENTS: list[SandboxedEnvironment] = []

@@ -207,3 +207,8 @@ def test_the_commands_of_the_first_quarter_of_an_hour(tmp_path, monkeypatch):
         exec(code, {})
     assert (tmp_path / "tile.png").stat().st_size > 10_000
     assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+def test_external_links_are_encrypted():
+    for path in [ROOT / "README.md", *DOCS.rglob("*.md")]:
+        assert not re.search(r"\]\(http://", path.read_text("utf-8")), path.name
