@@ -116,12 +116,19 @@ def setup(app: Any) -> None:
     """Called by Sphinx."""
     # Before numpydoc, which formats the text.
     app.connect("autodoc-process-docstring", _word_of_a_room, priority=400)
+    app.connect("autodoc-skip-member", _skip_foreign)
 
 
 def _word_of_a_room(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """A room that is called as a word, such as ``m3leo_sar.view``, has the text of its function."""
     if isinstance(obj, CallableRoom):
         lines[:] = [*(inspect.getdoc(obj.word()) or "").splitlines(), ""]
+
+
+def _skip_foreign(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out methods that another package gave to a class, whose docstrings follow that package's rules."""
+    module = getattr(obj, "__module__", None) if inspect.isroutine(obj) else None
+    return True if module and not module.startswith("m3leo_sar") else None
 
 
 # numpydoc would compile its template and search for a signature once per docstring, a third of the build.
