@@ -30,7 +30,13 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["gallery/*.ipynb", "gallery/*.py", "gallery/*.json"]
+exclude_patterns = [
+    "**/sg_execution_times.rst",
+    "sg_execution_times.rst",
+    "gallery/*.ipynb",
+    "gallery/*.py",
+    "gallery/*.json",
+]
 root_doc = "index"
 default_role = "code"
 nitpicky = False
@@ -64,6 +70,8 @@ sphinx_gallery_conf = {
     "filename_pattern": r"plot_\w+\.py$",
     "download_all_examples": False,
     "min_reported_time": 1000,
+    # Its page would load scripts from servers.
+    "write_computation_times": False,
     "show_memory": False,
     "show_signature": False,
     "remove_config_comments": True,
