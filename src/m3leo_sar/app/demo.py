@@ -28,7 +28,7 @@ Trained = tuple[dict[str, Any], Any]
 #: Input sets to compare.
 INPUTS = ("amplitude", "coherence")
 #: Title of the figure.
-_HEADING = "Coherence tells land cover apart where amplitude cannot"
+_HEADING = "Coherence separates land cover where amplitude cannot"
 
 
 @dataclass(frozen=True, kw_only=True)

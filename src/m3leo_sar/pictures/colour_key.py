@@ -120,7 +120,7 @@ def _draw_bar(figure: Figure, key: Bar, axis: object, width: float) -> None:
 
 
 def number_texts(values: Sequence[float]) -> list[str]:
-    """Numbers with as many decimals as tell neighbours apart.
+    """Numbers with as many decimals as separate neighbours.
 
     Examples
     --------

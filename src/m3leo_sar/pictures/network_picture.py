@@ -31,7 +31,7 @@ _BEND = 0.12
 _WIDTH, _HEIGHT, _LEFT, _DATES = 8.5, 2.9, 0.5, 0.72
 #: Most numbers of days that are all written at the colour bar.
 _TICKS = 8
-#: Most groups of dates that the legend tells apart.
+#: Most groups of dates that the legend separates.
 _GROUPS = 8
 
 _Line = tuple[NDArray[np.float64], NDArray[np.float64]]
