@@ -51,12 +51,16 @@ def test_while_workers_start(stack, tmp_path, wait):
     assert stopped(words, tmp_path, has_workers, wait) == ONE_LINE
 
 
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    passes = simulate_passes(4, start=datetime.date(2023, 9, 4))
+    one = SafeScene(passes=passes, lines=170, columns=210, noise=None)
+    return write_safe_scene(one, tmp_path_factory.mktemp("scene"))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("wait", [0.0, 0.05, 0.2, 0.4, 0.8])
-def test_while_products_are_co_registered(tmp_path_factory, wait):
-    folder = tmp_path_factory.mktemp("scene")
-    scene = SafeScene(passes=simulate_passes(4, start=datetime.date(2023, 9, 4)), lines=170, columns=210, noise=None)
-    files = write_safe_scene(scene, folder)
-    words = ["coregister", folder / "products", "s", "--orbits", files.orbits, "--dem", files.terrain]
-    said = stopped(words, folder, lambda pid: (folder / "s" / "coregister.sqlite").exists(), wait)
-    assert said == ONE_LINE
+@pytest.mark.parametrize("wait", [0.0, 0.1, 0.5])
+def test_while_products_are_co_registered(scene, tmp_path, wait):
+    words = ["coregister", *scene.products, "s", "--orbits", scene.orbits, "--dem", scene.terrain]
+    begun = tmp_path / "s" / "coregister.sqlite"
+    assert stopped(words, tmp_path, lambda pid: begun.exists(), wait) == ONE_LINE
