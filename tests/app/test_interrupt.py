@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,11 @@ def stopped(words: list[object], folder: Path, is_time: Callable[[int], bool], w
 
 
 def has_workers(pid: int) -> bool:
-    return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    with suppress(FileNotFoundError):
+        # Libraries start other processes for a moment while they load.
+        return any(b"m3leo_sar.run.worker" in Path(f"/proc/{child}/cmdline").read_bytes() for child in found)
+    return False
 
 
 @pytest.fixture(scope="module")
