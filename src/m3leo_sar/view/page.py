@@ -148,12 +148,12 @@ class Page:
         if choice == before and not self.state.problems:
             return
         self.shown = choice
-        self.tiles.select(choice.tile)
         self.matrix.select(*choice.pair)
         self.state.snippet = self.explorer.snippet(choice.tile, choice.pair, **choice.options)
         if before is None or before.area != choice.area:
             self.matrix.clear()
         if before is None or before.tile != choice.tile:
+            self.tiles.select(choice.tile)
             self.work.cancel(pixel_panel.NAME)
             self.pixel.clear()
         self.pixel.select(choice.pair)
