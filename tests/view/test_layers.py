@@ -13,10 +13,11 @@ from view_scenes import BOX, DATES, WINDOW, make_archive, make_store, tiles, wri
 from m3leo_sar import GeoBox, Pair, SlcStack, Window, coherence, reproject, sample
 from m3leo_sar.io.stacks.sparse_samples import _in_strips, sparse_samples
 from m3leo_sar.io.stacks.zarr_stack import read_stack, write_stack
-from m3leo_sar.pictures.colours import coherence_image
+from m3leo_sar.pictures.colours import amplitude_image, coherence_image, phase_image
 from m3leo_sar.view import Explorer
 from m3leo_sar.view.coarse_positions import coarse_positions
 from m3leo_sar.view.decimated_looks import Cells
+from m3leo_sar.view.layer_colours import layer_codes
 from m3leo_sar.view.layers import Layers
 from m3leo_sar.view.map_tile import HALF_SIDE, map_tile
 from m3leo_sar.view.png import png_bytes
@@ -71,7 +72,7 @@ def test_a_wide_tile_has_the_values_of_the_full_scene_at_the_middle_of_its_cells
     chip = layers.tile(*numbers, PAIR)
     metres = layers._metres(zoom)
     assert metres**2 / 100 > 16
-    cells = Cells.of(BOX.shape, (2 * metres / 10, 2 * metres / 10), WINDOW)
+    cells = Cells.of(BOX.shape, (4 * metres / 10, 4 * metres / 10), WINDOW)
     rows, cols = (
         centre + step * np.arange(count)
         for centre, step, count in zip(cells.centre, cells.step, cells.counts, strict=True)
@@ -187,18 +188,33 @@ def test_the_description_names_zooms_and_bounds(layers):
     assert facts["attribution"].endswith("by m3leo-sar")
 
 
-def test_a_png_holds_the_picture():
-    image = coherence_image(RNG.random((9, 14)).astype("float32"))
-    image[3, 4] = 0
-    content = png_bytes(image)
+def pixels_of(content):
+    """Colours of a PNG of a palette."""
     kinds, place = {}, 8
     while place < len(content):
         size = int.from_bytes(content[place : place + 4], "big")
         kinds[content[place + 4 : place + 8]] = content[place + 8 : place + 8 + size]
         place += size + 12
-    lines = np.frombuffer(zlib.decompress(kinds[b"IDAT"]), np.uint8).reshape(9, 1 + 4 * 14)
-    np.testing.assert_array_equal(lines[:, 1:].reshape(9, 14, 4), image)
-    assert kinds[b"IHDR"][:8] == (14).to_bytes(4, "big") + (9).to_bytes(4, "big")
+    cols, rows = (int.from_bytes(kinds[b"IHDR"][first : first + 4], "big") for first in (0, 4))
+    lines = np.frombuffer(zlib.decompress(kinds[b"IDAT"]), np.uint8).reshape(rows, 1 + cols)
+    colours = np.frombuffer(kinds[b"PLTE"], np.uint8).reshape(-1, 3)
+    palette = np.concatenate([colours, np.frombuffer(kinds[b"tRNS"], np.uint8)[:, None]], axis=1)
+    return palette[lines[:, 1:]]
+
+
+def test_a_png_has_the_colours_of_pictures_within_a_255th():
+    values = RNG.random((9, 140)).astype("float32")
+    values[3, 4] = np.nan
+    drawn = {
+        "coherence": coherence_image(values),
+        "phase": phase_image(7 * values - 3.5),
+        "intensity_first": amplitude_image(np.sqrt(values), limits=(-20, 0)),
+    }
+    for layer, picture in drawn.items():
+        given = 7 * values - 3.5 if layer == "phase" else values
+        found = pixels_of(png_bytes(*layer_codes(given, layer, limits=(-20, 0))))
+        assert np.abs(found.astype(int) - picture).max() <= 4, layer
+        assert (found[..., 3] == picture[..., 3]).all()
 
 
 #: What numbers of tiles are made of, and what they are not.

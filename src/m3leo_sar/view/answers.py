@@ -15,7 +15,7 @@ import tornado.web
 
 from m3leo_sar.io.files.raster import geotiff_bytes
 from m3leo_sar.view.explorer import Chip
-from m3leo_sar.view.layer_colours import layer_image
+from m3leo_sar.view.layer_colours import layer_codes
 from m3leo_sar.view.layers import Layers
 from m3leo_sar.view.png import png_bytes
 from m3leo_sar.view.query import NAMES, MapQuery, map_query
@@ -176,7 +176,7 @@ class Missing(Answer):
 def encoded(chip: Chip, layer: str, suffix: str, limits: tuple[float, float] | None = None) -> bytes:
     """A map in one of :data:`FORMATS`; ``limits`` are those of an intensity's colours."""
     if suffix == "png":
-        return png_bytes(layer_image(chip.values, layer, limits=limits))
+        return png_bytes(*layer_codes(chip.values, layer, limits=limits))
     if suffix == "tif":
         tags = {"PAIR": str(chip.pair), "DAYS": str(chip.pair.days), "LAYER": layer}
         return geotiff_bytes("map.tif", chip.values, chip.geobox, tags=tags)

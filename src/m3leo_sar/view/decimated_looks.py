@@ -20,7 +20,7 @@ from m3leo_sar.view.stopwatch import Stopwatch
 from m3leo_sar.warp.pixel_map import PixelMap
 
 #: Rows and columns of cells that are read and kept together.
-_GROUP = 64
+_GROUP = 32
 
 
 class Cells(NamedTuple):

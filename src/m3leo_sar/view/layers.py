@@ -26,9 +26,9 @@ from m3leo_sar.view.stopwatch import Stopwatch
 from m3leo_sar.warp.pixel_map import pixel_map
 from m3leo_sar.warp.sample import sample
 
-#: Most samples of a stack per pixel of a map that are all read; beyond, one window per cell of two pixels is.
+#: Most samples of a stack per pixel of a map that are all read; beyond, one window per cell of four pixels is.
 _ALL_READ = 16.0
-_CELL = 2.0
+_CELL = 4.0
 #: Most tiles of a store or archive along a map tile.
 _TILES_ALONG = 3
 #: Tiles from which the contrast of an intensity is taken, and cells along an axis of a scene.
@@ -86,7 +86,7 @@ class Layers:
         """A pair on a tile of a web map, 256 x 256 pixels in Web Mercator (EPSG:3857).
 
         Where a pixel has up to 16 samples, all of them are read and the map is resampled as a chip is. Farther out,
-        one window per cell of two pixels is read and estimated: the values have the window of a chip, not more looks.
+        one window per cell of four pixels is read and estimated: the values have the window of a chip, not more looks.
         Of a store or archive, the tile is made of the chips under it, of which the first by identifier goes before.
 
         Parameters

@@ -142,6 +142,7 @@ class ViewServer:
             extra_patterns=patterns,
             extra_websocket_origins=sorted(self._gate.hosts),
             use_index=False,
+            log_function=_silent,
             default_handler_class=Missing,
             default_handler_args=common,
         )
@@ -161,7 +162,7 @@ class ViewServer:
         return {"/": document(self.explorer)}
 
     def _router(self, application: BokehTornado) -> RuleRouter:
-        refusals = tornado.web.Application([(".*", Refusal, {"gate": self._gate})])
+        refusals = tornado.web.Application([(".*", Refusal, {"gate": self._gate})], log_function=_silent)
         refusals.add_transform(guarded_headers(self._gate))
         return RuleRouter([Rule(Refused(self._gate), refusals), Rule(AnyMatches(), application)])
 
@@ -208,6 +209,10 @@ def serve(
     if open_browser and page:
         webbrowser.open(server.url)
     return server
+
+
+def _silent(handler: tornado.web.RequestHandler) -> None:
+    """Errors of the program are logged with their traceback, refused requests are not."""
 
 
 def _bound(port: int) -> socket.socket:

@@ -40,7 +40,7 @@ def read_chunk_blocks(array: Any, folder: Path, rows: NDArray[np.intp], cols: ND
     out = np.empty((len(rows), len(cols), *array.shape[2:]), dtype)
     for down, along in itertools.product(_by_chunk(rows, array.chunks[0]), _by_chunk(cols, array.chunks[1])):
         index = (down[0], along[0], *(0,) * (array.ndim - 2))
-        path = folder.joinpath(*array.metadata.encode_chunk_key(index).split("/"))
+        path = f"{folder}/{array.metadata.encode_chunk_key(index)}"
         place = (down[1], along[1])
         try:
             handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
@@ -66,7 +66,7 @@ def _by_chunk(places: NDArray[np.intp], size: int) -> list[tuple[int, slice, NDA
 
 
 def _elements(
-    handle: int, chunks: Sequence[int], dtype: Any, rows: NDArray[np.intp], cols: NDArray[np.intp], path: Path
+    handle: int, chunks: Sequence[int], dtype: Any, rows: NDArray[np.intp], cols: NDArray[np.intp], path: str
 ) -> NDArray[Any]:
     line = int(np.prod(chunks[1:])) * dtype.itemsize
     edges = [0, *(np.flatnonzero(np.diff(rows) > _GAP) + 1).tolist(), len(rows)]
@@ -75,9 +75,10 @@ def _elements(
         low, high = int(rows[first]), int(rows[last - 1]) + 1
         content = _at(handle, low * line, (high - low) * line)
         if len(content) < (high - low) * line:
-            raise ValueError(f"chunk {path.parent.name}/{path.name} is too short")
+            raise ValueError(f"chunk {path.rpartition('/c/')[2]} is too short")
         lines = np.frombuffer(content, dtype).reshape(high - low, *chunks[1:])
-        found.append(lines[rows[first:last, None] - low, cols[None]])
+        lines = lines if last - first == high - low else lines[rows[first:last] - low]
+        found.append(lines.take(cols, axis=1))
     return found[0] if len(found) == 1 else np.concatenate(found)
 
 
