@@ -38,6 +38,8 @@ class NewestWork:
         self._doc, self._state = doc, state
         self._newest: dict[str, int] = {}
         self._pool = self._threads() if doc.session_context else None
+        #: Callbacks of the document may still run after its session has ended.
+        self._is_closed = False
         if self._pool:
             doc.on_session_destroyed(lambda _: self.close())
 
@@ -67,7 +69,7 @@ class NewestWork:
         run = partial(self._run, name, number, compute, show, clear)
         if self._pool is None:
             run()
-        else:
+        elif not self._is_closed:
             self._pool.submit(run)
 
     def cancel(self, name: str) -> None:
@@ -77,7 +79,8 @@ class NewestWork:
         self._state.busy = [other for other in self._state.busy if other != name]
 
     def close(self) -> None:
-        """Drop the computations that wait."""
+        """Drop the computations that wait, and start none."""
+        self._is_closed = True
         if self._pool:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
