@@ -15,7 +15,7 @@ from m3leo_sar.grid.projection import ellipsoid, short_name
 #: Longitudes and latitudes (degrees) of columns and rows, of which 0 is the outer edge of the first pixel.
 _Places = Callable[[NDArray[np.float64], NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
 #: Steps of coordinates in degrees, and the most ticks of a side.
-_STEPS, _TICKS = tuple(factor * 10.0**power for power in range(-5, 2) for factor in (1, 2, 5)), 4
+_STEPS, _TICKS = tuple(factor * 10.0**power for power in range(-5, 2) for factor in (1, 2, 5)), 5
 
 
 class EdgeTicks(NamedTuple):
