@@ -155,7 +155,7 @@ def columns(monkeypatch):
     def set_width(width):
         from m3leo_sar.app import progress
 
-        for console in (progress.OUT, progress.ERR):
+        for console in (progress.OUT, progress.ERR, progress.LISTS, progress.FAULTS):
             monkeypatch.setattr(console, "_width", width)
 
     return set_width

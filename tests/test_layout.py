@@ -32,7 +32,7 @@ PIXELS = {"insar", "warp", "chips"}
 LEARN = {"learn.models", "learn.data", "learn.score", "learn.tasks", "learn.fit", "learn.shift"}
 BELOW_PRODUCTS = MAP_AND_STACK | PIXELS | IO | {"doors"}
 #: Rooms that every other may import.
-OPEN = ("_check", "_display", "_machine", "_missing_package", "_openmp", "_own_code")
+OPEN = ("_check", "_display", "_machine", "_missing_package", "_openmp", "_own_code", "_progress")
 #: Room to the rooms it may import beside itself.
 ARROWS = {
     "_check": set(),
@@ -40,6 +40,7 @@ ARROWS = {
     "_machine": set(),
     "_openmp": {"_machine"},
     "_own_code": set(),
+    "_progress": set(),
     "_missing_package": set(),
     "_rooms": {"_check", "_missing_package"},
     "grid": set(),

@@ -46,7 +46,12 @@ def slc_array(array: Any, name: str, *, ndim: int) -> None:
     ValueError
         If the number of axes differs or one is empty.
     """
-    if str(getattr(array, "dtype", None)) != "int16":
+    dtype = str(getattr(array, "dtype", None))
+    if dtype != "int16":
+        if dtype not in ("None", *REAL_OF):
+            raise TypeError(
+                f"{name} must be complex64, complex128, or int16 with the two parts on a last axis, got {dtype}"
+            )
         complex_array(array, name, ndim=ndim)
         return
     shape = tuple(array.shape)
@@ -60,17 +65,18 @@ def same(first: Any, second: Any, *, names: tuple[str, str]) -> None:
 
     Raises
     ------
-    ValueError
-        If the shapes differ.
     TypeError
         If the dtypes differ.
+    ValueError
+        If the shapes differ.
     """
+    # First: complex int16 has an axis more than complex64.
+    if first.dtype != second.dtype:
+        raise TypeError(f"{names[1]} must have the dtype of {names[0]}, {first.dtype}, got {second.dtype}")
     if tuple(first.shape) != tuple(second.shape):
         raise ValueError(
             f"{names[1]} must have the shape of {names[0]}, {tuple(first.shape)}, got {tuple(second.shape)}"
         )
-    if first.dtype != second.dtype:
-        raise TypeError(f"{names[1]} must have the dtype of {names[0]}, {first.dtype}, got {second.dtype}")
 
 
 def extent_within(extent: Any, name: str, shape: tuple[int, int], *, times: int) -> None:

@@ -38,7 +38,7 @@ def test_help_teaches(tmp_path: Path, command: str) -> None:
         (["pairs", "STACK", "--pair", "yesterday"], "--pair must read YYYYMMDD_YYYYMMDD, got 'yesterday'"),
         (["pairs", "STACK", "--days", "twelve"], "--days must be whole numbers joined by commas"),
         (["pairs", "STACK", "--season", "autumn"], "season must be one of winter, spring, summer, fall"),
-        (["prepare", "STACK", "out", "--window", "0x3"], "Window rows must be at least 1, got 0"),
+        (["prepare", "STACK", "out", "--window", "0x3"], "--window must have at least 1 row and 1 column, got '0x3'"),
         (["prepare", "STACK", "out", "--window", "5"], "--window must read ROWSxCOLS"),
         (["prepare", "STACK", "out", "--pairs", "best"], "pairs must be one of all, sequential, days"),
         (["prepare", "STACK", "out", "--aoi", "area.wkt"], "there is no file area.wkt"),

@@ -34,7 +34,9 @@ def test_the_machine_is_described(call, monkeypatch, tmp_path):
     (tmp_path / "egm96_15.gtx").write_bytes(b"")
     facts = machine_facts()
     assert facts["geoid grids of PROJ"]["egm96"] == str(tmp_path / "egm96_15.gtx")
-    assert facts["geoid grids of PROJ"]["egm2008"].startswith("missing: heights above it need --geoid, or us_nga_egm08")
+    assert facts["geoid grids of PROJ"]["egm2008"].startswith(
+        "missing: heights above it need --geoid FILE, or us_nga_egm08"
+    )
     assert facts["drivers of GDAL"]["GTiff"].startswith("GeoTIFF")
     assert facts["processors"]["compiled kernels"] == "built"
     assert "GDAL of rasterio" in facts["versions"]

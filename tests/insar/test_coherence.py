@@ -634,7 +634,7 @@ ONE = np.ones((6, 9), np.complex64)
     ("arguments", "options", "error", "message"),
     [
         ((ONE, ONE[:5]), {}, ValueError, r"secondary must have the shape of reference, \(6, 9\), got \(5, 9\)"),
-        ((ONE.real, ONE), {}, TypeError, "reference must be complex64 or complex128, got float32"),
+        ((ONE.real, ONE), {}, TypeError, "reference must be complex64, complex128, or int16 with .*, got float32"),
         ((ONE, ONE.astype(np.complex128)), {}, TypeError, "secondary must have the dtype of reference, complex64"),
         ((ONE, [1, 2]), {}, TypeError, "secondary must be a NumPy, CuPy, torch, dask or xarray array, got list"),
         ((ONE[0], ONE[0]), {}, ValueError, r"reference must be \(rows, cols\), got 1 axes"),
@@ -654,6 +654,7 @@ ONE = np.ones((6, 9), np.complex64)
         ((ONE, ONE), {"min_valid": float("nan")}, ValueError, "min_valid must lie"),
         ((ONE, ONE), {"reference_phase": ONE}, TypeError, "reference_phase must be float32 or float64, got complex64"),
         ((ONE, ONE), {"reference_phase": ONE.real[:5]}, ValueError, r"must have shape \(6, 9\) or \(1, 6, 9\)"),
+        ((np.ones((6, 9, 2), "i2"), ONE), {}, TypeError, "secondary must have the dtype of reference, int16"),
         ((ONE.real.astype("i2"),) * 2, {}, ValueError, r"int16 must be \(rows, cols, 2\), the parts last"),
     ],
 )  # fmt: skip

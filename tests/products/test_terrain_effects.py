@@ -122,7 +122,7 @@ def test_stacks_without_terrain_and_unknown_words_are_refused(tmp_path):
     box = GeoBox.from_bounds((680_000, 5_500_000, 680_450, 5_500_310), shape=(31, 45), crs="EPSG:32631")
     stack = SlcStack.from_arrays(np.ones((2, 31, 45), "complex64"), DATES, geometry=box, polarisation="VV")
     for options, name in (({"gamma0": True}, "gamma0"), ({"mask": ["shadow", "layover"]}, "mask layover,shadow")):
-        with pytest.raises(ValueError, match=f"{name} needs a stack with orbit and terrain.*; stack has a GeoBox"):
+        with pytest.raises(ValueError, match=f"{name} needs a stack with orbit and terrain.*; stack is on a map grid"):
             prepare(stack, tmp_path / "chips", **options)
     assert not (tmp_path / "chips").exists()
     with pytest.raises(ValueError, match="mask must be layover, shadow or both, layover,shadow, got 'water'"):

@@ -16,7 +16,7 @@ import pytest
 from production import BOX, DATES, recipe, run, tiles, write_dates
 
 from m3leo_sar import TileGrid
-from m3leo_sar.app.run_display import plan_text
+from m3leo_sar.app.run_display import plan_result
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip_ledger import LEDGER, ChipLedger, TileState
 from m3leo_sar.io.files.fingerprint import checksum, signature
@@ -55,7 +55,7 @@ def test_a_dry_run_tells_everything_and_writes_nothing(stack, tmp_path):
     assert rate is None
     assert plan.chips == {"coherence": 36, "intensity": 24, "label": 12}
     assert plan.bytes == 36 * 16 * 16 * 4 + 24 * 16 * 16 * 4 + 12 * 16 * 16
-    text = plan_text(plan, rate, workers=3)
+    text = "\n".join(plan_result(plan, rate, workers=3).sentences)
     assert "tiles: 6 of 6 are incomplete" in text
     assert "pairs: 6 to bring up to date, 20230301_20230313 to 20230325_20230406" in text
     assert "on 3 workers" in text

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from m3leo_sar.app import options
-from m3leo_sar.app.progress import OUT, progress_bar
+from m3leo_sar.app.command_result import CommandResult, show
+from m3leo_sar.app.completion import words
+from m3leo_sar.app.progress import progress_bar
 
 if TYPE_CHECKING:
     from m3leo_sar.chips.statistics import BandStatistics
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 #: Columns of a table of statistics.
-_NUMBERS = ("centre", "scale", "low", "high")
+_NUMBERS = ("encoding", "centre", "scale", "low", "high")
 
 
 @commands.command()
@@ -40,25 +41,35 @@ def verify(
     chips = ChipArchive(archive)
     # Locked before the first chip is read: a run could replace a damaged chip before it is removed.
     with _alone(archive) if discard else nullcontext():
-        faults = list(chips.verify())
-        for path, fault in faults:
-            OUT.print(f"{path}: {fault}", markup=False)
-        if not faults:
-            OUT.print(f"{archive}: all {sum(1 for _ in chips.chips())} chips can be read")
-            return
-        if discard:
-            paths = {path for path, _ in faults}
-            removed = chips.discard(paths)
-            OUT.print(f"{archive}: removed {removed} damaged files; run prepare again to compute their chips")
-            if removed < len(paths):
-                OUT.print(f"{archive}: {len(paths) - removed} files are not proven to be damaged and were kept")
-        else:
-            OUT.print(
-                f"{archive}: {len(faults)} damaged; verify --discard removes them, and the next prepare, retile or "
-                "import writes their chips again",
-                markup=False,
-            )
-    raise typer.Exit(1)
+        faults = {str(path): fault for path, fault in chips.verify()}
+        removed = chips.discard({Path(path) for path in faults}) if faults and discard else 0
+        count = 0 if faults else sum(1 for _ in chips.chips())
+    show(
+        CommandResult(
+            facts={"archive": archive, "damaged": len(faults), "removed": removed},
+            rows=[{"file": path, "fault": fault} for path, fault in faults.items()],
+            columns={},
+            faults=[f"{path}: {fault}" for path, fault in faults.items()],
+            sentences=_verdict(archive, faults, count, removed, discard=discard),
+        )
+    )
+    if faults:
+        raise typer.Exit(1)
+
+
+def _verdict(archive: Path, faults: Mapping[str, str], count: int, removed: int, *, discard: bool) -> list[str]:
+    """Sentences of verify, after those on each damaged chip."""
+    if not faults:
+        return [f"{archive}: all {count} chips can be read"]
+    if not discard:
+        return [
+            f"{archive}: {len(faults)} damaged; verify --discard removes them, and the next prepare, retile or import "
+            "writes their chips again",
+        ]
+    lines = [f"{archive}: removed {removed} damaged files; run prepare again to compute their chips"]
+    if removed < len(faults):
+        lines.append(f"{archive}: {len(faults) - removed} files are not proven to be damaged and were kept")
+    return lines
 
 
 @commands.command()
@@ -71,7 +82,13 @@ def index(archive: options.Archive) -> None:
     from m3leo_sar.io.chips.archive_index import COLLECTION, INDEX, write_index
 
     count = write_index(ChipArchive(archive))
-    OUT.print(f"{archive / INDEX}, {archive / COLLECTION}: {count} tiles")
+    show(
+        CommandResult(
+            facts={"index": archive / INDEX, "collection": archive / COLLECTION, "tiles": count},
+            sentences=[f"{archive / INDEX}, {archive / COLLECTION}: {count} tiles"],
+            following=[("m3leo-sar", "plot", archive, "map.png", "--map")],
+        )
+    )
 
 
 @commands.command()
@@ -85,7 +102,8 @@ def compact(archive: options.Archive) -> None:
     chips = ChipArchive(archive)
     # A merged batch takes a higher number than one that a run writes meanwhile, and would supersede it.
     with _alone(archive):
-        OUT.print(f"{archive}: merged {chips.compact()} batches")
+        merged = chips.compact()
+    show(CommandResult(facts={"archive": archive, "merged": merged}, sentences=[f"{archive}: merged {merged} batches"]))
 
 
 @commands.command()
@@ -113,14 +131,22 @@ def upgrade(
         ChipArchive(folder)
         with _alone(folder):
             count = upgrade_archive(folder)
-    OUT.print(f"{folder}: {count} files or folders renamed" if count else f"{folder}: nothing to rename")
+    text = f"{count} files or folders renamed" if count else "nothing to rename"
+    show(CommandResult(facts={"folder": folder, "renamed": count}, sentences=[f"{folder}: {text}"]))
 
 
 @commands.command()
 def export(
     archive: options.Archive,
     folder: Annotated[Path, typer.Argument(help="Folder to write to; it gets one folder per product.")],
-    form: Annotated[str, typer.Option("--format", help="geotiff, cog (cloud-optimised) or netcdf.")] = "geotiff",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="geotiff, cog (cloud-optimised) or netcdf.",
+            autocompletion=words("geotiff", "cog", "netcdf"),
+        ),
+    ] = "geotiff",
 ) -> None:
     """Export an archive to M3LEO's layout: FOLDER/PRODUCT/TILE.tif, one band per date or pair.
 
@@ -134,7 +160,7 @@ def export(
     chips = ChipArchive(archive)
     with progress_bar("writing", len(chips.identifiers)) as advance:
         done = export_archive(chips, folder, form=form, report=lambda _: advance())
-    _tell(done, f"{folder}: wrote {done.files} files of {done.chips} chips")
+    show(_exchange_result(done, f"{folder}: wrote {done.files} files of {done.chips} chips"))
     if done.left_out:
         raise typer.Exit(code=1)
 
@@ -146,7 +172,10 @@ def import_(
     ],
     archive: options.NewArchive,
     tiles: Annotated[Path | None, typer.Option(help="Tile file: bring every chip onto its tile's own grid.")] = None,
-    storage: Annotated[str, typer.Option(help="Format of a new archive: geotiff or zarr.")] = "zarr",
+    storage: Annotated[
+        str,
+        typer.Option(help="Format of a new archive: geotiff or zarr.", autocompletion=words("geotiff", "zarr")),
+    ] = "zarr",
 ) -> None:
     """Import M3LEO's released chips (or an export) into an archive, decoded to units, one chip per band.
 
@@ -163,15 +192,24 @@ def import_(
         raise ValueError(f"{folder} holds no PRODUCT/TILE.tif or PRODUCT/TILE.nc")
     with archive_to_change(archive, storage=storage) as chips, progress_bar("reading", files) as advance:
         done = import_layout(folder, chips, tiles=grid, report=lambda _: advance())
-    _tell(done, f"{archive}: took {done.chips} chips of {done.files} files")
+    following = [("m3leo-sar", "plot", archive, "tile.png"), ("m3leo-sar", "split", archive, "splits.csv")]
+    show(_exchange_result(done, f"{archive}: took {done.chips} chips of {done.files} files", following))
 
 
 @commands.command()
 def stats(
     archive: Annotated[Path, typer.Argument(help="Chip archive, or a store of SLC tiles.")],
     output: Annotated[Path, typer.Argument(help="JSON to write.")],
-    rule: Annotated[str, typer.Option(help="robust, mean_std, min_max, percentiles or m3leo.")] = "robust",
-    by: Annotated[str, typer.Option(help="Metadata fields that define the groups.")] = "product,polarisation,orbit",
+    rule: Annotated[
+        str,
+        typer.Option(
+            help="robust, mean_std, min_max, percentiles or m3leo.",
+            autocompletion=words("robust", "mean_std", "min_max", "percentiles", "m3leo"),
+        ),
+    ] = "robust",
+    by: Annotated[
+        str, typer.Option(help="Metadata fields that define the groups; product is one of them.")
+    ] = "product,polarisation,orbit",
     splits: Annotated[Path | None, typer.Option(help="Splits csv: only its train tiles.")] = None,
     aoi: Annotated[str | None, typer.Option(help="Name of the region, for groups by aoi.")] = None,
     inputs: Annotated[
@@ -206,17 +244,35 @@ def stats(
         tiles = [tile for tile in tiles if named.get(tile) == "train"]
     if not tiles:
         raise ValueError(f"{archive} holds no tile{' of the train split' if splits else ''}")
+    keys = tuple(part.strip() for part in by.split(",") if part.strip())
+    if "product" not in keys:
+        raise ValueError(f"--by must name product, such as product,polarisation, got {by!r}")
     with progress_bar("counting", len(tiles)) as advance:
-        keys = tuple(part.strip() for part in by.split(",") if part.strip())
         seen = archive_statistics(chips, tiles=tiles, keys=keys, aoi=aoi, report=lambda _: advance())
     found = seen.finish(rule)
     write_text(output, found.to_json() + "\n")
-    table = Table("group", "encoding", *_NUMBERS, "chips")
-    for group, band in found.groups.items():
-        name = ", ".join(part or "-" for part in group)
-        table.add_row(name, band.encoding, *_numbers(band), str(seen.groups[group].chips))
-    OUT.print(table)
-    OUT.print(f"{output}: digest {found.digest}")
+    rows = [
+        {**dict(zip(keys, group, strict=True)), **_band_row(band), "chips": seen.groups[group].chips}
+        for group, band in found.groups.items()
+    ]
+    columns = {"group": lambda row: [row[key] or "-" for key in keys], **{name: name for name in (*_NUMBERS, "chips")}}
+    show(_statistics_result(output, found.digest, rows, columns, archive))
+
+
+def _statistics_result(
+    output: Path, digest: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Any], archive: Path
+) -> CommandResult:
+    return CommandResult(
+        facts={"statistics": output, "digest": digest},
+        rows=rows,
+        columns=columns,
+        sentences=[f"{output}: digest {digest}"],
+        following=[("m3leo-sar", "train", archive, f"statistics={output}")],
+    )
+
+
+def _band_row(band: BandStatistics) -> dict[str, Any]:
+    return {name: getattr(band, name) for name in _NUMBERS}
 
 
 def _stats_of_pairs(
@@ -244,15 +300,8 @@ def _stats_of_pairs(
         rule=rule,
     )
     write_text(output, found.to_json() + "\n")
-    table = Table("input", "encoding", *_NUMBERS)
-    for band in found.bands:
-        table.add_row(band.name, band.encoding, *_numbers(band))
-    OUT.print(table)
-    OUT.print(f"{output}: digest {found.digest}")
-
-
-def _numbers(band: BandStatistics) -> list[str]:
-    return [f"{getattr(band, name):.4g}" for name in _NUMBERS]
+    rows = [{"input": band.name, **_band_row(band)} for band in found.bands]
+    show(_statistics_result(output, found.digest, rows, {"input": "input", **{name: name for name in _NUMBERS}}, store))
 
 
 @contextmanager
@@ -298,10 +347,12 @@ def _alone(root: Path) -> AbstractContextManager[object]:
     return RunLock(root) if os.access(root, os.W_OK) else nullcontext()
 
 
-def _tell(done: Exchanged, text: str) -> None:
-    OUT.print(text)
-    for number, (name, reason) in enumerate(done.left_out.items()):
-        if number == 10:
-            OUT.print(f"... and {len(done.left_out) - 10} more")
-            break
-        OUT.print(f"left out {name}: {reason}", markup=False)
+def _exchange_result(done: Exchanged, text: str, following: Sequence[Sequence[object]] = ()) -> CommandResult:
+    lines = [f"left out {name}: {reason}" for name, reason in list(done.left_out.items())[:10]]
+    more = len(done.left_out) - len(lines)
+    return CommandResult(
+        facts={"files": done.files, "chips": done.chips},
+        skipped=done.left_out,
+        sentences=[text, *lines, *([f"... and {more} more"] if more else [])],
+        following=following,
+    )

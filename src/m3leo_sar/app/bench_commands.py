@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +14,9 @@ import typer
 from rich.table import Table
 
 from m3leo_sar.app import options
-from m3leo_sar.app.progress import ERR, OUT
+from m3leo_sar.app.command_result import CommandResult, show
+from m3leo_sar.app.manner import manner
+from m3leo_sar.app.progress import ERR, LISTS, OUT
 
 commands = typer.Typer()
 
@@ -29,7 +33,7 @@ def bench(
     merge: Annotated[
         list[Path] | None, typer.Option(help="results.json of the same protocol and data; can be repeated.")
     ] = None,
-    show: Annotated[
+    show_protocol: Annotated[
         bool, typer.Option("--show-protocol", help="Print the protocol and its hash; run nothing.")
     ] = False,
 ) -> None:
@@ -45,9 +49,13 @@ def bench(
 
     chosen = Protocol.from_json(_text(protocol)) if protocol else Protocol()
     chosen = replace(chosen, europe=europe) if europe else chosen
-    if show:
-        OUT.print(chosen.to_json(), markup=False, soft_wrap=True)
-        OUT.print(f"hash {chosen.digest}", soft_wrap=True)
+    if show_protocol:
+        text = chosen.to_json()
+        show(
+            CommandResult(
+                facts={"protocol": json.loads(text), "hash": chosen.digest}, sentences=[text, f"hash {chosen.digest}"]
+            )
+        )
         return
     # Imported here: the kernels behind the toy data take a second to load.
     from m3leo_sar.bench.benchmark import RESULTS, TABLE, run_bench
@@ -61,8 +69,20 @@ def bench(
         merge=merge or (),
         report=lambda line: ERR.print(line, markup=False),
     )
-    OUT.print(results.table(), markup=False, soft_wrap=True)
-    OUT.print(f"{output / RESULTS}, {output / TABLE}: {len(results.rows)} scores", soft_wrap=True)
+    show(
+        CommandResult(
+            facts={
+                "results": output / RESULTS,
+                "table": output / TABLE,
+                "protocol": chosen.name,
+                "hash": chosen.digest,
+            },
+            rows=results.rows,
+            columns={},
+            sentences=[results.table(), f"{output / RESULTS}, {output / TABLE}: {len(results.rows)} scores"],
+            following=[("m3leo-sar", "bench", "AGAIN", "--merge", output / RESULTS)],
+        )
+    )
 
 
 @commands.command()
@@ -106,7 +126,7 @@ def shift(
     if labels:
         wanted.append((f"shares of {labels}", class_fractions(regions, labels), normalised_l1, "half of L1"))
     wanted += [(f"mean {name}", chip_means(regions, name), wasserstein, "") for name in values or ()]
-    comparisons = {}
+    comparisons, rows = {}, list[dict[str, Any]]()
     for name, samples, distance, unit in wanted:
         matrix = shift_matrix(samples, distance=distance, permutations=permutations, seed=seed)
         comparisons[name] = {
@@ -117,13 +137,36 @@ def shift(
         figure = output / (name.replace(" ", "-").replace(":", "-").replace("/", "-") + f".{form}")
         output.mkdir(parents=True, exist_ok=True)
         plot_shift(matrix, title=f"Distance of regions: {name}", unit=unit, path=figure, dpi=dpi)
-        _print(name, matrix)
-        OUT.print(str(figure), soft_wrap=True)
+        rows += list(_pair_rows(name, matrix))
+        if not manner().as_json:
+            LISTS.print(_table(name, matrix))
+        OUT.print(str(figure), markup=False, soft_wrap=True)
     write_text(output / "shift.json", json.dumps(comparisons, indent=1, allow_nan=False) + "\n")
-    OUT.print(f"{output / 'shift.json'}: {len(comparisons)} comparisons", soft_wrap=True)
+    show(
+        CommandResult(
+            facts={"file": output / "shift.json", "comparisons": list(comparisons)},
+            rows=rows,
+            columns={},
+            sentences=[f"{output / 'shift.json'}: {len(comparisons)} comparisons"],
+        )
+    )
 
 
-def _print(name: str, matrix: Any) -> None:
+def _pair_rows(name: str, matrix: Any) -> Iterator[dict[str, Any]]:
+    """A row per pair of regions."""
+    for (i, first), (j, second) in combinations(enumerate(matrix.names), 2):
+        yield {
+            "comparison": name,
+            "first": first,
+            "second": second,
+            "distance": float(matrix.distance[i, j]),
+            "p_value": float(matrix.p_value[i, j]),
+            "floor_of_first": float(matrix.floor[i]),
+            "floor_of_second": float(matrix.floor[j]),
+        }
+
+
+def _table(name: str, matrix: Any) -> Table:
     table = Table("", *matrix.names, title=f"{name}: distance (p value); floor on the diagonal")
     for i, region in enumerate(matrix.names):
         cells = [
@@ -131,7 +174,7 @@ def _print(name: str, matrix: Any) -> None:
             for j in range(len(matrix.names))
         ]
         table.add_row(region, *cells)
-    OUT.print(table)
+    return table
 
 
 def _rows(numbers: Any) -> Any:

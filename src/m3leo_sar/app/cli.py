@@ -19,13 +19,13 @@ from m3leo_sar.app import (
     view_commands,
 )
 from m3leo_sar.app.help_text import help_text
+from m3leo_sar.app.manner import Quiet, Verbose, speaking, with_manner
 from m3leo_sar.app.option_names import CommandGroup
 from m3leo_sar.app.progress import OUT
 
 app = typer.Typer(
     cls=CommandGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -45,14 +45,18 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def main(
+    context: typer.Context,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Coherence and interferograms of any date pair on M3LEO's tiles, from a stack of co-registered SLCs.
 
-    Start with [bold]m3leo-sar demo[/bold], then [bold]m3leo-sar pairs STACK[/bold].
+    Start with [bold]m3leo-sar demo[/bold], then [bold]m3leo-sar pairs STACK[/bold]; docs/command-line.md has more.
     """
+    context.with_resource(speaking(quiet=quiet, verbose=verbose))
 
 
 for _subject, _title in (
@@ -69,5 +73,8 @@ for _subject, _title in (
 ):
     for _command in _subject.commands.registered_commands:
         _command.rich_help_panel = _title
-        _command.help = help_text(_command.callback.__doc__ or "")
+        _callback = _command.callback
+        _name = _command.name or _callback.__name__.replace("_", "-")
+        _command.help = help_text(_callback.__doc__ or "")
+        _command.callback = with_manner(_callback, _name)
     app.add_typer(_subject.commands)

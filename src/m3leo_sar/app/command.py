@@ -22,7 +22,7 @@ _DROPPED = r"coroutine '.*' was never awaited"
 def main() -> None:
     """Run the command: 0 when done, 1 with one sentence for an error, 2 for wrong usage, 130 for Ctrl-C.
 
-    Warnings are sentences on standard error, each once.
+    Warnings are sentences on standard error, each once, and none with --quiet.
 
     The environment variable M3LEO_DEBUG=1 shows the traceback of an error.
     """
@@ -65,8 +65,11 @@ class _Warned:
 
     def __call__(self, message: Warning | str, *_: Any, **__: Any) -> None:
         text = " ".join(str(message).split())
+        # Before the command's options are read, none has asked for silence.
+        manner = sys.modules.get("m3leo_sar.app.manner")
+        is_silent = manner is not None and manner.manner().quiet
         # Ctrl-C leaves reads behind that zarr had begun.
-        if text not in self.said and not re.match(_DROPPED, text):
+        if text not in self.said and not is_silent and not re.match(_DROPPED, text):
             self.said.add(text)
             _say(f"warning: {text}")
 
@@ -84,7 +87,8 @@ def _ended(interrupts: Sequence[int]) -> int:
         from m3leo_sar.app.cli import app
 
         # Not standalone: typer then returns the exit code, that of Ctrl-C too, and lets exceptions pass.
-        code = app(standalone_mode=False) or 0
+        # The name decides the variable by which a shell asks for completions.
+        code = app(standalone_mode=False, prog_name="m3leo-sar") or 0
     except KeyboardInterrupt:
         code = _STOPPED
     except Exception as error:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from m3leo_sar.app import options
-from m3leo_sar.app.progress import OUT
+from m3leo_sar.app.command_result import CommandResult, rows_table, show
+from m3leo_sar.app.completion import archive_tiles
+from m3leo_sar.app.manner import manner
+from m3leo_sar.app.progress import LISTS
 from m3leo_sar.io.remote.remote_address import AnyFile, RemoteFile, file_at
 
 if TYPE_CHECKING:
@@ -65,9 +66,9 @@ def describe(
 
     is_far = isinstance(file, RemoteFile)
     if not is_far and is_chip_archive(file):
-        _print_facts(file, archive_facts(ChipArchive(file)))
+        _show_facts(file, archive_facts(ChipArchive(file)))
     elif not is_far and is_slc_tile_store(file):
-        _print_facts(file, tile_store_facts(file))
+        _show_facts(file, tile_store_facts(file))
     elif not is_far and reader is None and is_sentinel1(file):
         describe_sentinel1(file)
     elif is_far or reader is not None or (not is_own_array(file) and _is_stack(file)):
@@ -112,31 +113,31 @@ def _describe_chip(file: Path, component: str | None) -> None:
         # Neither a chip of an archive nor one of the release: a raster of another origin, such as terrain.
         if file.suffix.lower() == ".nc":
             raise
-        _print_facts(file, raster_facts(file))
+        _show_facts(file, raster_facts(file))
         return
     common, columns, rows = varying_columns(found.rows)
-    if rows:
-        table = Table(title=found.heading)
-        for column in columns:
-            # A heading is never broken.
-            table.add_column(column, overflow="fold", min_width=len(column))
-        for row in rows:
-            table.add_row(*row)
-        OUT.print(table)
-        if common:
-            OUT.print("all bands: " + ", ".join(f"{name} {value}" for name, value in common.items()), markup=False)
-    else:
-        _print_facts(found.heading, common)
-    for note in found.notes:
-        OUT.print(f"note: {note}", markup=False)
+    shared = ", ".join(f"{name} {value}" for name, value in common.items())
+    show(
+        CommandResult(
+            facts={"file": file, "heading": found.heading},
+            rows=found.bands,
+            columns={} if manner().as_json or not rows else _texts(columns, found.bands, rows),
+            title=found.heading,
+            fact_table=None if rows else common,
+            notes=found.notes,
+            sentences=[f"all bands: {shared}"] if rows and common else [],
+        )
+    )
 
 
-def _print_facts(title: object, facts: Mapping[str, object]) -> None:
-    table = Table("fact", "value", title=str(title))
-    for name, value in facts.items():
-        if value is not None:
-            table.add_row(name, escape(str(value)))
-    OUT.print(table)
+def _texts(columns: Sequence[str], bands: Sequence[Mapping[str, Any]], rows: Sequence[tuple[str, ...]]) -> Any:
+    """Columns of the texts of bands, by their headings."""
+    lines = {id(band): dict(zip(columns, row, strict=True)) for band, row in zip(bands, rows, strict=True)}
+    return {name: lambda band, name=name: lines[id(band)][name] for name in columns}
+
+
+def _show_facts(path: object, facts: Mapping[str, object]) -> None:
+    show(CommandResult(facts={"path": path, **facts}, title=str(path), fact_table=facts))
 
 
 def _describe_stack(path: AnyFile, choice: Choice, reader: str | None) -> None:
@@ -153,25 +154,55 @@ def _describe_stack(path: AnyFile, choice: Choice, reader: str | None) -> None:
     facts = {"kind": entry.holds, **summary.facts, "all dates": " ".join(f"{date:%Y%m%d}" for date in stack.dates)}
     if set(opened[0].polarisations) > set(stack.polarisations):
         facts["polarisation"] = f"{stack.polarisation}, of {', '.join(opened[0].polarisations)}"
-    _print_facts(path, facts)
-    for row in summary.gaps:
-        OUT.print(f"gap: {row['days']} days before {row['date']}")
-    if not isinstance(path, RemoteFile) and is_burst_stack(path):
-        _print_origins(BurstStack(path))
+    is_own = not isinstance(path, RemoteFile) and is_burst_stack(path)
+    origins = BurstStack(path).dates() if is_own else {}  # type: ignore[arg-type]
+    exact = {"dates": stack.dates, "shape": stack.shape, "polarisations": stack.polarisations, "crs": _crs(stack)}
+    show(
+        CommandResult(
+            facts={"path": path, **{name: one for name, one in facts.items() if name != "all dates"}, **exact},
+            rows=[
+                {"date": row["date"], "days": None if row["days"] == "" else row["days"], "gap": row["gap"],
+                 "platform": row.get("platform") or None, **_origin_of(origins, row["date"])}
+                for row in summary.dates
+            ],
+            columns={},
+            title=str(path),
+            fact_table=facts,
+            sentences=[f"gap: {row['days']} days before {row['date']}" for row in summary.gaps],
+        )
+    )  # fmt: skip
+    if is_own and not manner().as_json:
+        _print_origins(BurstStack(path))  # type: ignore[arg-type]
+
+
+def _crs(stack: Any) -> str | None:
+    """CRS of a stack on a map grid."""
+    return getattr(stack.geometry, "crs", None)
+
+
+def _origin_of(origins: Mapping[Any, Mapping[str, Any]], date: str) -> dict[str, Any]:
+    """What co-registration noted of a date."""
+    facts = next((facts for day, facts in origins.items() if str(day) == date), None)
+    names = ("processor", "orbit_kind", "azimuth_shift", "coverage", "saturated")
+    return {} if facts is None else {name: facts.get(name) for name in names}
 
 
 def _print_origins(stack: BurstStack) -> None:
     """What co-registration noted of each date."""
-    table = Table()
-    for heading in ("date", "platform", "processor", "orbit", "azimuth shift", "coverage", "saturated"):
-        # Rows differ in their dates, which are never cut.
-        table.add_column(heading, no_wrap=heading == "date", min_width=10 if heading == "date" else None)
+    rows = []
     for date, facts in stack.dates().items():
         lines = facts.get("azimuth_shift")
         shift = "reference" if date == stack.reference else "" if lines is None else f"{lines:+.5f} line"
-        known = (str(facts.get(name, "")) for name in ("platform", "processor", "orbit_kind"))
-        table.add_row(str(date), *known, shift, f"{facts.get('coverage', 0):.0%}", str(facts.get("saturated", "")))
-    OUT.print(table)
+        known = {name: facts.get(key, "") for name, key in _ORIGIN.items()}
+        share = f"{facts.get('coverage', 0):.0%}"
+        rows.append(
+            {"date": date, **known, "azimuth shift": shift, "coverage": share, "saturated": facts.get("saturated", "")}
+        )
+    LISTS.print(rows_table(rows))
+
+
+#: Column of a date's origin to its name in the stack.
+_ORIGIN = {"platform": "platform", "processor": "processor", "orbit": "orbit_kind"}
 
 
 def _describe_bursts(folder: Path, burst: str | None, polarisation: str | None) -> None:
@@ -186,21 +217,36 @@ def _describe_bursts(folder: Path, burst: str | None, polarisation: str | None) 
     flattened = {True: "yes", False: "no", None: "not stated"}[stack.flattened]
     facts = {"kind": "stacks of our Zarr container", "bursts": len(bursts), "polarisations": stack.polarisation,
              "orbit": stack.orbit, "track": stack.track, "flattened": flattened, "dates": dates}  # fmt: skip
-    _print_facts(folder, facts)
-    table = Table("burst", "rows", "columns", "spacing on the ground", "dates")
+    rows = []
     for one in bursts:
-        rows, cols = ground_spacing(one.geometry)
-        table.add_row(
-            one.burst or one.name, *map(str, one.shape[1:]), f"{rows:.1f} m x {cols:.1f} m", str(len(one.dates))
+        spacing = ground_spacing(one.geometry)
+        rows.append({"burst": one.burst or one.name, "rows": one.shape[1], "columns": one.shape[2],
+                     "row_spacing": spacing[0], "column_spacing": spacing[1], "dates": one.dates})  # fmt: skip
+    show(
+        CommandResult(
+            facts={"path": folder, **facts, "polarisations": stack.polarisations, "dates": stack.dates},
+            rows=rows,
+            title=str(folder),
+            fact_table=facts,
+            columns={
+                "burst": "burst",
+                "rows": "rows",
+                "columns": "columns",
+                "spacing on the ground": lambda row: f"{row['row_spacing']:.1f} m x {row['column_spacing']:.1f} m",
+                "dates": lambda row: len(row["dates"]),
+            },
         )
-    OUT.print(table)
+    )
 
 
 @commands.command()
 def plot(
     archive: options.Archive,
     output: Annotated[Path, typer.Argument(help="Picture to write, .png, .svg or .pdf.")],
-    tile: Annotated[str | None, typer.Option(help="Identifier of the tile; default: the first tile.")] = None,
+    tile: Annotated[
+        str | None,
+        typer.Option(help="Identifier of the tile; default: the first tile.", autocompletion=archive_tiles),
+    ] = None,
     model: Annotated[Path | None, typer.Option(help="Also draw the prediction of this model.pt.")] = None,
     sheet: Annotated[
         str | None, typer.Option(help="One product of many tiles, PRODUCT/KEY, such as coherence/VV/20230301_20230313.")
@@ -241,7 +287,7 @@ def plot(
         drawn = _plot_sheet(chips, sheet, max_tiles, path=output, dpi=dpi, form=form)
     else:
         drawn = _plot_tile(chips, tile or chips.identifiers[0], model, path=output, dpi=dpi, form=form)
-    OUT.print(f"{output}: {drawn}")
+    show(CommandResult(facts={"picture": output, "drawn": drawn}, sentences=[f"{output}: {drawn}"]))
 
 
 @commands.command()
@@ -265,7 +311,8 @@ def report(
 
     named = read_splits(splits) if splits else None
     write_report(ChipArchive(archive), output, splits=named, max_tiles=max_tiles, dpi=dpi, form=form)
-    OUT.print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+    size = output.stat().st_size
+    show(CommandResult(facts={"report": output, "bytes": size}, sentences=[f"{output}: {size / 1e6:.1f} MB"]))
 
 
 def _plot_tile(chips: ChipArchive, identifier: str, model: Path | None, **saved: Any) -> str:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from m3leo_sar.app.progress import OUT
+from m3leo_sar.app.command_result import Column, CommandResult, show
 
 if TYPE_CHECKING:
     from m3leo_sar.io.sentinel1.product import SafeProduct
     from m3leo_sar.io.sentinel1.safe_burst import SafeBurst
-
-#: Characters of "T052-110431-IW1".
-_IDENTIFIER = 15
 
 
 def is_sentinel1(path: Path) -> bool:
@@ -35,22 +30,43 @@ def describe_sentinel1(path: Path) -> None:
     from m3leo_sar.io.sentinel1.product import find_products
 
     if orbit_file_name(path) is not None:
-        OUT.print(_facts(path.name, orbit_facts(path)))
+        facts = orbit_facts(path)
+        show(CommandResult(facts={"path": path, **facts}, title=path.name, fact_table=facts))
         return
     unreadable: dict[Path, str] = {}
     products = find_products(path, unreadable=unreadable)
-    if len(products) == 1:
-        OUT.print(_facts(products[0].name, product_facts(products[0])))
-        OUT.print(burst_table(products[0].bursts))
-    else:
-        table = Table("date", "track", "slices", "bursts", "polarisations", "orbit", "IPF", title=str(path))
-        for row in series_rows(products):
-            table.add_row(*row)
-        OUT.print(table)
-    for reason in unreadable.values():
-        OUT.print(f"cannot be read: {reason}", markup=False, soft_wrap=True)
+    show(_one_product(products[0], unreadable) if len(products) == 1 else _series(path, products, unreadable))
     if unreadable:
         raise typer.Exit(code=1)
+
+
+def _one_product(product: SafeProduct, unreadable: Mapping[Path, str]) -> CommandResult:
+    facts = product_facts(product)
+    exact = {"start": product.start, "stop": product.stop, "polarisations": product.polarisations}
+    return CommandResult(
+        facts={"path": product.path, **facts, **exact},
+        rows=burst_rows(product.bursts),
+        columns=_BURST_COLUMNS,
+        title=product.name,
+        fact_table=facts,
+        skipped=_reasons(unreadable),
+        faults=[f"cannot be read: {reason}" for reason in unreadable.values()],
+    )
+
+
+def _series(path: Path, products: Sequence[SafeProduct], unreadable: Mapping[Path, str]) -> CommandResult:
+    return CommandResult(
+        facts={"path": path, "products": len(products)},
+        rows=series_rows(products),
+        columns=_SERIES_COLUMNS,
+        title=str(path),
+        skipped=_reasons(unreadable),
+        faults=[f"cannot be read: {reason}" for reason in unreadable.values()],
+    )
+
+
+def _reasons(unreadable: Mapping[Path, str]) -> dict[str, str]:
+    return {str(place): reason for place, reason in unreadable.items()}
 
 
 def product_facts(product: SafeProduct) -> dict[str, str]:
@@ -70,42 +86,64 @@ def product_facts(product: SafeProduct) -> dict[str, str]:
     }
 
 
-def burst_table(bursts: Iterable[SafeBurst]) -> Table:
-    """Bursts of a product, a line per burst on the ground."""
+#: Columns of the bursts of a product.
+_BURST_COLUMNS: dict[str, Column] = {
+    "burst": "burst",
+    "first line": lambda row: _milliseconds(row["first_line"]),
+    "lines": "lines",
+    "samples": "samples",
+    "valid lines": "valid_lines",
+    "polarisations": "polarisations",
+}
+
+
+def burst_rows(bursts: Iterable[SafeBurst]) -> list[dict[str, Any]]:
+    """Bursts of a product, a row per burst on the ground."""
     planes: dict[str, list[SafeBurst]] = {}
     for burst in bursts:
         planes.setdefault(str(burst.identifier), []).append(burst)
-    # The identifier is what --burst takes: it stays whole on a narrow terminal.
-    table = Table()
-    table.add_column("burst", no_wrap=True, min_width=_IDENTIFIER)
-    for heading in ("first line", "lines", "samples", "valid lines", "polarisations"):
-        table.add_column(heading)
-    for name, held in planes.items():
-        first = held[0]
-        table.add_row(
-            name,
-            _milliseconds(first.start),
-            *(str(number) for number in (*first.shape, first.valid_lines)),
-            ", ".join(burst.polarisation for burst in held),
-        )
-    return table
-
-
-def series_rows(products: Iterable[SafeProduct]) -> list[tuple[str, ...]]:
-    """A row per satellite, date and track of several products."""
-    groups: dict[tuple[str, int, str], list[SafeProduct]] = {}
-    for product in products:
-        groups.setdefault((str(product.start.date()), product.track, product.mission), []).append(product)
     return [
-        (
-            f"{date} {mission}",
-            f"{track} {held[0].direction}",
-            str(len(held)),
-            str(len({burst.identifier for product in held for burst in product.bursts})),
-            ", ".join(sorted({polarisation for product in held for polarisation in product.polarisations})),
-            ", ".join(sorted({product.orbit_source or "unknown" for product in held})),
-            ", ".join(sorted({product.processor or "unknown" for product in held})),
-        )
+        {
+            "burst": name,
+            "first_line": held[0].start,
+            "lines": held[0].shape[0],
+            "samples": held[0].shape[1],
+            "valid_lines": held[0].valid_lines,
+            "polarisations": [burst.polarisation for burst in held],
+        }
+        for name, held in planes.items()
+    ]
+
+
+#: Columns of the products of a folder.
+_SERIES_COLUMNS: dict[str, Column] = {
+    "date": lambda row: f"{row['date']} {row['mission']}",
+    "track": lambda row: f"{row['track']} {row['direction']}",
+    "slices": "slices",
+    "bursts": "bursts",
+    "polarisations": "polarisations",
+    "orbit": "orbits",
+    "IPF": "processors",
+}
+
+
+def series_rows(products: Iterable[SafeProduct]) -> list[dict[str, Any]]:
+    """A row per satellite, date and track of several products."""
+    groups: dict[tuple[datetime.date, int, str], list[SafeProduct]] = {}
+    for product in products:
+        groups.setdefault((product.start.date(), product.track, product.mission), []).append(product)
+    return [
+        {
+            "date": date,
+            "mission": mission,
+            "track": track,
+            "direction": held[0].direction,
+            "slices": len(held),
+            "bursts": len({burst.identifier for product in held for burst in product.bursts}),
+            "polarisations": sorted({polarisation for product in held for polarisation in product.polarisations}),
+            "orbits": sorted({product.orbit_source or "unknown" for product in held}),
+            "processors": sorted({product.processor or "unknown" for product in held}),
+        }
         for (date, track, mission), held in sorted(groups.items())
     ]
 
@@ -126,10 +164,3 @@ def orbit_facts(path: Path) -> dict[str, str]:
 
 def _milliseconds(time: datetime.datetime) -> str:
     return time.time().isoformat("milliseconds")
-
-
-def _facts(title: str, facts: dict[str, str]) -> Table:
-    table = Table("fact", "value", title=escape(title))
-    for name, value in facts.items():
-        table.add_row(name, escape(value))
-    return table

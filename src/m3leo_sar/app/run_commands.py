@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,13 +11,15 @@ import typer
 
 from m3leo_sar.app import options
 from m3leo_sar.app.archive_commands import archive_to_change
-from m3leo_sar.app.option_names import with_options
+from m3leo_sar.app.command_result import CommandResult, show
+from m3leo_sar.app.completion import words
 from m3leo_sar.app.progress import ERR, OUT, progress_bar
 
 if TYPE_CHECKING:
     from m3leo_sar.chips.legend import Legend
     from m3leo_sar.grid.tiles import TileGrid
     from m3leo_sar.grid.window import Window
+    from m3leo_sar.run.loop import Summary
     from m3leo_sar.stack.burst_set import BurstSet
     from m3leo_sar.stack.slc import SlcStack
 
@@ -27,10 +30,7 @@ commands = typer.Typer()
 def prepare(
     stack: options.Stack,
     archive: options.NewArchive,
-    aoi: Annotated[
-        str | None,
-        typer.Option(help="Area of interest: a file, a region such as conus, or WKT; default: the stack's footprint."),
-    ] = None,
+    aoi: options.Aoi = None,
     tiles: options.Tiles = None,
     lattice: options.Lattice = "legacy",
     rule: options.Rule = "all",
@@ -41,35 +41,63 @@ def prepare(
     window: Annotated[
         str,
         typer.Option(
-            help="Coherence window (multilook): ROWSxCOLS in the stack's pixels, or on the ground, such as 90m."
+            help="Coherence window (multilook): ROWSxCOLS in the stack's pixels, or on the ground, such as 90m.",
+            rich_help_panel=options.PRODUCTS,
         ),
     ] = "5x20",
-    interferograms: Annotated[bool, typer.Option(help="Write single-look interferograms too.")] = False,
-    intensities: Annotated[bool, typer.Option(help="Write each date's intensity.")] = True,
+    interferograms: Annotated[
+        bool, typer.Option(help="Write single-look interferograms too.", rich_help_panel=options.PRODUCTS)
+    ] = False,
+    intensities: Annotated[
+        bool, typer.Option(help="Write each date's intensity.", rich_help_panel=options.PRODUCTS)
+    ] = True,
     valid_looks: Annotated[
-        bool, typer.Option(help="Write the number of valid samples per window for each pair too.")
+        bool,
+        typer.Option(
+            help="Write the number of valid samples per window for each pair too.", rich_help_panel=options.PRODUCTS
+        ),
     ] = False,
     min_valid: options.MinValid = 0.5,
     fill_gaps: Annotated[
-        bool, typer.Option("--fill-gaps", help="Compute coherence for pixels without a valid sample too.")
+        bool,
+        typer.Option(
+            "--fill-gaps",
+            help="Compute coherence for pixels without a valid sample too, where --min-valid of their window is valid; "
+            "--min-valid 0 fills up to half a window into a gap.",
+            rich_help_panel=options.PRODUCTS,
+        ),
     ] = False,
     cross_polarised: Annotated[
         bool,
         typer.Option(
-            "--cross-polarised", help="Write the coherence of two polarisations and their ratio for each date too."
+            "--cross-polarised",
+            help="Write the coherence of two polarisations and their ratio for each date too.",
+            rich_help_panel=options.PRODUCTS,
         ),
     ] = False,
     gamma0: Annotated[
         bool,
-        typer.Option("--gamma0", help="Write each date's terrain-flattened gamma0 too, from the stack's terrain."),
+        typer.Option(
+            "--gamma0",
+            help="Write each date's terrain-flattened gamma0 too, from the stack's terrain.",
+            rich_help_panel=options.PRODUCTS,
+        ),
     ] = False,
     mask: Annotated[
         list[str] | None,
-        typer.Option(help="Ground without data in the chips, from the terrain: layover or shadow; can be repeated."),
+        typer.Option(
+            help="Ground without data in the chips, from the terrain: layover or shadow; can be repeated.",
+            rich_help_panel=options.PRODUCTS,
+            autocompletion=words("layover", "shadow"),
+        ),
     ] = None,
     remove_steps: Annotated[
         bool,
-        typer.Option("--remove-steps", help="Measure the phase steps between overlapping bursts and take them off."),
+        typer.Option(
+            "--remove-steps",
+            help="Measure the phase steps between overlapping bursts and take them off.",
+            rich_help_panel=options.PRODUCTS,
+        ),
     ] = False,
     minimum_coverage: options.Coverage = 0.5,
     burst: options.Burst = None,
@@ -79,33 +107,80 @@ def prepare(
     flattened: options.Flattened = None,
     reader: options.Reader = None,
     storage: Annotated[
-        str, typer.Option(help="Format of a new archive: geotiff (one file per chip) or zarr.")
+        str,
+        typer.Option(
+            help="Format of a new archive: geotiff (one file per chip) or zarr.",
+            rich_help_panel=options.OUTPUT,
+            autocompletion=words("geotiff", "zarr"),
+        ),
     ] = "geotiff",
     dtype: Annotated[
         str | None,
         typer.Option(
             help="Coherence of a new archive: float32, or uint8 with steps of 1/254 in a quarter of the bytes; "
-            "default: float32, or that of an existing archive. Other products keep theirs."
+            "default: float32, or that of an existing archive. Other products keep theirs.",
+            rich_help_panel=options.OUTPUT,
+            autocompletion=words("float32", "uint8"),
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only report missing chips, their size and the time needed.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Only report missing chips, their size and the time needed.",
+            rich_help_panel=options.OUTPUT,
+        ),
     ] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Read every existing chip; compute damaged ones again.")
+        bool,
+        typer.Option(
+            "--verify",
+            help="Read every existing chip; compute damaged ones again.",
+            rich_help_panel=options.OUTPUT,
+        ),
     ] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; default: one per CPU.")] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads per process; default: an equal share of the CPUs.")
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Worker processes; default: one per CPU.", rich_help_panel=options.MACHINE),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu or gpu; with gpu, workers compute on the visible GPU.")] = "cpu",
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Threads per process; default: an equal share of the CPUs.",
+            rich_help_panel=options.MACHINE,
+        ),
+    ] = None,
+    device: Annotated[
+        str,
+        typer.Option(
+            help="cpu or gpu; with gpu, workers compute on the visible GPU.",
+            rich_help_panel=options.MACHINE,
+            autocompletion=words("cpu", "gpu"),
+        ),
+    ] = "cpu",
     timeout: Annotated[
-        float | None, typer.Option(min=0.001, help="Seconds per block of tiles after which its worker is replaced.")
+        float | None,
+        typer.Option(
+            min=0.001,
+            help="Seconds per block of tiles after which its worker is replaced.",
+            rich_help_panel=options.MACHINE,
+        ),
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="Address of a dask scheduler whose workers compute, such as tcp://host:8786.")
+        str | None,
+        typer.Option(
+            help="Address of a dask scheduler whose workers compute, such as tcp://host:8786.",
+            rich_help_panel=options.MACHINE,
+        ),
     ] = None,
-    log: Annotated[Path | None, typer.Option(help="Log file; each event is added as one line of JSON.")] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            help="Log file; each event is added as one line of JSON.",
+            rich_help_panel=options.MACHINE,
+        ),
+    ] = None,
 ) -> None:
     """Compute the chips of a stack's pairs on M3LEO's tiles; existing chips are not computed again.
 
@@ -116,9 +191,8 @@ def prepare(
     Examples: m3leo-sar prepare stack chips --max-days 48; m3leo-sar prepare cslc chips --aoi area.wkt --window 5x20;
     m3leo-sar prepare stack chips --dry-run
     """
-    from m3leo_sar.app.run_display import failure_lines, plan_text, run_display, steps_text, summary_text
+    from m3leo_sar.app.run_display import plan_result, run_display, run_result, steps_text
     from m3leo_sar.io.chips.archive import ChipArchive
-    from m3leo_sar.io.chips.chip_ledger import LEDGER
     from m3leo_sar.products.recipe import Recipe, parse_mask
     from m3leo_sar.products.terrain_effects import require_terrain
     from m3leo_sar.run.catalogue import open_catalogue, with_flattening, without_steps
@@ -157,23 +231,27 @@ def prepare(
     grid = choose_tiles(opened, aoi=aoi, tiles=tiles, lattice=lattice)
     if remove_steps:
         steps = steps_to_remove(opened, grid, recipe)
-        OUT.print(steps_text(steps), markup=False)
+        OUT.print(steps_text(steps), markup=False, soft_wrap=True)
         catalogue = without_steps(catalogue, steps.phases)
     if dry_run:
         plan, rate = plan_only(catalogue, archive, grid, recipe, dtype=dtype, verify=verify)
-        OUT.print(plan_text(plan, rate, workers=workers), markup=False)
+        show(plan_result(plan, rate, workers=workers, again=_again("--dry-run")))
         return
     how = RunOptions(
         workers=workers, threads=threads, scheduler=scheduler, timeout=timeout, device=device, verify=verify, log=log
     )
+    how.require_usable()
     chips = ChipArchive.create(archive, storage=storage, dtype=dtype, grid=lattice_of(grid), stack=str(stack))
     with run_display() as watch:
         summary = bring_up_to_date(catalogue, chips, grid, recipe, options=how, watch=watch)
-    OUT.print(summary_text(summary, archive))
-    for line in failure_lines(summary.failed, archive / LEDGER):
-        OUT.print(line, markup=False, soft_wrap=True)
+    show(run_result(summary, archive))
     if summary.failed:
         raise typer.Exit(code=1)
+
+
+def _again(option: str) -> list[str]:
+    """The command that is running, without an option."""
+    return ["m3leo-sar", *(word for word in sys.argv[1:] if word != option)]
 
 
 def _window(text: str, stack: SlcStack | BurstSet) -> Window:
@@ -244,8 +322,7 @@ def retile(
     --aoi area.wkt --lattice exact --dataset people --resampling sum; m3leo-sar retile flood.tif chips --dataset flood
     --classes flood.csv
     """
-    from m3leo_sar.app.run_display import failure_lines
-    from m3leo_sar.io.chips.chip_ledger import LEDGER
+    from m3leo_sar.app.run_display import retile_result
     from m3leo_sar.io.sources.open_source import open_source
     from m3leo_sar.run.choices import lattice_of
     from m3leo_sar.run.retile import retile as cut
@@ -262,13 +339,7 @@ def retile(
         summary = cut(
             opened, chips, grid, dataset=dataset, workers=workers, retries=retries, classes=legend, report=advance
         )
-    OUT.print(
-        f"{archive}: {summary.done} tiles done, {summary.present} already settled, {len(summary.skipped)} skipped, "
-        f"{len(summary.failed)} failed"
-    )
-    for state, reasons in (("skipped", summary.skipped), ("failed", summary.failed), ("note", summary.notes)):
-        for line in failure_lines(reasons, archive / LEDGER, state=state):
-            OUT.print(line, markup=False, soft_wrap=True)
+    show(retile_result(summary, archive, dataset))
     if summary.failed:
         raise typer.Exit(code=1)
     if not summary.done and not any(chips.keys(tile, dataset) for tile in grid.identifiers):
@@ -359,7 +430,22 @@ def slc_tiles(
         built = build_slc_tiles(
             opened, grid, store, window=largest, minimum_coverage=minimum_coverage, report=lambda _: advance()
         )
-    OUT.print(f"{store}: wrote {sum(built.computed.values())} planes, {built.present} already existed")
-    if built.skipped:
-        reason = with_options(next(iter(built.skipped.values())))
-        OUT.print(f"{len(built.skipped)} tiles left out (the first: {reason})", markup=False, soft_wrap=True)
+    show(_store_result(built, store, window))
+    if built.failed:
+        raise typer.Exit(code=1)
+
+
+def _store_result(built: Summary, store: Path, window: str) -> CommandResult:
+    from m3leo_sar.app.run_display import left_out_text
+
+    count = sum(built.computed.values())
+    return CommandResult(
+        facts={"store": store, "planes": count, "present": built.present, "tiles": built.done},
+        skipped=built.skipped,
+        failed=built.failed,
+        sentences=[f"{store}: wrote {count} planes, {built.present} already existed", *left_out_text(built.skipped)],
+        following=[
+            ("m3leo-sar", "stats", store, "stats.json", "--input", f"coherence:{window}"),
+            ("m3leo-sar", "train", "CHIPS", f"pairs.store={store}", f"input=coherence:{window}", "pairs.redraw=true"),
+        ],
+    )

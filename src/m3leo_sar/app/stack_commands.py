@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from m3leo_sar.app import options
-from m3leo_sar.app.progress import OUT, progress_bar
+from m3leo_sar.app.command_result import CommandResult, show
+from m3leo_sar.app.progress import progress_bar
+
+if TYPE_CHECKING:
+    from m3leo_sar.app.scene_files import SceneFiles
 
 #: Rows and columns of a simulated stack, unless others are specified.
 STACK_SIZE = 1000, 1200
@@ -80,7 +83,7 @@ def simulate(
         )
         with progress_bar("simulating bursts", images_of(place)) as advance:
             files = write_safe_scene(place, path, zipped=zipped, geoid=geoid, progress=advance)
-        OUT.print(f"{path}: {len(files.products)} products, with orbits, terrain and truth")
+        show(_scene_result(path, files))
         return
     rows, cols = rows or STACK_SIZE[0], cols or STACK_SIZE[1]
     days = [first + datetime.timedelta(days=every * index) for index in range(dates)]
@@ -90,7 +93,29 @@ def simulate(
     scene = simulate_scene(geobox, dates=days, event=happening, seed=seed)
     with progress_bar("simulating dates", dates) as advance:
         written = write_stack(scene.stack, path, labels=scene.labels(), label_units=LABEL_UNITS, progress=advance)
-    OUT.print(f"{path}: {len(written)} dates written, {dates - len(written)} already there")
+    show(
+        CommandResult(
+            facts={"stack": path, "dates": days, "written": sorted(written), "present": dates - len(written)},
+            sentences=[f"{path}: {len(written)} dates written, {dates - len(written)} already there"],
+            following=[
+                ("m3leo-sar", "pairs", path, "--max-days", 24),
+                ("m3leo-sar", "prepare", path, "chips", "--lattice", "exact"),
+            ],
+        )
+    )
+
+
+def _scene_result(path: Path, files: SceneFiles) -> CommandResult:
+    return CommandResult(
+        facts={"folder": path, "products": files.products, "orbits": files.orbits, "terrain": files.terrain}
+        | {"geoid": files.geoid, "truth": files.truth},
+        sentences=[f"{path}: {len(files.products)} products, with orbits, terrain and truth"],
+        following=[
+            ("m3leo-sar", "describe", path / "products"),
+            ("m3leo-sar", "coregister", path / "products", "stacks", "--orbits", files.orbits, "--dem", files.terrain)
+            + (("--geoid", files.geoid) if files.geoid else ()),
+        ],
+    )
 
 
 def _require_kind(path: Path, safe: bool, options_of_products: Mapping[str, object]) -> None:
@@ -151,26 +176,45 @@ def pairs(
     chosen = choose_pairs(
         opened, rule=rule, max_days=max_days, days=options.numbers(days), season=season, named=pair or ()
     )
-    several = len(opened.polarisations) > 1
-    names = [f"tiles that have it{f' in {one}' if several else ''}" for one in opened.polarisations]
-    table = Table("pair", "days", "season", *(names if archive else []))
     chips = ChipArchive(archive) if archive else None
     held = [set(chips.keys(tile, COHERENCE)) for tile in chips.identifiers] if chips else []
+    rows = []
     for item in chosen:
-        keys = [{f"{one}/{item}", str(item)} for one in opened.polarisations]
-        there = [str(sum(bool(key & some) for some in held)) for key in keys] if chips else []
         middle = item.reference + (item.secondary - item.reference) / 2
-        table.add_row(str(item), str(item.days), season_of(middle), *there)
-    OUT.print(table)
+        keys = {one: {f"{one}/{item}", str(item)} for one in opened.polarisations}
+        tiles = {one: sum(bool(key & some) for some in held) for one, key in keys.items()} if chips else None
+        rows.append(
+            {"pair": str(item), "reference": item.reference, "secondary": item.secondary, "days": item.days,
+             "season": season_of(middle), "tiles": tiles}
+        )  # fmt: skip
     found = connection(opened.dates, chosen)
     groups = "all connected" if found.is_connected else f"in {len(found.components)} groups not connected by any pair"
-    OUT.print(
-        f"{len(chosen)} pairs of {len(opened.dates)} dates, {opened.dates[0]} to {opened.dates[-1]}, {groups}, "
-        f"loops: {found.loops}"
-    )
     if figure:
         coherence = mean_coherence(chips, chosen) if chips else None
         plot_network(
             opened.dates, chosen, coherence=coherence or None, heading=f"Pairs of {Path(str(stack)).name}", path=figure,
             dpi=dpi, form=form,
         )  # fmt: skip
+    show(
+        CommandResult(
+            facts={"stack": stack, "dates": opened.dates, "polarisations": opened.polarisations, "pairs": len(chosen),
+                   "connected": found.is_connected, "groups": len(found.components), "loops": found.loops,
+                   "figure": figure},
+            rows=rows,
+            columns=_pair_columns(opened.polarisations if archive else ()),
+            sentences=[
+                f"{len(chosen)} pairs of {len(opened.dates)} dates, {opened.dates[0]} to {opened.dates[-1]}, {groups}, "
+                f"loops: {found.loops}"
+            ],
+            following=[("m3leo-sar", "prepare", stack, archive or "chips", "--dry-run")],
+        )
+    )  # fmt: skip
+
+
+def _pair_columns(polarisations: Sequence[str]) -> dict[str, Any]:
+    """Columns of a list of pairs, and the tiles of an archive that have each in some polarisations."""
+    columns: dict[str, Any] = {"pair": "pair", "days": "days", "season": "season"}
+    for one in polarisations:
+        heading = f"tiles that have it{f' in {one}' if len(polarisations) > 1 else ''}"
+        columns[heading] = lambda row, one=one: row["tiles"][one]
+    return columns

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from m3leo_sar.app import options
-from m3leo_sar.app.progress import OUT
+from m3leo_sar.app.command_result import CommandResult, show
+from m3leo_sar.app.completion import words
+from m3leo_sar.app.manner import manner
 from m3leo_sar.io.remote.remote_address import file_at
 
 if TYPE_CHECKING:
@@ -44,7 +46,20 @@ def tiles(
             raise ValueError("an area is needed: give --aoi, --stack, or both")
         grid = tiles_over(aoi=aoi, lattice=lattice)
     write_tiles(output, grid)
-    OUT.print(f"{output}: {len(grid)} tiles of the {lattice} lattice", markup=False)
+    show(
+        CommandResult(
+            facts={"file": output, "lattice": lattice, "tiles": len(grid)},
+            rows=[
+                {"identifier": tile.identifier, "bounds": tile.geobox.bounds_in("EPSG:4326"), "crs": tile.geobox.crs}
+                for tile in (grid if manner().as_json else ())
+            ],
+            sentences=[f"{output}: {len(grid)} tiles of the {lattice} lattice"],
+            following=[
+                ("m3leo-sar", "split", output, "splits.csv"),
+                ("m3leo-sar", "prepare", stack or "STACK", "chips", "--tiles", output),
+            ],
+        )
+    )
 
 
 @commands.command()
@@ -53,7 +68,10 @@ def split(
     output: Annotated[Path, typer.Argument(help="Splits csv (identifier, split) to write.")],
     by: Annotated[
         str,
-        typer.Option(help="bands: strips of equal shares; legacy: M3LEO's own strips; order: one strip per split."),
+        typer.Option(
+            help="bands: strips of equal shares; legacy: M3LEO's own strips; order: one strip per split.",
+            autocompletion=words("bands", "legacy", "order"),
+        ),
     ] = "bands",
     bands: Annotated[
         int | None, typer.Option(min=1, help="Number of strips; default: 60, or fewer for few tiles.")
@@ -78,8 +96,24 @@ def split(
     grid, shares = named_tiles(tiles), options.fractions_of(fractions)
     names = _split(grid, by, bands, angle, shares, buffer)
     write_splits(output, dict(zip(grid.identifiers, names, strict=True)))
-    counts = ", ".join(f"{names.count(name)} {name}" for name in (*SPLITS, "buffer") if name in names)
-    OUT.print(f"{output}: {counts}", markup=False)
+    counts = {name: names.count(name) for name in (*SPLITS, "buffer") if name in names}
+    show(
+        CommandResult(
+            facts={"file": output, "tiles": len(grid), "splits": counts},
+            sentences=[f"{output}: {', '.join(f'{count} {name}' for name, count in counts.items())}"],
+            following=_after_split(tiles, output),
+        )
+    )
+
+
+def _after_split(tiles: Path, splits: Path) -> list[tuple[object, ...]]:
+    if not tiles.is_dir():
+        return []
+    return [
+        ("m3leo-sar", "plot", tiles, "map.png", "--map", "--splits", splits),
+        ("m3leo-sar", "stats", tiles, "stats.json", "--splits", splits),
+        ("m3leo-sar", "train", tiles, "--splits", splits),
+    ]
 
 
 def _split(

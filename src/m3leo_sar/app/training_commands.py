@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
 
 from m3leo_sar.app import options
-from m3leo_sar.app.progress import OUT
+from m3leo_sar.app.command_result import CommandResult, rows_table, show
+from m3leo_sar.app.manner import manner
+from m3leo_sar.app.progress import LISTS
 
 commands = typer.Typer()
 
@@ -64,13 +67,23 @@ def train(
     # Before torch is loaded: a wrong folder should be reported at once.
     ChipArchive(loaded.archive)
     result = fit_with_bar(loaded, title="training", resume=resume)
-    if "iou" in result.metrics:
-        table = Table("class", "IoU")
-        for name, score in result.metrics["iou"].items():
-            table.add_row(name, f"{score:.3f}")
-        OUT.print(table)
-    for line in score_lines(result.metrics):
-        OUT.print(f"{result.output}: {line}")
+    scores = result.metrics.get("iou", {})
+    show(
+        CommandResult(
+            facts={"output": result.output, "metrics": result.metrics},
+            rows=[{"class": name, "iou": score} for name, score in scores.items()],
+            columns={"class": "class", "IoU": lambda row: f"{row['iou']:.3f}"},
+            sentences=[f"{result.output}: {line}" for line in score_lines(result.metrics)],
+            following=_after_training(Path(loaded.archive), result.output) if scores else [],
+        )
+    )
+
+
+def _after_training(archive: Path, output: Path) -> list[tuple[object, ...]]:
+    return [
+        ("m3leo-sar", "plot", archive, "tile.png", "--model", output / "model.pt"),
+        ("m3leo-sar", "train", "--config", output / "config.yaml", "--resume", "epochs=N"),
+    ]
 
 
 def _with_splits(config: Any, splits: Path | None) -> Any:
@@ -100,11 +113,16 @@ def _train_all(
         result = fit_with_bar(run, title=f"run {number} of {len(loaded)}", resume=resume)
         rows.append((result.output.name, label, result.metrics))
     names = write_sweep(root / "sweep.csv", rows)
-    table = Table("run", "settings", *names)
-    for run_name, label, metrics in rows:
-        table.add_row(run_name, label, *(f"{metrics[name]:.4g}" if name in metrics else "" for name in names))
-    OUT.print(table)
-    OUT.print(f"{root / 'sweep.csv'}: {len(rows)} runs")
+    show(
+        CommandResult(
+            facts={"table": root / "sweep.csv", "runs": len(rows)},
+            rows=[
+                {"run": name, "settings": label, **{score: metrics.get(score) for score in names}}
+                for name, label, metrics in rows
+            ],
+            sentences=[f"{root / 'sweep.csv'}: {len(rows)} runs"],
+        )
+    )
 
 
 @commands.command()
@@ -121,7 +139,7 @@ def demo(
 
     With [bold]--safe[/bold], begin with Sentinel-1 products, orbit files and terrain, and co-register them.
     """
-    from m3leo_sar.app.run_display import summary_text
+    from m3leo_sar.app.run_display import summary_lines
 
     if safe:
         _safe_demo(output, seed, dpi=dpi, form=form)
@@ -129,26 +147,51 @@ def demo(
     from m3leo_sar.app.demo import demo as run
 
     result = run(output, seed=seed, dpi=dpi, form=form)
-    times = Table("step", "seconds")
-    for step, seconds in result.seconds.items():
-        times.add_row(step, f"{seconds:.1f}")
-    times.add_row("all", f"{sum(result.seconds.values()):.1f}")
-    OUT.print(times)
     classes = sorted({name for scores in result.scores.values() for name in scores["iou"]})
-    table = Table(Column("input", no_wrap=True), "mIoU", *classes)
-    for name, scores in result.scores.items():
-        table.add_row(name, f"{scores['miou']:.3f}", *(f"{scores['iou'].get(item, 0):.2f}" for item in classes))
-    OUT.print(table)
-    OUT.print(summary_text(result.summary, output / "chips"))
-    OUT.print(f"Figure: {result.figure}")
+    if not manner().as_json:
+        LISTS.print(rows_table(_times(result.seconds)))
+    show(
+        CommandResult(
+            facts={"seconds": result.seconds, "figures": [result.figure], "computed": result.summary.computed},
+            rows=[
+                {"input": name, "miou": scores["miou"], "iou": scores["iou"]} for name, scores in result.scores.items()
+            ],
+            columns={
+                "input": "input",
+                "mIoU": lambda row: f"{row['miou']:.3f}",
+                **{name: partial(_share, name) for name in classes},
+            },
+            sentences=[*summary_lines(result.summary, output / "chips"), f"Figure: {result.figure}"],
+            following=[
+                ("m3leo-sar", "pairs", output / "stack", "--archive", output / "chips"),
+                ("m3leo-sar", "report", output / "chips", "report.html"),
+            ],
+        )
+    )
+
+
+def _share(name: str, row: Mapping[str, Any]) -> str:
+    return f"{row['iou'].get(name, 0):.2f}"
+
+
+def _times(seconds: Mapping[str, float]) -> list[dict[str, str]]:
+    steps = {**seconds, "all": sum(seconds.values())}
+    return [{"step": name, "seconds": f"{value:.1f}"} for name, value in steps.items()]
 
 
 def _safe_demo(output: Path, seed: int, *, dpi: int, form: str) -> None:
-    from m3leo_sar.app.run_display import summary_text
+    from m3leo_sar.app.run_display import summary_lines
     from m3leo_sar.app.safe_demo import safe_demo
 
     result = safe_demo(output, seed=seed, dpi=dpi, form=form)
-    for text in result.shifts:
-        OUT.print(text, markup=False, soft_wrap=True)
-    OUT.print(summary_text(result.summary, output / "chips"))
-    OUT.print(f"Figures: {', '.join(str(figure) for figure in result.figures)}", soft_wrap=True)
+    figures = ", ".join(str(figure) for figure in result.figures)
+    show(
+        CommandResult(
+            facts={"seconds": result.seconds, "figures": result.figures, "computed": result.summary.computed},
+            sentences=[*result.shifts, *summary_lines(result.summary, output / "chips"), f"Figures: {figures}"],
+            following=[
+                ("m3leo-sar", "describe", output / "stacks"),
+                ("m3leo-sar", "report", output / "chips", "report.html"),
+            ],
+        )
+    )

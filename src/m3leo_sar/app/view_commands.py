@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from m3leo_sar.app import options
-from m3leo_sar.app.progress import ERR, OUT
+from m3leo_sar.app.command_result import CommandResult, show
+from m3leo_sar.app.manner import manner
+from m3leo_sar.app.progress import ERR, LISTS
 from m3leo_sar.io.remote.remote_address import file_at
 
 commands = typer.Typer()
@@ -68,7 +70,11 @@ def view(
         reader=reader,
     )
     with serve(explorer, port=port, open_browser=browser, origins=allow_origin or ()) as server:
-        OUT.print(server.url, soft_wrap=True)
+        # A quiet command prints it too: without its token no page is shown.
+        if manner().as_json:
+            show(CommandResult(facts={"url": server.url, "tiles": len(explorer.tiles), "dates": explorer.dates}))
+        else:
+            LISTS.print(server.url, markup=False, soft_wrap=True)
         ERR.print(f"{len(explorer.tiles)} tiles, {len(explorer.dates)} dates; Ctrl-C ends the server")
         try:
             server.wait()

@@ -104,7 +104,8 @@ def coherence(
     pairs : Pair, str, two dates, two indices, or a sequence of these, optional
         Pairs of dates of a stack, in any order, repeats allowed: ``Pair``, ``"20230301_20230313"``, two
         dates (``datetime.date`` or text such as ``"2023-03-01"``), or two indices along the first axis. An array
-        without dates accepts indices only. A sequence gives a leading axis of pairs, a single pair gives none.
+        without dates accepts indices only. A sequence gives a leading axis of pairs, a single pair gives none. The
+        coherence of an image with itself, such as ``(1, 1)``, is 1.
     step : Looks, optional
         Keep one result per block of this many rows and columns, at sample ``step // 2`` of each block; an incomplete
         block is omitted. Each value equals the full-resolution value there, bit for bit. With ``step`` as large as the
@@ -121,8 +122,9 @@ def coherence(
         half, so that no value is based on the few products in a corner of a window, whose coherence is near 1 for any
         ground. 0 accepts any share.
     fill_gaps : bool
-        Also estimate at pixels whose own sample is not valid, from the surrounding samples: in holes and up to half a
-        window beyond the edge of a burst. They are NaN otherwise.
+        Also estimate at pixels whose own sample is not valid, from the surrounding samples; they are NaN otherwise.
+        ``min_valid`` still holds: with its default of half only small holes are filled, with ``min_valid=0`` also
+        pixels up to half a window beyond the edge of a burst, from few samples.
 
     Returns
     -------

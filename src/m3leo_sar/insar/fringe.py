@@ -92,7 +92,8 @@ def fringe_coherence(
         Share, in [0, 1], of the window's samples inside the image that must be valid, as in
         :func:`m3leo_sar.coherence`.
     fill_gaps : bool
-        Also estimate at pixels whose own sample is not valid. They are NaN otherwise.
+        Also estimate at pixels whose own sample is not valid, where ``min_valid`` of their window is: with
+        ``min_valid=0`` up to half a window into a gap. They are NaN otherwise.
 
     Returns
     -------

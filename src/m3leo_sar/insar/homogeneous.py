@@ -153,7 +153,8 @@ def homogeneous_coherence(
         Minimum number of valid neighbours, including the pixel itself: the estimate over one sample is always 1, over
         few samples far too high.
     fill_gaps : bool
-        Also estimate at pixels whose own sample is not valid. They are NaN otherwise.
+        Also estimate at pixels whose own sample is not valid, where ``min_valid`` of their window is: with
+        ``min_valid=0`` up to half a window into a gap. They are NaN otherwise.
 
     Returns
     -------

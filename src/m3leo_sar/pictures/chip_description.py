@@ -44,11 +44,15 @@ class Description(NamedTuple):
         One per band, with the columns `COLUMNS`.
     notes : tuple of str
         Classes of a map of codes, and problems found.
+    bands : list of dict
+        The facts of the rows as values: dates by ISO 8601, ``valid`` as a share in [0, 1], ``minimum`` and ``maximum``
+        of the values, or of their magnitude.
     """
 
     heading: str
     rows: list[tuple[str, ...]]
     notes: tuple[str, ...]
+    bands: list[dict[str, Any]]
 
 
 def describe(path: str | os.PathLike[str], *, component: str | None = None) -> Description:
@@ -106,12 +110,23 @@ def _read_netcdf(file: Path, component: str | None) -> ComponentChip:
 
 
 def _described(chip: ComponentChip) -> Description:
-    rows, notes = [], list(chip.notes)
+    bands, notes = [], list(chip.notes)
     for band, plane, mask in zip(chip.bands, chip.array, chip.mask, strict=True):
-        rows.append(_row(band, plane, mask))
+        bands.append(_facts(band, plane, mask))
         if band.unit == "class":
             notes += _classes(band.product, band.name, {}, plane.astype(np.int64), mask)
-    return Description(f"{chip.bands[0].product}, {_grid(chip.geobox)}", rows, tuple(notes))
+    return _description(f"{chip.bands[0].product}, {_grid(chip.geobox)}", bands, notes)
+
+
+def _description(heading: str, bands: list[dict[str, Any]], notes: Sequence[str]) -> Description:
+    rows = [_row(facts) for facts in bands]
+    return Description(heading, rows, tuple(notes), [{**facts, "dates": _iso(facts["dates"])} for facts in bands])
+
+
+def _iso(dates: str) -> list[str]:
+    """Dates of a text by ISO 8601; a year or a season stays as it is."""
+    found = re.findall(r"(?<!\d)(\d{4})-?(\d\d)-?(\d\d)(?!\d)", dates)
+    return ["-".join(parts) for parts in found] or ([dates] if dates else [])
 
 
 def _grid(geobox: Any) -> str:
@@ -121,7 +136,7 @@ def _grid(geobox: Any) -> str:
 
 def _own(chips: list[Chip], product: str) -> Description:
     """Chips of this library's archive, of one product."""
-    rows, notes = [], list[str]()
+    bands, notes = [], list[str]()
     for chip in chips:
         facts = chip.metadata
         named = str(facts.get("product", product))
@@ -134,9 +149,9 @@ def _own(chips: list[Chip], product: str) -> Description:
                     None, dates, facts.get("polarisation") or before, facts.get("orbit"), _samples(facts))  # fmt: skip
         planes, masks = (part.reshape(-1, *part.shape[-2:]) for part in (chip.array, chip.known))
         for plane, mask in zip(planes, masks, strict=True):
-            rows.append(_row(band, plane, mask))
+            bands.append(_facts(band, plane, mask))
             notes += _classes(product, str(facts.get("key", "")), facts, plane, mask)
-    return Description(f"{product}, {_grid(chips[0].geobox)}", rows, tuple(notes))
+    return _description(f"{product}, {_grid(chips[0].geobox)}", bands, notes)
 
 
 def _classes(product: str, key: str, facts: Mapping[str, Any], plane: np.ndarray, mask: np.ndarray) -> list[str]:
@@ -163,9 +178,26 @@ def _samples(facts: Mapping[str, Any]) -> float | None:
     return float(np.prod(sizes)) if isinstance(sizes, list | tuple) else None
 
 
-def _row(band: Band, plane: np.ndarray, mask: np.ndarray) -> tuple[str, ...]:
+def _facts(band: Band, plane: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
+    """Facts of a band, by the columns of the table; smallest and largest value in place of a text of both."""
     held = np.abs(plane[mask]) if plane.dtype.kind == "c" else plane[mask]
-    values = f"{held.min():.4g} ... {held.max():.4g}" if held.size else "none"
-    dates = " ".join(str(part) for part in (band.year, band.period) if part)
-    radar = band.polarisation or "", band.orbit_direction or "", f"{band.samples:g}" if band.samples else ""
-    return band.name, band.quantity, band.unit, dates, *radar, f"{mask.mean():.1%}", values
+    return {
+        "band": band.name,
+        "quantity": band.quantity,
+        "unit": band.unit,
+        "dates": " ".join(str(part) for part in (band.year, band.period) if part),
+        "polarisation": band.polarisation or "",
+        "orbit": band.orbit_direction or "",
+        "looks": float(band.samples) if band.samples else None,
+        "valid": float(mask.mean()),
+        "minimum": float(held.min()) if held.size else None,
+        "maximum": float(held.max()) if held.size else None,
+    }
+
+
+def _row(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Facts of a band as the texts of the table."""
+    low, high, looks = facts["minimum"], facts["maximum"], facts["looks"]
+    values = "none" if low is None else f"{low:.4g} ... {high:.4g}"
+    texts = (str(facts[name]) for name in COLUMNS[:6])
+    return *texts, f"{looks:g}" if looks else "", f"{facts['valid']:.1%}", values

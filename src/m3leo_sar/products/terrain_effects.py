@@ -14,6 +14,7 @@ from m3leo_sar.stack.burst_set import BurstSet
 from m3leo_sar.stack.geometry import OrbitGeometry
 from m3leo_sar.stack.ground_spacing import ground_spacing
 from m3leo_sar.stack.slc import SlcStack
+from m3leo_sar.stack.stack_display import geometry_text
 from m3leo_sar.warp.geo2rdr import RadarView, radar_view
 from m3leo_sar.warp.illuminated_area import flattened_gamma, illuminated_area
 from m3leo_sar.warp.pixel_map import PixelMap
@@ -38,9 +39,14 @@ def require_terrain(stack: SlcStack | BurstSet, recipe: Recipe) -> None:
     for burst in [stack] if isinstance(stack, SlcStack) else stack.bursts:
         if not isinstance(burst.geometry, OrbitGeometry):
             raise ValueError(
-                f"{wanted} needs a stack with orbit and terrain, such as m3leo-sar coregister writes; {burst.name} has "
-                f"a {type(burst.geometry).__name__}"
+                f"{wanted} needs a stack with orbit and terrain, such as m3leo-sar coregister writes; {burst.name} is "
+                f"{_kind_of(burst.geometry)}"
             )
+
+
+def _kind_of(geometry: Any) -> str:
+    """How a stack without orbit and terrain knows where its pixels lie."""
+    return f"on a map grid ({geometry.crs})" if isinstance(geometry, GeoBox) else f"in {geometry_text(geometry)}"
 
 
 def tile_view(geometry: OrbitGeometry, target: GeoBox) -> RadarView:

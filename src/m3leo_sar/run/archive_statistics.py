@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3leo_sar._machine import available_cpus
+from m3leo_sar._progress import reported
 from m3leo_sar.chips.accumulate import RANGES
 from m3leo_sar.chips.grouped import KEYS, GroupedAccumulator
 from m3leo_sar.io.chips.archive import ChipArchive
@@ -30,6 +31,7 @@ def archive_statistics(
     ranges: dict[str, tuple[float, float]] | None = None,
     aoi: str | None = None,
     report: Callable[[str], None] | None = None,
+    progress: bool | None = None,
 ) -> GroupedAccumulator:
     """Count every chip of amounts; class codes and complex values have no statistics.
 
@@ -48,6 +50,9 @@ def archive_statistics(
         Region of this archive, for groups by ``"aoi"``.
     report : callable, optional
         Called with each tile's identifier when it is done.
+    progress : bool, optional
+        Whether to show progress: by default a bar in a notebook and a line on a terminal, unless ``report`` is given;
+        True prints a line now and then in a log too.
 
     Returns
     -------
@@ -67,18 +72,18 @@ def archive_statistics(
 
     # Reading waits for the disk and unpacks without the interpreter's lock.
     threads = max(2, available_cpus())
-    for identifier in chosen:
-        wanted = [
-            (identifier, dataset, key)
-            for dataset in archive.datasets(identifier)
-            for key in archive.keys(identifier, dataset)
-            if products.counts(identifier, dataset, key)
-        ]
-        for (_, dataset, _), chip in zip(wanted, archive.read_each(wanted, threads=threads), strict=True):
-            for plane in _planes(chip):
-                seen.update(plane, {**chip.metadata, "product": dataset, "aoi": aoi})
-        if report:
-            report(identifier)
+    with reported("counting tiles", len(chosen), report, shown=progress) as (step, _):
+        for identifier in chosen:
+            wanted = [
+                (identifier, dataset, key)
+                for dataset in archive.datasets(identifier)
+                for key in archive.keys(identifier, dataset)
+                if products.counts(identifier, dataset, key)
+            ]
+            for (_, dataset, _), chip in zip(wanted, archive.read_each(wanted, threads=threads), strict=True):
+                for plane in _planes(chip):
+                    seen.update(plane, {**chip.metadata, "product": dataset, "aoi": aoi})
+            step(identifier)
     if not seen.groups:
         found = ", ".join(f"{name} ({why})" for name, why in sorted(products.left_out.items())) or "no chip"
         raise ValueError(f"{archive.root} holds nothing to count, only {found}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import os
 import threading
 import warnings
@@ -44,6 +45,7 @@ _PIXELS = (*RASTER_SUFFIXES, ".h5", ".hdf5", ".he5", ".zarr")
 _SEARCHES = ("search", "items")
 #: Choices among the products that are plain values.
 _CHOICES = ("burst", "polarisation", "frequency", "nodata")
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +193,7 @@ def open_catalogue(
     rows, cols = found.stack.shape[1:] if isinstance(found.stack, SlcStack) else found.stack.largest_shape
     if max(rows, cols) > LARGEST_SIDE:
         raise ValueError(f"{found.stack.name} must have at most {LARGEST_SIDE} rows and columns, got {rows} x {cols}")
+    _LOGGER.info("opened %s by reader %s: %s", found.stack.name, found.source.get("reader", "container"), found.stack)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from m3leo_sar.stack.slc import SlcStack
 
 RULES = ("all", "sequential", "days")
 LATTICES = ("legacy", "exact")
+_LOGGER = logging.getLogger(__name__)
 
 
 def choose_pairs(
@@ -100,6 +102,7 @@ def choose_tiles(
     touching = grid.select(_bounds(stack))
     if len(touching) == 0:
         raise ValueError(f"none of the {len(grid)} tiles touches {stack.name}, whose bounds are {_bounds_text(stack)}")
+    _LOGGER.info("%d of %d tiles of the %s lattice touch %s", len(touching), len(grid), lattice_of(grid), stack.name)
     return touching
 
 

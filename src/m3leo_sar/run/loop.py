@@ -80,6 +80,12 @@ class Summary:
         for product, count in outcome.counts.items():
             self.computed[product] = self.computed.get(product, 0) + count
 
+    def order(self) -> None:
+        """Put the reasons in the order of the identifiers: several workers finish in another order each time."""
+        self.skipped, self.failed, self.notes = (
+            dict(sorted(reasons.items())) for reasons in (self.skipped, self.failed, self.notes)
+        )
+
 
 class Executor(Protocol[Job]):
     """Executor of jobs: this process, threads, worker processes, a cluster."""
@@ -169,6 +175,7 @@ class Loop(Generic[Job]):
         # Until the last job ends: its thread may restore what it found when a block of its own began.
         with collecting():
             self._over(jobs, executor)
+        self.summary.order()
         return self.summary
 
     def _over(self, jobs: Iterable[Job], executor: Executor[Job]) -> None:

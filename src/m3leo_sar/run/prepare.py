@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from m3leo_sar._progress import reported
 from m3leo_sar.grid.tiles import TileGrid
 from m3leo_sar.grid.window import Window
 from m3leo_sar.insar.selection import MIN_VALID
@@ -66,6 +67,7 @@ def prepare(
     dtype: str | None = None,
     options: RunOptions | None = None,
     report: Callable[[Outcome], Any] | None = None,
+    progress: bool | None = None,
 ) -> Summary:
     """Compute the chips of a stack's pairs on tiles; chips that the archive already holds are kept.
 
@@ -89,8 +91,8 @@ def prepare(
     tiles : TileGrid or path, optional
         Tiles, or a tile file (GeoJSON, GeoParquet).
     aoi : str, optional
-        Area of interest instead of tiles: a file, the name of a region, or WKT. The default is the footprint of the
-        stack.
+        Area of interest instead of tiles: a file, the name of a region, ``"W,S,E,N"`` in degrees, or WKT. The default
+        is the footprint of the stack.
     lattice : {"legacy", "exact"}
         Tiles over an area: M3LEO's own, or squares in UTM without overlap.
     window : Window, optional
@@ -135,6 +137,9 @@ def prepare(
         Processes, threads, device and log of a stack on disk.
     report : callable, optional
         Called with the outcome of each tile.
+    progress : bool, optional
+        Whether to show progress: by default a bar in a notebook and a line on a terminal, unless ``report`` is given;
+        True prints a line now and then in a log too.
 
     Warns
     -----
@@ -218,13 +223,15 @@ def prepare(
         phases = steps_to_remove(opened, grid, recipe).phases
         catalogue = None if catalogue is None else without_steps(catalogue, phases)
         opened = opened.without_steps(phases) if catalogue is None else catalogue.stack  # type: ignore[union-attr]
+    (options or RunOptions()).require_usable()
     chips = _archive(archive, grid, _name(stack, opened), storage=storage, dtype=dtype)
-    if catalogue is None:
-        with RunLock(chips.root):
-            opened = watched_for_zeros(opened) if is_watched else opened  # type: ignore[arg-type]
-            return make_chips(opened, chips, list(grid), recipe, origin=_origin(recipe, nodata), report=report)
-    watch = Watch(settled=report) if report else None
-    return bring_up_to_date(catalogue, chips, grid, recipe, options=options, watch=watch)
+    with reported("making tiles", len(grid), report, shown=progress) as (step, expect):
+        if catalogue is None:
+            with RunLock(chips.root):
+                opened = watched_for_zeros(opened) if is_watched else opened  # type: ignore[arg-type]
+                return make_chips(opened, chips, list(grid), recipe, origin=_origin(recipe, nodata), report=step)
+        watch = Watch(settled=step, planned=lambda plan: expect(len(plan.lacking)))
+        return bring_up_to_date(catalogue, chips, grid, recipe, options=options, watch=watch)
 
 
 def _origin(recipe: Recipe, nodata: float | None) -> Origin:

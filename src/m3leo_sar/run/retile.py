@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from m3leo_sar._progress import reported
 from m3leo_sar.chips.legend import Legend
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.io.chips.archive import ChipArchive
@@ -37,6 +38,7 @@ def retile(
     ledger: Ledger | str | Path | None = None,
     report: Callable[[Outcome], Any] | None = None,
     sleep: Callable[[float], Any] | None = None,
+    progress: bool | None = None,
 ) -> Summary:
     """Resample a source onto tiles: one chip per band, each exactly on its tile's pixels.
 
@@ -71,6 +73,9 @@ def retile(
         Called with the outcome of each tile.
     sleep : callable, optional
         Waits for some seconds before a retry.
+    progress : bool, optional
+        Whether to show progress: by default a bar in a notebook and a line on a terminal, unless ``report`` is given;
+        True prints a line now and then in a log too.
 
     Returns
     -------
@@ -107,9 +112,9 @@ def retile(
     job = RetileJob(source, archive, dataset, word, retries, sleep, classes)
     opened: AbstractContextManager[Ledger]
     opened = nullcontext(ledger) if isinstance(ledger, Ledger) else Ledger(ledger or archive.root / LEDGER)
-    with opened as book:
+    with opened as book, reported("cutting tiles", len(tiles), report, shown=progress) as (step, _):
         notes = _Notes(job, book)
-        loop: Loop[RetileTask] = Loop(note=notes.note, report=report)
+        loop: Loop[RetileTask] = Loop(note=notes.note, report=step)
         return loop.over(notes.claim(tiles, loop), ThreadPool(job.make, workers=workers, stopping=job.stop))
 
 

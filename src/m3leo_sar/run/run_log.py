@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import datetime
 import json
+import logging
 import os
 import time
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Sentence(NamedTuple):
+    """An event as a line for people, made where it is read only."""
+
+    event: str
+    facts: dict[str, Any]
+
+    def __str__(self) -> str:
+        known = (f"{name} {value}" for name, value in self.facts.items() if value not in ("", None, {}))
+        return f"{self.event}: {', '.join(known)}"
 
 
 class RunLog:
-    """A file with one line per event; without a path, nothing is written.
+    """A file with one line per event; without a path, events go to the log ``m3leo_sar`` of this process alone.
 
     Each line has ``event``, ``time`` (UTC, for people) and ``elapsed`` (seconds of a steady clock since the run began,
     for sums), and the fields of the event.
@@ -42,6 +56,7 @@ class RunLog:
 
     def write(self, event: str, **facts: Any) -> None:
         """Add a line."""
+        _LOGGER.info("%s", Sentence(event, facts))
         if self._stream:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
             line = {"event": event, "time": now, "elapsed": round(time.monotonic() - self._started, 3), **facts}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from m3leo_sar.chips.transfer import require_gpu
 from m3leo_sar.run.loop import Outcome
 from m3leo_sar.run.plan import Plan
 
@@ -40,6 +41,23 @@ class RunOptions:
     device: str = "cpu"
     verify: bool = False
     log: str | os.PathLike[str] | None = None
+
+    def require_usable(self) -> None:
+        """Refuse options that no run can have, before anything is made.
+
+        Raises
+        ------
+        ValueError
+            If the device is unknown, or a timeout is given beside a scheduler.
+        ImportError, OSError
+            If this machine is to compute on a GPU and lacks CuPy or a GPU; the machines of a scheduler are others.
+        """
+        if self.device not in ("cpu", "gpu"):
+            raise ValueError(f"device must be cpu or gpu, got {self.device!r}")
+        if self.scheduler is not None and self.timeout is not None:
+            raise ValueError(f"timeout applies to workers on this machine, got {self.timeout} beside a scheduler")
+        if self.device == "gpu" and self.scheduler is None:
+            require_gpu()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from m3leo_sar._progress import reported
 from m3leo_sar.grid.tiles import Tile
 from m3leo_sar.grid.window import Window
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore, StackFacts
@@ -36,6 +37,7 @@ def build_slc_tiles(
     resampling: str = "bilinear",
     minimum_coverage: float = 0.5,
     report: Callable[[Outcome], Any] | None = None,
+    progress: bool | None = None,
 ) -> Summary:
     """Write each tile's part of a stack, or add the stack's new dates to an existing store.
 
@@ -54,6 +56,9 @@ def build_slc_tiles(
         Least share of a tile's pixels on the stack, in [0, 1].
     report : callable, optional
         Called with the outcome of each tile.
+    progress : bool, optional
+        Whether to show progress: by default a bar in a notebook and a line on a terminal, unless ``report`` is given;
+        True prints a line now and then in a log too.
 
     Returns
     -------
@@ -75,7 +80,8 @@ def build_slc_tiles(
         _Work(part, SlcTileStore.create(path, _facts(part, window, resampling)), window, resampling, minimum_coverage)
         for part in (stack.sel(polarisation=one) for one in stack.polarisations)
     ]
-    summary = Loop[Tile](report=report).over(tiles, Here(lambda tile: _joined([work.make(tile) for work in works])))
+    with reported("storing tiles", len(tiles), report, shown=progress) as (step, _):
+        summary = Loop[Tile](report=step).over(tiles, Here(lambda tile: _joined([work.make(tile) for work in works])))
     summary.present = sum(work.present for work in works)
     refuse_none(summary.skipped, len(tiles), stack.name)
     return summary

@@ -81,10 +81,7 @@ def bring_up_to_date(
         If an input or the archive cannot be used, or the scheduler is gone; finished work is kept.
     """
     options, watch = options or RunOptions(), watch or Watch()
-    if options.device not in ("cpu", "gpu"):
-        raise ValueError(f"device must be cpu or gpu, got {options.device!r}")
-    if options.scheduler is not None and options.timeout is not None:
-        raise ValueError(f"timeout applies to workers on this machine, got {options.timeout} beside a scheduler")
+    options.require_usable()
     require_work(catalogue.stack, grid, recipe)
     with ExitStack() as open_:
         lock = open_.enter_context(RunLock(archive.root))

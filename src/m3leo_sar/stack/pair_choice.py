@@ -34,7 +34,9 @@ def chosen_pairs(pairs: Any, *, count: int, dates: Sequence[datetime.date] | Non
     ----------
     pairs : Pair, str, two dates, two indices, or a sequence of these
         One pair, or several in any order, repeats allowed. A date is a ``datetime.date``, a ``numpy.datetime64`` or
-        text that :func:`m3leo_sar.stack.pairs.parse_date` reads; an index counts from 0.
+        text that :func:`m3leo_sar.stack.pairs.parse_date` reads; an index counts from 0. Two equal indices, or dates,
+        pair an image with itself, whose coherence is 1 and whose interferogram is its power; a ``Pair`` has two
+        different dates.
     count : int
         Dates of the stack.
     dates : sequence of datetime.date, optional

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from m3leo_sar._progress import reported
 from m3leo_sar.io.files.atomic import remove_stale
 from m3leo_sar.io.files.ledger import Ledger
 from m3leo_sar.io.files.run_lock import RunLock
@@ -126,6 +127,7 @@ def coregister_products(
     annotation_orbits: bool = False,
     workers: int | None = None,
     report: Callable[[Outcome], Any] | None = None,
+    progress: bool | None = None,
 ) -> Coregistration:
     """Bring every date of Sentinel-1 IW SLC products to the grid of one of them, burst by burst, and store it.
 
@@ -173,6 +175,9 @@ def coregister_products(
         Bursts at the same time; by default one per CPU.
     report : callable, optional
         Called with the outcome of each burst, date and polarisation.
+    progress : bool, optional
+        Whether to show progress: by default a bar in a notebook and a line on a terminal, unless ``report`` is given;
+        True prints a line now and then in a log too.
 
     Returns
     -------
@@ -213,7 +218,7 @@ def coregister_products(
         warnings.warn(note, stacklevel=2)
     terrain = None if dem is None else terrain_at(dem, dem_datum=dem_datum, geoid=geoid)
     return run_plan(plan, terrain, spectral_diversity=spectral_diversity, flatten=flatten, workers=workers,
-                    report=report)  # fmt: skip
+                    report=report, progress=progress)  # fmt: skip
 
 
 def terrain_at(
@@ -235,6 +240,7 @@ def run_plan(
     flatten: bool = True,
     workers: int | None = None,
     report: Callable[[Outcome], Any] | None = None,
+    progress: bool | None = None,
 ) -> Coregistration:
     """Make what a plan lacks; see :func:`coregister_products`."""
     if workers is not None and workers < 1:
@@ -247,8 +253,9 @@ def run_plan(
         open_.enter_context(RunLock(plan.folder))
         remove_stale(plan.folder)
         ledger = open_.enter_context(Ledger(plan.folder / LEDGER))
+        step, _ = open_.enter_context(reported("co-registering", len(plan.images), report, shown=progress))
         run = CoregistrationRun(
-            plan, terrain, ledger, with_shifts=spectral_diversity, flatten=flatten, workers=workers, report=report,
+            plan, terrain, ledger, with_shifts=spectral_diversity, flatten=flatten, workers=workers, report=step,
             stopping=threading.Event(),
         )  # fmt: skip
         run.summary.failed |= plan.unreadable

@@ -117,21 +117,23 @@ class CoregistrationPlan:
         """Images to make."""
         return [image for image in self.images if image.state != PRESENT]
 
-    def table(self) -> Iterator[dict[str, str]]:
-        """A row per burst and date: what is there, and what a run makes."""
+    def table(self) -> Iterator[dict[str, Any]]:
+        """A row per burst and date: what is there, and what a run makes.
+
+        ``baseline`` is in metres, and None of the reference; ``coverage`` is in [0, 1].
+        """
         for (date, identifier), images in sorted(_grouped(self.images).items()):
-            orbit = self.orbits[date]
             yield {
-                "date": str(date),
+                "date": date,
                 "burst": str(identifier),
                 "platform": images[0].image.mission,
                 "processor": str(images[0].image.processor or ""),
-                "orbit": orbit.kind,
-                "baseline": "reference" if date == self.reference else f"{self.baselines.get(date, np.nan):.0f} m",
-                "polarisations": " ".join(image.polarisation for image in images),
-                "coverage": f"{min(image.coverage for image in images):.0%}",
+                "orbit": self.orbits[date].kind,
+                "baseline": None if date == self.reference else float(self.baselines.get(date, np.nan)),
+                "polarisations": [image.polarisation for image in images],
+                "coverage": min(image.coverage for image in images),
                 "state": " ".join(dict.fromkeys(image.state for image in images)),
-                "disk": f"{sum(image.bytes for image in images) / 1e6:.0f} MB",
+                "bytes": sum(image.bytes for image in images),
             }
 
     def coverage(self) -> dict[str, dict[datetime.date, str]]:
