@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from m3leo_sar.products.tile_products import tile_products
     from m3leo_sar.run.coregistration.coregister_products import coregister_products
     from m3leo_sar.run.prepare import prepare
+    from m3leo_sar.simulate.sample_data import sample_data
     from m3leo_sar.simulate.scene import simulate_scene
     from m3leo_sar.stack.events import event_triplets
     from m3leo_sar.stack.pairs import Pair, all_pairs, explicit_pairs, pairs_by_days, sequential_pairs
@@ -95,6 +96,7 @@ _HOMES = {
     "tile_products": "products.tile_products",
     "coregister_products": "run.coregistration.coregister_products",
     "prepare": "run.prepare",
+    "sample_data": "simulate.sample_data",
     "simulate_scene": "simulate.scene",
     "event_triplets": "stack.events",
     "Pair": "stack.pairs",
@@ -175,6 +177,7 @@ __all__ = [
     "reproject",
     "resample",
     "sample",
+    "sample_data",
     "sequential_pairs",
     "simulate_scene",
     "tile_identifier",
