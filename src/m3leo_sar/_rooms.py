@@ -17,16 +17,16 @@ class CallableRoom(ModuleType):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""
-        return self.word()(*args, **kwargs)
+        return self.function()(*args, **kwargs)
 
     @property
     def __signature__(self) -> Any:
         """Parameters of the function, for ``inspect`` and ``help``."""
         import inspect
 
-        return inspect.signature(self.word())
+        return inspect.signature(self.function())
 
-    def word(self) -> Any:
+    def function(self) -> Any:
         """The function, imported on first use."""
         from m3leo_sar._missing_package import imported
 
