@@ -130,7 +130,7 @@ def setup(app: Any) -> None:
 def _word_of_a_room(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """A room that is called as a word, such as ``m3leo_sar.view``, has the text of its function."""
     if isinstance(obj, CallableRoom):
-        lines[:] = [*(inspect.getdoc(obj.word()) or "").splitlines(), ""]
+        lines[:] = [*(inspect.getdoc(obj.function()) or "").splitlines(), ""]
 
 
 def _skip_foreign(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
