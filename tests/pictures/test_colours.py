@@ -6,6 +6,7 @@ import pytest
 from m3leo_sar.chips.land_cover import WORLDCOVER
 from m3leo_sar.chips.legend import UNKNOWN_COLOUR
 from m3leo_sar.pictures.class_colours import label_image, label_legend
+from m3leo_sar.pictures.colour_maps import OTHER_VALUES, SEQUENTIAL, sequential_colours
 from m3leo_sar.pictures.colours import (
     amplitude_image,
     coherence_image,
@@ -176,3 +177,25 @@ def test_an_overlay_is_alpha_compositing(rng):
 def test_wrong_input_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+#: Linear RGB as people without one kind of cone see it (Machado, Oliveira and Fernandes, 2009, IEEE TVCG 15, table 1).
+COLOUR_BLIND = {
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+}
+
+
+def lightness(colours, matrix):
+    """CIE L* of sRGB in [0, 1] after a matrix on linear RGB."""
+    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    luminance = np.clip(linear @ np.transpose(matrix), 0, 1) @ [0.2126, 0.7152, 0.0722]
+    return 116 * np.cbrt(luminance) - 16
+
+
+@pytest.mark.parametrize("colour_map", [SEQUENTIAL, OTHER_VALUES])
+@pytest.mark.parametrize("eyes", ["all cones", *COLOUR_BLIND])
+def test_values_keep_their_order_with_colour_blindness_and_in_grey_print(colour_map, eyes):
+    matrix = COLOUR_BLIND.get(eyes, np.eye(3))
+    steps = np.diff(lightness(sequential_colours(np.linspace(0, 1, 12), colour_map), matrix))
+    assert (steps > 1.5).all() or (steps < -1.5).all()

@@ -78,4 +78,4 @@ def sample_data() -> SampleData:
         name="sample data",
     )
     labels = scene.labels()
-    return SampleData(stack, tile, labels["landcover"][0], labels["event"][0], scene)
+    return SampleData(stack, tile, labels["landcover"][0].astype(np.uint8), labels["event"][0].astype(bool), scene)
