@@ -100,7 +100,7 @@ def _processors() -> dict[str, str]:
     found["temporary files"] = f"{folder}, {shutil.disk_usage(folder).free / 2**30:.1f} GiB free"
     found["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "not set: all CPUs")
     built = importlib.util.find_spec("m3leo_sar._ext.coherence") is not None
-    found["compiled kernels"] = "built" if built else f"{MISSING}: install the package again with a C++ compiler"
+    found["compiled kernels"] = "built" if built else "missing: install the package again with a C++ compiler"
     return found
 
 
