@@ -46,12 +46,9 @@ class FakeExplorer:
             for row in range(3)
             for col in range(across)
         }
-        self.kind, self.name, self.polarisations, self.bounds = (
-            kind,
-            "made/up/stack",
-            ("VV", "VH"),
-            (4.0, 49.0, 5.0, 50.0),
-        )
+        self.kind, self.name, self.polarisations = kind, "made/up/stack", ("VV", "VH")
+        sides = np.array([box.bounds_in("EPSG:4326") for box in self.tiles.values()])
+        self.bounds = (*sides[:, :2].min(0).tolist(), *sides[:, 2:].max(0).tolist())
         self.baselines = {date: 37.0 * index % 100 for index, date in enumerate(self.dates)}
         self.window, self.source = Window(rows=5, cols=20), SimpleNamespace(largest_window=None)
         self.calls: list[tuple[Any, ...]] = []

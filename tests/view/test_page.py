@@ -11,6 +11,7 @@ from bokeh.document import Document
 from fake_explorer import FakeExplorer
 
 from m3leo_sar.view.page import Page
+from m3leo_sar.view.panels.tile_panel import TilePanel
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,14 @@ def test_begins_with_a_shortest_pair_of_the_middle_tile(page, explorer):
     assert page.state.chip_facts["days"] == 12
     assert page.state.busy == []
     assert "tile11" in page.state.snippet
+
+
+def test_begins_with_a_tile_on_the_stack(explorer):
+    west, south, east, north = explorer.tiles["tile02"].bounds_in("EPSG:4326")
+    tiles = TilePanel(explorer.tiles)
+    assert tiles.first((west, south, east, north)) == "tile02"
+    # Half of the tiles beside it is on the stack: they lie nearer to its middle, and are not first.
+    assert tiles.first((west - (east - west) / 2, south, east, north)) == "tile02"
 
 
 def test_maps_are_the_explorer_s_to_the_step_of_their_codes(page, explorer):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import json
+import logging
 import socket
+import threading
 
 import numpy as np
 import pytest
@@ -133,3 +136,32 @@ def test_a_server_ends(server):
     assert not other.is_running
     with pytest.raises(OSError):
         get(other, "")
+
+
+def test_requests_under_way_end_with_the_server_without_a_word(tmp_path, caplog):
+    stack = write_dates(tmp_path / "stack", labels=False)
+    explorer = Explorer.open(stack, tiles=tiles(), window=WINDOW)
+    begun, free = threading.Event(), threading.Event()
+
+    def slow(*_, **__):
+        begun.set()
+        free.wait(20)
+        # As of a pool of readers that has ended meanwhile.
+        raise RuntimeError("cannot schedule new futures after shutdown")
+
+    explorer.chip = slow
+    with serve(explorer, open_browser=False, page=False) as running:
+        clients = [threading.Thread(target=_quietly, args=(running, f"chips/{TILE}.png?pair={PAIR}")) for _ in range(9)]
+        for client in clients:
+            client.start()
+        assert begun.wait(20)
+        threading.Timer(0.2, free.set).start()
+    for client in clients:
+        client.join(20)
+        assert not client.is_alive()
+    assert not [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR]
+
+
+def _quietly(server, path):
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        get(server, path)

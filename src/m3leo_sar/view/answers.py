@@ -31,18 +31,23 @@ class Dropped(Exception):
 class Answer(tornado.web.RequestHandler):
     """A request that is answered by a thread, so that the others need not wait for it."""
 
-    def initialize(self, layers: Layers, pool: ThreadPoolExecutor) -> None:
-        """Keep what every request needs."""
-        self.layers, self.pool = layers, pool
+    def initialize(self, layers: Layers, pool: ThreadPoolExecutor, ending: asyncio.Event) -> None:
+        """Keep what every request needs; ``ending`` is set when the server ends."""
+        self.layers, self.pool, self.ending = layers, pool, ending
         self._waiting: Any = None
 
     async def computed(self, work: Callable[[], Any]) -> Any:
         """Result of a function in a thread; a request that its client has dropped before is not computed."""
-        self._waiting = self.pool.submit(work)
         try:
+            self._waiting = self.pool.submit(work)
             return await asyncio.wrap_future(self._waiting)
         except asyncio.CancelledError:
             raise Dropped from None
+        except RuntimeError as error:
+            # Threads take no more work when the server ends, and its clients are gone.
+            if self.ending.is_set():
+                raise Dropped from error
+            raise
 
     def on_connection_close(self) -> None:
         """Take a request that nobody waits for out of the queue."""

@@ -114,8 +114,8 @@ class Page:
         }
 
     def _first_choice(self) -> dict[str, Any]:
-        """The pair of the fewest days on the middle tile; of several, the one in the middle of the series."""
-        tile, window = self.tiles.middle, self.explorer.window
+        """The pair of the fewest days on a tile with data; of several, the one in the middle of the series."""
+        tile, window = self.tiles.first(self.explorer.bounds), self.explorer.window
         pairs = self._pairs(tile)
         middle = (len(self.dates) - 2) / 2
         first, second = min(pairs, key=lambda pair: (self._days(pair), abs(pair[0] - middle)))

@@ -115,7 +115,7 @@ class ViewServer:
         with ThreadPoolExecutor(
             workers, thread_name_prefix="m3leo-map", initializer=limit_openmp, initargs=(1,)
         ) as pool:
-            application = self._application(pool)
+            application = self._application(pool, self._ending)
             http = HTTPServer(self._router(application), max_body_size=_LARGEST_BODY)
             http.add_socket(self._socket)
             server = BaseServer(IOLoop.current(), application, http)
@@ -126,8 +126,8 @@ class ViewServer:
             await http.close_all_connections()
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _application(self, pool: ThreadPoolExecutor) -> BokehTornado:
-        common = {"layers": Layers(self.explorer), "pool": pool}
+    def _application(self, pool: ThreadPoolExecutor, ending: asyncio.Event) -> BokehTornado:
+        common = {"layers": Layers(self.explorer), "pool": pool, "ending": ending}
         suffix = r"\.([^./]+)"
         patterns: list[Any] = [
             (rf"/tiles/([^/]+)/([^/]+)/([^/]+?){suffix}", WebMapAnswer, common),

@@ -8,6 +8,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 from numpy.typing import NDArray
+from pyproj import Transformer
 
 from m3leo_sar.grid.geobox import GeoBox
 from m3leo_sar.view.panels.raster_figure import listen
@@ -27,7 +28,7 @@ class TilePanel:
 
     def __init__(self, boxes: Mapping[str, GeoBox]) -> None:
         self.boxes = dict(boxes)
-        outlines = {tile: _outline(box) for tile, box in self.boxes.items()}
+        self._outlines = outlines = {tile: _outline(box) for tile, box in self.boxes.items()}
         self.centres = {tile: (float(x.mean()), float(y.mean())) for tile, (x, y) in outlines.items()}
         self.source = ColumnDataSource(
             {
@@ -41,11 +42,21 @@ class TilePanel:
         self.chosen = ColumnDataSource({"xs": [], "ys": []})
         self.figure = self._drawn()
 
-    @property
-    def middle(self) -> str:
-        """The tile nearest to the middle of all."""
-        middle = np.mean(list(self.centres.values()), axis=0)
-        return min(self.centres, key=lambda tile: float(np.hypot(*(np.asarray(self.centres[tile]) - middle))))
+    def first(self, bounds: tuple[float, float, float, float]) -> str:
+        """The tile with the largest share inside bounds in degrees; of several, the nearest to their middle."""
+        west, south, east, north = Transformer.from_crs(4326, 3857, always_xy=True).transform_bounds(*bounds)
+        middle = (west + east) / 2, (south + north) / 2
+
+        def order(tile: str) -> tuple[int, float]:
+            x, y = self._outlines[tile]
+            wide = min(east, x.max()) - max(west, x.min())
+            high = min(north, y.max()) - max(south, y.min())
+            share = max(wide, 0.0) * max(high, 0.0) / (np.ptp(x) * np.ptp(y))
+            away = np.hypot(self.centres[tile][0] - middle[0], self.centres[tile][1] - middle[1])
+            # In steps of 5 %: which of the tiles that are nearly covered does not matter.
+            return -round(20 * share), float(away)
+
+        return min(self._outlines, key=order)
 
     def select(self, tile: str) -> None:
         """Mark a tile."""
