@@ -96,7 +96,7 @@ def test_the_code_of_the_chips_guide(capsys):
     for code in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
         exec(code, names)
     reported = capsys.readouterr().out.splitlines()
-    assert reported == ["(6, 448, 448) float32 True", "True", "(448, 448) VV"]
+    assert reported == ["(6, 448, 448) float32 True", "True", "(448, 448) VV", "True ['coherence']", "True"]
     np.testing.assert_allclose(names["back"][0][names["vv"] > 1e-3], names["vv"][names["vv"] > 1e-3], rtol=1e-4)
 
 

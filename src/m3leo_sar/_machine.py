@@ -25,6 +25,11 @@ def available_cpus(process: Path = _PROCESS) -> int:
     return max(1, min([affinity, *quotas]))
 
 
+def machine_cpus() -> int:
+    """CPUs of the machine, whatever share of them this process may use."""
+    return os.cpu_count() or 1
+
+
 def memory_limit(process: Path = _PROCESS) -> int | None:
     """Bytes of memory that this process may use: the smallest of the machine's and its control groups' limits.
 

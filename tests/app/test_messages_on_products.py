@@ -14,7 +14,7 @@ from command_line import call_here
 from tiny_safe import FIRST, write_safe
 
 from m3leo_sar import GeoBox
-from m3leo_sar.app.run_display import failure_lines
+from m3leo_sar.app.command_result import reason_lines
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.files.raster import write_geotiff
 from m3leo_sar.io.stacks.zarr_stack import write_stack
@@ -153,13 +153,13 @@ def test_an_argument_that_is_missing_is_named_as_the_guides_write_it(tmp_path: P
 
 def test_failures_are_listed_by_reason_and_the_others_are_counted() -> None:
     failed = {"a": "cut", "b": "cut", "c": "no orbit", "d": "no terrain", "e": "noise", "f": "noise"}
-    assert failure_lines(failed, Path("s/coregister.sqlite")) == [
+    assert reason_lines("failed", failed, Path("s/coregister.sqlite")) == [
         "failed: a and 1 more: cut",
         "failed: c: no orbit",
         "failed: d: no terrain",
-        "failed: 2 more, see s/coregister.sqlite",
+        "failed: and 2 more, see s/coregister.sqlite",
     ]
-    assert failure_lines({}, Path("s")) == []
+    assert reason_lines("failed", {}, Path("s")) == []
 
 
 def test_tiles_that_are_left_out_say_the_share_that_is_asked_for(tmp_path: Path) -> None:

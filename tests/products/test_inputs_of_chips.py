@@ -15,6 +15,7 @@ import m3leo_sar.run.update_run as running
 from m3leo_sar import Window
 from m3leo_sar.io.chips.archive import ChipArchive
 from m3leo_sar.io.chips.chip_ledger import LEDGER
+from m3leo_sar.io.chips.chip_settings import OtherSettingsWarning
 from m3leo_sar.io.files.raster import files_of, write_geotiff
 from m3leo_sar.io.stacks.open_stack import open_stack
 from m3leo_sar.io.stacks.zarr_stack import write_stack
@@ -100,9 +101,11 @@ def test_a_job_that_is_lost_after_writing_is_looked_at_again(stack, tmp_path, mo
     run(stack, whole)
     real = running.run_job
     monkeypatch.setattr(running, "run_job", lambda common, job: real(common, job) and {"lost": "the worker is gone"})
-    assert len(run(stack, archive, asked=recipe(window=Window(rows=5, cols=9))).failed) == 6
+    with pytest.warns(OtherSettingsWarning, match="this run has window 5 x 9"):
+        assert len(run(stack, archive, asked=recipe(window=Window(rows=5, cols=9))).failed) == 6
     monkeypatch.undo()
-    assert run(stack, archive).computed == {"coherence": 36}
+    with pytest.warns(OtherSettingsWarning, match="this run has window 3 x 8"):
+        assert run(stack, archive).computed == {"coherence": 36}
     assert_same(archive, whole)
 
 
@@ -115,7 +118,8 @@ def test_weights_of_a_window_go_with_the_job_and_tell_chips_apart(stack, tmp_pat
     key = (tiles()[0].identifier, "coherence", "20230301_20230313")
     chip = ChipArchive(tmp_path / "chips").read(*key).array
     np.testing.assert_array_equal(chip, here.read(*key).array)
-    assert run(stack, tmp_path / "chips", asked=plain).computed == {"coherence": 36}
+    with pytest.warns(OtherSettingsWarning, match="this run has no weights"):
+        assert run(stack, tmp_path / "chips", asked=plain).computed == {"coherence": 36}
     assert np.nanmax(np.abs(ChipArchive(tmp_path / "chips").read(*key).array - chip)) > 0.01
 
 

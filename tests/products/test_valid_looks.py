@@ -9,6 +9,7 @@ import pytest
 
 from m3leo_sar import GeoBox, SlcStack, TileGrid, Window, coherence, reproject
 from m3leo_sar.io.chips.archive import ChipArchive
+from m3leo_sar.io.chips.chip_settings import OtherSettingsWarning
 from m3leo_sar.io.chips.slc_tile_store import SlcTileStore
 from m3leo_sar.products.pair_products import pair_products
 from m3leo_sar.products.recipe import Recipe
@@ -81,7 +82,8 @@ def test_the_share_and_the_gaps_are_asked_for_and_recorded(stack, tmp_path):
     assert np.isfinite(filled.array).sum() > np.isfinite(chip.array).sum() + 40
     assert filled.metadata["parameters"]["fill_gaps"] is True
     # Another rule is another chip.
-    _, _, again = made(stack, tmp_path / "usual", min_valid=0.7, intensities=False)
+    with pytest.warns(OtherSettingsWarning, match="this run has min valid 0.7"):
+        _, _, again = made(stack, tmp_path / "usual", min_valid=0.7, intensities=False)
     assert again.computed == {"coherence": 3}
     with pytest.raises(ValueError, match=r"min_valid must lie in \[0, 1\], got 1.2"):
         Recipe(pairs=recipe.pairs, window=WINDOW, min_valid=1.2)
@@ -95,7 +97,8 @@ def test_chips_of_the_rule_before_this_one_stay_readable_and_are_made_again(stac
     facts = {**chip.metadata, "parameters": before}
     archive.write(TILE.identifier, "coherence", key, chip.array, TILE.geobox, metadata=facts)
     np.testing.assert_array_equal(archive.read(TILE.identifier, "coherence", key).array, chip.array)
-    assert make_chips(stack, archive, [TILE], recipe).computed == {"coherence": 1}
+    with pytest.warns(OtherSettingsWarning, match="coherence of no min valid"):
+        assert make_chips(stack, archive, [TILE], recipe).computed == {"coherence": 1}
 
 
 def test_a_kernel_that_overshoots_gives_no_coherence_above_one(tmp_path):

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from m3leo_sar._backend.choose import gpu_devices
-from m3leo_sar._machine import available_cpus, memory_limit
+from m3leo_sar._machine import available_cpus, machine_cpus, memory_limit
 from m3leo_sar._missing_package import missing_package_text
 from m3leo_sar.grid.geoid import GEOIDS, find_geoid, geoid_folders
 from m3leo_sar.io.files.gdal_dataset import driver_names, versions
@@ -87,7 +87,7 @@ def _versions() -> dict[str, str]:
 
 
 def _processors() -> dict[str, str]:
-    allowed, all_of = available_cpus(), os.cpu_count() or 1
+    allowed, all_of = available_cpus(), machine_cpus()
     quota = "" if allowed == all_of else f", of {all_of} of the machine: affinity or a quota leaves these"
     found = {
         "machine": f"{platform.machine()}, {platform.system()}",
