@@ -18,6 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import rasterio
+import rasterio.shutil
 from production import BOX, DATES, assert_same, recipe, run, tiles, write_dates
 
 from m3leo_sar.io.chips.archive import ChipArchive
@@ -387,8 +389,14 @@ def test_a_raster_cut_short_is_refused_and_one_damaged_inside_fails_its_tiles_on
     file.write_bytes(good[: len(good) // 2])
     with pytest.raises(ValueError, match="20230313.tif cannot be read as a raster"):
         run(folder, tmp_path / "chips", count=2)
-    # Over the beginning of a strip: garbage within one that still unpacks nobody can tell.
-    north = len(good) // 4
+    # Compressed, so that damage is seen: any bytes are valid samples otherwise. Over the beginning of a strip, as nobody
+    # can tell garbage within one that still unpacks.
+    file.write_bytes(good)
+    rasterio.shutil.copy(file, tmp_path / "deflated.tif", driver="GTiff", compress="deflate", blockysize=16)
+    os.replace(tmp_path / "deflated.tif", file)
+    good = file.read_bytes()
+    with rasterio.open(file) as raster:
+        north = int(raster.get_tag_item("BLOCK_OFFSET_0_2", "TIFF", 1))
     file.write_bytes(good[:north] + bytes(9000) + good[north + 9000 :])
     reported = run(folder, tmp_path / "chips", count=2)
     assert len(reported.failed) == 3
