@@ -389,8 +389,8 @@ def test_a_raster_cut_short_is_refused_and_one_damaged_inside_fails_its_tiles_on
     file.write_bytes(good[: len(good) // 2])
     with pytest.raises(ValueError, match="20230313.tif cannot be read as a raster"):
         run(folder, tmp_path / "chips", count=2)
-    # Compressed, so that damage is seen: any bytes are valid samples otherwise. Over the beginning of a strip, as nobody
-    # can tell garbage within one that still unpacks.
+    # Compressed, so that damage is seen: any bytes are valid samples otherwise. Over the beginning of a strip, as
+    # nobody can tell garbage within one that still unpacks.
     file.write_bytes(good)
     rasterio.shutil.copy(file, tmp_path / "deflated.tif", driver="GTiff", compress="deflate", blockysize=16)
     os.replace(tmp_path / "deflated.tif", file)
