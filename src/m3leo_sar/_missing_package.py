@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 #: Distributions whose module names differ from their own.
@@ -34,6 +35,18 @@ def imported(module: str) -> ModuleType:
         if error.name is None or error.name.startswith("m3leo_sar"):
             raise
         raise ModuleNotFoundError(f"{module} needs it: {missing_package_text(error.name)}", name=error.name) from error
+
+
+def require_package(module: str) -> None:
+    """Refuse, before any work, where a library is not installed.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        The message names the extra to install.
+    """
+    if find_spec(module) is None:
+        raise ModuleNotFoundError(missing_package_text(module), name=module)
 
 
 def missing_package_text(module: str) -> str:

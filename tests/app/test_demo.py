@@ -39,3 +39,10 @@ def test_the_demonstration_from_products_goes_all_the_way_and_can_be_repeated(tm
     assert all(figure.stat().st_size > 1000 for figure in first.figures)
     again = safe_demo(tmp_path, size=size)
     assert (again.summary.computed, again.shifts) == ({}, ())
+
+
+def test_the_demonstration_is_refused_before_it_begins_without_the_packages_that_train(tmp_path, monkeypatch):
+    monkeypatch.setattr("m3leo_sar._missing_package.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match=r"torch is not installed: install it with .*m3leo-sar\[train\]"):
+        demo(tmp_path / "demo")
+    assert not (tmp_path / "demo").exists()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from m3leo_sar._missing_package import require_package
 from m3leo_sar.app.progress import ERR, progress_bar
 from m3leo_sar.app.side_by_side import side_by_side
 from m3leo_sar.grid.geobox import GeoBox
@@ -63,6 +64,9 @@ def demo(folder: Path, *, size: DemoSize | None = None, seed: int = 1, dpi: int 
     """
     size, figure = size or DemoSize(), folder / f"demo.{form}"
     require_output(figure, form, dpi)
+    # Before the stack is made, which nobody wants without the models.
+    for package in ("torch", "lightning"):
+        require_package(package)
     seconds: dict[str, float] = {}
     with _timed(seconds, "simulate and write the stack"):
         _simulate(folder / "stack", size, seed)

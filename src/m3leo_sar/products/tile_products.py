@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from m3leo_sar._missing_package import require_package
 from m3leo_sar.chips.normalise import normalise as normalised
 from m3leo_sar.chips.statistics import Statistics
 from m3leo_sar.doors.blocks import Reach
@@ -88,6 +89,7 @@ def tile_products(
     >>> dict(found.sizes), round(float(found.coherence.sel(pair="20230301_20230313").mean()), 4)
     ({'pair': 1, 'y': 10, 'x': 20, 'date': 2}, 1.0)
     """
+    require_package("xarray")
     import xarray
 
     if normalise is not None and not isinstance(normalise, Statistics):
