@@ -8,9 +8,9 @@ import numpy as np
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 from numpy.typing import NDArray
-from pyproj import Transformer
 
 from m3leo_sar.grid.geobox import GeoBox
+from m3leo_sar.grid.projection import transformer_between
 from m3leo_sar.view.panels.raster_figure import listen
 
 #: Points per side of an outline, enough for a tile of some kilometres.
@@ -44,7 +44,7 @@ class TilePanel:
 
     def first(self, bounds: tuple[float, float, float, float]) -> str:
         """The tile with the largest share inside bounds in degrees; of several, the nearest to their middle."""
-        west, south, east, north = Transformer.from_crs(4326, 3857, always_xy=True).transform_bounds(*bounds)
+        west, south, east, north = transformer_between("EPSG:4326", "EPSG:3857").transform_bounds(*bounds)
         middle = (west + east) / 2, (south + north) / 2
 
         def order(tile: str) -> tuple[int, float]:
