@@ -59,7 +59,7 @@ def burst_pixels(
     window = rasterio.windows.Window(col.start, first, len(col), len(row))
     try:
         pixels: NDArray[np.complex64] = source.read(1, window=window).astype(np.complex64, copy=False)
-    except RasterioError as error:
+    except (RasterioError, UnicodeDecodeError) as error:
         # Here and not where the file is opened: a loop over opened files does not pass them the errors of its body.
         raise ValueError(
             f"{PurePosixPath(source.name).name} is cut short or damaged, lines {row.start} to {row.stop} of burst "

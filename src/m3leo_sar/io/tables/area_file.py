@@ -76,7 +76,7 @@ def _outline(file: Path) -> Any:
     try:
         with rasterio.open(file) as source:
             crs, shape, affine = source.crs, source.shape, source.transform
-    except rasterio.errors.RasterioIOError as error:
+    except (rasterio.errors.RasterioIOError, UnicodeDecodeError) as error:
         raise ValueError(f"rasterio cannot read it: {error}") from error
     if crs is None:
         raise ValueError("the raster has no CRS")
