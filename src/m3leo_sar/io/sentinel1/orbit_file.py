@@ -236,7 +236,7 @@ def _orbit_file(root: ElementTree.Element, place: Path) -> OrbitFile:
         start=_time(_text(root, f"{header}/Validity_Period/Validity_Start")),
         stop=_time(_text(root, f"{header}/Validity_Period/Validity_Stop")),
         created=_time(_text(root, f"{header}/Source/Creation_Date")),
-        times=np.array([_text(state, "UTC").removeprefix("UTC=") for state in states], "datetime64[us]"),
+        times=np.array([_instant(_text(state, "UTC")) for state in states], "datetime64[us]"),
         positions=_vectors(states, ("X", "Y", "Z")),
         velocities=_vectors(states, ("VX", "VY", "VZ")),
         degraded=np.array([_text(state, "Quality") != "NOMINAL" for state in states]),
@@ -252,6 +252,13 @@ def _text(element: ElementTree.Element, path: str) -> str:
     if not text:
         raise KeyError(f"{path} is missing")
     return text
+
+
+def _instant(text: str) -> str:
+    """Time of a state vector without its prefix; a time with a zone, which NumPy would drop, is none of this format."""
+    if not re.fullmatch(r"(UTC=)?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?", text, re.ASCII):
+        raise ValueError(f"UTC must read UTC=YYYY-MM-DDThh:mm:ss.ssssss, got {text!r}")
+    return text.removeprefix("UTC=")
 
 
 def _time(text: str) -> datetime.datetime:
