@@ -20,7 +20,7 @@ def available_cpus(process: Path = _PROCESS) -> int:
     process : Path
         Folder of ``cgroup`` and ``mountinfo``, version 1 or 2 of control groups; absent on other systems than Linux.
     """
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else machine_cpus()
     quotas = (int(quota) for folder in _groups(process, "cpu") if (quota := _cpu_quota(folder)) is not None)
     return max(1, min([affinity, *quotas]))
 

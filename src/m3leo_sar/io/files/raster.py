@@ -407,16 +407,14 @@ def _check_blocks(source: Any, name: str) -> None:
 
 @contextmanager
 def _plain_errors(path: str | os.PathLike[str], kind: type[Exception]) -> Iterator[None]:
-    name = Path(path).name
+    cannot = f"{Path(path).name} cannot be {'written' if kind is OSError else 'read as a raster'}"
     try:
         yield
     except RasterioError as error:
         detail = str(error.__cause__ or error).strip()
-        done = "written" if kind is OSError else "read as a raster"
         if _RAW_SETTING in detail:
             detail += f"; place its raw files beside it, or set {_RAW_SETTING}=ALL in the environment if you trust it"
-        raise kind(f"{name} cannot be {done}: {detail}") from error
+        raise kind(f"{cannot}: {detail}") from error
     except UnicodeDecodeError as error:
         # A complaint of GDAL that quotes bytes of the file, which rasterio reads as text.
-        done = "written" if kind is OSError else "read as a raster"
-        raise kind(f"{name} cannot be {done}: it holds bytes that are no text where GDAL expects some") from error
+        raise kind(f"{cannot}: it holds bytes that are no text where GDAL expects some") from error
